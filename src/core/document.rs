@@ -1,0 +1,281 @@
+//! A YAML document as it was written: values with their places, and readers that turn them into
+//! types and say what is wrong with them.
+//!
+//! Readers push faults and go on, so that one check shows all of them. How text becomes a
+//! [`Node`] is not known here.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde_json::{Map, Number, Value};
+
+use crate::core::diagnostic::{Diagnostic, Diagnostics};
+use crate::core::name;
+use crate::core::source::{Place, Text};
+use crate::core::time::{DURATION_EXAMPLE, parse_duration};
+
+/// A value with its place.
+#[derive(Debug, Clone)]
+pub struct Node {
+    /// Where it stands.
+    pub place: Place,
+    /// What it is.
+    pub content: Content,
+}
+
+/// The kinds of YAML values (the core schema of YAML 1.2).
+#[derive(Debug, Clone)]
+pub enum Content {
+    /// `null`, `~` or nothing.
+    Null,
+    /// `true` or `false`.
+    Bool(bool),
+    /// An integer or a float.
+    Number(Number),
+    /// Anything else that is scalar.
+    Text(String),
+    /// A sequence.
+    List(Vec<Node>),
+    /// A mapping, in its order.
+    Map(Vec<Entry>),
+}
+
+/// A key and its value.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// The key as text.
+    pub key: String,
+    /// Where the key stands.
+    pub key_place: Place,
+    /// The value.
+    pub value: Node,
+}
+
+impl Node {
+    /// The kind of value with its article, for messages.
+    pub fn kind(&self) -> &'static str {
+        match &self.content {
+            Content::Null => "nothing",
+            Content::Bool(_) => "a boolean",
+            Content::Number(_) => "a number",
+            Content::Text(_) => "a text",
+            Content::List(_) => "a list",
+            Content::Map(_) => "a mapping",
+        }
+    }
+
+    /// Whether nothing was written.
+    pub fn is_null(&self) -> bool {
+        matches!(self.content, Content::Null)
+    }
+
+    /// A scalar as it was meant, for messages and for values that become text anyway.
+    pub fn scalar(&self) -> Option<String> {
+        match &self.content {
+            Content::Bool(value) => Some(value.to_string()),
+            Content::Number(value) => Some(value.to_string()),
+            Content::Text(value) => Some(value.clone()),
+            Content::Null | Content::List(_) | Content::Map(_) => None,
+        }
+    }
+
+    /// The value without its places.
+    pub fn to_json(&self) -> Value {
+        match &self.content {
+            Content::Null => Value::Null,
+            Content::Bool(value) => Value::Bool(*value),
+            Content::Number(value) => Value::Number(value.clone()),
+            Content::Text(value) => Value::String(value.clone()),
+            Content::List(items) => items.iter().map(Node::to_json).collect(),
+            Content::Map(entries) => Value::Object(
+                entries
+                    .iter()
+                    .map(|entry| (entry.key.clone(), entry.value.to_json()))
+                    .collect::<Map<_, _>>(),
+            ),
+        }
+    }
+
+    /// The value of a key, if this is a mapping that has it.
+    pub fn get(&self, key: &str) -> Option<&Node> {
+        match &self.content {
+            Content::Map(entries) => entries
+                .iter()
+                .find(|entry| entry.key == key)
+                .map(|entry| &entry.value),
+            _ => None,
+        }
+    }
+
+    /// The text with its place, if this is a text.
+    pub fn as_text(&self) -> Option<Text> {
+        match &self.content {
+            Content::Text(value) => Some(Text::new(value.as_str(), &self.place)),
+            _ => None,
+        }
+    }
+
+    /// "`key` takes …, got …", with the hint that an unquoted template needs.
+    pub fn mismatch(&self, key: &str, expected: &str) -> Diagnostic {
+        let got = match self.scalar() {
+            Some(text) if text.chars().count() <= 60 => format!("`{text}`"),
+            _ => self.kind().to_owned(),
+        };
+        let diagnostic = Diagnostic::at(
+            &self.place,
+            "wrong-type",
+            format!("`{key}` takes {expected}, got {got}"),
+        );
+        let source = &self.place.file.text()[self.place.span.start..];
+        if source.starts_with("{{") {
+            return diagnostic.help("a value that begins with `{{` must be quoted: `\"{{ … }}\"`");
+        }
+        diagnostic
+    }
+
+    /// Reads a text.
+    pub fn text(&self, key: &str, faults: &mut Diagnostics) -> Option<Text> {
+        let text = self.as_text();
+        if text.is_none() {
+            let quotable = matches!(self.content, Content::Bool(_) | Content::Number(_));
+            let hint = quotable.then(|| "quote it to make it a text".to_owned());
+            faults.push(self.mismatch(key, "a text").maybe_help(hint));
+        }
+        text
+    }
+
+    /// Reads a whole number within bounds.
+    pub fn integer(
+        &self,
+        key: &str,
+        bounds: std::ops::RangeInclusive<u64>,
+        faults: &mut Diagnostics,
+    ) -> Option<u64> {
+        if let Content::Number(number) = &self.content
+            && let Some(number) = number.as_u64()
+            && bounds.contains(&number)
+        {
+            return Some(number);
+        }
+        let expected = if *bounds.end() == u64::MAX {
+            format!("a whole number of at least {}", bounds.start())
+        } else {
+            format!("a whole number from {} to {}", bounds.start(), bounds.end())
+        };
+        faults.push(self.mismatch(key, &expected));
+        None
+    }
+
+    /// Reads `true` or `false`.
+    pub fn boolean(&self, key: &str, faults: &mut Diagnostics) -> Option<bool> {
+        if let Content::Bool(value) = self.content {
+            return Some(value);
+        }
+        faults.push(self.mismatch(key, "`true` or `false`"));
+        None
+    }
+
+    /// Reads a duration.
+    pub fn duration(&self, key: &str, faults: &mut Diagnostics) -> Option<Duration> {
+        if let Content::Text(text) = &self.content
+            && let Some(duration) = parse_duration(text)
+        {
+            return Some(duration);
+        }
+        let hint = match &self.content {
+            Content::Number(number) => Some(format!("write `{number}s` for seconds")),
+            _ => None,
+        };
+        faults.push(self.mismatch(key, DURATION_EXAMPLE).maybe_help(hint));
+        None
+    }
+
+    /// Reads one word of a closed list.
+    pub fn one_of<'a>(
+        &self,
+        key: &str,
+        words: &[&'a str],
+        faults: &mut Diagnostics,
+    ) -> Option<&'a str> {
+        let found = match &self.content {
+            Content::Text(text) => words.iter().find(|word| **word == text.as_str()),
+            _ => None,
+        };
+        if let Some(word) = found {
+            return Some(word);
+        }
+        let near = self.scalar().and_then(|text| {
+            name::nearest(&text, words.iter().copied())
+                .map(|near| format!("did you mean `{near}`?"))
+        });
+        faults.push(self.mismatch(key, &name::one_of(words)).maybe_help(near));
+        None
+    }
+
+    /// The items of a list; a single value stands for a list of one.
+    pub fn items(&self) -> Vec<&Node> {
+        match &self.content {
+            Content::List(items) => items.iter().collect(),
+            Content::Null => Vec::new(),
+            _ => vec![self],
+        }
+    }
+
+    /// The entries of a mapping.
+    pub fn entries<'n>(&'n self, key: &str, faults: &mut Diagnostics) -> &'n [Entry] {
+        match &self.content {
+            Content::Map(entries) => entries,
+            Content::Null => &[],
+            _ => {
+                faults.push(self.mismatch(key, "a mapping"));
+                &[]
+            }
+        }
+    }
+
+    /// Opens a mapping whose keys are known.
+    pub fn fields<'n>(&'n self, key: &str, faults: &mut Diagnostics) -> Fields<'n> {
+        Fields {
+            entries: self.entries(key, faults),
+            known: BTreeSet::new(),
+        }
+    }
+}
+
+/// A mapping whose keys are asked for one by one; what nobody asked for is unknown.
+#[derive(Debug)]
+pub struct Fields<'n> {
+    entries: &'n [Entry],
+    known: BTreeSet<&'static str>,
+}
+
+impl<'n> Fields<'n> {
+    /// The value of a key; nothing if it is absent or null.
+    pub fn get(&mut self, key: &'static str) -> Option<&'n Node> {
+        self.entry(key)
+            .map(|entry| &entry.value)
+            .filter(|node| !node.is_null())
+    }
+
+    /// The key with its value, null or not.
+    pub fn entry(&mut self, key: &'static str) -> Option<&'n Entry> {
+        self.known.insert(key);
+        self.entries.iter().find(|entry| entry.key == key)
+    }
+
+    /// Refuses the keys that nobody asked for.
+    pub fn finish(self, faults: &mut Diagnostics) {
+        for entry in self.entries {
+            if !self.known.contains(entry.key.as_str()) {
+                faults.push(
+                    Diagnostic::at(
+                        &entry.key_place,
+                        "unknown-key",
+                        format!("there is no key `{}` here", entry.key),
+                    )
+                    .maybe_help(name::hint(&entry.key, self.known.iter().copied())),
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! What every floor may use and what depends on nothing: sources and places, diagnostics, names,
+//! secrets, times and small helpers for text and JSON values.
+//!
+//! Nothing here reads a file, the environment or a clock.
+
+pub mod diagnostic;
+pub mod document;
+pub mod json;
+pub mod name;
+pub mod percent;
+pub mod secret;
+pub mod source;
+pub mod text;
+pub mod time;

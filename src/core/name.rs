@@ -1,0 +1,79 @@
+//! Names: which are allowed, and which one was probably meant.
+
+/// The name nearest to `wanted`, if one is near enough to be a slip of the fingers.
+pub fn nearest<'a>(wanted: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let fold = |name: &str| name.to_lowercase().replace('-', "_");
+    let wanted = fold(wanted);
+    known
+        .into_iter()
+        .map(|name| {
+            let folded = fold(name);
+            let score = if folded == wanted {
+                2.0
+            } else {
+                strsim::jaro_winkler(&folded, &wanted)
+            };
+            (name, score)
+        })
+        .filter(|(_, score)| *score >= 0.8)
+        .max_by(|left, right| left.1.total_cmp(&right.1))
+        .map(|(name, _)| name)
+}
+
+/// "did you mean `x`?", or the list of what is known if it is short and nothing is near.
+pub fn hint<'a>(wanted: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    let known: Vec<&str> = known.into_iter().collect();
+    if let Some(name) = nearest(wanted, known.iter().copied()) {
+        return Some(format!("did you mean `{name}`?"));
+    }
+    (!known.is_empty() && known.len() <= 24).then(|| format!("expected {}", one_of(&known)))
+}
+
+/// "`a`, `b` or `c`".
+pub fn one_of<S: AsRef<str>>(names: &[S]) -> String {
+    let quoted: Vec<String> = names
+        .iter()
+        .map(|name| format!("`{}`", name.as_ref()))
+        .collect();
+    match quoted.split_last() {
+        None => "nothing".to_owned(),
+        Some((only, [])) => only.clone(),
+        Some((last, rest)) => format!("{} or {last}", rest.join(", ")),
+    }
+}
+
+/// Whether a name can stand in a template: a letter or `_`, then letters, digits, `_`.
+pub fn is_identifier(name: &str) -> bool {
+    let mut characters = name.chars();
+    characters
+        .next()
+        .is_some_and(|first| first.is_ascii_alphabetic() || first == '_')
+        && characters.all(|other| other.is_ascii_alphanumeric() || other == '_')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_is_recognised_and_a_stranger_is_not() {
+        let known = ["endpoint", "extract", "method"];
+        assert_eq!(nearest("endpiont", known), Some("endpoint"));
+        assert_eq!(nearest("workflow-id", ["workflow_id"]), Some("workflow_id"));
+        assert_eq!(nearest("xyz", known), None);
+    }
+
+    #[test]
+    fn lists_read_as_a_sentence() {
+        assert_eq!(one_of(&["a"]), "`a`");
+        assert_eq!(one_of(&["a", "b", "c"]), "`a`, `b` or `c`");
+    }
+
+    #[test]
+    fn identifiers_are_those_of_templates() {
+        assert!(is_identifier("workflow_id"));
+        assert!(!is_identifier("workflow-id"));
+        assert!(!is_identifier("1st"));
+        assert!(!is_identifier(""));
+    }
+}

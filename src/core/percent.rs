@@ -1,0 +1,30 @@
+//! Percent-encoding (RFC 3986, section 2.1) of values that go into a URL.
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+/// Everything but the unreserved characters of RFC 3986, section 2.3. What is left cannot end a
+/// segment, a query value or a URL, and no server reads it in two ways (`+` as a blank, say).
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+/// Encodes a text as one path segment or one query value: `/`, `?`, `&`, `%`, `+` and blanks too.
+pub fn encode(text: &str) -> String {
+    utf8_percent_encode(text, RESERVED).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_unreserved_characters_stay() {
+        assert_eq!(
+            encode("feature/a b&c#1+é%41"),
+            "feature%2Fa%20b%26c%231%2B%C3%A9%2541"
+        );
+        assert_eq!(encode("a-b._~9"), "a-b._~9");
+    }
+}

@@ -1,0 +1,253 @@
+//! Values that must not be seen, and the scrubber that keeps known ones out of what is shown.
+//!
+//! A [`Secret`] has no `Display` and no `Deref`: whoever wants its text says [`Secret::expose`],
+//! and those places are few. A [`Scrubber`] replaces known values, in the encodings in which they
+//! could come back, in texts that others made: answers, error messages, traces.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+use serde_json::Value;
+
+use crate::core::percent;
+
+/// What stands in place of a secret.
+pub const MASK: &str = "***";
+
+/// The shortest value that is scrubbed from foreign text. A shorter one would blot out ordinary
+/// words (`a`, `1`, `yes`) and is too short to protect anything; where `runner` itself places a
+/// secret it is masked whatever its length.
+const SHORTEST: usize = 4;
+
+/// A text that must not be seen.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Wraps a text.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text, for the place where it leaves the program.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Secret(***)")
+    }
+}
+
+/// Replaces known secret values in texts.
+#[derive(Clone, Default)]
+pub struct Scrubber {
+    /// Longest first, so that a secret inside another one does not leave the rest of it.
+    needles: Vec<String>,
+}
+
+impl fmt::Debug for Scrubber {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Scrubber({} needles)", self.needles.len())
+    }
+}
+
+impl Scrubber {
+    /// Knows nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Learns a value with the forms in which it may come back.
+    pub fn add(&mut self, secret: &Secret) {
+        let text = secret.expose().trim();
+        if text.len() < SHORTEST {
+            return;
+        }
+        self.learn(text.to_owned());
+        self.learn(percent::encode(text));
+        self.learn(url::form_urlencoded::byte_serialize(text.as_bytes()).collect());
+        for form in [text.to_owned(), format!("{text}:"), format!(":{text}")] {
+            self.learn(STANDARD.encode(&form));
+            self.learn(STANDARD.encode(&form).trim_end_matches('=').to_owned());
+            self.learn(URL_SAFE.encode(&form).trim_end_matches('=').to_owned());
+        }
+        let json = Value::from(text).to_string();
+        self.learn(json[1..json.len() - 1].to_owned());
+        for line in text.lines().map(str::trim) {
+            // A key of several lines may come back line by line.
+            if line.len() >= 16 {
+                self.learn(line.to_owned());
+            }
+        }
+        self.needles
+            .sort_by_key(|needle| std::cmp::Reverse(needle.len()));
+    }
+
+    /// Whether nothing was learnt.
+    pub fn is_empty(&self) -> bool {
+        self.needles.is_empty()
+    }
+
+    /// The text without the secrets.
+    pub fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        let mut text = Cow::Borrowed(text);
+        for needle in &self.needles {
+            if memchr::memmem::find(text.as_bytes(), needle.as_bytes()).is_some() {
+                text = Cow::Owned(text.replace(needle, MASK));
+            }
+        }
+        text
+    }
+
+    /// The bytes without the secrets.
+    pub fn bytes<'a>(&self, bytes: &'a [u8]) -> Cow<'a, [u8]> {
+        let mut bytes = Cow::Borrowed(bytes);
+        for needle in &self.needles {
+            if memchr::memmem::find(&bytes, needle.as_bytes()).is_some() {
+                bytes = Cow::Owned(replace_bytes(&bytes, needle.as_bytes()));
+            }
+        }
+        bytes
+    }
+
+    /// Replaces the secrets in all strings, keys and numbers of a JSON value.
+    pub fn json(&self, value: &mut Value) {
+        if self.is_empty() {
+            return;
+        }
+        match value {
+            Value::String(text) => {
+                if let Cow::Owned(clean) = self.text(text) {
+                    *text = clean;
+                }
+            }
+            Value::Array(items) => items.iter_mut().for_each(|item| self.json(item)),
+            Value::Object(members) => {
+                members.values_mut().for_each(|member| self.json(member));
+                if members
+                    .keys()
+                    .any(|key| matches!(self.text(key), Cow::Owned(_)))
+                {
+                    *members = std::mem::take(members)
+                        .into_iter()
+                        .map(|(key, member)| (self.text(&key).into_owned(), member))
+                        .collect();
+                }
+            }
+            Value::Number(number) => {
+                let text = number.to_string();
+                if self.needles.contains(&text) {
+                    *value = Value::from(MASK);
+                }
+            }
+            Value::Null | Value::Bool(_) => {}
+        }
+    }
+
+    fn learn(&mut self, needle: String) {
+        if !needle.is_empty() && !self.needles.contains(&needle) {
+            self.needles.push(needle);
+        }
+    }
+}
+
+/// Whether a variable of this name usually holds a credential.
+pub fn is_secret_name(name: &str) -> bool {
+    const WORDS: [&str; 12] = [
+        "token",
+        "secret",
+        "password",
+        "passwd",
+        "passphrase",
+        "apikey",
+        "api_key",
+        "private_key",
+        "access_key",
+        "credential",
+        "webhook_url",
+        "authorization",
+    ];
+    let name = name.to_ascii_lowercase().replace('-', "_");
+    WORDS.iter().any(|word| name.contains(word)) || name == "cookie" || name.ends_with("_pat")
+}
+
+fn replace_bytes(bytes: &[u8], needle: &[u8]) -> Vec<u8> {
+    let mut clean = Vec::with_capacity(bytes.len());
+    let mut rest = 0;
+    for found in memchr::memmem::find_iter(bytes, needle) {
+        clean.extend_from_slice(&bytes[rest..found]);
+        clean.extend_from_slice(MASK.as_bytes());
+        rest = found + needle.len();
+    }
+    clean.extend_from_slice(&bytes[rest..]);
+    clean
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn scrubber(secret: &str) -> Scrubber {
+        let mut scrubber = Scrubber::new();
+        scrubber.add(&Secret::new(secret));
+        scrubber
+    }
+
+    #[test]
+    fn every_encoding_of_a_secret_is_masked() {
+        let scrubber = scrubber("ca/na ry\"1");
+        for form in [
+            "ca/na ry\"1",
+            "ca%2Fna%20ry%221",
+            "ca%2Fna+ry%221",
+            "ca/na ry\\\"1",
+            &STANDARD.encode("ca/na ry\"1:"),
+            &STANDARD.encode("ca/na ry\"1"),
+        ] {
+            assert_eq!(scrubber.text(&format!("a {form} b")), "a *** b", "{form}");
+        }
+    }
+
+    #[test]
+    fn json_is_scrubbed_in_values_keys_and_numbers() {
+        let scrubber = scrubber("123456");
+        let mut value = json!({"x123456": ["123456", 123_456, 1]});
+        scrubber.json(&mut value);
+        assert_eq!(value, json!({"x***": ["***", "***", 1]}));
+    }
+
+    #[test]
+    fn a_short_secret_does_not_blot_out_words() {
+        assert_eq!(scrubber("1").text("1 of 10"), "1 of 10");
+    }
+
+    #[test]
+    fn bytes_that_are_not_text_are_scrubbed_too() {
+        let bytes = [b"\xff".as_slice(), b"canary", b"\xfe"].concat();
+        assert_eq!(scrubber("canary").bytes(&bytes).as_ref(), b"\xff***\xfe");
+    }
+
+    #[test]
+    fn debug_shows_nothing() {
+        assert_eq!(format!("{:?}", Secret::new("canary")), "Secret(***)");
+        assert!(!format!("{:?}", scrubber("canary")).contains("canary"));
+    }
+
+    #[test]
+    fn names_of_credentials_are_known() {
+        assert!(is_secret_name("CIRCLE_TOKEN"));
+        assert!(is_secret_name("X-Api-Key"));
+        assert!(!is_secret_name("HOME"));
+    }
+}

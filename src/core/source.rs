@@ -1,0 +1,179 @@
+//! Source files and places in them.
+//!
+//! A template, a selector and a name carry their [`Place`] from the file to the error.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A text file as it was read, with the name under which people know it.
+#[derive(Debug)]
+pub struct SourceFile {
+    name: String,
+    path: PathBuf,
+    text: String,
+}
+
+impl SourceFile {
+    /// Keeps a text with its path; `name` is what messages show.
+    pub fn new(
+        name: impl Into<String>,
+        path: impl Into<PathBuf>,
+        text: impl Into<String>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            name: name.into(),
+            path: path.into(),
+            text: text.into(),
+        })
+    }
+
+    /// The name that messages show, usually the path as the user gave it.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Where the file lies.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The whole text.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Line and column of a byte offset, both from 1, columns in characters.
+    pub fn line_column(&self, offset: usize) -> LineColumn {
+        let before = &self.text[..floor_boundary(&self.text, offset)];
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        LineColumn {
+            line: before.matches('\n').count() + 1,
+            column: before[line_start..].chars().count() + 1,
+        }
+    }
+}
+
+/// A line and a column, both from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LineColumn {
+    /// The line, from 1.
+    pub line: usize,
+    /// The column in characters, from 1.
+    pub column: usize,
+}
+
+/// A range of bytes in one file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Span {
+    /// The first byte.
+    pub start: usize,
+    /// One past the last byte.
+    pub end: usize,
+}
+
+impl Span {
+    /// A span of `start..end`.
+    pub fn new(start: usize, end: usize) -> Self {
+        Self { start, end }
+    }
+}
+
+/// A span and the file that it lies in.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// The file.
+    pub file: Arc<SourceFile>,
+    /// The bytes in it.
+    pub span: Span,
+}
+
+impl Place {
+    /// `name:line:column`, as compilers print it.
+    pub fn short(&self) -> String {
+        let at = self.file.line_column(self.span.start);
+        format!("{}:{}:{}", self.file.name(), at.line, at.column)
+    }
+}
+
+/// A text from a file with its place: the decoded value of a YAML scalar.
+#[derive(Debug, Clone)]
+pub struct Text {
+    /// The decoded value.
+    pub value: Arc<str>,
+    /// Where the scalar stands, quotes included.
+    pub place: Place,
+}
+
+impl Text {
+    /// A text that stands at a place.
+    pub fn new(value: impl Into<Arc<str>>, place: &Place) -> Self {
+        Self {
+            value: value.into(),
+            place: place.clone(),
+        }
+    }
+
+    /// The place of a part of the decoded value.
+    ///
+    /// The scalar's source is searched for the same occurrence of the same characters, which is
+    /// right for every scalar style as long as the part itself holds no escape and is not folded
+    /// over lines. Where it is, the whole scalar is the answer.
+    pub fn locate(&self, range: std::ops::Range<usize>) -> Place {
+        let start = floor_boundary(&self.value, range.start);
+        let end = floor_boundary(&self.value, range.end.max(start));
+        let source = &self.place.file.text()[self.place.span.start..self.place.span.end];
+        let fragment = &self.value[start..end];
+        if fragment.trim().is_empty() {
+            return self.place.clone();
+        }
+        let nth = self.value[..start].matches(fragment).count();
+        match source.match_indices(fragment).nth(nth) {
+            Some((offset, _)) => Place {
+                file: Arc::clone(&self.place.file),
+                span: Span::new(
+                    self.place.span.start + offset,
+                    self.place.span.start + offset + fragment.len(),
+                ),
+            },
+            None => self.place.clone(),
+        }
+    }
+}
+
+/// The largest character boundary of `text` that is not behind `offset`.
+pub fn floor_boundary(text: &str, offset: usize) -> usize {
+    let mut offset = offset.min(text.len());
+    while !text.is_char_boundary(offset) {
+        offset -= 1;
+    }
+    offset
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_count_characters_not_bytes() {
+        let file = SourceFile::new("a.yaml", "a.yaml", "a: é x\nb: ü\n");
+        let at = file.line_column("a: é ".len());
+        assert_eq!(at, LineColumn { line: 1, column: 6 });
+        let at = file.line_column("a: é x\nb: ".len());
+        assert_eq!(at, LineColumn { line: 2, column: 4 });
+        assert_eq!(file.line_column(usize::MAX).line, 3);
+    }
+
+    #[test]
+    fn a_part_of_a_value_is_found_in_its_source() {
+        let source = "a: 'it''s {{ b }} and {{ b }}'\n";
+        let file = SourceFile::new("a.yaml", "a.yaml", source);
+        let span = Span::new(3, source.len() - 1);
+        let text = Text::new("it's {{ b }} and {{ b }}", &Place { file, span });
+        let second = text.value.rfind("{{ b }}").expect("it is there");
+        let place = text.locate(second..second + 7);
+        assert_eq!(place.span.start, source.rfind("{{ b }}").expect("there"));
+        // The part holds an escape: the whole scalar is underlined.
+        assert_eq!(text.locate(0..4).span, span);
+        assert_eq!(text.locate(90..99).span, span);
+    }
+}

@@ -1,0 +1,41 @@
+//! The API's operations: what each route asks of the world, and the shape of
+//! what it answers.
+
+pub(super) mod contexts;
+pub(super) mod insights;
+pub(super) mod jobs;
+pub(super) mod metrics;
+pub(super) mod organizations;
+pub(super) mod pipelines;
+pub(super) mod projects;
+pub(super) mod schedules;
+pub(super) mod trigger;
+pub(super) mod webhooks;
+pub(super) mod workflows;
+
+use serde_json::{Map, Value};
+
+use crate::demo::message::Fault;
+use crate::demo::world::World;
+use crate::demo::world::project::Project;
+
+/// The project with that slug; also what a token without rights gets.
+fn project<'w>(world: &'w World, slug: &str) -> Result<&'w Project, Fault> {
+    world
+        .project(slug)
+        .ok_or_else(|| Fault::missing("Project not found."))
+}
+
+/// A member of a body that must be a string, if it is there.
+fn text<'b>(body: &'b Map<String, Value>, name: &str) -> Result<Option<&'b str>, Fault> {
+    match body.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) if !text.is_empty() => Ok(Some(text)),
+        Some(_) => Err(Fault::bad(format!("{name}: must be a non-empty string"))),
+    }
+}
+
+/// A member of a body that must be a string, and there.
+fn required<'b>(body: &'b Map<String, Value>, name: &str) -> Result<&'b str, Fault> {
+    text(body, name)?.ok_or_else(|| Fault::bad(format!("{name}: is required")))
+}

@@ -1,0 +1,140 @@
+//! Pages of a list, and the tokens that lead to the next one.
+//!
+//! A token is opaque, belongs to one listing with its filters, and has the
+//! characters that must be encoded in a URL (`+`, `/`, `=`), so that a client
+//! which forgets to is found out.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+use crate::demo::message::{Answer, Call, Fault, Outcome};
+use crate::demo::world::random::mix;
+
+/// One listing: its token is good for nothing else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Listing(u64);
+
+impl Listing {
+    /// `segments` and the filters say which listing it is; the place in it is
+    /// not a part.
+    pub fn new(seed: u64, call: &Call) -> Self {
+        let mut hash = mix(seed, &[0x7061_6765]);
+        for byte in call.path.bytes() {
+            hash = mix(hash, &[u64::from(byte)]);
+        }
+        for (name, value) in &call.query {
+            if name == "page-token" || name == "circle-token" {
+                continue;
+            }
+            for byte in name.bytes().chain([0]).chain(value.bytes()) {
+                hash = mix(hash, &[u64::from(byte)]);
+            }
+        }
+        Self(hash)
+    }
+
+    /// The token of the page that begins at `place`.
+    pub fn token(self, place: u64) -> String {
+        let check = mix(self.0, &[place]);
+        let hidden = place ^ mix(self.0, &[check]);
+        STANDARD.encode([hidden.to_be_bytes(), check.to_be_bytes()].concat())
+    }
+
+    /// The place a token of this listing leads to.
+    fn place(self, token: &str) -> Option<u64> {
+        let bytes = STANDARD.decode(token).ok()?;
+        let (hidden, check) = bytes.split_at_checked(8)?;
+        let hidden = u64::from_be_bytes(hidden.try_into().ok()?);
+        let check = u64::from_be_bytes(check.try_into().ok()?);
+        let place = hidden ^ mix(self.0, &[check]);
+        (mix(self.0, &[place]) == check).then_some(place)
+    }
+
+    /// Where the call wants to begin; `None` at the start.
+    pub fn asked(self, call: &Call) -> Result<Option<u64>, Fault> {
+        let Some(token) = call.param("page-token") else {
+            return Ok(None);
+        };
+        match self.place(token) {
+            Some(place) => Ok(Some(place)),
+            None => Err(Fault::bad("The page-token is invalid for this request.")),
+        }
+    }
+}
+
+/// The page of `all` that the call asks for; only its items are made.
+pub(super) fn slice<T>(
+    seed: u64,
+    call: &Call,
+    size: u32,
+    all: &[T],
+    item: impl FnMut(&T) -> Value,
+) -> Outcome {
+    let listing = Listing::new(seed, call);
+    let begin = listing.asked(call)?.unwrap_or(0);
+    let begin = usize::try_from(begin).unwrap_or(usize::MAX).min(all.len());
+    let size = usize::try_from(size.max(1)).unwrap_or(usize::MAX);
+    let end = begin.saturating_add(size).min(all.len());
+    let items: Vec<Value> = all[begin..end].iter().map(item).collect();
+    let next = (end < all.len()).then(|| listing.token(end as u64));
+    Ok(Answer::ok(
+        json!({ "items": items, "next_page_token": next }),
+    ))
+}
+
+/// A list that always comes whole, in the shape of one page.
+pub(super) fn whole(items: Vec<Value>) -> Outcome {
+    let mut list = json!({ "items": null, "next_page_token": null });
+    list["items"] = Value::Array(items);
+    Ok(Answer::ok(list))
+}
+
+#[cfg(test)]
+mod tests {
+    use hyper::{HeaderMap, Method};
+
+    use super::*;
+
+    fn call(target: &str) -> Call {
+        Call::new(Method::GET, target, &HeaderMap::new(), Vec::new())
+    }
+
+    #[test]
+    fn a_token_leads_on_in_its_own_listing_only() {
+        let main = Listing::new(1, &call("/p?branch=main"));
+        let token = main.token(20);
+        assert_eq!(main.place(&token), Some(20));
+        assert_eq!(
+            Listing::new(1, &call("/p?branch=other")).place(&token),
+            None
+        );
+        assert_eq!(Listing::new(1, &call("/q?branch=main")).place(&token), None);
+        assert_eq!(Listing::new(2, &call("/p?branch=main")).place(&token), None);
+        assert_eq!(main.place("garbage"), None);
+        assert_eq!(main.place(""), None);
+    }
+
+    #[test]
+    fn pages_follow_each_other_and_end() {
+        let all: Vec<u32> = (0..5).collect();
+        let mut target = "/list".to_owned();
+        let mut seen = Vec::new();
+        loop {
+            let answer = slice(1, &call(&target), 2, &all, |n| json!(n)).unwrap();
+            seen.extend(answer.body["items"].as_array().unwrap().clone());
+            let Some(token) = answer.body["next_page_token"].as_str() else {
+                break;
+            };
+            let token: String = url::form_urlencoded::byte_serialize(token.as_bytes()).collect();
+            target = format!("/list?page-token={token}");
+        }
+        assert_eq!(seen, [0, 1, 2, 3, 4]);
+    }
+
+    #[test]
+    fn a_wrong_token_is_refused() {
+        let fault = slice(1, &call("/list?page-token=nope"), 2, &[1], |n| json!(n)).unwrap_err();
+        assert_eq!(fault.status, 400);
+    }
+}

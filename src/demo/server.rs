@@ -1,0 +1,150 @@
+//! HTTP/1.1 over a listener: reads a call, waits as ordered, sends the answer.
+
+use std::convert::Infallible;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
+use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::Instant;
+
+use crate::demo::gate::Gate;
+use crate::demo::message::{Answer, Call};
+use crate::demo::options::Options;
+use crate::demo::route;
+use crate::demo::world::World;
+use crate::demo::world::id::Kind;
+
+/// The largest body that is read.
+const MOST_BYTES: usize = 1 << 20;
+
+/// What all connections share.
+struct Shared {
+    state: Mutex<State>,
+    began: Instant,
+    latency: std::time::Duration,
+}
+
+struct State {
+    world: World,
+    gate: Gate,
+}
+
+impl Shared {
+    fn new(options: Options) -> Self {
+        Self {
+            began: Instant::now(),
+            latency: options.latency,
+            state: Mutex::new(State {
+                gate: Gate::new(&options),
+                world: World::new(options),
+            }),
+        }
+    }
+
+    /// A panic in one answer does not take the others down.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Serves the demo on a listener, for ever.
+///
+/// # Errors
+///
+/// When the listener breaks; a connection that breaks ends alone.
+pub async fn serve(listener: TcpListener, options: Options) -> io::Result<()> {
+    let shared = Arc::new(Shared::new(options));
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                tokio::spawn(converse(stream, Arc::clone(&shared)));
+            }
+            Err(error) if is_passing(&error) => tokio::task::yield_now().await,
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// The peer went away before it was accepted.
+fn is_passing(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::Interrupted
+    )
+}
+
+async fn converse(stream: TcpStream, shared: Arc<Shared>) {
+    // Without it an answer may wait 40 ms for an acknowledgement.
+    let _ = stream.set_nodelay(true);
+    let service = service_fn(|request| answer(&shared, request));
+    // The client hung up, or did not speak HTTP: nobody is there to be told.
+    let _ = http1::Builder::new()
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
+}
+
+async fn answer(
+    shared: &Shared,
+    request: Request<Incoming>,
+) -> Result<Response<Full<Bytes>>, Infallible> {
+    let admission = shared.lock().gate.admit(shared.began.elapsed());
+    if !shared.latency.is_zero() {
+        tokio::time::sleep(shared.latency).await;
+    }
+    let (parts, body) = request.into_parts();
+    let body = Limited::new(body, MOST_BYTES).collect().await;
+    let answer = match (admission.refusal, body) {
+        (Some(refusal), _) => refusal,
+        (None, Err(_)) => Answer::message(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "The request body is too large.",
+        ),
+        (None, Ok(body)) => {
+            let target = parts
+                .uri
+                .path_and_query()
+                .map_or("/", |target| target.as_str());
+            let body = body.to_bytes().to_vec();
+            let call = Call::new(parts.method, target, &parts.headers, body);
+            route::respond(&mut shared.lock().world, &call)
+        }
+    };
+    let number = usize::try_from(admission.number).unwrap_or(usize::MAX);
+    let id = shared.lock().world.numbered_id(Kind::Request, number);
+    let headers = admission
+        .headers
+        .into_iter()
+        .chain(answer.headers)
+        .chain([("x-request-id", id)]);
+    Ok(response(answer.status, &answer.body, headers))
+}
+
+fn response(
+    status: StatusCode,
+    body: &serde_json::Value,
+    headers: impl Iterator<Item = (&'static str, String)>,
+) -> Response<Full<Bytes>> {
+    let body = Bytes::from(body.to_string());
+    let length = body.len();
+    let mut response = Response::new(Full::new(body));
+    *response.status_mut() = status;
+    let map = response.headers_mut();
+    map.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    map.insert(CONTENT_LENGTH, HeaderValue::from(length));
+    for (name, value) in headers {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            map.insert(HeaderName::from_static(name), value);
+        }
+    }
+    response
+}

@@ -1,0 +1,277 @@
+//! Things that people set up: contexts, variables, keys, webhooks, schedules.
+//!
+//! Unlike pipelines they are few, so they are simply stored.
+
+use serde_json::{Value, json};
+
+use crate::demo::options::{PROJECT_SLUG, SECOND_SLUG};
+use crate::demo::world::calendar::{self, DAY, HOUR};
+use crate::demo::world::id::{self, Key, Kind};
+use crate::demo::world::names::{ME, PEOPLE, SCHEDULER};
+use crate::demo::world::random::Dice;
+
+/// All of it; every entry is in the API's shape.
+#[derive(Debug, Clone)]
+pub struct Desk {
+    /// Contexts of the organisation.
+    pub contexts: Vec<Context>,
+    /// Variables of projects.
+    pub variables: Vec<ProjectThing>,
+    /// Checkout keys of projects.
+    pub keys: Vec<ProjectThing>,
+    /// Webhooks of projects.
+    pub webhooks: Vec<ProjectThing>,
+    /// Schedules of projects.
+    pub schedules: Vec<ProjectThing>,
+    /// Settings of projects that differ from the default.
+    pub settings: Vec<ProjectThing>,
+    made: u32,
+    seed: u64,
+}
+
+/// A context.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// When it was created.
+    pub created_at: i64,
+    /// Its variables; the API never gives their values.
+    pub variables: Vec<Variable>,
+    /// Its restrictions, in the API's shape.
+    pub restrictions: Vec<Value>,
+}
+
+/// A context's variable.
+#[derive(Debug, Clone)]
+pub struct Variable {
+    /// Its name.
+    pub name: String,
+    /// When it was created.
+    pub created_at: i64,
+    /// When its value was last replaced.
+    pub updated_at: i64,
+}
+
+/// A thing that belongs to a project, in the API's shape.
+#[derive(Debug, Clone)]
+pub struct ProjectThing {
+    /// The project's place.
+    pub project: u8,
+    /// What the API shows of it.
+    pub shown: Value,
+}
+
+const CONTEXTS: [(&str, &[&str]); 5] = [
+    (
+        "aws-production",
+        &[
+            "AWS_ACCESS_KEY_ID",
+            "AWS_SECRET_ACCESS_KEY",
+            "AWS_REGION",
+            "CLUSTER",
+            "DATABASE_URL",
+        ],
+    ),
+    (
+        "aws-staging",
+        &[
+            "AWS_ACCESS_KEY_ID",
+            "AWS_SECRET_ACCESS_KEY",
+            "AWS_REGION",
+            "CLUSTER",
+        ],
+    ),
+    ("registry", &["REGISTRY_PASSWORD", "REGISTRY_USER"]),
+    ("reporting", &[]),
+    ("security", &["AUDIT_TOKEN", "SIGNING_KEY"]),
+];
+
+impl Desk {
+    /// The desk as it was before anybody wrote.
+    pub fn new(seed: u64, now: i64) -> Self {
+        let mut desk = Self {
+            contexts: Vec::new(),
+            variables: Vec::new(),
+            keys: Vec::new(),
+            webhooks: Vec::new(),
+            schedules: Vec::new(),
+            settings: Vec::new(),
+            made: 0,
+            seed,
+        };
+        for (name, variables) in CONTEXTS {
+            let context = desk.first_context(name, variables, now);
+            desk.contexts.push(context);
+        }
+        for project in 0..2 {
+            desk.furnish(project, now);
+        }
+        desk
+    }
+
+    /// An id nothing else has.
+    pub fn new_id(&mut self) -> String {
+        self.made += 1;
+        id::uuid(self.seed, Key::numbered(Kind::Made, self.made))
+    }
+
+    fn first_context(&mut self, name: &str, variables: &[&str], now: i64) -> Context {
+        let id = self.new_id();
+        let mut dice = Dice::new(self.seed, &[0xc0de, u64::from(self.made)]);
+        let created_at = now - dice.between(200, 900) * DAY;
+        let mut names: Vec<String> = variables.iter().map(|name| (*name).to_owned()).collect();
+        if names.is_empty() {
+            // More than a page of them.
+            names = (1..=26)
+                .map(|number| format!("REPORT_CHANNEL_{number:02}"))
+                .collect();
+        }
+        let variables = names
+            .into_iter()
+            .map(|name| {
+                let age = dice.between(1, 190);
+                Variable {
+                    name,
+                    created_at: created_at + HOUR,
+                    updated_at: now - age * DAY,
+                }
+            })
+            .collect();
+        let mut context = Context {
+            id,
+            name: name.to_owned(),
+            created_at,
+            variables,
+            restrictions: Vec::new(),
+        };
+        if name == "aws-production" {
+            let value = "pipeline.git.branch == \"main\"";
+            let restriction = self.restriction(&context.id, "expression", value, None);
+            context.restrictions.push(restriction);
+            let project = id::uuid(self.seed, Key::numbered(Kind::Project, 0));
+            let restriction = self.restriction(&context.id, "project", &project, Some("web"));
+            context.restrictions.push(restriction);
+        }
+        context
+    }
+
+    /// A restriction of a context, in the API's shape.
+    pub fn restriction(
+        &mut self,
+        context_id: &str,
+        kind: &str,
+        value: &str,
+        name: Option<&str>,
+    ) -> Value {
+        let mut restriction = json!({
+            "context_id": context_id,
+            "id": self.new_id(),
+            "name": name,
+            "restriction_type": kind,
+            "restriction_value": value,
+        });
+        if kind == "project" {
+            restriction["project_id"] = json!(value);
+        }
+        restriction
+    }
+
+    fn furnish(&mut self, project: u8, now: i64) {
+        for (name, tail, age) in [("NPM_TOKEN", "9f3a", 310), ("SENTRY_DSN", "7312", 45)] {
+            self.variables.push(ProjectThing {
+                project,
+                shown: json!({
+                    "name": name,
+                    "value": format!("xxxx{tail}"),
+                    "created_at": calendar::plain(now - age * DAY),
+                }),
+            });
+        }
+        let key = self.checkout_key("deploy-key", now - 700 * DAY);
+        self.keys.push(ProjectThing {
+            project,
+            shown: key,
+        });
+        let id = self.new_id();
+        let created_at = calendar::precise(now - 120 * DAY);
+        let scope = id::uuid(self.seed, Key::numbered(Kind::Project, u32::from(project)));
+        self.webhooks.push(ProjectThing {
+            project,
+            shown: json!({
+                "id": id,
+                "name": "deploy dashboard",
+                "url": "https://hooks.example.invalid/circleci",
+                "verify-tls": true,
+                "signing-secret": "****cret",
+                "events": ["workflow-completed"],
+                "scope": { "id": scope, "type": "project" },
+                "created-at": created_at,
+                "updated-at": created_at,
+            }),
+        });
+        self.furnish_schedule(project, now);
+    }
+
+    fn furnish_schedule(&mut self, project: u8, now: i64) {
+        let slug = if project == 0 {
+            PROJECT_SLUG
+        } else {
+            SECOND_SLUG
+        };
+        let id = self.new_id();
+        let created_at = calendar::precise(now - 150 * DAY);
+        let actor = actor(self.seed, SCHEDULER);
+        self.schedules.push(ProjectThing {
+            project,
+            shown: json!({
+                "id": id,
+                "name": "nightly",
+                "description": "Everything that is too slow for every push",
+                "project-slug": slug,
+                "timetable": {
+                    "per-hour": 1,
+                    "hours-of-day": [2],
+                    "days-of-week": ["MON", "TUE", "WED", "THU", "FRI"],
+                },
+                "parameters": { "branch": "main", "nightly": true },
+                "actor": actor,
+                "created-at": created_at,
+                "updated-at": created_at,
+            }),
+        });
+    }
+
+    /// A checkout key, in the API's shape.
+    pub fn checkout_key(&mut self, kind: &str, created_at: i64) -> Value {
+        self.made += 1;
+        let mut dice = Dice::new(self.seed, &[0x4e1, u64::from(self.made)]);
+        let bytes: Vec<String> = (0..16)
+            .map(|_| format!("{:02x}", dice.below(256)))
+            .collect();
+        json!({
+            "public_key": format!("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI{:016x} demo", dice.roll()),
+            "type": kind,
+            "fingerprint": bytes.join(":"),
+            "preferred": true,
+            "created_at": calendar::precise(created_at),
+        })
+    }
+
+    /// Whoever holds the token, as schedules show people.
+    pub fn me(&self) -> Value {
+        actor(self.seed, ME)
+    }
+}
+
+fn actor(seed: u64, place: usize) -> Value {
+    let (login, name) = PEOPLE[place];
+    let number = u32::try_from(place).unwrap_or(0);
+    json!({
+        "id": id::uuid(seed, Key::numbered(Kind::User, number)),
+        "login": login,
+        "name": name,
+    })
+}

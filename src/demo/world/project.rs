@@ -1,0 +1,96 @@
+//! The projects of the demo.
+
+use crate::demo::options::{ORG_SLUG, Options, PROJECT_SLUG, SECOND_SLUG};
+use crate::demo::world::calendar;
+use crate::demo::world::pipeline::Triggered;
+use crate::demo::world::plan::{self, WorkflowPlan};
+
+/// The place of the project in CircleCI's own examples.
+pub const EXAMPLE: u8 = 2;
+
+/// The moment of the example's one pipeline, 2019-08-24T14:15:22Z.
+const EXAMPLE_TIME: i64 = 1_566_656_122_000;
+const EXAMPLE_NUMBER: u32 = 25;
+
+/// A project and the extent of its history.
+#[derive(Debug, Clone)]
+pub struct Project {
+    /// Its place in the list.
+    pub place: u8,
+    /// Its slug.
+    pub slug: &'static str,
+    /// Its organisation's slug.
+    pub org_slug: &'static str,
+    /// Its organisation's name.
+    pub org_name: &'static str,
+    /// Its name.
+    pub name: &'static str,
+    /// Its workflows.
+    pub plans: Vec<WorkflowPlan>,
+    /// The number of the oldest pipeline.
+    pub oldest: u32,
+    /// The number of the newest that nobody triggered.
+    pub newest: u32,
+    /// The newest one's slot; the example's is its moment instead.
+    pub newest_slot: i64,
+    /// Workflows of each pipeline, where all are alike.
+    pub regular: Option<usize>,
+    /// Pipelines that requests have set off, after the newest.
+    pub triggered: Vec<Triggered>,
+}
+
+impl Project {
+    /// The newest pipeline's number, triggered ones counted.
+    pub fn last(&self) -> u32 {
+        let triggered = u32::try_from(self.triggered.len()).unwrap_or(u32::MAX);
+        self.newest.saturating_add(triggered)
+    }
+
+    /// Where its repository is.
+    pub fn url(&self) -> String {
+        format!("https://github.com/{}/{}", self.org_name, self.name)
+    }
+}
+
+/// All projects.
+pub fn all(options: &Options) -> Vec<Project> {
+    let now = options.now.as_millisecond();
+    let main = |place, slug, name, history: u32, plans| {
+        let newest = history.max(options.pipelines);
+        Project {
+            place,
+            slug,
+            org_slug: ORG_SLUG,
+            org_name: "acme",
+            name,
+            plans,
+            oldest: newest - options.pipelines + 1,
+            newest,
+            newest_slot: calendar::newest_slot(now),
+            regular: options.shape.map(|shape| shape.workflows.min(500) as usize),
+            triggered: Vec::new(),
+        }
+    };
+    let (web, api) = match options.shape {
+        Some(shape) => (plan::regular(shape), plan::regular(shape)),
+        None => (plan::web(), plan::api()),
+    };
+    let example = Project {
+        place: EXAMPLE,
+        slug: "gh/CircleCI-Public/api-preview-docs",
+        org_slug: "gh/CircleCI-Public",
+        org_name: "CircleCI-Public",
+        name: "api-preview-docs",
+        plans: plan::example(),
+        oldest: EXAMPLE_NUMBER,
+        newest: EXAMPLE_NUMBER,
+        newest_slot: EXAMPLE_TIME,
+        regular: None,
+        triggered: Vec::new(),
+    };
+    vec![
+        main(0, PROJECT_SLUG, "web", 4821, web),
+        main(1, SECOND_SLUG, "api", 2304, api),
+        example,
+    ]
+}

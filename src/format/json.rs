@@ -1,0 +1,85 @@
+//! `json`: one document, a pretty array of the records or the one record.
+
+use std::io;
+
+use serde::Serialize as _;
+use serde_json::Value;
+use serde_json::ser::{Formatter as _, PrettyFormatter, Serializer};
+
+use super::{Format, FormatError, OnlyOne, Render, Shape};
+
+pub(super) const FORMAT: Format = Format {
+    name: "json",
+    about: "One JSON document: an array of the records, or the record of a query for one",
+    extensions: &["json"],
+    streams: false,
+    paints: false,
+    render: |shape: &Shape| {
+        if shape.single {
+            Box::new(Single::default())
+        } else {
+            Box::new(List::new())
+        }
+    },
+};
+
+/// Writes the array record by record, byte for byte as if it were written as a whole.
+struct List {
+    /// Stands one level deep already, as inside the array.
+    formatter: PrettyFormatter<'static>,
+    begun: bool,
+}
+
+impl List {
+    fn new() -> Self {
+        let mut formatter = PrettyFormatter::new();
+        formatter
+            .begin_array(&mut io::sink())
+            .expect("a sink takes every byte");
+        Self {
+            formatter,
+            begun: false,
+        }
+    }
+}
+
+impl Render for List {
+    fn begin(&mut self, out: &mut Vec<u8>) -> Result<(), FormatError> {
+        out.push(b'[');
+        Ok(())
+    }
+
+    fn record(&mut self, record: &Value, out: &mut Vec<u8>) -> Result<(), FormatError> {
+        out.extend_from_slice(if self.begun { b",\n  " } else { b"\n  " });
+        self.begun = true;
+        record.serialize(&mut Serializer::with_formatter(out, self.formatter.clone()))?;
+        Ok(())
+    }
+
+    fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), FormatError> {
+        out.extend_from_slice(if self.begun { b"\n]\n" } else { b"]\n" });
+        Ok(())
+    }
+}
+
+/// Writes the one record, `null` if there is none.
+#[derive(Default)]
+struct Single {
+    only: OnlyOne,
+}
+
+impl Render for Single {
+    fn record(&mut self, record: &Value, out: &mut Vec<u8>) -> Result<(), FormatError> {
+        self.only.check()?;
+        serde_json::to_writer_pretty(&mut *out, record)?;
+        out.push(b'\n');
+        Ok(())
+    }
+
+    fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), FormatError> {
+        if !self.only.seen {
+            out.extend_from_slice(b"null\n");
+        }
+        Ok(())
+    }
+}

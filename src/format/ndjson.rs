@@ -1,0 +1,28 @@
+//! `ndjson`: one record a line, as compact JSON.
+
+use serde_json::Value;
+
+use super::{Format, FormatError, Render, Shape};
+
+pub(super) const FORMAT: Format = Format {
+    name: "ndjson",
+    about: "One JSON value a line, written as records come",
+    extensions: &["ndjson", "jsonl"],
+    streams: true,
+    paints: false,
+    render: |_: &Shape| Box::new(Ndjson),
+};
+
+struct Ndjson;
+
+impl Render for Ndjson {
+    fn record(&mut self, record: &Value, out: &mut Vec<u8>) -> Result<(), FormatError> {
+        serde_json::to_writer(&mut *out, record)?;
+        out.push(b'\n');
+        Ok(())
+    }
+
+    fn finish(&mut self, _out: &mut Vec<u8>) -> Result<(), FormatError> {
+        Ok(())
+    }
+}

@@ -1,0 +1,34 @@
+//! `raw`: the answer's body as it came.
+//!
+//! The bytes of a body go around records and do not come through here. For records that have no
+//! body of their own (those of a walk, of SQL) `raw` is what `jq -r` prints.
+
+use serde_json::Value;
+
+use super::{Format, FormatError, Render, Shape};
+
+pub(super) const FORMAT: Format = Format {
+    name: "raw",
+    about: "The body as the server sent it; of a walk, strings bare and the rest as compact JSON",
+    extensions: &[],
+    streams: true,
+    paints: false,
+    render: |_: &Shape| Box::new(Raw),
+};
+
+struct Raw;
+
+impl Render for Raw {
+    fn record(&mut self, record: &Value, out: &mut Vec<u8>) -> Result<(), FormatError> {
+        match record {
+            Value::String(text) => out.extend_from_slice(text.as_bytes()),
+            other => serde_json::to_writer(&mut *out, other)?,
+        }
+        out.push(b'\n');
+        Ok(())
+    }
+
+    fn finish(&mut self, _out: &mut Vec<u8>) -> Result<(), FormatError> {
+        Ok(())
+    }
+}

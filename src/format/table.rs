@@ -1,0 +1,321 @@
+//! `table`: for reading.
+//!
+//! A list is a line a record under a header in capitals, columns two blanks apart, numbers to the
+//! right. On a terminal the columns are made to fit its width ([`layout`](super::layout)); where
+//! they would become too narrow, each record is a block of keys and values instead. A single
+//! record is such a block, with nothing cut off. Without a terminal nothing is cut off or wrapped.
+//!
+//! Null shows as `-`. No character of a value steers the terminal. An empty list is no output.
+//!
+//! On a terminal a list with known columns is written in chunks, so memory does not grow with it;
+//! a later chunk with wider values may widen the columns from there on.
+
+use std::borrow::Cow;
+
+use serde_json::Value;
+
+use super::key_value::{Field, end_line, push_blanks, write_fields};
+use super::layout::{Measure, fit};
+use super::paint::{ABSENT, Look};
+use super::rows::{Columns, cell_text, key_values};
+use super::{Format, FormatError, OnlyOne, Render, Shape, Terminal};
+use crate::core::text::{display_width, printable, truncate_to_width};
+
+pub(super) const FORMAT: Format = Format {
+    name: "table",
+    about: "For reading: a table that fits the terminal, or keys and values for one record",
+    extensions: &["txt"],
+    streams: true,
+    paints: true,
+    render: |shape: &Shape| {
+        if shape.single {
+            Box::new(Single::new(shape))
+        } else {
+            Box::new(List::new(shape))
+        }
+    },
+};
+
+/// Records that are measured and written together.
+const CHUNK: usize = 1000;
+const GAP: usize = 2;
+/// Without a terminal, wider values stand out of line instead of widening every other line.
+const WIDEST_PADDING: usize = 100;
+/// What a value may take in a block of a list; the whole of it is seen when it is asked for alone.
+const BLOCK_LINES: usize = 3;
+/// A terminal that says less is not believed.
+const NARROWEST_TERMINAL: usize = 20;
+
+struct List {
+    columns: Columns,
+    measures: Vec<Measure>,
+    /// Rows not written yet. They may be shorter than the header.
+    rows: Vec<Vec<Cell>>,
+    terminal: Option<Terminal>,
+    /// What was written so far, if anything.
+    written: Option<Arrangement>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Arrangement {
+    Lines,
+    Blocks,
+}
+
+/// A value as it will be shown.
+struct Cell {
+    text: String,
+    width: usize,
+    look: Look,
+}
+
+impl List {
+    fn new(shape: &Shape) -> Self {
+        Self {
+            columns: Columns::new(shape),
+            measures: Vec::new(),
+            rows: Vec::new(),
+            terminal: believable(shape.terminal),
+            written: None,
+        }
+    }
+
+    fn writes_chunks(&self) -> bool {
+        self.terminal.is_some() && self.columns.are_known()
+    }
+
+    fn measure(&mut self, row: &[&Value]) -> Vec<Cell> {
+        for name in &self.columns.names()[self.measures.len()..] {
+            self.measures
+                .push(Measure::new(name, display_width(&heading(name))));
+        }
+        let mut cells = Vec::with_capacity(row.len());
+        for (value, measure) in row.iter().zip(&mut self.measures) {
+            let cell = Cell::new(value);
+            if value.is_null() {
+                measure.add_absent(cell.width);
+            } else {
+                measure.add(&cell.text, cell.width, value.is_number());
+            }
+            cells.push(cell);
+        }
+        cells
+    }
+
+    fn write_chunk(&mut self, out: &mut Vec<u8>) {
+        if self.rows.is_empty() {
+            return;
+        }
+        let rows = std::mem::take(&mut self.rows);
+        let widths = match self.written {
+            Some(Arrangement::Blocks) => None,
+            before => self.widths(before.is_some()),
+        };
+        if let Some(widths) = widths {
+            self.write_lines(&rows, &widths, out);
+            self.written = Some(Arrangement::Lines);
+        } else {
+            self.write_blocks(&rows, out);
+            self.written = Some(Arrangement::Blocks);
+        }
+    }
+
+    /// The widths of the columns, or `None` if they do not fit side by side. Once lines are
+    /// written, they are made to fit.
+    fn widths(&self, forced: bool) -> Option<Vec<usize>> {
+        let Some(terminal) = self.terminal else {
+            let natural = |measure: &Measure| measure.natural();
+            return Some(self.measures.iter().map(natural).collect());
+        };
+        let gaps = GAP * self.measures.len().saturating_sub(1);
+        fit(&self.measures, terminal.width.saturating_sub(gaps), forced)
+    }
+
+    fn write_lines(&self, rows: &[Vec<Cell>], widths: &[usize], out: &mut Vec<u8>) {
+        if self.written.is_none() {
+            let header: Vec<Cell> = self
+                .columns
+                .names()
+                .iter()
+                .map(|name| Cell::heading(name))
+                .collect();
+            self.write_line(&header, widths, out);
+        }
+        for row in rows {
+            self.write_line(row, widths, out);
+        }
+    }
+
+    fn write_line(&self, row: &[Cell], widths: &[usize], out: &mut Vec<u8>) {
+        let color = self.color();
+        let absent = Cell::new(&Value::Null);
+        for (index, (&width, measure)) in widths.iter().zip(&self.measures).enumerate() {
+            let cell = row.get(index).unwrap_or(&absent);
+            let shown = cell.within(width, self.terminal.is_some());
+            let missing = width.min(self.widest_padding()).saturating_sub(shown.width);
+            if index > 0 {
+                push_blanks(GAP, out);
+            }
+            if measure.is_numeric() {
+                push_blanks(missing, out);
+            }
+            cell.look.write(&shown.text, color, out);
+            if !measure.is_numeric() && index + 1 < widths.len() {
+                push_blanks(missing, out);
+            }
+        }
+        end_line(out);
+    }
+
+    fn write_blocks(&self, rows: &[Vec<Cell>], out: &mut Vec<u8>) {
+        for (index, row) in rows.iter().enumerate() {
+            if index > 0 || self.written.is_some() {
+                out.push(b'\n');
+            }
+            let absent = Cell::new(&Value::Null);
+            let fields: Vec<Field<'_>> = self
+                .columns
+                .names()
+                .iter()
+                .enumerate()
+                .map(|(place, key)| {
+                    let cell = row.get(place).unwrap_or(&absent);
+                    Field {
+                        key,
+                        value: &cell.text,
+                        look: cell.look,
+                    }
+                })
+                .collect();
+            write_fields(&fields, self.terminal, BLOCK_LINES, out);
+        }
+    }
+
+    fn color(&self) -> bool {
+        self.terminal.is_some_and(|terminal| terminal.color)
+    }
+
+    fn widest_padding(&self) -> usize {
+        self.terminal
+            .map_or(WIDEST_PADDING, |terminal| terminal.width)
+    }
+}
+
+impl Render for List {
+    fn record(&mut self, record: &Value, out: &mut Vec<u8>) -> Result<(), FormatError> {
+        let row = self.columns.row(record)?;
+        let cells = self.measure(&row);
+        self.rows.push(cells);
+        if self.rows.len() >= CHUNK && self.writes_chunks() {
+            self.write_chunk(out);
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self, out: &mut Vec<u8>) {
+        if self.writes_chunks() {
+            self.write_chunk(out);
+        }
+    }
+
+    fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), FormatError> {
+        self.write_chunk(out);
+        Ok(())
+    }
+}
+
+struct Shown<'a> {
+    text: Cow<'a, str>,
+    width: usize,
+}
+
+impl Cell {
+    fn new(value: &Value) -> Self {
+        let text = cell_text(value).map_or(Cow::Borrowed(ABSENT), |text| {
+            Cow::Owned(printable(&text).into_owned())
+        });
+        Self {
+            width: display_width(&text),
+            text: text.into_owned(),
+            look: Look::of(value),
+        }
+    }
+
+    fn heading(name: &str) -> Self {
+        let text = heading(name);
+        Self {
+            width: display_width(&text),
+            text,
+            look: Look::Heading,
+        }
+    }
+
+    /// The text, cut to the width where lines may not be longer.
+    fn within(&self, width: usize, cut: bool) -> Shown<'_> {
+        if self.width <= width || !cut {
+            return Shown {
+                text: Cow::Borrowed(&self.text),
+                width: self.width,
+            };
+        }
+        let text = truncate_to_width(&self.text, width);
+        Shown {
+            width: display_width(&text),
+            text,
+        }
+    }
+}
+
+/// How the name of a column stands in the header: capitals set it off without any colour.
+fn heading(name: &str) -> String {
+    printable(&name.to_uppercase()).into_owned()
+}
+
+struct Single {
+    columns: Option<Vec<String>>,
+    terminal: Option<Terminal>,
+    only: OnlyOne,
+}
+
+impl Single {
+    fn new(shape: &Shape) -> Self {
+        Self {
+            columns: shape.columns.clone(),
+            terminal: believable(shape.terminal),
+            only: OnlyOne::default(),
+        }
+    }
+}
+
+impl Render for Single {
+    fn record(&mut self, record: &Value, out: &mut Vec<u8>) -> Result<(), FormatError> {
+        self.only.check()?;
+        let pairs = key_values(record, self.columns.as_deref())?;
+        let texts: Vec<Cow<'_, str>> = pairs
+            .iter()
+            .map(|(_, value)| cell_text(value).unwrap_or(Cow::Borrowed(ABSENT)))
+            .collect();
+        let fields: Vec<Field<'_>> = pairs
+            .iter()
+            .zip(&texts)
+            .map(|((key, value), text)| Field {
+                key,
+                value: text,
+                look: Look::of(value),
+            })
+            .collect();
+        write_fields(&fields, self.terminal, usize::MAX, out);
+        Ok(())
+    }
+
+    fn finish(&mut self, _out: &mut Vec<u8>) -> Result<(), FormatError> {
+        Ok(())
+    }
+}
+
+fn believable(terminal: Option<Terminal>) -> Option<Terminal> {
+    terminal.map(|terminal| Terminal {
+        width: terminal.width.max(NARROWEST_TERMINAL),
+        ..terminal
+    })
+}

@@ -1,0 +1,35 @@
+//! `tsv`: values between tabs, nothing quoted.
+//!
+//! A tab, newline, carriage return or backslash inside a value becomes `\t`, `\n`, `\r`, `\\`, as
+//! `jq`'s `@tsv` does. So a line is always a record, and `cut` works.
+
+use super::delimited::{Delimited, Dialect};
+use super::{Format, Shape};
+
+pub(super) const FORMAT: Format = Format {
+    name: "tsv",
+    about: "Tab-separated values with a header; tab, newline and backslash as \\t, \\n, \\\\",
+    extensions: &["tsv", "tab"],
+    streams: true,
+    paints: false,
+    render: |shape: &Shape| Box::new(Delimited::<Tsv>::new(shape)),
+};
+
+struct Tsv;
+
+impl Dialect for Tsv {
+    const SEPARATOR: u8 = b'\t';
+    const BLANK_ROW: &'static [u8] = b"";
+
+    fn field(text: &str, out: &mut Vec<u8>) {
+        for byte in text.bytes() {
+            match byte {
+                b'\t' => out.extend_from_slice(br"\t"),
+                b'\n' => out.extend_from_slice(br"\n"),
+                b'\r' => out.extend_from_slice(br"\r"),
+                b'\\' => out.extend_from_slice(br"\\"),
+                _ => out.push(byte),
+            }
+        }
+    }
+}

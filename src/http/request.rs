@@ -1,0 +1,75 @@
+//! A request as it will be sent.
+
+use bytes::Bytes;
+use url::Url;
+
+use crate::http::{HeaderMap, Method};
+
+/// A rendered request. It can be sent again: nothing in it is used up.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The method (RFC 9110, section 9).
+    pub method: Method,
+    /// The whole URL, with its query.
+    pub url: Url,
+    /// The header fields; values that are secret are marked so.
+    pub headers: HeaderMap,
+    /// What is sent after the header.
+    pub body: Body,
+}
+
+/// The content of a request.
+#[derive(Debug, Clone, Default)]
+pub enum Body {
+    /// None.
+    #[default]
+    Empty,
+    /// Bytes with their media type.
+    Bytes {
+        /// The `Content-Type`, unless a header says otherwise.
+        content_type: String,
+        /// The content.
+        bytes: Bytes,
+    },
+    /// `multipart/form-data` (RFC 7578).
+    Multipart(Vec<Part>),
+}
+
+/// One field of a multipart body.
+#[derive(Debug, Clone)]
+pub struct Part {
+    /// The field's name.
+    pub name: String,
+    /// Its value.
+    pub content: PartContent,
+}
+
+/// The value of a multipart field.
+#[derive(Debug, Clone)]
+pub enum PartContent {
+    /// A text.
+    Text(String),
+    /// A file.
+    File {
+        /// The name that the server is told.
+        file_name: String,
+        /// Where it lies on this machine.
+        path: std::path::PathBuf,
+        /// Its media type.
+        content_type: Option<String>,
+        /// Its content.
+        bytes: Bytes,
+    },
+}
+
+impl Request {
+    /// Whether the request changes nothing on the server (RFC 9110, section 9.2.1).
+    pub fn is_safe(&self) -> bool {
+        matches!(self.method, Method::GET | Method::HEAD)
+    }
+
+    /// `METHOD /path` for messages: without the query, which can hold more than fits a line.
+    pub fn label(&self) -> String {
+        format!("{} {}", self.method, self.url.path())
+    }
+}

@@ -1,0 +1,456 @@
+//! YAML documents → a checked project.
+//!
+//! A project is a folder with `resources/` and `queries/`. [`Project::open`] reads its resources;
+//! [`Project::query_at`] and [`Project::query_named`] read one query and refuse what
+//! [`Project::check`] would refuse. What comes out ([`Query`], [`Resource`]) has its templates and
+//! selectors compiled and its names resolved: after that, nobody asks again.
+//!
+//! This module knows nothing of runs: no values, no network.
+
+mod literal;
+mod paginate;
+mod query_file;
+mod resource_file;
+mod var_declaration;
+mod yaml;
+
+pub mod load;
+pub mod query;
+pub mod template;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use url::Url;
+
+use crate::core::diagnostic::{Diagnostic, Diagnostics};
+use crate::core::document::Node;
+use crate::core::name;
+use crate::core::source::SourceFile;
+use crate::resource::Resource;
+
+pub use query::Query;
+pub use resource_file::ResourceFile;
+
+/// A folder with resources and queries.
+pub struct Project {
+    root: PathBuf,
+    working_directory: PathBuf,
+    formats: Vec<&'static str>,
+    resources: Vec<ResourceFile>,
+    /// Faults by resource file: a run is only refused for those of its own.
+    resource_faults: Vec<(Arc<SourceFile>, Diagnostics)>,
+    /// Faults of no file in particular.
+    faults: Diagnostics,
+}
+
+/// What `check` found.
+pub struct Checked {
+    /// How many resource files there are.
+    pub resources: usize,
+    /// How many query files there are.
+    pub queries: usize,
+    /// What is wrong.
+    pub faults: Diagnostics,
+}
+
+impl Project {
+    /// Opens the project that a file or folder lies in and reads its resources.
+    ///
+    /// # Errors
+    ///
+    /// If there is no project.
+    pub fn open(
+        start: &Path,
+        working_directory: &Path,
+        formats: &[&'static str],
+    ) -> Result<Self, Diagnostic> {
+        let Some(root) = load::root_of(start) else {
+            let place = load::shown(start, working_directory);
+            let place = if place.is_empty() {
+                ".".to_owned()
+            } else {
+                place
+            };
+            return Err(if start.exists() {
+                Diagnostic::general(
+                    "no-project",
+                    format!("there is no project at `{place}` or above it"),
+                )
+                .help("a project is a folder with `queries/` and `resources/`")
+            } else {
+                Diagnostic::general("no-file", format!("there is no file `{place}`"))
+            });
+        };
+        let mut project = Self {
+            root,
+            working_directory: std::fs::canonicalize(working_directory)
+                .unwrap_or_else(|_| working_directory.to_path_buf()),
+            formats: formats.to_vec(),
+            resources: Vec::new(),
+            resource_faults: Vec::new(),
+            faults: Diagnostics::new(),
+        };
+        project.read_resources();
+        Ok(project)
+    }
+
+    /// Its folder.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Its resources, as far as they could be read.
+    pub fn resources(&self) -> &[ResourceFile] {
+        &self.resources
+    }
+
+    fn read_resources(&mut self) {
+        let folder = self.root.join("resources");
+        if !folder.is_dir() {
+            return;
+        }
+        for path in load::yaml_files(&folder, &mut self.faults) {
+            let source = match load::source(&path, &self.working_directory) {
+                Ok(source) => source,
+                Err(fault) => {
+                    self.faults.push(fault);
+                    continue;
+                }
+            };
+            let mut faults = Diagnostics::new();
+            let file = yaml::parse(&source, &mut faults).and_then(|node| {
+                let (stem, sub) = (stem(&path), sub_folder(&folder, &path));
+                resource_file::read(&node, &source, &stem, sub.as_deref(), &mut faults)
+            });
+            if let Some(file) = file {
+                if let Some(first) = self.resources.iter().find(|other| other.name == file.name) {
+                    faults.push(duplicate(
+                        "resource",
+                        &file.name,
+                        &file.place,
+                        first.source.name(),
+                    ));
+                }
+                self.resources.push(file);
+            }
+            if !faults.is_empty() {
+                self.resource_faults.push((source, faults));
+            }
+        }
+    }
+
+    /// All query files, sorted.
+    pub fn query_files(&self, faults: &mut Diagnostics) -> Vec<PathBuf> {
+        let folder = self.root.join("queries");
+        if folder.is_dir() {
+            load::yaml_files(&folder, faults)
+        } else {
+            Vec::new()
+        }
+    }
+
+    /// Reads a query by its path.
+    ///
+    /// # Errors
+    ///
+    /// All that is wrong with it.
+    pub fn query_at(&self, path: &Path) -> Result<Query, Diagnostics> {
+        let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+        let source = load::source(&path, &self.working_directory)?;
+        let mut faults = Diagnostics::new();
+        let Some(node) = yaml::parse(&source, &mut faults) else {
+            return Err(faults);
+        };
+        let broken: Vec<&str> = self
+            .resource_faults
+            .iter()
+            .filter(|(file, _)| {
+                !self
+                    .resources
+                    .iter()
+                    .any(|known| known.source.name() == file.name())
+            })
+            .map(|(file, _)| file.name())
+            .collect();
+        let around = query_file::Surroundings {
+            resources: self
+                .resources
+                .iter()
+                .map(|file| file.name.as_str())
+                .collect(),
+            broken_resources: broken,
+            formats: &self.formats,
+        };
+        let sub = sub_folder(&self.root.join("queries"), &path);
+        let query = query_file::read(
+            &node,
+            &source,
+            &stem(&path),
+            sub.as_deref(),
+            &around,
+            &mut faults,
+        );
+        match query {
+            Some(query) if faults.is_empty() => Ok(query),
+            _ => Err(faults),
+        }
+    }
+
+    /// Reads a query by its name.
+    ///
+    /// # Errors
+    ///
+    /// If there is none or several of that name, and all that is wrong with it.
+    pub fn query_named(&self, wanted: &str) -> Result<Query, Diagnostics> {
+        let mut faults = Diagnostics::new();
+        let mut names = Vec::new();
+        let mut found: Vec<PathBuf> = Vec::new();
+        for path in self.query_files(&mut faults) {
+            let name = self.name_of(&path);
+            if name == wanted {
+                found.push(path);
+            }
+            names.push(name);
+        }
+        match found.as_slice() {
+            [path] => self.query_at(path),
+            [] => {
+                let words = format!("there is no query `{wanted}`");
+                let hint = name::hint(wanted, names.iter().map(String::as_str))
+                    .unwrap_or_else(|| "`runner list` shows all".to_owned());
+                Err(Diagnostic::general("unknown-query", words)
+                    .help(hint)
+                    .into())
+            }
+            several => {
+                let files: Vec<String> = several
+                    .iter()
+                    .map(|path| load::shown(path, &self.working_directory))
+                    .collect();
+                let words = format!("there are several queries `{wanted}`: {}", files.join(", "));
+                Err(Diagnostic::general("duplicate-name", words)
+                    .help("give the path of one")
+                    .into())
+            }
+        }
+    }
+
+    /// The name of a query file, however broken the rest of it is.
+    fn name_of(&self, path: &Path) -> String {
+        let named = load::source(path, &self.working_directory)
+            .ok()
+            .filter(|source| source.text().contains("name:"))
+            .and_then(|source| yaml::parse(&source, &mut Diagnostics::new()))
+            .and_then(|node| node.get("name")?.scalar());
+        named.unwrap_or_else(|| stem(path))
+    }
+
+    /// The resource of a query, in an environment.
+    ///
+    /// # Errors
+    ///
+    /// If its file is broken, or there is no such environment.
+    pub fn resource_of(
+        &self,
+        query: &Query,
+        environment: Option<&str>,
+    ) -> Result<Resource, Diagnostics> {
+        let file = self
+            .resources
+            .iter()
+            .find(|file| *file.name == *query.resource.value)
+            .ok_or_else(|| {
+                let words = format!("there is no resource `{}`", query.resource.value);
+                Diagnostics::from(Diagnostic::at(
+                    &query.resource.place,
+                    "unknown-resource",
+                    words,
+                ))
+            })?;
+        self.in_environment(file, environment)
+    }
+
+    /// A resource in an environment.
+    ///
+    /// # Errors
+    ///
+    /// As [`Project::resource_of`].
+    pub fn in_environment(
+        &self,
+        file: &ResourceFile,
+        environment: Option<&str>,
+    ) -> Result<Resource, Diagnostics> {
+        let faults = self
+            .resource_faults
+            .iter()
+            .filter(|(source, _)| source.name() == file.source.name());
+        if let Some((_, faults)) = faults.into_iter().next() {
+            return Err(faults.clone());
+        }
+        let known: Vec<&str> = file.environments.keys().map(String::as_str).collect();
+        let resource = match environment {
+            None => file.base.as_ref(),
+            Some(name) => match file.environments.get(name) {
+                Some(resource) => Some(resource),
+                // An environment of another resource: this one is the same everywhere.
+                None if known.is_empty() && self.has_environment(name) => file.base.as_ref(),
+                None => return Err(self.unknown_environment(file, name).into()),
+            },
+        };
+        resource.cloned().ok_or_else(|| {
+            let words = format!("the resource `{}` needs an environment", file.name);
+            Diagnostics::from(
+                Diagnostic::at(&file.place, "needs-environment", words)
+                    .help(format!("choose with `--env`: {}", name::one_of(&known))),
+            )
+        })
+    }
+
+    fn has_environment(&self, name: &str) -> bool {
+        self.resources
+            .iter()
+            .any(|file| file.environments.contains_key(name))
+    }
+
+    fn unknown_environment(&self, file: &ResourceFile, wanted: &str) -> Diagnostic {
+        let mut known: Vec<&str> = file.environments.keys().map(String::as_str).collect();
+        if known.is_empty() {
+            known = self
+                .resources
+                .iter()
+                .flat_map(|file| file.environments.keys().map(String::as_str))
+                .collect();
+            known.sort_unstable();
+            known.dedup();
+        }
+        let words = format!("the resource `{}` has no environment `{wanted}`", file.name);
+        Diagnostic::at(&file.place, "unknown-environment", words).help(if known.is_empty() {
+            "no resource of the project has `environments`".to_owned()
+        } else {
+            format!(
+                "known are {}",
+                known
+                    .iter()
+                    .map(|name| format!("`{name}`"))
+                    .collect::<Vec<_>>()
+                    .join(", ")
+            )
+        })
+    }
+
+    /// Checks all files of the project, or those below some paths.
+    pub fn check(&self, below: &[PathBuf]) -> Checked {
+        let wanted =
+            |path: &Path| below.is_empty() || below.iter().any(|folder| path.starts_with(folder));
+        let mut checked = Checked {
+            resources: 0,
+            queries: 0,
+            faults: self.faults.clone(),
+        };
+        for (source, faults) in &self.resource_faults {
+            if wanted(source.path()) {
+                checked.faults.extend(faults.clone());
+            }
+        }
+        let resources = self.root.join("resources");
+        if resources.is_dir() {
+            let files = load::yaml_files(&resources, &mut Diagnostics::new());
+            checked.resources = files.iter().filter(|path| wanted(path)).count();
+        }
+        let mut named: Vec<(String, String)> = Vec::new();
+        let mut paths = self.query_files(&mut checked.faults);
+        // A file given by its path need not lie in `queries`.
+        for path in below.iter().filter(|path| path.is_file()) {
+            if !paths.contains(path) && !path.starts_with(&resources) {
+                paths.push(path.clone());
+            }
+        }
+        for path in paths {
+            let is_wanted = wanted(&path);
+            checked.queries += usize::from(is_wanted);
+            let name = self.name_of(&path);
+            let shown = load::shown(&path, &self.working_directory);
+            if let Some((_, first)) = named.iter().find(|(other, _)| *other == name)
+                && is_wanted
+            {
+                let words = format!("the name `{name}` of `{shown}` is already that of `{first}`");
+                checked
+                    .faults
+                    .push(Diagnostic::general("duplicate-name", words));
+            }
+            named.push((name, shown));
+            if is_wanted && let Err(faults) = self.query_at(&path) {
+                checked.faults.extend(faults);
+            }
+        }
+        checked
+    }
+}
+
+fn duplicate(
+    kind: &str,
+    name: &str,
+    place: &crate::core::source::Place,
+    first: &str,
+) -> Diagnostic {
+    let file = place.file.name();
+    let words = format!("the {kind} name `{name}` of `{file}` is already that of `{first}`");
+    Diagnostic::at(place, "duplicate-name", words)
+}
+
+/// The name of a file's content: what it says itself, or the file's stem.
+fn file_name(node: &Node, stem: &str, faults: &mut Diagnostics) -> String {
+    let Some(named) = node.get("name").filter(|name| !name.is_null()) else {
+        return stem.to_owned();
+    };
+    let Some(text) = named.text("name", faults) else {
+        return stem.to_owned();
+    };
+    let is_plain = !text.value.is_empty()
+        && text
+            .value
+            .chars()
+            .all(|c| c.is_alphanumeric() || "-_.".contains(c));
+    if !is_plain {
+        faults.push(named.mismatch("name", "letters, digits, `-`, `_` and `.`"));
+    }
+    text.value.to_string()
+}
+
+fn stem(path: &Path) -> String {
+    path.file_stem()
+        .map_or_else(String::new, |stem| stem.to_string_lossy().into_owned())
+}
+
+/// The folder of a file below its base, if it is not the base itself.
+fn sub_folder(base: &Path, path: &Path) -> Option<String> {
+    let relative = path.parent()?.strip_prefix(base).ok()?;
+    (!relative.as_os_str().is_empty()).then(|| relative.display().to_string())
+}
+
+/// Reads a base URL.
+///
+/// # Errors
+///
+/// In words, if it is not `http` or `https`, or has parts that a base cannot have.
+pub fn base_url(text: &str) -> Result<Url, String> {
+    let text = text.trim();
+    let url = Url::parse(text).map_err(|error| match error {
+        url::ParseError::RelativeUrlWithoutBase => "a base URL begins with `https://`".to_owned(),
+        error => format!("this is not a URL: {error}"),
+    })?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(format!(
+            "a base URL is `http` or `https`, not `{}`",
+            url.scheme()
+        ));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("a base URL holds no user and no password: they belong to `auth`".to_owned());
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err("a base URL has no `?` and no `#`: parameters belong to `params`".to_owned());
+    }
+    Ok(url)
+}

@@ -1,0 +1,391 @@
+//! A checked query: its templates and selectors are compiled, its names resolved.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use regex::Regex;
+use serde_json::Value;
+
+use crate::core::source::{Place, SourceFile, Text};
+use crate::http::{HeaderName, Method};
+use crate::paginate::Pagination;
+use crate::project::template::ValueTemplate;
+use crate::template::selector::Selector;
+use crate::template::{Expression, Template};
+
+/// A checked query file.
+#[derive(Debug, Clone)]
+pub struct Query {
+    /// How it is called by name.
+    pub name: String,
+    /// For people.
+    pub folder: Option<String>,
+    /// For people.
+    pub description: Option<String>,
+    /// The file.
+    pub source: Arc<SourceFile>,
+    /// The name of its resource, which exists.
+    pub resource: Text,
+    /// Its inputs, in the file's order.
+    pub vars: Vec<Var>,
+    /// The method.
+    pub method: Method,
+    /// The route, relative to the resource's base URL.
+    pub endpoint: Template,
+    /// URL parameters; `None` removes one of the resource's.
+    pub params: Vec<(String, Option<ValueTemplate>)>,
+    /// Header fields; `None` removes one of the resource's.
+    pub headers: Vec<(HeaderName, Option<Template>)>,
+    /// What is sent.
+    pub body: Option<Body>,
+    /// How it goes on, where that differs from its resource.
+    pub paginate: Option<Pagination>,
+    /// Where the records stand in the answer; without it the answer is one record.
+    pub rows: Option<Selector>,
+    /// Columns; without any, the record as it is.
+    pub extract: Vec<Column>,
+    /// Which records are kept.
+    pub keep: Option<Expression>,
+    /// The first record at which the listing ends.
+    pub stop_when: Option<Expression>,
+    /// The order, the first key first.
+    pub sort: Vec<SortKey>,
+    /// How many records at most.
+    pub limit: Option<Limit>,
+    /// Records of which only the first is kept.
+    pub unique: Option<Unique>,
+    /// What must hold in the end.
+    pub expect: Vec<Expression>,
+    /// The meaning of a status, where it differs from the usual one.
+    pub on_status: BTreeMap<u16, StatusMeaning>,
+    /// The question before a method that writes.
+    pub confirm: Option<Template>,
+    /// The default format.
+    pub output: Option<&'static str>,
+}
+
+/// The type of a var.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum VarType {
+    /// Text.
+    String,
+    /// A whole number of 64 bits.
+    Int,
+    /// Any number.
+    Number,
+    /// `true` or `false`.
+    Bool,
+    /// A list.
+    List,
+    /// A moment; RFC 3339 text in templates.
+    Time,
+    /// A length of time; seconds in templates.
+    Duration,
+    /// Any JSON value.
+    Json,
+}
+
+impl VarType {
+    /// All types by name.
+    pub const ALL: [(&'static str, Self); 8] = [
+        ("string", Self::String),
+        ("int", Self::Int),
+        ("number", Self::Number),
+        ("bool", Self::Bool),
+        ("list", Self::List),
+        ("time", Self::Time),
+        ("duration", Self::Duration),
+        ("json", Self::Json),
+    ];
+
+    /// The name in files.
+    pub fn name(self) -> &'static str {
+        Self::ALL
+            .iter()
+            .find(|(_, kind)| *kind == self)
+            .map_or("string", |(name, _)| name)
+    }
+}
+
+/// An input of a query.
+#[derive(Debug, Clone)]
+pub struct Var {
+    /// How templates call it.
+    pub name: String,
+    /// Where it is declared.
+    pub place: Place,
+    /// For people.
+    pub description: Option<String>,
+    /// What it takes.
+    pub kind: VarType,
+    /// What it is if nobody says.
+    pub default: Option<ValueTemplate>,
+    /// Whether somebody has to say.
+    pub required: bool,
+    /// All that it may be.
+    pub choices: Option<Vec<Value>>,
+    /// What its whole text must match.
+    pub pattern: Option<Pattern>,
+    /// Whether its value is masked wherever it is shown.
+    pub secret: bool,
+    /// For people.
+    pub example: Option<Value>,
+}
+
+/// A regular expression with its source.
+#[derive(Debug, Clone)]
+pub struct Pattern {
+    /// As it stands in the file.
+    pub source: String,
+    /// Compiled, anchored at both ends.
+    pub regex: Regex,
+}
+
+/// What is sent.
+#[derive(Debug, Clone)]
+pub enum Body {
+    /// `application/json`.
+    Json(ValueTemplate),
+    /// `application/x-www-form-urlencoded`.
+    Form(Vec<(String, ValueTemplate)>),
+    /// `multipart/form-data`.
+    Multipart(Vec<(String, MultipartField)>),
+    /// `text/plain`.
+    Text(Template),
+    /// A file of the project.
+    File(Template),
+}
+
+/// A field of a multipart body.
+#[derive(Debug, Clone)]
+pub enum MultipartField {
+    /// A value.
+    Value(ValueTemplate),
+    /// A file of the project.
+    File {
+        /// Where it lies.
+        path: Template,
+        /// What the server is told that it is called.
+        file_name: Option<Template>,
+        /// Its media type.
+        content_type: Option<Template>,
+    },
+}
+
+/// A column of the result.
+#[derive(Debug, Clone)]
+pub struct Column {
+    /// Its name.
+    pub name: String,
+    /// Where it is declared.
+    pub place: Place,
+    /// Where its value comes from.
+    pub source: ColumnSource,
+    /// What it is if it is missing.
+    pub default: Option<Value>,
+    /// Whether it must not be missing.
+    pub required: bool,
+}
+
+/// Where the value of a column comes from.
+#[derive(Debug, Clone)]
+pub enum ColumnSource {
+    /// A JSONPath into the record.
+    Path {
+        /// The path.
+        selector: Selector,
+        /// What is taken of its nodes.
+        take: Take,
+    },
+    /// A template over the record.
+    Template(Template),
+}
+
+/// What is taken of the nodes of a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Take {
+    /// The first one, or null.
+    First,
+    /// The only one; more are an error.
+    One,
+    /// All, as a list.
+    All,
+    /// How many.
+    Count,
+}
+
+impl Take {
+    /// All by name.
+    pub const ALL: [(&'static str, Self); 4] = [
+        ("first", Self::First),
+        ("one", Self::One),
+        ("all", Self::All),
+        ("count", Self::Count),
+    ];
+}
+
+/// One key of an order.
+#[derive(Debug, Clone)]
+pub struct SortKey {
+    /// What is compared.
+    pub by: SortBy,
+    /// Whether the largest comes first.
+    pub descending: bool,
+}
+
+/// What is compared.
+#[derive(Debug, Clone)]
+pub enum SortBy {
+    /// A column, or a field of the record.
+    Column(String),
+    /// An expression over the record.
+    Expression(Expression),
+}
+
+/// How many records at most.
+#[derive(Debug, Clone)]
+pub enum Limit {
+    /// A number.
+    Number(u64),
+    /// A template that gives one.
+    Template(Template),
+}
+
+/// What makes a record the same as another one.
+#[derive(Debug, Clone)]
+pub enum Unique {
+    /// Everything.
+    Record,
+    /// Some columns.
+    Columns(Vec<String>),
+}
+
+/// What a status means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StatusMeaning {
+    /// An answer like any other.
+    Ok,
+    /// There are no records.
+    Empty,
+    /// A failure.
+    Fail,
+}
+
+impl StatusMeaning {
+    /// All by name.
+    pub const ALL: [(&'static str, Self); 3] = [
+        ("ok", Self::Ok),
+        ("empty", Self::Empty),
+        ("fail", Self::Fail),
+    ];
+}
+
+/// A length of time as it stands in templates: seconds, whole where they are.
+pub fn seconds(duration: Duration) -> Value {
+    if duration.subsec_nanos() == 0 {
+        Value::from(duration.as_secs())
+    } else {
+        Value::from(duration.as_secs_f64())
+    }
+}
+
+impl Query {
+    /// Whether the query yields one record and not a list.
+    pub fn is_single(&self) -> bool {
+        self.rows.is_none()
+    }
+
+    /// The names of its columns, if it says which.
+    pub fn columns(&self) -> Option<Vec<String>> {
+        (!self.extract.is_empty()).then(|| {
+            self.extract
+                .iter()
+                .map(|column| column.name.clone())
+                .collect()
+        })
+    }
+
+    /// A declared var.
+    pub fn var(&self, name: &str) -> Option<&Var> {
+        self.vars.iter().find(|var| var.name == name)
+    }
+
+    /// Whether its method changes nothing.
+    pub fn is_safe(&self) -> bool {
+        matches!(self.method, Method::GET | Method::HEAD)
+    }
+
+    /// The templates that a request is made of.
+    pub fn request_templates(&self) -> Vec<&Template> {
+        let mut templates = vec![&self.endpoint];
+        for (_, value) in &self.params {
+            templates.extend(value.iter().flat_map(ValueTemplate::templates));
+        }
+        templates.extend(self.headers.iter().filter_map(|(_, value)| value.as_ref()));
+        match &self.body {
+            None => {}
+            Some(Body::Json(value)) => templates.extend(value.templates()),
+            Some(Body::Form(fields)) => {
+                templates.extend(fields.iter().flat_map(|(_, value)| value.templates()));
+            }
+            Some(Body::Multipart(fields)) => {
+                for (_, field) in fields {
+                    match field {
+                        MultipartField::Value(value) => templates.extend(value.templates()),
+                        MultipartField::File {
+                            path,
+                            file_name,
+                            content_type,
+                        } => {
+                            templates.push(path);
+                            templates.extend(file_name);
+                            templates.extend(content_type);
+                        }
+                    }
+                }
+            }
+            Some(Body::Text(template) | Body::File(template)) => templates.push(template),
+        }
+        templates
+    }
+
+    /// All templates and expressions of the file, with what they mention.
+    pub fn mentions(&self) -> impl Iterator<Item = &crate::template::Mentions> {
+        let defaults = self
+            .vars
+            .iter()
+            .filter_map(|var| var.default.as_ref())
+            .flat_map(ValueTemplate::templates);
+        let columns = self
+            .extract
+            .iter()
+            .filter_map(|column| match &column.source {
+                ColumnSource::Template(template) => Some(template),
+                ColumnSource::Path { .. } => None,
+            });
+        let limit = match &self.limit {
+            Some(Limit::Template(template)) => Some(template),
+            _ => None,
+        };
+        let keys = self.sort.iter().filter_map(|key| match &key.by {
+            SortBy::Expression(expression) => Some(expression),
+            SortBy::Column(_) => None,
+        });
+        self.request_templates()
+            .into_iter()
+            .chain(defaults)
+            .chain(columns)
+            .chain(limit)
+            .chain(&self.confirm)
+            .map(Template::mentions)
+            .chain(
+                self.expect
+                    .iter()
+                    .chain(&self.keep)
+                    .chain(&self.stop_when)
+                    .chain(keys)
+                    .map(Expression::mentions),
+            )
+    }
+}

@@ -1,0 +1,509 @@
+//! Resource file → [`Resource`], once as it stands and once for each of its environments.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::auth::{Auth, TokenScheme};
+use crate::core::diagnostic::{Diagnostic, Diagnostics};
+use crate::core::document::{Content, Entry, Node};
+use crate::core::name;
+use crate::core::secret::is_secret_name;
+use crate::core::source::{SourceFile, Text};
+use crate::http::HeaderName;
+use crate::http::limit::RateLimit;
+use crate::http::retry::RetryPolicy;
+use crate::paginate::Pagination;
+use crate::project::template::{Names, scalar_template, template};
+use crate::project::{literal, paginate};
+use crate::resource::{KINDS, Resource, Speak, TlsFiles};
+use crate::template::Template;
+
+/// Default of `max_body`: 64 MiB.
+const MAX_BODY: u64 = 64 * 1024 * 1024;
+
+/// Header fields that frame a message (RFC 9112, section 6) or belong to the connection.
+const FRAMING: [&str; 7] = [
+    "connection",
+    "content-length",
+    "host",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// A resource with its environments.
+#[derive(Clone)]
+pub struct ResourceFile {
+    /// How queries refer to it.
+    pub name: String,
+    /// The file.
+    pub source: Arc<SourceFile>,
+    /// Where the name stands, or the start of the file.
+    pub place: crate::core::source::Place,
+    /// Without an environment; `None` if the file is only usable with one.
+    pub base: Option<Resource>,
+    /// By name.
+    pub environments: BTreeMap<String, Resource>,
+}
+
+/// Reads a resource file. What is wrong goes into `faults`.
+pub fn read(
+    node: &Node,
+    source: &Arc<SourceFile>,
+    stem: &str,
+    folder: Option<&str>,
+    faults: &mut Diagnostics,
+) -> Option<ResourceFile> {
+    if !matches!(node.content, Content::Map(_)) {
+        faults.push(node.mismatch("a resource file", "a mapping"));
+        return None;
+    }
+    literal::check(node, faults);
+    let overlays: Vec<&Entry> = match node.get("environments") {
+        None => Vec::new(),
+        Some(environments) => environments
+            .entries("environments", faults)
+            .iter()
+            .collect(),
+    };
+    let mut file = ResourceFile {
+        name: super::file_name(node, stem, faults),
+        source: Arc::clone(source),
+        place: node.get("name").unwrap_or(node).place.clone(),
+        base: None,
+        environments: BTreeMap::new(),
+    };
+    let names: Vec<String> = overlays.iter().map(|entry| entry.key.clone()).collect();
+    let context = Context {
+        name: file.name.clone(),
+        source: Arc::clone(source),
+        folder: folder.map(str::to_owned),
+        environments: names,
+    };
+    // Only an environment may hold what the file itself lacks.
+    let needs_environment = node.get("base_url").is_none()
+        && !overlays.is_empty()
+        && overlays
+            .iter()
+            .all(|entry| entry.value.get("base_url").is_some());
+    if !needs_environment {
+        file.base = resource(node, &context, faults);
+    }
+    for entry in overlays {
+        if !matches!(entry.value.content, Content::Map(_)) {
+            faults.push(entry.value.mismatch(&entry.key, "a mapping"));
+            continue;
+        }
+        if let Some(inner) = ["name", "environments"]
+            .iter()
+            .find(|key| entry.value.get(key).is_some())
+        {
+            let words = format!("an environment has no `{inner}` of its own");
+            faults.push(Diagnostic::at(&entry.value.place, "unknown-key", words));
+            continue;
+        }
+        if let Some(resource) = resource(&merged(node, &entry.value), &context, faults) {
+            file.environments.insert(entry.key.clone(), resource);
+        }
+    }
+    Some(file)
+}
+
+/// The base with an overlay: mappings are merged key by key, null removes, anything else replaces.
+/// Where a mapping chooses one of several forms (`auth`), another form replaces it as a whole.
+fn merged(base: &Node, overlay: &Node) -> Node {
+    let (Content::Map(base_entries), Content::Map(overlay_entries)) =
+        (&base.content, &overlay.content)
+    else {
+        return overlay.clone();
+    };
+    let mut entries: Vec<Entry> = base_entries.clone();
+    for entry in overlay_entries {
+        match entries.iter_mut().find(|known| known.key == entry.key) {
+            None => entries.push(entry.clone()),
+            Some(known) => {
+                let is_choice =
+                    entry.key == "auth" && known.value.get(first_key(&entry.value)).is_none();
+                let value = if is_choice {
+                    entry.value.clone()
+                } else {
+                    merged(&known.value, &entry.value)
+                };
+                *known = Entry {
+                    value,
+                    ..entry.clone()
+                };
+            }
+        }
+    }
+    Node {
+        place: base.place.clone(),
+        content: Content::Map(entries),
+    }
+}
+
+fn first_key(node: &Node) -> &str {
+    match &node.content {
+        Content::Map(entries) => entries.first().map_or("", |entry| &entry.key),
+        _ => "",
+    }
+}
+
+struct Context {
+    name: String,
+    source: Arc<SourceFile>,
+    folder: Option<String>,
+    environments: Vec<String>,
+}
+
+fn resource(node: &Node, context: &Context, faults: &mut Diagnostics) -> Option<Resource> {
+    let names = Names::outside();
+    let mut fields = node.fields("a resource file", faults);
+    fields.get("name");
+    fields.get("environments");
+    let folder = fields
+        .get("folder")
+        .and_then(|node| node.text("folder", faults));
+    let description = fields
+        .get("description")
+        .and_then(|node| node.text("description", faults));
+    let type_node = fields.get("type");
+    let api_node = fields.get("api");
+    let kind = kind(node, type_node, api_node, faults);
+    let base_url = fields.get("base_url");
+    let auth_node = fields.get("auth");
+    let headers = headers(fields.get("headers"), &names, faults);
+    let params = params(fields.get("params"), &names, faults);
+    let access = fields
+        .get("access")
+        .and_then(|node| node.one_of("access", &["read-write", "read-only"], faults));
+    let timeout = positive_duration(fields.get("timeout"), "timeout", faults);
+    let connect_timeout =
+        positive_duration(fields.get("connect_timeout"), "connect_timeout", faults);
+    let max_body = fields.get("max_body").and_then(|node| bytes(node, faults));
+    let retry = fields
+        .get("retry")
+        .map(|node| retry(node, faults))
+        .unwrap_or_default();
+    let rate_limit = fields
+        .get("rate_limit")
+        .and_then(|node| rate_limit(node, faults));
+    let concurrency = fields
+        .get("concurrency")
+        .and_then(|node| node.integer("concurrency", 1..=1024, faults));
+    let paginate = fields
+        .get("paginate")
+        .and_then(|node| paginate::read(node, faults));
+    let tls = fields
+        .get("tls")
+        .map(|node| tls(node, faults))
+        .unwrap_or_default();
+    let proxy = fields.get("proxy").and_then(|node| {
+        let text = node.text("proxy", faults)?;
+        template(&text, &names, faults)
+    });
+    fields.finish(faults);
+
+    let kind = kind?;
+    let base_url = base_url_template(node, base_url, kind, &names, faults);
+    let auth = auth(node, auth_node, kind, &names, faults);
+    Some(Resource {
+        name: context.name.clone(),
+        folder: folder
+            .map(|text| text.value.to_string())
+            .or_else(|| context.folder.clone()),
+        description: description.map(|text| text.value.to_string()),
+        source: Arc::clone(&context.source),
+        kind,
+        base_url: base_url?,
+        auth: auth?,
+        headers: headers
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value?)))
+            .collect(),
+        params,
+        read_only: access == Some("read-only"),
+        timeout: timeout.unwrap_or(Duration::from_secs(30)),
+        connect_timeout: connect_timeout.unwrap_or(Duration::from_secs(10)),
+        max_body: max_body.unwrap_or(MAX_BODY),
+        retry,
+        rate_limit,
+        concurrency: usize::try_from(concurrency.unwrap_or(8)).unwrap_or(8),
+        paginate: paginate.unwrap_or(Pagination::Auto),
+        tls,
+        proxy,
+        environments: context.environments.clone(),
+    })
+}
+
+fn kind(
+    node: &Node,
+    type_node: Option<&Node>,
+    api_node: Option<&Node>,
+    faults: &mut Diagnostics,
+) -> Option<&'static dyn Speak> {
+    let mut types: Vec<&'static str> = KINDS.iter().map(|kind| kind.kind()).collect();
+    types.dedup();
+    let Some(type_node) = type_node else {
+        faults.push(
+            Diagnostic::at(
+                &crate::core::source::Place {
+                    file: Arc::clone(&node.place.file),
+                    span: crate::core::source::Span::default(),
+                },
+                "missing-key",
+                "the resource has no `type`",
+            )
+            .help(format!("expected {}", name::one_of(&types))),
+        );
+        return None;
+    };
+    let word = type_node.one_of("type", &types, faults)?;
+    let apis: Vec<&'static str> = KINDS
+        .iter()
+        .filter(|kind| kind.kind() == word)
+        .filter_map(|kind| kind.api())
+        .collect();
+    let api = match api_node {
+        None => None,
+        Some(node) if apis.is_empty() => {
+            let words = format!("`{word}` has no `api` to choose");
+            faults.push(Diagnostic::at(&node.place, "unknown-key", words));
+            return None;
+        }
+        Some(node) => Some(node.one_of("api", &apis, faults)?),
+    };
+    KINDS
+        .iter()
+        .find(|kind| kind.kind() == word && (api.is_none() || kind.api() == api))
+        .copied()
+}
+
+fn base_url_template(
+    node: &Node,
+    base_url: Option<&Node>,
+    kind: &'static dyn Speak,
+    names: &Names,
+    faults: &mut Diagnostics,
+) -> Option<Template> {
+    let Some(base_url) = base_url else {
+        return match kind.base_url() {
+            Some(preset) => template(&Text::new(preset, &node.place), names, faults),
+            None => {
+                let words = format!("a resource of type `{}` needs a `base_url`", kind.kind());
+                faults.push(Diagnostic::at(&node.place, "missing-key", words));
+                None
+            }
+        };
+    };
+    let text = base_url.text("base_url", faults)?;
+    let template = template(&text, names, faults)?;
+    if template.is_constant()
+        && let Err(words) = super::base_url(&text.value)
+    {
+        faults.push(Diagnostic::at(&base_url.place, "base-url", words));
+        return None;
+    }
+    Some(template)
+}
+
+fn auth(
+    node: &Node,
+    auth_node: Option<&Node>,
+    kind: &'static dyn Speak,
+    names: &Names,
+    faults: &mut Diagnostics,
+) -> Option<Auth> {
+    let Some(auth_node) = auth_node else {
+        let Some(preset) = kind.default_token() else {
+            return Some(Auth::None);
+        };
+        let value = Template::parse(&Text::new(preset, &node.place)).ok()?;
+        let (name, prefix) = kind.token_scheme().unwrap_or(TokenScheme::Bearer).header();
+        return Some(Auth::Header {
+            name,
+            prefix,
+            value,
+        });
+    };
+    let auth = Auth::check(auth_node, kind.token_scheme(), faults)?;
+    // The forms parse their templates; which names a template may mention is known here.
+    let is_good = auth
+        .templates()
+        .iter()
+        .all(|part| template(part.text_in_file(), names, faults).is_some());
+    is_good.then_some(auth)
+}
+
+/// Reads `headers`; `None` as a value removes an inherited field.
+pub fn headers(
+    node: Option<&Node>,
+    names: &Names,
+    faults: &mut Diagnostics,
+) -> Vec<(HeaderName, Option<Template>)> {
+    let mut headers: Vec<(HeaderName, Option<Template>)> = Vec::new();
+    let Some(node) = node else { return headers };
+    for entry in node.entries("headers", faults) {
+        let Ok(name) = HeaderName::from_bytes(entry.key.as_bytes()) else {
+            let words = format!("`{}` is not the name of a header field", entry.key);
+            faults.push(Diagnostic::at(&entry.key_place, "header-name", words));
+            continue;
+        };
+        if FRAMING.contains(&name.as_str()) {
+            let words = format!("`{name}` is set by the connection, not by a file");
+            faults.push(Diagnostic::at(&entry.key_place, "header-name", words));
+            continue;
+        }
+        if headers.iter().any(|(known, _)| *known == name) {
+            let words = format!("the field `{name}` stands here twice, in another case");
+            faults.push(Diagnostic::at(&entry.key_place, "duplicate-key", words));
+            continue;
+        }
+        if entry.value.is_null() {
+            headers.push((name, None));
+            continue;
+        }
+        let value = scalar_template(&entry.value, &entry.key, names, faults);
+        if let Some(value) = value {
+            if value.is_constant() && is_credential_field(name.as_str()) {
+                faults.push(literal::literal(&entry.value));
+            }
+            if value.is_constant() && value.source().chars().any(char::is_control) {
+                let words = "the value holds a line break or another control character";
+                faults.push(Diagnostic::at(&entry.value.place, "header-value", words));
+            }
+            headers.push((name, Some(value)));
+        }
+    }
+    headers
+}
+
+fn is_credential_field(name: &str) -> bool {
+    is_secret_name(name) && name != "x-csrf-token-name"
+}
+
+fn params(node: Option<&Node>, names: &Names, faults: &mut Diagnostics) -> Vec<(String, Template)> {
+    let Some(node) = node else { return Vec::new() };
+    let mut params = Vec::new();
+    for entry in node.entries("params", faults) {
+        if entry.value.is_null() {
+            continue;
+        }
+        if let Some(value) = scalar_template(&entry.value, &entry.key, names, faults) {
+            if value.is_constant() && entry.key == "circle-token" {
+                faults.push(literal::literal(&entry.value));
+            }
+            params.push((entry.key.clone(), value));
+        }
+    }
+    params
+}
+
+fn positive_duration(node: Option<&Node>, key: &str, faults: &mut Diagnostics) -> Option<Duration> {
+    let node = node?;
+    let duration = node.duration(key, faults)?;
+    if duration.is_zero() {
+        faults.push(node.mismatch(key, "a duration longer than nothing"));
+        return None;
+    }
+    Some(duration)
+}
+
+fn bytes(node: &Node, faults: &mut Diagnostics) -> Option<u64> {
+    const UNITS: [(&str, u64); 6] = [
+        ("KiB", 1 << 10),
+        ("MiB", 1 << 20),
+        ("GiB", 1 << 30),
+        ("kB", 1_000),
+        ("MB", 1_000_000),
+        ("GB", 1_000_000_000),
+    ];
+    let read = |text: &str| {
+        let text = text.trim();
+        let (number, factor) = UNITS
+            .iter()
+            .find_map(|(unit, factor)| Some((text.strip_suffix(unit)?, *factor)))
+            .unwrap_or((text, 1));
+        number.trim().parse::<u64>().ok()?.checked_mul(factor)
+    };
+    let found = node
+        .scalar()
+        .as_deref()
+        .and_then(read)
+        .filter(|bytes| *bytes > 0);
+    if found.is_none() {
+        faults.push(node.mismatch("max_body", "a size such as `64MiB` or a number of bytes"));
+    }
+    found
+}
+
+fn retry(node: &Node, faults: &mut Diagnostics) -> RetryPolicy {
+    let default = RetryPolicy::default();
+    let mut fields = node.fields("retry", faults);
+    let max_attempts = fields
+        .get("max_attempts")
+        .and_then(|node| node.integer("max_attempts", 1..=100, faults));
+    let base_delay = fields
+        .get("base_delay")
+        .and_then(|node| node.duration("base_delay", faults));
+    let max_delay = fields
+        .get("max_delay")
+        .and_then(|node| node.duration("max_delay", faults));
+    fields.finish(faults);
+    RetryPolicy {
+        max_attempts: max_attempts
+            .and_then(|number| u32::try_from(number).ok())
+            .unwrap_or(default.max_attempts),
+        base_delay: base_delay.unwrap_or(default.base_delay),
+        max_delay: max_delay.unwrap_or(default.max_delay),
+    }
+}
+
+fn rate_limit(node: &Node, faults: &mut Diagnostics) -> Option<RateLimit> {
+    let mut fields = node.fields("rate_limit", faults);
+    let requests_node = fields.get("requests");
+    let requests = requests_node.and_then(|node| node.integer("requests", 1..=1_000_000, faults));
+    let per = positive_duration(fields.get("per"), "per", faults);
+    let burst = fields
+        .get("burst")
+        .and_then(|node| node.integer("burst", 1..=1_000_000, faults));
+    fields.finish(faults);
+    if requests_node.is_none() {
+        let words = "`rate_limit` needs `requests`, for example `{requests: 50, per: 1s}`";
+        faults.push(Diagnostic::at(&node.place, "missing-key", words));
+    }
+    let requests = u32::try_from(requests?).ok()?;
+    Some(RateLimit {
+        requests,
+        per: per.unwrap_or(Duration::from_secs(1)),
+        burst: burst
+            .and_then(|burst| u32::try_from(burst).ok())
+            .unwrap_or(1),
+    })
+}
+
+fn tls(node: &Node, faults: &mut Diagnostics) -> TlsFiles {
+    let mut fields = node.fields("tls", faults);
+    let mut text = |key: &'static str, faults: &mut Diagnostics| {
+        fields.get(key).and_then(|node| node.text(key, faults))
+    };
+    let ca_file = text("ca_file", faults);
+    let client_cert = text("client_cert", faults);
+    let client_key = text("client_key", faults);
+    let system_certs = fields
+        .get("system_certs")
+        .and_then(|node| node.boolean("system_certs", faults));
+    fields.finish(faults);
+    if client_cert.is_some() != client_key.is_some() {
+        let words = "`client_cert` and `client_key` belong together";
+        faults.push(Diagnostic::at(&node.place, "missing-key", words));
+    }
+    TlsFiles {
+        ca_file,
+        client_cert,
+        client_key,
+        system_certs: system_certs.unwrap_or(false),
+    }
+}

@@ -1,0 +1,244 @@
+//! Nodes → templates, expressions and selectors, with the names that they may mention.
+
+use serde_json::{Map, Value};
+
+use crate::core::diagnostic::{Diagnostic, Diagnostics};
+use crate::core::document::{Content, Node};
+use crate::core::name;
+use crate::core::source::Text;
+use crate::template::selector::Selector;
+use crate::template::{Expression, Mentions, RenderError, Scope, SyntaxError, Template};
+
+/// What `git.` knows.
+pub const GIT_FACTS: [&str; 3] = ["branch", "sha", "project_slug"];
+
+/// The names that a template may mention at its place in the file.
+#[derive(Debug, Clone, Default)]
+pub struct Names {
+    names: Vec<String>,
+}
+
+impl Names {
+    /// `env` and `git`, which every template sees.
+    pub fn outside() -> Self {
+        Self {
+            names: vec!["env".to_owned(), "git".to_owned()],
+        }
+    }
+
+    /// These and one more.
+    #[must_use]
+    pub fn with(&self, name: &str) -> Self {
+        self.with_all([name])
+    }
+
+    /// These and more.
+    #[must_use]
+    pub fn with_all<'a>(&self, more: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut names = self.names.clone();
+        names.extend(more.into_iter().map(str::to_owned));
+        Self { names }
+    }
+
+    fn check(&self, mentions: &Mentions, text: &Text, faults: &mut Diagnostics) -> bool {
+        let mut is_good = true;
+        for mention in mentions.iter() {
+            let root = mention.root();
+            if !self.names.iter().any(|known| known == root) {
+                is_good = false;
+                let near = name::nearest(root, self.names.iter().map(String::as_str)).map_or_else(
+                    || {
+                        format!(
+                            "declare it under `vars`, or use one of {}",
+                            name::one_of(&self.names)
+                        )
+                    },
+                    |near| format!("did you mean `{near}`?"),
+                );
+                faults.push(
+                    Diagnostic::at(
+                        &text.locate(mention.range.clone()),
+                        "undeclared-name",
+                        format!("`{root}` is not declared"),
+                    )
+                    .help(near),
+                );
+            } else if root == "git"
+                && let Some(fact) = mention.path.get(1)
+                && !GIT_FACTS.contains(&fact.as_str())
+            {
+                is_good = false;
+                faults.push(
+                    Diagnostic::at(
+                        &text.locate(mention.range.clone()),
+                        "undeclared-name",
+                        format!("`git` has no `{fact}`"),
+                    )
+                    .maybe_help(name::hint(fact, GIT_FACTS)),
+                );
+            }
+        }
+        is_good
+    }
+}
+
+fn report(text: &Text, errors: Vec<SyntaxError>, faults: &mut Diagnostics) {
+    for error in errors {
+        let place = text.locate(error.range);
+        faults.push(Diagnostic::at(&place, error.code, error.message).maybe_help(error.help));
+    }
+}
+
+/// Reads a template.
+pub fn template(text: &Text, names: &Names, faults: &mut Diagnostics) -> Option<Template> {
+    match Template::parse(text) {
+        Ok(template) => names
+            .check(template.mentions(), text, faults)
+            .then_some(template),
+        Err(errors) => {
+            report(text, errors, faults);
+            None
+        }
+    }
+}
+
+/// Reads a template from a scalar: numbers and booleans stand for their text.
+pub fn scalar_template(
+    node: &Node,
+    key: &str,
+    names: &Names,
+    faults: &mut Diagnostics,
+) -> Option<Template> {
+    match node.scalar() {
+        Some(text) => template(&Text::new(text, &node.place), names, faults),
+        None => {
+            faults.push(node.mismatch(key, "a text"));
+            None
+        }
+    }
+}
+
+/// Reads a bare expression.
+pub fn expression(
+    node: &Node,
+    key: &str,
+    names: &Names,
+    faults: &mut Diagnostics,
+) -> Option<Expression> {
+    let text = match &node.content {
+        // `expect: true` is an expression too.
+        Content::Bool(_) | Content::Number(_) => Text::new(node.scalar()?, &node.place),
+        _ => node.text(key, faults)?,
+    };
+    match Expression::parse(&text) {
+        Ok(expression) => names
+            .check(expression.mentions(), &text, faults)
+            .then_some(expression),
+        Err(errors) => {
+            report(&text, errors, faults);
+            None
+        }
+    }
+}
+
+/// Reads a JSONPath.
+pub fn selector(text: &Text, faults: &mut Diagnostics) -> Option<Selector> {
+    match Selector::parse(&text.value) {
+        Ok(selector) => Some(selector),
+        Err(error) => {
+            faults.push(
+                Diagnostic::at(&text.locate(error.range), "jsonpath", error.message)
+                    .maybe_help(error.help),
+            );
+            None
+        }
+    }
+}
+
+/// A JSON value with templates in its texts.
+#[derive(Debug, Clone)]
+pub enum ValueTemplate {
+    /// The same in every scope.
+    Constant(Value),
+    /// A text; a single `{{ expression }}` keeps its type.
+    Template(Template),
+    /// A list.
+    List(Vec<ValueTemplate>),
+    /// An object.
+    Map(Vec<(String, ValueTemplate)>),
+}
+
+impl ValueTemplate {
+    /// Reads any YAML value.
+    pub fn read(node: &Node, names: &Names, faults: &mut Diagnostics) -> Option<Self> {
+        match &node.content {
+            Content::Null | Content::Bool(_) | Content::Number(_) => {
+                Some(Self::Constant(node.to_json()))
+            }
+            Content::Text(text) => {
+                let text = Text::new(text.as_str(), &node.place);
+                template(&text, names, faults).map(Self::Template)
+            }
+            Content::List(items) => {
+                let read: Vec<_> = items
+                    .iter()
+                    .map(|item| Self::read(item, names, faults))
+                    .collect();
+                read.into_iter().collect::<Option<_>>().map(Self::List)
+            }
+            Content::Map(entries) => {
+                let mut members = Vec::with_capacity(entries.len());
+                let mut is_good = true;
+                for entry in entries {
+                    if entry.key.contains("{{") {
+                        faults.push(Diagnostic::at(
+                            &entry.key_place,
+                            "no-template-here",
+                            "a key is sent as it is written, without templates",
+                        ));
+                    }
+                    match Self::read(&entry.value, names, faults) {
+                        Some(value) => members.push((entry.key.clone(), value)),
+                        None => is_good = false,
+                    }
+                }
+                is_good.then_some(Self::Map(members))
+            }
+        }
+    }
+
+    /// The value in a scope.
+    ///
+    /// # Errors
+    ///
+    /// If a template cannot be rendered.
+    pub fn render(&self, scope: &Scope) -> Result<Value, RenderError> {
+        match self {
+            Self::Constant(value) => Ok(value.clone()),
+            Self::Template(template) => template.json(scope),
+            Self::List(items) => items
+                .iter()
+                .map(|item| item.render(scope))
+                .collect::<Result<_, _>>()
+                .map(Value::Array),
+            Self::Map(members) => members
+                .iter()
+                .map(|(key, value)| Ok((key.clone(), value.render(scope)?)))
+                .collect::<Result<Map<_, _>, RenderError>>()
+                .map(Value::Object),
+        }
+    }
+
+    /// The templates in it.
+    pub fn templates(&self) -> Vec<&Template> {
+        match self {
+            Self::Constant(_) => Vec::new(),
+            Self::Template(template) => vec![template],
+            Self::List(items) => items.iter().flat_map(Self::templates).collect(),
+            Self::Map(members) => members
+                .iter()
+                .flat_map(|(_, value)| value.templates())
+                .collect(),
+        }
+    }
+}

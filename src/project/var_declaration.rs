@@ -1,0 +1,446 @@
+//! `vars` of a query file, and what a value must be to suit one.
+
+use std::borrow::Cow;
+
+use jiff::Timestamp;
+use regex::Regex;
+use serde_json::Value;
+
+use crate::core::diagnostic::{Diagnostic, Diagnostics};
+use crate::core::document::{Content, Entry, Node};
+use crate::core::json;
+use crate::core::name;
+use crate::core::time::{DURATION_EXAMPLE, TIME_EXAMPLE, format_time, parse_duration, parse_time};
+use crate::project::literal;
+use crate::project::query::{Pattern, Var, VarType, seconds};
+use crate::project::template::{Names, ValueTemplate};
+
+/// Names that have another meaning in templates.
+const RESERVED: [&str; 16] = [
+    "data",
+    "dict",
+    "env",
+    "false",
+    "git",
+    "loop",
+    "namespace",
+    "none",
+    "now",
+    "query",
+    "range",
+    "response",
+    "row",
+    "rows",
+    "run",
+    "true",
+];
+
+/// Reads all declarations; each default sees the vars above it.
+pub fn read(node: Option<&Node>, faults: &mut Diagnostics) -> Vec<Var> {
+    let mut vars: Vec<Var> = Vec::new();
+    let Some(node) = node else { return vars };
+    let entries = node.entries("vars", faults);
+    let mut names = Names::outside();
+    for entry in entries {
+        if !check_name(entry, faults) {
+            continue;
+        }
+        let is_declaration = matches!(&entry.value.content, Content::Map(_));
+        let var = if is_declaration {
+            declaration(entry, &names, faults)
+        } else {
+            short(entry, &names, faults)
+        };
+        names = names.with(&entry.key);
+        vars.extend(var);
+    }
+    vars
+}
+
+fn check_name(entry: &Entry, faults: &mut Diagnostics) -> bool {
+    if RESERVED.contains(&entry.key.as_str()) {
+        let words = format!("`{}` has a meaning of its own in templates", entry.key);
+        faults.push(Diagnostic::at(&entry.key_place, "reserved-name", words));
+        return false;
+    }
+    if !name::is_identifier(&entry.key) {
+        let near = entry.key.replace(['-', '.', ' '], "_");
+        let words = format!("`{}` cannot be named in a template", entry.key);
+        faults.push(
+            Diagnostic::at(&entry.key_place, "invalid-name", words)
+                .maybe_help(name::is_identifier(&near).then(|| format!("write `{near}`"))),
+        );
+        return false;
+    }
+    true
+}
+
+/// `name: value`: the default alone.
+fn short(entry: &Entry, names: &Names, faults: &mut Diagnostics) -> Option<Var> {
+    let kind = match &entry.value.content {
+        Content::Bool(_) => VarType::Bool,
+        Content::Number(number) if number.is_f64() => VarType::Number,
+        Content::Number(_) => VarType::Int,
+        Content::List(_) => VarType::List,
+        Content::Null | Content::Text(_) | Content::Map(_) => VarType::String,
+    };
+    Some(Var {
+        name: entry.key.clone(),
+        place: entry.key_place.clone(),
+        description: None,
+        kind,
+        default: Some(ValueTemplate::read(&entry.value, names, faults)?),
+        required: false,
+        choices: None,
+        pattern: None,
+        secret: false,
+        example: None,
+    })
+}
+
+fn declaration(entry: &Entry, names: &Names, faults: &mut Diagnostics) -> Option<Var> {
+    let before = faults.len();
+    let mut fields = entry.value.fields(&entry.key, faults);
+    let description = fields
+        .get("description")
+        .and_then(|node| node.text("description", faults));
+    let type_names: Vec<&str> = VarType::ALL.iter().map(|(name, _)| *name).collect();
+    let kind = fields
+        .get("type")
+        .and_then(|node| node.one_of("type", &type_names, faults))
+        .and_then(|word| VarType::ALL.iter().find(|(name, _)| *name == word))
+        .map_or(VarType::String, |(_, kind)| *kind);
+    let default_entry = fields.entry("default");
+    let required = fields
+        .get("required")
+        .and_then(|node| node.boolean("required", faults));
+    let choices = fields.get("enum").and_then(|node| {
+        let Content::List(items) = &node.content else {
+            faults.push(node.mismatch("enum", "a list"));
+            return None;
+        };
+        if items.is_empty() {
+            faults.push(node.mismatch("enum", "a list that is not empty"));
+        }
+        Some(items)
+    });
+    let pattern = fields.get("pattern").and_then(|node| pattern(node, faults));
+    let secret = fields
+        .get("secret")
+        .and_then(|node| node.boolean("secret", faults))
+        .unwrap_or(false);
+    let example = fields.get("example").map(Node::to_json);
+    fields.finish(faults);
+
+    let mut var = Var {
+        name: entry.key.clone(),
+        place: entry.key_place.clone(),
+        description: description.map(|text| text.value.to_string()),
+        kind,
+        default: None,
+        required: required.unwrap_or(default_entry.is_none()),
+        choices: None,
+        pattern,
+        secret,
+        example,
+    };
+    if let (Some(true), Some(default)) = (required, default_entry)
+        && !default.value.is_null()
+    {
+        let words = format!("`{}` is required and has a default", entry.key);
+        faults.push(Diagnostic::at(
+            &default.key_place,
+            "required-default",
+            words,
+        ));
+    }
+    // The choices first, so that a default can be held against them.
+    if let Some(items) = choices {
+        let mut values = Vec::with_capacity(items.len());
+        for item in items {
+            match var.accept(&item.to_json(), None) {
+                Ok(value) => values.push(value),
+                Err(words) => faults.push(Diagnostic::at(&item.place, "var-type", words)),
+            }
+        }
+        var.choices = Some(values);
+    }
+    if let Some(default) = default_entry {
+        var.default = ValueTemplate::read(&default.value, names, faults);
+        check_default(&var, &default.value, faults);
+    }
+    if let Some(example) = &var.example
+        && let Err(words) = var.accept(example, None)
+    {
+        faults.push(Diagnostic::at(
+            &entry.value.place,
+            "var-type",
+            format!("the example: {words}"),
+        ));
+    }
+    (faults.len() == before).then_some(var)
+}
+
+/// A default that is the same in every scope must suit the declaration.
+fn check_default(var: &Var, node: &Node, faults: &mut Diagnostics) {
+    let is_constant = var
+        .default
+        .as_ref()
+        .is_some_and(|default| default.templates().iter().all(|part| part.is_constant()));
+    if !is_constant || node.is_null() {
+        return;
+    }
+    if var.secret {
+        faults.push(literal::literal(node));
+        return;
+    }
+    if let Err(words) = var.accept(&node.to_json(), None) {
+        faults.push(Diagnostic::at(&node.place, "var-type", words));
+    }
+}
+
+fn pattern(node: &Node, faults: &mut Diagnostics) -> Option<Pattern> {
+    let text = node.text("pattern", faults)?;
+    match Regex::new(&format!("^(?:{})$", text.value)) {
+        Ok(regex) => Some(Pattern {
+            source: text.value.to_string(),
+            regex,
+        }),
+        Err(error) => {
+            let words = error.to_string();
+            let last = words.lines().last().unwrap_or(&words);
+            let last = last.strip_prefix("error: ").unwrap_or(last);
+            faults.push(Diagnostic::at(
+                &node.place,
+                "pattern",
+                format!("`pattern` is not a regular expression: {last}"),
+            ));
+            None
+        }
+    }
+}
+
+impl Var {
+    /// Reads what somebody typed.
+    ///
+    /// # Errors
+    ///
+    /// In words, if the text does not suit the declaration. They repeat the value unless it is
+    /// secret.
+    pub fn parse(&self, text: &str, now: Timestamp) -> Result<Value, String> {
+        let wrong = |expected: &str| self.wrong(expected, &Value::from(text));
+        let value = match self.kind {
+            VarType::String => Value::from(text),
+            VarType::Int => Value::from(
+                text.trim()
+                    .parse::<i64>()
+                    .map_err(|_| wrong("a whole number"))?,
+            ),
+            VarType::Number => {
+                let number: Value =
+                    serde_json::from_str(text.trim()).map_err(|_| wrong("a number"))?;
+                if !number.is_number() {
+                    return Err(wrong("a number"));
+                }
+                number
+            }
+            VarType::Bool => match text.trim() {
+                "true" => Value::Bool(true),
+                "false" => Value::Bool(false),
+                _ => return Err(wrong("`true` or `false`")),
+            },
+            VarType::List if text.trim_start().starts_with('[') => serde_json::from_str(text)
+                .map_err(|_| wrong("a list such as `a,b` or `[\"a\"]`"))?,
+            VarType::List if text.is_empty() => Value::Array(Vec::new()),
+            VarType::List => text
+                .split(',')
+                .map(|item| Value::from(item.trim()))
+                .collect(),
+            VarType::Time | VarType::Duration => Value::from(text),
+            VarType::Json => serde_json::from_str(text)
+                .map_err(|error| format!("{} ({error})", wrong("JSON")))?,
+        };
+        self.accept(&value, Some(now))
+    }
+
+    /// Holds a typed value against the declaration and gives it its form in templates.
+    ///
+    /// Without `now`, a relative time is only looked at.
+    ///
+    /// # Errors
+    ///
+    /// As [`Var::parse`].
+    pub fn accept(&self, value: &Value, now: Option<Timestamp>) -> Result<Value, String> {
+        if value.is_null() {
+            return if self.required {
+                Err(format!("`{}` is required, got null", self.name))
+            } else {
+                Ok(Value::Null)
+            };
+        }
+        let value = self.typed(value, now)?;
+        if let Some(choices) = &self.choices
+            && !choices.contains(&value)
+        {
+            let plain: Vec<String> = choices.iter().map(json::plain).collect();
+            let words = self.wrong(&name::one_of(&plain), &value);
+            let near = value
+                .as_str()
+                .and_then(|text| name::nearest(text, plain.iter().map(String::as_str)));
+            return Err(match near {
+                Some(near) if !self.secret => format!("{words}; did you mean `{near}`?"),
+                _ => words,
+            });
+        }
+        if let Some(pattern) = &self.pattern
+            && !pattern.regex.is_match(&json::plain(&value))
+        {
+            let expected = format!("a value that matches `{}` as a whole", pattern.source);
+            return Err(self.wrong(&expected, &value));
+        }
+        Ok(value)
+    }
+
+    fn typed(&self, value: &Value, now: Option<Timestamp>) -> Result<Value, String> {
+        let wrong = |expected: &str| Err(self.wrong(expected, value));
+        match (self.kind, value) {
+            (VarType::String, Value::String(_))
+            | (VarType::Number, Value::Number(_))
+            | (VarType::Bool, Value::Bool(_))
+            | (VarType::List, Value::Array(_))
+            | (VarType::Json, _) => Ok(value.clone()),
+            // A file may write `branch: 1.2`; it is a text all the same.
+            (VarType::String, Value::Number(number)) => Ok(Value::from(number.to_string())),
+            (VarType::String, _) => wrong("a text"),
+            (VarType::Int, Value::Number(number)) if !number.is_f64() => Ok(value.clone()),
+            (VarType::Int, _) => wrong("a whole number"),
+            (VarType::Number, _) => wrong("a number"),
+            (VarType::Bool, _) => wrong("`true` or `false`"),
+            (VarType::List, _) => wrong("a list"),
+            (VarType::Time, Value::String(text)) => {
+                let base = now.unwrap_or(Timestamp::UNIX_EPOCH);
+                match parse_time(text, base) {
+                    Some(time) if now.is_some() => Ok(Value::from(format_time(time))),
+                    Some(_) => Ok(value.clone()),
+                    // Before 1970 only since there was no clock to count from.
+                    None if now.is_none() && parse_duration(text).is_some() => Ok(value.clone()),
+                    None => wrong(TIME_EXAMPLE),
+                }
+            }
+            (VarType::Time, _) => wrong(TIME_EXAMPLE),
+            (VarType::Duration, Value::String(text)) => match parse_duration(text) {
+                Some(duration) => Ok(seconds(duration)),
+                None => wrong(DURATION_EXAMPLE),
+            },
+            // What a default over another duration gives.
+            (VarType::Duration, Value::Number(number)) if number.as_f64() >= Some(0.0) => {
+                if now.is_some() {
+                    Ok(value.clone())
+                } else {
+                    wrong(DURATION_EXAMPLE)
+                }
+            }
+            (VarType::Duration, _) => wrong(DURATION_EXAMPLE),
+        }
+    }
+
+    fn wrong(&self, expected: &str, value: &Value) -> String {
+        let got: Cow<'_, str> = if self.secret {
+            "another value".into()
+        } else {
+            let text = json::plain(value);
+            if text.chars().count() > 60 {
+                json::kind(value).into()
+            } else {
+                format!("`{text}`").into()
+            }
+        };
+        format!("`{}` takes {expected}, got {got}", self.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::core::source::SourceFile;
+    use crate::project::yaml;
+
+    fn var(declaration: &str) -> Var {
+        let file = SourceFile::new("q.yaml", "q.yaml", format!("x: {declaration}\n"));
+        let mut faults = Diagnostics::new();
+        let node = yaml::parse(&file, &mut faults).expect("YAML");
+        let mut vars = read(Some(&node), &mut faults);
+        assert!(faults.is_empty(), "{faults:?}");
+        vars.remove(0)
+    }
+
+    fn parse(declaration: &str, text: &str) -> Result<Value, String> {
+        let now = "2026-11-02T09:30:00Z".parse().expect("a fixed time");
+        var(declaration).parse(text, now)
+    }
+
+    #[test]
+    fn what_is_typed_becomes_what_is_declared() {
+        for (declaration, text, value) in [
+            ("{}", "007", json!("007")),
+            ("{}", "", json!("")),
+            ("{type: int}", "25", json!(25)),
+            ("{type: int}", "-9223372036854775808", json!(i64::MIN)),
+            ("{type: number}", "0.5", json!(0.5)),
+            ("{type: bool}", "true", json!(true)),
+            ("{type: list}", "a, b", json!(["a", "b"])),
+            ("{type: list}", "[1, \"a,b\"]", json!([1, "a,b"])),
+            ("{type: list}", "", json!([])),
+            ("{type: time}", "7d", json!("2026-10-26T09:30:00Z")),
+            ("{type: duration}", "1h30m", json!(5400)),
+            ("{type: json}", "{\"a\": null}", json!({"a": null})),
+            ("5", "7", json!(7)),
+            ("{enum: [a, b]}", "b", json!("b")),
+            ("{pattern: '[a-z]+'}", "abc", json!("abc")),
+        ] {
+            assert_eq!(parse(declaration, text), Ok(value), "{declaration} {text}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_suit_is_refused_with_what_would() {
+        for (declaration, text, words) in [
+            ("{type: int}", "1.5", "`x` takes a whole number, got `1.5`"),
+            (
+                "{type: bool}",
+                "yes",
+                "`x` takes `true` or `false`, got `yes`",
+            ),
+            (
+                "{enum: [main, dev]}",
+                "mian",
+                "`x` takes `main` or `dev`, got `mian`; did you mean `main`?",
+            ),
+            (
+                "{pattern: '[a-z]+'}",
+                "abc1",
+                "`x` takes a value that matches `[a-z]+` as a whole, got `abc1`",
+            ),
+            (
+                "{type: int, secret: true}",
+                "abc",
+                "`x` takes a whole number, got another value",
+            ),
+        ] {
+            assert_eq!(parse(declaration, text), Err(words.to_owned()));
+        }
+        parse("{type: time}", "someday").expect_err("not a time");
+        parse("{type: duration}", "30").expect_err("no unit");
+    }
+
+    #[test]
+    fn a_var_without_a_default_is_required() {
+        assert!(var("{}").required);
+        assert!(!var("{default: null}").required);
+        assert!(!var("~").required);
+        assert!(!var("{required: false}").required);
+        assert!(!var("main").required);
+    }
+}

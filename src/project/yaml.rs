@@ -1,0 +1,559 @@
+//! YAML text → [`Node`].
+//!
+//! Types and values come from `serde_yaml`; places, duplicate keys and faults of syntax with their
+//! line come from the events of `saphyr-parser`. Both read the file, and the two trees are walked
+//! side by side. Limits on size, depth and aliases come first, so that a hostile file is a message
+//! and not a hang.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use saphyr_parser::{Event, Parser, Span as Mark, SpannedEventReceiver};
+use serde_yaml::Value;
+
+use crate::core::diagnostic::{Diagnostic, Diagnostics};
+use crate::core::document::{Content, Entry, Node};
+use crate::core::source::{Place, SourceFile, Span};
+
+/// Deeper nesting than any query has.
+const DEEPEST: usize = 64;
+
+/// More nodes than any query has, aliases expanded.
+const MOST_NODES: usize = 100_000;
+
+/// Reads one file. `None` if it cannot be understood as a whole; what is wrong is in `faults`.
+pub fn parse(file: &Arc<SourceFile>, faults: &mut Diagnostics) -> Option<Node> {
+    let places = Offsets::new(file);
+    let mut builder = Builder::new(&places);
+    let parsed = Parser::new_from_str(file.text()).load(&mut builder, false);
+    if let Some(fault) = builder.fault {
+        faults.push(fault);
+        return None;
+    }
+    if let Err(error) = parsed {
+        let offset = places.byte(error.marker().index());
+        faults.push(if error.info().contains("recursion limit") {
+            let span = Span::new(offset, offset);
+            let file = Arc::clone(file);
+            too_deep(&Place { file, span })
+        } else {
+            syntax_fault(file, offset, error.info())
+        });
+        return None;
+    }
+    if !builder.duplicates.is_empty() {
+        // `serde_yaml` refuses such a file as a whole, so there is nothing to go on with.
+        for fault in builder.duplicates {
+            faults.push(fault);
+        }
+        return None;
+    }
+    let Some(tree) = builder.root else {
+        faults.push(Diagnostic::at(
+            &places.whole(),
+            "empty-file",
+            "the file is empty",
+        ));
+        return None;
+    };
+    let value = match serde_yaml::from_str::<Value>(file.text()) {
+        Ok(mut value) => match value.apply_merge() {
+            Ok(()) => value,
+            Err(error) => {
+                faults.push(Diagnostic::at(&tree.place, "yaml-merge", error.to_string()));
+                return None;
+            }
+        },
+        Err(error) => {
+            let offset = error.location().map_or(0, |location| location.index());
+            faults.push(syntax_fault(file, offset, &error.to_string()));
+            return None;
+        }
+    };
+    let mut zipper = Zipper {
+        anchors: &builder.anchors,
+        nodes: 0,
+        faults,
+    };
+    zipper.node(&value, &tree)
+}
+
+fn too_deep(place: &Place) -> Diagnostic {
+    let words = format!("the file is nested more than {DEEPEST} levels deep");
+    Diagnostic::at(place, "too-deep", words)
+}
+
+/// A fault of syntax, with the hint for the most frequent of them.
+fn syntax_fault(file: &Arc<SourceFile>, offset: usize, words: &str) -> Diagnostic {
+    let text = file.text();
+    let offset = crate::core::source::floor_boundary(text, offset);
+    let start = text[..offset].rfind('\n').map_or(0, |newline| newline + 1);
+    let end = text[offset..]
+        .find('\n')
+        .map_or(text.len(), |at| offset + at);
+    let span = if text[offset..end].trim().is_empty() {
+        Span::new(start, end)
+    } else {
+        Span::new(
+            offset,
+            end.min(offset + text[offset..].chars().next().map_or(0, char::len_utf8)),
+        )
+    };
+    let place = Place {
+        file: Arc::clone(file),
+        span,
+    };
+    // The parser stumbles behind an unquoted template: on its line, or on the next one.
+    let unquoted = unquoted_template(text, start, end);
+    match unquoted {
+        Some(span) => Diagnostic::at(
+            &Place {
+                file: Arc::clone(file),
+                span,
+            },
+            "yaml-syntax",
+            "the value begins with `{{`, which YAML reads as a mapping",
+        )
+        .help("quote it: `\"{{ … }}\"`"),
+        None => {
+            let hint = text[start..end]
+                .starts_with('\t')
+                .then(|| "YAML is indented with blanks, not with tabs".to_owned());
+            Diagnostic::at(&place, "yaml-syntax", words.to_owned()).maybe_help(hint)
+        }
+    }
+}
+
+/// The span of an unquoted `{{ … }}` value near a fault.
+fn unquoted_template(text: &str, start: usize, end: usize) -> Option<Span> {
+    let before = text[..start.saturating_sub(1)]
+        .rfind('\n')
+        .map_or(0, |newline| newline + 1);
+    for (line_start, line_end) in [(start, end), (before, start.saturating_sub(1).max(before))] {
+        let line = &text[line_start..line_end];
+        let value = line.find(": {{").map(|at| at + 2).or_else(|| {
+            line.trim_start()
+                .starts_with("- {{")
+                .then(|| line.find("{{"))?
+        });
+        if let Some(at) = value {
+            return Some(Span::new(
+                line_start + at,
+                line_start + line.trim_end().len(),
+            ));
+        }
+    }
+    None
+}
+
+/// Turns the parser's character positions into bytes.
+struct Offsets<'f> {
+    file: &'f Arc<SourceFile>,
+    /// The byte of every character; empty if all characters are one byte long.
+    bytes: Vec<usize>,
+}
+
+impl<'f> Offsets<'f> {
+    fn new(file: &'f Arc<SourceFile>) -> Self {
+        let text = file.text();
+        let bytes = if text.is_ascii() {
+            Vec::new()
+        } else {
+            text.char_indices().map(|(byte, _)| byte).collect()
+        };
+        Self { file, bytes }
+    }
+
+    fn byte(&self, character: usize) -> usize {
+        if self.bytes.is_empty() {
+            character.min(self.file.text().len())
+        } else {
+            self.bytes
+                .get(character)
+                .copied()
+                .unwrap_or(self.file.text().len())
+        }
+    }
+
+    fn place(&self, mark: Mark) -> Place {
+        let start = self.byte(mark.start.index());
+        let end = self.byte(mark.end.index()).max(start);
+        let text = &self.file.text()[start..end];
+        Place {
+            file: Arc::clone(self.file),
+            span: Span::new(start, start + text.trim_end().len()),
+        }
+    }
+
+    fn whole(&self) -> Place {
+        Place {
+            file: Arc::clone(self.file),
+            span: Span::new(0, 0),
+        }
+    }
+}
+
+/// A value's place, and those of its parts.
+#[derive(Debug, Clone)]
+struct Tree {
+    place: Place,
+    kind: TreeKind,
+}
+
+#[derive(Debug, Clone)]
+enum TreeKind {
+    Scalar(String),
+    List(Vec<Tree>),
+    Map(Vec<(Tree, Tree)>),
+    Alias(usize),
+}
+
+/// Builds the tree of places from the parser's events.
+struct Builder<'f> {
+    places: &'f Offsets<'f>,
+    stack: Vec<Open>,
+    root: Option<Tree>,
+    documents: usize,
+    anchors: HashMap<usize, Tree>,
+    duplicates: Vec<Diagnostic>,
+    fault: Option<Diagnostic>,
+}
+
+struct Open {
+    start: Place,
+    anchor: usize,
+    is_map: bool,
+    children: Vec<Tree>,
+}
+
+impl<'f> Builder<'f> {
+    fn new(places: &'f Offsets<'f>) -> Self {
+        Self {
+            places,
+            stack: Vec::new(),
+            root: None,
+            documents: 0,
+            anchors: HashMap::new(),
+            duplicates: Vec::new(),
+            fault: None,
+        }
+    }
+
+    fn open(&mut self, mark: Mark, anchor: usize, is_map: bool) {
+        let start = self.places.place(mark);
+        if self.stack.len() >= DEEPEST && self.fault.is_none() {
+            self.fault = Some(too_deep(&start));
+        }
+        if self.fault.is_none() {
+            self.stack.push(Open {
+                start,
+                anchor,
+                is_map,
+                children: Vec::new(),
+            });
+        }
+    }
+
+    fn close(&mut self) {
+        let Some(open) = self.stack.pop() else { return };
+        let mut place = open.start;
+        if let Some(last) = open.children.last() {
+            place.span.end = place.span.end.max(last.place.span.end);
+        }
+        let kind = if open.is_map {
+            let mut pairs: Vec<(Tree, Tree)> = Vec::with_capacity(open.children.len() / 2);
+            let mut children = open.children.into_iter();
+            while let (Some(key), Some(value)) = (children.next(), children.next()) {
+                self.note_duplicate(&pairs, &key);
+                pairs.push((key, value));
+            }
+            TreeKind::Map(pairs)
+        } else {
+            TreeKind::List(open.children)
+        };
+        self.add(Tree { place, kind }, open.anchor);
+    }
+
+    fn note_duplicate(&mut self, pairs: &[(Tree, Tree)], key: &Tree) {
+        let TreeKind::Scalar(name) = &key.kind else {
+            return;
+        };
+        let first = pairs
+            .iter()
+            .find(|(other, _)| matches!(&other.kind, TreeKind::Scalar(known) if known == name));
+        if let Some((first, _)) = first {
+            let at = first.place.file.line_column(first.place.span.start);
+            self.duplicates.push(
+                Diagnostic::at(
+                    &key.place,
+                    "duplicate-key",
+                    format!("the key `{name}` stands here twice"),
+                )
+                .help(format!("it is already set in line {}", at.line)),
+            );
+        }
+    }
+
+    fn add(&mut self, tree: Tree, anchor: usize) {
+        if self.fault.is_some() {
+            return;
+        }
+        if anchor > 0 {
+            self.anchors.insert(anchor, tree.clone());
+        }
+        match self.stack.last_mut() {
+            Some(open) => open.children.push(tree),
+            None => self.root = Some(tree),
+        }
+    }
+}
+
+impl<'i> SpannedEventReceiver<'i> for Builder<'_> {
+    fn on_event(&mut self, event: Event<'i>, mark: Mark) {
+        match event {
+            Event::DocumentStart(_) => {
+                self.documents += 1;
+            }
+            Event::Scalar(text, _, anchor, _) => {
+                let tree = Tree {
+                    place: self.places.place(mark),
+                    kind: TreeKind::Scalar(text.into_owned()),
+                };
+                self.add(tree, anchor);
+            }
+            Event::Alias(anchor) => {
+                let tree = Tree {
+                    place: self.places.place(mark),
+                    kind: TreeKind::Alias(anchor),
+                };
+                self.add(tree, 0);
+            }
+            Event::SequenceStart(anchor, _) => self.open(mark, anchor, false),
+            Event::MappingStart(anchor, _) => self.open(mark, anchor, true),
+            Event::SequenceEnd | Event::MappingEnd => {
+                if self.fault.is_none() {
+                    self.close();
+                }
+            }
+            Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => {}
+        }
+    }
+}
+
+/// Walks values and places side by side.
+struct Zipper<'z> {
+    anchors: &'z HashMap<usize, Tree>,
+    nodes: usize,
+    faults: &'z mut Diagnostics,
+}
+
+impl Zipper<'_> {
+    fn node(&mut self, value: &Value, tree: &Tree) -> Option<Node> {
+        self.nodes += 1;
+        if self.nodes > MOST_NODES {
+            self.faults.push(Diagnostic::at(
+                &tree.place,
+                "too-many-nodes",
+                format!("the file has more than {MOST_NODES} values, aliases expanded"),
+            ));
+            return None;
+        }
+        let target = match &tree.kind {
+            TreeKind::Alias(anchor) => self.anchors.get(anchor).unwrap_or(tree),
+            _ => tree,
+        };
+        let content = match value {
+            Value::Null => Content::Null,
+            Value::Bool(value) => Content::Bool(*value),
+            Value::Number(number) => match serde_json::to_value(number) {
+                Ok(serde_json::Value::Number(number)) => Content::Number(number),
+                // `.inf` and `.nan` are numbers in YAML and nowhere else.
+                _ => Content::Text(number.to_string()),
+            },
+            Value::String(text) => Content::Text(text.clone()),
+            Value::Sequence(items) => {
+                let places: &[Tree] = match &target.kind {
+                    TreeKind::List(places) => places,
+                    _ => &[],
+                };
+                let mut nodes = Vec::with_capacity(items.len());
+                for (index, item) in items.iter().enumerate() {
+                    nodes.push(self.node(item, places.get(index).unwrap_or(tree))?);
+                }
+                Content::List(nodes)
+            }
+            Value::Mapping(members) => {
+                let mut entries = Vec::with_capacity(members.len());
+                for (key, member) in members {
+                    let key = self.key(key, tree)?;
+                    let (key_place, value_tree) =
+                        member_of(self.anchors, target, &key, 0).unwrap_or((&tree.place, tree));
+                    let value = self.node(member, value_tree)?;
+                    entries.push(Entry {
+                        key,
+                        key_place: key_place.clone(),
+                        value,
+                    });
+                }
+                Content::Map(entries)
+            }
+            Value::Tagged(tagged) => {
+                self.faults.push(Diagnostic::at(
+                    &tree.place,
+                    "yaml-tag",
+                    format!("the tag `{}` means nothing here", tagged.tag),
+                ));
+                return None;
+            }
+        };
+        Some(Node {
+            place: tree.place.clone(),
+            content,
+        })
+    }
+
+    fn key(&mut self, key: &Value, tree: &Tree) -> Option<String> {
+        match key {
+            Value::String(text) => Some(text.clone()),
+            Value::Number(number) => Some(number.to_string()),
+            Value::Bool(value) => Some(value.to_string()),
+            Value::Null => Some("null".to_owned()),
+            Value::Sequence(_) | Value::Mapping(_) | Value::Tagged(_) => {
+                let diagnostic =
+                    Diagnostic::at(&tree.place, "yaml-key", "a key must be a plain word");
+                let source = &tree.place.file.text()[tree.place.span.start..];
+                self.faults.push(if source.starts_with("{{") {
+                    diagnostic.help("a value that begins with `{{` must be quoted: `\"{{ … }}\"`")
+                } else {
+                    diagnostic
+                });
+                None
+            }
+        }
+    }
+}
+
+/// The places of a key and its value: in the mapping itself, or in what it merges (`<<`).
+fn member_of<'t>(
+    anchors: &'t HashMap<usize, Tree>,
+    tree: &'t Tree,
+    key: &str,
+    depth: usize,
+) -> Option<(&'t Place, &'t Tree)> {
+    let TreeKind::Map(pairs) = &tree.kind else {
+        return None;
+    };
+    let named = |wanted: &str| {
+        pairs
+            .iter()
+            .find(|(name, _)| matches!(&name.kind, TreeKind::Scalar(text) if text == wanted))
+    };
+    if let Some((name, value)) = named(key) {
+        return Some((&name.place, value));
+    }
+    let (_, merged) = named("<<").filter(|_| depth < DEEPEST)?;
+    let sources = match &merged.kind {
+        TreeKind::List(items) => items.iter().collect(),
+        _ => vec![merged],
+    };
+    sources.into_iter().find_map(|source| {
+        let source = match &source.kind {
+            TreeKind::Alias(anchor) => anchors.get(anchor).unwrap_or(source),
+            _ => source,
+        };
+        member_of(anchors, source, key, depth + 1)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Node, Vec<String>> {
+        let file = SourceFile::new("q.yaml", "q.yaml", text);
+        let mut faults = Diagnostics::new();
+        match parse(&file, &mut faults) {
+            Some(node) if faults.is_empty() => Ok(node),
+            _ => Err(faults
+                .into_sorted()
+                .into_iter()
+                .map(|fault| {
+                    let at = fault.place.map_or_else(String::new, |place| place.short());
+                    format!("{at} {}", fault.message)
+                })
+                .collect()),
+        }
+    }
+
+    fn source<'n>(node: &'n Node) -> &'n str {
+        let span = node.place.span;
+        &node.place.file.text()[span.start..span.end]
+    }
+
+    #[test]
+    fn values_have_types_and_places() {
+        let node =
+            read("a: é\nb: [1, 'x: y', {c: true}]\nd: |\n  one\n  two\ne: no\n").expect("ok");
+        assert_eq!(
+            node.to_json().to_string(),
+            r#"{"a":"é","b":[1,"x: y",{"c":true}],"d":"one\ntwo\n","e":"no"}"#
+        );
+        let list = node.get("b").expect("b").items();
+        assert_eq!(source(list[1]), "'x: y'");
+        assert_eq!(source(list[2].get("c").expect("c")), "true");
+        assert_eq!(source(node.get("d").expect("d")), "one\n  two");
+    }
+
+    #[test]
+    fn aliases_and_merges_keep_their_places() {
+        let node = read("a: &x {k: v}\nb: *x\nc: {<<: *x, m: 1}\n").expect("ok");
+        assert_eq!(
+            node.to_json().to_string(),
+            r#"{"a":{"k":"v"},"b":{"k":"v"},"c":{"m":1,"k":"v"}}"#
+        );
+        let merged = node.get("c").and_then(|c| c.get("k")).expect("k");
+        assert_eq!(source(merged), "v");
+    }
+
+    #[test]
+    fn duplicate_keys_are_refused_with_their_line() {
+        assert_eq!(
+            read("a: 1\nvars:\n  x: 1\n  x: 2\n").expect_err("twice"),
+            ["q.yaml:4:3 the key `x` stands here twice"]
+        );
+    }
+
+    #[test]
+    fn an_unquoted_template_is_told_so() {
+        for text in [
+            "endpoint: {{ base }}/p\nmethod: GET\n",
+            "a: 1\nb: {{ c }} d\n",
+        ] {
+            let faults = read(text).expect_err("unquoted");
+            assert!(
+                faults[0].ends_with("which YAML reads as a mapping"),
+                "{faults:?}"
+            );
+        }
+        let faults = read("b: {{ c }}\n").expect_err("unquoted");
+        assert!(
+            faults[0].ends_with("a key must be a plain word"),
+            "{faults:?}"
+        );
+    }
+
+    #[test]
+    fn hostile_files_are_messages() {
+        let deep = "[".repeat(100_000);
+        let faults = read(&deep).expect_err("deep");
+        assert!(faults[0].contains("64 levels"), "{faults:?}");
+        let mut bomb = "a: &a [x,x,x,x,x,x,x,x,x,x]\n".to_owned();
+        for (next, last) in "bcdefghi".chars().zip("abcdefgh".chars()) {
+            let list = vec![format!("*{last}"); 10].join(",");
+            bomb.push_str(&format!("{next}: &{next} [{list}]\n"));
+        }
+        assert!(!read(&bomb).expect_err("a bomb").is_empty());
+        assert!(read("").expect_err("empty")[0].contains("empty"));
+        assert!(!read("a: !!binary x\nb: !foo 1").is_err_and(|faults| faults.is_empty()));
+    }
+}

@@ -1,0 +1,201 @@
+//! Kinds of API: what a `type` means.
+//!
+//! A kind gives the presets of a resource file and knows the manners of its API: how a token is
+//! sent, how a listing goes on, where an error's message stands, what an error probably means. A
+//! new kind is a file and a line in [`KINDS`].
+//!
+//! [`Resource`] is a checked resource file. How YAML becomes one is not known here.
+
+mod circleci;
+mod circleci_v3;
+mod rest;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::auth::{Auth, TokenScheme};
+use crate::core::source::{Place, SourceFile, Text};
+use crate::http::limit::RateLimit;
+use crate::http::retry::RetryPolicy;
+use crate::http::{HeaderName, StatusCode};
+use crate::paginate::{Pagination, Style};
+use crate::template::Template;
+
+/// The manners of a kind of API.
+pub trait Speak: Sync {
+    /// The `type` of a resource file.
+    fn kind(&self) -> &'static str;
+
+    /// The `api` of a resource file, where the kind has several.
+    fn api(&self) -> Option<&'static str>;
+
+    /// The base URL where the file has none.
+    fn base_url(&self) -> Option<&'static str>;
+
+    /// How `auth: { token: … }` is sent.
+    fn token_scheme(&self) -> Option<TokenScheme>;
+
+    /// The template of the token where the file has no `auth`.
+    fn default_token(&self) -> Option<&'static str>;
+
+    /// How a listing goes on.
+    fn pagination(&self) -> Style;
+
+    /// What `ping` asks for, relative to the base URL.
+    fn health_check(&self) -> &'static str;
+
+    /// Who the token is, from the answer to the health check.
+    fn who(&self, answer: &Value) -> Option<String>;
+
+    /// What a status probably means with this API, where it is not what one would think.
+    fn advice(&self, status: StatusCode) -> Option<&'static str>;
+}
+
+/// All kinds. The first of a `type` is the one without an `api`.
+pub static KINDS: &[&dyn Speak] = &[&circleci::CircleCi, &circleci_v3::CircleCiV3, &rest::Rest];
+
+/// A checked resource file.
+#[derive(Clone)]
+pub struct Resource {
+    /// How queries refer to it.
+    pub name: String,
+    /// For people.
+    pub folder: Option<String>,
+    /// For people.
+    pub description: Option<String>,
+    /// The file that it stands in.
+    pub source: Arc<SourceFile>,
+    /// The kind of API.
+    pub kind: &'static dyn Speak,
+    /// Where endpoints begin; its path is kept.
+    pub base_url: Template,
+    /// Who asks.
+    pub auth: Auth,
+    /// Sent with every request.
+    pub headers: Vec<(HeaderName, Template)>,
+    /// Sent with every request.
+    pub params: Vec<(String, Template)>,
+    /// Whether methods that write are refused.
+    pub read_only: bool,
+    /// The longest wait for a whole answer.
+    pub timeout: Duration,
+    /// The longest wait for a connection.
+    pub connect_timeout: Duration,
+    /// The longest answer in bytes.
+    pub max_body: u64,
+    /// When to try again.
+    pub retry: RetryPolicy,
+    /// How many requests in which time.
+    pub rate_limit: Option<RateLimit>,
+    /// Requests in flight.
+    pub concurrency: usize,
+    /// The default of its queries.
+    pub paginate: Pagination,
+    /// Which certificates are trusted and shown.
+    pub tls: TlsFiles,
+    /// A proxy of its own.
+    pub proxy: Option<Template>,
+    /// The names of its environments.
+    pub environments: Vec<String>,
+}
+
+/// Certificate files, relative to the project's folder.
+#[derive(Debug, Clone, Default)]
+pub struct TlsFiles {
+    /// Trusted besides the built-in roots.
+    pub ca_file: Option<Text>,
+    /// Shown to the server.
+    pub client_cert: Option<Text>,
+    /// Its key.
+    pub client_key: Option<Text>,
+    /// The system's roots are trusted too.
+    pub system_certs: bool,
+}
+
+impl Resource {
+    /// The file's first place, for faults that no line shows.
+    pub fn place(&self) -> Place {
+        Place {
+            file: Arc::clone(&self.source),
+            span: crate::core::source::Span::default(),
+        }
+    }
+
+    /// All templates that are rendered before a request leaves.
+    pub fn templates(&self) -> impl Iterator<Item = &Template> {
+        std::iter::once(&self.base_url)
+            .chain(self.auth.templates())
+            .chain(self.headers.iter().map(|(_, value)| value))
+            .chain(self.params.iter().map(|(_, value)| value))
+            .chain(&self.proxy)
+    }
+}
+
+/// The message in the body of an error, in the shapes that are in use: CircleCI v2 (`message`, or
+/// `error` as text), v3 (`error.title` and `error.detail`), GitHub (`message`), problem details
+/// (`title` and `detail`, RFC 9457), lists of `errors`, OAuth (`error_description`, RFC 6749).
+pub fn error_message(body: &Value) -> Option<String> {
+    let text = |value: &Value, key: &str| {
+        value
+            .get(key)
+            .and_then(Value::as_str)
+            .map(str::trim)
+            .filter(|text| !text.is_empty())
+            .map(str::to_owned)
+    };
+    let titled = |value: &Value| match (text(value, "title"), text(value, "detail")) {
+        (Some(title), Some(detail)) => Some(format!("{title}: {detail}")),
+        (title, detail) => title.or(detail),
+    };
+    if let Value::String(words) = body {
+        return Some(words.clone());
+    }
+    let error = body.get("error");
+    let first = body.get("errors").and_then(|errors| errors.get(0));
+    text(body, "message")
+        .or_else(|| text(body, "error_description"))
+        .or_else(|| text(body, "error"))
+        .or_else(|| error.and_then(titled))
+        .or_else(|| error.and_then(|error| text(error, "message")))
+        .or_else(|| titled(body))
+        .or_else(|| first.and_then(|first| text(first, "message").or_else(|| titled(first))))
+        .or_else(|| first.and_then(Value::as_str).map(str::to_owned))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_message_of_an_error_is_found_in_every_shape() {
+        for (body, message) in [
+            (
+                json!({"message": "Project not found."}),
+                "Project not found.",
+            ),
+            (json!({"error": "forbidden"}), "forbidden"),
+            (
+                json!({"error": {"title": "Invalid", "detail": "limit"}}),
+                "Invalid: limit",
+            ),
+            (json!({"error": {"message": "no"}}), "no"),
+            (json!({"title": "Out of credit"}), "Out of credit"),
+            (json!({"errors": [{"message": "first"}]}), "first"),
+            (json!({"errors": ["plain"]}), "plain"),
+            (
+                json!({"error": "invalid_grant", "error_description": "expired"}),
+                "expired",
+            ),
+            (json!("text"), "text"),
+        ] {
+            assert_eq!(error_message(&body).as_deref(), Some(message), "{body}");
+        }
+        for body in [json!({}), json!({"message": ""}), json!([]), json!(null)] {
+            assert_eq!(error_message(&body), None, "{body}");
+        }
+    }
+}

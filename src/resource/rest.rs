@@ -1,0 +1,49 @@
+//! Any other API that answers JSON over HTTP.
+
+use serde_json::Value;
+
+use crate::auth::TokenScheme;
+use crate::http::StatusCode;
+use crate::paginate::Style;
+use crate::resource::Speak;
+
+/// No presets: everything stands in the resource file.
+pub struct Rest;
+
+impl Speak for Rest {
+    fn kind(&self) -> &'static str {
+        "rest"
+    }
+
+    fn api(&self) -> Option<&'static str> {
+        None
+    }
+
+    fn base_url(&self) -> Option<&'static str> {
+        None
+    }
+
+    fn token_scheme(&self) -> Option<TokenScheme> {
+        None
+    }
+
+    fn default_token(&self) -> Option<&'static str> {
+        None
+    }
+
+    fn pagination(&self) -> Style {
+        Style::Link
+    }
+
+    fn health_check(&self) -> &'static str {
+        ""
+    }
+
+    fn who(&self, _: &Value) -> Option<String> {
+        None
+    }
+
+    fn advice(&self, _: StatusCode) -> Option<&'static str> {
+        None
+    }
+}

@@ -1,0 +1,191 @@
+//! The one minijinja environment, made once for the process.
+
+use std::sync::OnceLock;
+
+use minijinja::value::ValueKind;
+use minijinja::{
+    AutoEscape, Environment, Error, ErrorKind, Output, State, UndefinedBehavior, Value,
+};
+
+use crate::template::filters;
+
+/// Instructions that one rendering may use: enough for a large report, and an end to a template
+/// that does not end by itself.
+const FUEL: u64 = 5_000_000;
+
+/// Filters of minijinja that templates may use. `safe`, `escape` and `pprint` are not among them:
+/// nothing here is escaped by a mark on the value.
+const BUILTIN_FILTERS: &[&str] = &[
+    "abs",
+    "attr",
+    "batch",
+    "bool",
+    "capitalize",
+    "chain",
+    "count",
+    "d",
+    "default",
+    "dictsort",
+    "first",
+    "float",
+    "format",
+    "groupby",
+    "indent",
+    "int",
+    "items",
+    "join",
+    "last",
+    "length",
+    "lines",
+    "list",
+    "lower",
+    "map",
+    "max",
+    "min",
+    "reject",
+    "rejectattr",
+    "replace",
+    "reverse",
+    "round",
+    "select",
+    "selectattr",
+    "slice",
+    "sort",
+    "split",
+    "string",
+    "sum",
+    "title",
+    "trim",
+    "unique",
+    "upper",
+    "urlencode",
+    "zip",
+];
+
+const TESTS: &[&str] = &[
+    "boolean",
+    "defined",
+    "divisibleby",
+    "endingwith",
+    "eq",
+    "equalto",
+    "even",
+    "false",
+    "filter",
+    "float",
+    "ge",
+    "greaterthan",
+    "gt",
+    "in",
+    "int",
+    "integer",
+    "iterable",
+    "le",
+    "lessthan",
+    "lower",
+    "lt",
+    "mapping",
+    "ne",
+    "none",
+    "number",
+    "odd",
+    "sameas",
+    "sequence",
+    "startingwith",
+    "string",
+    "test",
+    "true",
+    "undefined",
+    "upper",
+];
+
+/// Functions that every template sees.
+pub const FUNCTIONS: &[&str] = &["now", "range", "dict", "namespace"];
+
+/// The environment.
+pub fn environment() -> &'static Environment<'static> {
+    static ENVIRONMENT: OnceLock<Environment<'static>> = OnceLock::new();
+    ENVIRONMENT.get_or_init(|| {
+        let mut environment = Environment::new();
+        environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        environment.set_debug(true);
+        environment.set_fuel(Some(FUEL));
+        environment.set_auto_escape_callback(|_| AutoEscape::None);
+        environment.set_formatter(print);
+        environment
+            .set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
+        for name in ["safe", "escape", "e", "pprint"] {
+            environment.remove_filter(name);
+        }
+        environment.remove_global("debug");
+        filters::register(&mut environment);
+        environment
+    })
+}
+
+/// All filters by name.
+pub fn filter_names() -> impl Iterator<Item = &'static str> {
+    BUILTIN_FILTERS.iter().copied().chain(filters::names())
+}
+
+/// All tests (`is …`) by name.
+pub fn test_names() -> impl Iterator<Item = &'static str> {
+    TESTS.iter().copied()
+}
+
+/// Prints as JSON and APIs do (`true`, not `True`), and refuses what has no text.
+fn print(output: &mut Output, _state: &mut State, value: &Value) -> Result<(), Error> {
+    output.write_str(&to_text(value)?).map_err(Error::from)
+}
+
+/// The text of a value in a template.
+pub fn to_text(value: &Value) -> Result<String, Error> {
+    match value.kind() {
+        ValueKind::Undefined => Err(Error::new(
+            ErrorKind::UndefinedError,
+            "the value is undefined",
+        )),
+        ValueKind::None => Err(Error::new(
+            ErrorKind::InvalidOperation,
+            "null has no text; give it one with `| default(\"…\", true)`",
+        )),
+        ValueKind::Bool => Ok(if value.is_true() { "true" } else { "false" }.to_owned()),
+        ValueKind::Seq | ValueKind::Map | ValueKind::Iterable => serde_json::to_string(value)
+            .map_err(|error| Error::new(ErrorKind::InvalidOperation, error.to_string())),
+        _ => Ok(value.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_listed_filter_and_test_exists() {
+        let mut state = environment().empty_state();
+        for name in filter_names() {
+            let known = state
+                .apply_filter(name, &[Value::from("")])
+                .err()
+                .is_none_or(|error| error.kind() != ErrorKind::UnknownFilter);
+            assert!(known, "{name}");
+        }
+        for name in test_names() {
+            let known = state
+                .perform_test(name, &[Value::from(1), Value::from(1)])
+                .err()
+                .is_none_or(|error| error.kind() != ErrorKind::UnknownTest);
+            assert!(known, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_template_that_does_not_end_runs_out_of_fuel() {
+        let source =
+            "{% for a in range(9999) %}{% for b in range(9999) %}x{% endfor %}{% endfor %}";
+        let error = environment()
+            .render_str(source, Value::UNDEFINED)
+            .expect_err("it must stop");
+        assert_eq!(error.kind(), ErrorKind::OutOfFuel);
+    }
+}

@@ -1,0 +1,397 @@
+//! Filters that questions to CI need and minijinja does not have.
+//!
+//! Times are RFC 3339 text in records; `time` turns them into seconds since 1970, so that they can
+//! be compared and subtracted; `date`, `duration`, `minutes` and `ago` turn seconds into something
+//! to read. All of them let null through: a job that has not stopped has no duration.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use minijinja::value::{Kwargs, ValueKind};
+use minijinja::{Environment, Error, ErrorKind, State, Value};
+
+use crate::core::{percent, time};
+use crate::template::environment::to_text;
+
+const NAMES: &[&str] = &[
+    "ago",
+    "date",
+    "duration",
+    "mean",
+    "median",
+    "minutes",
+    "number",
+    "path",
+    "percent",
+    "percentile",
+    "time",
+    "tojson",
+];
+
+/// The filters of this module by name.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    NAMES.iter().copied()
+}
+
+/// Adds them to the environment.
+pub fn register(environment: &mut Environment<'static>) {
+    environment.add_filter("ago", ago);
+    environment.add_filter("date", date);
+    environment.add_filter("duration", duration);
+    environment.add_filter("join", join);
+    environment.add_filter("mean", mean);
+    environment.add_filter("median", median);
+    environment.add_filter("minutes", minutes);
+    environment.add_filter("number", number);
+    environment.add_filter("path", path);
+    environment.add_filter("percent", percent_of);
+    environment.add_filter("percentile", percentile);
+    environment.add_filter("string", string);
+    environment.add_filter("time", seconds);
+    environment.add_filter("tojson", tojson);
+}
+
+/// A value whose slashes are meant: printed in a route segment by segment. Only `path` makes it,
+/// so that no text can pretend to be encoded.
+#[derive(Debug)]
+pub struct SlashedPath(pub String);
+
+impl minijinja::value::Object for SlashedPath {
+    fn repr(self: &std::sync::Arc<Self>) -> minijinja::value::ObjectRepr {
+        minijinja::value::ObjectRepr::Plain
+    }
+
+    fn render(
+        self: &std::sync::Arc<Self>,
+        formatter: &mut std::fmt::Formatter<'_>,
+    ) -> std::fmt::Result {
+        let encoded: Vec<String> = self.0.split('/').map(percent::encode).collect();
+        formatter.write_str(&encoded.join("/"))
+    }
+}
+
+fn wrong(message: impl Into<String>) -> Error {
+    Error::new(ErrorKind::InvalidOperation, message.into())
+}
+
+fn is_null(value: &Value) -> bool {
+    matches!(value.kind(), ValueKind::None)
+}
+
+/// Keeps a value's slashes in a route and encodes its segments.
+fn path(value: &Value) -> Result<Value, Error> {
+    Ok(Value::from_object(SlashedPath(to_text(value)?)))
+}
+
+fn string(value: &Value) -> Result<String, Error> {
+    to_text(value)
+}
+
+/// As minijinja's, with the texts of [`to_text`] instead of Python's.
+fn join(value: &Value, separator: Option<String>) -> Result<String, Error> {
+    let items: Result<Vec<String>, Error> = value.try_iter()?.map(|item| to_text(&item)).collect();
+    Ok(items?.join(separator.as_deref().unwrap_or("")))
+}
+
+fn tojson(value: &Value, options: Kwargs) -> Result<String, Error> {
+    let indent: Option<usize> = options.get("indent")?;
+    options.assert_all_used()?;
+    let text = match indent {
+        Some(_) => serde_json::to_string_pretty(value),
+        None => serde_json::to_string(value),
+    };
+    text.map_err(|error| wrong(error.to_string()))
+}
+
+/// A moment from RFC 3339 text or from seconds since 1970.
+fn moment(state: &State, value: &Value) -> Result<Timestamp, Error> {
+    if let Some(text) = value.as_str() {
+        let now = now(state)?;
+        return time::parse_time(text, now)
+            .ok_or_else(|| wrong(format!("`{text}` is not {}", time::TIME_EXAMPLE)));
+    }
+    let seconds = to_number(value)?;
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "checked by from_millisecond"
+    )]
+    Timestamp::from_millisecond((seconds * 1000.0).round() as i64)
+        .map_err(|_| wrong(format!("{seconds} seconds since 1970 is out of range")))
+}
+
+fn now(state: &State) -> Result<Timestamp, Error> {
+    state
+        .lookup("now")
+        .and_then(|now| now.call(&mut state.env().empty_state(), &[]).ok())
+        .and_then(|now| time::parse_timestamp(now.as_str()?))
+        .ok_or_else(|| wrong("there is no clock here"))
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "milliseconds of any year fit 2^53"
+)]
+fn seconds_since_1970(moment: Timestamp) -> Value {
+    let millis = moment.as_millisecond();
+    if millis % 1000 == 0 {
+        Value::from(millis / 1000)
+    } else {
+        Value::from(millis as f64 / 1000.0)
+    }
+}
+
+/// `"2026-11-02T09:00:00Z" | time`: seconds since 1970.
+fn seconds(state: &State, value: &Value) -> Result<Value, Error> {
+    if is_null(value) {
+        return Ok(Value::from(()));
+    }
+    Ok(seconds_since_1970(moment(state, value)?))
+}
+
+/// `… | date`, `… | date("%d %b %H:%M")`, `… | date(tz="Europe/Berlin")`.
+fn date(
+    state: &State,
+    value: &Value,
+    format: Option<String>,
+    options: Kwargs,
+) -> Result<Value, Error> {
+    let zone: Option<String> = options.get("tz")?;
+    let named: Option<String> = options.get("format")?;
+    options.assert_all_used()?;
+    if is_null(value) {
+        return Ok(Value::from(()));
+    }
+    let zone = match zone {
+        None => TimeZone::UTC,
+        Some(name) => TimeZone::get(&name).map_err(|_| {
+            wrong(format!(
+                "there is no time zone `{name}`; one is `Europe/Berlin`"
+            ))
+        })?,
+    };
+    let format = format.or(named).unwrap_or_else(|| "%Y-%m-%d %H:%M".into());
+    let zoned = moment(state, value)?.to_zoned(zone);
+    jiff::fmt::strtime::format(&format, &zoned)
+        .map(Value::from)
+        .map_err(|error| wrong(format!("`{format}` is not a date format: {error}")))
+}
+
+/// Seconds as text: `4m 10s`.
+fn duration(value: &Value) -> Result<Value, Error> {
+    if is_null(value) {
+        return Ok(Value::from(()));
+    }
+    let seconds = match value.as_str() {
+        Some(text) => time::parse_duration(text)
+            .ok_or_else(|| wrong(format!("`{text}` is not {}", time::DURATION_EXAMPLE)))?
+            .as_secs_f64(),
+        None => to_number(value)?,
+    };
+    let sign = if seconds < 0.0 { "-" } else { "" };
+    let length = Duration::try_from_secs_f64(seconds.abs())
+        .map_err(|_| wrong(format!("{seconds} is not a number of seconds")))?;
+    Ok(Value::from(format!(
+        "{sign}{}",
+        time::format_duration(length)
+    )))
+}
+
+/// Seconds as minutes, to two digits.
+fn minutes(value: &Value) -> Result<Value, Error> {
+    if is_null(value) {
+        return Ok(Value::from(()));
+    }
+    Ok(rounded(to_number(value)? / 60.0, 2))
+}
+
+/// `"3h 5m ago"` of a moment.
+fn ago(state: &State, value: &Value) -> Result<Value, Error> {
+    if is_null(value) {
+        return Ok(Value::from(()));
+    }
+    let past = now(state)?.duration_since(moment(state, value)?);
+    let length = time::format_duration(past.unsigned_abs());
+    Ok(Value::from(if past.is_negative() {
+        format!("in {length}")
+    } else {
+        format!("{length} ago")
+    }))
+}
+
+/// A ratio as `93.5 %`.
+fn percent_of(value: &Value, digits: Option<u32>) -> Result<Value, Error> {
+    if is_null(value) {
+        return Ok(Value::from(()));
+    }
+    let digits = digits.unwrap_or(1).min(10) as usize;
+    Ok(Value::from(format!(
+        "{:.digits$} %",
+        to_number(value)? * 100.0
+    )))
+}
+
+/// A number with thousands set apart, `1,234,567.8`; with digits: rounded to them.
+fn number(value: &Value, digits: Option<u32>) -> Result<Value, Error> {
+    if is_null(value) {
+        return Ok(Value::from(()));
+    }
+    let text = match digits {
+        Some(digits) => format!("{:.*}", digits.min(10) as usize, to_number(value)?),
+        None => match value.as_i64() {
+            Some(whole) => whole.to_string(),
+            None => to_number(value)?.to_string(),
+        },
+    };
+    let (sign, text) = text
+        .strip_prefix('-')
+        .map_or(("", &*text), |rest| ("-", rest));
+    let (whole, fraction) = text
+        .split_once('.')
+        .map_or((text, None), |(a, b)| (a, Some(b)));
+    let mut grouped = String::new();
+    for (index, digit) in whole.chars().enumerate() {
+        if index > 0 && (whole.len() - index) % 3 == 0 {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    let fraction = fraction.map_or(String::new(), |digits| format!(".{digits}"));
+    Ok(Value::from(format!("{sign}{grouped}{fraction}")))
+}
+
+fn mean(value: &Value) -> Result<Value, Error> {
+    let numbers = numbers(value)?;
+    if numbers.is_empty() {
+        return Ok(Value::from(()));
+    }
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a list is far shorter than 2^53"
+    )]
+    let count = numbers.len() as f64;
+    Ok(rounded(numbers.iter().sum::<f64>() / count, 6))
+}
+
+fn median(value: &Value) -> Result<Value, Error> {
+    percentile(value, 50.0)
+}
+
+/// By linear interpolation between the closest ranks, as spreadsheets do.
+fn percentile(value: &Value, rank: f64) -> Result<Value, Error> {
+    if !(0.0..=100.0).contains(&rank) {
+        return Err(wrong(format!(
+            "a percentile lies between 0 and 100, got {rank}"
+        )));
+    }
+    let mut numbers = numbers(value)?;
+    if numbers.is_empty() {
+        return Ok(Value::from(()));
+    }
+    numbers.sort_by(f64::total_cmp);
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a list is far shorter than 2^53"
+    )]
+    let position = rank / 100.0 * (numbers.len() - 1) as f64;
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "the position lies within the list"
+    )]
+    let (low, high) = (position.floor() as usize, position.ceil() as usize);
+    let part = position - position.floor();
+    Ok(rounded(
+        numbers[low] + (numbers[high] - numbers[low]) * part,
+        6,
+    ))
+}
+
+/// The numbers of a list; nulls are left out.
+fn numbers(value: &Value) -> Result<Vec<f64>, Error> {
+    value
+        .try_iter()?
+        .filter(|item| !is_null(item))
+        .map(|item| to_number(&item))
+        .collect()
+}
+
+fn to_number(value: &Value) -> Result<f64, Error> {
+    let number = match value.as_str() {
+        Some(text) => text.trim().parse().ok(),
+        None => f64::try_from(value.clone()).ok(),
+    };
+    number.ok_or_else(|| wrong(format!("expected a number, got {}", value.kind())))
+}
+
+/// A number rounded to some digits; whole ones as integers.
+fn rounded(number: f64, digits: i32) -> Value {
+    let factor = 10_f64.powi(digits);
+    let number = (number * factor).round() / factor;
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "checked: whole and far below 2^53"
+    )]
+    if number.fract() == 0.0 && number.abs() < 9e15 {
+        Value::from(number as i64)
+    } else {
+        Value::from(number)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
+    use crate::template::environment::environment;
+    use crate::template::{Clock, Scope};
+
+    fn render(source: &str) -> String {
+        let now = "2026-11-02T09:30:00Z".parse().expect("a fixed time");
+        let env = Arc::new(BTreeMap::new());
+        environment()
+            .render_str(source, Scope::new(Clock(now), env).to_value())
+            .unwrap_or_else(|error| format!("error: {}", error.detail().unwrap_or("?")))
+    }
+
+    #[test]
+    fn times_are_read_subtracted_and_written() {
+        let source =
+            "{{ (('2026-11-02T09:04:30Z' | time) - ('2026-11-02T09:00:00Z' | time)) | minutes }}";
+        assert_eq!(render(source), "4.5");
+        assert_eq!(render("{{ '2026-11-02T09:00:00Z' | ago }}"), "30m ago");
+        assert_eq!(
+            render("{{ '2026-11-02T09:00:00Z' | date }}"),
+            "2026-11-02 09:00"
+        );
+        assert_eq!(render("{{ now() | date('%d %b') }}"), "02 Nov");
+        assert_eq!(
+            render("{{ now() | date(tz='Europe/Berlin') }}"),
+            "2026-11-02 10:30"
+        );
+        assert_eq!(render("{{ 250 | duration }}"), "4m 10s");
+        assert_eq!(render("{{ none | time | default('-', true) }}"), "-");
+    }
+
+    #[test]
+    fn numbers_read_well() {
+        assert_eq!(render("{{ 1234567.891 | number(1) }}"), "1,234,567.9");
+        assert_eq!(render("{{ -1234 | number }}"), "-1,234");
+        assert_eq!(render("{{ 0.9354 | percent }}"), "93.5 %");
+        assert_eq!(render("{{ [1, 2, 3, 10] | median }}"), "2.5");
+        assert_eq!(render("{{ [1, 2, none, 3] | mean }}"), "2");
+        assert_eq!(render("{{ [1, 2, 3, 4, 5] | percentile(95) }}"), "4.8");
+    }
+
+    #[test]
+    fn values_print_as_json_not_as_python() {
+        assert_eq!(
+            render("{{ true }} {{ [1, true, none] }}"),
+            "true [1,true,null]"
+        );
+        assert_eq!(render("{{ [true, 'a'] | join(',') }}"), "true,a");
+        assert_eq!(render("{{ {'a': none} | tojson }}"), r#"{"a":null}"#);
+        assert!(render("{{ none }}").starts_with("error: null has no text"));
+    }
+}

@@ -1,0 +1,448 @@
+//! What a template mentions: names, filters, tests. Found without rendering it.
+//!
+//! This reads minijinja's syntax tree, which its authors may change in any release: the version is
+//! pinned in `Cargo.toml`, and no other file looks at the tree.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use minijinja::machinery::ast::{CallArg, Expr, Stmt};
+use minijinja::machinery::{Span, parse, parse_expr};
+use minijinja::syntax::SyntaxConfig;
+
+use crate::core::name;
+use crate::template::environment::{FUNCTIONS, filter_names, test_names};
+use crate::template::{SyntaxError, syntax};
+
+/// The names that a template needs from its scope.
+#[derive(Debug, Clone, Default)]
+pub struct Mentions {
+    list: Vec<Mention>,
+}
+
+/// One use of a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mention {
+    /// The name with its attributes: `["env", "CIRCLE_TOKEN"]`.
+    pub path: Vec<String>,
+    /// The bytes of the template.
+    pub range: Range<usize>,
+}
+
+impl Mention {
+    /// The first name.
+    pub fn root(&self) -> &str {
+        &self.path[0]
+    }
+}
+
+impl Mentions {
+    /// All uses, in the order of the template.
+    pub fn iter(&self) -> impl Iterator<Item = &Mention> {
+        self.list.iter()
+    }
+
+    /// The attributes asked of a root: the `NAME` of every `env.NAME`.
+    pub fn attributes<'a>(&'a self, root: &'a str) -> impl Iterator<Item = &'a str> {
+        self.list
+            .iter()
+            .filter(move |mention| mention.root() == root)
+            .filter_map(|mention| mention.path.get(1).map(String::as_str))
+    }
+
+    /// Whether a root is mentioned.
+    pub fn has(&self, root: &str) -> bool {
+        self.list.iter().any(|mention| mention.root() == root)
+    }
+
+    pub(super) fn extend(&mut self, other: Mentions) {
+        self.list.extend(other.list);
+    }
+}
+
+/// Inspects one expression; `offset` is where it starts in its template.
+pub fn expression(source: &str, offset: usize, faults: &mut Vec<SyntaxError>) -> Option<Mentions> {
+    match parse_expr(source) {
+        Ok(tree) => {
+            let mut walker = Walker::new(source, offset);
+            walker.expr(&tree);
+            Some(walker.finish(faults))
+        }
+        Err(error) => {
+            let mut fault = syntax::from_minijinja(&error, source, 0);
+            fault.range = fault.range.start + offset..fault.range.end + offset;
+            faults.push(fault);
+            None
+        }
+    }
+}
+
+/// Inspects a template with statements.
+pub fn statements(source: &str, faults: &mut Vec<SyntaxError>) -> Option<Mentions> {
+    match parse(source, "template", SyntaxConfig::default()) {
+        Ok(tree) => {
+            let mut walker = Walker::new(source, 0);
+            walker.stmt(&tree);
+            Some(walker.finish(faults))
+        }
+        Err(error) => {
+            faults.push(syntax::from_minijinja(&error, source, 0));
+            None
+        }
+    }
+}
+
+struct Walker<'s> {
+    source: &'s str,
+    offset: usize,
+    mentions: Vec<Mention>,
+    /// Names that the template itself sets. Which part of it sees them is left to rendering.
+    locals: BTreeSet<String>,
+    faults: Vec<SyntaxError>,
+}
+
+impl<'s> Walker<'s> {
+    fn new(source: &'s str, offset: usize) -> Self {
+        Self {
+            source,
+            offset,
+            mentions: Vec::new(),
+            locals: BTreeSet::new(),
+            faults: Vec::new(),
+        }
+    }
+
+    fn finish(self, faults: &mut Vec<SyntaxError>) -> Mentions {
+        faults.extend(self.faults);
+        let own = |mention: &Mention| {
+            self.locals.contains(mention.root()) || FUNCTIONS.contains(&mention.root())
+        };
+        Mentions {
+            list: self
+                .mentions
+                .iter()
+                .filter(|mention| !own(mention))
+                .cloned()
+                .collect(),
+        }
+    }
+
+    fn range(&self, span: Span) -> Range<usize> {
+        let end = (span.end_offset as usize).min(self.source.len());
+        let start = (span.start_offset as usize).min(end);
+        start + self.offset..end + self.offset
+    }
+
+    /// Where a word stands in the source of an expression: its last occurrence, since minijinja
+    /// gives the span of the whole expression.
+    fn word(&self, span: Span, word: &str) -> Range<usize> {
+        let range = self.range(span);
+        let text = &self.source[range.start - self.offset..range.end - self.offset];
+        match text.rfind(word) {
+            Some(at) => range.start + at..range.start + at + word.len(),
+            None => range,
+        }
+    }
+
+    fn unknown(
+        &mut self,
+        code: &'static str,
+        kind: &str,
+        word: &str,
+        span: Span,
+        known: impl Iterator<Item = &'static str> + Clone,
+    ) {
+        self.faults.push(SyntaxError {
+            code,
+            message: format!("there is no {kind} `{word}`"),
+            range: self.word(span, word),
+            help: name::nearest(word, known).map(|near| format!("did you mean `{near}`?")),
+        });
+    }
+
+    fn block(&mut self, statements: &[Stmt]) {
+        for statement in statements {
+            self.stmt(statement);
+        }
+    }
+
+    fn target(&mut self, target: &Expr) {
+        match target {
+            Expr::Var(var) => {
+                self.locals.insert(var.id.to_owned());
+            }
+            Expr::List(list) => list.items.iter().for_each(|item| self.target(item)),
+            Expr::Tuple(tuple) => tuple.items.iter().for_each(|item| self.target(item)),
+            other => self.expr(other),
+        }
+    }
+
+    fn stmt(&mut self, statement: &Stmt) {
+        match statement {
+            Stmt::Template(template) => self.block(&template.children),
+            Stmt::EmitExpr(emit) => self.expr(&emit.expr),
+            Stmt::EmitRaw(_) => {}
+            Stmt::ForLoop(for_loop) => {
+                self.locals.insert("loop".to_owned());
+                self.target(&for_loop.target);
+                self.expr(&for_loop.iter);
+                for_loop.filter_expr.iter().for_each(|expr| self.expr(expr));
+                self.block(&for_loop.body);
+                self.block(&for_loop.else_body);
+            }
+            Stmt::IfCond(condition) => {
+                self.expr(&condition.expr);
+                self.block(&condition.true_body);
+                self.block(&condition.false_body);
+            }
+            Stmt::WithBlock(with) => {
+                for (target, value) in &with.assignments {
+                    self.target(target);
+                    self.expr(value);
+                }
+                self.block(&with.body);
+            }
+            Stmt::Set(set) => {
+                self.target(&set.target);
+                self.expr(&set.expr);
+            }
+            Stmt::SetBlock(set) => {
+                self.target(&set.target);
+                set.filter.iter().for_each(|filter| self.expr(filter));
+                self.block(&set.body);
+            }
+            Stmt::AutoEscape(escape) => self.block(&escape.body),
+            Stmt::FilterBlock(filter) => {
+                self.expr(&filter.filter);
+                self.block(&filter.body);
+            }
+            Stmt::Macro(definition) => {
+                self.locals.insert(definition.name.to_owned());
+                self.locals.insert("caller".to_owned());
+                definition.args.iter().for_each(|arg| self.target(arg));
+                definition.defaults.iter().for_each(|expr| self.expr(expr));
+                self.block(&definition.body);
+            }
+            Stmt::CallBlock(call) => {
+                self.expr(&call.call.expr);
+                self.args(&call.call.args);
+                let body = &call.macro_decl;
+                body.args.iter().for_each(|arg| self.target(arg));
+                self.block(&body.body);
+            }
+            Stmt::Do(call) => {
+                self.expr(&call.call.expr);
+                self.args(&call.call.args);
+            }
+            Stmt::Block(block) => self.block(&block.body),
+            Stmt::Import(import) => self.refuse_file(import.span()),
+            Stmt::FromImport(import) => self.refuse_file(import.span()),
+            Stmt::Extends(extends) => self.refuse_file(extends.span()),
+            Stmt::Include(include) => self.refuse_file(include.span()),
+        }
+    }
+
+    fn refuse_file(&mut self, span: Span) {
+        self.faults.push(SyntaxError {
+            code: "template-reads-file",
+            message: "a template of a request reads no other file".to_owned(),
+            range: self.range(span),
+            help: None,
+        });
+    }
+
+    fn expr(&mut self, expr: &Expr) {
+        if let Some(mention) = self.path(expr) {
+            self.mentions.push(mention);
+            return;
+        }
+        match expr {
+            Expr::Var(_) | Expr::Const(_) => {}
+            Expr::Slice(slice) => {
+                self.expr(&slice.expr);
+                for part in [&slice.start, &slice.stop, &slice.step]
+                    .into_iter()
+                    .flatten()
+                {
+                    self.expr(part);
+                }
+            }
+            Expr::UnaryOp(unary) => self.expr(&unary.expr),
+            Expr::BinOp(binary) => {
+                self.expr(&binary.left);
+                self.expr(&binary.right);
+            }
+            Expr::Compare(compare) => {
+                self.expr(&compare.expr);
+                compare.ops.iter().for_each(|op| self.expr(&op.expr));
+            }
+            Expr::IfExpr(inline) => {
+                self.expr(&inline.test_expr);
+                self.expr(&inline.true_expr);
+                inline.false_expr.iter().for_each(|expr| self.expr(expr));
+            }
+            Expr::Filter(filter) => {
+                filter.expr.iter().for_each(|expr| self.expr(expr));
+                self.args(&filter.args);
+                if !filter_names().any(|known| known == filter.name) {
+                    let known: Vec<_> = filter_names().collect();
+                    self.unknown(
+                        "unknown-filter",
+                        "filter",
+                        filter.name,
+                        filter.span(),
+                        known.into_iter(),
+                    );
+                }
+            }
+            Expr::Test(test) => {
+                self.expr(&test.expr);
+                self.args(&test.args);
+                let operator = !test.name.starts_with(char::is_alphabetic);
+                if !operator && !test_names().any(|known| known == test.name) {
+                    let known: Vec<_> = test_names().collect();
+                    self.unknown(
+                        "unknown-test",
+                        "test",
+                        test.name,
+                        test.span(),
+                        known.into_iter(),
+                    );
+                }
+            }
+            Expr::GetAttr(attribute) => self.expr(&attribute.expr),
+            Expr::GetItem(item) => {
+                self.expr(&item.expr);
+                self.expr(&item.subscript_expr);
+            }
+            Expr::Call(call) => {
+                // A method (`x.split(",")`) is asked of a value: only the value is a name.
+                match &call.expr {
+                    Expr::GetAttr(method) => self.expr(&method.expr),
+                    function => self.expr(function),
+                }
+                self.args(&call.args);
+            }
+            Expr::List(list) => list.items.iter().for_each(|item| self.expr(item)),
+            Expr::Tuple(tuple) => tuple.items.iter().for_each(|item| self.expr(item)),
+            Expr::Map(map) => map
+                .keys
+                .iter()
+                .chain(&map.values)
+                .for_each(|expr| self.expr(expr)),
+        }
+    }
+
+    fn args(&mut self, args: &[CallArg]) {
+        for arg in args {
+            match arg {
+                CallArg::Pos(expr)
+                | CallArg::Kwarg(_, expr)
+                | CallArg::PosSplat(expr)
+                | CallArg::KwargSplat(expr) => self.expr(expr),
+            }
+        }
+    }
+
+    /// A plain path such as `env.NAME` or `row["status"]`.
+    fn path(&self, expr: &Expr) -> Option<Mention> {
+        let (inner, attribute, span) = match expr {
+            Expr::Var(var) => {
+                return Some(Mention {
+                    path: vec![var.id.to_owned()],
+                    range: self.range(var.span()),
+                });
+            }
+            Expr::GetAttr(attribute) => {
+                (&attribute.expr, attribute.name.to_owned(), attribute.span())
+            }
+            Expr::GetItem(item) => match &item.subscript_expr {
+                Expr::Const(key) => (&item.expr, key.value.as_str()?.to_owned(), item.span()),
+                _ => return None,
+            },
+            _ => return None,
+        };
+        let mut mention = self.path(inner)?;
+        mention.path.push(attribute);
+        mention.range.end = mention.range.end.max(self.range(span).end);
+        Some(mention)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn paths(source: &str) -> Vec<String> {
+        let mut faults = Vec::new();
+        let mentions = statements(source, &mut faults).expect("it parses");
+        assert!(faults.is_empty(), "{faults:?}");
+        mentions
+            .iter()
+            .map(|mention| mention.path.join("."))
+            .collect()
+    }
+
+    #[test]
+    fn names_are_found_with_their_attributes() {
+        assert_eq!(
+            paths("{{ env.A }} {{ b | default(c) }}"),
+            ["env.A", "b", "c"]
+        );
+        assert_eq!(
+            paths("{{ row['x'].y }} {{ a.split(',') }}"),
+            ["row.x.y", "a"]
+        );
+        assert_eq!(
+            paths("{% set z = q %}{% for i in list %}{{ i.a ~ z ~ loop.index }}{% endfor %}"),
+            ["q", "list"]
+        );
+        assert_eq!(
+            paths("{{ now() }} {{ x if y is defined else 1 }}"),
+            ["y", "x"]
+        );
+    }
+
+    #[test]
+    fn a_mention_knows_its_bytes() {
+        let mut faults = Vec::new();
+        let source = "a.b + c";
+        let mentions = expression(source, 10, &mut faults).expect("it parses");
+        let ranges: Vec<_> = mentions
+            .iter()
+            .map(|mention| mention.range.clone())
+            .collect();
+        assert_eq!(ranges, [10..13, 16..17]);
+    }
+
+    #[test]
+    fn unknown_filters_and_tests_are_pointed_at() {
+        let mut faults = Vec::new();
+        expression("a | trimm is definde", 0, &mut faults);
+        let seen: Vec<_> = faults
+            .iter()
+            .map(|fault| {
+                (
+                    fault.message.as_str(),
+                    fault.range.clone(),
+                    fault.help.as_deref(),
+                )
+            })
+            .collect();
+        assert_eq!(
+            seen,
+            [
+                (
+                    "there is no filter `trimm`",
+                    4..9,
+                    Some("did you mean `trim`?")
+                ),
+                (
+                    "there is no test `definde`",
+                    13..20,
+                    Some("did you mean `defined`?")
+                ),
+            ]
+        );
+    }
+}

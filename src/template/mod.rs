@@ -1,0 +1,27 @@
+//! Templates, conditions and selectors: what a file's author writes inside a YAML value.
+//!
+//! A text of a file becomes a [`Template`] (text with `{{ … }}` in it), an [`Expression`] (a bare
+//! condition such as `row.status == "failed"`) or a [`selector::Selector`] (a JSONPath). All of
+//! them are parsed and inspected once, by `check`; rendering is pure, strict about undefined
+//! names, limited in fuel, reads no file and sends no request.
+//!
+//! What a value becomes depends on where it goes, so a [`Template`] is rendered by the question
+//! that its user has: [`Template::text`], [`Template::segments`] for a route, [`Template::json`]
+//! for a typed value. minijinja has its home here; nothing else in the program names it.
+//!
+//! This module knows neither queries nor HTTP.
+
+mod environment;
+mod error;
+mod expression;
+mod filters;
+mod inspect;
+mod scope;
+mod syntax;
+
+pub mod selector;
+
+pub use error::{RenderError, SyntaxError};
+pub use expression::{Expression, Piece, Template};
+pub use inspect::{Mention, Mentions};
+pub use scope::{Clock, Scope};

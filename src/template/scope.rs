@@ -1,0 +1,124 @@
+//! The names that a template sees.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use minijinja::Value;
+use minijinja::value::{Enumerator, Object, Serde};
+use serde_json::Value as Json;
+
+use crate::core::time;
+
+/// The moment that `now()` answers and that `ago` counts from. A run has one.
+#[derive(Debug, Clone, Copy)]
+pub struct Clock(pub Timestamp);
+
+/// Names and their values, in layers: an inner scope sees the outer one.
+///
+/// Cloning is cheap; adding a name to a clone leaves the original as it was.
+#[derive(Clone)]
+pub struct Scope {
+    clock: Clock,
+    layer: Arc<Layer>,
+}
+
+#[derive(Debug, Default)]
+struct Layer {
+    names: BTreeMap<String, Value>,
+    outer: Option<Arc<Layer>>,
+}
+
+impl fmt::Debug for Scope {
+    /// Names only: values may be secret.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_set()
+            .entries(self.layer.names.keys())
+            .finish()
+    }
+}
+
+impl Scope {
+    /// A scope that knows `now()` and `env`.
+    pub fn new(clock: Clock, env: Arc<BTreeMap<String, String>>) -> Self {
+        let mut names = BTreeMap::new();
+        let now = time::format_time(clock.0);
+        names.insert(
+            "now".to_owned(),
+            Value::from_function(move || Value::from(now.clone())),
+        );
+        names.insert("env".to_owned(), Value::from_object(EnvironmentNames(env)));
+        Self {
+            clock,
+            layer: Arc::new(Layer { names, outer: None }),
+        }
+    }
+
+    /// Opens a layer with one more name.
+    #[must_use]
+    pub fn with(&self, name: &str, value: &Json) -> Self {
+        self.with_all([(name, value)])
+    }
+
+    /// Opens a layer with more names.
+    #[must_use]
+    pub fn with_all<'a>(&self, names: impl IntoIterator<Item = (&'a str, &'a Json)>) -> Self {
+        let names = names
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), Value::from(Serde(value))))
+            .collect();
+        Self {
+            clock: self.clock,
+            layer: Arc::new(Layer {
+                names,
+                outer: Some(Arc::clone(&self.layer)),
+            }),
+        }
+    }
+
+    /// The run's moment.
+    pub fn clock(&self) -> Clock {
+        self.clock
+    }
+
+    pub(super) fn to_value(&self) -> Value {
+        Value::from_dyn_object(Arc::clone(&self.layer))
+    }
+}
+
+impl Object for Layer {
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        self.get_value_by_str(key.as_str()?)
+    }
+
+    fn get_value_by_str(self: &Arc<Self>, key: &str) -> Option<Value> {
+        let mut layer = self;
+        loop {
+            if let Some(value) = layer.names.get(key) {
+                return Some(value.clone());
+            }
+            layer = layer.outer.as_ref()?;
+        }
+    }
+}
+
+/// `env.NAME`: looked up, never listed, so that a template cannot dump the environment.
+struct EnvironmentNames(Arc<BTreeMap<String, String>>);
+
+impl fmt::Debug for EnvironmentNames {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("env")
+    }
+}
+
+impl Object for EnvironmentNames {
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        self.0.get(key.as_str()?).map(Value::from)
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::NonEnumerable
+    }
+}

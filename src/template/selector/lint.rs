@@ -1,0 +1,384 @@
+//! Says what is wrong with a path in the words of the person who wrote it.
+//!
+//! [`accepted`] refuses what the parser accepts against the RFC: blanks inside names, above all.
+//! [`habit`] recognizes, in what was refused, what people bring from jq, from older dialects and
+//! from other languages.
+
+use jsonpath_rust::parser::{errors::JsonPathError, parse_json_path};
+
+use super::compile::compile;
+use super::fault::{Fault, shown};
+use super::model::Path;
+use super::tokens::{Kind, Tokens, is_blank};
+
+/// 2^53 - 1, the largest integer of a path (RFC 9535, section 2.1).
+const MAX_INTEGER: u64 = 9_007_199_254_740_991;
+const CONTAINS: &str = "`@.list[?@ == 'a']` asks a list, `search(@.name, 'a')` a text";
+const PATTERN: &str =
+    "`match(@.name, 'pattern')` is for a whole text, `search(…)` for a part of it";
+const FUNCTIONS: [(&str, &str); 5] = [
+    (
+        "length",
+        "`length(value)` takes one value, such as `length(@.name) > 3`",
+    ),
+    (
+        "count",
+        "`count(path)` takes one path, such as `count(@.jobs[*]) > 1`",
+    ),
+    (
+        "value",
+        "`value(path)` takes one path, such as `value(@..id) == 7`",
+    ),
+    (
+        "match",
+        "`match(value, pattern)` takes two, such as `match(@.branch, 'release/.*')`",
+    ),
+    (
+        "search",
+        "`search(value, pattern)` takes two, such as `search(@.branch, 'fix')`",
+    ),
+];
+
+/// All that can be wrong with a path, in the order in which it is looked for.
+pub(super) fn check(source: &str) -> Result<(Path, usize), Fault> {
+    let tokens = Tokens::of(source)?;
+    beginning(&tokens)?;
+    (0..tokens.all.len()).try_for_each(|at| accepted(&tokens, at))?;
+    let query = parse_json_path(source).map_err(|error| {
+        let mut all = 0..tokens.all.len();
+        all.find_map(|at| habit(&tokens, at))
+            .unwrap_or_else(|| refused(&tokens, &error))
+    })?;
+    compile(query, tokens.functions, source.len())
+}
+
+/// A `$` first, and no blank around.
+fn beginning(tokens: &Tokens) -> Result<(), Fault> {
+    let (source, last) = (tokens.source, tokens.all.len().wrapping_sub(1));
+    if source.is_empty() {
+        return Err(Fault::new(0..0, "the path is empty").note("`$` is the whole document"));
+    }
+    if let Some(at) = [0, last]
+        .into_iter()
+        .find(|at| tokens.kind(*at) == Kind::Blank)
+    {
+        let message = "no blank stands around a path";
+        return Err(Fault::new(tokens.range(at), message).fix(tokens.range(at), ""));
+    }
+    let fault = Fault::new(
+        tokens.range(0),
+        "a path starts with `$`, the whole document",
+    );
+    Err(match (tokens.text(0), tokens.text(1)) {
+        ("$", _) => return Ok(()),
+        ("{", "{") => Fault::new(
+            0..source.len(),
+            "this is a template, and a JSONPath is wanted",
+        ),
+        ("@", _) => fault.fix(0..1, "$").note("`@` is known in a filter only"),
+        (".", "" | "[") => fault.fix(0..1, "$"),
+        ("." | ".." | "[", _) => fault.fix(0..0, "$"),
+        _ if tokens.kind(0) == Kind::Word => fault.fix(0..0, "$."),
+        _ => fault,
+    })
+}
+
+/// What the parser takes, and the RFC does not.
+fn accepted(tokens: &Tokens, at: usize) -> Result<(), Fault> {
+    let (range, text) = (tokens.range(at), tokens.text(at));
+    let (next, behind) = (tokens.kind(at + 1), tokens.behind(at));
+    match tokens.kind(at) {
+        Kind::Word => {
+            if let Some(blank) = text.chars().find(|character| character.is_whitespace()) {
+                let message = format!("a blank that is no plain one, U+{:04X}", u32::from(blank));
+                return Err(Fault::new(range, message).note("put the name in quotes and brackets"));
+            }
+            if tokens.all[at].filter && !is_dots(tokens.text(tokens.before(at))) {
+                verbal_operator(tokens, at)?;
+            }
+            if next != Kind::Blank || is_verbal(tokens, behind) {
+                return Ok(());
+            }
+            let blank = tokens.range(at + 1);
+            if tokens.text(behind) == "(" {
+                let message = "no blank stands between a function and its parenthesis";
+                return Err(Fault::new(blank.clone(), message).fix(blank, ""));
+            }
+            if tokens.kind(behind) != Kind::Word {
+                return Ok(());
+            }
+            if at > 0 && is_dots(tokens.text(at - 1)) {
+                return Err(unfit(tokens, at));
+            }
+            let both = range.start..tokens.range(behind).end;
+            let fault = Fault::new(both, "something is missing between these two");
+            Err(if tokens.all[at].filter {
+                fault
+            } else {
+                fault.fix(blank, ", ")
+            })
+        }
+        Kind::Mark if is_dots(text) && next == Kind::Blank => {
+            let blank = tokens.range(at + 1);
+            Err(Fault::new(blank.clone(), "no blank stands behind a dot").fix(blank, ""))
+        }
+        Kind::Mark if text == "-" && next == Kind::Blank && tokens.kind(behind) == Kind::Word => {
+            Err(Fault::new(
+                range,
+                "a path does not calculate, and a sign stands before its number",
+            ))
+        }
+        Kind::Mark | Kind::Text | Kind::Blank => Ok(()),
+    }
+}
+
+fn is_dots(text: &str) -> bool {
+    matches!(text, "." | "..")
+}
+
+fn is_number(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_digit())
+}
+
+/// A name that cannot stand behind a dot (RFC 9535, section 2.5.1.1).
+fn unfit(tokens: &Tokens, word: usize) -> Fault {
+    let mut end = word;
+    loop {
+        end = match (
+            tokens.kind(end + 1),
+            tokens.text(end + 1),
+            tokens.kind(end + 2),
+        ) {
+            (Kind::Blank, _, Kind::Word) if !is_verbal(tokens, end + 2) => end + 2,
+            (_, "-" | "/" | ":" | "#" | "%" | "+" | ";" | "$" | "@", Kind::Word) => end + 2,
+            (Kind::Word, ..) if ["$", "@"].contains(&tokens.text(end)) => end + 1,
+            _ => break,
+        };
+    }
+    let dots = tokens.range(word - 1);
+    let range = dots.end..tokens.range(end).end;
+    let name = &tokens.source[range.clone()];
+    let bracket = if name.bytes().all(|byte| byte.is_ascii_digit()) {
+        format!("[{name}]")
+    } else {
+        format!("['{name}']")
+    };
+    let message = if name.contains(is_blank) {
+        format!(
+            "a name behind a dot holds no blank, as in `{}`",
+            shown(name)
+        )
+    } else {
+        format!("`{}` cannot stand behind a dot", shown(name))
+    };
+    let keep = if dots.len() > 1 { ".." } else { "" };
+    Fault::new(range.clone(), message).fix(dots.start..range.end, format!("{keep}{bracket}"))
+}
+
+fn is_verbal(tokens: &Tokens, at: usize) -> bool {
+    tokens.all.get(at).is_some_and(|token| token.filter) && verbal_operator(tokens, at).is_err()
+}
+
+/// `in`, `and` and the like, which stand where an operator may.
+fn verbal_operator(tokens: &Tokens, at: usize) -> Result<(), Fault> {
+    let (range, word) = (tokens.range(at), tokens.text(at));
+    let fault = Fault::new(range.clone(), format!("`{}` is not RFC 9535", shown(word)));
+    Err(match &*word.to_ascii_lowercase() {
+        "and" => fault.fix(range, "&&"),
+        "or" => fault.fix(range, "||"),
+        "not" => fault.fix(range.start..tokens.range(tokens.behind(at)).start, "!"),
+        "in" if tokens.text(tokens.behind(at)) == "[" => {
+            fault.note("use `@.x == 'a' || @.x == 'b'`")
+        }
+        "nin" => fault.note("use `@.x != 'a' && @.x != 'b'`"),
+        "in" | "contains" | "anyof" | "subsetof" | "noneof" => fault.note(CONTAINS),
+        "like" => fault.note(PATTERN),
+        _ => return Ok(()),
+    })
+}
+
+/// What was meant by something that was refused.
+fn habit(tokens: &Tokens, at: usize) -> Option<Fault> {
+    let (range, text, kind) = (tokens.range(at), tokens.text(at), tokens.kind(at));
+    let previous = at
+        .checked_sub(1)
+        .map_or("", |previous| tokens.text(previous));
+    let (next, filter) = (tokens.text(at + 1), tokens.all[at].filter);
+    let to_next = range.start..tokens.range(at + 1).end;
+    let foreign = Fault::new(range.clone(), format!("`{text}` is not RFC 9535"));
+    Some(match (previous, text, next) {
+        (_, "[", "]") => {
+            Fault::new(to_next.clone(), "nothing is chosen in `[]`").fix(to_next, "[*]")
+        }
+        ("[", "(", _) => Fault::new(range, "there are no computed indexes in JSONPath")
+            .note("`[-1]` is the last one, `[?…]` a filter"),
+        ("[", "@", _) => Fault::new(range.clone(), "`@` is known in a filter only, `[?…]`")
+            .fix(range.start..range.start, "?"),
+        (_, "." | "..", "") => Fault::new(range, format!("a name is missing behind `{text}`")),
+        (_, ".", "[") => Fault::new(range.clone(), "no dot stands before a bracket").fix(range, ""),
+        (_, "=" | "===", _) => foreign.fix(range, "=="),
+        (_, "<>" | "!==", _) => foreign.fix(range, "!="),
+        (_, "&", _) => foreign.fix(range, "&&"),
+        (_, "|", _) if filter => foreign.fix(range, "||"),
+        (_, "|", _) => Fault::new(range, "there are no pipes in a path"),
+        (_, "=~" | "~=", _) => foreign.note(PATTERN),
+        (_, "^" | "~", _) => foreign.note("a path finds values, not their names or parents"),
+        ("." | "..", "$" | "@", _) => unfit(tokens, at),
+        _ if kind == Kind::Word => return word(tokens, at, previous, next),
+        _ => return None,
+    })
+}
+
+fn word(tokens: &Tokens, at: usize, previous: &str, next: &str) -> Option<Fault> {
+    let (range, word) = (tokens.range(at), tokens.text(at));
+    let (name, filter) = (shown(word), tokens.all[at].filter);
+    let quoted = format!("'{word}'");
+    let number = previous == "." && at > 1 && is_number(tokens.text(at - 2));
+    let lower = word.to_ascii_lowercase();
+    Some(match previous {
+        "." | ".." if next == "(" => Fault::new(range, format!("`{name}()` is no part of a path"))
+            .note("functions stand in a filter, such as `[?length(@.name) > 3]`"),
+        "." | ".."
+            if !number && (is_number(word) || "-/:#%+;".contains(next) && !next.is_empty()) =>
+        {
+            unfit(tokens, at)
+        }
+        "." | ".." => return None,
+        "$" | "@" => Fault::new(range.clone(), format!("a dot is missing before `{name}`"))
+            .fix(range.start..range.start, "."),
+        _ if is_number(word) => {
+            let number: Option<u64> = word.parse().ok();
+            let digits = word.bytes().all(|byte| byte.is_ascii_digit());
+            if !digits || number.is_some_and(|number| number <= MAX_INTEGER) {
+                return None;
+            }
+            Fault::new(
+                range,
+                format!("`{name}` is beyond 2^53-1, the largest integer of a path"),
+            )
+            .note("a path cannot compare such numbers, a condition on the rows can")
+        }
+        _ if next == "(" && function_usage(word).is_none() => {
+            Fault::new(range, format!("there is no function `{name}`"))
+                .note("the functions are `length`, `count`, `value`, `match` and `search`")
+        }
+        _ if next == "(" => return None,
+        _ if !filter && ["]", ","].contains(&tokens.text(tokens.behind(at))) => Fault::new(
+            range.clone(),
+            format!("a name in brackets is quoted, and `{name}` is not"),
+        )
+        .fix(range, quoted),
+        _ if !filter || ["true", "false", "null"].contains(&word) => return None,
+        _ if ["true", "false", "null"].contains(&&*lower) => Fault::new(
+            range.clone(),
+            format!("`{name}` is written in small letters"),
+        )
+        .fix(range, lower),
+        _ => {
+            let message = format!("`{name}` is neither a member, `@.…`, nor a text, `'…'`");
+            let is_right =
+                ["==", "!=", "<", "<=", ">", ">="].contains(&tokens.text(tokens.before(at)));
+            let fix = if is_right {
+                quoted
+            } else {
+                format!("@.{word}")
+            };
+            Fault::new(range.clone(), message).fix(range, fix)
+        }
+    })
+}
+
+fn function_usage(name: &str) -> Option<&'static str> {
+    FUNCTIONS
+        .iter()
+        .find(|(known, _)| *known == name)
+        .map(|(_, usage)| *usage)
+}
+
+/// What the parser said, in words for people.
+fn refused(tokens: &Tokens, error: &JsonPathError) -> Fault {
+    let place = match error {
+        // The type of the place is in a crate that is not ours to name, so its debug form has to do,
+        // `Pos(5)`; a test holds it.
+        JsonPathError::PestError(error) => {
+            let place = format!("{:?}", error.location);
+            place
+                .chars()
+                .filter(char::is_ascii_digit)
+                .collect::<String>()
+                .parse()
+                .unwrap_or(0)
+        }
+        error => return refused_without_place(tokens, error),
+    };
+    let count = tokens.all.len();
+    let at = tokens
+        .all
+        .iter()
+        .position(|token| token.range.end > place)
+        .unwrap_or(count);
+    let (range, text, before) = (
+        tokens.range(at),
+        tokens.text(at),
+        tokens.text(tokens.before(at)),
+    );
+    let function = tokens
+        .functions
+        .iter()
+        .rev()
+        .find(|function| function.contains(&place));
+    if let Some(usage) = function.and_then(|function| function_usage(name_of(tokens, function))) {
+        return Fault::new(range, format!("`{}` is not expected here", shown(text))).note(usage);
+    }
+    match (before, text) {
+        (_, "") => Fault::new(range, "the path ends before it is complete"),
+        (_, "==" | "!=" | "<" | "<=" | ">" | ">=") => {
+            let message =
+                format!("`{text}` compares single values, and not a path that may find many");
+            Fault::new(range, message)
+                .note("`@.list[?@ == 1]` asks each of many, `!(@.a == 1)` is the opposite")
+        }
+        ("?" | "(" | "!" | "&&" | "||", "]" | ")") => Fault::new(
+            range,
+            format!("a condition is missing before this `{text}`"),
+        ),
+        (_, "]" | ")" | "&&" | "||")
+            if tokens
+                .all
+                .get(at)
+                .is_some_and(|token| token.filter || text == "]") =>
+        {
+            let message = format!("`{}` is compared to nothing", shown(before));
+            Fault::new(tokens.range(tokens.before(at)), message)
+                .note("write such as `@.name == 'a'`")
+        }
+        _ => Fault::new(range, format!("`{}` is not expected here", shown(text))),
+    }
+}
+
+/// The rest of its errors tell only which function they are about.
+fn refused_without_place(tokens: &Tokens, error: &JsonPathError) -> Fault {
+    let text = error.to_string();
+    let about = tokens.functions.iter().find_map(|function| {
+        let name = name_of(tokens, function);
+        let about = text.contains(&format!("`{name}`")) || text.contains(&format!(" {name}("));
+        about.then(|| (function.clone(), function_usage(name)))
+    });
+    match about {
+        Some((range, _)) if text.ends_with("not comparable") => Fault::new(
+            range,
+            "this is already true or false, and compared to nothing",
+        ),
+        Some((range, Some(usage))) => {
+            Fault::new(range, "this function is called with something else").note(usage)
+        }
+        _ => Fault::new(0..tokens.source.len(), "this is no JSONPath (RFC 9535)"),
+    }
+}
+
+fn name_of<'s>(tokens: &Tokens<'s>, function: &std::ops::Range<usize>) -> &'s str {
+    tokens.source[function.clone()]
+        .split('(')
+        .next()
+        .unwrap_or_default()
+}

@@ -1,0 +1,119 @@
+//! Splits a template into raw text and expressions, with the place of each.
+//!
+//! minijinja's own tokens are used, so that whitespace control, comments and strings that hold
+//! braces are read as minijinja reads them.
+
+use std::ops::Range;
+
+use minijinja::Error;
+use minijinja::machinery::{Token, tokenize};
+use minijinja::syntax::SyntaxConfig;
+
+use crate::core::source::floor_boundary;
+use crate::template::SyntaxError;
+
+/// A piece of a template without statements.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Fragment {
+    /// Text that stands for itself.
+    Raw(String),
+    /// The bytes between `{{` and `}}`.
+    Hole(Range<usize>),
+}
+
+/// The pieces; `None` if the template has statements (`{% … %}`).
+pub fn split(source: &str) -> Result<Option<Vec<Fragment>>, SyntaxError> {
+    let mut fragments = Vec::new();
+    let mut start = None;
+    for token in tokenize(source, false, SyntaxConfig::default()) {
+        let (token, span) = token.map_err(|error| from_minijinja(&error, source, 0))?;
+        match token {
+            Token::BlockStart => return Ok(None),
+            Token::TemplateData(text) => fragments.push(Fragment::Raw(text.to_owned())),
+            Token::VariableStart => start = Some(span.end_offset as usize),
+            Token::VariableEnd => {
+                if let Some(start) = start.take() {
+                    let hole = trimmed(source, start..span.start_offset as usize);
+                    fragments.push(Fragment::Hole(hole));
+                }
+            }
+            _ => {}
+        }
+    }
+    if let Some(start) = start {
+        return Err(SyntaxError {
+            code: "template-syntax",
+            message: "`{{` is never closed".to_owned(),
+            range: start.saturating_sub(2)..source.len(),
+            help: Some("end the expression with `}}`".to_owned()),
+        });
+    }
+    Ok(Some(fragments))
+}
+
+/// A fault of minijinja's with its place; `offset` is where its source starts in `source`.
+pub fn from_minijinja(error: &Error, source: &str, offset: usize) -> SyntaxError {
+    let range = error.range().map_or(0..source.len(), |range| {
+        // minijinja's range can be empty or lie one past the end: widen it to something visible.
+        let start = floor_boundary(source, (offset + range.start).min(source.len()));
+        let end = floor_boundary(source, (offset + range.end).min(source.len()));
+        if start < end {
+            start..end
+        } else {
+            trimmed(
+                source,
+                floor_boundary(source, start.saturating_sub(1))..source.len(),
+            )
+        }
+    });
+    SyntaxError {
+        code: "template-syntax",
+        message: error
+            .detail()
+            .map_or_else(|| error.kind().to_string(), str::to_owned),
+        range,
+        help: None,
+    }
+}
+
+/// The range without the blanks at its ends.
+fn trimmed(source: &str, range: Range<usize>) -> Range<usize> {
+    let text = &source[range.clone()];
+    let start = range.start + (text.len() - text.trim_start().len());
+    start..start.max(range.start + text.trim_end().len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn holes(source: &str) -> Vec<&str> {
+        split(source)
+            .expect("it parses")
+            .expect("no statements")
+            .into_iter()
+            .filter_map(|fragment| match fragment {
+                Fragment::Raw(_) => None,
+                Fragment::Hole(range) => Some(&source[range]),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn holes_are_found_where_they_stand() {
+        assert_eq!(holes("/a/{{ b }}/c/{{d|e('}}')}}"), ["b", "d|e('}}')"]);
+        assert_eq!(holes("{{- b -}} x"), ["b"]);
+        assert_eq!(holes("é {{ b }}"), ["b"]);
+        assert_eq!(holes("{# {{ no }} #}x"), Vec::<&str>::new());
+        assert!(
+            split("{% if a %}b{% endif %}")
+                .expect("it parses")
+                .is_none()
+        );
+    }
+
+    #[test]
+    fn an_open_hole_is_a_fault() {
+        assert_eq!(split("/a/{{ b").expect_err("open").range, 3..7);
+    }
+}
