@@ -1,10 +1,35 @@
 //! `runner`: a declarative query runner driven by config files.
+//!
+//! A connection is a YAML *resource*, a question is a YAML *query*; `runner run` answers it. A run
+//! is a chain of values, each of which could only have been made from the one before it:
+//!
+//! `SourceFile` → [`core::document::Node`] → [`project::Query`] → [`plan::Plan`] →
+//! [`http::Request`] → [`http::Response`] → record → bytes → exit code
+//!
+//! The modules are floors; imports go down, never up or sideways (`tests/architecture.rs` holds
+//! this map against the code):
+//!
+//! | Floor | Module | Job |
+//! | --- | --- | --- |
+//! | 7 | [`cli`] | verbs, streams, failures as text and exit codes |
+//! | 6 | [`engine`] | drives a plan |
+//! | 5 | [`plan`] | binds vars, builds scopes, renders requests |
+//! | 4 | [`project`] | YAML documents → checked project |
+//! | 3 | [`resource`], [`sink`] | kinds of API; places to write |
+//! | 2 | [`auth`], [`paginate`], [`mod@format`] | who asks; how it goes on; how it looks |
+//! | 1 | [`template`], [`http`], [`demo`] | templates and JSONPath; one request; the embedded CircleCI |
+//! | 0 | [`core`] | sources, places, diagnostics, names, secrets, times |
+
 pub mod auth;
+pub mod cli;
 pub mod core;
 pub mod demo;
+pub mod engine;
 pub mod format;
 pub mod http;
 pub mod paginate;
+pub mod plan;
 pub mod project;
 pub mod resource;
+pub mod sink;
 pub mod template;

@@ -1,1 +1,9 @@
-fn main() {}
+//! The program `runner`. All of it is in the library.
+
+#[cfg(not(debug_assertions))]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> std::process::ExitCode {
+    runner::cli::main()
+}

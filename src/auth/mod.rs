@@ -164,7 +164,7 @@ impl Auth {
         );
         // What stands here may be a token: it is not repeated.
         let words = format!("`auth` takes {expected}, got {}", node.kind());
-        let diagnostic = Diagnostic::at(&node.place, "wrong-type", words);
+        let diagnostic = Diagnostic::at(&node.place, "wrong-type", words).concealed();
         faults.push(diagnostic.help("write `auth: { token: \"{{ env.CIRCLE_TOKEN }}\" }`"));
         None
     }
@@ -293,7 +293,7 @@ fn secret_template(node: &Node, key: &str, faults: &mut Diagnostics) -> Option<T
     let Some(text) = node.as_text() else {
         // What stands here may be a secret: it is not repeated.
         let words = format!("`{key}` takes a template, got {}", node.kind());
-        let diagnostic = Diagnostic::at(&node.place, "wrong-type", words);
+        let diagnostic = Diagnostic::at(&node.place, "wrong-type", words).concealed();
         let source = &node.place.file.text()[node.place.span.start..];
         faults.push(if source.starts_with("{{") {
             diagnostic.help("a value that begins with `{{` must be quoted: `\"{{ … }}\"`")
@@ -320,7 +320,8 @@ fn secret_template(node: &Node, key: &str, faults: &mut Diagnostics) -> Option<T
                 "literal-secret",
                 format!("`{key}` stands in the file as it is, where everybody can read it"),
             )
-            .help("take it from the environment: `\"{{ env.CIRCLE_TOKEN }}\"`"),
+            .help("take it from the environment: `\"{{ env.CIRCLE_TOKEN }}\"`")
+            .concealed(),
         );
         return None;
     }

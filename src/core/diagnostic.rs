@@ -2,13 +2,15 @@
 //!
 //! Checks push into [`Diagnostics`] and go on, so that one `check` shows all faults at once.
 
+use std::borrow::Cow;
+
 use crate::core::source::Place;
 
 /// One fault in a file.
 #[derive(Debug, Clone)]
 pub struct Diagnostic {
     /// A stable kebab-case name of the kind of fault, such as `unknown-key`.
-    pub code: &'static str,
+    pub code: Cow<'static, str>,
     /// One sentence without a full stop, its subject in backticks.
     pub message: String,
     /// The place to underline, if the fault has one.
@@ -19,31 +21,46 @@ pub struct Diagnostic {
     pub related: Vec<(Place, String)>,
     /// What would do.
     pub help: Vec<String>,
+    /// Whether the line of the file must not be shown, since a secret stands in it.
+    pub is_concealed: bool,
 }
 
 impl Diagnostic {
     /// A fault at a place.
-    pub fn at(place: &Place, code: &'static str, message: impl Into<String>) -> Self {
+    pub fn at(
+        place: &Place,
+        code: impl Into<Cow<'static, str>>,
+        message: impl Into<String>,
+    ) -> Self {
         Self {
-            code,
+            code: code.into(),
             message: message.into(),
             place: Some(place.clone()),
             label: None,
             related: Vec::new(),
             help: Vec::new(),
+            is_concealed: false,
         }
     }
 
     /// A fault that no line of a file shows, such as a file that cannot be read.
-    pub fn general(code: &'static str, message: impl Into<String>) -> Self {
+    pub fn general(code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
         Self {
-            code,
+            code: code.into(),
             message: message.into(),
             place: None,
             label: None,
             related: Vec::new(),
             help: Vec::new(),
+            is_concealed: false,
         }
+    }
+
+    /// Names the place without showing its line.
+    #[must_use]
+    pub fn concealed(mut self) -> Self {
+        self.is_concealed = true;
+        self
     }
 
     /// Adds words under the caret.

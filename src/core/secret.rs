@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::{Arc, RwLock, RwLockReadGuard};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
@@ -48,16 +49,17 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Replaces known secret values in texts.
+/// Replaces known secret values in texts. Clones share what they know: a token that a command
+/// prints in the middle of a run is known to all of them.
 #[derive(Clone, Default)]
 pub struct Scrubber {
     /// Longest first, so that a secret inside another one does not leave the rest of it.
-    needles: Vec<String>,
+    needles: Arc<RwLock<Vec<String>>>,
 }
 
 impl fmt::Debug for Scrubber {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "Scrubber({} needles)", self.needles.len())
+        write!(formatter, "Scrubber({} needles)", self.known().len())
     }
 }
 
@@ -68,7 +70,7 @@ impl Scrubber {
     }
 
     /// Learns a value with the forms in which it may come back.
-    pub fn add(&mut self, secret: &Secret) {
+    pub fn add(&self, secret: &Secret) {
         let text = secret.expose().trim();
         if text.len() < SHORTEST {
             return;
@@ -89,19 +91,20 @@ impl Scrubber {
                 self.learn(line.to_owned());
             }
         }
-        self.needles
-            .sort_by_key(|needle| std::cmp::Reverse(needle.len()));
+        if let Ok(mut needles) = self.needles.write() {
+            needles.sort_by_key(|needle| std::cmp::Reverse(needle.len()));
+        }
     }
 
     /// Whether nothing was learnt.
     pub fn is_empty(&self) -> bool {
-        self.needles.is_empty()
+        self.known().is_empty()
     }
 
     /// The text without the secrets.
     pub fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let mut text = Cow::Borrowed(text);
-        for needle in &self.needles {
+        for needle in self.known().iter() {
             if memchr::memmem::find(text.as_bytes(), needle.as_bytes()).is_some() {
                 text = Cow::Owned(text.replace(needle, MASK));
             }
@@ -112,7 +115,7 @@ impl Scrubber {
     /// The bytes without the secrets.
     pub fn bytes<'a>(&self, bytes: &'a [u8]) -> Cow<'a, [u8]> {
         let mut bytes = Cow::Borrowed(bytes);
-        for needle in &self.needles {
+        for needle in self.known().iter() {
             if memchr::memmem::find(&bytes, needle.as_bytes()).is_some() {
                 bytes = Cow::Owned(replace_bytes(&bytes, needle.as_bytes()));
             }
@@ -146,7 +149,7 @@ impl Scrubber {
             }
             Value::Number(number) => {
                 let text = number.to_string();
-                if self.needles.contains(&text) {
+                if self.known().contains(&text) {
                     *value = Value::from(MASK);
                 }
             }
@@ -154,10 +157,21 @@ impl Scrubber {
         }
     }
 
-    fn learn(&mut self, needle: String) {
-        if !needle.is_empty() && !self.needles.contains(&needle) {
-            self.needles.push(needle);
+    fn learn(&self, needle: String) {
+        if let Ok(mut needles) = self.needles.write()
+            && !needle.is_empty()
+            && !needles.contains(&needle)
+        {
+            needles.push(needle);
         }
+    }
+
+    fn known(&self) -> RwLockReadGuard<'_, Vec<String>> {
+        // Nothing panics while it holds the lock, so it cannot be poisoned; if it were, what is
+        // known would still be right.
+        self.needles
+            .read()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 
@@ -199,7 +213,7 @@ mod tests {
     use serde_json::json;
 
     fn scrubber(secret: &str) -> Scrubber {
-        let mut scrubber = Scrubber::new();
+        let scrubber = Scrubber::new();
         scrubber.add(&Secret::new(secret));
         scrubber
     }

@@ -1,4 +1,4 @@
-//! The embedded CircleCI: its API v2 over real HTTP on loopback, with an
+//! The embedded `CircleCI`: its API v2 over real HTTP on loopback, with an
 //! organisation that does not exist.
 //!
 //! People try the program on it without a token or a network, and the tests and
@@ -15,6 +15,7 @@
 //! [`serve`] a listener, or starts a [`Demo`].
 
 mod api;
+mod count;
 mod gate;
 mod message;
 mod options;
@@ -28,6 +29,7 @@ mod world;
 #[cfg(test)]
 mod tests;
 
+pub use crate::demo::count::Counts;
 pub use crate::demo::options::{
     NOW, ORG_SLUG, Options, PROJECT_SLUG, RateLimit, SECOND_SLUG, Shape, TOKEN,
 };

@@ -84,10 +84,10 @@ pub(super) fn slice<T>(
 }
 
 /// A list that always comes whole, in the shape of one page.
-pub(super) fn whole(items: Vec<Value>) -> Outcome {
+pub(super) fn whole(items: Vec<Value>) -> Answer {
     let mut list = json!({ "items": null, "next_page_token": null });
     list["items"] = Value::Array(items);
-    Ok(Answer::ok(list))
+    Answer::ok(list)
 }
 
 #[cfg(test)]

@@ -36,12 +36,11 @@ fn gather(segments: &[String]) -> Path {
     };
     let names: Vec<&str> = segments.iter().map(String::as_str).collect();
     match names.as_slice() {
-        ["project", _, ..] => join(segments, 1, 3),
         ["insights", "pages" | "time-series", _, ..] => join(segments, 2, 3),
         // `gh/acme/summary` is an organisation's page, `gh/acme/web/…` a project's.
         ["insights", _, _, "summary"] => join(segments, 1, 2),
         ["insights", slug, "summary"] if slug.split('/').count() == 2 => join(segments, 1, 2),
-        ["insights", _, ..] => join(segments, 1, 3),
+        ["project" | "insights", _, ..] => join(segments, 1, 3),
         ["organization", provider, ..] if is_provider(first_part(provider)) => join(segments, 1, 2),
         _ => plain(segments),
     }

@@ -60,8 +60,8 @@ fn find<'p>(method: &str, path: &'p Path) -> Option<Operation<'p>> {
     let segments: Vec<&'p str> = path.segments.iter().map(String::as_str).collect();
     let literal = path.literal;
     let operation = match (method, segments.as_slice()) {
-        ("GET", &["me"]) => to(|w, _| organizations::me(w)),
-        ("GET", &["me", "collaborations"]) => to(|w, _| organizations::collaborations(w)),
+        ("GET", &["me"]) => to(|w, _| Ok(organizations::me(w))),
+        ("GET", &["me", "collaborations"]) => to(|w, _| Ok(organizations::collaborations(w))),
         ("GET", &["user", id]) => to(move |w, _| organizations::user(w, id)),
         ("GET", &["organization", id]) => to(move |w, _| organizations::get(w, id)),
 

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
@@ -15,6 +16,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Instant;
 
+use crate::demo::count::{COUNTS_PATH, Counters};
 use crate::demo::gate::Gate;
 use crate::demo::message::{Answer, Call};
 use crate::demo::options::Options;
@@ -25,21 +27,32 @@ use crate::demo::world::id::Kind;
 /// The largest body that is read.
 const MOST_BYTES: usize = 1 << 20;
 
+/// Time to wait when no connection can be taken.
+const PAUSE: Duration = Duration::from_millis(10);
+const ENFILE: i32 = 23;
+const EMFILE: i32 = 24;
+
 /// What all connections share.
-struct Shared {
+#[derive(Debug)]
+pub(super) struct Shared {
+    /// What was seen.
+    pub counters: Counters,
     state: Mutex<State>,
     began: Instant,
-    latency: std::time::Duration,
+    latency: Duration,
 }
 
+#[derive(Debug)]
 struct State {
     world: World,
     gate: Gate,
 }
 
 impl Shared {
-    fn new(options: Options) -> Self {
+    /// A demo to which nobody has come yet.
+    pub fn new(options: Options) -> Self {
         Self {
+            counters: Counters::default(),
             began: Instant::now(),
             latency: options.latency,
             state: Mutex::new(State {
@@ -61,26 +74,31 @@ impl Shared {
 ///
 /// When the listener breaks; a connection that breaks ends alone.
 pub async fn serve(listener: TcpListener, options: Options) -> io::Result<()> {
-    let shared = Arc::new(Shared::new(options));
+    serve_shared(listener, Arc::new(Shared::new(options))).await
+}
+
+/// As [`serve`], with a hand in what the connections share.
+pub(super) async fn serve_shared(listener: TcpListener, shared: Arc<Shared>) -> io::Result<()> {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
+                shared.counters.connect();
                 tokio::spawn(converse(stream, Arc::clone(&shared)));
             }
-            Err(error) if is_passing(&error) => tokio::task::yield_now().await,
+            Err(error) if is_passing(&error) => tokio::time::sleep(PAUSE).await,
             Err(error) => return Err(error),
         }
     }
 }
 
-/// The peer went away before it was accepted.
+/// The peer went away before it was accepted, or there are too many at once.
 fn is_passing(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         io::ErrorKind::ConnectionAborted
             | io::ErrorKind::ConnectionReset
             | io::ErrorKind::Interrupted
-    )
+    ) || matches!(error.raw_os_error(), Some(ENFILE | EMFILE))
 }
 
 async fn converse(stream: TcpStream, shared: Arc<Shared>) {
@@ -97,12 +115,18 @@ async fn answer(
     shared: &Shared,
     request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
+    if request.uri().path() == COUNTS_PATH {
+        let counts = shared.counters.read().show();
+        return Ok(response(StatusCode::OK, &counts, Vec::new()));
+    }
+    let _in_flight = shared.counters.begin();
     let admission = shared.lock().gate.admit(shared.began.elapsed());
     if !shared.latency.is_zero() {
         tokio::time::sleep(shared.latency).await;
     }
     let (parts, body) = request.into_parts();
     let body = Limited::new(body, MOST_BYTES).collect().await;
+    let mut state = shared.lock();
     let answer = match (admission.refusal, body) {
         (Some(refusal), _) => refusal,
         (None, Err(_)) => Answer::message(
@@ -110,29 +134,31 @@ async fn answer(
             "The request body is too large.",
         ),
         (None, Ok(body)) => {
-            let target = parts
-                .uri
-                .path_and_query()
-                .map_or("/", |target| target.as_str());
+            let target = parts.uri.path_and_query();
+            let target = target.map_or("/", |target| target.as_str());
             let body = body.to_bytes().to_vec();
             let call = Call::new(parts.method, target, &parts.headers, body);
-            route::respond(&mut shared.lock().world, &call)
+            route::respond(&mut state.world, &call)
         }
     };
+    if answer.status == StatusCode::TOO_MANY_REQUESTS {
+        shared.counters.refuse();
+    }
     let number = usize::try_from(admission.number).unwrap_or(usize::MAX);
-    let id = shared.lock().world.numbered_id(Kind::Request, number);
-    let headers = admission
-        .headers
-        .into_iter()
-        .chain(answer.headers)
-        .chain([("x-request-id", id)]);
+    let mut headers = admission.headers;
+    headers.extend(answer.headers);
+    headers.push((
+        "x-request-id",
+        state.world.numbered_id(Kind::Request, number),
+    ));
+    drop(state);
     Ok(response(answer.status, &answer.body, headers))
 }
 
 fn response(
     status: StatusCode,
     body: &serde_json::Value,
-    headers: impl Iterator<Item = (&'static str, String)>,
+    headers: Vec<(&'static str, String)>,
 ) -> Response<Full<Bytes>> {
     let body = Bytes::from(body.to_string());
     let length = body.len();

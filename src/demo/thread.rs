@@ -2,19 +2,22 @@
 
 use std::io;
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use tokio::net::TcpListener;
 use tokio::runtime;
 use tokio::sync::oneshot;
 
+use crate::demo::count::Counts;
 use crate::demo::options::Options;
-use crate::demo::server::serve;
+use crate::demo::server::{Shared, serve_shared};
 
 /// A running demo; dropping it stops the server and its thread.
 #[derive(Debug)]
 pub struct Demo {
     base_url: String,
+    shared: Arc<Shared>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -33,6 +36,8 @@ impl Demo {
         let runtime = runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
+        let shared = Arc::new(Shared::new(options));
+        let serving = Arc::clone(&shared);
         let (stop, stopped) = oneshot::channel();
         let thread = std::thread::Builder::new()
             .name("demo".to_owned())
@@ -42,13 +47,14 @@ impl Demo {
                         return;
                     };
                     tokio::select! {
-                        _ = serve(listener, options) => {}
+                        _ = serve_shared(listener, serving) => {}
                         _ = stopped => {}
                     }
                 });
             })?;
         Ok(Self {
             base_url,
+            shared,
             stop: Some(stop),
             thread: Some(thread),
         })
@@ -57,6 +63,11 @@ impl Demo {
     /// Where it is: `http://127.0.0.1:PORT/api/v2`.
     pub fn base_url(&self) -> &str {
         &self.base_url
+    }
+
+    /// What it has seen so far.
+    pub fn counts(&self) -> Counts {
+        self.shared.counters.read()
     }
 }
 

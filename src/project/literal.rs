@@ -41,6 +41,7 @@ pub fn literal(node: &Node) -> Diagnostic {
         "a secret stands in the file as it is, where everybody can read it",
     )
     .help("take it from the environment: `\"{{ env.NAME }}\"`")
+    .concealed()
 }
 
 fn is_token(text: &str) -> bool {

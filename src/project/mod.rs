@@ -237,13 +237,32 @@ impl Project {
     }
 
     /// The name of a query file, however broken the rest of it is.
-    fn name_of(&self, path: &Path) -> String {
+    pub fn name_of(&self, path: &Path) -> String {
         let named = load::source(path, &self.working_directory)
             .ok()
             .filter(|source| source.text().contains("name:"))
             .and_then(|source| yaml::parse(&source, &mut Diagnostics::new()))
             .and_then(|node| node.get("name")?.scalar());
         named.unwrap_or_else(|| stem(path))
+    }
+
+    /// A query that asks one thing of a resource, without a file.
+    ///
+    /// # Errors
+    ///
+    /// If the endpoint cannot be one.
+    pub fn ad_hoc_query(&self, resource: &str, endpoint: &str) -> Result<Query, Diagnostics> {
+        let text = serde_json::json!({"resource": resource, "endpoint": endpoint}).to_string();
+        let source = SourceFile::new(format!("{resource} {endpoint}"), "", text);
+        let mut faults = Diagnostics::new();
+        let around = query_file::Surroundings {
+            resources: vec![resource],
+            broken_resources: Vec::new(),
+            formats: &self.formats,
+        };
+        yaml::parse(&source, &mut faults)
+            .and_then(|node| query_file::read(&node, &source, "ad-hoc", None, &around, &mut faults))
+            .ok_or(faults)
     }
 
     /// The resource of a query, in an environment.
@@ -386,6 +405,17 @@ impl Project {
         }
         checked
     }
+}
+
+/// Reads any YAML document, such as a file of vars.
+///
+/// # Errors
+///
+/// All that is wrong with it.
+pub fn document(path: &Path, working_directory: &Path) -> Result<Node, Diagnostics> {
+    let source = load::source(path, working_directory)?;
+    let mut faults = Diagnostics::new();
+    yaml::parse(&source, &mut faults).ok_or(faults)
 }
 
 fn duplicate(

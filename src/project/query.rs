@@ -316,6 +316,19 @@ impl Query {
         matches!(self.method, Method::GET | Method::HEAD)
     }
 
+    /// Whether any template or condition over records could ask for a column by name.
+    pub fn uses_columns(&self) -> bool {
+        self.extract
+            .iter()
+            .any(|column| matches!(column.source, ColumnSource::Template(_)))
+            || self.keep.is_some()
+            || self.stop_when.is_some()
+            || self
+                .sort
+                .iter()
+                .any(|key| matches!(key.by, SortBy::Expression(_)))
+    }
+
     /// The templates that a request is made of.
     pub fn request_templates(&self) -> Vec<&Template> {
         let mut templates = vec![&self.endpoint];
@@ -388,4 +401,26 @@ impl Query {
                     .map(Expression::mentions),
             )
     }
+}
+
+/// How a query is called: its name and its required vars, with their examples.
+pub fn example_call(query: &Query) -> String {
+    let mut call = query.name.clone();
+    for var in query.vars.iter().filter(|var| var.required) {
+        let value = var
+            .example
+            .as_ref()
+            .or(var.choices.as_ref().and_then(|choices| choices.first()))
+            .filter(|_| !var.secret)
+            .map_or_else(|| "…".to_owned(), crate::core::json::plain);
+        let is_plain = value
+            .chars()
+            .all(|c| c.is_alphanumeric() || "-_./:@…".contains(c));
+        if is_plain {
+            call.push_str(&format!(" {}={value}", var.name));
+        } else {
+            call.push_str(&format!(" '{}={}'", var.name, value.replace('\'', "'\\''")));
+        }
+    }
+    call
 }

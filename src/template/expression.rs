@@ -479,13 +479,11 @@ impl<'t> Route<'t> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use serde_json::json;
 
     use super::*;
     use crate::core::source::{SourceFile, Span};
-    use crate::template::Clock;
+    use crate::template::{Clock, Lookup};
 
     fn text(source: &str) -> Text {
         let file = SourceFile::new("q.yaml", "q.yaml", source);
@@ -499,8 +497,8 @@ mod tests {
 
     fn scope(names: &Json) -> Scope {
         let clock = Clock("2026-11-02T09:30:00Z".parse().expect("a fixed time"));
-        let env = BTreeMap::from([("HOME".to_owned(), "/home/ann".to_owned())]);
-        let scope = Scope::new(clock, Arc::new(env));
+        let env: Lookup = Arc::new(|name| (name == "HOME").then(|| json!("/home/ann")));
+        let scope = Scope::new(clock, [("env", env)]);
         let members = names.as_object().expect("an object");
         scope.with_all(members.iter().map(|(name, value)| (name.as_str(), value)))
     }

@@ -341,17 +341,13 @@ fn rounded(number: f64, digits: i32) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-    use std::sync::Arc;
-
     use crate::template::environment::environment;
     use crate::template::{Clock, Scope};
 
     fn render(source: &str) -> String {
         let now = "2026-11-02T09:30:00Z".parse().expect("a fixed time");
-        let env = Arc::new(BTreeMap::new());
         environment()
-            .render_str(source, Scope::new(Clock(now), env).to_value())
+            .render_str(source, Scope::new(Clock(now), []).to_value())
             .unwrap_or_else(|error| format!("error: {}", error.detail().unwrap_or("?")))
     }
 

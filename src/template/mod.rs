@@ -24,4 +24,4 @@ pub mod selector;
 pub use error::{RenderError, SyntaxError};
 pub use expression::{Expression, Piece, Template};
 pub use inspect::{Mention, Mentions};
-pub use scope::{Clock, Scope};
+pub use scope::{Clock, Lookup, Scope};

@@ -41,15 +41,17 @@ impl fmt::Debug for Scope {
 }
 
 impl Scope {
-    /// A scope that knows `now()` and `env`.
-    pub fn new(clock: Clock, env: Arc<BTreeMap<String, String>>) -> Self {
+    /// A scope that knows `now()` and the attributes of some names, `env` and `git` among them.
+    pub fn new(clock: Clock, lookups: impl IntoIterator<Item = (&'static str, Lookup)>) -> Self {
         let mut names = BTreeMap::new();
         let now = time::format_time(clock.0);
         names.insert(
             "now".to_owned(),
             Value::from_function(move || Value::from(now.clone())),
         );
-        names.insert("env".to_owned(), Value::from_object(EnvironmentNames(env)));
+        for (name, lookup) in lookups {
+            names.insert(name.to_owned(), Value::from_object(LookedUp(lookup)));
+        }
         Self {
             clock,
             layer: Arc::new(Layer { names, outer: None }),
@@ -104,18 +106,22 @@ impl Object for Layer {
     }
 }
 
-/// `env.NAME`: looked up, never listed, so that a template cannot dump the environment.
-struct EnvironmentNames(Arc<BTreeMap<String, String>>);
+/// Answers for the attributes of a name: `env.NAME`, `git.branch`.
+pub type Lookup = Arc<dyn Fn(&str) -> Option<Json> + Send + Sync>;
 
-impl fmt::Debug for EnvironmentNames {
+/// A name whose attributes are looked up when they are asked for, and never listed: a template
+/// cannot dump the environment, and nobody asks git without need.
+struct LookedUp(Lookup);
+
+impl fmt::Debug for LookedUp {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("env")
+        formatter.write_str("names that are looked up")
     }
 }
 
-impl Object for EnvironmentNames {
+impl Object for LookedUp {
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        self.0.get(key.as_str()?).map(Value::from)
+        (self.0)(key.as_str()?).map(|value| Value::from(Serde(value)))
     }
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {

@@ -117,21 +117,16 @@ pub fn put_variable(world: &mut World, call: &Call, id: &str, name: &str) -> Out
     required(&call.object()?, "value")?;
     let now = world.moment_of_writing();
     let context = find_mut(world, id)?;
-    let place = match context
-        .variables
-        .iter()
-        .position(|variable| variable.name == name)
-    {
-        Some(place) => place,
-        None => {
-            context.variables.push(Variable {
-                name: name.to_owned(),
-                created_at: now,
-                updated_at: now,
-            });
-            context.variables.len() - 1
-        }
-    };
+    let mut variables = context.variables.iter();
+    let place = variables.position(|variable| variable.name == name);
+    let place = place.unwrap_or(context.variables.len());
+    if place == context.variables.len() {
+        context.variables.push(Variable {
+            name: name.to_owned(),
+            created_at: now,
+            updated_at: now,
+        });
+    }
     context.variables[place].updated_at = now;
     Ok(Answer::ok(show_variable(
         context,
@@ -155,7 +150,7 @@ pub fn delete_variable(world: &mut World, id: &str, name: &str) -> Outcome {
 
 /// `GET /context/{id}/restrictions`.
 pub fn list_restrictions(world: &World, id: &str) -> Outcome {
-    page::whole(find(world, id)?.restrictions.clone())
+    Ok(page::whole(find(world, id)?.restrictions.clone()))
 }
 
 /// `POST /context/{id}/restrictions`.

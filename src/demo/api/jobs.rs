@@ -41,7 +41,7 @@ pub fn tests(world: &World, slug: &str, number: &str) -> Outcome {
             "source": source,
         })
     };
-    page::whole(tests.iter().map(show).collect())
+    Ok(page::whole(tests.iter().map(show).collect()))
 }
 
 /// `GET /project/{slug}/{number}/artifacts`.
@@ -61,7 +61,7 @@ pub fn artifacts(world: &World, slug: &str, number: &str) -> Outcome {
         })
     };
     let artifacts = suite::artifacts(&workflow, &workflow.jobs[place]);
-    page::whole(artifacts.iter().map(show).collect())
+    Ok(page::whole(artifacts.iter().map(show).collect()))
 }
 
 /// `POST /project/{slug}/job/{number}/cancel`.

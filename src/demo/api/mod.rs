@@ -8,6 +8,7 @@ pub(super) mod metrics;
 pub(super) mod organizations;
 pub(super) mod pipelines;
 pub(super) mod projects;
+mod sample;
 pub(super) mod schedules;
 pub(super) mod trigger;
 pub(super) mod webhooks;

@@ -9,8 +9,8 @@ use crate::demo::world::World;
 use crate::demo::world::names::{ME, PEOPLE};
 
 /// `GET /me`.
-pub fn me(world: &World) -> Outcome {
-    Ok(Answer::ok(person(world, ME)))
+pub fn me(world: &World) -> Answer {
+    Answer::ok(person(world, ME))
 }
 
 /// `GET /user/{id}`.
@@ -31,8 +31,8 @@ fn person(world: &World, place: usize) -> Value {
 }
 
 /// `GET /me/collaborations`: a bare array, one of its ids null.
-pub fn collaborations(world: &World) -> Outcome {
-    Ok(Answer::ok(json!([
+pub fn collaborations(world: &World) -> Answer {
+    Answer::ok(json!([
         {
             "id": world.organization_id(ORG_SLUG),
             "vcs_type": "github",
@@ -47,7 +47,7 @@ pub fn collaborations(world: &World) -> Outcome {
             "avatar_url": "https://avatars.example.invalid/u/1000",
             "slug": "gh/mika",
         },
-    ])))
+    ]))
 }
 
 /// `GET /organization/{slug-or-id}`.

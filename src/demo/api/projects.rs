@@ -87,7 +87,10 @@ pub fn change_settings(world: &mut World, call: &Call, slug: &str) -> Outcome {
 
 /// `GET /project/{slug}/envvar`.
 pub fn list_variables(world: &World, slug: &str) -> Outcome {
-    page::whole(of(&world.desk.variables, project(world, slug)?.place))
+    Ok(page::whole(of(
+        &world.desk.variables,
+        project(world, slug)?.place,
+    )))
 }
 
 /// `GET /project/{slug}/envvar/{name}`.
@@ -145,7 +148,10 @@ fn no_variable() -> Fault {
 
 /// `GET /project/{slug}/checkout-key`.
 pub fn list_keys(world: &World, slug: &str) -> Outcome {
-    page::whole(of(&world.desk.keys, project(world, slug)?.place))
+    Ok(page::whole(of(
+        &world.desk.keys,
+        project(world, slug)?.place,
+    )))
 }
 
 /// `GET /project/{slug}/checkout-key/{fingerprint}`.

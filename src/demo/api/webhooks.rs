@@ -20,7 +20,7 @@ pub fn list(world: &World, call: &Call) -> Outcome {
         (Some(_), Some(_)) => return Err(Fault::bad("scope-type: must be project")),
         _ => return Err(Fault::bad("scope-id and scope-type: are required")),
     };
-    page::whole(of(world, place))
+    Ok(page::whole(of(world, place)))
 }
 
 fn of(world: &World, place: u8) -> Vec<Value> {

@@ -26,13 +26,13 @@ pub fn get(world: &mut World, id: &str) -> Outcome {
 /// `GET /workflow/{id}/job`.
 pub fn list_jobs(world: &World, id: &str) -> Outcome {
     let workflow = find(world, id)?;
-    page::whole(
+    Ok(page::whole(
         workflow
             .jobs
             .iter()
             .map(|job| jobs::show(world, &workflow, job))
             .collect(),
-    )
+    ))
 }
 
 /// `POST /workflow/{id}/cancel`; one that has ended stays as it is.
@@ -191,7 +191,7 @@ pub fn show(world: &World, workflow: &Workflow<'_>) -> Value {
     shown
 }
 
-/// The example of CircleCI's own documentation, to the letter: its ids are not
+/// The example of the service's own documentation, to the letter: its ids are not
 /// all UUIDs, and its number is a string.
 fn example() -> Value {
     json!({

@@ -216,7 +216,8 @@ fn unauthorized(plan: &WorkflowPlan, spans: &[Span]) -> Vec<Job> {
 
 fn canceled(plan: &WorkflowPlan, spans: &[Span], dice: &mut Dice) -> Vec<Job> {
     let focus = weak_spot(plan, dice);
-    let cut = i64::midpoint(spans[focus].start, spans[focus].stop);
+    let seconds = (spans[focus].stop - spans[focus].start) / SECOND;
+    let cut = spans[focus].start + seconds / 2 * SECOND;
     follow(plan, spans, JobStatus::NotRun, |place, mut span| {
         if span.stop <= cut && place != focus {
             return Job::ran(place, JobStatus::Success, span);

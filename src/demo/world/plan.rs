@@ -248,7 +248,7 @@ pub fn api() -> Vec<WorkflowPlan> {
     ]
 }
 
-/// The plan of the project in CircleCI's own examples.
+/// The plan of the project in the service's own examples.
 pub fn example() -> Vec<WorkflowPlan> {
     vec![WorkflowPlan::new(
         "build-and-test",

@@ -5,7 +5,7 @@ use crate::demo::world::calendar;
 use crate::demo::world::pipeline::Triggered;
 use crate::demo::world::plan::{self, WorkflowPlan};
 
-/// The place of the project in CircleCI's own examples.
+/// The place of the project in the service's own examples.
 pub const EXAMPLE: u8 = 2;
 
 /// The moment of the example's one pipeline, 2019-08-24T14:15:22Z.

@@ -80,6 +80,7 @@ impl Compiler {
             Parsed::Selectors(selectors) => selectors,
             Parsed::Descendant(segment) => {
                 self.descents += 1;
+                self.bounded()?;
                 return Ok(match self.segment(*segment)? {
                     Segment::Step(step) => Segment::Descendants(vec![Pick::Step(step)]),
                     Segment::Children(picks) | Segment::Descendants(picks) => {
@@ -89,15 +90,18 @@ impl Compiler {
             }
         };
         self.combinations = self.combinations.saturating_mul(selectors.len());
-        if self.descents > MAX_DESCENTS || self.combinations > MAX_COMBINATIONS {
-            return Err(Fault::new(
-                self.all.clone(),
-                "the path finds the same nodes over and over",
-            )
-            .note("have at most four `..` in it, and few selectors in each bracket"));
-        }
+        self.bounded()?;
         let picks = selectors.into_iter().map(|selector| self.pick(selector));
         Ok(Segment::Children(picks.collect::<Result<_, _>>()?))
+    }
+
+    fn bounded(&self) -> Result<(), Fault> {
+        if self.descents <= MAX_DESCENTS && self.combinations <= MAX_COMBINATIONS {
+            return Ok(());
+        }
+        let message = "the path finds the same nodes over and over";
+        let note = "have at most four `..` in it, and few selectors in each bracket";
+        Err(Fault::new(self.all.clone(), message).note(note))
     }
 
     fn pick(&mut self, selector: Selector) -> Result<Pick, Fault> {
@@ -201,7 +205,7 @@ impl Compiler {
                     place,
                     "the result of this function is compared to nothing",
                 )
-                .note("write such as `length(@.name) > 3`"));
+                .note("such as `length(@.name) > 3`"));
             }
         };
         let subject = self.value(subject, &place)?;

@@ -28,6 +28,7 @@ impl Fault {
         }
     }
 
+    /// What helps if there is no path to propose.
     pub(super) fn note(self, note: impl Into<String>) -> Self {
         Self {
             note: Some(note.into()),
@@ -50,10 +51,7 @@ impl Fault {
         check: fn(&str) -> Result<T, Self>,
     ) -> SelectorError {
         let proposal = proposal(source, self.fix, check).map(|path| format!("write `{path}`"));
-        let help = match (proposal, self.note) {
-            (Some(proposal), Some(note)) => Some(format!("{proposal}; {note}")),
-            (proposal, note) => proposal.or(note),
-        };
+        let help = proposal.or(self.note);
         SelectorError {
             message: self.message,
             range: within(source, self.range),

@@ -13,7 +13,8 @@ use super::tokens::{Kind, Tokens, is_blank};
 
 /// 2^53 - 1, the largest integer of a path (RFC 9535, section 2.1).
 const MAX_INTEGER: u64 = 9_007_199_254_740_991;
-const CONTAINS: &str = "`@.list[?@ == 'a']` asks a list, `search(@.name, 'a')` a text";
+const TYPOGRAPHIC: [char; 4] = ['‘', '’', '“', '”'];
+const CONTAINS: &str = "`@.list[?@ == 'a']` looks into a list, `search(@.name, 'a')` into a text";
 const PATTERN: &str =
     "`match(@.name, 'pattern')` is for a whole text, `search(…)` for a part of it";
 const FUNCTIONS: [(&str, &str); 5] = [
@@ -68,15 +69,15 @@ fn beginning(tokens: &Tokens) -> Result<(), Fault> {
     let fault = Fault::new(
         tokens.range(0),
         "a path starts with `$`, the whole document",
-    );
+    )
+    .note("such as `$.items[*].id`");
     Err(match (tokens.text(0), tokens.text(1)) {
         ("$", _) => return Ok(()),
         ("{", "{") => Fault::new(
             0..source.len(),
             "this is a template, and a JSONPath is wanted",
         ),
-        ("@", _) => fault.fix(0..1, "$").note("`@` is known in a filter only"),
-        (".", "" | "[") => fault.fix(0..1, "$"),
+        ("@", _) | (".", "" | "[") => fault.fix(0..1, "$"),
         ("." | ".." | "[", _) => fault.fix(0..0, "$"),
         _ if tokens.kind(0) == Kind::Word => fault.fix(0..0, "$."),
         _ => fault,
@@ -89,8 +90,12 @@ fn accepted(tokens: &Tokens, at: usize) -> Result<(), Fault> {
     let (next, behind) = (tokens.kind(at + 1), tokens.behind(at));
     match tokens.kind(at) {
         Kind::Word => {
-            if let Some(blank) = text.chars().find(|character| character.is_whitespace()) {
-                let message = format!("a blank that is no plain one, U+{:04X}", u32::from(blank));
+            if let Some((offset, blank)) =
+                text.char_indices().find(|(_, next)| next.is_whitespace())
+            {
+                let start = range.start + offset;
+                let range = start..start + blank.len_utf8();
+                let message = format!("this is no plain blank, but U+{:04X}", u32::from(blank));
                 return Err(Fault::new(range, message).note("put the name in quotes and brackets"));
             }
             if tokens.all[at].filter && !is_dots(tokens.text(tokens.before(at))) {
@@ -223,7 +228,19 @@ fn habit(tokens: &Tokens, at: usize) -> Option<Fault> {
         (_, "|", _) => Fault::new(range, "there are no pipes in a path"),
         (_, "=~" | "~=", _) => foreign.note(PATTERN),
         (_, "^" | "~", _) => foreign.note("a path finds values, not their names or parents"),
+        (_, "...", _) => foreign.fix(range, ".."),
         ("." | "..", "$" | "@", _) => unfit(tokens, at),
+        ("." | "..", _, _) if kind == Kind::Text => {
+            let (dots, keep) = (
+                tokens.range(at - 1),
+                if previous == ".." { ".." } else { "" },
+            );
+            Fault::new(
+                range.clone(),
+                "a quoted name stands in brackets, without a dot",
+            )
+            .fix(dots.start..range.end, format!("{keep}[{text}]"))
+        }
         _ if kind == Kind::Word => return word(tokens, at, previous, next),
         _ => return None,
     })
@@ -268,7 +285,14 @@ fn word(tokens: &Tokens, at: usize, previous: &str, next: &str) -> Option<Fault>
             format!("a name in brackets is quoted, and `{name}` is not"),
         )
         .fix(range, quoted),
+        _ if word.contains(TYPOGRAPHIC) => {
+            Fault::new(range.clone(), "typographic quotes quote nothing")
+                .fix(range, word.replace(TYPOGRAPHIC, "'"))
+        }
         _ if !filter || ["true", "false", "null"].contains(&word) => return None,
+        _ if ["none", "nil", "undefined"].contains(&&*lower) => {
+            Fault::new(range.clone(), format!("`{name}` is written `null`")).fix(range, "null")
+        }
         _ if ["true", "false", "null"].contains(&&*lower) => Fault::new(
             range.clone(),
             format!("`{name}` is written in small letters"),
@@ -322,6 +346,7 @@ fn refused(tokens: &Tokens, error: &JsonPathError) -> Fault {
         tokens.text(at),
         tokens.text(tokens.before(at)),
     );
+    let before_kind = tokens.kind(tokens.before(at));
     let function = tokens
         .functions
         .iter()
@@ -336,21 +361,19 @@ fn refused(tokens: &Tokens, error: &JsonPathError) -> Fault {
             let message =
                 format!("`{text}` compares single values, and not a path that may find many");
             Fault::new(range, message)
-                .note("`@.list[?@ == 1]` asks each of many, `!(@.a == 1)` is the opposite")
+                .note("`@.list[?@ == 1]` compares each of many, `!(@.a == 1)` is the opposite")
         }
         ("?" | "(" | "!" | "&&" | "||", "]" | ")") => Fault::new(
             range,
             format!("a condition is missing before this `{text}`"),
         ),
-        (_, "]" | ")" | "&&" | "||")
-            if tokens
-                .all
-                .get(at)
-                .is_some_and(|token| token.filter || text == "]") =>
-        {
+        (_, "]" | ")" | "&&" | "||") if matches!(before_kind, Kind::Text | Kind::Word) => {
             let message = format!("`{}` is compared to nothing", shown(before));
-            Fault::new(tokens.range(tokens.before(at)), message)
-                .note("write such as `@.name == 'a'`")
+            Fault::new(tokens.range(tokens.before(at)), message).note("such as `@.name == 'a'`")
+        }
+        _ if tokens.kind(at) == Kind::Text && text.contains('\\') => {
+            Fault::new(range, "a `\\` in this text starts nothing known")
+                .note("`\\\\` is a backslash")
         }
         _ => Fault::new(range, format!("`{}` is not expected here", shown(text))),
     }
@@ -370,7 +393,7 @@ fn refused_without_place(tokens: &Tokens, error: &JsonPathError) -> Fault {
             "this is already true or false, and compared to nothing",
         ),
         Some((range, Some(usage))) => {
-            Fault::new(range, "this function is called with something else").note(usage)
+            Fault::new(range, "this function takes another argument").note(usage)
         }
         _ => Fault::new(0..tokens.source.len(), "this is no JSONPath (RFC 9535)"),
     }

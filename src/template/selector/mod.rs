@@ -5,8 +5,8 @@
 //!
 //! `jsonpath-rust` reads the text, but is not trusted alone. It accepts blanks inside a name, the
 //! legacy `in`, and ill-typed functions, and it returns the nodes of `$[*]['a','b']` in another
-//! order than the RFC. So [`lint`] looks at the text and says what to write instead, [`compile`]
-//! turns the parsed path into our own checked model, and [`walk`] runs that.
+//! order than the RFC. So `lint` looks at the text and says what to write instead, `compile`
+//! turns the parsed path into our own checked model, and `walk` runs that.
 //!
 //! This module knows nothing of queries, rows or files: only of text and of JSON values.
 

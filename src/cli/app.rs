@@ -1,0 +1,153 @@
+//! Streams, environment and clock: what the program has of the outside.
+
+use std::collections::BTreeMap;
+use std::io::{self, IsTerminal as _, Write as _};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::core::secret::Scrubber;
+use crate::core::text::printable_lines;
+use crate::format::Terminal;
+
+/// The outside, as it was when the program started.
+pub struct App {
+    /// The environment; names and values that are not Unicode are left out.
+    pub env: Arc<BTreeMap<String, String>>,
+    /// The folder one stands in.
+    pub working_directory: PathBuf,
+    /// The moment of the run.
+    pub now: Timestamp,
+    /// Known secrets.
+    pub scrubber: Scrubber,
+    /// Facts of standard output.
+    pub stdout: Stream,
+    /// Facts of standard error.
+    pub stderr: Stream,
+    /// Whether a person can be asked.
+    pub can_ask: bool,
+}
+
+/// Facts of an output stream.
+#[derive(Debug, Clone, Copy)]
+pub struct Stream {
+    /// Whether a person reads it.
+    pub is_terminal: bool,
+    /// Its width in columns.
+    pub width: usize,
+    /// Whether colours are wanted.
+    pub color: bool,
+}
+
+impl Stream {
+    /// For formats: the terminal, if it is one.
+    pub fn terminal(self) -> Option<Terminal> {
+        self.is_terminal.then_some(Terminal {
+            width: self.width,
+            color: self.color,
+        })
+    }
+}
+
+impl App {
+    /// Looks at the outside, once.
+    pub fn new() -> Self {
+        let env: BTreeMap<String, String> = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect();
+        let stdout = io::stdout().is_terminal();
+        let stderr = io::stderr().is_terminal();
+        let width = width(&env);
+        let stream = |is_terminal: bool| Stream {
+            is_terminal,
+            width,
+            color: wants_color(&env, is_terminal),
+        };
+        Self {
+            stdout: stream(stdout),
+            stderr: stream(stderr),
+            can_ask: stderr && io::stdin().is_terminal(),
+            working_directory: std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
+            now: Timestamp::now(),
+            scrubber: Scrubber::new(),
+            env: Arc::new(env),
+        }
+    }
+
+    /// Whether the environment names certificates to trust, as OpenSSL and curl read it.
+    pub fn names_certificates(&self) -> bool {
+        ["SSL_CERT_FILE", "SSL_CERT_DIR"]
+            .iter()
+            .any(|name| self.env.get(*name).is_some_and(|value| !value.is_empty()))
+    }
+
+    /// Writes a line of talk to standard error: scrubbed, and safe for a terminal. Nobody is left
+    /// to tell if that fails.
+    pub fn say(&self, text: &str) {
+        let text = self.scrubber.text(text);
+        let _ = writeln!(io::stderr().lock(), "{}", printable_lines(&text));
+    }
+
+    /// As [`App::say`], for text that holds our own colours.
+    pub fn say_styled(&self, text: &str) {
+        let text = self.scrubber.text(text);
+        let _ = writeln!(io::stderr().lock(), "{text}");
+    }
+
+    /// Writes to standard output, for what is neither data nor a failure (lists, help).
+    ///
+    /// # Errors
+    ///
+    /// What the operating system says.
+    pub fn print(&self, text: &str) -> io::Result<()> {
+        let text = self.scrubber.text(text);
+        let mut stdout = io::stdout().lock();
+        stdout.write_all(text.as_bytes())?;
+        stdout.flush()
+    }
+
+    /// Asks a question that is answered with yes or no; no answer is no.
+    pub fn ask(&self, question: &str) -> bool {
+        let question = self.scrubber.text(question);
+        let _ = write!(io::stderr().lock(), "{} [y/N] ", printable_lines(&question));
+        let mut answer = String::new();
+        let _ = io::stdin().read_line(&mut answer);
+        matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")
+    }
+}
+
+impl Default for App {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn width(env: &BTreeMap<String, String>) -> usize {
+    let asked = env
+        .get("COLUMNS")
+        .and_then(|columns| columns.parse::<usize>().ok())
+        .filter(|columns| *columns > 0);
+    let measured =
+        || terminal_size::terminal_size().map(|(terminal_size::Width(width), _)| width.into());
+    // A terminal that does not know its width says 0.
+    asked
+        .or_else(measured)
+        .filter(|width| *width > 0)
+        .unwrap_or(80)
+}
+
+/// `NO_COLOR` (any value but an empty one) wins, then `CLICOLOR_FORCE`, then the terminal.
+fn wants_color(env: &BTreeMap<String, String>, is_terminal: bool) -> bool {
+    let is_set = |name: &str| env.get(name).is_some_and(|value| !value.is_empty());
+    if is_set("NO_COLOR") {
+        return false;
+    }
+    if env
+        .get("CLICOLOR_FORCE")
+        .is_some_and(|value| value != "0" && !value.is_empty())
+    {
+        return true;
+    }
+    is_terminal && env.get("TERM").is_none_or(|term| term != "dumb")
+}

@@ -1,0 +1,226 @@
+//! `runner check`: everything that can be known without a request.
+
+use std::path::PathBuf;
+use std::rc::Rc;
+
+use serde_json::{Value, json};
+
+use crate::cli::app::App;
+use crate::cli::exit::Exit;
+use crate::cli::failure::{ErrorFormat, Failure, object, render};
+use crate::cli::setup;
+use crate::core::diagnostic::Diagnostic;
+
+const EXAMPLES: &str = "\
+Examples:
+  runner check                        the project around this folder
+  runner check queries/failed.yaml    one file
+  runner check --format github        annotations in a GitHub Actions log
+  runner check --format sarif         for code scanning";
+
+/// Options of `check`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct CheckArgs {
+    /// Files or folders; default: the project around this folder
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+
+    /// How faults are shown
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub format: CheckFormat,
+
+    /// Tells only faults
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+/// How faults are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum CheckFormat {
+    /// For people
+    #[default]
+    Text,
+    /// One JSON document
+    Json,
+    /// Annotations of GitHub Actions
+    Github,
+    /// SARIF 2.1.0
+    Sarif,
+}
+
+/// Runs the verb.
+///
+/// # Errors
+///
+/// If there is no project. Faults of files are its result, not its failure.
+pub fn run(args: &CheckArgs, app: &Rc<App>) -> Result<Exit, Failure> {
+    let mut faults: Vec<Diagnostic> = Vec::new();
+    let mut resources = 0;
+    let mut queries = 0;
+    let mut known_roots: Vec<PathBuf> = Vec::new();
+    let starts = if args.paths.is_empty() {
+        vec![PathBuf::new()]
+    } else {
+        args.paths.clone()
+    };
+    for start in &starts {
+        let path = app.working_directory.join(start);
+        let project = setup::project(&path, app)?;
+        let path = std::fs::canonicalize(&path).unwrap_or(path);
+        // A folder inside the project narrows the check; without a path it is the whole of it.
+        let below = if start.as_os_str().is_empty() || path == project.root() {
+            Vec::new()
+        } else {
+            vec![path]
+        };
+        if below.is_empty() && known_roots.iter().any(|root| root == project.root()) {
+            continue;
+        }
+        known_roots.push(project.root().to_path_buf());
+        let checked = project.check(&below);
+        resources += checked.resources;
+        queries += checked.queries;
+        faults.extend(checked.faults.into_sorted());
+    }
+    if resources + queries == 0 && faults.is_empty() {
+        return Err(
+            Failure::usage("no-files", "there is no YAML file to check here")
+                .help("resources lie in `resources/`, queries in `queries/`, and end in `.yaml`"),
+        );
+    }
+    let failed = !faults.is_empty();
+    match args.format {
+        CheckFormat::Text => text(&faults, resources, queries, args, app),
+        CheckFormat::Json => {
+            let document = json!({
+                "resources": resources,
+                "queries": queries,
+                "faults": faults.iter().map(|fault| object(fault, None)).collect::<Vec<_>>(),
+            });
+            print(app, &format!("{document:#}\n"))?;
+        }
+        CheckFormat::Github => {
+            for fault in &faults {
+                print(app, &github(fault))?;
+            }
+        }
+        CheckFormat::Sarif => print(app, &format!("{:#}\n", sarif(&faults)))?,
+    }
+    Ok(if failed { Exit::Usage } else { Exit::Done })
+}
+
+fn text(faults: &[Diagnostic], resources: usize, queries: usize, args: &CheckArgs, app: &App) {
+    for fault in faults {
+        app.say_styled(&render(fault, app));
+        app.say("");
+    }
+    let files = format!(
+        "{} and {}",
+        counted(resources, "resource", "resources"),
+        counted(queries, "query", "queries")
+    );
+    if !faults.is_empty() {
+        app.say(&format!(
+            "{}: {}",
+            files,
+            counted(faults.len(), "fault", "faults")
+        ));
+    } else if !args.quiet {
+        app.say(&format!("{files}: no faults"));
+    }
+}
+
+fn counted(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
+fn print(app: &App, text: &str) -> Result<(), Failure> {
+    match app.print(text) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Failure::usage("cannot-write", error.to_string()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// One annotation of GitHub Actions. Its escapes are those of the workflow commands.
+fn github(fault: &Diagnostic) -> String {
+    let data = |text: &str| {
+        text.replace('%', "%25")
+            .replace('\r', "%0D")
+            .replace('\n', "%0A")
+    };
+    let property = |text: &str| data(text).replace(':', "%3A").replace(',', "%2C");
+    let mut message = fault.message.clone();
+    for help in &fault.help {
+        message.push('\n');
+        message.push_str(help);
+    }
+    let place = fault.place.as_ref().map_or_else(String::new, |place| {
+        let at = place.file.line_column(place.span.start);
+        format!(
+            " file={},line={},col={},title={}",
+            property(place.file.name()),
+            at.line,
+            at.column,
+            property(&fault.code)
+        )
+    });
+    format!("::error{place}::{}\n", data(&message))
+}
+
+fn sarif(faults: &[Diagnostic]) -> Value {
+    let results: Vec<Value> = faults
+        .iter()
+        .map(|fault| {
+            let mut text = fault.message.clone();
+            for help in &fault.help {
+                text.push_str("; ");
+                text.push_str(help);
+            }
+            let locations: Vec<Value> = fault
+                .place
+                .iter()
+                .map(|place| {
+                    let start = place.file.line_column(place.span.start);
+                    let end = place.file.line_column(place.span.end);
+                    json!({"physicalLocation": {
+                        "artifactLocation": {"uri": place.file.name()},
+                        "region": {
+                            "startLine": start.line,
+                            "startColumn": start.column,
+                            "endLine": end.line,
+                            "endColumn": end.column,
+                        },
+                    }})
+                })
+                .collect();
+            json!({
+                "ruleId": fault.code,
+                "level": "error",
+                "message": {"text": text},
+                "locations": locations,
+            })
+        })
+        .collect();
+    json!({
+        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+        "version": "2.1.0",
+        "runs": [{
+            "tool": {"driver": {"name": "runner", "version": env!("CARGO_PKG_VERSION")}},
+            "columnKind": "unicodeCodePoints",
+            "results": results,
+        }],
+    })
+}
+
+impl CheckArgs {
+    /// How errors are shown.
+    pub fn error_format(&self) -> ErrorFormat {
+        match self.format {
+            CheckFormat::Json => ErrorFormat::Json,
+            _ => ErrorFormat::Text,
+        }
+    }
+}

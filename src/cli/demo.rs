@@ -1,0 +1,176 @@
+//! `runner demo`: the embedded CircleCI on a port of its own.
+
+use std::net::Ipv4Addr;
+use std::rc::Rc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::cli::app::App;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::setup::duration;
+use crate::core::time::{TIME_EXAMPLE, parse_time};
+use crate::demo::{self, Options, RateLimit, Shape};
+
+const EXAMPLES: &str = "\
+Examples:
+  runner demo                                     on port 4010
+  runner demo --port 0                            on a free port, which it prints
+  runner demo --latency 20ms --rate-limit 30/1s   slow, and with a limit
+  runner demo --fail-every 53:503                 every 53rd answer is a 503
+  runner demo --pipelines 200 --shape 2x5         200 pipelines of 2 workflows of 5 jobs
+
+Any token is good: `export CIRCLE_TOKEN=demo-token`, and in the resource file
+`base_url: http://127.0.0.1:4010/api/v2`.";
+
+/// Options of `demo`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct DemoArgs {
+    /// Port on 127.0.0.1; 0 takes a free one
+    #[arg(long, default_value_t = 4010, value_name = "PORT")]
+    pub port: u16,
+
+    /// Time before each answer
+    #[arg(long, value_parser = duration, value_name = "DURATION")]
+    pub latency: Option<Duration>,
+
+    /// Answers 429 to what comes faster, for example 30/1s or 5000/1h
+    #[arg(long, value_parser = rate_limit, value_name = "N/DURATION")]
+    pub rate_limit: Option<(u32, Duration)>,
+
+    /// How many requests may come at once before the limit counts
+    #[arg(long, value_name = "N", requires = "rate_limit")]
+    pub burst: Option<u32>,
+
+    /// Every Nth answer is this status instead, for example 53:503
+    #[arg(long, value_parser = fail_every, value_name = "N[:STATUS]")]
+    pub fail_every: Option<(u32, u16)>,
+
+    /// The only good token; default: any
+    #[arg(long, value_name = "TOKEN")]
+    pub token: Option<String>,
+
+    /// Pipelines of each of the two projects
+    #[arg(long, value_name = "N")]
+    pub pipelines: Option<u32>,
+
+    /// Every pipeline has this many workflows of this many jobs, for example 2x5
+    #[arg(long, value_parser = shape, value_name = "WORKFLOWSxJOBS")]
+    pub shape: Option<Shape>,
+
+    /// Items of a page
+    #[arg(long, value_name = "N")]
+    pub page_size: Option<u32>,
+
+    /// What looks random follows from this number
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+
+    /// Its clock: `real`, or a time at which it stands still (default: a Wednesday in 2026)
+    #[arg(long, value_name = "TIME")]
+    pub now: Option<String>,
+
+    /// Names that break a careless program: markup, control characters, 10,000 letters
+    #[arg(long)]
+    pub hostile: bool,
+}
+
+fn rate_limit(text: &str) -> Result<(u32, Duration), String> {
+    text.split_once('/')
+        .and_then(|(number, per)| Some((number.parse().ok()?, duration(per).ok()?)))
+        .filter(|(number, _)| *number > 0)
+        .ok_or_else(|| "expected a number and a duration such as `30/1s`".to_owned())
+}
+
+fn fail_every(text: &str) -> Result<(u32, u16), String> {
+    let (number, status) = text.split_once(':').unwrap_or((text, "503"));
+    match (number.parse::<u32>(), status.parse::<u16>()) {
+        (Ok(number), Ok(status)) if number > 0 && (400..=599).contains(&status) => {
+            Ok((number, status))
+        }
+        _ => Err("expected a number and a status such as `53:503`".to_owned()),
+    }
+}
+
+fn shape(text: &str) -> Result<Shape, String> {
+    text.split_once('x')
+        .and_then(|(workflows, jobs)| {
+            Some(Shape {
+                workflows: workflows.parse().ok()?,
+                jobs: jobs.parse().ok()?,
+            })
+        })
+        .filter(|shape| shape.workflows <= 500 && shape.jobs <= 500)
+        .ok_or_else(|| "expected two numbers of at most 500 such as `2x5`".to_owned())
+}
+
+/// Runs the verb until it is interrupted.
+///
+/// # Errors
+///
+/// If the port is taken.
+pub fn run(args: &DemoArgs, app: &Rc<App>) -> Result<Exit, Failure> {
+    let options = options(args, app.now)?;
+    let failed = |words: String| Failure::new(Exit::Network, "demo", words);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| failed(format!("cannot start: {error}")))?;
+    runtime.block_on(async {
+        let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, args.port))
+            .await
+            .map_err(|error| {
+                let words = crate::project::load::plain(&error);
+                failed(format!("port {} cannot be used: {words}", args.port))
+                    .help("`--port 0` takes a free one")
+            })?;
+        let address = listener
+            .local_addr()
+            .map_err(|error| failed(error.to_string()))?;
+        // The address alone is on standard output, for scripts that wait for it.
+        let _ = app.print(&format!("http://{address}/api/v2\n"));
+        app.say("demo: an embedded CircleCI with synthetic data; Ctrl-C ends it");
+        tokio::select! {
+            result = demo::serve(listener, options) => {
+                result.map_err(|error| failed(error.to_string()))?;
+                Ok(Exit::Done)
+            }
+            _ = tokio::signal::ctrl_c() => Ok(Exit::Done),
+        }
+    })
+}
+
+fn options(args: &DemoArgs, real_now: Timestamp) -> Result<Options, Failure> {
+    let default = Options::default();
+    let (now, ticking) = match args.now.as_deref() {
+        None => (default.now, false),
+        Some("real") => (real_now, true),
+        Some(text) => match parse_time(text, real_now) {
+            Some(time) => (time, false),
+            None => {
+                let words = format!("`--now` takes `real` or {TIME_EXAMPLE}, got `{text}`");
+                return Err(Failure::usage("demo", words));
+            }
+        },
+    };
+    Ok(Options {
+        seed: args.seed.unwrap_or(default.seed),
+        now,
+        ticking,
+        pipelines: args.pipelines.unwrap_or(default.pipelines),
+        page_size: args.page_size.unwrap_or(default.page_size).clamp(1, 1000),
+        shape: args.shape,
+        hostile: args.hostile,
+        latency: args.latency.unwrap_or_default(),
+        rate_limit: args.rate_limit.map(|(requests, per)| RateLimit {
+            requests,
+            per,
+            burst: args.burst.unwrap_or(requests).max(1),
+        }),
+        fail_every: args.fail_every,
+        token: args.token.clone(),
+        ..default
+    })
+}

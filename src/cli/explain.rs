@@ -1,0 +1,242 @@
+//! Faults of a plan or a run → failures, with the advice that saves an hour.
+
+use crate::auth::{Auth, CredentialError};
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::git;
+use crate::core::source::Place;
+use crate::core::time::format_duration;
+use crate::engine::{RunError, RunErrorKind};
+use crate::http::{StatusCode, TransportError, TransportErrorKind};
+use crate::plan::PlanError;
+use crate::resource::Resource;
+use crate::template::RenderError;
+
+/// A plan that cannot be made.
+pub fn plan_error(error: PlanError, resource: &Resource) -> Failure {
+    match error {
+        PlanError::Call(list) => Failure::from_list(list),
+        PlanError::Render(error) => render_error(&error),
+        PlanError::Credential(CredentialError::Render(error)) => match &error.undefined {
+            Some(name) if name.starts_with("env.") => unset_token(name, resource, &error.place),
+            _ => {
+                let mut failure = render_error(&error);
+                failure.exit = Exit::Credentials;
+                failure
+            }
+        },
+        PlanError::Credential(CredentialError::Unusable(words, place)) => Failure::new(
+            Exit::Credentials,
+            "no-credential",
+            format!(
+                "the resource `{}` has no usable token: {words}",
+                resource.name
+            ),
+        )
+        .at(&place),
+    }
+}
+
+fn unset_token(name: &str, resource: &Resource, place: &Place) -> Failure {
+    let variable = name.trim_start_matches("env.");
+    let failure = Failure::new(
+        Exit::Credentials,
+        "no-credential",
+        format!(
+            "`{variable}` is not set: the resource `{}` takes its token from it",
+            resource.name
+        ),
+    );
+    // A preset's token stands in no line of the file.
+    let is_written = place.file.text()[place.span.start..place.span.end].contains(variable);
+    let failure = if is_written {
+        failure.at(place)
+    } else {
+        failure
+    };
+    let failure = failure.help(format!("set it: `export {variable}=…`"));
+    if resource.kind.kind() == "circleci" {
+        failure
+            .help("CircleCI gives personal API tokens under User Settings, Personal API Tokens")
+            .help("without a token, `--demo` answers from an embedded CircleCI")
+    } else {
+        failure
+    }
+}
+
+/// A template that cannot be rendered.
+pub fn render_error(error: &RenderError) -> Failure {
+    let failure = Failure::usage("template", error.message.clone()).at(&error.place);
+    let failure = match &error.help {
+        Some(help) => failure.help(help.clone()),
+        None => failure,
+    };
+    match &error.undefined {
+        Some(name) if name.starts_with("env.") => {
+            let variable = name.trim_start_matches("env.");
+            failure.help(format!(
+                "set it: `export {variable}=…`, or give a default: `{{{{ {name} | default(\"…\") }}}}`"
+            ))
+        }
+        Some(name) if name.starts_with("git.") => failure.help(git::why_unknown(name)),
+        _ => failure,
+    }
+}
+
+/// A run that failed.
+pub fn run_error(error: RunError, resource: &Resource) -> Failure {
+    let mut failure = match error.kind {
+        RunErrorKind::Refused {
+            status,
+            message,
+            request_id,
+            advice,
+            retry_after,
+        } => {
+            let mut failure = refused(&error.resource, status, message.as_deref());
+            failure = failure.fact("status", status.as_u16());
+            if let Some(id) = request_id {
+                failure = failure.fact("request_id", id);
+            }
+            if status == StatusCode::UNAUTHORIZED {
+                failure = failure.help(token_source(&resource.auth));
+            }
+            if let Some(wait) = retry_after {
+                failure = failure
+                    .fact("retry_after_seconds", wait.as_secs())
+                    .help(format!(
+                        "it may be tried again in {}",
+                        format_duration(wait)
+                    ));
+            } else if status == StatusCode::TOO_MANY_REQUESTS {
+                failure = failure.help(
+                    "the server does not say when it may be tried again; `rate_limit` in the \
+                     resource file keeps below its limit",
+                );
+            }
+            match advice {
+                Some(words) => failure.help(words),
+                None => failure,
+            }
+        }
+        RunErrorKind::Transport(error) => transport(&error, resource),
+        RunErrorKind::Unreadable { words, help } => {
+            let failure = Failure::new(Exit::Refused, "not-json", words);
+            match help {
+                Some(help) => failure.help(help),
+                None => failure,
+            }
+        }
+        RunErrorKind::Render(error) => render_error(&error),
+        RunErrorKind::Missing(words, place) => {
+            Failure::new(Exit::Expectation, "missing-value", words).at(&place)
+        }
+        RunErrorKind::Expectation(failed) => {
+            let list: Vec<String> = failed.iter().map(|one| format!("`{one}`")).collect();
+            Failure::new(
+                Exit::Expectation,
+                "expectation",
+                format!(
+                    "`{}` expects what does not hold: {}",
+                    error.query,
+                    list.join(", ")
+                ),
+            )
+        }
+        RunErrorKind::Sink(error) => Failure::usage("cannot-write", error.to_string()),
+    };
+    if let Some(request) = error.request {
+        failure.facts.insert(0, ("request", request.into()));
+    }
+    failure
+}
+
+fn refused(resource: &str, status: StatusCode, message: Option<&str>) -> Failure {
+    let exit = match status {
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Exit::Credentials,
+        _ => Exit::Refused,
+    };
+    let reason = status.canonical_reason().unwrap_or("");
+    let head = format!("{resource} answered {} {reason}", status.as_u16());
+    let words = match message {
+        Some(message) => format!("{}: {message}", head.trim_end()),
+        None => head.trim_end().to_owned(),
+    };
+    Failure::new(exit, format!("http-{}", status.as_u16()), words)
+}
+
+/// Where the token came from; never what it is.
+fn token_source(auth: &Auth) -> String {
+    let names = |templates: &[&crate::template::Template]| {
+        let mut names: Vec<String> = templates
+            .iter()
+            .flat_map(|template| template.mentions().attributes("env"))
+            .map(|name| format!("`{name}`"))
+            .collect();
+        names.dedup();
+        names.join(" and ")
+    };
+    match auth {
+        Auth::None => "the resource has no `auth`, and the API wants one".to_owned(),
+        Auth::Command { command, .. } => {
+            format!(
+                "the token came from the command `{}`: is it still valid?",
+                command[0]
+            )
+        }
+        other => {
+            let names = names(&other.templates());
+            if names.is_empty() {
+                "is the token still valid?".to_owned()
+            } else {
+                format!("the token came from {names}: is it set to a token that is still valid?")
+            }
+        }
+    }
+}
+
+fn transport(error: &TransportError, resource: &Resource) -> Failure {
+    let (exit, code) = match &error.kind {
+        TransportErrorKind::Connect => (Exit::Network, "connect"),
+        TransportErrorKind::Name => (Exit::Network, "dns"),
+        TransportErrorKind::Tls => (Exit::Network, "tls"),
+        TransportErrorKind::ConnectTimeout(_) | TransportErrorKind::Timeout(_) => {
+            (Exit::Network, "timeout")
+        }
+        TransportErrorKind::Broken => (Exit::Network, "broken-connection"),
+        TransportErrorKind::TooLarge(_) => (Exit::Refused, "too-large"),
+        TransportErrorKind::Redirect(_) => (Exit::Refused, "redirect"),
+        TransportErrorKind::Credentials(_) => (Exit::Credentials, "no-credential"),
+        TransportErrorKind::Settings(_) => (Exit::Usage, "settings"),
+    };
+    let words = match &error.kind {
+        TransportErrorKind::Credentials(_) | TransportErrorKind::Settings(_) => {
+            format!("resource `{}`: {error}", resource.name)
+        }
+        _ => format!("{}: {error}", resource.name),
+    };
+    let mut failure = Failure::new(exit, code, words);
+    failure.causes = error
+        .causes
+        .iter()
+        .map(|cause| {
+            let end = cause.find(" (os error").unwrap_or(cause.len());
+            cause[..end].to_owned()
+        })
+        .collect();
+    match &error.kind {
+        TransportErrorKind::Tls => failure.help(
+            "for a private certificate authority set `tls: { ca_file: … }` in the resource file, \
+             or run with `--system-certs`",
+        ),
+        TransportErrorKind::TooLarge(_) => {
+            failure.help("ask for less (`params`), or raise `max_body` in the resource file")
+        }
+        TransportErrorKind::Redirect(_) => failure
+            .help("if the API has moved, set `base_url` in the resource file to its new place"),
+        TransportErrorKind::Timeout(_) if error.may_have_acted => {
+            failure.help("`timeout` in the resource file allows more")
+        }
+        _ => failure,
+    }
+}

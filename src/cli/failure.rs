@@ -1,0 +1,261 @@
+//! What went wrong → text for people, or an object for programs, and an exit code.
+
+use std::sync::Arc;
+
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use serde_json::{Map, Value, json};
+
+use crate::cli::app::App;
+use crate::cli::exit::Exit;
+use crate::core::diagnostic::{Diagnostic, Diagnostics};
+use crate::core::source::Place;
+use crate::core::text::{one_line, printable_lines};
+
+/// How errors are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum ErrorFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// A failure, ready to be shown.
+#[derive(Debug)]
+pub struct Failure {
+    /// A stable name of its kind.
+    pub code: String,
+    /// The exit code that goes with it.
+    pub exit: Exit,
+    /// One sentence.
+    pub message: String,
+    /// What lower layers said.
+    pub causes: Vec<String>,
+    /// Facts, in their order: request, status, request id.
+    pub facts: Vec<(&'static str, Value)>,
+    /// The place in a file.
+    pub place: Option<Place>,
+    /// What would do.
+    pub help: Vec<String>,
+    /// Faults of files. If there are any, they are the failure.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl Failure {
+    /// A failure with an exit code.
+    pub fn new(exit: Exit, code: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            code: code.into(),
+            exit,
+            message: message.into(),
+            causes: Vec::new(),
+            facts: Vec::new(),
+            place: None,
+            help: Vec::new(),
+            diagnostics: Vec::new(),
+        }
+    }
+
+    /// The call, or a file, is wrong.
+    pub fn usage(code: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::new(Exit::Usage, code, message)
+    }
+
+    /// Faults of files.
+    pub fn from_diagnostics(faults: Diagnostics) -> Self {
+        Self::from_list(faults.into_sorted())
+    }
+
+    /// Faults of files or of a call, in their order.
+    pub fn from_list(list: Vec<Diagnostic>) -> Self {
+        let mut failure = Self::usage("files", "");
+        failure.diagnostics = list;
+        failure
+    }
+
+    /// Adds a hint.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help.push(help.into());
+        self
+    }
+
+    /// Adds a fact.
+    #[must_use]
+    pub fn fact(mut self, name: &'static str, value: impl Into<Value>) -> Self {
+        self.facts.push((name, value.into()));
+        self
+    }
+
+    /// Names the place.
+    #[must_use]
+    pub fn at(mut self, place: &Place) -> Self {
+        self.place = Some(place.clone());
+        self
+    }
+
+    /// Shows it on standard error.
+    pub fn show(&self, app: &App, format: ErrorFormat) {
+        match format {
+            ErrorFormat::Json => {
+                for object in self.objects() {
+                    let mut object = object;
+                    app.scrubber.json(&mut object);
+                    app.say(&object.to_string());
+                }
+            }
+            ErrorFormat::Text => {
+                for diagnostic in self.as_diagnostics() {
+                    app.say_styled(&render(&diagnostic, app));
+                }
+            }
+        }
+    }
+
+    /// As diagnostics: those of files, or this failure as one.
+    fn as_diagnostics(&self) -> Vec<Diagnostic> {
+        if !self.diagnostics.is_empty() {
+            return self.diagnostics.clone();
+        }
+        let mut message = self.message.clone();
+        for cause in &self.causes {
+            message.push_str("\n  caused by: ");
+            message.push_str(&one_line(cause));
+        }
+        for (name, value) in &self.facts {
+            let text = crate::core::json::plain(value);
+            message.push_str(&format!(
+                "\n  {}: {}",
+                name.replace('_', " "),
+                one_line(&text)
+            ));
+        }
+        let code = self.code.clone();
+        let mut diagnostic = match &self.place {
+            Some(place) => Diagnostic::at(place, code, message),
+            None => Diagnostic::general(code, message),
+        };
+        diagnostic.help.clone_from(&self.help);
+        vec![diagnostic]
+    }
+
+    fn objects(&self) -> Vec<Value> {
+        if !self.diagnostics.is_empty() {
+            return self
+                .diagnostics
+                .iter()
+                .map(|diagnostic| object(diagnostic, Some(self.exit)))
+                .collect();
+        }
+        let mut members = Map::new();
+        members.insert("level".to_owned(), json!("error"));
+        members.insert("code".to_owned(), json!(self.code));
+        members.insert("message".to_owned(), json!(self.message));
+        members.insert("exit_code".to_owned(), json!(self.exit.code()));
+        for (name, value) in &self.facts {
+            members.insert((*name).to_owned(), value.clone());
+        }
+        if !self.causes.is_empty() {
+            members.insert("causes".to_owned(), json!(self.causes));
+        }
+        add_place(&mut members, self.place.as_ref());
+        if !self.help.is_empty() {
+            members.insert("help".to_owned(), json!(self.help));
+        }
+        vec![Value::Object(members)]
+    }
+}
+
+impl From<Diagnostic> for Failure {
+    fn from(diagnostic: Diagnostic) -> Self {
+        Self::from_list(vec![diagnostic])
+    }
+}
+
+fn add_place(members: &mut Map<String, Value>, place: Option<&Place>) {
+    let Some(place) = place else { return };
+    let start = place.file.line_column(place.span.start);
+    let end = place.file.line_column(place.span.end);
+    members.insert("file".to_owned(), json!(place.file.name()));
+    members.insert("line".to_owned(), json!(start.line));
+    members.insert("column".to_owned(), json!(start.column));
+    members.insert("end_line".to_owned(), json!(end.line));
+    members.insert("end_column".to_owned(), json!(end.column));
+}
+
+/// A diagnostic for programs.
+pub fn object(diagnostic: &Diagnostic, exit: Option<Exit>) -> Value {
+    let mut members = Map::new();
+    members.insert("level".to_owned(), json!("error"));
+    members.insert("code".to_owned(), json!(diagnostic.code));
+    members.insert("message".to_owned(), json!(diagnostic.message));
+    if let Some(exit) = exit {
+        members.insert("exit_code".to_owned(), json!(exit.code()));
+    }
+    add_place(&mut members, diagnostic.place.as_ref());
+    if !diagnostic.help.is_empty() {
+        members.insert("help".to_owned(), json!(diagnostic.help));
+    }
+    Value::Object(members)
+}
+
+/// A diagnostic for people.
+pub fn render(diagnostic: &Diagnostic, app: &App) -> String {
+    let renderer = if app.stderr.color {
+        Renderer::styled()
+    } else {
+        Renderer::plain()
+    };
+    let width = if app.stderr.is_terminal {
+        app.stderr.width.max(40)
+    } else {
+        // A log has no width: lines stay whole.
+        1_000
+    };
+    let renderer = renderer.term_width(width);
+    let message = app.scrubber.text(&diagnostic.message);
+    let message = printable_lines(&message).into_owned();
+    let title = Level::ERROR
+        .primary_title(message)
+        .id(diagnostic.code.clone());
+    let source: Arc<crate::core::source::SourceFile>;
+    let mut text = String::new();
+    match &diagnostic.place {
+        Some(place) if !diagnostic.is_concealed && !place.file.text().is_empty() => {
+            source = Arc::clone(&place.file);
+            let end = place.span.end.min(source.text().len());
+            let start = place.span.start.min(end);
+            // A long value is underlined on its first line.
+            let first_line_end = source.text()[start..end]
+                .find('\n')
+                .map_or(end, |at| start + at);
+            let mut annotation = AnnotationKind::Primary.span(start..first_line_end);
+            if let Some(label) = &diagnostic.label {
+                annotation = annotation.label(label.as_str());
+            }
+            let snippet = Snippet::source(source.text())
+                .path(source.name())
+                .annotation(annotation);
+            let group: Group<'_> = title.element(snippet);
+            text.push_str(&renderer.render(&[group]));
+        }
+        place => {
+            text.push_str(&renderer.render(&[Group::with_title(title)]));
+            if let Some(place) = place {
+                text.push_str(&format!("\n --> {}", place.short()));
+            }
+        }
+    }
+    for (place, words) in &diagnostic.related {
+        text.push_str(&format!("\nnote: {words}\n --> {}", place.short()));
+    }
+    for help in &diagnostic.help {
+        let help = app.scrubber.text(help).into_owned();
+        let help = printable_lines(&help).into_owned();
+        let group = Group::with_title(Level::HELP.secondary_title(help));
+        text.push('\n');
+        text.push_str(&renderer.render(&[group]));
+    }
+    text
+}

@@ -1,0 +1,129 @@
+//! Facts of the repository one stands in, for `git.branch`, `git.sha` and `git.project_slug`.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::{Arc, OnceLock};
+
+use serde_json::Value;
+
+use crate::template::Lookup;
+
+/// Asks git when a template asks, each fact once.
+pub fn facts(folder: &Path) -> Lookup {
+    let folder = folder.to_path_buf();
+    let known: [OnceLock<Option<String>>; 3] = Default::default();
+    Arc::new(move |name| {
+        let index = crate::project::template::GIT_FACTS
+            .iter()
+            .position(|fact| *fact == name)?;
+        known[index]
+            .get_or_init(|| fact(&folder, name))
+            .as_deref()
+            .map(Value::from)
+    })
+}
+
+/// The facts of the demo's repository.
+pub fn demo_facts() -> Lookup {
+    Arc::new(|name| match name {
+        "branch" => Some(Value::from("main")),
+        "sha" => Some(Value::from("5a1f9c7e3b2d4860a7c1e9f0d3b58264c7e1a0f2")),
+        "project_slug" => Some(Value::from(crate::demo::PROJECT_SLUG)),
+        _ => None,
+    })
+}
+
+/// Why a fact is not known, in words.
+pub fn why_unknown(fact: &str) -> &'static str {
+    match fact {
+        "git.branch" => "no branch is checked out here; give the value yourself",
+        "git.project_slug" => {
+            "the remote `origin` of this folder is not on GitHub or Bitbucket; give the slug \
+             yourself (`gh/org/repo`; copy it from the project's settings)"
+        }
+        _ => "this folder is not in a git repository; give the value yourself",
+    }
+}
+
+fn fact(folder: &PathBuf, name: &str) -> Option<String> {
+    match name {
+        "branch" => git(folder, &["symbolic-ref", "--quiet", "--short", "HEAD"]),
+        "sha" => git(folder, &["rev-parse", "--verify", "--quiet", "HEAD"]),
+        "project_slug" => project_slug(&git(folder, &["remote", "get-url", "origin"])?),
+        _ => None,
+    }
+}
+
+fn git(folder: &PathBuf, arguments: &[&str]) -> Option<String> {
+    let output = Command::new("git")
+        .args(arguments)
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .output()
+        .ok()?;
+    let text = String::from_utf8(output.stdout).ok()?.trim().to_owned();
+    (output.status.success() && !text.is_empty()).then_some(text)
+}
+
+/// `gh/org/repo` of a remote's URL. Projects of the GitHub App have another slug, which no URL
+/// tells: CircleCI's two-letter forms are for GitHub OAuth and Bitbucket Cloud.
+fn project_slug(remote: &str) -> Option<String> {
+    let rest = remote
+        .split_once("://")
+        .map_or(remote, |(_, rest)| rest)
+        .rsplit_once('@')
+        .map_or_else(
+            || remote.split_once("://").map_or(remote, |(_, rest)| rest),
+            |(_, rest)| rest,
+        );
+    let (host, path) = rest.split_once([':', '/'])?;
+    // `ssh://git@github.com:22/org/repo`
+    let path = match path.split_once('/') {
+        Some((port, path)) if !port.is_empty() && port.chars().all(|c| c.is_ascii_digit()) => path,
+        _ => path,
+    };
+    let vcs = match host.to_ascii_lowercase().as_str() {
+        "github.com" | "ssh.github.com" | "www.github.com" => "gh",
+        "bitbucket.org" | "altssh.bitbucket.org" => "bb",
+        _ => return None,
+    };
+    let path = path.trim_matches('/');
+    let path = path.strip_suffix(".git").unwrap_or(path);
+    let (org, repo) = path.split_once('/')?;
+    (!org.is_empty() && !repo.is_empty() && !repo.contains('/'))
+        .then(|| format!("{vcs}/{org}/{repo}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slugs_come_from_every_form_of_remote() {
+        for remote in [
+            "git@github.com:acme/web.git",
+            "https://github.com/acme/web",
+            "https://token@github.com/acme/web.git",
+            "ssh://git@github.com/acme/web.git",
+            "ssh://git@ssh.github.com:443/acme/web.git",
+            "git://github.com/acme/web.git/",
+        ] {
+            assert_eq!(
+                project_slug(remote).as_deref(),
+                Some("gh/acme/web"),
+                "{remote}"
+            );
+        }
+        let bitbucket = project_slug("git@bitbucket.org:acme/web.git");
+        assert_eq!(bitbucket.as_deref(), Some("bb/acme/web"));
+        for remote in [
+            "git@gitlab.com:acme/web.git",
+            "/srv/git/web.git",
+            "../web",
+            "",
+        ] {
+            assert_eq!(project_slug(remote), None, "{remote}");
+        }
+    }
+}

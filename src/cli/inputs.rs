@@ -1,0 +1,162 @@
+//! `NAME=VALUE`, `NAME=@file`, `NAME:=json` and `--vars FILE`.
+
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::cli::failure::Failure;
+use crate::core::name;
+use crate::plan::{Input, Inputs};
+use crate::project::load;
+
+/// The words of a call, told apart.
+#[derive(Debug, Default)]
+pub struct Words {
+    /// Queries, by path or name.
+    pub queries: Vec<String>,
+    /// Values, in their order.
+    pub assignments: Vec<String>,
+}
+
+/// Tells queries from assignments.
+pub fn sort_out(words: &[String]) -> Words {
+    let mut sorted = Words::default();
+    for word in words {
+        if assigned_name(word).is_some() {
+            sorted.assignments.push(word.clone());
+        } else {
+            sorted.queries.push(word.clone());
+        }
+    }
+    sorted
+}
+
+/// The name that a word assigns to, if it is an assignment.
+fn assigned_name(word: &str) -> Option<&str> {
+    let (name, _) = word.split_once('=')?;
+    let name = name.strip_suffix(':').unwrap_or(name);
+    name::is_identifier(&name.replace('-', "_")).then_some(name)
+}
+
+/// Reads all values: those of the files first, so that the command line wins.
+///
+/// # Errors
+///
+/// The first word that cannot be read.
+pub fn read(files: &[PathBuf], assignments: &[String], folder: &Path) -> Result<Inputs, Failure> {
+    let mut inputs = Inputs::new();
+    for file in files {
+        inputs.extend(vars_file(file, folder)?);
+    }
+    for word in assignments {
+        let (name, input) = assignment(word)?;
+        inputs.insert(name, input);
+    }
+    Ok(inputs)
+}
+
+fn assignment(word: &str) -> Result<(String, Input), Failure> {
+    let (Some(name), Some((left, value))) = (assigned_name(word), word.split_once('=')) else {
+        return Err(Failure::usage(
+            "assignment",
+            format!("`{word}` is not `NAME=VALUE`"),
+        ));
+    };
+    let is_json = left.ends_with(':');
+    let from_file = value.strip_prefix('@');
+    let text = match from_file {
+        None => value.to_owned(),
+        Some(path) => content(path).map_err(|words| {
+            Failure::usage("var", format!("`{name}`: {words}")).help(format!(
+                "for a value that begins with `@` write `{name}:='\"@…\"'`"
+            ))
+        })?,
+    };
+    if !is_json {
+        return Ok((name.to_owned(), Input::Text(text)));
+    }
+    // The value may be a secret: serde's words do not repeat it.
+    let value: Value = serde_json::from_str(&text).map_err(|error| {
+        Failure::usage("var", format!("`{name}:=` takes JSON: {error}"))
+            .help(format!("for a text write `{name}=…`"))
+    })?;
+    Ok((name.to_owned(), Input::Json(value)))
+}
+
+/// The text of a file, or of standard input for `-`, without its last line break.
+fn content(path: &str) -> Result<String, String> {
+    let mut text = String::new();
+    if path == "-" {
+        std::io::stdin()
+            .read_to_string(&mut text)
+            .map_err(|error| format!("standard input cannot be read: {error}"))?;
+    } else {
+        text = std::fs::read_to_string(path)
+            .map_err(|error| format!("`{path}` cannot be read: {}", load::plain(&error)))?;
+    }
+    if text.ends_with('\n') {
+        text.pop();
+        if text.ends_with('\r') {
+            text.pop();
+        }
+    }
+    Ok(text)
+}
+
+fn vars_file(path: &Path, folder: &Path) -> Result<Inputs, Failure> {
+    let node = crate::project::document(path, folder).map_err(Failure::from_diagnostics)?;
+    let Value::Object(members) = node.to_json() else {
+        return Err(Failure::usage(
+            "vars-file",
+            format!("`{}` takes a mapping of names to values", path.display()),
+        ));
+    };
+    Ok(members
+        .into_iter()
+        .map(|(name, value)| {
+            let input = match value {
+                // As if it were typed, so that `since: 7d` and `tags: a,b` mean the same here.
+                Value::String(text) => Input::Text(text),
+                other => Input::Json(other),
+            };
+            (name, input)
+        })
+        .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn queries_and_assignments_are_told_apart() {
+        let words: Vec<String> = [
+            "queries/a=b.yaml",
+            "get-workflow",
+            "x=1",
+            "y:=[1]",
+            "a-b=1",
+            "=1",
+        ]
+        .map(str::to_owned)
+        .to_vec();
+        let sorted = sort_out(&words);
+        assert_eq!(sorted.queries, ["queries/a=b.yaml", "get-workflow", "=1"]);
+        assert_eq!(sorted.assignments, ["x=1", "y:=[1]", "a-b=1"]);
+    }
+
+    #[test]
+    fn a_value_may_hold_anything() {
+        let read = |word: &str| match assignment(word) {
+            Ok((_, Input::Text(text))) => text,
+            Ok((_, Input::Json(value))) => format!("json {value}"),
+            Err(failure) => format!("failure {}", failure.code),
+        };
+        assert_eq!(read("x=a=b c"), "a=b c");
+        assert_eq!(read("x="), "");
+        assert_eq!(read("x:={\"a\": 1}"), "json {\"a\":1}");
+        assert_eq!(read("x:=nope"), "failure var");
+        assert_eq!(read("x=@/no/such/file"), "failure var");
+    }
+}

@@ -1,0 +1,179 @@
+//! `runner list`: resources and queries as a tree.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use serde_json::{Value, json};
+
+use crate::cli::app::App;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::setup;
+use crate::core::diagnostic::Diagnostics;
+use crate::core::text::{display_width, one_line, truncate_to_width};
+use crate::project::{Project, load};
+
+const EXAMPLES: &str = "\
+Examples:
+  runner list
+  runner list --json | jq -r '.queries[].name'";
+
+/// Options of `list`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct ListArgs {
+    /// Prints JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// An item of the tree.
+struct Item {
+    folder: String,
+    name: String,
+    about: String,
+    file: String,
+    is_broken: bool,
+}
+
+/// Runs the verb.
+///
+/// # Errors
+///
+/// If there is no project.
+pub fn run(args: &ListArgs, app: &Rc<App>) -> Result<Exit, Failure> {
+    let project = setup::project(&app.working_directory, app)?;
+    let resources = resources(&project);
+    let queries = queries(&project, app);
+    let text = if args.json {
+        let objects = |items: &[Item]| items.iter().map(object).collect::<Vec<_>>();
+        let document = json!({"resources": objects(&resources), "queries": objects(&queries)});
+        format!("{document:#}\n")
+    } else {
+        let width = if app.stdout.is_terminal {
+            app.stdout.width
+        } else {
+            usize::MAX
+        };
+        format!(
+            "resources\n{}queries\n{}",
+            tree(&resources, width),
+            tree(&queries, width)
+        )
+    };
+    match app.print(&text) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            return Err(Failure::usage("cannot-write", error.to_string()));
+        }
+        _ => {}
+    }
+    let broken = resources
+        .iter()
+        .chain(&queries)
+        .filter(|item| item.is_broken)
+        .count();
+    if broken > 0 && app.stderr.is_terminal {
+        app.say("`runner check` says what is wrong with the broken files");
+    }
+    Ok(Exit::Done)
+}
+
+fn resources(project: &Project) -> Vec<Item> {
+    project
+        .resources()
+        .iter()
+        .map(|file| {
+            let loaded = project.in_environment(file, None).ok().or_else(|| {
+                let name = file.environments.keys().next()?;
+                project.in_environment(file, Some(name)).ok()
+            });
+            Item {
+                folder: loaded
+                    .as_ref()
+                    .and_then(|resource| resource.folder.clone())
+                    .unwrap_or_default(),
+                name: file.name.clone(),
+                about: loaded.as_ref().map_or_else(String::new, |resource| {
+                    resource.description.clone().unwrap_or_default()
+                }),
+                file: file.source.name().to_owned(),
+                is_broken: loaded.is_none(),
+            }
+        })
+        .collect()
+}
+
+fn queries(project: &Project, app: &App) -> Vec<Item> {
+    project
+        .query_files(&mut Diagnostics::new())
+        .iter()
+        .map(|path| {
+            let file = load::shown(path, &app.working_directory);
+            match project.query_at(path) {
+                Ok(query) => Item {
+                    folder: query.folder.unwrap_or_default(),
+                    name: query.name,
+                    about: query.description.unwrap_or_default(),
+                    file,
+                    is_broken: false,
+                },
+                Err(_) => Item {
+                    folder: String::new(),
+                    name: project.name_of(path),
+                    about: String::new(),
+                    file,
+                    is_broken: true,
+                },
+            }
+        })
+        .collect()
+}
+
+fn object(item: &Item) -> Value {
+    let optional = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    json!({
+        "name": item.name,
+        "folder": optional(&item.folder),
+        "description": optional(&item.about),
+        "file": item.file,
+        "broken": item.is_broken,
+    })
+}
+
+fn tree(items: &[Item], width: usize) -> String {
+    if items.is_empty() {
+        return "  (none)\n".to_owned();
+    }
+    let mut folders: BTreeMap<&str, Vec<&Item>> = BTreeMap::new();
+    for item in items {
+        folders.entry(&item.folder).or_default().push(item);
+    }
+    let longest = items
+        .iter()
+        .map(|item| display_width(&item.name) + if item.folder.is_empty() { 0 } else { 2 })
+        .max()
+        .unwrap_or(0);
+    let mut text = String::new();
+    for (folder, mut items) in folders {
+        let indent = if folder.is_empty() {
+            "  "
+        } else {
+            text.push_str(&format!("  {}/\n", one_line(folder)));
+            "    "
+        };
+        items.sort_by(|left, right| left.name.cmp(&right.name));
+        for item in items {
+            let about = if item.is_broken {
+                "(broken)".to_owned()
+            } else {
+                one_line(&item.about).into_owned()
+            };
+            let name = one_line(&item.name);
+            let gap = (longest + 4).saturating_sub(indent.len() + display_width(&name));
+            let line = format!("{indent}{name}{:gap$}{about}", "");
+            text.push_str(truncate_to_width(line.trim_end(), width).as_ref());
+            text.push('\n');
+        }
+    }
+    text
+}

@@ -1,0 +1,114 @@
+//! Verbs, streams, failures as text and exit codes.
+//!
+//! [`main`] reads the command line, gives the verb its part of it and the [`app::App`], and turns
+//! what comes back into text and an exit code. A verb is a file: its options (whose comments are
+//! its help) and its `run`.
+
+mod app;
+mod check;
+mod completions;
+mod demo;
+mod exit;
+mod explain;
+mod failure;
+mod git;
+mod inputs;
+mod list;
+mod ping;
+mod run;
+mod setup;
+mod show;
+mod shown;
+mod watch;
+
+use std::process::ExitCode;
+use std::rc::Rc;
+
+use clap::{Parser, Subcommand};
+
+use crate::cli::app::App;
+use crate::cli::exit::Exit;
+use crate::cli::failure::{ErrorFormat, Failure};
+
+/// Answers questions to CircleCI, and to any other REST API, that stand in YAML files.
+#[derive(Debug, Parser)]
+#[command(name = "runner", version, max_term_width = 100, after_help = AFTER_HELP)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const AFTER_HELP: &str = "\
+Try it without a token or a network:
+  runner run queries/get-workflow.yaml workflow_id=5034460f-c7c4-4c43-9457 --demo";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs queries and prints what they give
+    Run(Box<run::RunArgs>),
+    /// Checks all files, without a request
+    Check(check::CheckArgs),
+    /// Lists resources and queries
+    List(list::ListArgs),
+    /// Shows one query or resource
+    Show(show::ShowArgs),
+    /// Asks whether connections and tokens are good
+    Ping(ping::PingArgs),
+    /// Serves an embedded CircleCI with synthetic data
+    Demo(demo::DemoArgs),
+    /// Prints completions for a shell
+    Completions(completions::CompletionsArgs),
+}
+
+impl Command {
+    fn run(&self, app: &Rc<App>) -> Result<Exit, Failure> {
+        match self {
+            Self::Run(args) => run::run(args, app),
+            Self::Check(args) => check::run(args, app),
+            Self::List(args) => list::run(args, app),
+            Self::Show(args) => show::run(args, app),
+            Self::Ping(args) => ping::run(args, app),
+            Self::Demo(args) => demo::run(args, app),
+            Self::Completions(args) => completions::run(args, app),
+        }
+    }
+
+    fn error_format(&self) -> ErrorFormat {
+        match self {
+            Self::Run(args) => args.error_format(),
+            Self::Check(args) => args.error_format(),
+            Self::Ping(args) => args.error_format(),
+            Self::List(_) | Self::Show(_) | Self::Demo(_) | Self::Completions(_) => {
+                ErrorFormat::Text
+            }
+        }
+    }
+}
+
+/// The program.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // clap prints help to standard output and faults to standard error.
+            let _ = error.print();
+            let exit = if error.use_stderr() {
+                Exit::Usage
+            } else {
+                Exit::Done
+            };
+            return ExitCode::from(exit.code());
+        }
+    };
+    let app = Rc::new(App::new());
+    let exit = match cli.command.run(&app) {
+        Ok(exit) => exit,
+        Err(failure) => {
+            if failure.exit != Exit::Done {
+                failure.show(&app, cli.command.error_format());
+            }
+            failure.exit
+        }
+    };
+    ExitCode::from(exit.code())
+}

@@ -1,0 +1,202 @@
+//! `runner ping`: is the connection and the token good?
+
+use std::rc::Rc;
+
+use serde_json::{Value, json};
+
+use crate::cli::app::App;
+use crate::cli::exit::Exit;
+use crate::cli::explain;
+use crate::cli::failure::Failure;
+use crate::cli::setup::{self, ConnectArgs, TalkArgs, World};
+use crate::core::name;
+use crate::engine::{self, Answer, Session, Want};
+use crate::format::{Format, Shape, by_name};
+use crate::http::HeaderMap;
+use crate::plan::{Inputs, Plan};
+use crate::project::{Project, ResourceFile};
+
+const EXAMPLES: &str = "\
+Examples:
+  runner ping
+  runner ping circleci --env staging
+  runner ping --demo";
+
+/// Options of `ping`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = format!("{EXAMPLES}\n\n{}", crate::cli::exit::HELP))]
+pub struct PingArgs {
+    /// Resources by name; default: all
+    #[arg(value_name = "RESOURCE")]
+    pub resources: Vec<String>,
+
+    /// Prints JSON
+    #[arg(long)]
+    pub json: bool,
+
+    #[command(flatten)]
+    connect: ConnectArgs,
+
+    #[command(flatten)]
+    talk: TalkArgs,
+}
+
+impl PingArgs {
+    /// How errors are shown.
+    pub fn error_format(&self) -> crate::cli::failure::ErrorFormat {
+        self.talk.error_format
+    }
+}
+
+/// Runs the verb.
+///
+/// # Errors
+///
+/// If there is no project, or no such resource. What a resource answers is the result.
+pub fn run(args: &PingArgs, app: &Rc<App>) -> Result<Exit, Failure> {
+    let project = setup::project(&app.working_directory, app)?;
+    let files = chosen(&project, &args.resources)?;
+    let world = World::new(app, &args.connect)?;
+    let (rows, exit) = setup::block_on(&args.connect, app, args.talk, async |session| {
+        let mut rows = Vec::new();
+        let mut exit = Exit::Done;
+        for file in files {
+            let row = match ask(&project, file, args, &world, &session, app).await {
+                Ok(row) => row,
+                Err(failure) => {
+                    failure.show(app, args.talk.error_format);
+                    exit = exit.max(failure.exit);
+                    json!({"resource": file.name, "state": "failed"})
+                }
+            };
+            rows.push(row);
+        }
+        Ok((rows, exit))
+    })?;
+    let usual = if args.json || !app.stdout.is_terminal {
+        "json"
+    } else {
+        "table"
+    };
+    let format: &Format = by_name(usual).unwrap_or(&crate::format::FORMATS[0]);
+    print(&rows, format, app)?;
+    Ok(exit)
+}
+
+fn chosen<'p>(project: &'p Project, names: &[String]) -> Result<Vec<&'p ResourceFile>, Failure> {
+    let all = project.resources();
+    if names.is_empty() {
+        return if all.is_empty() {
+            Err(Failure::usage("no-resource", "the project has no resource")
+                .help("add `resources/circleci.yaml`"))
+        } else {
+            Ok(all.iter().collect())
+        };
+    }
+    names
+        .iter()
+        .map(|wanted| {
+            all.iter().find(|file| file.name == *wanted).ok_or_else(|| {
+                let failure = Failure::usage(
+                    "unknown-resource",
+                    format!("there is no resource `{wanted}`"),
+                );
+                match name::hint(wanted, all.iter().map(|file| file.name.as_str())) {
+                    Some(hint) => failure.help(hint),
+                    None => failure,
+                }
+            })
+        })
+        .collect()
+}
+
+async fn ask(
+    project: &Project,
+    file: &ResourceFile,
+    args: &PingArgs,
+    world: &World,
+    session: &Session,
+    app: &App,
+) -> Result<Value, Failure> {
+    let resource = project
+        .in_environment(file, args.connect.environment())
+        .map_err(Failure::from_diagnostics)?;
+    let resource = world.resource(resource)?;
+    let kind = resource.kind;
+    let query = project
+        .ad_hoc_query(&file.name, kind.health_check())
+        .map_err(Failure::from_diagnostics)?;
+    let seen = resource.clone();
+    let plan = Plan::bind(
+        query,
+        resource,
+        &Inputs::new(),
+        &world.outside,
+        project.root(),
+        &app.scrubber,
+    )
+    .map_err(|error| explain::plan_error(error, &seen))?;
+    let answer = engine::run(&plan, session, Want::Content, None)
+        .await
+        .map_err(|error| explain::run_error(error, &plan.resource))?;
+    let body: Value = serde_json::from_slice(&answer.body).unwrap_or(Value::Null);
+    let mut who = Value::from(kind.who(&body));
+    app.scrubber.json(&mut who);
+    Ok(json!({
+        "resource": file.name,
+        "state": "ok",
+        "who": who,
+        "latency_ms": u64::try_from(answer.elapsed.as_millis()).unwrap_or(u64::MAX),
+        "limit_left": limit_left(&answer),
+    }))
+}
+
+/// The smallest number of requests left, of all limits that the answer names.
+fn limit_left(answer: &Answer) -> Option<u64> {
+    let headers: &HeaderMap = &answer.headers;
+    headers
+        .iter()
+        .filter(|(name, _)| {
+            let name = name.as_str().strip_prefix("x-").unwrap_or(name.as_str());
+            name == "ratelimit-remaining" || name.starts_with("ratelimit-remaining-")
+        })
+        .filter_map(|(_, value)| value.to_str().ok()?.trim().parse().ok())
+        .min()
+}
+
+fn print(rows: &[Value], format: &Format, app: &App) -> Result<(), Failure> {
+    let wrong = |words: String| Failure::usage("cannot-write", words);
+    let columns = ["resource", "state", "who", "latency_ms", "limit_left"];
+    let mut out = Vec::new();
+    let mut renderer = format.renderer(&Shape {
+        columns: Some(columns.map(str::to_owned).to_vec()),
+        single: false,
+        terminal: app.stdout.terminal(),
+    });
+    let result = renderer
+        .begin(&mut out)
+        .and_then(|()| {
+            rows.iter()
+                .try_for_each(|row| renderer.record(&full(row, &columns), &mut out))
+        })
+        .and_then(|()| renderer.finish(&mut out));
+    result.map_err(|error| wrong(error.to_string()))?;
+    match app.print(&String::from_utf8_lossy(&out)) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(wrong(error.to_string()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A row with all columns.
+fn full(row: &Value, columns: &[&str]) -> Value {
+    columns
+        .iter()
+        .map(|column| {
+            let value = row.get(column).cloned().unwrap_or(Value::Null);
+            ((*column).to_owned(), value)
+        })
+        .collect::<serde_json::Map<_, _>>()
+        .into()
+}

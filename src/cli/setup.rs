@@ -1,0 +1,214 @@
+//! What verbs that ask something have in common: the project, the demo, the session, the runtime.
+
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::auth::Auth;
+use crate::cli::app::App;
+use crate::cli::exit::Exit;
+use crate::cli::failure::{ErrorFormat, Failure};
+use crate::cli::git;
+use crate::cli::watch::Watch;
+use crate::core::source::{SourceFile, Span, Text};
+use crate::core::time::{DURATION_EXAMPLE, format_duration, parse_duration};
+use crate::demo::{self, Demo};
+use crate::engine::{Session, SessionOptions};
+use crate::format::FORMATS;
+use crate::http::HeaderName;
+use crate::plan::Outside;
+use crate::project::Project;
+use crate::resource::Resource;
+use crate::template::{Clock, Template};
+
+/// Options of every verb.
+#[derive(Debug, Clone, Copy, Default, clap::Args)]
+pub struct TalkArgs {
+    /// Tells more on standard error: a line an attempt; twice: header fields too
+    #[arg(short, long, action = clap::ArgAction::Count, conflicts_with = "quiet")]
+    pub verbose: u8,
+
+    /// Tells only errors
+    #[arg(short, long)]
+    pub quiet: bool,
+
+    /// How errors are shown
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub error_format: ErrorFormat,
+}
+
+/// Options of verbs that ask a server.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct ConnectArgs {
+    /// Environment of the resource files (`environments`)
+    #[arg(long, value_name = "NAME", env = "RUNNER_ENV")]
+    pub env: Option<String>,
+
+    /// Answers from an embedded CircleCI with synthetic data: no token, no network
+    #[arg(long)]
+    pub demo: bool,
+
+    /// Gives the whole run this long, for example `90s`
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub timeout: Option<Duration>,
+
+    /// Trusts the operating system's certificates too
+    #[arg(long)]
+    pub system_certs: bool,
+}
+
+/// Reads a duration of the command line.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    parse_duration(text)
+        .filter(|duration| !duration.is_zero())
+        .ok_or_else(|| format!("expected {DURATION_EXAMPLE}"))
+}
+
+impl ConnectArgs {
+    /// The chosen environment; an empty `RUNNER_ENV` chooses none.
+    pub fn environment(&self) -> Option<&str> {
+        self.env.as_deref().filter(|name| !name.is_empty())
+    }
+}
+
+/// The names of all formats.
+pub fn format_names() -> Vec<&'static str> {
+    FORMATS.iter().map(|format| format.name).collect()
+}
+
+/// Opens the project around a path.
+pub fn project(start: &Path, app: &App) -> Result<Project, Failure> {
+    Project::open(start, &app.working_directory, &format_names()).map_err(Failure::from)
+}
+
+/// Whether a word names a file and not a query by its name.
+pub fn is_path(word: &str, app: &App) -> bool {
+    let path = Path::new(word);
+    word.contains(['/', '\\'])
+        || crate::project::load::is_yaml(path)
+        || (path.extension().is_some() && app.working_directory.join(path).is_file())
+}
+
+/// A path as the user gave it, seen from the folder they are in.
+pub fn resolved(word: &str, app: &App) -> PathBuf {
+    app.working_directory.join(word)
+}
+
+/// What a run takes from outside: the real thing, or the demo's.
+pub struct World {
+    /// Clock, environment and git.
+    pub outside: Outside,
+    demo: Option<Demo>,
+}
+
+impl World {
+    /// The outside of a run. Starts the demo if it is asked for, and says so.
+    pub fn new(app: &App, connect: &ConnectArgs) -> Result<Self, Failure> {
+        if !connect.demo {
+            return Ok(Self {
+                outside: Outside {
+                    clock: Clock(app.now),
+                    env: Arc::clone(&app.env),
+                    git: git::facts(&app.working_directory),
+                },
+                demo: None,
+            });
+        }
+        let demo = Demo::start(demo::Options::default()).map_err(|error| {
+            Failure::new(
+                Exit::Network,
+                "demo",
+                format!("the demo cannot be started: {error}"),
+            )
+        })?;
+        app.say("demo: an embedded CircleCI with synthetic data answers");
+        Ok(Self {
+            outside: Outside {
+                clock: Clock(demo::NOW),
+                env: Arc::clone(&app.env),
+                git: git::demo_facts(),
+            },
+            demo: Some(demo),
+        })
+    }
+
+    /// The resource as it is reached here: on the demo, its place and token are the demo's.
+    pub fn resource(&self, resource: Resource) -> Result<Resource, Failure> {
+        let Some(demo) = &self.demo else {
+            return Ok(resource);
+        };
+        if resource.kind.api() != Some("v2") {
+            let words = format!(
+                "the demo answers as CircleCI v2, and the resource `{}` is not of that kind",
+                resource.name
+            );
+            return Err(Failure::usage("demo", words).at(&resource.place()));
+        }
+        let constant = |text: &str| {
+            let file = SourceFile::new("the demo", "the demo", text);
+            let span = Span::new(0, text.len());
+            Template::parse(&Text::new(text, &crate::core::source::Place { file, span }))
+                .map_err(|_| Failure::usage("demo", "the demo's address is not a URL"))
+        };
+        Ok(Resource {
+            base_url: constant(demo.base_url())?,
+            auth: Auth::Header {
+                name: HeaderName::from_static("circle-token"),
+                prefix: "",
+                value: constant(demo::TOKEN)?,
+            },
+            proxy: None,
+            ..resource
+        })
+    }
+}
+
+/// Runs a future to its end, to Ctrl-C, or to the end of its time.
+pub fn block_on<T>(
+    connect: &ConnectArgs,
+    app: &Rc<App>,
+    talk: TalkArgs,
+    work: impl AsyncFnOnce(Session) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::usage("runtime", format!("cannot start: {error}")))?;
+    runtime.block_on(async {
+        let deadline = connect
+            .timeout
+            .map(|limit| tokio::time::Instant::now() + limit);
+        let session = Session::new(SessionOptions {
+            system_certs: connect.system_certs || app.names_certificates(),
+            deadline,
+            jitter: Rc::new(fastrand::f64),
+            observer: Rc::new(Watch::new(Rc::clone(app), talk.verbose, talk.quiet)),
+        });
+        let in_time = async {
+            match connect.timeout {
+                None => work(session).await,
+                Some(limit) => tokio::time::timeout(limit, work(session))
+                    .await
+                    .unwrap_or_else(|_| Err(out_of_time(limit))),
+            }
+        };
+        tokio::select! {
+            result = in_time => result,
+            _ = tokio::signal::ctrl_c() => {
+                Err(Failure::new(Exit::Interrupted, "interrupted", "interrupted; nothing was written"))
+            }
+        }
+    })
+}
+
+fn out_of_time(limit: Duration) -> Failure {
+    Failure::new(
+        Exit::Network,
+        "timeout",
+        format!(
+            "the run took longer than `--timeout` ({})",
+            format_duration(limit)
+        ),
+    )
+}

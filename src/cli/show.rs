@@ -1,0 +1,328 @@
+//! `runner show`: one query or resource, with what it takes and gives.
+
+use std::rc::Rc;
+
+use serde_json::{Map, Value, json};
+
+use crate::auth::Auth;
+use crate::cli::app::App;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::setup;
+use crate::core::json::plain;
+use crate::core::name;
+use crate::core::text::printable_lines;
+use crate::core::time::format_duration;
+use crate::project::query::{Body, ColumnSource, Var, example_call};
+use crate::project::template::ValueTemplate;
+use crate::project::{Project, Query, ResourceFile};
+
+const EXAMPLES: &str = "\
+Examples:
+  runner show get-workflow
+  runner show queries/get-workflow.yaml
+  runner show circleci --json";
+
+/// Options of `show`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct ShowArgs {
+    /// A query or resource, by name or path
+    #[arg(value_name = "NAME")]
+    pub name: String,
+
+    /// Prints JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Runs the verb.
+///
+/// # Errors
+///
+/// If there is nothing of that name, or its file is wrong.
+pub fn run(args: &ShowArgs, app: &Rc<App>) -> Result<Exit, Failure> {
+    let is_path = setup::is_path(&args.name, app);
+    let path = setup::resolved(&args.name, app);
+    let start = if is_path {
+        path.as_path()
+    } else {
+        &app.working_directory
+    };
+    let project = setup::project(start, app)?;
+    let real = std::fs::canonicalize(&path).unwrap_or_else(|_| path.clone());
+    let resource = project.resources().iter().find(|file| {
+        if is_path {
+            file.source.path() == real
+        } else {
+            file.name == args.name
+        }
+    });
+    let query = if is_path {
+        project.query_at(&path)
+    } else {
+        project.query_named(&args.name)
+    };
+    let text = match (query, resource) {
+        (_, Some(file)) if is_path => resource_text(&project, file, args.json)?,
+        (Ok(query), _) => {
+            if args.json {
+                format!("{:#}\n", query_json(&query))
+            } else {
+                query_text(&query)
+            }
+        }
+        (Err(_), Some(file)) => resource_text(&project, file, args.json)?,
+        (Err(faults), None) => return Err(Failure::from_diagnostics(faults)),
+    };
+    let text = if app.stdout.is_terminal {
+        printable_lines(&text).into_owned()
+    } else {
+        text
+    };
+    match app.print(&text) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Failure::usage("cannot-write", error.to_string()))
+        }
+        _ => Ok(Exit::Done),
+    }
+}
+
+fn query_text(query: &Query) -> String {
+    let mut text = format!("{}\n", query.name);
+    if let Some(description) = &query.description {
+        text.push_str(&format!("  {}\n", description.trim().replace('\n', "\n  ")));
+    }
+    text.push_str(&format!("\nfile      {}\n", query.source.name()));
+    text.push_str(&format!("resource  {}\n", query.resource.value));
+    text.push_str(&format!(
+        "request   {} {}\n",
+        query.method,
+        query.endpoint.source()
+    ));
+    for (name, value) in &query.params {
+        let shown = value
+            .as_ref()
+            .map_or_else(|| "(not sent)".to_owned(), value_source);
+        text.push_str(&format!("  param   {name} = {shown}\n"));
+    }
+    if let Some(body) = &query.body {
+        text.push_str(&format!("  body    {}\n", body_source(body)));
+    }
+    if !query.is_safe() {
+        text.push_str("  writes  asks first, or needs --yes\n");
+    }
+    if !query.vars.is_empty() {
+        text.push_str("\nvars\n");
+        let width = query
+            .vars
+            .iter()
+            .map(|var| var.name.len())
+            .max()
+            .unwrap_or(0);
+        for var in &query.vars {
+            text.push_str(&format!("  {:width$}  {}\n", var.name, var_words(var)));
+            if let Some(description) = &var.description {
+                text.push_str(&format!("  {:width$}  {}\n", "", description.trim()));
+            }
+        }
+    }
+    if let Some(rows) = &query.rows {
+        text.push_str(&format!("\nrecords   {}\n", rows.source()));
+    }
+    if !query.extract.is_empty() {
+        text.push_str("\ncolumns\n");
+        let width = query
+            .extract
+            .iter()
+            .map(|column| column.name.len())
+            .max()
+            .unwrap_or(0);
+        for column in &query.extract {
+            let source = match &column.source {
+                ColumnSource::Path { selector, .. } => selector.source().to_owned(),
+                ColumnSource::Template(template) => template.source().to_owned(),
+            };
+            text.push_str(&format!("  {:width$}  {source}\n", column.name));
+        }
+    }
+    text.push_str(&format!(
+        "\nexample\n  runner run {}\n",
+        example_call(query)
+    ));
+    text
+}
+
+/// Type, whether it is needed, default, choices, example.
+fn var_words(var: &Var) -> String {
+    let mut words = vec![var.kind.name().to_owned()];
+    if var.required {
+        words.push("required".to_owned());
+    }
+    if let Some(default) = &var.default {
+        let source = value_source(default);
+        words.push(if source == "null" {
+            "optional".to_owned()
+        } else {
+            format!("default {source}")
+        });
+    }
+    if let Some(choices) = &var.choices {
+        let plain: Vec<String> = choices.iter().map(plain).collect();
+        words.push(format!("one of {}", name::one_of(&plain)));
+    }
+    if let Some(pattern) = &var.pattern {
+        words.push(format!("matches `{}`", pattern.source));
+    }
+    if var.secret {
+        words.push("secret".to_owned());
+    }
+    if let Some(example) = &var.example {
+        words.push(format!("for example {}", plain(example)));
+    }
+    words.join(", ")
+}
+
+fn value_source(value: &ValueTemplate) -> String {
+    match value {
+        ValueTemplate::Template(template) => template.source().to_owned(),
+        other => plain(&source_json(other)),
+    }
+}
+
+/// The value as it stands in the file.
+fn source_json(value: &ValueTemplate) -> Value {
+    match value {
+        ValueTemplate::Constant(value) => value.clone(),
+        ValueTemplate::Template(template) => Value::from(template.source()),
+        ValueTemplate::List(items) => items.iter().map(source_json).collect(),
+        ValueTemplate::Map(members) => Value::Object(
+            members
+                .iter()
+                .map(|(key, value)| (key.clone(), source_json(value)))
+                .collect::<Map<_, _>>(),
+        ),
+    }
+}
+
+fn body_source(body: &Body) -> String {
+    match body {
+        Body::Json(value) => format!("json {}", value_source(value)),
+        Body::Form(fields) => {
+            let names: Vec<&str> = fields.iter().map(|(name, _)| name.as_str()).collect();
+            format!("form {}", names.join(", "))
+        }
+        Body::Multipart(fields) => {
+            let names: Vec<&str> = fields.iter().map(|(name, _)| name.as_str()).collect();
+            format!("multipart {}", names.join(", "))
+        }
+        Body::Text(template) => format!("text {}", template.source()),
+        Body::File(template) => format!("file {}", template.source()),
+    }
+}
+
+fn query_json(query: &Query) -> Value {
+    let vars: Vec<Value> = query
+        .vars
+        .iter()
+        .map(|var| {
+            json!({
+                "name": var.name,
+                "type": var.kind.name(),
+                "required": var.required,
+                "default": var.default.as_ref().map(source_json),
+                "description": var.description,
+                "enum": var.choices,
+                "pattern": var.pattern.as_ref().map(|pattern| &pattern.source),
+                "secret": var.secret,
+                "example": var.example,
+            })
+        })
+        .collect();
+    json!({
+        "name": query.name,
+        "folder": query.folder,
+        "description": query.description,
+        "file": query.source.name(),
+        "resource": &*query.resource.value,
+        "method": query.method.as_str(),
+        "endpoint": query.endpoint.source(),
+        "vars": vars,
+        "rows": query.rows.as_ref().map(|rows| rows.source().to_owned()),
+        "columns": query.columns(),
+        "example": format!("runner run {}", example_call(query)),
+    })
+}
+
+fn resource_text(
+    project: &Project,
+    file: &ResourceFile,
+    wants_json: bool,
+) -> Result<String, Failure> {
+    let first = file.environments.keys().next().map(String::as_str);
+    let shown = if file.base.is_some() { None } else { first };
+    let resource = project
+        .in_environment(file, shown)
+        .map_err(Failure::from_diagnostics)?;
+    let api = resource
+        .kind
+        .api()
+        .map_or_else(String::new, |api| format!(" {api}"));
+    let auth = auth_words(&resource.auth);
+    let environments: Vec<&String> = file.environments.keys().collect();
+    if wants_json {
+        let document = json!({
+            "name": resource.name,
+            "folder": resource.folder,
+            "description": resource.description,
+            "file": file.source.name(),
+            "type": resource.kind.kind(),
+            "api": resource.kind.api(),
+            "base_url": resource.base_url.source(),
+            "auth": auth,
+            "access": if resource.read_only { "read-only" } else { "read-write" },
+            "concurrency": resource.concurrency,
+            "timeout_seconds": resource.timeout.as_secs_f64(),
+            "environments": environments,
+        });
+        return Ok(format!("{document:#}\n"));
+    }
+    let mut text = format!("{}\n", resource.name);
+    if let Some(description) = &resource.description {
+        text.push_str(&format!("  {}\n", description.trim()));
+    }
+    let access = if resource.read_only {
+        "read-only"
+    } else {
+        "read-write"
+    };
+    text.push_str(&format!(
+        "\nfile          {}\ntype          {}{api}\nbase_url      {}\nauth          {auth}\n\
+         access        {access}\nconcurrency   {}\ntimeout       {}\n",
+        file.source.name(),
+        resource.kind.kind(),
+        resource.base_url.source(),
+        resource.concurrency,
+        format_duration(resource.timeout),
+    ));
+    if !environments.is_empty() {
+        let names: Vec<&str> = environments.iter().map(|name| name.as_str()).collect();
+        text.push_str(&format!("environments  {}\n", names.join(", ")));
+    }
+    text.push_str(&format!("\nexample\n  runner ping {}\n", resource.name));
+    Ok(text)
+}
+
+fn auth_words(auth: &Auth) -> String {
+    match auth {
+        Auth::None => "none".to_owned(),
+        Auth::Header {
+            name,
+            prefix,
+            value,
+        } => format!("{name}: {prefix}{}", value.source()),
+        Auth::Basic { username, .. } => format!("basic, as {}", username.source()),
+        Auth::Query { name, value } => format!("?{name}={}", value.source()),
+        Auth::Command { command, .. } => format!("what `{}` prints", command[0]),
+    }
+}

@@ -1,0 +1,102 @@
+//! What `-v` shows of the wire, and what is told without it.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use crate::cli::app::App;
+use crate::core::time::format_duration;
+use crate::http::{Event, HeaderMap, Observe};
+
+/// Longer waits are told without `-v`: a program that stands still must say why.
+const LONG_WAIT: Duration = Duration::from_secs(5);
+
+/// Writes events to standard error.
+pub struct Watch {
+    app: Rc<App>,
+    /// 0: only long waits; 1: a line an attempt; 2: headers too.
+    verbosity: u8,
+    is_quiet: bool,
+}
+
+impl Watch {
+    /// A watch.
+    pub fn new(app: Rc<App>, verbosity: u8, is_quiet: bool) -> Self {
+        Self {
+            app,
+            verbosity,
+            is_quiet,
+        }
+    }
+
+    fn headers(&self, mark: &str, headers: &HeaderMap) {
+        if self.verbosity < 2 {
+            return;
+        }
+        for (name, value) in headers {
+            let text = if value.is_sensitive() {
+                "***".into()
+            } else {
+                String::from_utf8_lossy(value.as_bytes())
+            };
+            self.app.say(&format!("{mark} {name}: {text}"));
+        }
+    }
+}
+
+impl Observe for Watch {
+    fn event(&self, event: &Event<'_>) {
+        match event {
+            Event::Sending(request) => {
+                if self.verbosity >= 2 {
+                    self.app
+                        .say(&format!("> {} {}", request.method, request.url));
+                    self.headers(">", &request.headers);
+                }
+            }
+            Event::Answered(request, response) => {
+                if self.verbosity >= 1 {
+                    self.app.say(&format!(
+                        "{} {} {} {} {} bytes",
+                        request.method,
+                        request.url,
+                        response.status.as_u16(),
+                        format_duration(response.elapsed),
+                        response.body.len(),
+                    ));
+                    self.headers("<", &response.headers);
+                }
+            }
+            Event::Failed(request, error, elapsed) => {
+                if self.verbosity >= 1 {
+                    self.app.say(&format!(
+                        "{} {} {error} {}",
+                        request.method,
+                        request.url,
+                        format_duration(*elapsed),
+                    ));
+                }
+            }
+            Event::Retrying {
+                request,
+                status,
+                delay,
+                attempt,
+                asked,
+            } => {
+                if self.verbosity == 0 && (*delay < LONG_WAIT || self.is_quiet) {
+                    return;
+                }
+                let why = status.map_or_else(
+                    || "no answer".to_owned(),
+                    |status| format!("{}", status.as_u16()),
+                );
+                let who = if *asked { ", as the server asks" } else { "" };
+                self.app.say(&format!(
+                    "{}: {why}; attempt {attempt} in {}{who}",
+                    request.label(),
+                    format_duration(*delay),
+                ));
+            }
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! What a demo has seen, for benchmarks and tests that ask how a client behaves.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use serde_json::{Value, json};
+
+/// Where a demo tells its counts, outside the API and without a token.
+pub(super) const COUNTS_PATH: &str = "/demo/counts";
+
+/// What a demo has seen since it began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counts {
+    /// Connections that were opened.
+    pub connections: u64,
+    /// Requests that came in.
+    pub requests: u64,
+    /// Requests refused with 429.
+    pub refusals: u64,
+    /// Requests that were under way at the same time.
+    pub most_in_flight: u64,
+}
+
+/// The counts while they are counted.
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    connections: AtomicU64,
+    requests: AtomicU64,
+    refusals: AtomicU64,
+    in_flight: AtomicU64,
+    most_in_flight: AtomicU64,
+}
+
+/// A request under way; dropping it ends it, also when the client hangs up.
+#[derive(Debug)]
+pub(super) struct InFlight<'c>(&'c Counters);
+
+impl Counters {
+    /// A connection was opened.
+    pub fn connect(&self) {
+        self.connections.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A request came in.
+    pub fn begin(&self) -> InFlight<'_> {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        let in_flight = self.in_flight.fetch_add(1, Ordering::Relaxed) + 1;
+        self.most_in_flight.fetch_max(in_flight, Ordering::Relaxed);
+        InFlight(self)
+    }
+
+    /// A request was refused with 429.
+    pub fn refuse(&self) {
+        self.refusals.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The counts at this moment.
+    pub fn read(&self) -> Counts {
+        Counts {
+            connections: self.connections.load(Ordering::Relaxed),
+            requests: self.requests.load(Ordering::Relaxed),
+            refusals: self.refusals.load(Ordering::Relaxed),
+            most_in_flight: self.most_in_flight.load(Ordering::Relaxed),
+        }
+    }
+}
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Counts {
+    /// As [`COUNTS_PATH`] shows them.
+    pub(super) fn show(self) -> Value {
+        json!({
+            "connections": self.connections,
+            "requests": self.requests,
+            "refusals": self.refusals,
+            "most_in_flight": self.most_in_flight,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_most_in_flight_is_kept() {
+        let counters = Counters::default();
+        let first = counters.begin();
+        drop(counters.begin());
+        drop(first);
+        drop(counters.begin());
+        assert_eq!(counters.read().most_in_flight, 2);
+        assert_eq!(counters.read().requests, 3);
+    }
+}

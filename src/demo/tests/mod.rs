@@ -1,0 +1,98 @@
+//! The demo as a client sees it: through the router, and once over a socket.
+
+mod consistency;
+mod desk;
+mod insights;
+mod reading;
+mod socket;
+mod writing;
+
+use hyper::{HeaderMap, Method};
+use serde_json::Value;
+
+use crate::demo::message::{Answer, Call};
+use crate::demo::world::{World, calendar};
+use crate::demo::{Options, route};
+
+fn world() -> World {
+    World::new(Options::default())
+}
+
+fn send(world: &mut World, method: &str, target: &str, body: &Value) -> Answer {
+    let mut headers = HeaderMap::new();
+    headers.insert("circle-token", "demo-token".parse().unwrap());
+    let method: Method = method.parse().unwrap();
+    let body = if body.is_null() {
+        Vec::new()
+    } else {
+        body.to_string().into_bytes()
+    };
+    let call = Call::new(method, &format!("/api/v2{target}"), &headers, body);
+    route::respond(world, &call)
+}
+
+/// A GET that must succeed.
+fn get(world: &mut World, target: &str) -> Value {
+    let answer = send(world, "GET", target, &Value::Null);
+    assert_eq!(answer.status, 200, "{target}: {}", answer.body);
+    answer.body
+}
+
+/// A request's status and message.
+fn refusal(world: &mut World, method: &str, target: &str, body: &Value) -> (u16, String) {
+    let answer = send(world, method, target, body);
+    let message = answer.body["message"].as_str().unwrap_or_default();
+    (answer.status.as_u16(), message.to_owned())
+}
+
+fn post(world: &mut World, target: &str, body: &Value, status: u16) -> Value {
+    let answer = send(world, "POST", target, body);
+    assert_eq!(answer.status, status, "{target}: {}", answer.body);
+    answer.body
+}
+
+/// All items of a listing, page after page.
+fn all(world: &mut World, target: &str) -> Vec<Value> {
+    let mut items = Vec::new();
+    let mut page = get(world, target);
+    loop {
+        items.extend(page["items"].as_array().unwrap().clone());
+        let Some(token) = page["next_page_token"].as_str() else {
+            return items;
+        };
+        let token: String = url::form_urlencoded::byte_serialize(token.as_bytes()).collect();
+        let join = if target.contains('?') { '&' } else { '?' };
+        page = get(world, &format!("{target}{join}page-token={token}"));
+    }
+}
+
+fn text<'v>(value: &'v Value, name: &str) -> &'v str {
+    value[name]
+        .as_str()
+        .unwrap_or_else(|| panic!("no {name} in {value}"))
+}
+
+/// The newest workflow of `gh/acme/web` with that status.
+fn workflow_in(world: &mut World, status: &str) -> Value {
+    for pipeline in all(world, "/project/gh/acme/web/pipeline") {
+        let target = format!("/pipeline/{}/workflow", text(&pipeline, "id"));
+        let workflows = all(world, &target);
+        if let Some(found) = workflows
+            .iter()
+            .find(|workflow| workflow["status"] == status)
+        {
+            return found.clone();
+        }
+    }
+    panic!("no workflow is {status}")
+}
+
+fn jobs_of(world: &mut World, workflow: &Value) -> Vec<Value> {
+    all(world, &format!("/workflow/{}/job", text(workflow, "id")))
+}
+
+fn time(value: &Value, name: &str) -> Option<i64> {
+    value[name]
+        .as_str()
+        .map(|text| calendar::read(text).unwrap())
+}

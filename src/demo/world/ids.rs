@@ -1,0 +1,110 @@
+//! The ids of the world's things, and the things of ids.
+
+use crate::demo::world::id::{self, Key, Kind};
+use crate::demo::world::project::EXAMPLE;
+use crate::demo::world::workflow::WorkflowKey;
+use crate::demo::world::{EXAMPLE_ID, EXAMPLE_WORKFLOW, World};
+
+impl World {
+    /// The id of a pipeline.
+    pub fn pipeline_id(&self, project: u8, number: u32) -> String {
+        if self.is_example(project, number) {
+            return EXAMPLE_ID.to_owned();
+        }
+        let key = Key {
+            project,
+            ..Key::numbered(Kind::Pipeline, number)
+        };
+        id::uuid(self.options.seed, key)
+    }
+
+    fn is_example(&self, project: u8, number: u32) -> bool {
+        project == EXAMPLE && self.projects[usize::from(project)].newest == number
+    }
+
+    /// Whether it is the workflow of the service's own example.
+    pub fn is_example_workflow(&self, key: WorkflowKey) -> bool {
+        key.place == 0 && self.is_example(key.project, key.pipeline)
+    }
+
+    /// The id of a workflow.
+    pub fn workflow_id(&self, key: WorkflowKey) -> String {
+        if self.is_example_workflow(key) {
+            return EXAMPLE_WORKFLOW.to_owned();
+        }
+        id::uuid(self.options.seed, whole_key(Kind::Workflow, key, 0))
+    }
+
+    /// The id of a job.
+    pub fn job_id(&self, key: WorkflowKey, place: usize) -> String {
+        id::uuid(self.options.seed, whole_key(Kind::Job, key, place))
+    }
+
+    /// The id under which an approval job is approved.
+    pub fn approval_id(&self, key: WorkflowKey, place: usize) -> String {
+        id::uuid(self.options.seed, whole_key(Kind::Approval, key, place))
+    }
+
+    /// The id of a person.
+    pub fn user_id(&self, place: usize) -> String {
+        self.numbered_id(Kind::User, place)
+    }
+
+    /// The id of a project.
+    pub fn project_id(&self, place: u8) -> String {
+        self.numbered_id(Kind::Project, usize::from(place))
+    }
+
+    /// The id of the organisation with that slug.
+    pub fn organization_id(&self, org_slug: &str) -> String {
+        let place = self
+            .projects
+            .iter()
+            .position(|project| project.org_slug == org_slug);
+        self.numbered_id(Kind::Organization, place.unwrap_or(0))
+    }
+
+    /// The id of a numbered thing.
+    pub fn numbered_id(&self, kind: Kind, number: usize) -> String {
+        let number = u32::try_from(number).unwrap_or(u32::MAX);
+        id::uuid(self.options.seed, Key::numbered(kind, number))
+    }
+
+    /// The place of the workflow with that id.
+    pub fn workflow_key(&self, id: &str) -> Option<WorkflowKey> {
+        if id == EXAMPLE_ID || id == EXAMPLE_WORKFLOW {
+            return Some(WorkflowKey {
+                project: EXAMPLE,
+                pipeline: self.projects[usize::from(EXAMPLE)].newest,
+                place: 0,
+            });
+        }
+        let key = id::find(self.options.seed, id)?;
+        (key.kind == Kind::Workflow).then_some(workflow_of(key))
+    }
+
+    /// The workflow and the job's place that an id of that kind means.
+    pub fn job_key(&self, kind: Kind, id: &str) -> Option<(WorkflowKey, usize)> {
+        let key = id::find(self.options.seed, id)?;
+        let place = usize::from(key.job);
+        (key.kind == kind).then_some((workflow_of(key), place))
+    }
+}
+
+fn whole_key(kind: Kind, key: WorkflowKey, job: usize) -> Key {
+    Key {
+        kind,
+        project: key.project,
+        number: key.pipeline,
+        workflow: key.place,
+        job: u16::try_from(job).unwrap_or(u16::MAX),
+    }
+}
+
+fn workflow_of(key: Key) -> WorkflowKey {
+    WorkflowKey {
+        project: key.project,
+        pipeline: key.number,
+        place: key.workflow,
+    }
+}

@@ -1,0 +1,235 @@
+//! Workflows as they stand: what they were, and what was done to them since.
+
+use crate::demo::world::course::{self, Course, Job};
+use crate::demo::world::pipeline::Pipeline;
+use crate::demo::world::plan::{JobPlan, WorkflowPlan};
+use crate::demo::world::project::Project;
+use crate::demo::world::random::Dice;
+use crate::demo::world::status::{JobStatus, Status};
+use crate::demo::world::{World, calendar, change, names};
+
+/// The place of a workflow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct WorkflowKey {
+    /// The project's place.
+    pub project: u8,
+    /// The pipeline's number.
+    pub pipeline: u32,
+    /// The workflow's place in its pipeline, oldest first.
+    pub place: u16,
+}
+
+/// A workflow and its jobs.
+#[derive(Debug, Clone)]
+pub struct Workflow<'w> {
+    /// Its place.
+    pub key: WorkflowKey,
+    /// What it consists of.
+    pub plan: &'w WorkflowPlan,
+    /// How it stands.
+    pub status: Status,
+    /// When it was created.
+    pub created_at: i64,
+    /// When it ended.
+    pub stopped_at: Option<i64>,
+    /// The place of the person who started it.
+    pub started_by: usize,
+    /// The failure was a flake: the same commit passes later.
+    pub recovers: bool,
+    /// Its jobs, in the plan's order.
+    pub jobs: Vec<Job>,
+}
+
+/// A workflow that a request has started again.
+#[derive(Debug, Clone)]
+pub struct Rerun {
+    /// The place of the workflow that ran before.
+    pub of: u16,
+    /// When it was started again.
+    pub at: i64,
+    /// Places of the jobs that run again; the others keep their result.
+    pub jobs: Vec<usize>,
+}
+
+/// How job numbers are spread: so many for a workflow, so many for a pipeline.
+#[derive(Debug, Clone, Copy)]
+pub struct Strides {
+    /// Numbers a workflow has for its jobs.
+    pub jobs: u64,
+    /// Workflows a pipeline has numbers for.
+    pub workflows: u64,
+}
+
+impl Workflow<'_> {
+    /// The plan of a job.
+    pub fn job_plan(&self, job: &Job) -> &JobPlan {
+        &self.plan.jobs[job.place]
+    }
+
+    /// Seconds from its creation to its end.
+    pub fn seconds(&self) -> Option<i64> {
+        Some((self.stopped_at? - self.created_at) / 1000)
+    }
+}
+
+impl World {
+    /// The workflows of a pipeline, oldest first.
+    pub fn workflows(&self, pipeline: &Pipeline) -> Vec<Workflow<'_>> {
+        (0..self.workflow_count(pipeline))
+            .filter_map(|place| self.workflow_in(pipeline, place))
+            .collect()
+    }
+
+    /// How many workflows a pipeline has, reruns counted.
+    pub fn workflow_count(&self, pipeline: &Pipeline) -> u16 {
+        let reruns = self.reruns.get(&(pipeline.project, pipeline.number));
+        let count = pipeline.courses.len() + reruns.map_or(0, Vec::len);
+        u16::try_from(count).unwrap_or(u16::MAX)
+    }
+
+    /// The workflow at that place.
+    pub fn workflow(&self, key: WorkflowKey) -> Option<Workflow<'_>> {
+        let project = self.projects.get(usize::from(key.project))?;
+        let pipeline = self.pipeline(project, key.pipeline)?;
+        self.workflow_in(&pipeline, key.place)
+    }
+
+    /// The workflow of a pipeline at hand.
+    pub fn workflow_in(&self, pipeline: &Pipeline, place: u16) -> Option<Workflow<'_>> {
+        let key = WorkflowKey {
+            project: pipeline.project,
+            pipeline: pipeline.number,
+            place,
+        };
+        let place = usize::from(place);
+        let mut workflow = if let Some(course) = pipeline.courses.get(place) {
+            self.original(pipeline, key, *course)?
+        } else {
+            let reruns = self.reruns.get(&(key.project, key.pipeline))?;
+            let rerun = reruns.get(place - pipeline.courses.len())?;
+            self.again(pipeline, key, rerun)?
+        };
+        for change in self.changes.get(&key).into_iter().flatten() {
+            workflow.status = change.apply(workflow.plan, &mut workflow.jobs);
+        }
+        let last = workflow.jobs.iter().filter_map(|job| job.stopped_at).max();
+        workflow.stopped_at = workflow
+            .status
+            .has_ended()
+            .then(|| last.unwrap_or(workflow.created_at + 1000));
+        Some(workflow)
+    }
+
+    fn original(
+        &self,
+        pipeline: &Pipeline,
+        key: WorkflowKey,
+        course: Course,
+    ) -> Option<Workflow<'_>> {
+        let plan = self.projects[usize::from(key.project)]
+            .plans
+            .get(course.plan)?;
+        let names = [
+            u64::from(key.project),
+            u64::from(key.pipeline),
+            u64::from(key.place) + 1,
+        ];
+        let mut dice = Dice::new(self.options.seed, &names);
+        let is_triggered = pipeline.created_at >= self.options.now.as_millisecond();
+        let pause = i64::from(course.attempt) * dice.between(35, 45) * calendar::MINUTE;
+        // Workflows and jobs are shown in whole seconds, so that is what they have.
+        let began = pipeline.created_at.div_euclid(1000) * 1000;
+        let created_at = began + pause + dice.between(2, 5) * 1000;
+        let jobs = if is_triggered {
+            fresh(plan, pipeline.created_at)
+        } else {
+            course::play(plan, course, created_at, &mut dice)
+        };
+        Some(Workflow {
+            key,
+            plan,
+            status: course.status,
+            created_at: if is_triggered {
+                pipeline.created_at
+            } else {
+                created_at
+            },
+            stopped_at: None,
+            started_by: pipeline.actor,
+            recovers: course.recovers,
+            jobs,
+        })
+    }
+
+    fn again(&self, pipeline: &Pipeline, key: WorkflowKey, rerun: &Rerun) -> Option<Workflow<'_>> {
+        let original = self.workflow_in(pipeline, rerun.of)?;
+        let mut jobs = original.jobs;
+        for place in &rerun.jobs {
+            jobs[*place] = Job::idle(*place, JobStatus::Blocked);
+        }
+        start(original.plan, &mut jobs, rerun.at);
+        Some(Workflow {
+            key,
+            plan: original.plan,
+            status: change::summary(&jobs),
+            created_at: rerun.at,
+            stopped_at: None,
+            started_by: names::ME,
+            recovers: false,
+            jobs,
+        })
+    }
+
+    /// The number of a job, if it has one: approvals and what never began have not.
+    pub fn job_number(&self, workflow: &Workflow<'_>, job: &Job) -> Option<u64> {
+        if workflow.plan.jobs[job.place].approval {
+            return None;
+        }
+        job.started_at?;
+        let key = workflow.key;
+        let before = u64::from(key.pipeline) * self.strides.workflows + u64::from(key.place);
+        Some(before * self.strides.jobs + job.place as u64)
+    }
+
+    /// The workflow and the place of the job with that number.
+    pub fn job_by_number(&self, project: &Project, number: u64) -> Option<(Workflow<'_>, usize)> {
+        let workflow_number = number / self.strides.jobs;
+        let key = WorkflowKey {
+            project: project.place,
+            pipeline: u32::try_from(workflow_number / self.strides.workflows).ok()?,
+            place: u16::try_from(workflow_number % self.strides.workflows).ok()?,
+        };
+        let workflow = self.workflow(key)?;
+        let place = usize::try_from(number % self.strides.jobs).ok()?;
+        let job = workflow.jobs.get(place)?;
+        (self.job_number(&workflow, job)? == number).then_some((workflow, place))
+    }
+}
+
+/// Jobs of a workflow that has begun this instant.
+fn fresh(plan: &WorkflowPlan, at: i64) -> Vec<Job> {
+    let mut jobs: Vec<Job> = (0..plan.jobs.len())
+        .map(|place| Job::idle(place, JobStatus::Blocked))
+        .collect();
+    start(plan, &mut jobs, at);
+    jobs
+}
+
+/// Starts the blocked jobs that wait for nothing.
+fn start(plan: &WorkflowPlan, jobs: &mut [Job], at: i64) {
+    for place in 0..jobs.len() {
+        let is_met = |need: &usize| jobs[*need].status == JobStatus::Success;
+        let can_start = plan.jobs[place].needs.iter().all(is_met);
+        if jobs[place].status != JobStatus::Blocked || !can_start {
+            continue;
+        }
+        let job = &mut jobs[place];
+        job.queued_at = Some(at);
+        if plan.jobs[place].approval {
+            job.status = JobStatus::OnHold;
+        } else {
+            job.status = JobStatus::Running;
+            job.started_at = Some(at);
+        }
+    }
+}

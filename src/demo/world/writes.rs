@@ -1,0 +1,64 @@
+//! What requests do to the world.
+
+use crate::demo::world::World;
+use crate::demo::world::change::{Change, Deed};
+use crate::demo::world::pipeline::{Pipeline, Triggered};
+use crate::demo::world::status::Status;
+use crate::demo::world::workflow::{Rerun, Workflow, WorkflowKey};
+
+impl World {
+    /// The workflow, looked at by its id: a running one is done after a few looks.
+    pub fn look_at(&mut self, key: WorkflowKey) -> Option<Workflow<'_>> {
+        let status = self.workflow(key)?.status;
+        if let Some(limit) = self.options.settle_after
+            && matches!(status, Status::Running | Status::Failing)
+        {
+            let looks = self.looks.entry(key).or_insert(0);
+            *looks += 1;
+            if *looks > limit {
+                self.change(key, Deed::Settle);
+            }
+        }
+        self.workflow(key)
+    }
+
+    /// Does something to a workflow.
+    pub fn change(&mut self, key: WorkflowKey, deed: Deed) {
+        let at = self.moment_of_writing();
+        self.looks.remove(&key);
+        self.changes
+            .entry(key)
+            .or_default()
+            .push(Change { at, deed });
+    }
+
+    /// Starts a workflow again, some of its jobs or all; `None` when the
+    /// pipeline has had too many reruns.
+    pub fn rerun(&mut self, key: WorkflowKey, jobs: Vec<usize>) -> Option<WorkflowKey> {
+        let project = self.projects.get(usize::from(key.project))?;
+        let pipeline = self.pipeline(project, key.pipeline)?;
+        let place = self.workflow_count(&pipeline);
+        if u64::from(place) >= self.strides.workflows {
+            return None;
+        }
+        let at = self.moment_of_writing();
+        let rerun = Rerun {
+            of: key.place,
+            at,
+            jobs,
+        };
+        self.reruns
+            .entry((key.project, key.pipeline))
+            .or_default()
+            .push(rerun);
+        Some(WorkflowKey { place, ..key })
+    }
+
+    /// Sets a pipeline off.
+    pub fn trigger(&mut self, project: u8, triggered: Triggered) -> Option<Pipeline> {
+        let project = self.projects.get_mut(usize::from(project))?;
+        project.triggered.push(triggered);
+        let (place, number) = (project.place, project.last());
+        self.pipeline(&self.projects[usize::from(place)], number)
+    }
+}

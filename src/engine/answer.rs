@@ -1,0 +1,297 @@
+//! One request, its answer, its records.
+
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+
+use crate::core::text::one_line;
+use crate::engine::records::Records;
+use crate::engine::{RunError, RunErrorKind, Session};
+use crate::http::{HeaderMap, Response, Transport, headers};
+use crate::paginate::Pagination;
+use crate::plan::Plan;
+use crate::project::query::StatusMeaning;
+use crate::resource::error_message;
+
+/// What a query gave.
+#[derive(Debug)]
+pub struct Answer {
+    /// The records, in their order.
+    pub records: Vec<Value>,
+    /// The answer's content as it came.
+    pub body: Bytes,
+    /// How complete they are.
+    pub outcome: Outcome,
+    /// The header fields.
+    pub headers: HeaderMap,
+    /// From sending the request to the last byte.
+    pub elapsed: Duration,
+    /// What the query expects and does not hold. The records are good all the same.
+    pub failed_expectations: Option<RunError>,
+}
+
+/// How complete the records are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// All there are, or all that were asked for.
+    Complete,
+    /// The listing goes on, and nobody asked for less.
+    Cut,
+    /// The listing goes on, and the query wants its first page only.
+    FirstPage,
+}
+
+/// What of an answer is of interest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Want {
+    /// Records.
+    Records,
+    /// The content as it came.
+    Content,
+}
+
+/// Runs a plan. `limit` is the caller's own, stricter or not than the query's.
+///
+/// # Errors
+///
+/// The first fault.
+pub async fn run(
+    plan: &Plan,
+    session: &Session,
+    want: Want,
+    limit: Option<u64>,
+) -> Result<Answer, RunError> {
+    let fault = |request: Option<String>, kind| RunError {
+        query: plan.query.name.clone(),
+        resource: plan.resource.name.clone(),
+        request,
+        kind,
+    };
+    let request = plan
+        .request()
+        .map_err(|error| fault(None, RunErrorKind::Render(error)))?;
+    let label = request.label();
+    let result = async {
+        let stack = session.stack(plan).map_err(RunErrorKind::Transport)?;
+        let response = stack
+            .send(&request)
+            .await
+            .map_err(RunErrorKind::Transport)?;
+        read(plan, &response, want, limit)
+    }
+    .await;
+    match result {
+        Ok((mut answer, failed)) => {
+            answer.failed_expectations =
+                (!failed.is_empty()).then(|| fault(Some(label), RunErrorKind::Expectation(failed)));
+            Ok(answer)
+        }
+        Err(kind) => Err(fault(Some(label), kind)),
+    }
+}
+
+fn read(
+    plan: &Plan,
+    response: &Response,
+    want: Want,
+    limit: Option<u64>,
+) -> Result<(Answer, Vec<String>), RunErrorKind> {
+    let meaning = meaning(plan, response);
+    if meaning == StatusMeaning::Fail {
+        return Err(refusal(plan, response));
+    }
+    let mut answer = Answer {
+        records: Vec::new(),
+        body: response.body.clone(),
+        outcome: Outcome::Complete,
+        headers: response.headers.clone(),
+        elapsed: response.elapsed,
+        failed_expectations: None,
+    };
+    if meaning == StatusMeaning::Empty {
+        answer.body = Bytes::new();
+        let failed = expectations(plan, &answer.records, response, &Value::Null)?;
+        return Ok((answer, failed));
+    }
+    let body = match (content(response), want) {
+        (Ok(body), _) => body,
+        // Whoever wants the content as it came wants it whatever it is.
+        (Err(_), Want::Content) if plan.query.expect.is_empty() => {
+            return Ok((answer, Vec::new()));
+        }
+        (Err(_), Want::Content) => None,
+        (Err(kind), Want::Records) => return Err(kind),
+    };
+    let has_more = body.as_ref().is_some_and(|body| {
+        plan.resource
+            .kind
+            .pagination()
+            .has_more(&response.headers, body)
+    });
+    let mut is_enough = false;
+    if let Some(body) = &body {
+        let records = Records::read(plan, body, response, limit)?;
+        is_enough = records.is_enough;
+        answer.records = records.list;
+    }
+    answer.outcome = outcome(plan, has_more, is_enough);
+    let facts = body.as_ref().unwrap_or(&Value::Null);
+    let failed = expectations(plan, &answer.records, response, facts)?;
+    for record in &mut answer.records {
+        plan.scrubber.json(record);
+    }
+    Ok((answer, failed))
+}
+
+fn outcome(plan: &Plan, has_more: bool, is_enough: bool) -> Outcome {
+    // One record is not a listing, whatever else its answer holds.
+    if !has_more || is_enough || plan.query.is_single() {
+        return Outcome::Complete;
+    }
+    match plan.query.paginate.unwrap_or(plan.resource.paginate) {
+        Pagination::Auto => Outcome::Cut,
+        Pagination::Off => Outcome::FirstPage,
+    }
+}
+
+fn meaning(plan: &Plan, response: &Response) -> StatusMeaning {
+    let status = response.status.as_u16();
+    if let Some(meaning) = plan.query.on_status.get(&status) {
+        return *meaning;
+    }
+    match status {
+        204 | 304 => StatusMeaning::Empty,
+        200..=299 => StatusMeaning::Ok,
+        _ => StatusMeaning::Fail,
+    }
+}
+
+fn refusal(plan: &Plan, response: &Response) -> RunErrorKind {
+    let message = match response.json() {
+        Ok(body) => error_message(&body),
+        Err(_) => first_line(response),
+    };
+    RunErrorKind::Refused {
+        status: response.status,
+        message: message.map(|words| one_line(&words).into_owned()),
+        request_id: response.request_id().map(|id| one_line(id).into_owned()),
+        advice: plan.resource.kind.advice(response.status),
+        retry_after: headers::retry_after(&response.headers, SystemTime::now()),
+    }
+}
+
+/// The first line of a text, for messages; nothing of HTML, whose first line says nothing.
+fn first_line(response: &Response) -> Option<String> {
+    let text = response.text();
+    let line = text.lines().map(str::trim).find(|line| !line.is_empty())?;
+    if line.starts_with('<') {
+        let title = between(&text, "<title>", "</title>")?;
+        return Some(shortened(title));
+    }
+    Some(shortened(line))
+}
+
+fn between<'t>(text: &'t str, start: &str, end: &str) -> Option<&'t str> {
+    let (_, rest) = text.split_once(start)?;
+    rest.split_once(end).map(|(inner, _)| inner)
+}
+
+fn shortened(line: &str) -> String {
+    let line = one_line(line);
+    match line.char_indices().nth(200) {
+        Some((at, _)) => format!("{}…", &line[..at]),
+        None => line.into_owned(),
+    }
+}
+
+/// The content as JSON; nothing if there is none.
+fn content(response: &Response) -> Result<Option<Value>, RunErrorKind> {
+    if response.body.iter().all(u8::is_ascii_whitespace) {
+        return Ok(None);
+    }
+    let media_type = response.media_type().unwrap_or("");
+    let is_lines = [
+        "application/x-ndjson",
+        "application/jsonl",
+        "application/json-lines",
+    ]
+    .contains(&media_type);
+    if is_lines {
+        let lines: Result<Vec<Value>, _> = serde_json::Deserializer::from_slice(&response.body)
+            .into_iter()
+            .collect();
+        return lines
+            .map(|lines| Some(Value::Array(lines)))
+            .map_err(|error| unreadable(response, &error));
+    }
+    response
+        .json()
+        .map(Some)
+        .map_err(|error| unreadable(response, &error))
+}
+
+fn unreadable(response: &Response, error: &serde_json::Error) -> RunErrorKind {
+    let media_type = response.media_type().map_or_else(
+        || "without a content type".to_owned(),
+        |media_type| format!("`{}`", one_line(media_type)),
+    );
+    let text = response.text();
+    let first = text.lines().map(str::trim).find(|line| !line.is_empty());
+    let shown = first.map_or_else(String::new, |line| format!(", begins: {}", shortened(line)));
+    let is_cut = error.is_eof();
+    let words = if is_cut {
+        format!("the answer's JSON ends too early ({error}){shown}")
+    } else {
+        format!(
+            "the answer is not JSON ({}, {media_type}){shown}",
+            response.status.as_u16()
+        )
+    };
+    let is_page = first.is_some_and(|line| line.starts_with('<'));
+    RunErrorKind::Unreadable {
+        words,
+        help: if is_page {
+            Some("a web page came instead: is `base_url` that of the API?".to_owned())
+        } else {
+            (!is_cut).then(|| "`-o raw` shows it as it came".to_owned())
+        },
+    }
+}
+
+/// The expectations that do not hold.
+fn expectations(
+    plan: &Plan,
+    records: &[Value],
+    response: &Response,
+    body: &Value,
+) -> Result<Vec<String>, RunErrorKind> {
+    if plan.query.expect.is_empty() {
+        return Ok(Vec::new());
+    }
+    let facts = json!({
+        "status": response.status.as_u16(),
+        "headers": response
+            .headers
+            .iter()
+            .map(|(name, value)| {
+                let text = String::from_utf8_lossy(value.as_bytes()).into_owned();
+                (name.as_str().to_owned(), Value::from(text))
+            })
+            .collect::<serde_json::Map<_, _>>(),
+        "elapsed_ms": u64::try_from(response.elapsed.as_millis()).unwrap_or(u64::MAX),
+        "body": body,
+    });
+    let rows = Value::Array(records.to_vec());
+    let row = records.first().unwrap_or(&Value::Null);
+    let scope = plan
+        .scope()
+        .with_all([("rows", &rows), ("row", row), ("response", &facts)]);
+    let mut failed = Vec::new();
+    for expression in &plan.query.expect {
+        if !expression.holds(&scope).map_err(RunErrorKind::Render)? {
+            failed.push(expression.source().to_owned());
+        }
+    }
+    Ok(failed)
+}

@@ -1,0 +1,321 @@
+//! An answer → records: rows, columns, conditions, order.
+
+use std::cmp::Ordering;
+use std::collections::HashSet;
+
+use serde_json::{Map, Value, json};
+
+use crate::core::json as json_kind;
+use crate::engine::RunErrorKind;
+use crate::http::Response;
+use crate::plan::Plan;
+use crate::project::query::{Column, ColumnSource, Limit, SortBy, Take, Unique};
+use crate::template::Scope;
+
+/// Records of one answer.
+pub struct Records {
+    /// In their order.
+    pub list: Vec<Value>,
+    /// Whether these are all that the query wants, even if the listing goes on.
+    pub is_enough: bool,
+}
+
+impl Records {
+    /// Reads an answer.
+    ///
+    /// # Errors
+    ///
+    /// If a template fails on a value that is there, or a required value is not.
+    pub fn read(
+        plan: &Plan,
+        body: &Value,
+        response: &Response,
+        limit: Option<u64>,
+    ) -> Result<Self, RunErrorKind> {
+        let limit = limit_of(plan, limit)?;
+        let reader = Reader::new(plan, response);
+        let mut kept: Vec<Kept> = Vec::new();
+        let mut seen = HashSet::new();
+        let mut is_enough = false;
+        let orders = !plan.query.sort.is_empty();
+        for row in rows(plan, body)? {
+            if !orders && limit.is_some_and(|limit| kept.len() >= limit) {
+                is_enough = true;
+                break;
+            }
+            let item = reader.read(row)?;
+            if reader.ends_the_listing(&item)? {
+                is_enough = true;
+                break;
+            }
+            if reader.keeps(&item)? && reader.is_new(&item.record, &mut seen) {
+                kept.push(item);
+            }
+        }
+        if orders {
+            reader.sort(&mut kept)?;
+        } else if limit.is_some_and(|limit| kept.len() >= limit) {
+            is_enough = true;
+        }
+        if let Some(limit) = limit {
+            kept.truncate(limit);
+        }
+        Ok(Self {
+            list: kept.into_iter().map(|item| item.record).collect(),
+            is_enough,
+        })
+    }
+}
+
+/// The stricter of the query's limit and the caller's.
+fn limit_of(plan: &Plan, own: Option<u64>) -> Result<Option<usize>, RunErrorKind> {
+    let of_query = match &plan.query.limit {
+        None => None,
+        Some(Limit::Number(number)) => Some(*number),
+        Some(Limit::Template(template)) => {
+            let value = template.json(plan.scope()).map_err(RunErrorKind::Render)?;
+            let number = match &value {
+                Value::Null => None,
+                Value::String(text) => Some(text.trim().parse::<u64>().ok()),
+                other => Some(other.as_u64()),
+            };
+            match number {
+                None => None,
+                Some(Some(number)) if number > 0 => Some(number),
+                Some(_) => {
+                    return Err(RunErrorKind::Render(crate::template::RenderError::new(
+                        template.place(),
+                        format!(
+                            "`limit` takes a whole number above 0, got `{}`",
+                            json_kind::plain(&value)
+                        ),
+                    )));
+                }
+            }
+        }
+    };
+    let limit = [of_query, own].into_iter().flatten().min();
+    Ok(limit.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX)))
+}
+
+fn rows<'b>(plan: &Plan, body: &'b Value) -> Result<Vec<&'b Value>, RunErrorKind> {
+    let Some(selector) = &plan.query.rows else {
+        return Ok(vec![body]);
+    };
+    let nodes = selector.select(body);
+    if let [Value::Array(_)] = nodes.as_slice()
+        && selector.is_singular()
+    {
+        let path = selector.source();
+        return Err(RunErrorKind::Unreadable {
+            words: format!("`rows: {path}` finds one list, not its items"),
+            help: Some(format!("write `rows: {path}[*]`")),
+        });
+    }
+    Ok(nodes)
+}
+
+/// A record with the row that it was made of.
+struct Kept {
+    record: Value,
+    scope: Scope,
+}
+
+struct Reader<'p> {
+    plan: &'p Plan,
+    /// Vars and the response.
+    scope: Scope,
+}
+
+impl<'p> Reader<'p> {
+    fn new(plan: &'p Plan, response: &Response) -> Self {
+        let facts = json!({ "status": response.status.as_u16() });
+        Self {
+            plan,
+            scope: plan.scope().with("response", &facts),
+        }
+    }
+
+    fn read(&self, row: &Value) -> Result<Kept, RunErrorKind> {
+        let scope = self.scope.with("row", row);
+        if self.plan.query.extract.is_empty() {
+            return Ok(Kept {
+                record: row.clone(),
+                scope,
+            });
+        }
+        let mut record = Map::with_capacity(self.plan.query.extract.len());
+        let mut seen = scope.clone();
+        let is_used = self.plan.query.uses_columns();
+        for column in &self.plan.query.extract {
+            let value = self.column(column, row, &seen)?;
+            if is_used && column.name != "row" && column.name != "response" {
+                seen = seen.with(&column.name, &value);
+            }
+            record.insert(column.name.clone(), value);
+        }
+        Ok(Kept {
+            record: Value::Object(record),
+            scope: seen,
+        })
+    }
+
+    fn column(&self, column: &Column, row: &Value, scope: &Scope) -> Result<Value, RunErrorKind> {
+        let missing = |words: String| RunErrorKind::Missing(words, column.place.clone());
+        let value = match &column.source {
+            ColumnSource::Template(template) => template
+                .json_of_record(scope)
+                .map_err(RunErrorKind::Render)?,
+            ColumnSource::Path { selector, take } => match take {
+                Take::First => selector.first(row).cloned().unwrap_or(Value::Null),
+                Take::One => {
+                    let nodes = selector.select(row);
+                    if nodes.len() > 1 {
+                        return Err(missing(format!(
+                            "`{}` finds {} values in a record where one is expected",
+                            selector.source(),
+                            nodes.len()
+                        )));
+                    }
+                    nodes.first().map_or(Value::Null, |node| (*node).clone())
+                }
+                Take::All => selector.select(row).into_iter().cloned().collect(),
+                Take::Count => Value::from(selector.select(row).len()),
+            },
+        };
+        if !value.is_null() {
+            return Ok(value);
+        }
+        match &column.default {
+            Some(default) => Ok(default.clone()),
+            None if column.required => Err(missing(format!(
+                "the column `{}` is required, and a record lacks it",
+                column.name
+            ))),
+            None => Ok(Value::Null),
+        }
+    }
+
+    fn ends_the_listing(&self, item: &Kept) -> Result<bool, RunErrorKind> {
+        match &self.plan.query.stop_when {
+            None => Ok(false),
+            Some(condition) => condition.holds(&item.scope).map_err(RunErrorKind::Render),
+        }
+    }
+
+    fn keeps(&self, item: &Kept) -> Result<bool, RunErrorKind> {
+        match &self.plan.query.keep {
+            None => Ok(true),
+            Some(condition) => condition.holds(&item.scope).map_err(RunErrorKind::Render),
+        }
+    }
+
+    fn is_new(&self, record: &Value, seen: &mut HashSet<String>) -> bool {
+        match &self.plan.query.unique {
+            None => true,
+            Some(Unique::Record) => seen.insert(record.to_string()),
+            Some(Unique::Columns(columns)) => {
+                let key: Vec<&Value> = columns
+                    .iter()
+                    .map(|column| record.get(column).unwrap_or(&Value::Null))
+                    .collect();
+                seen.insert(json!(key).to_string())
+            }
+        }
+    }
+
+    /// Sorts stably by the query's keys. Null comes last in either direction.
+    fn sort(&self, kept: &mut Vec<Kept>) -> Result<(), RunErrorKind> {
+        let keys = &self.plan.query.sort;
+        let mut keyed = Vec::with_capacity(kept.len());
+        for item in kept.drain(..) {
+            let mut values = Vec::with_capacity(keys.len());
+            for key in keys {
+                values.push(match &key.by {
+                    SortBy::Column(name) => item.record.get(name).cloned().unwrap_or(Value::Null),
+                    SortBy::Expression(expression) => expression
+                        .json_of_record(&item.scope)
+                        .map_err(RunErrorKind::Render)?,
+                });
+            }
+            keyed.push((values, item));
+        }
+        keyed.sort_by(|(left, _), (right, _)| {
+            keys.iter()
+                .zip(left.iter().zip(right))
+                .map(|(key, (left, right))| compare(left, right, key.descending))
+                .find(|order| order.is_ne())
+                .unwrap_or(Ordering::Equal)
+        });
+        kept.extend(keyed.into_iter().map(|(_, item)| item));
+        Ok(())
+    }
+}
+
+/// Orders two values: numbers by size, texts by their characters, kinds apart.
+fn compare(left: &Value, right: &Value, descending: bool) -> Ordering {
+    let rank = |value: &Value| match value {
+        Value::Bool(_) => 0,
+        Value::Number(_) => 1,
+        Value::String(_) => 2,
+        Value::Array(_) => 3,
+        Value::Object(_) => 4,
+        Value::Null => 5,
+    };
+    if left.is_null() || right.is_null() {
+        return rank(left).min(6).cmp(&rank(right)).then(Ordering::Equal);
+    }
+    let order = match (left, right) {
+        (Value::Bool(left), Value::Bool(right)) => left.cmp(right),
+        (Value::Number(left), Value::Number(right)) => {
+            // Integers are compared as such: 64 bits do not fit a float.
+            match (left.as_i64(), right.as_i64()) {
+                (Some(left), Some(right)) => left.cmp(&right),
+                _ => match (left.as_u64(), right.as_u64()) {
+                    (Some(left), Some(right)) => left.cmp(&right),
+                    _ => left
+                        .as_f64()
+                        .unwrap_or(f64::NAN)
+                        .total_cmp(&right.as_f64().unwrap_or(f64::NAN)),
+                },
+            }
+        }
+        (Value::String(left), Value::String(right)) => left.cmp(right),
+        (left, right) => rank(left)
+            .cmp(&rank(right))
+            .then_with(|| left.to_string().cmp(&right.to_string())),
+    };
+    if descending { order.reverse() } else { order }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sorted(values: Value, descending: bool) -> Value {
+        let mut list = values.as_array().cloned().unwrap_or_default();
+        list.sort_by(|left, right| compare(left, right, descending));
+        Value::Array(list)
+    }
+
+    #[test]
+    fn null_is_last_and_large_integers_keep_their_order() {
+        assert_eq!(
+            sorted(json!([3, null, 1, 2.5]), false),
+            json!([1, 2.5, 3, null])
+        );
+        assert_eq!(
+            sorted(json!([3, null, 1, 2.5]), true),
+            json!([3, 2.5, 1, null])
+        );
+        let large = json!([u64::MAX, u64::MAX - 1, i64::MAX]);
+        assert_eq!(
+            sorted(large, false),
+            json!([i64::MAX, u64::MAX - 1, u64::MAX])
+        );
+        assert_eq!(
+            sorted(json!(["b", "a", 1, true]), false),
+            json!([true, 1, "a", "b"])
+        );
+    }
+}

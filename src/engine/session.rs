@@ -1,0 +1,178 @@
+//! What the plans of a run share: connections, budgets, credentials.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::Duration;
+
+use tokio::sync::OnceCell;
+
+use crate::auth::{
+    Auth, Authenticated, Credential, CredentialError, CredentialSource, run_command,
+};
+use crate::core::secret::Scrubber;
+use crate::http::client::is_loopback;
+use crate::http::follow::Follow;
+use crate::http::limit::{Budget, Limit};
+use crate::http::retry::{Jitter, Retry};
+use crate::http::trace::Trace;
+use crate::http::{Client, ClientOptions, Observe, Proxy, TransportError, TransportErrorKind};
+use crate::plan::Plan;
+use crate::project::load;
+use crate::template::Scope;
+
+/// The whole stack of a resource.
+pub type Stack = Retry<Limit<Follow<Authenticated<Trace<Client>, Credentials>>>>;
+
+/// Settings of a run that no file holds.
+pub struct SessionOptions {
+    /// The operating system's certificates are trusted too.
+    pub system_certs: bool,
+    /// When the whole run must be over.
+    pub deadline: Option<tokio::time::Instant>,
+    /// Numbers for jitter.
+    pub jitter: Jitter,
+    /// Who watches.
+    pub observer: Rc<dyn Observe>,
+}
+
+/// Stacks by resource.
+pub struct Session {
+    options: SessionOptions,
+    stacks: RefCell<BTreeMap<String, Rc<Stack>>>,
+}
+
+impl Session {
+    /// A session without connections.
+    pub fn new(options: SessionOptions) -> Self {
+        Self {
+            options,
+            stacks: RefCell::new(BTreeMap::new()),
+        }
+    }
+
+    /// The stack of a plan's resource, made on first use.
+    ///
+    /// # Errors
+    ///
+    /// If the resource's settings cannot be used.
+    pub fn stack(&self, plan: &Plan) -> Result<Rc<Stack>, TransportError> {
+        let name = &plan.resource.name;
+        if let Some(stack) = self.stacks.borrow().get(name) {
+            return Ok(Rc::clone(stack));
+        }
+        let stack = Rc::new(self.build(plan)?);
+        self.stacks
+            .borrow_mut()
+            .insert(name.clone(), Rc::clone(&stack));
+        Ok(stack)
+    }
+
+    fn build(&self, plan: &Plan) -> Result<Stack, TransportError> {
+        let settings = |words: String| TransportError::before(TransportErrorKind::Settings(words));
+        let resource = &plan.resource;
+        let base_url = plan.base_url();
+        let tls = load::certificates(plan.root(), &resource.tls, self.options.system_certs)
+            .map_err(settings)?;
+        let client = Client::new(ClientOptions {
+            connect_timeout: resource.connect_timeout,
+            timeout: resource.timeout,
+            max_body: resource.max_body,
+            proxy: proxy(plan).map_err(settings)?,
+            tls,
+            user_agent: concat!("runner/", env!("CARGO_PKG_VERSION")).to_owned(),
+        });
+        let credentials = Credentials {
+            auth: resource.auth.clone(),
+            scope: plan.scope().clone(),
+            folder: plan.root.clone(),
+            scrubber: plan.scrubber.clone(),
+            known: OnceCell::new(),
+        };
+        let observer = &self.options.observer;
+        let traced = Trace::new(client, Rc::clone(observer));
+        let authenticated = Authenticated::new(traced, credentials, base_url.origin());
+        let budget = Budget::new(resource.concurrency, resource.rate_limit);
+        Ok(Retry::new(
+            Limit::new(Follow::new(authenticated), budget),
+            resource.retry,
+            Rc::clone(&self.options.jitter),
+            self.options.deadline,
+            Rc::clone(observer),
+        ))
+    }
+
+    /// How long the run may still take.
+    pub fn remaining(&self) -> Option<Duration> {
+        self.options
+            .deadline
+            .map(|deadline| deadline.saturating_duration_since(tokio::time::Instant::now()))
+    }
+}
+
+/// The proxy of a plan. This machine is never reached through one: over plain HTTP the proxy would
+/// read the token.
+fn proxy(plan: &Plan) -> Result<Proxy, String> {
+    let Some(template) = &plan.resource.proxy else {
+        return Ok(if is_loopback(plan.base_url()) {
+            Proxy::None
+        } else {
+            Proxy::Environment
+        });
+    };
+    let text = template
+        .text(plan.scope())
+        .map_err(|error| format!("`proxy`: {}", error.message))?;
+    let url: url::Url = text
+        .trim()
+        .parse()
+        .map_err(|error| format!("`proxy` is not a URL: {error}"))?;
+    if !matches!(url.scheme(), "http" | "https" | "socks5" | "socks5h") {
+        return Err(format!(
+            "`proxy` is `http`, `https`, `socks5` or `socks5h`, not `{}`",
+            url.scheme()
+        ));
+    }
+    let is_plain = plan.base_url().scheme() == "http" && !plan.resource.auth.is_none();
+    if is_plain && !is_loopback(&url) {
+        return Err("over plain `http` the proxy would read the token".to_owned());
+    }
+    if let Some(password) = url.password() {
+        plan.learn(&crate::core::secret::Secret::new(password));
+    }
+    Ok(Proxy::Url(url))
+}
+
+/// The credential of a resource: rendered, or printed by a command once a run.
+pub struct Credentials {
+    auth: Auth,
+    scope: Scope,
+    folder: PathBuf,
+    scrubber: Scrubber,
+    known: OnceCell<Credential>,
+}
+
+impl CredentialSource for Credentials {
+    async fn credential(&self) -> Result<Credential, String> {
+        self.known
+            .get_or_try_init(|| async {
+                let output = match &self.auth {
+                    Auth::Command { command, .. } => {
+                        let token = run_command(command, &self.folder).await?;
+                        self.scrubber.add(&token);
+                        Some(token)
+                    }
+                    _ => None,
+                };
+                self.auth
+                    .credential(&self.scope, output.as_ref())
+                    .map_err(|error| match error {
+                        CredentialError::Render(error) => error.message,
+                        CredentialError::Unusable(words, _) => words,
+                    })
+            })
+            .await
+            .cloned()
+    }
+}

@@ -1,0 +1,101 @@
+//! Everything that can be known before the first request.
+//!
+//! [`Plan::bind`] takes a checked query, its resource, the inputs of a person and the outside
+//! ([`Outside`]: clock, environment, git), and gives a [`Plan`]: vars bound and held against their
+//! declarations, scopes built, secrets known. [`Plan::request`] renders the request; rendering is
+//! pure. [`Plan::shown_request`] renders it with every secret replaced by a mark that names it,
+//! for a dry run or a curl line.
+//!
+//! This module knows neither network nor time.
+
+mod bind;
+mod body;
+pub mod disguise;
+mod render;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::core::diagnostic::Diagnostic;
+use crate::core::secret::{Scrubber, Secret};
+use crate::project::Query;
+use crate::resource::Resource;
+use crate::template::{Clock, Lookup, RenderError, Scope};
+
+pub use bind::{Input, Inputs};
+pub use render::ShownRequest;
+
+/// What a plan takes from outside.
+#[derive(Clone)]
+pub struct Outside {
+    /// The moment of the run.
+    pub clock: Clock,
+    /// The environment.
+    pub env: Arc<BTreeMap<String, String>>,
+    /// Facts of the repository one stands in, by name, looked up when asked for.
+    pub git: Lookup,
+}
+
+/// A bound query: what it asks is settled.
+pub struct Plan {
+    /// The query.
+    pub query: Query,
+    /// Its resource, in the chosen environment.
+    pub resource: Resource,
+    /// The project's folder.
+    pub root: PathBuf,
+    /// The vars' values.
+    pub vars: BTreeMap<String, Value>,
+    /// The values that must not be seen. Shared: a token that comes later is added.
+    pub scrubber: Scrubber,
+    base_url: url::Url,
+    scope: Scope,
+    shown_scope: Scope,
+}
+
+/// Why a query cannot be run as it was asked for.
+#[derive(Debug)]
+pub enum PlanError {
+    /// The call is wrong: missing, unknown or unsuitable values.
+    Call(Vec<Diagnostic>),
+    /// A template could not be rendered.
+    Render(RenderError),
+    /// There is no credential: an unset or empty variable.
+    Credential(crate::auth::CredentialError),
+}
+
+impl From<RenderError> for PlanError {
+    fn from(error: RenderError) -> Self {
+        Self::Render(error)
+    }
+}
+
+impl Plan {
+    /// The names that the query's templates see.
+    pub fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    /// The folder that relative paths of the project start from.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The resource's base URL.
+    pub fn base_url(&self) -> &url::Url {
+        &self.base_url
+    }
+
+    /// The format that the query itself asks for.
+    pub fn output(&self) -> Option<&'static str> {
+        self.query.output
+    }
+
+    /// Learns a secret.
+    pub fn learn(&self, secret: &Secret) {
+        self.scrubber.add(secret);
+    }
+}

@@ -1,0 +1,265 @@
+//! A plan → its request. Pure: the same plan gives the same request.
+
+use serde_json::Value;
+use url::Url;
+
+use crate::auth::{Auth, Credential};
+use crate::core::source::Place;
+use crate::core::{json, percent};
+use crate::http::{Body, HeaderMap, HeaderName, HeaderValue, Method, Request, header};
+use crate::plan::{Plan, body, disguise};
+use crate::project::template::ValueTemplate;
+use crate::template::{RenderError, Scope, Template};
+
+/// A request that is only shown, and its credential.
+pub struct ShownRequest {
+    /// The method.
+    pub method: Method,
+    /// The URL. A text, since a base URL that is a secret is no URL any more.
+    pub url: String,
+    /// The header fields.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Body,
+    /// The same for the credential.
+    pub credential: Credential,
+}
+
+impl Plan {
+    /// The request, without its credential.
+    ///
+    /// # Errors
+    ///
+    /// If a template cannot be rendered, or a value cannot stand where it was put.
+    pub fn request(&self) -> Result<Request, RenderError> {
+        self.render(&self.scope)
+    }
+
+    /// The request with every secret replaced by its mark.
+    ///
+    /// # Errors
+    ///
+    /// As [`Plan::request`].
+    pub fn shown_request(&self) -> Result<ShownRequest, RenderError> {
+        // A template that computes with a secret cannot do so with a mark. The request is then
+        // rendered as it is, and what is known to be secret is scrubbed where it is shown.
+        let real = self.render(&self.scope)?;
+        let (headers, body) = match (
+            self.headers(&self.shown_scope),
+            self.body(&self.shown_scope),
+        ) {
+            (Ok(headers), Ok(body)) => (headers, body),
+            _ => (real.headers, real.body),
+        };
+        let url = self
+            .resource
+            .base_url
+            .text(&self.shown_scope)
+            .and_then(|base| self.url_text(&base, &self.shown_scope))
+            .unwrap_or_else(|_| real.url.to_string());
+        let credential = match &self.resource.auth {
+            Auth::Command {
+                command, scheme, ..
+            } => {
+                let (name, prefix) = scheme.header();
+                let call = disguise::mark(&format!("({})", shell_words(command)));
+                Credential::Header(
+                    name,
+                    crate::core::secret::Secret::new(format!("{prefix}{call}")),
+                )
+            }
+            Auth::Basic { username, password } => {
+                // Shown as `user:password`, so that a shell can put it together.
+                let pair = format!(
+                    "{}:{}",
+                    username.text(&self.shown_scope)?,
+                    password.text(&self.shown_scope)?
+                );
+                Credential::Header(
+                    header::AUTHORIZATION,
+                    crate::core::secret::Secret::new(pair),
+                )
+            }
+            auth => auth
+                .credential(&self.shown_scope, None)
+                .unwrap_or(Credential::None),
+        };
+        Ok(ShownRequest {
+            method: real.method,
+            url,
+            headers,
+            body,
+            credential,
+        })
+    }
+
+    /// The question before a method that writes, if the query has its own.
+    ///
+    /// # Errors
+    ///
+    /// If the template cannot be rendered.
+    pub fn question(&self) -> Result<Option<String>, RenderError> {
+        self.query
+            .confirm
+            .as_ref()
+            .map(|template| template.text(&self.shown_scope))
+            .transpose()
+            .map(|text| text.map(|text| disguise::masked(&text)))
+    }
+
+    /// The file that is the whole body, for a line that names it.
+    pub fn attached_file(&self) -> Option<String> {
+        match &self.query.body {
+            Some(crate::project::query::Body::File(template)) => {
+                let path = template.text(&self.scope).ok()?;
+                Some(self.root.join(path.trim()).display().to_string())
+            }
+            _ => None,
+        }
+    }
+
+    /// The resource's own proxy, with marks in place of secrets.
+    pub fn shown_proxy(&self) -> Option<String> {
+        self.resource.proxy.as_ref()?.text(&self.shown_scope).ok()
+    }
+
+    fn render(&self, scope: &Scope) -> Result<Request, RenderError> {
+        Ok(Request {
+            method: self.query.method.clone(),
+            url: self.url(scope)?,
+            headers: self.headers(scope)?,
+            body: self.body(scope)?,
+        })
+    }
+
+    fn body(&self, scope: &Scope) -> Result<Body, RenderError> {
+        body::render(self.query.body.as_ref(), scope, &self.root)
+    }
+
+    fn url(&self, scope: &Scope) -> Result<Url, RenderError> {
+        let text = self.url_text(self.base_url.as_str(), scope)?;
+        Url::parse(&text).map_err(|error| {
+            RenderError::new(
+                self.query.endpoint.place(),
+                format!("the URL cannot be built: {error}"),
+            )
+        })
+    }
+
+    fn url_text(&self, base: &str, scope: &Scope) -> Result<String, RenderError> {
+        let route = self.query.endpoint.segments(scope)?;
+        let (path, literal_query) = match route.split_once('?') {
+            Some((path, query)) => (path, Some(query)),
+            None => (route.as_str(), None),
+        };
+        let mut text = base.trim().trim_end_matches('/').to_owned();
+        if !path.is_empty() {
+            text.push('/');
+            text.push_str(path.trim_start_matches('/'));
+        }
+        let mut pairs: Vec<String> = literal_query
+            .into_iter()
+            .filter(|query| !query.is_empty())
+            .map(str::to_owned)
+            .collect();
+        for (name, value) in self.params(scope)? {
+            pairs.push(format!(
+                "{}={}",
+                percent::encode(&name),
+                percent::encode(&value)
+            ));
+        }
+        if !pairs.is_empty() {
+            text.push('?');
+            text.push_str(&pairs.join("&"));
+        }
+        Ok(text)
+    }
+
+    /// The resource's parameters and the query's own, which win.
+    fn params(&self, scope: &Scope) -> Result<Vec<(String, String)>, RenderError> {
+        let own = |name: &str| self.query.params.iter().any(|(known, _)| known == name);
+        let mut pairs = Vec::new();
+        for (name, template) in &self.resource.params {
+            if !own(name) {
+                add_param(&mut pairs, name, &template.json(scope)?, template.place())?;
+            }
+        }
+        for (name, value) in &self.query.params {
+            if let Some(value) = value {
+                let place = place_of(value).unwrap_or_else(|| self.query.endpoint.place());
+                add_param(&mut pairs, name, &value.render(scope)?, place)?;
+            }
+        }
+        Ok(pairs)
+    }
+
+    fn headers(&self, scope: &Scope) -> Result<HeaderMap, RenderError> {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+        for (name, template) in &self.resource.headers {
+            headers.insert(name.clone(), header_value(name, template, scope)?);
+        }
+        for (name, template) in &self.query.headers {
+            match template {
+                None => {
+                    headers.remove(name);
+                }
+                Some(template) => {
+                    headers.insert(name.clone(), header_value(name, template, scope)?);
+                }
+            }
+        }
+        Ok(headers)
+    }
+}
+
+/// Adds a parameter: null drops it, a list repeats it.
+fn add_param(
+    pairs: &mut Vec<(String, String)>,
+    name: &str,
+    value: &Value,
+    place: &Place,
+) -> Result<(), RenderError> {
+    match value {
+        Value::Null => Ok(()),
+        Value::Array(items) => items
+            .iter()
+            .try_for_each(|item| add_param(pairs, name, item, place)),
+        Value::Object(_) => Err(RenderError::new(
+            place,
+            format!("the parameter `{name}` is an object, which a URL cannot hold"),
+        )),
+        scalar => {
+            pairs.push((name.to_owned(), json::plain(scalar)));
+            Ok(())
+        }
+    }
+}
+
+fn place_of(value: &ValueTemplate) -> Option<&Place> {
+    value.templates().first().map(|template| template.place())
+}
+
+fn header_value(
+    name: &HeaderName,
+    template: &Template,
+    scope: &Scope,
+) -> Result<HeaderValue, RenderError> {
+    let text = template.text(scope)?;
+    // Blanks around a field's value are not part of it (RFC 9110, section 5.5).
+    HeaderValue::from_bytes(text.trim().as_bytes()).map_err(|_| {
+        RenderError::new(
+            template.place(),
+            format!("the header `{name}` would hold a line break or another control character"),
+        )
+    })
+}
+
+fn shell_words(command: &[String]) -> String {
+    command
+        .iter()
+        .map(|word| format!("'{}'", word.replace('\'', "'\\''")))
+        .collect::<Vec<_>>()
+        .join(" ")
+}

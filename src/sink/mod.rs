@@ -1,0 +1,29 @@
+//! Places to write, one file a kind.
+//!
+//! A sink is settled before the first request: a place that cannot be written is known before
+//! anything is asked.
+
+mod file;
+mod stdout;
+
+use std::io;
+
+pub use file::FileSink;
+pub use stdout::StdoutSink;
+
+/// A place that takes bytes.
+pub trait Sink {
+    /// Takes some bytes.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system says.
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()>;
+
+    /// Makes what was written last. Without it a file stays as it was.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system says.
+    fn finish(self: Box<Self>) -> io::Result<()>;
+}
