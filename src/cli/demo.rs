@@ -147,13 +147,13 @@ fn options(args: &DemoArgs, real_now: Timestamp) -> Result<Options, Failure> {
     let (now, ticking) = match args.now.as_deref() {
         None => (default.now, false),
         Some("real") => (real_now, true),
-        Some(text) => match parse_time(text, real_now) {
-            Some(time) => (time, false),
-            None => {
+        Some(text) => {
+            let time = parse_time(text, real_now).ok_or_else(|| {
                 let words = format!("`--now` takes `real` or {TIME_EXAMPLE}, got `{text}`");
-                return Err(Failure::usage("demo", words));
-            }
-        },
+                Failure::usage("demo", words)
+            })?;
+            (time, false)
+        }
     };
     Ok(Options {
         seed: args.seed.unwrap_or(default.seed),

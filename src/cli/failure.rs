@@ -106,9 +106,12 @@ impl Failure {
                 }
             }
             ErrorFormat::Text => {
-                for diagnostic in self.as_diagnostics() {
-                    app.say_styled(&render(&diagnostic, app));
-                }
+                let texts: Vec<String> = self
+                    .as_diagnostics()
+                    .iter()
+                    .map(|diagnostic| render(diagnostic, app))
+                    .collect();
+                app.say_styled(&texts.join("\n\n"));
             }
         }
     }

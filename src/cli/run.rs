@@ -29,10 +29,6 @@ Examples:
 /// Options of `run`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = format!("{EXAMPLES}\n\n{}", crate::cli::exit::HELP))]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a switch of the command line"
-)]
 pub struct RunArgs {
     /// Queries, by path or name, and their vars: NAME=VALUE, NAME=@FILE, NAME:=JSON
     #[arg(value_name = "QUERY | NAME=VALUE", required = true)]

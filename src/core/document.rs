@@ -221,6 +221,14 @@ impl Node {
         }
     }
 
+    /// The keys, if this is a mapping.
+    pub fn keys(&self) -> Vec<&str> {
+        match &self.content {
+            Content::Map(entries) => entries.iter().map(|entry| entry.key.as_str()).collect(),
+            _ => Vec::new(),
+        }
+    }
+
     /// The entries of a mapping.
     pub fn entries<'n>(&'n self, key: &str, faults: &mut Diagnostics) -> &'n [Entry] {
         match &self.content {

@@ -148,7 +148,7 @@ impl<'p> Reader<'p> {
         let mut seen = scope.clone();
         let is_used = self.plan.query.uses_columns();
         for column in &self.plan.query.extract {
-            let value = self.column(column, row, &seen)?;
+            let value = column_value(column, row, &seen)?;
             if is_used && column.name != "row" && column.name != "response" {
                 seen = seen.with(&column.name, &value);
             }
@@ -158,42 +158,6 @@ impl<'p> Reader<'p> {
             record: Value::Object(record),
             scope: seen,
         })
-    }
-
-    fn column(&self, column: &Column, row: &Value, scope: &Scope) -> Result<Value, RunErrorKind> {
-        let missing = |words: String| RunErrorKind::Missing(words, column.place.clone());
-        let value = match &column.source {
-            ColumnSource::Template(template) => template
-                .json_of_record(scope)
-                .map_err(RunErrorKind::Render)?,
-            ColumnSource::Path { selector, take } => match take {
-                Take::First => selector.first(row).cloned().unwrap_or(Value::Null),
-                Take::One => {
-                    let nodes = selector.select(row);
-                    if nodes.len() > 1 {
-                        return Err(missing(format!(
-                            "`{}` finds {} values in a record where one is expected",
-                            selector.source(),
-                            nodes.len()
-                        )));
-                    }
-                    nodes.first().map_or(Value::Null, |node| (*node).clone())
-                }
-                Take::All => selector.select(row).into_iter().cloned().collect(),
-                Take::Count => Value::from(selector.select(row).len()),
-            },
-        };
-        if !value.is_null() {
-            return Ok(value);
-        }
-        match &column.default {
-            Some(default) => Ok(default.clone()),
-            None if column.required => Err(missing(format!(
-                "the column `{}` is required, and a record lacks it",
-                column.name
-            ))),
-            None => Ok(Value::Null),
-        }
     }
 
     fn ends_the_listing(&self, item: &Kept) -> Result<bool, RunErrorKind> {
@@ -252,6 +216,43 @@ impl<'p> Reader<'p> {
     }
 }
 
+/// The value of a column in a record.
+fn column_value(column: &Column, row: &Value, scope: &Scope) -> Result<Value, RunErrorKind> {
+    let missing = |words: String| RunErrorKind::Missing(words, column.place.clone());
+    let value = match &column.source {
+        ColumnSource::Template(template) => template
+            .json_of_record(scope)
+            .map_err(RunErrorKind::Render)?,
+        ColumnSource::Path { selector, take } => match take {
+            Take::First => selector.first(row).cloned().unwrap_or(Value::Null),
+            Take::One => {
+                let nodes = selector.select(row);
+                if nodes.len() > 1 {
+                    return Err(missing(format!(
+                        "`{}` finds {} values in a record where one is expected",
+                        selector.source(),
+                        nodes.len()
+                    )));
+                }
+                nodes.first().map_or(Value::Null, |node| (*node).clone())
+            }
+            Take::All => selector.select(row).into_iter().cloned().collect(),
+            Take::Count => Value::from(selector.select(row).len()),
+        },
+    };
+    if !value.is_null() {
+        return Ok(value);
+    }
+    match &column.default {
+        Some(default) => Ok(default.clone()),
+        None if column.required => Err(missing(format!(
+            "the column `{}` is required, and a record lacks it",
+            column.name
+        ))),
+        None => Ok(Value::Null),
+    }
+}
+
 /// Orders two values: numbers by size, texts by their characters, kinds apart.
 fn compare(left: &Value, right: &Value, descending: bool) -> Ordering {
     let rank = |value: &Value| match value {
@@ -292,7 +293,7 @@ fn compare(left: &Value, right: &Value, descending: bool) -> Ordering {
 mod tests {
     use super::*;
 
-    fn sorted(values: Value, descending: bool) -> Value {
+    fn sorted(values: &Value, descending: bool) -> Value {
         let mut list = values.as_array().cloned().unwrap_or_default();
         list.sort_by(|left, right| compare(left, right, descending));
         Value::Array(list)
@@ -301,20 +302,20 @@ mod tests {
     #[test]
     fn null_is_last_and_large_integers_keep_their_order() {
         assert_eq!(
-            sorted(json!([3, null, 1, 2.5]), false),
+            sorted(&json!([3, null, 1, 2.5]), false),
             json!([1, 2.5, 3, null])
         );
         assert_eq!(
-            sorted(json!([3, null, 1, 2.5]), true),
+            sorted(&json!([3, null, 1, 2.5]), true),
             json!([3, 2.5, 1, null])
         );
         let large = json!([u64::MAX, u64::MAX - 1, i64::MAX]);
         assert_eq!(
-            sorted(large, false),
+            sorted(&large, false),
             json!([i64::MAX, u64::MAX - 1, u64::MAX])
         );
         assert_eq!(
-            sorted(json!(["b", "a", 1, true]), false),
+            sorted(&json!(["b", "a", 1, true]), false),
             json!([true, 1, "a", "b"])
         );
     }

@@ -153,10 +153,11 @@ impl Client {
         let mut source = error.source();
         while let Some(cause) = source {
             is_tls |= cause.is::<rustls::Error>();
-            let inner = cause
-                .downcast_ref::<std::io::Error>()
-                .and_then(std::io::Error::get_ref);
-            is_tls |= inner.is_some_and(|inner| inner.is::<rustls::Error>());
+            if let Some(error) = cause.downcast_ref::<std::io::Error>()
+                && let Some(inner) = error.get_ref()
+            {
+                is_tls |= inner.is::<rustls::Error>();
+            }
             let words = cause.to_string();
             is_name |= words.contains("dns error");
             if !causes.iter().any(|known| known.contains(&words)) {

@@ -197,6 +197,7 @@ mod tests {
         }
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "the policy takes results")]
     fn answer(status: u16, retry_after: Option<&'static str>) -> Result<Response, TransportError> {
         let mut headers = HeaderMap::new();
         if let Some(value) = retry_after {

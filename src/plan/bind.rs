@@ -232,7 +232,7 @@ impl Binder<'_> {
             VarFault::Call(Box::new(
                 Diagnostic::general("var", words).maybe_help(
                     (!var.secret)
-                        .then(|| var.example.as_ref())
+                        .then_some(var.example.as_ref())
                         .flatten()
                         .map(|example| {
                             format!("for example `{}`", crate::core::json::plain(example))

@@ -429,6 +429,14 @@ fn duplicate(
     Diagnostic::at(place, "duplicate-name", words)
 }
 
+/// The start of a node's file, for what is missing in it.
+fn start(node: &Node) -> crate::core::source::Place {
+    crate::core::source::Place {
+        file: Arc::clone(&node.place.file),
+        span: crate::core::source::Span::default(),
+    }
+}
+
 /// The name of a file's content: what it says itself, or the file's stem.
 fn file_name(node: &Node, stem: &str, faults: &mut Diagnostics) -> String {
     let Some(named) = node.get("name").filter(|name| !name.is_null()) else {

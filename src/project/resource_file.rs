@@ -289,14 +289,12 @@ fn base_url_template(
     faults: &mut Diagnostics,
 ) -> Option<Template> {
     let Some(base_url) = base_url else {
-        return match kind.base_url() {
-            Some(preset) => template(&Text::new(preset, &node.place), names, faults),
-            None => {
-                let words = format!("a resource of type `{}` needs a `base_url`", kind.kind());
-                faults.push(Diagnostic::at(&node.place, "missing-key", words));
-                None
-            }
-        };
+        if let Some(preset) = kind.base_url() {
+            return template(&Text::new(preset, &node.place), names, faults);
+        }
+        let words = format!("a resource of type `{}` needs a `base_url`", kind.kind());
+        faults.push(Diagnostic::at(&super::start(node), "missing-key", words));
+        return None;
     };
     let text = base_url.text("base_url", faults)?;
     let template = template(&text, names, faults)?;

@@ -97,6 +97,8 @@ pub fn template(text: &Text, names: &Names, faults: &mut Diagnostics) -> Option<
             .then_some(template),
         Err(errors) => {
             report(text, errors, faults);
+            // Names are told in the same go, as far as they can be read.
+            names.check(&Template::mentions_of(text), text, faults);
             None
         }
     }
@@ -109,13 +111,11 @@ pub fn scalar_template(
     names: &Names,
     faults: &mut Diagnostics,
 ) -> Option<Template> {
-    match node.scalar() {
-        Some(text) => template(&Text::new(text, &node.place), names, faults),
-        None => {
-            faults.push(node.mismatch(key, "a text"));
-            None
-        }
+    let text = node.scalar();
+    if text.is_none() {
+        faults.push(node.mismatch(key, "a text"));
     }
+    template(&Text::new(text?, &node.place), names, faults)
 }
 
 /// Reads a bare expression.

@@ -230,7 +230,6 @@ impl Var {
     pub fn parse(&self, text: &str, now: Timestamp) -> Result<Value, String> {
         let wrong = |expected: &str| self.wrong(expected, &Value::from(text));
         let value = match self.kind {
-            VarType::String => Value::from(text),
             VarType::Int => Value::from(
                 text.trim()
                     .parse::<i64>()
@@ -256,7 +255,7 @@ impl Var {
                 .split(',')
                 .map(|item| Value::from(item.trim()))
                 .collect(),
-            VarType::Time | VarType::Duration => Value::from(text),
+            VarType::String | VarType::Time | VarType::Duration => Value::from(text),
             VarType::Json => serde_json::from_str(text)
                 .map_err(|error| format!("{} ({error})", wrong("JSON")))?,
         };

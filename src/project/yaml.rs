@@ -104,24 +104,16 @@ fn syntax_fault(file: &Arc<SourceFile>, offset: usize, words: &str) -> Diagnosti
         span,
     };
     // The parser stumbles behind an unquoted template: on its line, or on the next one.
-    let unquoted = unquoted_template(text, start, end);
-    match unquoted {
-        Some(span) => Diagnostic::at(
-            &Place {
-                file: Arc::clone(file),
-                span,
-            },
-            "yaml-syntax",
-            "the value begins with `{{`, which YAML reads as a mapping",
-        )
-        .help("quote it: `\"{{ … }}\"`"),
-        None => {
-            let hint = text[start..end]
-                .starts_with('\t')
-                .then(|| "YAML is indented with blanks, not with tabs".to_owned());
-            Diagnostic::at(&place, "yaml-syntax", words.to_owned()).maybe_help(hint)
-        }
+    if let Some(span) = unquoted_template(text, start, end) {
+        let file = Arc::clone(file);
+        let words = "the value begins with `{{`, which YAML reads as a mapping";
+        return Diagnostic::at(&Place { file, span }, "yaml-syntax", words)
+            .help("quote it: `\"{{ … }}\"`");
     }
+    let hint = text[start..end]
+        .starts_with('\t')
+        .then(|| "YAML is indented with blanks, not with tabs".to_owned());
+    Diagnostic::at(&place, "yaml-syntax", words.to_owned()).maybe_help(hint)
 }
 
 /// The span of an unquoted `{{ … }}` value near a fault.
@@ -485,7 +477,7 @@ mod tests {
         }
     }
 
-    fn source<'n>(node: &'n Node) -> &'n str {
+    fn source(node: &Node) -> &str {
         let span = node.place.span;
         &node.place.file.text()[span.start..span.end]
     }

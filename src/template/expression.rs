@@ -260,6 +260,29 @@ impl Template {
         })
     }
 
+    /// What a text mentions, as far as it can be understood, however wrong the rest of it is.
+    pub fn mentions_of(text: &Text) -> Mentions {
+        let mut mentions = Mentions::default();
+        let mut faults = Vec::new();
+        match syntax::split(&text.value) {
+            Ok(Some(fragments)) => {
+                for fragment in fragments {
+                    if let Fragment::Hole(range) = fragment {
+                        let source = &text.value[range.clone()];
+                        let found = inspect::expression(source, range.start, &mut faults);
+                        mentions.extend(found.unwrap_or_default());
+                    }
+                }
+            }
+            Ok(None) => {
+                let found = inspect::statements(&text.value, &mut faults);
+                mentions.extend(found.unwrap_or_default());
+            }
+            Err(_) => {}
+        }
+        mentions
+    }
+
     /// The template as it was written.
     pub fn source(&self) -> &str {
         &self.text.value

@@ -4,6 +4,11 @@
 //! be compared and subtracted; `date`, `duration`, `minutes` and `ago` turn seconds into something
 //! to read. All of them let null through: a job that has not stopped has no duration.
 
+#![expect(
+    clippy::needless_pass_by_value,
+    reason = "minijinja passes keyword arguments by value"
+)]
+
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -89,9 +94,9 @@ fn string(value: &Value) -> Result<String, Error> {
 }
 
 /// As minijinja's, with the texts of [`to_text`] instead of Python's.
-fn join(value: &Value, separator: Option<String>) -> Result<String, Error> {
+fn join(value: &Value, separator: Option<&str>) -> Result<String, Error> {
     let items: Result<Vec<String>, Error> = value.try_iter()?.map(|item| to_text(&item)).collect();
-    Ok(items?.join(separator.as_deref().unwrap_or("")))
+    Ok(items?.join(separator.unwrap_or("")))
 }
 
 fn tojson(value: &Value, options: Kwargs) -> Result<String, Error> {

@@ -1,0 +1,152 @@
+//! Query file → [`Query`].
+
+mod request;
+mod result;
+
+use std::sync::Arc;
+
+use crate::core::diagnostic::{Diagnostic, Diagnostics};
+use crate::core::document::{Content, Fields, Node};
+use crate::core::name;
+use crate::core::source::{SourceFile, Text};
+use crate::project::paginate::{not_yet_at, read as read_paginate};
+use crate::project::query::Query;
+use crate::project::template::{Names, template};
+use crate::project::{literal, var_declaration};
+
+/// Keys that have a meaning which this version does not know.
+const NOT_YET: [&str; 6] = ["for_each", "poll", "cache", "data", "sql", "report"];
+
+/// What the files around it offer.
+pub struct Surroundings<'p> {
+    /// The resources' names.
+    pub resources: Vec<&'p str>,
+    /// Resource files that could not be understood: a missing name may stand in one of them.
+    pub broken_resources: Vec<&'p str>,
+    /// The formats' names.
+    pub formats: &'p [&'static str],
+}
+
+/// Reads a query file. What is wrong goes into `faults`.
+pub fn read(
+    node: &Node,
+    source: &Arc<SourceFile>,
+    stem: &str,
+    folder: Option<&str>,
+    around: &Surroundings<'_>,
+    faults: &mut Diagnostics,
+) -> Option<Query> {
+    if !matches!(node.content, Content::Map(_)) {
+        faults.push(node.mismatch("a query file", "a mapping"));
+        return None;
+    }
+    let before = faults.len();
+    literal::check(node, faults);
+    let name = super::file_name(node, stem, faults);
+    let mut fields = node.fields("a query file", faults);
+    fields.get("name");
+    let is_later = note_later_keys(&mut fields, faults);
+    let own_folder = text(&mut fields, "folder", faults);
+    let description = text(&mut fields, "description", faults);
+    let vars_node = fields.get("vars");
+    let vars = var_declaration::read(vars_node, faults);
+    // A var that is itself wrong is still declared: one fault is enough.
+    let names = Names::outside().with_all(vars_node.map_or_else(Vec::new, Node::keys));
+
+    let has_resource = fields.get("resource").is_some();
+    let resource = fields
+        .get("resource")
+        .and_then(|node| resource(node, around, faults));
+    let request = request::read(&mut fields, &names, faults);
+    let paginate = fields
+        .get("paginate")
+        .and_then(|node| read_paginate(node, faults));
+    let result = result::read(&mut fields, &names, faults);
+    let confirm =
+        text(&mut fields, "confirm", faults).and_then(|text| template(&text, &names, faults));
+    let output = fields
+        .get("output")
+        .and_then(|node| node.one_of("output", around.formats, faults))
+        .and_then(|word| around.formats.iter().find(|known| **known == word).copied());
+    fields.finish(faults);
+
+    if !request.has_endpoint && !is_later {
+        let words = "the query has no `endpoint`";
+        let fault = Diagnostic::at(&super::start(node), "missing-key", words);
+        faults.push(fault.help("add for example `endpoint: /me`"));
+    }
+    if request.has_endpoint && !has_resource {
+        let words = "the query has no `resource`";
+        let known = &around.resources;
+        let hint = (!known.is_empty()).then(|| format!("name one of {}", name::one_of(known)));
+        faults.push(Diagnostic::at(&super::start(node), "missing-key", words).maybe_help(hint));
+    }
+    if faults.len() > before {
+        return None;
+    }
+    Some(Query {
+        name,
+        folder: own_folder
+            .map(|text| text.value.to_string())
+            .or_else(|| folder.map(str::to_owned)),
+        description: description.map(|text| text.value.to_string()),
+        source: Arc::clone(source),
+        resource: resource?,
+        vars,
+        method: request.method?,
+        endpoint: request.endpoint?,
+        params: request.params,
+        headers: request.headers,
+        body: request.body,
+        paginate,
+        rows: result.rows,
+        extract: result.extract,
+        keep: result.keep,
+        stop_when: result.stop_when,
+        sort: result.sort,
+        limit: result.limit,
+        unique: result.unique,
+        expect: result.expect,
+        on_status: result.on_status,
+        confirm,
+        output,
+    })
+}
+
+/// Refuses the keys that this version does not know. Says whether there was one.
+fn note_later_keys(fields: &mut Fields<'_>, faults: &mut Diagnostics) -> bool {
+    let mut is_later = false;
+    for key in NOT_YET {
+        if let Some(entry) = fields.entry(key) {
+            is_later = true;
+            faults.push(not_yet_at(&entry.key_place, key));
+        }
+    }
+    is_later
+}
+
+fn text(fields: &mut Fields<'_>, key: &'static str, faults: &mut Diagnostics) -> Option<Text> {
+    fields.get(key).and_then(|node| node.text(key, faults))
+}
+
+fn resource(node: &Node, around: &Surroundings<'_>, faults: &mut Diagnostics) -> Option<Text> {
+    let text = node.text("resource", faults)?;
+    if around.resources.contains(&&*text.value) {
+        return Some(text);
+    }
+    let diagnostic = Diagnostic::at(
+        &node.place,
+        "unknown-resource",
+        format!("there is no resource `{}`", text.value),
+    );
+    faults.push(if let Some(file) = around.broken_resources.first() {
+        diagnostic.help(format!(
+            "it may be the one of `{file}`, which cannot be read"
+        ))
+    } else if around.resources.is_empty() {
+        diagnostic.help("the project has none: add `resources/circleci.yaml`")
+    } else {
+        diagnostic.maybe_help(name::hint(&text.value, around.resources.iter().copied()))
+    });
+    None
+}

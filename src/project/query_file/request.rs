@@ -1,0 +1,242 @@
+//! The request part of a query file: method, endpoint, params, headers, body.
+
+use crate::core::diagnostic::{Diagnostic, Diagnostics};
+use crate::core::document::{Content, Entry, Fields, Node};
+use crate::core::name;
+use crate::core::secret::is_secret_name;
+use crate::core::source::Text;
+use crate::http::{HeaderName, Method};
+use crate::project::literal;
+use crate::project::query::{Body, MultipartField};
+use crate::project::resource_file::headers;
+use crate::project::template::{Names, ValueTemplate, scalar_template, template};
+use crate::template::{Piece, Template};
+
+const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+
+/// What is asked, as far as it could be read.
+pub struct RequestParts {
+    pub method: Option<Method>,
+    pub endpoint: Option<Template>,
+    /// Whether an endpoint stands in the file, right or wrong.
+    pub has_endpoint: bool,
+    pub params: Vec<(String, Option<ValueTemplate>)>,
+    pub headers: Vec<(HeaderName, Option<Template>)>,
+    pub body: Option<Body>,
+}
+
+/// Reads the part.
+pub fn read(fields: &mut Fields<'_>, names: &Names, faults: &mut Diagnostics) -> RequestParts {
+    let method = match fields.get("method") {
+        None => Some(Method::GET),
+        Some(node) => node
+            .one_of("method", &METHODS, faults)
+            .and_then(|word| word.parse().ok()),
+    };
+    let endpoint_node = fields.get("endpoint");
+    let endpoint = endpoint_node.and_then(|node| endpoint(node, names, faults));
+    let params = params(fields.get("params"), names, faults);
+    let headers = headers(fields.get("headers"), names, faults);
+    let body_entry = fields.entry("body").filter(|entry| !entry.value.is_null());
+    // Whether a body may be there is not known while the method is not.
+    let known_method = method.clone().unwrap_or(Method::POST);
+    let body = body_entry.and_then(|entry| body(entry, &known_method, names, faults));
+    RequestParts {
+        method,
+        endpoint,
+        has_endpoint: endpoint_node.is_some(),
+        params,
+        headers,
+        body,
+    }
+}
+
+fn endpoint(node: &Node, names: &Names, faults: &mut Diagnostics) -> Option<Template> {
+    let text = node.text("endpoint", faults)?;
+    let trimmed = text.value.trim();
+    let text = Text::new(trimmed, &text.place);
+    let template = template(&text, names, faults)?;
+    let Some(pieces) = template.pieces() else {
+        faults.push(
+            Diagnostic::at(
+                &node.place,
+                "endpoint",
+                "an endpoint has no statements, only `{{ … }}`",
+            )
+            .help("write `{{ a if b else c }}`, or put optional parts under `params`"),
+        );
+        return None;
+    };
+    let literal: String = pieces
+        .iter()
+        .map(|piece| match piece {
+            Piece::Raw(raw) => raw.as_str(),
+            Piece::Hole(_) => "x",
+        })
+        .collect();
+    let path = literal.split('?').next().unwrap_or_default();
+    let problem =
+        if literal.contains("://") && !literal.starts_with('/') || literal.starts_with("//") {
+            Some("an endpoint is relative to the resource's `base_url`, and never another host")
+        } else if literal.contains('#') {
+            Some("an endpoint has no `#`: a fragment is never sent")
+        } else if literal.contains('\\') {
+            Some("an endpoint has no `\\`")
+        } else if literal.chars().any(char::is_control) {
+            Some("an endpoint is one line")
+        } else if path.split('/').any(is_dot_segment) {
+            Some("an endpoint has no `.` or `..` segment, which would change the route")
+        } else {
+            None
+        };
+    if let Some(words) = problem {
+        faults.push(Diagnostic::at(&node.place, "endpoint", words));
+        return None;
+    }
+    Some(template)
+}
+
+/// `.` or `..`, also percent-encoded: URL parsers resolve both.
+fn is_dot_segment(segment: &str) -> bool {
+    let plain = segment.to_ascii_lowercase().replace("%2e", ".");
+    plain == "." || plain == ".."
+}
+
+fn params(
+    node: Option<&Node>,
+    names: &Names,
+    faults: &mut Diagnostics,
+) -> Vec<(String, Option<ValueTemplate>)> {
+    let Some(node) = node else { return Vec::new() };
+    let mut params = Vec::new();
+    for entry in node.entries("params", faults) {
+        if entry.value.is_null() {
+            params.push((entry.key.clone(), None));
+            continue;
+        }
+        if !is_flat(&entry.value) {
+            faults.push(
+                entry
+                    .value
+                    .mismatch(&entry.key, "a value or a list of values"),
+            );
+            continue;
+        }
+        if let Some(value) = ValueTemplate::read(&entry.value, names, faults) {
+            let is_constant = value.templates().iter().all(|part| part.is_constant());
+            if is_constant && is_secret_name(&entry.key) && entry.key != "page-token" {
+                faults.push(literal::literal(&entry.value));
+            }
+            params.push((entry.key.clone(), Some(value)));
+        }
+    }
+    params
+}
+
+fn is_flat(node: &Node) -> bool {
+    match &node.content {
+        Content::Map(_) => false,
+        Content::List(items) => items
+            .iter()
+            .all(|item| !matches!(item.content, Content::Map(_) | Content::List(_))),
+        _ => true,
+    }
+}
+
+fn body(entry: &Entry, method: &Method, names: &Names, faults: &mut Diagnostics) -> Option<Body> {
+    const FORMS: [&str; 5] = ["json", "form", "multipart", "text", "file"];
+    if matches!(*method, Method::GET | Method::HEAD) {
+        faults.push(
+            Diagnostic::at(
+                &entry.key_place,
+                "body",
+                format!("a {method} has no body (RFC 9110, section 9.3.1)"),
+            )
+            .help("set `method: POST`, or send the values as `params`"),
+        );
+        return None;
+    }
+    let expected = format!("one of {}", name::one_of(&FORMS));
+    let form = match &entry.value.content {
+        Content::Map(entries) if entries.len() == 1 => &entries[0],
+        _ => {
+            faults.push(
+                entry
+                    .value
+                    .mismatch("body", &expected)
+                    .help("write `body: { json: { … } }`"),
+            );
+            return None;
+        }
+    };
+    let value = &form.value;
+    match form.key.as_str() {
+        "json" => ValueTemplate::read(value, names, faults).map(Body::Json),
+        "form" => {
+            let mut fields = Vec::new();
+            for field in value.entries("form", faults) {
+                if is_flat(&field.value) {
+                    let value = ValueTemplate::read(&field.value, names, faults)?;
+                    fields.push((field.key.clone(), value));
+                } else {
+                    let fault = field
+                        .value
+                        .mismatch(&field.key, "a value or a list of values");
+                    faults.push(fault);
+                }
+            }
+            Some(Body::Form(fields))
+        }
+        "multipart" => {
+            let mut fields = Vec::new();
+            for field in value.entries("multipart", faults) {
+                let read = multipart_field(&field.value, names, faults)?;
+                fields.push((field.key.clone(), read));
+            }
+            Some(Body::Multipart(fields))
+        }
+        "text" => scalar_template(value, "text", names, faults).map(Body::Text),
+        "file" => {
+            let path = value.text("file", faults)?;
+            template(&path, names, faults).map(Body::File)
+        }
+        other => {
+            let words = format!("there is no form of `body` called `{other}`");
+            faults.push(
+                Diagnostic::at(&form.key_place, "unknown-key", words)
+                    .maybe_help(name::hint(other, FORMS)),
+            );
+            None
+        }
+    }
+}
+
+fn multipart_field(node: &Node, names: &Names, faults: &mut Diagnostics) -> Option<MultipartField> {
+    if !matches!(node.content, Content::Map(_)) {
+        if !is_flat(node) {
+            faults.push(node.mismatch("multipart", "a value, or `{file: …}`"));
+            return None;
+        }
+        return ValueTemplate::read(node, names, faults).map(MultipartField::Value);
+    }
+    let mut fields = node.fields("multipart", faults);
+    let mut part = |key: &'static str, faults: &mut Diagnostics| {
+        fields
+            .get(key)
+            .and_then(|node| node.text(key, faults))
+            .and_then(|text| template(&text, names, faults))
+    };
+    let path = part("file", faults);
+    let file_name = part("file_name", faults);
+    let content_type = part("content_type", faults);
+    fields.finish(faults);
+    if node.get("file").is_none() {
+        let words = "a field that is a mapping needs `file`";
+        faults.push(Diagnostic::at(&node.place, "missing-key", words));
+    }
+    Some(MultipartField::File {
+        path: path?,
+        file_name,
+        content_type,
+    })
+}

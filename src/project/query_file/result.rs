@@ -1,0 +1,260 @@
+//! The result part of a query file: rows, columns, conditions, order, expectations.
+
+use std::collections::BTreeMap;
+
+use crate::core::diagnostic::{Diagnostic, Diagnostics};
+use crate::core::document::{Content, Entry, Fields, Node};
+use crate::core::name;
+use crate::core::source::Text;
+use crate::project::query::{
+    Column, ColumnSource, Limit, SortBy, SortKey, StatusMeaning, Take, Unique,
+};
+use crate::project::template::{Names, expression, selector, template};
+use crate::template::selector::Selector;
+use crate::template::{Expression, Template};
+
+/// What is kept of an answer, as far as it could be read.
+pub struct ResultParts {
+    pub rows: Option<Selector>,
+    pub extract: Vec<Column>,
+    pub keep: Option<Expression>,
+    pub stop_when: Option<Expression>,
+    pub sort: Vec<SortKey>,
+    pub limit: Option<Limit>,
+    pub unique: Option<Unique>,
+    pub expect: Vec<Expression>,
+    pub on_status: BTreeMap<u16, StatusMeaning>,
+}
+
+/// Reads the part.
+pub fn read(fields: &mut Fields<'_>, names: &Names, faults: &mut Diagnostics) -> ResultParts {
+    let rows = fields
+        .get("rows")
+        .and_then(|node| node.text("rows", faults))
+        .and_then(|text| selector(&text, faults));
+    let of_row = names.with_all(["row", "response"]);
+    let extract_node = fields.get("extract");
+    let extract = extract(extract_node, &of_row, faults);
+    // A column that is itself wrong is still there: one fault is enough.
+    let columns: Vec<&str> = extract_node.map_or_else(Vec::new, Node::keys);
+    let of_record = of_row.with_all(columns.iter().copied());
+    let keep = fields
+        .get("where")
+        .and_then(|node| expression(node, "where", &of_record, faults));
+    let stop_when = fields
+        .get("stop_when")
+        .and_then(|node| expression(node, "stop_when", &of_record, faults));
+    let sort = sort(fields.get("sort"), &columns, &of_record, faults);
+    let limit = fields
+        .get("limit")
+        .and_then(|node| limit(node, names, faults));
+    let unique = fields
+        .get("unique")
+        .and_then(|node| unique(node, &columns, faults));
+    let of_result = names.with_all(["rows", "row", "response"]);
+    let expect = fields.get("expect").map_or_else(Vec::new, |node| {
+        node.items()
+            .into_iter()
+            .filter_map(|item| expression(item, "expect", &of_result, faults))
+            .collect()
+    });
+    ResultParts {
+        rows,
+        extract,
+        keep,
+        stop_when,
+        sort,
+        limit,
+        unique,
+        expect,
+        on_status: on_status(fields.get("on_status"), faults),
+    }
+}
+
+fn extract(node: Option<&Node>, of_row: &Names, faults: &mut Diagnostics) -> Vec<Column> {
+    let Some(node) = node else { return Vec::new() };
+    let mut columns: Vec<Column> = Vec::new();
+    for entry in node.entries("extract", faults) {
+        let names = of_row.with_all(columns.iter().map(|column| column.name.as_str()));
+        columns.extend(column(entry, &names, faults));
+    }
+    columns
+}
+
+fn column(entry: &Entry, names: &Names, faults: &mut Diagnostics) -> Option<Column> {
+    let mut column = Column {
+        name: entry.key.clone(),
+        place: entry.value.place.clone(),
+        source: ColumnSource::Template(Template::parse(&Text::new("", &entry.key_place)).ok()?),
+        default: None,
+        required: false,
+    };
+    let Content::Map(_) = &entry.value.content else {
+        column.source = column_source(&entry.key, &entry.value, None, names, faults)?;
+        return Some(column);
+    };
+    let mut fields = entry.value.fields(&entry.key, faults);
+    let path = fields.get("path");
+    let words: Vec<&str> = Take::ALL.iter().map(|(word, _)| *word).collect();
+    let take = fields
+        .get("take")
+        .and_then(|node| node.one_of("take", &words, faults))
+        .and_then(|word| Take::ALL.iter().find(|(known, _)| *known == word))
+        .map(|(_, take)| *take);
+    column.default = fields.get("default").map(Node::to_json);
+    column.required = fields
+        .get("required")
+        .and_then(|node| node.boolean("required", faults))
+        .unwrap_or(false);
+    fields.finish(faults);
+    let Some(path) = path else {
+        let words = format!("the column `{}` has no `path`", entry.key);
+        faults.push(Diagnostic::at(&entry.value.place, "missing-key", words));
+        return None;
+    };
+    column.source = column_source("path", path, take, names, faults)?;
+    Some(column)
+}
+
+fn column_source(
+    key: &str,
+    node: &Node,
+    take: Option<Take>,
+    names: &Names,
+    faults: &mut Diagnostics,
+) -> Option<ColumnSource> {
+    let Some(text) = node.as_text() else {
+        faults.push(node.mismatch(key, "a JSONPath such as `$.id`, or a template"));
+        return None;
+    };
+    if text.value.trim_start().starts_with('$') {
+        let selector = selector(&text, faults)?;
+        let take = take.unwrap_or(if selector.is_singular() {
+            Take::First
+        } else {
+            Take::All
+        });
+        return Some(ColumnSource::Path { selector, take });
+    }
+    if text.value.contains("{{") || text.value.contains("{%") {
+        if take.is_some() {
+            let words = "`take` belongs to a JSONPath, and this is a template";
+            faults.push(Diagnostic::at(&node.place, "take", words));
+        }
+        return template(&text, names, faults).map(ColumnSource::Template);
+    }
+    let bare = text.value.trim_start_matches('.');
+    faults.push(
+        node.mismatch(
+            key,
+            "a JSONPath, which starts with `$`, or a template with `{{ … }}`",
+        )
+        .help(format!("write `$.{bare}`")),
+    );
+    None
+}
+
+fn sort(
+    node: Option<&Node>,
+    columns: &[&str],
+    names: &Names,
+    faults: &mut Diagnostics,
+) -> Vec<SortKey> {
+    let Some(node) = node else { return Vec::new() };
+    let mut keys = Vec::new();
+    for item in node.items() {
+        let Some(text) = item.text("sort", faults) else {
+            continue;
+        };
+        let (descending, by) = match text.value.trim().strip_prefix('-') {
+            Some(rest) => (true, rest.trim()),
+            None => (false, text.value.trim()),
+        };
+        if columns.contains(&by) || (columns.is_empty() && name::is_identifier(by)) {
+            let by = SortBy::Column(by.to_owned());
+            keys.push(SortKey { by, descending });
+            continue;
+        }
+        if name::is_identifier(by) {
+            faults.push(
+                Diagnostic::at(
+                    &item.place,
+                    "unknown-column",
+                    format!("there is no column `{by}` to sort by"),
+                )
+                .maybe_help(name::hint(by, columns.iter().copied())),
+            );
+            continue;
+        }
+        let inner = Node {
+            place: item.place.clone(),
+            content: Content::Text(by.to_owned()),
+        };
+        if let Some(expression) = expression(&inner, "sort", names, faults) {
+            let by = SortBy::Expression(expression);
+            keys.push(SortKey { by, descending });
+        }
+    }
+    keys
+}
+
+fn limit(node: &Node, names: &Names, faults: &mut Diagnostics) -> Option<Limit> {
+    match &node.content {
+        Content::Text(text) if text.contains("{{") => {
+            let text = Text::new(text.as_str(), &node.place);
+            template(&text, names, faults).map(Limit::Template)
+        }
+        _ => node
+            .integer("limit", 1..=u64::MAX, faults)
+            .map(Limit::Number),
+    }
+}
+
+fn unique(node: &Node, columns: &[&str], faults: &mut Diagnostics) -> Option<Unique> {
+    match &node.content {
+        Content::Bool(true) => return Some(Unique::Record),
+        Content::Bool(false) => return None,
+        _ => {}
+    }
+    let mut names = Vec::new();
+    for item in node.items() {
+        let text = item.text("unique", faults)?;
+        if !columns.is_empty() && !columns.contains(&&*text.value) {
+            faults.push(
+                Diagnostic::at(
+                    &item.place,
+                    "unknown-column",
+                    format!("there is no column `{}`", text.value),
+                )
+                .maybe_help(name::hint(&text.value, columns.iter().copied())),
+            );
+        }
+        names.push(text.value.to_string());
+    }
+    Some(Unique::Columns(names))
+}
+
+fn on_status(node: Option<&Node>, faults: &mut Diagnostics) -> BTreeMap<u16, StatusMeaning> {
+    let mut meanings = BTreeMap::new();
+    let Some(node) = node else { return meanings };
+    let words: Vec<&str> = StatusMeaning::ALL.iter().map(|(word, _)| *word).collect();
+    for entry in node.entries("on_status", faults) {
+        let status = entry.key.parse::<u16>().ok();
+        let Some(status) = status.filter(|status| (100..=599).contains(status)) else {
+            faults.push(Diagnostic::at(
+                &entry.key_place,
+                "on-status",
+                format!("`{}` is not a status code from 100 to 599", entry.key),
+            ));
+            continue;
+        };
+        let meaning = entry
+            .value
+            .one_of(&entry.key, &words, faults)
+            .and_then(|word| StatusMeaning::ALL.iter().find(|(known, _)| *known == word));
+        if let Some((_, meaning)) = meaning {
+            meanings.insert(status, *meaning);
+        }
+    }
+    meanings
+}
