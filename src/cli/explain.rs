@@ -12,6 +12,10 @@ use crate::plan::PlanError;
 use crate::resource::Resource;
 use crate::template::RenderError;
 
+/// What to say when a write got no answer.
+pub const MAY_HAVE_WRITTEN: &str =
+    "the request may have been carried out all the same: look before you send it again";
+
 /// A plan that cannot be made.
 pub fn plan_error(error: PlanError, resource: &Resource) -> Failure {
     match error {
@@ -85,6 +89,12 @@ pub fn render_error(error: &RenderError) -> Failure {
 
 /// A run that failed.
 pub fn run_error(error: RunError, resource: &Resource) -> Failure {
+    let is_write = error
+        .request
+        .as_ref()
+        .is_some_and(|request| !request.starts_with("GET ") && !request.starts_with("HEAD "));
+    let may_have_written =
+        is_write && matches!(&error.kind, RunErrorKind::Transport(error) if error.may_have_acted);
     let mut failure = match error.kind {
         RunErrorKind::Refused {
             status,
@@ -147,6 +157,9 @@ pub fn run_error(error: RunError, resource: &Resource) -> Failure {
     };
     if let Some(request) = error.request {
         failure.facts.insert(0, ("request", request.into()));
+    }
+    if may_have_written {
+        failure = failure.help(MAY_HAVE_WRITTEN);
     }
     failure
 }

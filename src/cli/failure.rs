@@ -121,25 +121,25 @@ impl Failure {
         if !self.diagnostics.is_empty() {
             return self.diagnostics.clone();
         }
-        let mut message = self.message.clone();
-        for cause in &self.causes {
-            message.push_str("\n  caused by: ");
-            message.push_str(&one_line(cause));
-        }
-        for (name, value) in &self.facts {
-            let text = crate::core::json::plain(value);
-            message.push_str(&format!(
-                "\n  {}: {}",
-                name.replace('_', " "),
-                one_line(&text)
-            ));
-        }
+        let message = self.message.clone();
         let code = self.code.clone();
         let mut diagnostic = match &self.place {
             Some(place) => Diagnostic::at(place, code, message),
             None => Diagnostic::general(code, message),
         };
         diagnostic.help.clone_from(&self.help);
+        for cause in &self.causes {
+            diagnostic.facts.push(format!("caused by: {cause}"));
+        }
+        for (name, value) in &self.facts {
+            // These stand in the message or the hints already, in words.
+            if !["status", "retry_after_seconds"].contains(name) {
+                let text = crate::core::json::plain(value);
+                diagnostic
+                    .facts
+                    .push(format!("{}: {text}", name.replace('_', " ")));
+            }
+        }
         vec![diagnostic]
     }
 
@@ -249,6 +249,10 @@ pub fn render(diagnostic: &Diagnostic, app: &App) -> String {
                 text.push_str(&format!("\n --> {}", place.short()));
             }
         }
+    }
+    for fact in &diagnostic.facts {
+        let fact = app.scrubber.text(fact);
+        text.push_str(&format!("\n  {}", one_line(&fact)));
     }
     for (place, words) in &diagnostic.related {
         text.push_str(&format!("\nnote: {words}\n --> {}", place.short()));

@@ -38,8 +38,8 @@ pub fn why_unknown(fact: &str) -> &'static str {
     match fact {
         "git.branch" => "no branch is checked out here; give the value yourself",
         "git.project_slug" => {
-            "the remote `origin` of this folder is not on GitHub or Bitbucket; give the slug \
-             yourself (`gh/org/repo`; copy it from the project's settings)"
+            "this folder has no git remote `origin` on GitHub or Bitbucket; give the slug yourself \
+             (`gh/org/repo`; copy it from the project's settings)"
         }
         _ => "this folder is not in a git repository; give the value yourself",
     }

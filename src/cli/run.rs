@@ -1,5 +1,6 @@
 //! `runner run`: the main job.
 
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -129,13 +130,39 @@ pub fn run(args: &RunArgs, app: &Rc<App>) -> Result<Exit, Failure> {
     for plan in &plans {
         sinks.push(target(plan, args, app)?);
     }
-    setup::block_on(&args.connect, app, args.talk, async |session| {
+    let done = Cell::new(0);
+    let result = setup::block_on(&args.connect, app, args.talk, async |session| {
         let mut exit = Exit::Done;
         for (plan, target) in plans.iter().zip(sinks) {
             exit = exit.max(execute(plan, &session, target, args, app).await?);
+            done.set(done.get() + 1);
         }
         Ok(exit)
-    })
+    });
+    result.map_err(|failure| how_far(failure, done.get(), &plans))
+}
+
+/// Adds to a run that was ended from outside how far it came.
+fn how_far(failure: Failure, done: usize, plans: &[Plan]) -> Failure {
+    let is_ended = failure.exit == Exit::Interrupted || failure.code == "timeout";
+    let Some(current) = plans.get(done).filter(|_| is_ended) else {
+        return failure;
+    };
+    let failure = if plans.len() > 1 {
+        let words = format!("{done} of {} queries were done", plans.len());
+        failure.fact("progress", words)
+    } else {
+        failure
+    };
+    let is_told = failure
+        .help
+        .iter()
+        .any(|help| help == explain::MAY_HAVE_WRITTEN);
+    if current.query.is_safe() || is_told {
+        failure
+    } else {
+        failure.help(explain::MAY_HAVE_WRITTEN)
+    }
 }
 
 /// Finds the queries, each in its project.

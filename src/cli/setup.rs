@@ -196,7 +196,7 @@ pub fn block_on<T>(
         tokio::select! {
             result = in_time => result,
             _ = tokio::signal::ctrl_c() => {
-                Err(Failure::new(Exit::Interrupted, "interrupted", "interrupted; nothing was written"))
+                Err(Failure::new(Exit::Interrupted, "interrupted", "interrupted"))
             }
         }
     })

@@ -19,6 +19,8 @@ pub struct Diagnostic {
     pub label: Option<String>,
     /// Other places that belong to the fault, each with its words.
     pub related: Vec<(Place, String)>,
+    /// Facts that belong to the fault, a line each: `request: GET /me`.
+    pub facts: Vec<String>,
     /// What would do.
     pub help: Vec<String>,
     /// Whether the line of the file must not be shown, since a secret stands in it.
@@ -38,6 +40,7 @@ impl Diagnostic {
             place: Some(place.clone()),
             label: None,
             related: Vec::new(),
+            facts: Vec::new(),
             help: Vec::new(),
             is_concealed: false,
         }
@@ -51,6 +54,7 @@ impl Diagnostic {
             place: None,
             label: None,
             related: Vec::new(),
+            facts: Vec::new(),
             help: Vec::new(),
             is_concealed: false,
         }

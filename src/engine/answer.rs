@@ -192,6 +192,13 @@ fn first_line(response: &Response) -> Option<String> {
     Some(shortened(line))
 }
 
+fn text_begins(response: &Response, starts: &[&str]) -> bool {
+    let text = response.text();
+    starts
+        .iter()
+        .any(|start| text.trim_start().starts_with(start))
+}
+
 fn between<'t>(text: &'t str, start: &str, end: &str) -> Option<&'t str> {
     let (_, rest) = text.split_once(start)?;
     rest.split_once(end).map(|(inner, _)| inner)
@@ -232,6 +239,7 @@ fn content(response: &Response) -> Result<Option<Value>, RunErrorKind> {
 }
 
 fn unreadable(response: &Response, error: &serde_json::Error) -> RunErrorKind {
+    let is_json = text_begins(response, &["{", "["]);
     let media_type = response.media_type().map_or_else(
         || "without a content type".to_owned(),
         |media_type| format!("`{}`", one_line(media_type)),
@@ -240,8 +248,10 @@ fn unreadable(response: &Response, error: &serde_json::Error) -> RunErrorKind {
     let first = text.lines().map(str::trim).find(|line| !line.is_empty());
     let shown = first.map_or_else(String::new, |line| format!(", begins: {}", shortened(line)));
     let is_cut = error.is_eof();
-    let words = if is_cut {
+    let words = if is_cut && is_json {
         format!("the answer's JSON ends too early ({error}){shown}")
+    } else if is_json {
+        format!("the answer's JSON cannot be read ({error}){shown}")
     } else {
         format!(
             "the answer is not JSON ({}, {media_type}){shown}",
@@ -254,7 +264,7 @@ fn unreadable(response: &Response, error: &serde_json::Error) -> RunErrorKind {
         help: if is_page {
             Some("a web page came instead: is `base_url` that of the API?".to_owned())
         } else {
-            (!is_cut).then(|| "`-o raw` shows it as it came".to_owned())
+            (!is_cut || !is_json).then(|| "`-o raw` shows it as it came".to_owned())
         },
     }
 }

@@ -4,7 +4,6 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::rc::Rc;
-use std::time::Duration;
 
 use tokio::sync::OnceCell;
 
@@ -40,7 +39,7 @@ pub struct SessionOptions {
 /// Stacks by resource.
 pub struct Session {
     options: SessionOptions,
-    stacks: RefCell<BTreeMap<String, Rc<Stack>>>,
+    stacks: RefCell<BTreeMap<PathBuf, Rc<Stack>>>,
 }
 
 impl Session {
@@ -58,14 +57,13 @@ impl Session {
     ///
     /// If the resource's settings cannot be used.
     pub fn stack(&self, plan: &Plan) -> Result<Rc<Stack>, TransportError> {
-        let name = &plan.resource.name;
-        if let Some(stack) = self.stacks.borrow().get(name) {
+        // Two projects may each have a resource of the same name.
+        let key = plan.resource.source.path().to_path_buf();
+        if let Some(stack) = self.stacks.borrow().get(&key) {
             return Ok(Rc::clone(stack));
         }
         let stack = Rc::new(self.build(plan)?);
-        self.stacks
-            .borrow_mut()
-            .insert(name.clone(), Rc::clone(&stack));
+        self.stacks.borrow_mut().insert(key, Rc::clone(&stack));
         Ok(stack)
     }
 
@@ -101,13 +99,6 @@ impl Session {
             self.options.deadline,
             Rc::clone(observer),
         ))
-    }
-
-    /// How long the run may still take.
-    pub fn remaining(&self) -> Option<Duration> {
-        self.options
-            .deadline
-            .map(|deadline| deadline.saturating_duration_since(tokio::time::Instant::now()))
     }
 }
 

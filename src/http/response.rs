@@ -44,7 +44,12 @@ impl Response {
     ///
     /// What serde says of it.
     pub fn json(&self) -> Result<Value, serde_json::Error> {
-        serde_json::from_slice(&self.body)
+        // A byte order mark is no part of the text (RFC 8259, section 8.1, lets a parser ignore it).
+        let body = self
+            .body
+            .strip_prefix(b"\xef\xbb\xbf")
+            .unwrap_or(&self.body);
+        serde_json::from_slice(body)
     }
 
     /// The content as text, for messages.

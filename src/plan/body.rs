@@ -10,7 +10,7 @@ use crate::core::source::Place;
 use crate::http::{Body as Sent, Part, PartContent};
 use crate::project::load;
 use crate::project::query::{Body, MultipartField};
-use crate::template::{RenderError, Scope, Template};
+use crate::template::{OMIT, RenderError, Scope, Template};
 
 /// Renders a body.
 pub fn render(body: Option<&Body>, scope: &Scope, root: &Path) -> Result<Sent, RenderError> {
@@ -88,6 +88,7 @@ fn scalars(
 ) -> Result<Vec<String>, RenderError> {
     match value {
         Value::Null => Ok(Vec::new()),
+        Value::String(text) if text == OMIT => Ok(Vec::new()),
         Value::Array(items) => {
             let texts: Result<Vec<_>, _> = items
                 .iter()

@@ -9,7 +9,7 @@ use crate::core::{json, percent};
 use crate::http::{Body, HeaderMap, HeaderName, HeaderValue, Method, Request, header};
 use crate::plan::{Plan, body, disguise};
 use crate::project::template::ValueTemplate;
-use crate::template::{RenderError, Scope, Template};
+use crate::template::{OMIT, RenderError, Scope, Template};
 
 /// A request that is only shown, and its credential.
 pub struct ShownRequest {
@@ -223,6 +223,7 @@ fn add_param(
 ) -> Result<(), RenderError> {
     match value {
         Value::Null => Ok(()),
+        Value::String(text) if text == OMIT => Ok(()),
         Value::Array(items) => items
             .iter()
             .try_for_each(|item| add_param(pairs, name, item, place)),

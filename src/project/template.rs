@@ -7,7 +7,7 @@ use crate::core::document::{Content, Node};
 use crate::core::name;
 use crate::core::source::Text;
 use crate::template::selector::Selector;
-use crate::template::{Expression, Mentions, RenderError, Scope, SyntaxError, Template};
+use crate::template::{Expression, Mentions, OMIT, RenderError, Scope, SyntaxError, Template};
 
 /// What `git.` knows.
 pub const GIT_FACTS: [&str; 3] = ["branch", "sha", "project_slug"];
@@ -168,6 +168,11 @@ pub enum ValueTemplate {
     Map(Vec<(String, ValueTemplate)>),
 }
 
+/// Whether a member is left out.
+fn is_omitted(value: &Result<Value, RenderError>) -> bool {
+    matches!(value, Ok(Value::String(text)) if text == OMIT)
+}
+
 impl ValueTemplate {
     /// Reads any YAML value.
     pub fn read(node: &Node, names: &Names, faults: &mut Diagnostics) -> Option<Self> {
@@ -219,11 +224,14 @@ impl ValueTemplate {
             Self::List(items) => items
                 .iter()
                 .map(|item| item.render(scope))
+                .filter(|item| !is_omitted(item))
                 .collect::<Result<_, _>>()
                 .map(Value::Array),
             Self::Map(members) => members
                 .iter()
-                .map(|(key, value)| Ok((key.clone(), value.render(scope)?)))
+                .map(|(key, value)| (key, value.render(scope)))
+                .filter(|(_, value)| !is_omitted(value))
+                .map(|(key, value)| Ok((key.clone(), value?)))
                 .collect::<Result<Map<_, _>, RenderError>>()
                 .map(Value::Object),
         }

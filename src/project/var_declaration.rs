@@ -16,7 +16,7 @@ use crate::project::query::{Pattern, Var, VarType, seconds};
 use crate::project::template::{Names, ValueTemplate};
 
 /// Names that have another meaning in templates.
-const RESERVED: [&str; 16] = [
+const RESERVED: [&str; 17] = [
     "data",
     "dict",
     "env",
@@ -26,6 +26,7 @@ const RESERVED: [&str; 16] = [
     "namespace",
     "none",
     "now",
+    "omit",
     "query",
     "range",
     "response",

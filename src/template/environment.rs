@@ -99,8 +99,11 @@ const TESTS: &[&str] = &[
     "upper",
 ];
 
-/// Functions that every template sees.
-pub const FUNCTIONS: &[&str] = &["now", "range", "dict", "namespace"];
+/// Names that every template sees: functions, and `omit`.
+pub const GLOBALS: &[&str] = &["now", "range", "dict", "namespace", "omit"];
+
+/// What `omit` gives: a text that no API sends. A member of a body whose value it is, is left out.
+pub const OMIT: &str = "\u{f5a2}omit\u{f5a2}";
 
 /// The environment.
 pub fn environment() -> &'static Environment<'static> {
@@ -118,6 +121,7 @@ pub fn environment() -> &'static Environment<'static> {
             environment.remove_filter(name);
         }
         environment.remove_global("debug");
+        environment.add_global("omit", OMIT);
         filters::register(&mut environment);
         environment
     })
@@ -152,6 +156,12 @@ pub fn to_text(value: &Value) -> Result<String, Error> {
         ValueKind::Bool => Ok(if value.is_true() { "true" } else { "false" }.to_owned()),
         ValueKind::Seq | ValueKind::Map | ValueKind::Iterable => serde_json::to_string(value)
             .map_err(|error| Error::new(ErrorKind::InvalidOperation, error.to_string())),
+        ValueKind::String if value.as_str().is_some_and(|text| text.contains(OMIT)) => {
+            Err(Error::new(
+                ErrorKind::InvalidOperation,
+                "`omit` leaves out a whole member of a body or a parameter, not a part of a text",
+            ))
+        }
         _ => Ok(value.to_string()),
     }
 }

@@ -11,7 +11,7 @@ use minijinja::machinery::{Span, parse, parse_expr};
 use minijinja::syntax::SyntaxConfig;
 
 use crate::core::name;
-use crate::template::environment::{FUNCTIONS, filter_names, test_names};
+use crate::template::environment::{GLOBALS, filter_names, test_names};
 use crate::template::{SyntaxError, syntax};
 
 /// The names that a template needs from its scope.
@@ -115,7 +115,7 @@ impl<'s> Walker<'s> {
     fn finish(self, faults: &mut Vec<SyntaxError>) -> Mentions {
         faults.extend(self.faults);
         let own = |mention: &Mention| {
-            self.locals.contains(mention.root()) || FUNCTIONS.contains(&mention.root())
+            self.locals.contains(mention.root()) || GLOBALS.contains(&mention.root())
         };
         Mentions {
             list: self

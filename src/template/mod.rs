@@ -21,6 +21,7 @@ mod syntax;
 
 pub mod selector;
 
+pub use environment::OMIT;
 pub use error::{RenderError, SyntaxError};
 pub use expression::{Expression, Piece, Template};
 pub use inspect::{Mention, Mentions};
