@@ -1,6 +1,7 @@
 //! Faults of a plan or a run → failures, with the advice that saves an hour.
 
 use crate::auth::{Auth, CredentialError};
+use crate::cli::app::App;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::git;
@@ -17,14 +18,14 @@ pub const MAY_HAVE_WRITTEN: &str =
     "the request may have been carried out all the same: look before you send it again";
 
 /// A plan that cannot be made.
-pub fn plan_error(error: PlanError, resource: &Resource) -> Failure {
+pub fn plan_error(error: PlanError, resource: &Resource, app: &App) -> Failure {
     match error {
         PlanError::Call(list) => Failure::from_list(list),
-        PlanError::Render(error) => render_error(&error),
+        PlanError::Render(error) => render_error(&error, app),
         PlanError::Credential(CredentialError::Render(error)) => match &error.undefined {
             Some(name) if name.starts_with("env.") => unset_token(name, resource, &error.place),
             _ => {
-                let mut failure = render_error(&error);
+                let mut failure = render_error(&error, app);
                 failure.exit = Exit::Credentials;
                 failure
             }
@@ -37,7 +38,8 @@ pub fn plan_error(error: PlanError, resource: &Resource) -> Failure {
                 resource.name
             ),
         )
-        .at(&place),
+        .at(&place)
+        .helps(token_hints(resource)),
     }
 }
 
@@ -58,18 +60,24 @@ fn unset_token(name: &str, resource: &Resource, place: &Place) -> Failure {
     } else {
         failure
     };
-    let failure = failure.help(format!("set it: `export {variable}=…`"));
-    if resource.kind.kind() == "circleci" {
-        failure
-            .help("CircleCI gives personal API tokens under User Settings, Personal API Tokens")
-            .help("without a token, `--demo` answers from an embedded CircleCI")
-    } else {
-        failure
+    failure
+        .help(format!("set it: `export {variable}=…`"))
+        .helps(token_hints(resource))
+}
+
+/// Where a token comes from, and how to do without.
+fn token_hints(resource: &Resource) -> Vec<String> {
+    if resource.kind.kind() != "circleci" {
+        return Vec::new();
     }
+    vec![
+        "CircleCI gives personal API tokens under User Settings, Personal API Tokens".to_owned(),
+        "without a token, `--demo` answers from an embedded CircleCI".to_owned(),
+    ]
 }
 
 /// A template that cannot be rendered.
-pub fn render_error(error: &RenderError) -> Failure {
+pub fn render_error(error: &RenderError, app: &App) -> Failure {
     let failure = Failure::usage("template", error.message.clone()).at(&error.place);
     let failure = match &error.help {
         Some(help) => failure.help(help.clone()),
@@ -82,13 +90,15 @@ pub fn render_error(error: &RenderError) -> Failure {
                 "set it: `export {variable}=…`, or give a default: `{{{{ {name} | default(\"…\") }}}}`"
             ))
         }
-        Some(name) if name.starts_with("git.") => failure.help(git::why_unknown(name)),
+        Some(name) if name.starts_with("git.") => {
+            failure.help(git::why_unknown(name, &app.working_directory))
+        }
         _ => failure,
     }
 }
 
 /// A run that failed.
-pub fn run_error(error: RunError, resource: &Resource) -> Failure {
+pub fn run_error(error: RunError, resource: &Resource, app: &App) -> Failure {
     let is_write = error
         .request
         .as_ref()
@@ -137,7 +147,7 @@ pub fn run_error(error: RunError, resource: &Resource) -> Failure {
                 None => failure,
             }
         }
-        RunErrorKind::Render(error) => render_error(&error),
+        RunErrorKind::Render(error) => render_error(&error, app),
         RunErrorKind::Missing(words, place) => {
             Failure::new(Exit::Expectation, "missing-value", words).at(&place)
         }
@@ -232,10 +242,13 @@ fn transport(error: &TransportError, resource: &Resource) -> Failure {
     failure.causes = error
         .causes
         .iter()
+        // The last one says it; those above it only name the layers.
+        .next_back()
         .map(|cause| {
             let end = cause.find(" (os error").unwrap_or(cause.len());
             cause[..end].to_owned()
         })
+        .into_iter()
         .collect();
     match &error.kind {
         TransportErrorKind::Tls => failure.help(

@@ -81,6 +81,13 @@ impl Failure {
         self
     }
 
+    /// Adds hints.
+    #[must_use]
+    pub fn helps(mut self, help: Vec<String>) -> Self {
+        self.help.extend(help);
+        self
+    }
+
     /// Adds a fact.
     #[must_use]
     pub fn fact(mut self, name: &'static str, value: impl Into<Value>) -> Self {

@@ -1,6 +1,6 @@
 //! Facts of the repository one stands in, for `git.branch`, `git.sha` and `git.project_slug`.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, OnceLock};
 
@@ -34,18 +34,25 @@ pub fn demo_facts() -> Lookup {
 }
 
 /// Why a fact is not known, in words.
-pub fn why_unknown(fact: &str) -> &'static str {
+pub fn why_unknown(fact: &str, folder: &Path) -> &'static str {
+    if git(folder, &["rev-parse", "--git-dir"]).is_none() {
+        return "this folder is not in a git repository: give the value yourself";
+    }
     match fact {
-        "git.branch" => "no branch is checked out here; give the value yourself",
-        "git.project_slug" => {
-            "this folder has no git remote `origin` on GitHub or Bitbucket; give the slug yourself \
-             (`gh/org/repo`; copy it from the project's settings)"
+        "git.branch" => "no branch is checked out here: give the value yourself",
+        "git.sha" => "there is no commit here yet: give the value yourself",
+        _ if git(folder, &["remote", "get-url", "origin"]).is_none() => {
+            "this repository has no remote `origin`: give the slug yourself, for example \
+             `gh/org/repo` (copy it from the project's settings)"
         }
-        _ => "this folder is not in a git repository; give the value yourself",
+        _ => {
+            "the remote `origin` is neither on GitHub nor on Bitbucket: give the slug yourself \
+             (copy it from the project's settings)"
+        }
     }
 }
 
-fn fact(folder: &PathBuf, name: &str) -> Option<String> {
+fn fact(folder: &Path, name: &str) -> Option<String> {
     match name {
         "branch" => git(folder, &["symbolic-ref", "--quiet", "--short", "HEAD"]),
         "sha" => git(folder, &["rev-parse", "--verify", "--quiet", "HEAD"]),
@@ -54,7 +61,7 @@ fn fact(folder: &PathBuf, name: &str) -> Option<String> {
     }
 }
 
-fn git(folder: &PathBuf, arguments: &[&str]) -> Option<String> {
+fn git(folder: &Path, arguments: &[&str]) -> Option<String> {
     let output = Command::new("git")
         .args(arguments)
         .current_dir(folder)

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::cli::app::App;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
-use crate::cli::setup;
+use crate::cli::setup::{self, TextFormat};
 use crate::core::diagnostic::Diagnostics;
 use crate::core::text::{display_width, one_line, truncate_to_width};
 use crate::project::{Project, load};
@@ -16,15 +16,15 @@ use crate::project::{Project, load};
 const EXAMPLES: &str = "\
 Examples:
   runner list
-  runner list --json | jq -r '.queries[].name'";
+  runner list -o json | jq -r '.queries[].name'";
 
 /// Options of `list`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct ListArgs {
-    /// Prints JSON
-    #[arg(long)]
-    pub json: bool,
+    /// How it is shown
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub output: TextFormat,
 }
 
 /// An item of the tree.
@@ -45,7 +45,7 @@ pub fn run(args: &ListArgs, app: &Rc<App>) -> Result<Exit, Failure> {
     let project = setup::project(&app.working_directory, app)?;
     let resources = resources(&project);
     let queries = queries(&project, app);
-    let text = if args.json {
+    let text = if args.output == TextFormat::Json {
         let objects = |items: &[Item]| items.iter().map(object).collect::<Vec<_>>();
         let document = json!({"resources": objects(&resources), "queries": objects(&queries)});
         format!("{document:#}\n")

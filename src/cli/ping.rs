@@ -30,9 +30,10 @@ pub struct PingArgs {
     #[arg(value_name = "RESOURCE")]
     pub resources: Vec<String>,
 
-    /// Prints JSON
-    #[arg(long)]
-    pub json: bool,
+    /// Format: table, json, ndjson, yaml, csv, tsv, markdown or raw
+    /// (default: table on a terminal, json elsewhere)
+    #[arg(short, long, value_name = "FORMAT", value_parser = setup::format_name)]
+    pub output: Option<&'static Format>,
 
     #[command(flatten)]
     connect: ConnectArgs,
@@ -73,12 +74,15 @@ pub fn run(args: &PingArgs, app: &Rc<App>) -> Result<Exit, Failure> {
         }
         Ok((rows, exit))
     })?;
-    let usual = if args.json || !app.stdout.is_terminal {
-        "json"
-    } else {
+    let usual = if app.stdout.is_terminal {
         "table"
+    } else {
+        "json"
     };
-    let format: &Format = by_name(usual).unwrap_or(&crate::format::FORMATS[0]);
+    let format = args
+        .output
+        .or(by_name(usual))
+        .unwrap_or(&crate::format::FORMATS[0]);
     print(&rows, format, app)?;
     Ok(exit)
 }
@@ -120,7 +124,7 @@ async fn ask(
 ) -> Result<Value, Failure> {
     let resource = project
         .in_environment(file, args.connect.environment())
-        .map_err(Failure::from_diagnostics)?;
+        .map_err(|faults| args.connect.explain(faults, app))?;
     let resource = world.resource(resource)?;
     let kind = resource.kind;
     let query = project
@@ -135,10 +139,10 @@ async fn ask(
         project.root(),
         &app.scrubber,
     )
-    .map_err(|error| explain::plan_error(error, &seen))?;
-    let answer = engine::run(&plan, session, Want::Content, None)
+    .map_err(|error| explain::plan_error(error, &seen, app))?;
+    let answer = engine::run(&plan, session, Want::Content)
         .await
-        .map_err(|error| explain::run_error(error, &plan.resource))?;
+        .map_err(|error| explain::run_error(error, &plan.resource, app))?;
     let body: Value = serde_json::from_slice(&answer.body).unwrap_or(Value::Null);
     let mut who = Value::from(kind.who(&body));
     app.scrubber.json(&mut who);

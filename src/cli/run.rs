@@ -45,7 +45,7 @@ pub struct RunArgs {
 
     /// Format: table, json, ndjson, yaml, csv, tsv, markdown or raw
     /// (default: table on a terminal, json elsewhere)
-    #[arg(short, long, value_name = "FORMAT", value_parser = format_name)]
+    #[arg(short, long, value_name = "FORMAT", value_parser = setup::format_name)]
     pub output: Option<&'static Format>,
 
     /// Writes to a file, whole or not at all; its ending says the format
@@ -80,16 +80,6 @@ impl RunArgs {
     pub fn error_format(&self) -> ErrorFormat {
         self.talk.error_format
     }
-}
-
-/// Reads the name of a format.
-fn format_name(text: &str) -> Result<&'static Format, String> {
-    by_name(text).ok_or_else(|| {
-        let names: Vec<&str> = FORMATS.iter().map(|format| format.name).collect();
-        let hint = name::nearest(text, names.iter().copied())
-            .map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
-        format!("expected {}{hint}", name::one_of(&names))
-    })
 }
 
 /// Runs the verb.
@@ -133,7 +123,10 @@ pub fn run(args: &RunArgs, app: &Rc<App>) -> Result<Exit, Failure> {
     let done = Cell::new(0);
     let result = setup::block_on(&args.connect, app, args.talk, async |session| {
         let mut exit = Exit::Done;
-        for (plan, target) in plans.iter().zip(sinks) {
+        for (index, (plan, target)) in plans.iter().zip(sinks).enumerate() {
+            if plans.len() > 1 {
+                separate(plan, index, &target, app).map_err(|error| cannot_write(&error))?;
+            }
             exit = exit.max(execute(plan, &session, target, args, app).await?);
             done.set(done.get() + 1);
         }
@@ -182,9 +175,33 @@ fn queries(words: &[String], app: &App) -> Result<Vec<(Rc<Project>, Query)>, Fai
         } else {
             project.query_named(word)
         };
-        found.push((project, query.map_err(Failure::from_diagnostics)?));
+        let query = query.map_err(|faults| match found.first() {
+            // A value without its name looks like one more query.
+            Some((_, first)) if !is_path => not_a_query(word, first),
+            _ => Failure::from_diagnostics(faults),
+        })?;
+        found.push((project, query));
     }
     Ok(found)
+}
+
+fn not_a_query(word: &str, first: &Query) -> Failure {
+    let words = format!("`{word}` is neither a query nor `NAME=VALUE`");
+    let names: Vec<&str> = first.vars.iter().map(|var| var.name.as_str()).collect();
+    let failure = Failure::usage("unknown-query", words);
+    if names.is_empty() {
+        failure.help(format!("`{}` takes no values", first.name))
+    } else {
+        failure.help(format!(
+            "values are written `NAME=VALUE`; `{}` takes {}",
+            first.name,
+            names
+                .iter()
+                .map(|name| format!("`{name}`"))
+                .collect::<Vec<_>>()
+                .join(", ")
+        ))
+    }
 }
 
 /// Several queries share the values: each takes those that it declares, and every value must be
@@ -214,7 +231,7 @@ fn plan(
 ) -> Result<Plan, Failure> {
     let resource = project
         .resource_of(&query, args.connect.environment())
-        .map_err(Failure::from_diagnostics)?;
+        .map_err(|faults| args.connect.explain(faults, app))?;
     let resource = world.resource(resource)?;
     let own = own_inputs(given.clone(), &query, args);
     let seen = resource.clone();
@@ -226,7 +243,13 @@ fn plan(
         project.root(),
         &app.scrubber,
     )
-    .map_err(|error| explain::plan_error(error, &seen))
+    .map_err(|error| explain::plan_error(error, &seen, app))
+    .map(|mut plan| {
+        if let Some(limit) = args.limit {
+            plan.limit_to(limit);
+        }
+        plan
+    })
 }
 
 /// The values that a query declares; all of them if it is the only one, so that a wrong name is
@@ -242,7 +265,7 @@ fn show(plans: &[Plan], args: &RunArgs, app: &App) -> Result<Exit, Failure> {
     for (index, plan) in plans.iter().enumerate() {
         let request = plan
             .shown_request()
-            .map_err(|error| explain::render_error(&error))?;
+            .map_err(|error| explain::render_error(&error, app))?;
         let mut text = if args.curl {
             shown::curl(&request, plan)
         } else {
@@ -266,7 +289,7 @@ fn admit(plan: &Plan, args: &RunArgs, app: &App) -> Result<(), Failure> {
     }
     let request = plan
         .shown_request()
-        .map_err(|error| explain::render_error(&error))?;
+        .map_err(|error| explain::render_error(&error, app))?;
     let action = format!(
         "{} {}",
         request.method,
@@ -287,7 +310,7 @@ fn admit(plan: &Plan, args: &RunArgs, app: &App) -> Result<(), Failure> {
     }
     let question = plan
         .question()
-        .map_err(|error| explain::render_error(&error))?;
+        .map_err(|error| explain::render_error(&error, app))?;
     if !app.can_ask {
         let failure = Failure::new(
             Exit::Forbidden,
@@ -383,21 +406,21 @@ async fn execute(
     } else {
         Want::Records
     };
-    let answer = engine::run(plan, session, want, args.limit)
+    let answer = engine::run(plan, session, want)
         .await
-        .map_err(|error| explain::run_error(error, &plan.resource))?;
+        .map_err(|error| explain::run_error(error, &plan.resource, app))?;
     let count = answer.records.len();
     let is_list = !plan.query.is_single();
     let file = target.file.clone();
-    let is_table = target.format.name == "table" && target.is_terminal;
+    let is_table = target.format.name == "table";
     match write(plan, &answer, target, app) {
         Ok(()) => {}
         // A reader that has seen enough is no error.
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => return Ok(Exit::Done),
         Err(error) => return Err(cannot_write(&error)),
     }
-    if !args.talk.quiet && app.stderr.is_terminal {
-        if let Some(path) = file {
+    if !args.talk.quiet {
+        if let Some(path) = file.filter(|_| app.stderr.is_terminal) {
             let records = if count == 1 { "record" } else { "records" };
             app.say(&format!("{count} {records} written to {}", path.display()));
         } else if count == 0 && is_list && is_table {
@@ -405,7 +428,7 @@ async fn execute(
         }
     }
     if let Some(failed) = answer.failed_expectations {
-        return Err(explain::run_error(failed, &plan.resource));
+        return Err(explain::run_error(failed, &plan.resource, app));
     }
     match answer.outcome {
         Outcome::Complete => Ok(Exit::Done),
@@ -428,7 +451,10 @@ async fn execute(
                     plan.query.name
                 ),
             )
-            .help("`--limit N` asks for no more than is there; `paginate: false` says that the first page is enough")
+            .help(format!(
+                "`--limit {count}` is satisfied with these; `paginate: false` in the file says \
+                 that the first page is enough"
+            ))
             .show(app, args.talk.error_format);
             Ok(Exit::Partial)
         }
@@ -470,6 +496,20 @@ fn render(
         renderer.record(record, out)?;
     }
     renderer.finish(out)
+}
+
+/// Sets the results of several queries apart, in a way that a reader of the format understands.
+fn separate(plan: &Plan, index: usize, target: &Target, app: &App) -> std::io::Result<()> {
+    let name = &plan.query.name;
+    let gap = if index > 0 { "\n" } else { "" };
+    match target.format.name {
+        "table" => app.print(&format!("{gap}{name}\n\n")),
+        "markdown" => app.print(&format!("{gap}## {name}\n\n")),
+        "yaml" => app.print("---\n"),
+        "csv" | "tsv" => app.print(gap),
+        // One document after the other: readers of JSON take them one by one.
+        _ => Ok(()),
+    }
 }
 
 fn cannot_write(error: &std::io::Error) -> Failure {

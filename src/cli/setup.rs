@@ -11,16 +11,27 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::{ErrorFormat, Failure};
 use crate::cli::git;
 use crate::cli::watch::Watch;
+use crate::core::name;
 use crate::core::source::{SourceFile, Span, Text};
 use crate::core::time::{DURATION_EXAMPLE, format_duration, parse_duration};
 use crate::demo::{self, Demo};
 use crate::engine::{Session, SessionOptions};
-use crate::format::FORMATS;
+use crate::format::{FORMATS, Format, by_name};
 use crate::http::HeaderName;
 use crate::plan::Outside;
 use crate::project::Project;
 use crate::resource::Resource;
 use crate::template::{Clock, Template};
+
+/// How text for people is shown instead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum TextFormat {
+    /// For people
+    #[default]
+    Text,
+    /// One JSON document
+    Json,
+}
 
 /// Options of every verb.
 #[derive(Debug, Clone, Copy, Default, clap::Args)]
@@ -66,10 +77,34 @@ pub fn duration(text: &str) -> Result<Duration, String> {
 }
 
 impl ConnectArgs {
+    /// Faults of choosing a resource, with where the environment's name came from.
+    pub fn explain(&self, faults: crate::core::diagnostic::Diagnostics, app: &App) -> Failure {
+        let mut failure = Failure::from_diagnostics(faults);
+        let from_variable = app.env.get("RUNNER_ENV").map(String::as_str) == self.environment();
+        for diagnostic in &mut failure.diagnostics {
+            if diagnostic.code == "unknown-environment" && from_variable {
+                diagnostic
+                    .help
+                    .push("the name came from `RUNNER_ENV`".to_owned());
+            }
+        }
+        failure
+    }
+
     /// The chosen environment; an empty `RUNNER_ENV` chooses none.
     pub fn environment(&self) -> Option<&str> {
         self.env.as_deref().filter(|name| !name.is_empty())
     }
+}
+
+/// Reads the name of a format.
+pub fn format_name(text: &str) -> Result<&'static Format, String> {
+    by_name(text).ok_or_else(|| {
+        let names = format_names();
+        let hint = name::nearest(text, names.iter().copied())
+            .map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+        format!("expected {}{hint}", name::one_of(&names))
+    })
 }
 
 /// The names of all formats.

@@ -8,7 +8,7 @@ use crate::auth::Auth;
 use crate::cli::app::App;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
-use crate::cli::setup;
+use crate::cli::setup::{self, TextFormat};
 use crate::core::json::plain;
 use crate::core::name;
 use crate::core::text::printable_lines;
@@ -21,7 +21,7 @@ const EXAMPLES: &str = "\
 Examples:
   runner show get-workflow
   runner show queries/get-workflow.yaml
-  runner show circleci --json";
+  runner show circleci -o json";
 
 /// Options of `show`.
 #[derive(Debug, clap::Args)]
@@ -31,9 +31,9 @@ pub struct ShowArgs {
     #[arg(value_name = "NAME")]
     pub name: String,
 
-    /// Prints JSON
-    #[arg(long)]
-    pub json: bool,
+    /// How it is shown
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub output: TextFormat,
 }
 
 /// Runs the verb.
@@ -64,15 +64,17 @@ pub fn run(args: &ShowArgs, app: &Rc<App>) -> Result<Exit, Failure> {
         project.query_named(&args.name)
     };
     let text = match (query, resource) {
-        (_, Some(file)) if is_path => resource_text(&project, file, args.json)?,
+        (_, Some(file)) if is_path => {
+            resource_text(&project, file, args.output == TextFormat::Json)?
+        }
         (Ok(query), _) => {
-            if args.json {
+            if args.output == TextFormat::Json {
                 format!("{:#}\n", query_json(&query))
             } else {
                 query_text(&query)
             }
         }
-        (Err(_), Some(file)) => resource_text(&project, file, args.json)?,
+        (Err(_), Some(file)) => resource_text(&project, file, args.output == TextFormat::Json)?,
         (Err(faults), None) => return Err(Failure::from_diagnostics(faults)),
     };
     let text = if app.stdout.is_terminal {
@@ -107,10 +109,15 @@ fn query_text(query: &Query) -> String {
         text.push_str(&format!("  param   {name} = {shown}\n"));
     }
     if let Some(body) = &query.body {
-        text.push_str(&format!("  body    {}\n", body_source(body)));
+        let source = body_source(body).trim().replace('\n', "\n          ");
+        text.push_str(&format!("  body    {source}\n"));
     }
     if !query.is_safe() {
         text.push_str("  writes  asks first, or needs --yes\n");
+    }
+    if let Some(question) = &query.confirm {
+        let source = question.source().trim().replace('\n', "\n          ");
+        text.push_str(&format!("  asks    {source}\n"));
     }
     if !query.vars.is_empty() {
         text.push_str("\nvars\n");

@@ -8,10 +8,13 @@ pub fn nearest<'a>(wanted: &str, known: impl IntoIterator<Item = &'a str>) -> Op
         .into_iter()
         .map(|name| {
             let folded = fold(name);
-            let score = if folded == wanted {
-                2.0
-            } else {
-                strsim::jaro_winkler(&folded, &wanted)
+            // A slip of one or two keys first, then what begins alike.
+            let slips = strsim::damerau_levenshtein(&folded, &wanted);
+            let score = match slips {
+                0 => 3.0,
+                1 => 2.0,
+                2 if wanted.len() > 4 => 1.5,
+                _ => strsim::jaro_winkler(&folded, &wanted),
             };
             (name, score)
         })
@@ -26,7 +29,7 @@ pub fn hint<'a>(wanted: &str, known: impl IntoIterator<Item = &'a str>) -> Optio
     if let Some(name) = nearest(wanted, known.iter().copied()) {
         return Some(format!("did you mean `{name}`?"));
     }
-    (!known.is_empty() && known.len() <= 24).then(|| format!("expected {}", one_of(&known)))
+    (!known.is_empty() && known.len() <= 12).then(|| format!("expected {}", one_of(&known)))
 }
 
 /// "`a`, `b` or `c`".

@@ -51,17 +51,12 @@ pub enum Want {
     Content,
 }
 
-/// Runs a plan. `limit` is the caller's own, stricter or not than the query's.
+/// Runs a plan.
 ///
 /// # Errors
 ///
 /// The first fault.
-pub async fn run(
-    plan: &Plan,
-    session: &Session,
-    want: Want,
-    limit: Option<u64>,
-) -> Result<Answer, RunError> {
+pub async fn run(plan: &Plan, session: &Session, want: Want) -> Result<Answer, RunError> {
     let fault = |request: Option<String>, kind| RunError {
         query: plan.query.name.clone(),
         resource: plan.resource.name.clone(),
@@ -71,14 +66,14 @@ pub async fn run(
     let request = plan
         .request()
         .map_err(|error| fault(None, RunErrorKind::Render(error)))?;
-    let label = request.label();
+    let label = plan.label(&request);
     let result = async {
         let stack = session.stack(plan).map_err(RunErrorKind::Transport)?;
         let response = stack
             .send(&request)
             .await
             .map_err(RunErrorKind::Transport)?;
-        read(plan, &response, want, limit)
+        read(plan, request.url.path(), &response, want)
     }
     .await;
     match result {
@@ -93,13 +88,13 @@ pub async fn run(
 
 fn read(
     plan: &Plan,
+    path: &str,
     response: &Response,
     want: Want,
-    limit: Option<u64>,
 ) -> Result<(Answer, Vec<String>), RunErrorKind> {
     let meaning = meaning(plan, response);
     if meaning == StatusMeaning::Fail {
-        return Err(refusal(plan, response));
+        return Err(refusal(plan, path, response));
     }
     let mut answer = Answer {
         records: Vec::new(),
@@ -131,7 +126,7 @@ fn read(
     });
     let mut is_enough = false;
     if let Some(body) = &body {
-        let records = Records::read(plan, body, response, limit)?;
+        let records = Records::read(plan, body, response)?;
         is_enough = records.is_enough;
         answer.records = records.list;
     }
@@ -167,7 +162,7 @@ fn meaning(plan: &Plan, response: &Response) -> StatusMeaning {
     }
 }
 
-fn refusal(plan: &Plan, response: &Response) -> RunErrorKind {
+fn refusal(plan: &Plan, path: &str, response: &Response) -> RunErrorKind {
     let message = match response.json() {
         Ok(body) => error_message(&body),
         Err(_) => first_line(response),
@@ -176,7 +171,7 @@ fn refusal(plan: &Plan, response: &Response) -> RunErrorKind {
         status: response.status,
         message: message.map(|words| one_line(&words).into_owned()),
         request_id: response.request_id().map(|id| one_line(id).into_owned()),
-        advice: plan.resource.kind.advice(response.status),
+        advice: plan.resource.kind.advice(response.status, path),
         retry_after: headers::retry_after(&response.headers, SystemTime::now()),
     }
 }

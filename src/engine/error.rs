@@ -13,7 +13,7 @@ pub struct RunError {
     pub query: String,
     /// The resource's name.
     pub resource: String,
-    /// `GET /workflow/x`, without its parameters; `None` before there was a request.
+    /// `GET https://…`, secrets masked; `None` before there was a request.
     pub request: Option<String>,
     /// The kind of fault.
     pub kind: RunErrorKind,

@@ -5,11 +5,10 @@ use std::collections::HashSet;
 
 use serde_json::{Map, Value, json};
 
-use crate::core::json as json_kind;
 use crate::engine::RunErrorKind;
 use crate::http::Response;
 use crate::plan::Plan;
-use crate::project::query::{Column, ColumnSource, Limit, SortBy, Take, Unique};
+use crate::project::query::{Column, ColumnSource, SortBy, Take, Unique};
 use crate::template::Scope;
 
 /// Records of one answer.
@@ -26,13 +25,8 @@ impl Records {
     /// # Errors
     ///
     /// If a template fails on a value that is there, or a required value is not.
-    pub fn read(
-        plan: &Plan,
-        body: &Value,
-        response: &Response,
-        limit: Option<u64>,
-    ) -> Result<Self, RunErrorKind> {
-        let limit = limit_of(plan, limit)?;
+    pub fn read(plan: &Plan, body: &Value, response: &Response) -> Result<Self, RunErrorKind> {
+        let limit = plan.limit;
         let reader = Reader::new(plan, response);
         let mut kept: Vec<Kept> = Vec::new();
         let mut seen = HashSet::new();
@@ -65,37 +59,6 @@ impl Records {
             is_enough,
         })
     }
-}
-
-/// The stricter of the query's limit and the caller's.
-fn limit_of(plan: &Plan, own: Option<u64>) -> Result<Option<usize>, RunErrorKind> {
-    let of_query = match &plan.query.limit {
-        None => None,
-        Some(Limit::Number(number)) => Some(*number),
-        Some(Limit::Template(template)) => {
-            let value = template.json(plan.scope()).map_err(RunErrorKind::Render)?;
-            let number = match &value {
-                Value::Null => None,
-                Value::String(text) => Some(text.trim().parse::<u64>().ok()),
-                other => Some(other.as_u64()),
-            };
-            match number {
-                None => None,
-                Some(Some(number)) if number > 0 => Some(number),
-                Some(_) => {
-                    return Err(RunErrorKind::Render(crate::template::RenderError::new(
-                        template.place(),
-                        format!(
-                            "`limit` takes a whole number above 0, got `{}`",
-                            json_kind::plain(&value)
-                        ),
-                    )));
-                }
-            }
-        }
-    };
-    let limit = [of_query, own].into_iter().flatten().min();
-    Ok(limit.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX)))
 }
 
 fn rows<'b>(plan: &Plan, body: &'b Value) -> Result<Vec<&'b Value>, RunErrorKind> {

@@ -15,7 +15,7 @@ use crate::http::client::is_loopback;
 use crate::plan::disguise::mark;
 use crate::plan::{Outside, Plan, PlanError};
 use crate::project::Query;
-use crate::project::query::Var;
+use crate::project::query::{Limit, Var};
 use crate::resource::Resource;
 use crate::template::{Lookup, RenderError, Scope};
 
@@ -63,7 +63,9 @@ impl Plan {
         .bind(scope, shown_scope)?;
         let base_url = base_url(&resource, &bound.scope)?;
         refuse_plain_http(&resource, &base_url)?;
+        let limit = limit(&query, &bound.scope)?;
         let plan = Self {
+            limit,
             query,
             resource,
             root: root.to_path_buf(),
@@ -142,6 +144,30 @@ fn base_url(resource: &Resource, scope: &Scope) -> Result<url::Url, PlanError> {
         let place = resource.base_url.place();
         PlanError::Call(vec![Diagnostic::at(place, "base-url", words)])
     })
+}
+
+/// How many records the query wants at most.
+fn limit(query: &Query, scope: &Scope) -> Result<Option<usize>, PlanError> {
+    let number = match &query.limit {
+        None => return Ok(None),
+        Some(Limit::Number(number)) => *number,
+        Some(Limit::Template(template)) => {
+            let value = template.json(scope)?;
+            let number = match &value {
+                Value::Null => return Ok(None),
+                Value::String(text) => text.trim().parse::<u64>().ok(),
+                other => other.as_u64(),
+            };
+            number.filter(|number| *number > 0).ok_or_else(|| {
+                let words = format!(
+                    "`limit` takes a whole number above 0, got `{}`",
+                    crate::core::json::plain(&value)
+                );
+                PlanError::Call(vec![Diagnostic::at(template.place(), "limit", words)])
+            })?
+        }
+    };
+    Ok(Some(usize::try_from(number).unwrap_or(usize::MAX)))
 }
 
 /// A token does not cross a network in the clear.

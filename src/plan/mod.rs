@@ -51,6 +51,8 @@ pub struct Plan {
     pub vars: BTreeMap<String, Value>,
     /// The values that must not be seen. Shared: a token that comes later is added.
     pub scrubber: Scrubber,
+    /// How many records at most; what the caller says replaces what the file says.
+    pub limit: Option<usize>,
     base_url: url::Url,
     scope: Scope,
     shown_scope: Scope,
@@ -87,6 +89,11 @@ impl Plan {
     /// The resource's base URL.
     pub fn base_url(&self) -> &url::Url {
         &self.base_url
+    }
+
+    /// Replaces the query's own limit.
+    pub fn limit_to(&mut self, limit: u64) {
+        self.limit = Some(usize::try_from(limit).unwrap_or(usize::MAX));
     }
 
     /// The format that the query itself asks for.

@@ -93,6 +93,22 @@ impl Plan {
         })
     }
 
+    /// `METHOD URL` for messages, secrets masked and shortened to what a line holds.
+    pub fn label(&self, request: &Request) -> String {
+        let url = self
+            .resource
+            .base_url
+            .text(&self.shown_scope)
+            .and_then(|base| self.url_text(&base, &self.shown_scope))
+            .unwrap_or_else(|_| request.url.to_string());
+        let mut url = disguise::masked(&url);
+        if let Some((at, _)) = url.char_indices().nth(300) {
+            url.truncate(at);
+            url.push('…');
+        }
+        format!("{} {url}", request.method)
+    }
+
     /// The question before a method that writes, if the query has its own.
     ///
     /// # Errors

@@ -47,18 +47,27 @@ impl Speak for CircleCi {
         }
     }
 
-    fn advice(&self, status: StatusCode) -> Option<&'static str> {
-        advice(status)
+    fn advice(&self, status: StatusCode, path: &str) -> Option<&'static str> {
+        advice(status, path)
     }
 }
 
-/// What both versions of the API mean by a status.
-pub fn advice(status: StatusCode) -> Option<&'static str> {
+/// What both versions of the API mean by a status on a path.
+pub fn advice(status: StatusCode, path: &str) -> Option<&'static str> {
+    let has_slug = ["/project/", "/insights/"]
+        .iter()
+        .any(|part| path.contains(part));
     match status {
-        StatusCode::NOT_FOUND => Some(
+        StatusCode::NOT_FOUND if path.contains("%252F") => {
+            Some("the slug is percent-encoded twice: write it with slashes, `gh/org/repo`")
+        }
+        StatusCode::NOT_FOUND if has_slug => Some(
             "CircleCI answers 404 also where the token has no rights to a private project, or \
              where the slug is wrong (`gh/org/repo`; copy it from the project's settings)",
         ),
+        StatusCode::NOT_FOUND => {
+            Some("CircleCI answers 404 also where the token has no rights to a private project")
+        }
         StatusCode::FORBIDDEN => {
             Some("CircleCI answers 403 also for a context or group that does not exist")
         }

@@ -45,7 +45,7 @@ impl Speak for CircleCiV3 {
         text("name").or_else(|| text("login")).map(str::to_owned)
     }
 
-    fn advice(&self, status: StatusCode) -> Option<&'static str> {
-        circleci::advice(status)
+    fn advice(&self, status: StatusCode, path: &str) -> Option<&'static str> {
+        circleci::advice(status, path)
     }
 }

@@ -49,8 +49,8 @@ pub trait Speak: Sync {
     /// Who the token is, from the answer to the health check.
     fn who(&self, answer: &Value) -> Option<String>;
 
-    /// What a status probably means with this API, where it is not what one would think.
-    fn advice(&self, status: StatusCode) -> Option<&'static str>;
+    /// What a status of a path probably means with this API, where it is not what one would think.
+    fn advice(&self, status: StatusCode, path: &str) -> Option<&'static str>;
 }
 
 /// All kinds. The first of a `type` is the one without an `api`.

@@ -43,7 +43,7 @@ impl Speak for Rest {
         None
     }
 
-    fn advice(&self, _: StatusCode) -> Option<&'static str> {
+    fn advice(&self, _: StatusCode, _: &str) -> Option<&'static str> {
         None
     }
 }

@@ -177,7 +177,7 @@ impl Expression {
         let value = self
             .compiled
             .eval(scope.to_value())
-            .map_err(|error| self.fault(&error))?;
+            .map_err(|error| self.unset(scope).unwrap_or_else(|| self.fault(&error)))?;
         if value.is_undefined() {
             let mut error =
                 RenderError::new(&self.place(), format!("`{}` is undefined", self.source()));
@@ -185,6 +185,25 @@ impl Expression {
             return Err(error);
         }
         Ok(value)
+    }
+
+    /// Whatever failed: a variable or fact that is not set is what has to be told.
+    fn unset(&self, scope: &Scope) -> Option<RenderError> {
+        let root = scope.to_value();
+        let unset = self.mentions.iter().find(|mention| {
+            matches!(mention.root(), "env" | "git")
+                && mention.path.get(1).is_some_and(|name| {
+                    let names = root.get_attr(mention.root());
+                    names
+                        .and_then(|names| names.get_attr(name))
+                        .is_ok_and(|value| value.is_undefined())
+                })
+        })?;
+        let name = unset.path[..2].join(".");
+        let place = self.text.locate(unset.range.clone());
+        let mut error = RenderError::new(&place, format!("`{name}` is undefined"));
+        error.undefined = Some(name);
+        Some(error)
     }
 
     fn fault(&self, error: &Error) -> RenderError {
@@ -477,14 +496,14 @@ impl<'t> Route<'t> {
             && matches!(segment, "" | "." | "..")
         {
             let what = if segment.is_empty() {
-                "an empty path segment".to_owned()
+                "empty".to_owned()
             } else {
-                format!("the path segment `{segment}`")
+                format!("`{segment}`")
             };
             return Err(RenderError::new(
                 &hole.place(),
                 format!(
-                    "`{}` gives {what}, which would change the route",
+                    "`{}` is {what}, which would change the route",
                     hole.source()
                 ),
             ));
