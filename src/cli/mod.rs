@@ -85,19 +85,38 @@ impl Command {
     }
 }
 
+/// What is wrong with the command line, or the help that was asked for.
+fn usage(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        // Help and version go to standard output.
+        let _ = error.print();
+        return ExitCode::from(Exit::Done.code());
+    }
+    let words: Vec<String> = std::env::args().collect();
+    let wants_json = words.iter().any(|word| word == "--error-format=json")
+        || words
+            .windows(2)
+            .any(|pair| pair[0] == "--error-format" && pair[1] == "json");
+    if wants_json {
+        let text = error.to_string();
+        let message = text
+            .lines()
+            .next()
+            .unwrap_or("")
+            .trim_start_matches("error: ");
+        Failure::usage("usage", message).show(&App::new(), ErrorFormat::Json);
+    } else {
+        let _ = error.print();
+    }
+    ExitCode::from(Exit::Usage.code())
+}
+
 /// The program.
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            // clap prints help to standard output and faults to standard error.
-            let _ = error.print();
-            let exit = if error.use_stderr() {
-                Exit::Usage
-            } else {
-                Exit::Done
-            };
-            return ExitCode::from(exit.code());
+            return usage(&error);
         }
     };
     let app = Rc::new(App::new());

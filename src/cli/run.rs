@@ -410,6 +410,9 @@ async fn execute(
         .await
         .map_err(|error| explain::run_error(error, &plan.resource, app))?;
     let count = answer.records.len();
+    if let Some(note) = answer.note.as_ref().filter(|_| !args.talk.quiet) {
+        app.say(&format!("note: {note}"));
+    }
     let is_list = !plan.query.is_single();
     let file = target.file.clone();
     let is_table = target.format.name == "table";
@@ -427,11 +430,17 @@ async fn execute(
             app.say("no records");
         }
     }
-    if let Some(failed) = answer.failed_expectations {
-        return Err(explain::run_error(failed, &plan.resource, app));
+    let exit = tell_outcome(plan, answer.outcome, count, args, app);
+    match answer.failed_expectations {
+        None => Ok(exit),
+        Some(failed) => Err(explain::run_error(failed, &plan.resource, app)),
     }
-    match answer.outcome {
-        Outcome::Complete => Ok(Exit::Done),
+}
+
+/// Says what is not whole.
+fn tell_outcome(plan: &Plan, outcome: Outcome, count: usize, args: &RunArgs, app: &App) -> Exit {
+    match outcome {
+        Outcome::Complete => Exit::Done,
         Outcome::FirstPage => {
             if !args.talk.quiet {
                 app.say(&format!(
@@ -439,7 +448,7 @@ async fn execute(
                     plan.query.name
                 ));
             }
-            Ok(Exit::Done)
+            Exit::Done
         }
         Outcome::Cut => {
             Failure::new(
@@ -456,7 +465,7 @@ async fn execute(
                  that the first page is enough"
             ))
             .show(app, args.talk.error_format);
-            Ok(Exit::Partial)
+            Exit::Partial
         }
     }
 }

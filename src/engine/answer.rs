@@ -27,6 +27,8 @@ pub struct Answer {
     pub headers: HeaderMap,
     /// From sending the request to the last byte.
     pub elapsed: Duration,
+    /// What looks like a mistake and is none for sure.
+    pub note: Option<String>,
     /// What the query expects and does not hold. The records are good all the same.
     pub failed_expectations: Option<RunError>,
 }
@@ -102,6 +104,7 @@ fn read(
         outcome: Outcome::Complete,
         headers: response.headers.clone(),
         elapsed: response.elapsed,
+        note: None,
         failed_expectations: None,
     };
     if meaning == StatusMeaning::Empty {
@@ -129,6 +132,7 @@ fn read(
         let records = Records::read(plan, body, response)?;
         is_enough = records.is_enough;
         answer.records = records.list;
+        answer.note = lost_rows(plan, body);
     }
     answer.outcome = outcome(plan, has_more, is_enough);
     let facts = body.as_ref().unwrap_or(&Value::Null);
@@ -137,6 +141,22 @@ fn read(
         plan.scrubber.json(record);
     }
     Ok((answer, failed))
+}
+
+/// A `rows` that begins with a name that the answer does not have is probably a slip: an empty
+/// list would pass for an answer.
+fn lost_rows(plan: &Plan, body: &Value) -> Option<String> {
+    let path = plan.query.rows.as_ref()?.source();
+    let name = path.strip_prefix("$.")?.split(['.', '[']).next()?;
+    let members = body.as_object()?;
+    if members.contains_key(name) || name.is_empty() || name == "*" {
+        return None;
+    }
+    let known: Vec<&str> = members.keys().map(String::as_str).take(12).collect();
+    Some(format!(
+        "`rows: {path}` finds nothing: the answer has no `{name}`, only {}",
+        crate::core::name::one_of(&known).replace(" or ", " and ")
+    ))
 }
 
 fn outcome(plan: &Plan, has_more: bool, is_enough: bool) -> Outcome {

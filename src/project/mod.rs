@@ -158,6 +158,10 @@ impl Project {
     pub fn query_at(&self, path: &Path) -> Result<Query, Diagnostics> {
         let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
         let source = load::source(&path, &self.working_directory)?;
+        if path.starts_with(self.root.join("resources")) {
+            let words = format!("`{}` is a resource, not a query", source.name());
+            return Err(Diagnostic::general("not-a-query", words).into());
+        }
         let mut faults = Diagnostics::new();
         let Some(node) = yaml::parse(&source, &mut faults) else {
             return Err(faults);

@@ -13,7 +13,7 @@ use crate::core::source::{Place, Text};
 use crate::template::environment::{environment, to_text};
 use crate::template::filters::SlashedPath;
 use crate::template::syntax::{self, Fragment};
-use crate::template::{Mentions, RenderError, Scope, SyntaxError, inspect};
+use crate::template::{Mention, Mentions, RenderError, Scope, SyntaxError, inspect};
 
 /// A parsed bare expression, such as `row.status == "failed"`.
 #[derive(Clone)]
@@ -157,7 +157,9 @@ impl Expression {
     /// Whether a name or field that the expression mentions is null or missing.
     fn lacks_a_value(&self, scope: &Scope) -> bool {
         let root = scope.to_value();
-        self.mentions.iter().any(|mention| {
+        // A variable that is not set is the caller's fault, not the record's.
+        let of_record = |mention: &&Mention| !matches!(mention.root(), "env" | "git");
+        self.mentions.iter().filter(of_record).any(|mention| {
             let mut value = root.clone();
             for step in &mention.path {
                 match value.get_attr(step) {
@@ -179,6 +181,9 @@ impl Expression {
             .eval(scope.to_value())
             .map_err(|error| self.unset(scope).unwrap_or_else(|| self.fault(&error)))?;
         if value.is_undefined() {
+            if let Some(error) = self.unset(scope) {
+                return Err(error);
+            }
             let mut error =
                 RenderError::new(&self.place(), format!("`{}` is undefined", self.source()));
             error.undefined = Some(self.source().to_owned());
