@@ -1,7 +1,7 @@
 //! `header: { name, value }`: a header field of any name.
 
-use crate::auth::{Auth, Form, TokenScheme, secret_template};
-use crate::core::diagnostic::{Diagnostic, Diagnostics};
+use crate::auth::{Auth, Form, TokenScheme, named_value};
+use crate::core::diagnostic::Diagnostics;
 use crate::core::document::Node;
 use crate::http::HeaderName;
 
@@ -11,18 +11,7 @@ pub const FORM: Form = Form {
 };
 
 fn check(node: &Node, _: TokenScheme, faults: &mut Diagnostics) -> Option<Auth> {
-    let mut fields = node.fields(FORM.key, faults);
-    let name = fields.get("name");
-    let value = fields.get("value");
-    fields.finish(faults);
-    let (Some(name), Some(value)) = (name, value) else {
-        faults.push(Diagnostic::at(
-            &node.place,
-            "missing-key",
-            "`header` needs a `name` and a `value`",
-        ));
-        return None;
-    };
+    let (name, value) = named_value(node, FORM.key, faults)?;
     let text = name.text("name", faults)?;
     let Ok(header) = HeaderName::from_bytes(text.value.as_bytes()) else {
         faults.push(name.mismatch("name", "the name of a header field"));
@@ -31,6 +20,6 @@ fn check(node: &Node, _: TokenScheme, faults: &mut Diagnostics) -> Option<Auth> 
     Some(Auth::Header {
         name: header,
         prefix: "",
-        value: secret_template(value, "value", faults)?,
+        value,
     })
 }

@@ -288,6 +288,24 @@ fn in_header(
     }
 }
 
+/// Reads `{ name, value }`: the name, and the value that must hold a secret.
+fn named_value<'n>(
+    node: &'n Node,
+    form: &'static str,
+    faults: &mut Diagnostics,
+) -> Option<(&'n Node, Template)> {
+    let mut fields = node.fields(form, faults);
+    let name = fields.get("name");
+    let value = fields.get("value");
+    fields.finish(faults);
+    let (Some(name), Some(value)) = (name, value) else {
+        let words = format!("`{form}` needs a `name` and a `value`");
+        faults.push(Diagnostic::at(&node.place, "missing-key", words));
+        return None;
+    };
+    Some((name, secret_template(value, "value", faults)?))
+}
+
 /// Reads a template that must hold a secret: one that is the same everywhere is a secret in a file.
 fn secret_template(node: &Node, key: &str, faults: &mut Diagnostics) -> Option<Template> {
     let Some(text) = node.as_text() else {

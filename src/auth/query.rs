@@ -1,7 +1,7 @@
 //! `query: { name, value }`: a URL parameter.
 
-use crate::auth::{Auth, Form, TokenScheme, secret_template};
-use crate::core::diagnostic::{Diagnostic, Diagnostics};
+use crate::auth::{Auth, Form, TokenScheme, named_value};
+use crate::core::diagnostic::Diagnostics;
 use crate::core::document::Node;
 
 pub const FORM: Form = Form {
@@ -10,20 +10,9 @@ pub const FORM: Form = Form {
 };
 
 fn check(node: &Node, _: TokenScheme, faults: &mut Diagnostics) -> Option<Auth> {
-    let mut fields = node.fields(FORM.key, faults);
-    let name = fields.get("name");
-    let value = fields.get("value");
-    fields.finish(faults);
-    let (Some(name), Some(value)) = (name, value) else {
-        faults.push(Diagnostic::at(
-            &node.place,
-            "missing-key",
-            "`query` needs a `name` and a `value`",
-        ));
-        return None;
-    };
+    let (name, value) = named_value(node, FORM.key, faults)?;
     Some(Auth::Query {
         name: name.text("name", faults)?.value.to_string(),
-        value: secret_template(value, "value", faults)?,
+        value,
     })
 }

@@ -1,6 +1,6 @@
 //! Verbs, streams, failures as text and exit codes.
 //!
-//! [`main`] reads the command line, gives the verb its part of it and the [`app::App`], and turns
+//! [`main`] reads the command line, gives the verb its part of it and the `App`, and turns
 //! what comes back into text and an exit code. A verb is a file: its options (whose comments are
 //! its help) and its `run`.
 

@@ -8,10 +8,10 @@ use minijinja::value::ValueKind;
 use minijinja::{Error, ErrorKind, Expression as Compiled, Value};
 use serde_json::Value as Json;
 
-use crate::core::percent;
 use crate::core::source::{Place, Text};
 use crate::template::environment::{environment, to_text};
 use crate::template::filters::SlashedPath;
+use crate::template::route::Route;
 use crate::template::syntax::{self, Fragment};
 use crate::template::{Mention, Mentions, RenderError, Scope, SyntaxError, inspect};
 
@@ -461,66 +461,6 @@ impl Template {
             (Some(Piece::Hole(hole)), None) => Some(hole),
             _ => None,
         }
-    }
-}
-
-/// A route under construction: knows of every segment whether a value is part of it.
-#[derive(Default)]
-struct Route<'t> {
-    text: String,
-    segment: usize,
-    /// The value that the current segment holds.
-    hole: Option<&'t Expression>,
-    in_query: bool,
-}
-
-impl<'t> Route<'t> {
-    fn literal(&mut self, raw: &str) -> Result<(), RenderError> {
-        for character in raw.chars() {
-            if !self.in_query && matches!(character, '/' | '?') {
-                self.close()?;
-                self.in_query = character == '?';
-            }
-            self.text.push(character);
-            if character == '/' {
-                self.segment = self.text.len();
-            }
-        }
-        Ok(())
-    }
-
-    fn value(&mut self, text: &str, hole: &'t Expression) {
-        self.text.push_str(&percent::encode(text));
-        self.hole = Some(hole);
-    }
-
-    /// Refuses a segment that a value made disappear.
-    fn close(&mut self) -> Result<(), RenderError> {
-        let segment = &self.text[self.segment..];
-        if let Some(hole) = self.hole.take()
-            && matches!(segment, "" | "." | "..")
-        {
-            let what = if segment.is_empty() {
-                "empty".to_owned()
-            } else {
-                format!("`{segment}`")
-            };
-            return Err(RenderError::new(
-                &hole.place(),
-                format!(
-                    "`{}` is {what}, which would change the route",
-                    hole.source()
-                ),
-            ));
-        }
-        Ok(())
-    }
-
-    fn finish(mut self) -> Result<String, RenderError> {
-        if !self.in_query {
-            self.close()?;
-        }
-        Ok(self.text)
     }
 }
 

@@ -16,6 +16,7 @@ mod error;
 mod expression;
 mod filters;
 mod inspect;
+mod route;
 mod scope;
 mod syntax;
 

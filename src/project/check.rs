@@ -1,0 +1,66 @@
+//! Everything that can be known of all files without a request.
+
+use std::path::{Path, PathBuf};
+
+use crate::core::diagnostic::{Diagnostic, Diagnostics};
+use crate::project::{Project, load};
+
+/// What `check` found.
+pub struct Checked {
+    /// How many resource files there are.
+    pub resources: usize,
+    /// How many query files there are.
+    pub queries: usize,
+    /// What is wrong.
+    pub faults: Diagnostics,
+}
+
+impl Project {
+    /// Checks all files of the project, or those below some paths.
+    pub fn check(&self, below: &[PathBuf]) -> Checked {
+        let wanted =
+            |path: &Path| below.is_empty() || below.iter().any(|folder| path.starts_with(folder));
+        let mut checked = Checked {
+            resources: 0,
+            queries: 0,
+            faults: self.faults.clone(),
+        };
+        for (source, faults) in &self.resource_faults {
+            if wanted(source.path()) {
+                checked.faults.extend(faults.clone());
+            }
+        }
+        let resources = self.root.join("resources");
+        if resources.is_dir() {
+            let files = load::yaml_files(&resources, &mut Diagnostics::new());
+            checked.resources = files.iter().filter(|path| wanted(path)).count();
+        }
+        let mut named: Vec<(String, String)> = Vec::new();
+        let mut paths = self.query_files(&mut checked.faults);
+        // A file given by its path need not lie in `queries`.
+        for path in below.iter().filter(|path| path.is_file()) {
+            if !paths.contains(path) && !path.starts_with(&resources) {
+                paths.push(path.clone());
+            }
+        }
+        for path in paths {
+            let is_wanted = wanted(&path);
+            checked.queries += usize::from(is_wanted);
+            let name = self.name_of(&path);
+            let shown = load::shown(&path, &self.working_directory);
+            if let Some((_, first)) = named.iter().find(|(other, _)| *other == name)
+                && is_wanted
+            {
+                let words = format!("the name `{name}` of `{shown}` is already that of `{first}`");
+                checked
+                    .faults
+                    .push(Diagnostic::general("duplicate-name", words));
+            }
+            named.push((name, shown));
+            if is_wanted && let Err(faults) = self.query_at(&path) {
+                checked.faults.extend(faults);
+            }
+        }
+        checked
+    }
+}
