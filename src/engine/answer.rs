@@ -160,8 +160,9 @@ fn lost_rows(plan: &Plan, body: &Value) -> Option<String> {
 }
 
 fn outcome(plan: &Plan, has_more: bool, is_enough: bool) -> Outcome {
-    // One record is not a listing, whatever else its answer holds.
-    if !has_more || is_enough || plan.query.is_single() {
+    // What is taken out of an answer as one record is no listing, whatever else the answer holds.
+    let is_one = plan.query.is_single() && !plan.query.extract.is_empty();
+    if !has_more || is_enough || is_one {
         return Outcome::Complete;
     }
     match plan.query.paginate.unwrap_or(plan.resource.paginate) {
