@@ -14,6 +14,7 @@ mod failure;
 mod git;
 mod inputs;
 mod list;
+mod output;
 mod ping;
 mod run;
 mod setup;

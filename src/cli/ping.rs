@@ -10,7 +10,7 @@ use crate::cli::explain;
 use crate::cli::failure::Failure;
 use crate::cli::setup::{self, ConnectArgs, TalkArgs, World};
 use crate::core::name;
-use crate::engine::{self, Answer, Session, Want};
+use crate::engine::{self, Deliver, Report, Session, Want};
 use crate::format::{Format, Shape, by_name};
 use crate::http::HeaderMap;
 use crate::plan::{Inputs, Plan};
@@ -140,7 +140,7 @@ async fn ask(
         &app.scrubber,
     )
     .map_err(|error| explain::plan_error(error, &seen, app))?;
-    let answer = engine::run(&plan, session, Want::Content)
+    let answer = engine::run(&plan, session, Want::Content, &mut Nobody)
         .await
         .map_err(|error| explain::run_error(error, &plan.resource, app))?;
     let body: Value = serde_json::from_slice(&answer.body).unwrap_or(Value::Null);
@@ -155,8 +155,21 @@ async fn ask(
     }))
 }
 
+/// Wants no records.
+struct Nobody;
+
+impl Deliver for Nobody {
+    fn record(&mut self, _: Value) -> std::io::Result<()> {
+        Ok(())
+    }
+
+    fn pause(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
 /// The smallest number of requests left, of all limits that the answer names.
-fn limit_left(answer: &Answer) -> Option<u64> {
+fn limit_left(answer: &Report) -> Option<u64> {
     let headers: &HeaderMap = &answer.headers;
     headers
         .iter()

@@ -1,23 +1,20 @@
 //! `runner run`: the main job.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
-
-use serde_json::Value;
 
 use crate::cli::app::App;
 use crate::cli::exit::Exit;
 use crate::cli::failure::{ErrorFormat, Failure};
+use crate::cli::output::{Through, Writer, cannot_write};
 use crate::cli::setup::{self, ConnectArgs, TalkArgs, World};
 use crate::cli::{explain, inputs, shown};
-use crate::core::name;
 use crate::core::text::printable_lines;
-use crate::engine::{self, Answer, Outcome, Session, Want};
-use crate::format::{FORMATS, Format, FormatError, Shape, by_extension, by_name};
+use crate::engine::{self, Cut, Outcome, RunError, RunErrorKind, Session, Want};
+use crate::format::Format;
 use crate::plan::{Inputs, Plan};
 use crate::project::{Project, Query};
-use crate::sink::{FileSink, Sink, StdoutSink};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -116,37 +113,50 @@ pub fn run(args: &RunArgs, app: &Rc<App>) -> Result<Exit, Failure> {
     for plan in &plans {
         admit(plan, args, app)?;
     }
-    let mut sinks = Vec::new();
-    for plan in &plans {
-        sinks.push(target(plan, args, app)?);
+    let mut writers = Vec::new();
+    for (index, plan) in plans.iter().enumerate() {
+        let place = (plans.len() > 1).then_some(index);
+        writers.push(Writer::new(plan, args, place, app)?);
     }
     let done = Cell::new(0);
+    let current = RefCell::new(None);
     let result = setup::block_on(&args.connect, app, args.talk, async |session| {
         let mut exit = Exit::Done;
-        for (index, (plan, target)) in plans.iter().zip(sinks).enumerate() {
-            if plans.len() > 1 {
-                separate(plan, index, &target, app).map_err(|error| cannot_write(&error))?;
-            }
-            exit = exit.max(execute(plan, &session, target, args, app).await?);
+        for (plan, writer) in plans.iter().zip(writers) {
+            current.replace(Some(writer));
+            exit = exit.max(execute(plan, &session, &current, args, app).await?);
             done.set(done.get() + 1);
         }
         Ok(exit)
     });
-    result.map_err(|failure| how_far(failure, done.get(), &plans))
+    result.map_err(|failure| how_far(failure, done.get(), &plans, current.take(), app))
 }
 
-/// Adds to a run that was ended from outside how far it came.
-fn how_far(failure: Failure, done: usize, plans: &[Plan]) -> Failure {
+/// Delivers what a run that was ended from outside has so far, and says how far it came.
+fn how_far(
+    failure: Failure,
+    done: usize,
+    plans: &[Plan],
+    writer: Option<Writer>,
+    app: &App,
+) -> Failure {
     let is_ended = failure.exit == Exit::Interrupted || failure.code == "timeout";
     let Some(current) = plans.get(done).filter(|_| is_ended) else {
         return failure;
     };
-    let failure = if plans.len() > 1 {
+    let mut failure = failure;
+    if plans.len() > 1 {
         let words = format!("{done} of {} queries were done", plans.len());
-        failure.fact("progress", words)
-    } else {
-        failure
-    };
+        failure = failure.fact("progress", words);
+    }
+    if let Some(writer) = writer.filter(|writer| writer.records() > 0) {
+        let records = counted(writer.records());
+        let words = match writer.finish(&[], app) {
+            Ok(()) => format!("{records} of `{}` came before that", current.query.name),
+            Err(_) => format!("{records} of `{}` could not be written", current.query.name),
+        };
+        failure = failure.fact("delivered", words);
+    }
     let is_told = failure
         .help
         .iter()
@@ -331,206 +341,95 @@ fn admit(plan: &Plan, args: &RunArgs, app: &App) -> Result<(), Failure> {
     }
 }
 
-/// Where the records of a plan go, and how they look.
-struct Target {
-    format: &'static Format,
-    sink: Box<dyn Sink>,
-    /// Whether a person reads it as it is written.
-    is_terminal: bool,
-    file: Option<PathBuf>,
-}
-
-fn target(plan: &Plan, args: &RunArgs, app: &App) -> Result<Target, Failure> {
-    let file = args.out.as_ref().filter(|path| path.as_os_str() != "-");
-    let own = plan.output().and_then(by_name);
-    let Some(path) = file else {
-        let usual = if app.stdout.is_terminal {
-            "table"
-        } else {
-            "json"
-        };
-        return Ok(Target {
-            format: args
-                .output
-                .or(own)
-                .or(by_name(usual))
-                .unwrap_or(&FORMATS[0]),
-            sink: Box::new(StdoutSink),
-            is_terminal: app.stdout.is_terminal,
-            file: None,
-        });
-    };
-    let ending = path.extension().and_then(|ending| ending.to_str());
-    let Some(format) = args.output.or(ending.and_then(by_extension)).or(own) else {
-        let known: Vec<&str> = FORMATS
-            .iter()
-            .flat_map(|format| format.extensions)
-            .copied()
-            .collect();
-        return Err(Failure::usage(
-            "out",
-            format!("the ending of `{}` names no format", path.display()),
-        )
-        .help(format!(
-            "end it in {}, or say `-o FORMAT`",
-            name::one_of(&known)
-        )));
-    };
-    let sink = FileSink::create(&app.working_directory.join(path)).map_err(|error| {
-        Failure::usage(
-            "out",
-            format!(
-                "`{}` cannot be written: {}",
-                path.display(),
-                crate::project::load::plain(&error)
-            ),
-        )
-    })?;
-    Ok(Target {
-        format,
-        sink: Box::new(sink),
-        is_terminal: false,
-        file: Some(path.clone()),
-    })
-}
-
 async fn execute(
     plan: &Plan,
     session: &Session,
-    target: Target,
+    writer: &RefCell<Option<Writer>>,
     args: &RunArgs,
     app: &App,
 ) -> Result<Exit, Failure> {
-    let want = if target.format.name == "raw" {
-        Want::Content
-    } else {
-        Want::Records
+    let want = writer.borrow().as_ref().map_or(Want::Records, Writer::want);
+    let report = engine::run(plan, session, want, &mut Through(writer)).await;
+    let report = match report {
+        Ok(report) => report,
+        // A reader that has seen enough is no error.
+        Err(error) if is_closed(&error) => return Ok(Exit::Done),
+        Err(error) => return Err(explain::run_error(error, &plan.resource, app)),
     };
-    let answer = engine::run(plan, session, want)
-        .await
-        .map_err(|error| explain::run_error(error, &plan.resource, app))?;
-    let count = answer.records.len();
-    if let Some(note) = answer.note.as_ref().filter(|_| !args.talk.quiet) {
+    if let Some(note) = report.note.as_ref().filter(|_| !args.talk.quiet) {
         app.say(&format!("note: {note}"));
     }
-    let is_list = !plan.query.is_single();
-    let file = target.file.clone();
-    let is_table = target.format.name == "table";
-    match write(plan, &answer, target, app) {
-        Ok(()) => {}
-        // A reader that has seen enough is no error.
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => return Ok(Exit::Done),
-        Err(error) => return Err(cannot_write(&error)),
-    }
-    if !args.talk.quiet {
-        if let Some(path) = file.filter(|_| app.stderr.is_terminal) {
-            let records = if count == 1 { "record" } else { "records" };
-            app.say(&format!("{count} {records} written to {}", path.display()));
-        } else if count == 0 && is_list && is_table {
-            app.say("no records");
+    if let Some(writer) = writer.borrow_mut().take() {
+        let told = writer.summary(app);
+        match writer.finish(&report.body, app) {
+            Ok(()) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => return Ok(Exit::Done),
+            Err(error) => return Err(cannot_write(&error)),
+        }
+        if let Some(words) = told.filter(|_| !args.talk.quiet) {
+            app.say(&words);
         }
     }
-    let exit = tell_outcome(plan, answer.outcome, count, args, app);
-    match answer.failed_expectations {
+    let exit = tell_outcome(plan, report.outcome, report.records, args, app);
+    match report.failed_expectations {
         None => Ok(exit),
         Some(failed) => Err(explain::run_error(failed, &plan.resource, app)),
     }
 }
 
+fn is_closed(error: &RunError) -> bool {
+    matches!(&error.kind, RunErrorKind::Sink(error)
+        if error.kind() == std::io::ErrorKind::BrokenPipe)
+}
+
 /// Says what is not whole.
 fn tell_outcome(plan: &Plan, outcome: Outcome, count: usize, args: &RunArgs, app: &App) -> Exit {
-    match outcome {
-        Outcome::Complete => Exit::Done,
+    let name = &plan.query.name;
+    let records = counted(count);
+    let (words, help) = match outcome {
+        Outcome::Complete => return Exit::Done,
         Outcome::FirstPage => {
             if !args.talk.quiet {
                 app.say(&format!(
-                    "note: the listing of `{}` goes on: `paginate: false` reads its first page only",
-                    plan.query.name
+                    "note: the listing of `{name}` goes on: `paginate: false` reads its first page only"
                 ));
             }
-            Exit::Done
+            return Exit::Done;
         }
-        Outcome::Cut => {
-            Failure::new(
-                Exit::Partial,
-                "cut",
-                format!(
-                    "the listing of `{}` is cut after {count} records: the API has more pages, \
-                     and this version of runner reads the first one only",
-                    plan.query.name
-                ),
-            )
-            .help(format!(
-                "`--limit {count}` is satisfied with these; `paginate: false` in the file says \
-                 that the first page is enough"
-            ))
-            .show(app, args.talk.error_format);
-            Exit::Partial
+        Outcome::Broken(error) => {
+            let mut failure = explain::run_error(error, &plan.resource, app);
+            failure.message = format!(
+                "the listing of `{name}` breaks off after {records}: {}",
+                failure.message
+            );
+            failure.exit = Exit::Partial;
+            failure.show(app, args.talk.error_format);
+            return Exit::Partial;
         }
-    }
-}
-
-fn write(plan: &Plan, answer: &Answer, mut target: Target, app: &App) -> std::io::Result<()> {
-    let mut out = Vec::new();
-    if target.format.name == "raw" {
-        let body = app.scrubber.bytes(&answer.body);
-        if target.is_terminal {
-            let text = String::from_utf8_lossy(&body);
-            out.extend_from_slice(printable_lines(&text).as_bytes());
-        } else {
-            out.extend_from_slice(&body);
-        }
-    } else {
-        render(plan, &answer.records, &target, &mut out, app)
-            .map_err(|error| std::io::Error::other(error.to_string()))?;
-    }
-    target.sink.write(&out)?;
-    target.sink.finish()
-}
-
-fn render(
-    plan: &Plan,
-    records: &[Value],
-    target: &Target,
-    out: &mut Vec<u8>,
-    app: &App,
-) -> Result<(), FormatError> {
-    let mut renderer = target.format.renderer(&Shape {
-        columns: plan.query.columns(),
-        single: plan.query.is_single(),
-        terminal: app.stdout.terminal().filter(|_| target.is_terminal),
-    });
-    renderer.begin(out)?;
-    for record in records {
-        renderer.record(record, out)?;
-    }
-    renderer.finish(out)
-}
-
-/// Sets the results of several queries apart, in a way that a reader of the format understands.
-fn separate(plan: &Plan, index: usize, target: &Target, app: &App) -> std::io::Result<()> {
-    let name = &plan.query.name;
-    let gap = if index > 0 { "\n" } else { "" };
-    match target.format.name {
-        "table" => app.print(&format!("{gap}{name}\n\n")),
-        "markdown" => app.print(&format!("{gap}## {name}\n\n")),
-        "yaml" => app.print("---\n"),
-        "csv" | "tsv" => app.print(gap),
-        // One document after the other: readers of JSON take them one by one.
-        _ => Ok(()),
-    }
-}
-
-fn cannot_write(error: &std::io::Error) -> Failure {
-    if error.kind() == std::io::ErrorKind::BrokenPipe {
-        // Nobody reads any more: nothing to say, and nothing wrong.
-        return Failure::new(Exit::Done, "closed", "");
-    }
-    Failure::usage(
-        "cannot-write",
-        format!(
-            "the result cannot be written: {}",
-            crate::project::load::plain(error)
+        Outcome::Cut(Cut::Pages(most)) => (
+            format!("the listing of `{name}` is cut after {records}: `max_pages` is {most}"),
+            "raise `max_pages`, or ask for less with `limit` or `stop_when`",
         ),
-    )
+        Outcome::Cut(Cut::Rows(most)) => (
+            format!("the listing of `{name}` is cut after {records}: `max_rows` is {most}"),
+            "raise `max_rows`, or ask for less with `limit` or `stop_when`",
+        ),
+        Outcome::Cut(Cut::Content) => (
+            format!("`-o raw` shows the first page of `{name}`, and there are more"),
+            "another format reads all pages; `paginate: false` says that the first one is enough",
+        ),
+        Outcome::Cut(Cut::NoRows) => (
+            format!("the answer to `{name}` is the first page of a listing, and there are more"),
+            "`rows` says where the records stand, for example `rows: $.items[*]`",
+        ),
+    };
+    Failure::new(Exit::Partial, "cut", words)
+        .help(help)
+        .show(app, args.talk.error_format);
+    Exit::Partial
+}
+
+fn counted(count: usize) -> String {
+    let noun = if count == 1 { "record" } else { "records" };
+    format!("{count} {noun}")
 }

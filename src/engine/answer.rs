@@ -1,151 +1,19 @@
-//! One request, its answer, its records.
+//! What an answer means: records, nothing, a refusal, something else than was asked for.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
-use bytes::Bytes;
 use serde_json::{Value, json};
 
 use crate::core::text::one_line;
-use crate::engine::records::Records;
-use crate::engine::{RunError, RunErrorKind, Session};
-use crate::http::{HeaderMap, Response, Transport, headers};
-use crate::paginate::Pagination;
+use crate::engine::RunErrorKind;
+use crate::http::{Response, headers};
 use crate::plan::Plan;
 use crate::project::query::StatusMeaning;
 use crate::resource::error_message;
 
-/// What a query gave.
-#[derive(Debug)]
-pub struct Answer {
-    /// The records, in their order.
-    pub records: Vec<Value>,
-    /// The answer's content as it came.
-    pub body: Bytes,
-    /// How complete they are.
-    pub outcome: Outcome,
-    /// The header fields.
-    pub headers: HeaderMap,
-    /// From sending the request to the last byte.
-    pub elapsed: Duration,
-    /// What looks like a mistake and is none for sure.
-    pub note: Option<String>,
-    /// What the query expects and does not hold. The records are good all the same.
-    pub failed_expectations: Option<RunError>,
-}
-
-/// How complete the records are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
-    /// All there are, or all that were asked for.
-    Complete,
-    /// The listing goes on, and nobody asked for less.
-    Cut,
-    /// The listing goes on, and the query wants its first page only.
-    FirstPage,
-}
-
-/// What of an answer is of interest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Want {
-    /// Records.
-    Records,
-    /// The content as it came.
-    Content,
-}
-
-/// Runs a plan.
-///
-/// # Errors
-///
-/// The first fault.
-pub async fn run(plan: &Plan, session: &Session, want: Want) -> Result<Answer, RunError> {
-    let fault = |request: Option<String>, kind| RunError {
-        query: plan.query.name.clone(),
-        resource: plan.resource.name.clone(),
-        request,
-        kind,
-    };
-    let request = plan
-        .request()
-        .map_err(|error| fault(None, RunErrorKind::Render(error)))?;
-    let label = plan.label(&request);
-    let result = async {
-        let stack = session.stack(plan).map_err(RunErrorKind::Transport)?;
-        let response = stack
-            .send(&request)
-            .await
-            .map_err(RunErrorKind::Transport)?;
-        read(plan, request.url.path(), &response, want)
-    }
-    .await;
-    match result {
-        Ok((mut answer, failed)) => {
-            answer.failed_expectations =
-                (!failed.is_empty()).then(|| fault(Some(label), RunErrorKind::Expectation(failed)));
-            Ok(answer)
-        }
-        Err(kind) => Err(fault(Some(label), kind)),
-    }
-}
-
-fn read(
-    plan: &Plan,
-    path: &str,
-    response: &Response,
-    want: Want,
-) -> Result<(Answer, Vec<String>), RunErrorKind> {
-    let meaning = meaning(plan, response);
-    if meaning == StatusMeaning::Fail {
-        return Err(refusal(plan, path, response));
-    }
-    let mut answer = Answer {
-        records: Vec::new(),
-        body: response.body.clone(),
-        outcome: Outcome::Complete,
-        headers: response.headers.clone(),
-        elapsed: response.elapsed,
-        note: None,
-        failed_expectations: None,
-    };
-    if meaning == StatusMeaning::Empty {
-        answer.body = Bytes::new();
-        let failed = expectations(plan, &answer.records, response, &Value::Null)?;
-        return Ok((answer, failed));
-    }
-    let body = match (content(response), want) {
-        (Ok(body), _) => body,
-        // Whoever wants the content as it came wants it whatever it is.
-        (Err(_), Want::Content) if plan.query.expect.is_empty() => {
-            return Ok((answer, Vec::new()));
-        }
-        (Err(_), Want::Content) => None,
-        (Err(kind), Want::Records) => return Err(kind),
-    };
-    let has_more = body.as_ref().is_some_and(|body| {
-        plan.resource
-            .kind
-            .pagination()
-            .has_more(&response.headers, body)
-    });
-    let mut is_enough = false;
-    if let Some(body) = &body {
-        let records = Records::read(plan, body, response)?;
-        is_enough = records.is_enough;
-        answer.records = records.list;
-        answer.note = lost_rows(plan, body);
-    }
-    answer.outcome = outcome(plan, has_more, is_enough);
-    let facts = body.as_ref().unwrap_or(&Value::Null);
-    let failed = expectations(plan, &answer.records, response, facts)?;
-    for record in &mut answer.records {
-        plan.scrubber.json(record);
-    }
-    Ok((answer, failed))
-}
-
 /// A `rows` that begins with a name that the answer does not have is probably a slip: an empty
 /// list would pass for an answer.
-fn lost_rows(plan: &Plan, body: &Value) -> Option<String> {
+pub fn lost_rows(plan: &Plan, body: &Value) -> Option<String> {
     let path = plan.query.rows.as_ref()?.source();
     let name = path.strip_prefix("$.")?.split(['.', '[']).next()?;
     let members = body.as_object()?;
@@ -159,19 +27,8 @@ fn lost_rows(plan: &Plan, body: &Value) -> Option<String> {
     ))
 }
 
-fn outcome(plan: &Plan, has_more: bool, is_enough: bool) -> Outcome {
-    // What is taken out of an answer as one record is no listing, whatever else the answer holds.
-    let is_one = plan.query.is_single() && !plan.query.extract.is_empty();
-    if !has_more || is_enough || is_one {
-        return Outcome::Complete;
-    }
-    match plan.query.paginate.unwrap_or(plan.resource.paginate) {
-        Pagination::Auto => Outcome::Cut,
-        Pagination::Off => Outcome::FirstPage,
-    }
-}
-
-fn meaning(plan: &Plan, response: &Response) -> StatusMeaning {
+/// What the status of an answer means to the query.
+pub fn meaning(plan: &Plan, response: &Response) -> StatusMeaning {
     let status = response.status.as_u16();
     if let Some(meaning) = plan.query.on_status.get(&status) {
         return *meaning;
@@ -183,7 +40,8 @@ fn meaning(plan: &Plan, response: &Response) -> StatusMeaning {
     }
 }
 
-fn refusal(plan: &Plan, path: &str, response: &Response) -> RunErrorKind {
+/// The fault of an answer that refuses.
+pub fn refusal(plan: &Plan, path: &str, response: &Response) -> RunErrorKind {
     let message = match response.json() {
         Ok(body) => error_message(&body),
         Err(_) => first_line(response),
@@ -229,7 +87,11 @@ fn shortened(line: &str) -> String {
 }
 
 /// The content as JSON; nothing if there is none.
-fn content(response: &Response) -> Result<Option<Value>, RunErrorKind> {
+///
+/// # Errors
+///
+/// If it is something else.
+pub fn content(response: &Response) -> Result<Option<Value>, RunErrorKind> {
     if response.body.iter().all(u8::is_ascii_whitespace) {
         return Ok(None);
     }
@@ -286,7 +148,11 @@ fn unreadable(response: &Response, error: &serde_json::Error) -> RunErrorKind {
 }
 
 /// The expectations that do not hold.
-fn expectations(
+///
+/// # Errors
+///
+/// If one of them fails on values that are there.
+pub fn expectations(
     plan: &Plan,
     records: &[Value],
     response: &Response,

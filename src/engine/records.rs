@@ -1,7 +1,8 @@
-//! An answer → records: rows, columns, conditions, order.
+//! Answers → records: rows, columns, conditions, order.
 
 use std::cmp::Ordering;
 use std::collections::HashSet;
+use std::io;
 
 use serde_json::{Map, Value, json};
 
@@ -11,53 +12,139 @@ use crate::plan::Plan;
 use crate::project::query::{Column, ColumnSource, SortBy, Take, Unique};
 use crate::template::Scope;
 
-/// Records of one answer.
-pub struct Records {
-    /// In their order.
-    pub list: Vec<Value>,
-    /// Whether these are all that the query wants, even if the listing goes on.
-    pub is_enough: bool,
-}
-
-impl Records {
-    /// Reads an answer.
+/// Takes records as they come.
+pub trait Deliver {
+    /// Takes a record.
     ///
     /// # Errors
     ///
-    /// If a template fails on a value that is there, or a required value is not.
-    pub fn read(plan: &Plan, body: &Value, response: &Response) -> Result<Self, RunErrorKind> {
-        let limit = plan.limit;
-        let reader = Reader::new(plan, response);
-        let mut kept: Vec<Kept> = Vec::new();
-        let mut seen = HashSet::new();
-        let mut is_enough = false;
-        let orders = !plan.query.sort.is_empty();
-        for row in rows(plan, body)? {
-            if !orders && limit.is_some_and(|limit| kept.len() >= limit) {
-                is_enough = true;
-                break;
+    /// If it has no place for it.
+    fn record(&mut self, record: Value) -> io::Result<()>;
+
+    /// Hears that no record comes for a while.
+    ///
+    /// # Errors
+    ///
+    /// As [`Deliver::record`].
+    fn pause(&mut self) -> io::Result<()>;
+}
+
+/// Turns pages into records and delivers them; holds back only what an order or an expectation
+/// needs.
+pub struct Collector<'p> {
+    plan: &'p Plan,
+    /// What `unique` has seen.
+    seen: HashSet<String>,
+    /// What is to be sorted.
+    unsorted: Vec<Kept>,
+    /// What `expect` will see.
+    rows: Vec<Value>,
+    delivered: usize,
+}
+
+/// What became of a page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PageRead {
+    /// Rows read.
+    pub rows: u64,
+    /// Whether nothing more is wanted, even if the listing goes on.
+    pub is_enough: bool,
+    /// Whether the page has more rows than may be read.
+    pub is_capped: bool,
+}
+
+impl<'p> Collector<'p> {
+    /// Nothing yet.
+    pub fn new(plan: &'p Plan) -> Self {
+        Self {
+            plan,
+            seen: HashSet::new(),
+            unsorted: Vec::new(),
+            rows: Vec::new(),
+            delivered: 0,
+        }
+    }
+
+    /// How many records were delivered.
+    pub fn delivered(&self) -> usize {
+        self.delivered
+    }
+
+    /// The records, if the query expects something of them.
+    pub fn rows(&self) -> &[Value] {
+        &self.rows
+    }
+
+    /// Reads a page, no more of it than `most` rows.
+    ///
+    /// # Errors
+    ///
+    /// If a template fails on a value that is there, a required value is not, or a record cannot be
+    /// delivered.
+    pub fn page(
+        &mut self,
+        body: &Value,
+        response: &Response,
+        most: Option<u64>,
+        deliver: &mut dyn Deliver,
+    ) -> Result<PageRead, RunErrorKind> {
+        let reader = Reader::new(self.plan, response);
+        let mut read = PageRead::default();
+        for row in rows(self.plan, body)? {
+            if self.is_full() {
+                read.is_enough = true;
+                return Ok(read);
             }
+            if most.is_some_and(|most| read.rows >= most) {
+                read.is_capped = true;
+                return Ok(read);
+            }
+            read.rows += 1;
             let item = reader.read(row)?;
             if reader.ends_the_listing(&item)? {
-                is_enough = true;
+                read.is_enough = true;
+                return Ok(read);
+            }
+            if reader.keeps(&item)? && reader.is_new(&item.record, &mut self.seen) {
+                if self.plan.query.sort.is_empty() {
+                    self.give(item.record, deliver)?;
+                } else {
+                    self.unsorted.push(item);
+                }
+            }
+        }
+        read.is_enough = self.is_full();
+        Ok(read)
+    }
+
+    /// Delivers what was held back.
+    ///
+    /// # Errors
+    ///
+    /// As [`Collector::page`].
+    pub fn finish(&mut self, deliver: &mut dyn Deliver) -> Result<(), RunErrorKind> {
+        let mut unsorted = std::mem::take(&mut self.unsorted);
+        sort(self.plan, &mut unsorted)?;
+        for item in unsorted {
+            if self.is_full() {
                 break;
             }
-            if reader.keeps(&item)? && reader.is_new(&item.record, &mut seen) {
-                kept.push(item);
-            }
+            self.give(item.record, deliver)?;
         }
-        if orders {
-            reader.sort(&mut kept)?;
-        } else if limit.is_some_and(|limit| kept.len() >= limit) {
-            is_enough = true;
+        Ok(())
+    }
+
+    fn is_full(&self) -> bool {
+        self.plan.limit.is_some_and(|limit| self.delivered >= limit)
+    }
+
+    fn give(&mut self, mut record: Value, deliver: &mut dyn Deliver) -> Result<(), RunErrorKind> {
+        self.plan.scrubber.json(&mut record);
+        if !self.plan.query.expect.is_empty() {
+            self.rows.push(record.clone());
         }
-        if let Some(limit) = limit {
-            kept.truncate(limit);
-        }
-        Ok(Self {
-            list: kept.into_iter().map(|item| item.record).collect(),
-            is_enough,
-        })
+        self.delivered += 1;
+        deliver.record(record).map_err(RunErrorKind::Sink)
     }
 }
 
@@ -150,33 +237,36 @@ impl<'p> Reader<'p> {
             }
         }
     }
+}
 
-    /// Sorts stably by the query's keys. Null comes last in either direction.
-    fn sort(&self, kept: &mut Vec<Kept>) -> Result<(), RunErrorKind> {
-        let keys = &self.plan.query.sort;
-        let mut keyed = Vec::with_capacity(kept.len());
-        for item in kept.drain(..) {
-            let mut values = Vec::with_capacity(keys.len());
-            for key in keys {
-                values.push(match &key.by {
-                    SortBy::Column(name) => item.record.get(name).cloned().unwrap_or(Value::Null),
-                    SortBy::Expression(expression) => expression
-                        .json_of_record(&item.scope)
-                        .map_err(RunErrorKind::Render)?,
-                });
-            }
-            keyed.push((values, item));
-        }
-        keyed.sort_by(|(left, _), (right, _)| {
-            keys.iter()
-                .zip(left.iter().zip(right))
-                .map(|(key, (left, right))| compare(left, right, key.descending))
-                .find(|order| order.is_ne())
-                .unwrap_or(Ordering::Equal)
-        });
-        kept.extend(keyed.into_iter().map(|(_, item)| item));
-        Ok(())
+/// Sorts stably by the query's keys. Null comes last in either direction.
+fn sort(plan: &Plan, kept: &mut Vec<Kept>) -> Result<(), RunErrorKind> {
+    if plan.query.sort.is_empty() {
+        return Ok(());
     }
+    let keys = &plan.query.sort;
+    let mut keyed = Vec::with_capacity(kept.len());
+    for item in kept.drain(..) {
+        let mut values = Vec::with_capacity(keys.len());
+        for key in keys {
+            values.push(match &key.by {
+                SortBy::Column(name) => item.record.get(name).cloned().unwrap_or(Value::Null),
+                SortBy::Expression(expression) => expression
+                    .json_of_record(&item.scope)
+                    .map_err(RunErrorKind::Render)?,
+            });
+        }
+        keyed.push((values, item));
+    }
+    keyed.sort_by(|(left, _), (right, _)| {
+        keys.iter()
+            .zip(left.iter().zip(right))
+            .map(|(key, (left, right))| compare(left, right, key.descending))
+            .find(|order| order.is_ne())
+            .unwrap_or(Ordering::Equal)
+    });
+    kept.extend(keyed.into_iter().map(|(_, item)| item));
+    Ok(())
 }
 
 /// The value of a column in a record.

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use url::Url;
 
+use crate::core::percent;
 use crate::http::{HeaderMap, Method};
 
 /// A rendered request. It can be sent again: nothing in it is used up.
@@ -66,6 +67,25 @@ impl Request {
     /// Whether the request changes nothing on the server (RFC 9110, section 9.2.1).
     pub fn is_safe(&self) -> bool {
         matches!(self.method, Method::GET | Method::HEAD)
+    }
+
+    /// Sets a URL parameter, instead of any of the same name.
+    pub fn set_param(&mut self, name: &str, value: &str) {
+        let own = percent::encode(name);
+        let is_other = |pair: &&str| {
+            let key = pair.split('=').next().unwrap_or(pair);
+            key != own && percent::decode(key) != name
+        };
+        let query = self.url.query().unwrap_or("");
+        let mut pairs: Vec<&str> = query
+            .split('&')
+            .filter(|pair| !pair.is_empty())
+            .filter(is_other)
+            .collect();
+        let pair = format!("{own}={}", percent::encode(value));
+        pairs.push(&pair);
+        let query = pairs.join("&");
+        self.url.set_query(Some(&query));
     }
 
     /// `METHOD /path` for messages: without the query, which can hold more than fits a line.

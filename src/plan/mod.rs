@@ -21,6 +21,7 @@ use serde_json::Value;
 
 use crate::core::diagnostic::Diagnostic;
 use crate::core::secret::{Scrubber, Secret};
+use crate::paginate::{Choice, Style};
 use crate::project::Query;
 use crate::resource::Resource;
 use crate::template::{Clock, Lookup, RenderError, Scope};
@@ -58,6 +59,15 @@ pub struct Plan {
     shown_scope: Scope,
 }
 
+/// Where a listing is cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Caps {
+    /// After this many pages.
+    pub pages: Option<u64>,
+    /// After this many rows.
+    pub rows: Option<u64>,
+}
+
 /// Why a query cannot be run as it was asked for.
 #[derive(Debug)]
 pub enum PlanError {
@@ -89,6 +99,35 @@ impl Plan {
     /// The resource's base URL.
     pub fn base_url(&self) -> &url::Url {
         &self.base_url
+    }
+
+    /// How the listing goes on; nothing if the first answer is the whole answer. The query's word
+    /// counts before the resource's, and that before what the kind of API is known to do.
+    pub fn style(&self) -> Option<Style> {
+        let own = self.query.paginate.as_ref().map(|own| &own.choice);
+        for choice in own.into_iter().chain([&self.resource.paginate.choice]) {
+            match choice {
+                Choice::Auto => {}
+                Choice::Off => return None,
+                Choice::Style(style) => return Some(style.clone()),
+            }
+        }
+        self.resource.kind.pagination(&self.query.method)
+    }
+
+    /// Whether the file says that the first answer is enough.
+    pub fn wants_first_page(&self) -> bool {
+        self.style().is_none()
+    }
+
+    /// How many pages are read at most, and how many rows.
+    pub fn caps(&self) -> Caps {
+        let own = self.query.paginate.as_ref();
+        let of_resource = &self.resource.paginate;
+        Caps {
+            pages: own.and_then(|own| own.max_pages).or(of_resource.max_pages),
+            rows: own.and_then(|own| own.max_rows).or(of_resource.max_rows),
+        }
     }
 
     /// Replaces the query's own limit.

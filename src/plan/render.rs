@@ -7,6 +7,7 @@ use crate::auth::{Auth, Credential};
 use crate::core::source::Place;
 use crate::core::{json, percent};
 use crate::http::{Body, HeaderMap, HeaderName, HeaderValue, Method, Request, header};
+use crate::paginate::Paginate as _;
 use crate::plan::{Plan, body, disguise};
 use crate::project::template::ValueTemplate;
 use crate::template::{OMIT, RenderError, Scope, Template};
@@ -200,6 +201,11 @@ impl Plan {
             if !own(name) {
                 add_param(&mut pairs, name, &template.json(scope)?, template.place())?;
             }
+        }
+        if !self.query.is_single()
+            && let Some(style) = self.style()
+        {
+            pairs.extend(style.first().into_iter().filter(|(name, _)| !own(name)));
         }
         for (name, value) in &self.query.params {
             if let Some(value) = value {

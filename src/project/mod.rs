@@ -8,8 +8,8 @@
 //! This module knows nothing of runs: no values, no network.
 
 mod check;
+mod later;
 mod literal;
-mod paginate;
 mod query_file;
 mod resource_file;
 mod var_declaration;

@@ -14,8 +14,8 @@ use crate::http::HeaderName;
 use crate::http::limit::RateLimit;
 use crate::http::retry::RetryPolicy;
 use crate::paginate::Pagination;
+use crate::project::literal;
 use crate::project::template::{Names, scalar_template, template};
-use crate::project::{literal, paginate};
 use crate::resource::{KINDS, Resource, Speak, TlsFiles};
 use crate::template::Template;
 
@@ -195,7 +195,7 @@ fn resource(node: &Node, context: &Context, faults: &mut Diagnostics) -> Option<
         .and_then(|node| node.integer("concurrency", 1..=1024, faults));
     let paginate = fields
         .get("paginate")
-        .and_then(|node| paginate::read(node, faults));
+        .and_then(|node| Pagination::check(node, faults));
     let tls = fields
         .get("tls")
         .map(|node| tls(node, faults))
@@ -231,7 +231,7 @@ fn resource(node: &Node, context: &Context, faults: &mut Diagnostics) -> Option<
         retry,
         rate_limit,
         concurrency: usize::try_from(concurrency.unwrap_or(8)).unwrap_or(8),
-        paginate: paginate.unwrap_or(Pagination::Auto),
+        paginate: paginate.unwrap_or_default(),
         tls,
         proxy,
         environments: context.environments.clone(),

@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use crate::auth::TokenScheme;
-use crate::http::StatusCode;
-use crate::paginate::Style;
+use crate::http::{Method, StatusCode};
+use crate::paginate::{Cursor, CursorPlace, Style};
 use crate::resource::Speak;
 
 /// API v2.
@@ -31,8 +31,9 @@ impl Speak for CircleCi {
         Some("{{ env.CIRCLE_TOKEN }}")
     }
 
-    fn pagination(&self) -> Style {
-        Style::NextPageToken
+    fn pagination(&self, _: &Method) -> Option<Style> {
+        let place = CursorPlace::Param("page-token".to_owned());
+        Cursor::preset("$.next_page_token", place).map(Style::Cursor)
     }
 
     fn health_check(&self) -> &'static str {

@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use crate::auth::TokenScheme;
-use crate::http::StatusCode;
-use crate::paginate::Style;
+use crate::http::{Method, StatusCode};
+use crate::paginate::{Cursor, CursorPlace, Style};
 use crate::resource::{Speak, circleci};
 
 /// API v3.
@@ -31,8 +31,14 @@ impl Speak for CircleCiV3 {
         Some("{{ env.CIRCLE_TOKEN }}")
     }
 
-    fn pagination(&self) -> Style {
-        Style::PageNext
+    fn pagination(&self, method: &Method) -> Option<Style> {
+        // The search operations take the cursor where they take the rest of the question.
+        let place = if *method == Method::POST {
+            CursorPlace::Body(vec!["page".to_owned(), "cursor".to_owned()])
+        } else {
+            CursorPlace::Param("page[cursor]".to_owned())
+        };
+        Cursor::preset("$.page.next", place).map(Style::Cursor)
     }
 
     fn health_check(&self) -> &'static str {

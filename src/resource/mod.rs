@@ -19,7 +19,7 @@ use crate::auth::{Auth, TokenScheme};
 use crate::core::source::{Place, SourceFile, Text};
 use crate::http::limit::RateLimit;
 use crate::http::retry::RetryPolicy;
-use crate::http::{HeaderName, StatusCode};
+use crate::http::{HeaderName, Method, StatusCode};
 use crate::paginate::{Pagination, Style};
 use crate::template::Template;
 
@@ -40,8 +40,8 @@ pub trait Speak: Sync {
     /// The template of the token where the file has no `auth`.
     fn default_token(&self) -> Option<&'static str>;
 
-    /// How a listing goes on.
-    fn pagination(&self) -> Style;
+    /// How a listing goes on that is asked for with a method.
+    fn pagination(&self, method: &Method) -> Option<Style>;
 
     /// What `ping` asks for, relative to the base URL.
     fn health_check(&self) -> &'static str;

@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use crate::auth::TokenScheme;
-use crate::http::StatusCode;
-use crate::paginate::Style;
+use crate::http::{Method, StatusCode};
+use crate::paginate::{Link, Style};
 use crate::resource::Speak;
 
 /// No presets: everything stands in the resource file.
@@ -31,8 +31,8 @@ impl Speak for Rest {
         None
     }
 
-    fn pagination(&self) -> Style {
-        Style::Link
+    fn pagination(&self, _: &Method) -> Option<Style> {
+        Some(Style::Link(Link))
     }
 
     fn health_check(&self) -> &'static str {

@@ -9,7 +9,8 @@ use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::document::{Content, Fields, Node};
 use crate::core::name;
 use crate::core::source::{SourceFile, Text};
-use crate::project::paginate::{not_yet_at, read as read_paginate};
+use crate::paginate::Pagination;
+use crate::project::later::not_yet_at;
 use crate::project::query::Query;
 use crate::project::template::{Names, template};
 use crate::project::{literal, var_declaration};
@@ -60,7 +61,7 @@ pub fn read(
     let request = request::read(&mut fields, &names, faults);
     let paginate = fields
         .get("paginate")
-        .and_then(|node| read_paginate(node, faults));
+        .and_then(|node| Pagination::check(node, faults));
     let result = result::read(&mut fields, &names, faults);
     let confirm =
         text(&mut fields, "confirm", faults).and_then(|text| template(&text, &names, faults));

@@ -1,0 +1,103 @@
+//! `cursor: { path: $.next, param: cursor }`: a token of the answer goes with the next request.
+
+use serde_json::Value;
+
+use crate::core::diagnostic::{Diagnostic, Diagnostics};
+use crate::core::document::Node;
+use crate::core::json;
+use crate::http::HeaderName;
+use crate::paginate::{Change, Form, Next, Page, Paginate, Style, path, word};
+use crate::template::selector::Selector;
+
+pub const FORM: Form = Form {
+    key: "cursor",
+    check,
+};
+
+/// A cursor.
+#[derive(Debug, Clone)]
+pub struct Cursor {
+    /// Where the token stands in the answer. Null, empty or absent: the last page.
+    pub path: Selector,
+    /// Where it goes.
+    pub place: Place,
+}
+
+/// Where the token goes.
+#[derive(Debug, Clone)]
+pub enum Place {
+    /// Into a URL parameter.
+    Param(String),
+    /// Into a header field.
+    Header(HeaderName),
+    /// Into a member of the JSON body.
+    Body(Vec<String>),
+}
+
+impl Cursor {
+    /// A cursor that a kind of API is known to have.
+    pub fn preset(path: &str, place: Place) -> Option<Self> {
+        Some(Self {
+            path: Selector::parse(path).ok()?,
+            place,
+        })
+    }
+}
+
+fn check(node: &Node, faults: &mut Diagnostics) -> Option<Style> {
+    let mut fields = node.fields(FORM.key, faults);
+    let token = fields.get("path");
+    let param = fields.get("param");
+    let header = fields.get("header");
+    let body = fields.get("body");
+    fields.finish(faults);
+    let mut places = Vec::new();
+    if let Some(node) = param {
+        places.push(Place::Param(word(node, "param", faults)?));
+    }
+    if let Some(node) = header {
+        let text = word(node, "header", faults)?;
+        let Ok(name) = HeaderName::from_bytes(text.as_bytes()) else {
+            faults.push(node.mismatch("header", "the name of a header field"));
+            return None;
+        };
+        places.push(Place::Header(name));
+    }
+    if let Some(node) = body {
+        let text = word(node, "body", faults)?;
+        let keys = text.trim_start_matches("$.").split('.');
+        places.push(Place::Body(keys.map(str::to_owned).collect()));
+    }
+    let (Some(token), 1) = (token, places.len()) else {
+        let words = "`cursor` needs a `path` and one of `param`, `header` or `body`";
+        faults.push(
+            Diagnostic::at(&node.place, "missing-key", words)
+                .help("for example `cursor: { path: $.next_cursor, param: cursor }`"),
+        );
+        return None;
+    };
+    Some(Style::Cursor(Cursor {
+        path: path(token, "path", faults)?,
+        place: places.remove(0),
+    }))
+}
+
+impl Paginate for Cursor {
+    fn next(&self, page: &Page<'_>) -> Next {
+        let token = match self.path.first(page.body) {
+            None | Some(Value::Null | Value::Bool(false)) => return Next::End,
+            Some(Value::String(text)) if text.is_empty() => return Next::End,
+            Some(token @ (Value::String(_) | Value::Number(_))) => token,
+            Some(other) => {
+                let kind = json::kind(other);
+                let path = self.path.source();
+                return Next::Broken(format!("the cursor `{path}` is {kind}, not a text"));
+            }
+        };
+        Next::More(match &self.place {
+            Place::Param(name) => Change::Param(name.clone(), json::plain(token)),
+            Place::Header(name) => Change::Header(name.clone(), json::plain(token)),
+            Place::Body(keys) => Change::Body(keys.clone(), token.clone()),
+        })
+    }
+}
