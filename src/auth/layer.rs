@@ -2,6 +2,7 @@
 
 use crate::auth::Credential;
 use crate::core::percent;
+use crate::core::secret::MASK;
 use crate::http::{HeaderValue, Request, Response, Transport, TransportError, TransportErrorKind};
 
 /// Gives the credential of an attempt.
@@ -45,7 +46,7 @@ impl<T: Transport, S: CredentialSource> Transport for Authenticated<T, S> {
     }
 }
 
-/// The request with its credential; a value that the query itself set wins.
+/// The request with its credential; a header field that the query itself set wins.
 ///
 /// # Errors
 ///
@@ -72,6 +73,15 @@ pub fn apply(request: &Request, credential: &Credential) -> Result<Request, Stri
                 Some(query) if !query.is_empty() => format!("{query}&{pair}"),
                 _ => pair,
             };
+            let shown = request
+                .shown_url
+                .take()
+                .unwrap_or_else(|| request.url.to_string());
+            let separator = if shown.contains('?') { '&' } else { '?' };
+            request.shown_url = Some(format!(
+                "{shown}{separator}{}={MASK}",
+                percent::encode(name)
+            ));
             request.url.set_query(Some(&query));
         }
     }

@@ -127,6 +127,14 @@ impl Auth {
         scheme: Option<TokenScheme>,
         faults: &mut Diagnostics,
     ) -> Option<Self> {
+        let before = faults.len();
+        let auth = Self::read(node, scheme, faults);
+        // Whatever is wrong here, a secret may stand in its line.
+        faults.conceal_since(before);
+        auth
+    }
+
+    fn read(node: &Node, scheme: Option<TokenScheme>, faults: &mut Diagnostics) -> Option<Self> {
         match &node.content {
             Content::Text(word) if word == "none" => return Some(Self::None),
             Content::Map(entries) if entries.len() == 1 => {

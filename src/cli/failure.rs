@@ -240,10 +240,7 @@ pub fn render(diagnostic: &Diagnostic, app: &App) -> String {
             let first_line_end = source.text()[start..end]
                 .find('\n')
                 .map_or(end, |at| start + at);
-            let mut annotation = AnnotationKind::Primary.span(start..first_line_end);
-            if let Some(label) = &diagnostic.label {
-                annotation = annotation.label(label.as_str());
-            }
+            let annotation = AnnotationKind::Primary.span(start..first_line_end);
             let snippet = Snippet::source(source.text())
                 .path(source.name())
                 .annotation(annotation);
@@ -260,9 +257,6 @@ pub fn render(diagnostic: &Diagnostic, app: &App) -> String {
     for fact in &diagnostic.facts {
         let fact = app.scrubber.text(fact);
         text.push_str(&format!("\n  {}", one_line(&fact)));
-    }
-    for (place, words) in &diagnostic.related {
-        text.push_str(&format!("\nnote: {words}\n --> {}", place.short()));
     }
     for help in &diagnostic.help {
         let help = app.scrubber.text(help).into_owned();

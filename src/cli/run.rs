@@ -303,7 +303,7 @@ fn admit(plan: &Plan, args: &RunArgs, app: &App) -> Result<(), Failure> {
     let action = format!(
         "{} {}",
         request.method,
-        crate::plan::disguise::masked(&request.url)
+        crate::plan::disguise::masked_url(&request.url)
     );
     if plan.resource.read_only {
         return Err(Failure::new(

@@ -3,15 +3,19 @@
 use crate::auth::Credential;
 use crate::core::secret::MASK;
 use crate::http::{Body, Method, PartContent, header};
-use crate::plan::disguise::{Segment, masked, segments};
+use crate::plan::disguise::{Segment, masked, masked_url, segments, url_segments};
 use crate::plan::{Plan, ShownRequest};
 
 /// The request as it would be sent, secrets masked.
 pub fn dry_run(shown: &ShownRequest) -> String {
-    let mut text = format!("{} {}", shown.method, masked(&with_query(shown)));
+    let mut text = format!("{} {}", shown.method, masked_url(&with_query(shown)));
     for (name, value) in &shown.headers {
-        let value = String::from_utf8_lossy(value.as_bytes());
-        text.push_str(&format!("\n{name}: {}", masked(&value)));
+        let shown = if value.is_sensitive() {
+            MASK.to_owned()
+        } else {
+            masked(&String::from_utf8_lossy(value.as_bytes()))
+        };
+        text.push_str(&format!("\n{name}: {shown}"));
     }
     match &shown.credential {
         Credential::Header(name, _) if *name == header::AUTHORIZATION => {
@@ -77,7 +81,7 @@ pub fn curl(shown: &ShownRequest, plan: &Plan) -> String {
         Method::HEAD => line.push("--head".to_owned()),
         ref method => line.push(format!("--request {method}")),
     }
-    line.push(quoted(&shown.url));
+    line.push(word(url_segments(&shown.url)));
     for (name, value) in &shown.headers {
         let value = String::from_utf8_lossy(value.as_bytes());
         // curl leaves a field without a value out, unless it ends in a semicolon.
@@ -190,8 +194,12 @@ fn form_quoted(text: &str) -> String {
 
 /// A word for a POSIX shell: text in single quotes, secrets as variables in double quotes.
 fn quoted(text: &str) -> String {
+    word(segments(text))
+}
+
+fn word(segments: Vec<Segment>) -> String {
     let mut word = String::new();
-    for segment in segments(text) {
+    for segment in segments {
         match segment {
             Segment::Plain(text) => {
                 word.push('\'');

@@ -48,17 +48,15 @@ impl Observe for Watch {
         match event {
             Event::Sending(request) => {
                 if self.verbosity >= 2 {
-                    self.app
-                        .say(&format!("> {} {}", request.method, request.url));
+                    self.app.say(&format!("> {}", request.label()));
                     self.headers(">", &request.headers);
                 }
             }
             Event::Answered(request, response) => {
                 if self.verbosity >= 1 {
                     self.app.say(&format!(
-                        "{} {} {} {} {} bytes",
-                        request.method,
-                        request.url,
+                        "{} {} {} {} bytes",
+                        request.label(),
                         response.status.as_u16(),
                         format_duration(response.elapsed),
                         response.body.len(),
@@ -69,9 +67,8 @@ impl Observe for Watch {
             Event::Failed(request, error, elapsed) => {
                 if self.verbosity >= 1 {
                     self.app.say(&format!(
-                        "{} {} {error} {}",
-                        request.method,
-                        request.url,
+                        "{} {error} {}",
+                        request.label(),
                         format_duration(*elapsed),
                     ));
                 }

@@ -3,6 +3,7 @@
 //! Checks push into [`Diagnostics`] and go on, so that one `check` shows all faults at once.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use crate::core::source::Place;
 
@@ -15,10 +16,6 @@ pub struct Diagnostic {
     pub message: String,
     /// The place to underline, if the fault has one.
     pub place: Option<Place>,
-    /// What to write under the caret.
-    pub label: Option<String>,
-    /// Other places that belong to the fault, each with its words.
-    pub related: Vec<(Place, String)>,
     /// Facts that belong to the fault, a line each: `request: GET /me`.
     pub facts: Vec<String>,
     /// What would do.
@@ -38,8 +35,6 @@ impl Diagnostic {
             code: code.into(),
             message: message.into(),
             place: Some(place.clone()),
-            label: None,
-            related: Vec::new(),
             facts: Vec::new(),
             help: Vec::new(),
             is_concealed: false,
@@ -52,8 +47,6 @@ impl Diagnostic {
             code: code.into(),
             message: message.into(),
             place: None,
-            label: None,
-            related: Vec::new(),
             facts: Vec::new(),
             help: Vec::new(),
             is_concealed: false,
@@ -67,10 +60,10 @@ impl Diagnostic {
         self
     }
 
-    /// Adds words under the caret.
+    /// Names the place without showing its line, on a condition.
     #[must_use]
-    pub fn label(mut self, label: impl Into<String>) -> Self {
-        self.label = Some(label.into());
+    pub fn concealed_if(mut self, is_concealed: bool) -> Self {
+        self.is_concealed |= is_concealed;
         self
     }
 
@@ -88,11 +81,10 @@ impl Diagnostic {
         self
     }
 
-    /// Adds another place that belongs to the fault.
-    #[must_use]
-    pub fn related(mut self, place: &Place, words: impl Into<String>) -> Self {
-        self.related.push((place.clone(), words.into()));
-        self
+    fn line(&self) -> Option<(String, usize)> {
+        let place = self.place.as_ref()?;
+        let line = place.file.line_column(place.span.start).line;
+        Some((place.file.name().to_owned(), line))
     }
 
     fn sort_key(&self) -> (String, usize) {
@@ -107,6 +99,8 @@ impl Diagnostic {
 #[derive(Debug, Clone, Default)]
 pub struct Diagnostics {
     list: Vec<Diagnostic>,
+    /// File, place and words of those in the list.
+    known: HashSet<(String, usize, String)>,
 }
 
 impl Diagnostics {
@@ -118,13 +112,9 @@ impl Diagnostics {
     /// Adds one; the same words at the same place are kept once (two environments of a resource
     /// can show the same fault).
     pub fn push(&mut self, diagnostic: Diagnostic) {
-        let key = diagnostic.sort_key();
-        let known = self.list.iter().any(|other| {
-            other.code == diagnostic.code
-                && other.message == diagnostic.message
-                && other.sort_key() == key
-        });
-        if !known {
+        let (file, start) = diagnostic.sort_key();
+        let key = (file, start, diagnostic.message.clone());
+        if self.known.insert(key) {
             self.list.push(diagnostic);
         }
     }
@@ -133,6 +123,13 @@ impl Diagnostics {
     pub fn extend(&mut self, other: Diagnostics) {
         for diagnostic in other.list {
             self.push(diagnostic);
+        }
+    }
+
+    /// Hides the lines of all faults since there were `before` of them: a secret may stand there.
+    pub fn conceal_since(&mut self, before: usize) {
+        for diagnostic in self.list.iter_mut().skip(before) {
+            diagnostic.is_concealed = true;
         }
     }
 
@@ -146,17 +143,29 @@ impl Diagnostics {
         self.list.len()
     }
 
-    /// In the order of files and lines.
+    /// In the order of files and lines. A line that one fault hides is hidden by all.
     pub fn into_sorted(mut self) -> Vec<Diagnostic> {
         self.list.sort_by_key(Diagnostic::sort_key);
+        let hidden: HashSet<(String, usize)> = self
+            .list
+            .iter()
+            .filter(|diagnostic| diagnostic.is_concealed)
+            .filter_map(Diagnostic::line)
+            .collect();
+        if !hidden.is_empty() {
+            for diagnostic in &mut self.list {
+                diagnostic.is_concealed |=
+                    diagnostic.line().is_some_and(|line| hidden.contains(&line));
+            }
+        }
         self.list
     }
 }
 
 impl From<Diagnostic> for Diagnostics {
     fn from(diagnostic: Diagnostic) -> Self {
-        Self {
-            list: vec![diagnostic],
-        }
+        let mut diagnostics = Self::new();
+        diagnostics.push(diagnostic);
+        diagnostics
     }
 }

@@ -22,6 +22,12 @@ pub fn decode(text: &str) -> String {
         .into_owned()
 }
 
+/// Whether a path segment is `.` or `..`, percent-encoded or not: URL parsers resolve both.
+pub fn is_dot_segment(segment: &str) -> bool {
+    let plain = segment.to_ascii_lowercase().replace("%2e", ".");
+    plain == "." || plain == ".."
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

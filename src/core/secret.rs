@@ -76,15 +76,14 @@ impl Scrubber {
             return;
         }
         self.learn(text.to_owned());
-        self.learn(percent::encode(text));
-        self.learn(url::form_urlencoded::byte_serialize(text.as_bytes()).collect());
+        self.learn_escaped(text);
+        // JSON may be quoted in JSON once more.
+        self.learn_escaped(&json_escaped(text));
         for form in [text.to_owned(), format!("{text}:"), format!(":{text}")] {
             self.learn(STANDARD.encode(&form));
             self.learn(STANDARD.encode(&form).trim_end_matches('=').to_owned());
             self.learn(URL_SAFE.encode(&form).trim_end_matches('=').to_owned());
         }
-        let json = Value::from(text).to_string();
-        self.learn(json[1..json.len() - 1].to_owned());
         for line in text.lines().map(str::trim) {
             // A key of several lines may come back line by line.
             if line.len() >= 16 {
@@ -157,6 +156,25 @@ impl Scrubber {
         }
     }
 
+    /// Learns a text in the escapes of URLs, JSON and HTML, in the ways in which servers write them.
+    fn learn_escaped(&self, text: &str) {
+        let percent = percent::encode(text);
+        let form: String = url::form_urlencoded::byte_serialize(text.as_bytes()).collect();
+        for form in [percent, form] {
+            self.learn(lower_escapes(&form));
+            self.learn(form);
+        }
+        let json = json_escaped(text);
+        self.learn(json.replace('/', "\\/"));
+        self.learn(json);
+        let html = text
+            .replace('&', "&amp;")
+            .replace('<', "&lt;")
+            .replace('>', "&gt;");
+        self.learn(html.replace('"', "&quot;").replace('\'', "&#39;"));
+        self.learn(html);
+    }
+
     fn learn(&self, needle: String) {
         if let Ok(mut needles) = self.needles.write()
             && !needle.is_empty()
@@ -180,19 +198,52 @@ pub fn is_secret_name(name: &str) -> bool {
     const WORDS: [&str; 12] = [
         "token",
         "secret",
-        "password",
-        "passwd",
+        "passw",
         "passphrase",
         "apikey",
-        "api_key",
-        "private_key",
         "access_key",
         "credential",
-        "webhook_url",
+        "webhook",
         "authorization",
+        "bearer",
+        "jwt",
+        "signature",
     ];
+    const ENDINGS: [&str; 7] = ["_key", "_pat", "_pass", "_pwd", "_auth", "_bot", "_dsn"];
+    const WHOLE: [&str; 4] = ["cookie", "pass", "pwd", "pat"];
     let name = name.to_ascii_lowercase().replace('-', "_");
-    WORDS.iter().any(|word| name.contains(word)) || name == "cookie" || name.ends_with("_pat")
+    // A cursor is called a token, and is none.
+    let is_cursor = ["page", "next", "cursor"]
+        .iter()
+        .any(|word| name.contains(word));
+    !is_cursor
+        && (WORDS.iter().any(|word| name.contains(word))
+            || ENDINGS.iter().any(|ending| name.ends_with(ending))
+            || WHOLE.contains(&name.as_str()))
+}
+
+/// As it stands between the quotes of a JSON text.
+fn json_escaped(text: &str) -> String {
+    let quoted = Value::from(text).to_string();
+    quoted[1..quoted.len() - 1].to_owned()
+}
+
+/// Percent-encoding with lower-case digits, which some servers write.
+fn lower_escapes(text: &str) -> String {
+    let mut lowered = String::with_capacity(text.len());
+    let mut digits = 0;
+    for character in text.chars() {
+        if character == '%' {
+            digits = 2;
+            lowered.push(character);
+        } else if digits > 0 {
+            digits -= 1;
+            lowered.push(character.to_ascii_lowercase());
+        } else {
+            lowered.push(character);
+        }
+    }
+    lowered
 }
 
 fn replace_bytes(bytes: &[u8], needle: &[u8]) -> Vec<u8> {
@@ -226,6 +277,10 @@ mod tests {
             "ca%2Fna%20ry%221",
             "ca%2Fna+ry%221",
             "ca/na ry\\\"1",
+            "ca\\/na ry\\\"1",
+            "ca%2fna%20ry%221",
+            "ca/na ry\\\\\\\"1",
+            "ca/na ry&quot;1",
             &STANDARD.encode("ca/na ry\"1:"),
             &STANDARD.encode("ca/na ry\"1"),
         ] {

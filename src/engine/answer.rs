@@ -42,13 +42,18 @@ pub fn meaning(plan: &Plan, response: &Response) -> StatusMeaning {
 
 /// The fault of an answer that refuses.
 pub fn refusal(plan: &Plan, path: &str, response: &Response) -> RunErrorKind {
+    let text = plan.scrubber.text(&response.text()).into_owned();
     let message = match response.json() {
-        Ok(body) => error_message(&body),
-        Err(_) => first_line(response),
+        Ok(mut body) => {
+            plan.scrubber.json(&mut body);
+            // An unknown shape is shown as it is rather than not at all.
+            error_message(&body).or_else(|| first_line(&text))
+        }
+        Err(_) => first_line(&text),
     };
     RunErrorKind::Refused {
         status: response.status,
-        message: message.map(|words| one_line(&words).into_owned()),
+        message: message.map(|words| shortened(&words, 500)),
         request_id: response.request_id().map(|id| one_line(id).into_owned()),
         advice: plan.resource.kind.advice(response.status, path),
         retry_after: headers::retry_after(&response.headers, SystemTime::now()),
@@ -56,21 +61,13 @@ pub fn refusal(plan: &Plan, path: &str, response: &Response) -> RunErrorKind {
 }
 
 /// The first line of a text, for messages; nothing of HTML, whose first line says nothing.
-fn first_line(response: &Response) -> Option<String> {
-    let text = response.text();
+fn first_line(text: &str) -> Option<String> {
     let line = text.lines().map(str::trim).find(|line| !line.is_empty())?;
     if line.starts_with('<') {
-        let title = between(&text, "<title>", "</title>")?;
-        return Some(shortened(title));
+        let title = between(text, "<title>", "</title>")?;
+        return Some(shortened(title, 200));
     }
-    Some(shortened(line))
-}
-
-fn text_begins(response: &Response, starts: &[&str]) -> bool {
-    let text = response.text();
-    starts
-        .iter()
-        .any(|start| text.trim_start().starts_with(start))
+    Some(shortened(line, 200))
 }
 
 fn between<'t>(text: &'t str, start: &str, end: &str) -> Option<&'t str> {
@@ -78,9 +75,9 @@ fn between<'t>(text: &'t str, start: &str, end: &str) -> Option<&'t str> {
     rest.split_once(end).map(|(inner, _)| inner)
 }
 
-fn shortened(line: &str) -> String {
+fn shortened(line: &str, most: usize) -> String {
     let line = one_line(line);
-    match line.char_indices().nth(200) {
+    match line.char_indices().nth(most) {
         Some((at, _)) => format!("{}…", &line[..at]),
         None => line.into_owned(),
     }
@@ -91,7 +88,7 @@ fn shortened(line: &str) -> String {
 /// # Errors
 ///
 /// If it is something else.
-pub fn content(response: &Response) -> Result<Option<Value>, RunErrorKind> {
+pub fn content(plan: &Plan, response: &Response) -> Result<Option<Value>, RunErrorKind> {
     if response.body.iter().all(u8::is_ascii_whitespace) {
         return Ok(None);
     }
@@ -108,23 +105,25 @@ pub fn content(response: &Response) -> Result<Option<Value>, RunErrorKind> {
             .collect();
         return lines
             .map(|lines| Some(Value::Array(lines)))
-            .map_err(|error| unreadable(response, &error));
+            .map_err(|error| unreadable(plan, response, &error));
     }
     response
         .json()
         .map(Some)
-        .map_err(|error| unreadable(response, &error))
+        .map_err(|error| unreadable(plan, response, &error))
 }
 
-fn unreadable(response: &Response, error: &serde_json::Error) -> RunErrorKind {
-    let is_json = text_begins(response, &["{", "["]);
+fn unreadable(plan: &Plan, response: &Response, error: &serde_json::Error) -> RunErrorKind {
     let media_type = response.media_type().map_or_else(
         || "without a content type".to_owned(),
         |media_type| format!("`{}`", one_line(media_type)),
     );
-    let text = response.text();
+    let text = plan.scrubber.text(&response.text()).into_owned();
+    let is_json = text.trim_start().starts_with(['{', '[']);
     let first = text.lines().map(str::trim).find(|line| !line.is_empty());
-    let shown = first.map_or_else(String::new, |line| format!(", begins: {}", shortened(line)));
+    let shown = first.map_or_else(String::new, |line| {
+        format!(", begins: {}", shortened(line, 200))
+    });
     let is_cut = error.is_eof();
     let words = if is_cut && is_json {
         format!("the answer's JSON ends too early ({error}){shown}")

@@ -4,8 +4,9 @@ use std::cmp::Ordering;
 use std::collections::HashSet;
 use std::io;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Number, Value, json};
 
+use crate::core::secret::MASK;
 use crate::engine::RunErrorKind;
 use crate::http::Response;
 use crate::plan::Plan;
@@ -198,7 +199,13 @@ impl<'p> Reader<'p> {
         let mut seen = scope.clone();
         let is_used = self.plan.query.uses_columns();
         for column in &self.plan.query.extract {
-            let value = column_value(column, row, &seen)?;
+            let mut value = column_value(column, row, &seen)?;
+            if let ColumnSource::Template(template) = &column.source
+                && !value.is_null()
+                && self.plan.is_secret(template.mentions())
+            {
+                value = Value::from(MASK);
+            }
             if is_used && column.name != "row" && column.name != "response" {
                 seen = seen.with(&column.name, &value);
             }
@@ -306,6 +313,30 @@ fn column_value(column: &Column, row: &Value, scope: &Scope) -> Result<Value, Ru
     }
 }
 
+/// A number as a whole part and a fraction: integers of 64 bits do not fit a float, and comparing
+/// some numbers as floats and some as integers would be no order at all.
+fn size(number: &Number) -> (i128, f64) {
+    if let Some(whole) = number.as_i64() {
+        return (whole.into(), 0.0);
+    }
+    if let Some(whole) = number.as_u64() {
+        return (whole.into(), 0.0);
+    }
+    let float = number.as_f64().unwrap_or(0.0);
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "`as` stops at the bounds of i128"
+    )]
+    let whole = float.floor() as i128;
+    // Beyond the bounds the size of the float itself decides.
+    let fraction = if float.abs() < 1e38 {
+        float - float.floor()
+    } else {
+        float
+    };
+    (whole, fraction)
+}
+
 /// Orders two values: numbers by size, texts by their characters, kinds apart.
 fn compare(left: &Value, right: &Value, descending: bool) -> Ordering {
     let rank = |value: &Value| match value {
@@ -317,23 +348,13 @@ fn compare(left: &Value, right: &Value, descending: bool) -> Ordering {
         Value::Null => 5,
     };
     if left.is_null() || right.is_null() {
-        return rank(left).min(6).cmp(&rank(right)).then(Ordering::Equal);
+        return left.is_null().cmp(&right.is_null());
     }
     let order = match (left, right) {
         (Value::Bool(left), Value::Bool(right)) => left.cmp(right),
-        (Value::Number(left), Value::Number(right)) => {
-            // Integers are compared as such: 64 bits do not fit a float.
-            match (left.as_i64(), right.as_i64()) {
-                (Some(left), Some(right)) => left.cmp(&right),
-                _ => match (left.as_u64(), right.as_u64()) {
-                    (Some(left), Some(right)) => left.cmp(&right),
-                    _ => left
-                        .as_f64()
-                        .unwrap_or(f64::NAN)
-                        .total_cmp(&right.as_f64().unwrap_or(f64::NAN)),
-                },
-            }
-        }
+        (Value::Number(left), Value::Number(right)) => size(left)
+            .partial_cmp(&size(right))
+            .unwrap_or(Ordering::Equal),
         (Value::String(left), Value::String(right)) => left.cmp(right),
         (left, right) => rank(left)
             .cmp(&rank(right))
@@ -366,6 +387,21 @@ mod tests {
         assert_eq!(
             sorted(&large, false),
             json!([i64::MAX, u64::MAX - 1, u64::MAX])
+        );
+        let near = json!([
+            9_007_199_254_740_993_i64,
+            9_007_199_254_740_992.0,
+            1e300,
+            -1e300
+        ]);
+        assert_eq!(
+            sorted(&near, false),
+            json!([
+                -1e300,
+                9_007_199_254_740_992.0,
+                9_007_199_254_740_993_i64,
+                1e300
+            ])
         );
         assert_eq!(
             sorted(&json!(["b", "a", 1, true]), false),

@@ -154,7 +154,7 @@ impl Walk<'_> {
         if meaning == StatusMeaning::Fail {
             return Err(refusal(plan, request.url.path(), response));
         }
-        let body = match content(response) {
+        let body = match content(plan, response) {
             _ if meaning == StatusMeaning::Empty => None,
             Ok(body) => body,
             // Whoever wants the content as it came wants it whatever it is.
@@ -302,7 +302,7 @@ impl Walk<'_> {
         RunError {
             query: self.plan.query.name.clone(),
             resource: self.plan.resource.name.clone(),
-            request: request.map(|request| self.plan.label(request)),
+            request: request.map(Request::label),
             kind,
         }
     }

@@ -1,23 +1,49 @@
-//! Header fields that say when to come again.
+//! Header fields: those that say when to come again, and those that no file may set.
 
 use std::time::{Duration, SystemTime};
 
-use crate::http::HeaderMap;
+use crate::http::{HeaderMap, HeaderName};
+
+/// Header fields that frame a message (RFC 9112, section 6) or belong to the connection.
+const FRAMING: [&str; 13] = [
+    "accept-encoding",
+    "connection",
+    "content-length",
+    "expect",
+    "host",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// Whether a field frames a message or belongs to the connection, so that no file may set it.
+pub fn is_framing(name: &HeaderName) -> bool {
+    FRAMING.contains(&name.as_str())
+}
+
+/// Longer than anybody waits, and short enough to be added to any time.
+const LONGEST: Duration = Duration::from_secs(366 * 86_400);
 
 /// How long to wait as `Retry-After` asks (RFC 9110, section 10.2.3): seconds, or an HTTP date,
 /// which is counted from the answer's own `Date` (section 6.6.1) so that a wrong clock on either
 /// side does no harm, or else from `now`.
 pub fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let text = headers.get("retry-after")?.to_str().ok()?.trim();
-    if let Ok(seconds) = text.parse::<f64>() {
-        return Duration::try_from_secs_f64(seconds).ok();
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        let seconds = text.parse::<u64>().unwrap_or(u64::MAX);
+        return Some(Duration::from_secs(seconds).min(LONGEST));
     }
     let then = httpdate::parse_http_date(text).ok()?;
     let base = headers
         .get("date")
         .and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok())
         .unwrap_or(now);
-    Some(then.duration_since(base).unwrap_or_default())
+    Some(then.duration_since(base).unwrap_or_default().min(LONGEST))
 }
 
 #[cfg(test)]
@@ -54,6 +80,11 @@ mod tests {
             ("date", "Mon, 02 Nov 2026 09:00:00 GMT"),
         ];
         assert_eq!(wait(&past), Some(Duration::ZERO));
+        assert_eq!(
+            wait(&[("retry-after", "99999999999999999999")]),
+            Some(LONGEST)
+        );
+        assert_eq!(wait(&[("retry-after", "1e3")]), None);
         assert_eq!(wait(&[("retry-after", "soon")]), None);
         assert_eq!(wait(&[("retry-after", "-3")]), None);
         assert_eq!(wait(&[]), None);

@@ -17,6 +17,8 @@ pub struct Request {
     pub headers: HeaderMap,
     /// What is sent after the header.
     pub body: Body,
+    /// The URL as it may be shown, where a secret stands in it.
+    pub shown_url: Option<String>,
 }
 
 /// The content of a request.
@@ -88,8 +90,16 @@ impl Request {
         self.url.set_query(Some(&query));
     }
 
-    /// `METHOD /path` for messages: without the query, which can hold more than fits a line.
+    /// `METHOD URL` for messages, shortened to what a line holds.
     pub fn label(&self) -> String {
-        format!("{} {}", self.method, self.url.path())
+        let mut url = self
+            .shown_url
+            .clone()
+            .unwrap_or_else(|| self.url.to_string());
+        if let Some((at, _)) = url.char_indices().nth(300) {
+            url.truncate(at);
+            url.push('…');
+        }
+        format!("{} {url}", self.method)
     }
 }

@@ -17,6 +17,9 @@ pub struct RetryPolicy {
     pub base_delay: Duration,
     /// No own wait is longer. What a server asks for may be.
     pub max_delay: Duration,
+    /// A server that asks for a longer wait is not waited for: it is told when it may be tried
+    /// again.
+    pub longest_asked: Duration,
 }
 
 impl Default for RetryPolicy {
@@ -25,6 +28,7 @@ impl Default for RetryPolicy {
             max_attempts: 4,
             base_delay: Duration::from_millis(200),
             max_delay: Duration::from_secs(30),
+            longest_asked: Duration::from_secs(2 * 3_600),
         }
     }
 }
@@ -51,7 +55,7 @@ impl RetryPolicy {
     ///
     /// Connection errors, timeouts, 408, 429, 500 and 502 to 504 are tried again; a write only if
     /// the server cannot have acted: never connected, or 429. The wait grows twofold with full
-    /// jitter (a random part of it), unless `Retry-After` says how long.
+    /// jitter (a random part of it, but no less than half), unless `Retry-After` says how long.
     pub fn decide(
         &self,
         attempt: u32,
@@ -73,7 +77,7 @@ impl RetryPolicy {
                 None,
             ),
         };
-        if !again {
+        if !again || asked.is_some_and(|delay| delay > self.longest_asked) {
             return Decision::Done;
         }
         match asked {
@@ -194,6 +198,7 @@ mod tests {
             url: "http://127.0.0.1/x".parse().expect("a URL"),
             headers: HeaderMap::new(),
             body: Body::Empty,
+            shown_url: None,
         }
     }
 
@@ -281,6 +286,7 @@ mod tests {
         assert_eq!(wait(3, &answer(503, None)), Some((800, false)));
         assert_eq!(wait(4, &answer(503, None)), None);
         assert_eq!(wait(1, &answer(429, Some("3600"))), Some((3_600_000, true)));
+        assert_eq!(wait(1, &answer(429, Some("86400"))), None);
     }
 
     /// Answers with a list of statuses.

@@ -86,6 +86,7 @@ mod tests {
                     .to_string()
                     .into(),
             },
+            shown_url: None,
         }
     }
 

@@ -1,6 +1,6 @@
 //! Inputs → values, held against the declarations of a query.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -10,12 +10,13 @@ use serde_json::Value;
 use crate::auth::{Auth, CredentialError};
 use crate::core::diagnostic::Diagnostic;
 use crate::core::name;
-use crate::core::secret::{Scrubber, Secret, is_secret_name};
+use crate::core::secret::{Scrubber, Secret};
 use crate::http::client::is_loopback;
 use crate::plan::disguise::mark;
+use crate::plan::secrecy::Secrecy;
 use crate::plan::{Outside, Plan, PlanError};
 use crate::project::Query;
-use crate::project::query::{Limit, Var};
+use crate::project::query::{Limit, Var, VarType};
 use crate::resource::Resource;
 use crate::template::{Lookup, RenderError, Scope};
 
@@ -46,23 +47,20 @@ impl Plan {
         root: &Path,
         scrubber: &Scrubber,
     ) -> Result<Self, PlanError> {
-        let secret_env = secret_variables(&query, &resource);
-        for name in &secret_env {
-            if let Some(value) = outside.env.get(name) {
-                scrubber.add(&Secret::new(value.as_str()));
-            }
-        }
-        let scope = Scope::new(outside.clock, lookups(outside, None));
-        let shown_scope = Scope::new(outside.clock, lookups(outside, Some(secret_env)));
+        let secrecy = Secrecy::of(&query, &resource);
+        let scope = Scope::new(
+            outside.clock,
+            lookups(outside, &secrecy, Show::Values(scrubber)),
+        );
+        let shown_scope = Scope::new(outside.clock, lookups(outside, &secrecy, Show::Marks));
         let bound = Binder {
             query: &query,
             inputs,
             now: outside.clock.0,
             scrubber,
         }
-        .bind(scope, shown_scope)?;
-        let base_url = base_url(&resource, &bound.scope)?;
-        refuse_plain_http(&resource, &base_url)?;
+        .bind(scope, shown_scope, secrecy)?;
+        let base_url = base_url(&resource, &bound, scrubber)?;
         let limit = limit(&query, &bound.scope)?;
         let plan = Self {
             limit,
@@ -74,9 +72,38 @@ impl Plan {
             base_url,
             scope: bound.scope,
             shown_scope: bound.shown_scope,
+            secrecy: bound.secrecy,
         };
+        plan.refuse_plain_http()?;
         plan.check_credential()?;
         Ok(plan)
+    }
+
+    /// A token does not cross a network in the clear.
+    fn refuse_plain_http(&self) -> Result<(), PlanError> {
+        let resource = &self.resource;
+        let holds_secret = || {
+            self.query
+                .request_templates()
+                .into_iter()
+                .chain(resource.templates())
+                .any(|template| self.secrecy.taints(template.mentions()))
+        };
+        if self.base_url.scheme() == "https"
+            || is_loopback(&self.base_url)
+            || (resource.auth.is_none() && !holds_secret())
+        {
+            return Ok(());
+        }
+        let words = format!(
+            "a secret of `{}` would cross the network in the clear, to `{}`",
+            resource.name,
+            self.base_url.host_str().unwrap_or_default()
+        );
+        let fault = Diagnostic::at(resource.base_url.place(), "plain-http", words);
+        Err(PlanError::Call(vec![fault.help(
+            "write `https://`: plain `http://` is for this machine, or for requests without a secret",
+        )]))
     }
 
     /// That there is a credential is known before the first byte leaves, but for a command's.
@@ -95,55 +122,58 @@ impl Plan {
     }
 }
 
-/// The environment variables whose values are secret: those of `auth`, and those that are named
-/// like credentials.
-fn secret_variables(query: &Query, resource: &Resource) -> BTreeSet<String> {
-    let of_auth = resource
-        .auth
-        .templates()
-        .into_iter()
-        .flat_map(|template| template.mentions().attributes("env"));
-    let named = resource
-        .templates()
-        .map(crate::template::Template::mentions)
-        .chain(query.mentions())
-        .flat_map(|mentions| mentions.attributes("env"))
-        .filter(|name| is_secret_name(name));
-    let of_secret_vars = query
-        .vars
-        .iter()
-        .filter(|var| var.secret)
-        .filter_map(|var| var.default.as_ref())
-        .flat_map(crate::project::template::ValueTemplate::templates)
-        .flat_map(|template| template.mentions().attributes("env"));
-    of_auth
-        .chain(named)
-        .chain(of_secret_vars)
-        .map(str::to_owned)
-        .collect()
+/// What a scope shows of secret variables.
+enum Show<'s> {
+    /// Their values, which the scrubber learns when they are asked for.
+    Values(&'s Scrubber),
+    /// Their marks.
+    Marks,
 }
 
-/// `env` and `git`. With a list of secrets, those variables answer their mark.
-fn lookups(outside: &Outside, marked: Option<BTreeSet<String>>) -> [(&'static str, Lookup); 2] {
+/// `env` and `git`.
+fn lookups(outside: &Outside, secrecy: &Secrecy, show: Show<'_>) -> [(&'static str, Lookup); 2] {
     let env = Arc::clone(&outside.env);
+    let secrecy = secrecy.clone();
+    let scrubber = match show {
+        Show::Values(scrubber) => Some(scrubber.clone()),
+        Show::Marks => None,
+    };
     let env: Lookup = Arc::new(move |name| {
         let value = env.get(name)?;
-        let is_marked = marked.as_ref().is_some_and(|marked| marked.contains(name));
-        Some(Value::from(if is_marked {
-            mark(name)
-        } else {
-            value.clone()
+        if !secrecy.has_env(name) {
+            return Some(Value::from(value.as_str()));
+        }
+        Some(Value::from(match &scrubber {
+            Some(scrubber) => {
+                scrubber.add(&Secret::new(value.as_str()));
+                value.clone()
+            }
+            None => mark(name),
         }))
     });
     [("env", env), ("git", Arc::clone(&outside.git))]
 }
 
-fn base_url(resource: &Resource, scope: &Scope) -> Result<url::Url, PlanError> {
-    let text = resource.base_url.text(scope)?;
-    crate::project::base_url(&text).map_err(|words| {
+fn base_url(
+    resource: &Resource,
+    bound: &Bound,
+    scrubber: &Scrubber,
+) -> Result<url::Url, PlanError> {
+    let text = resource.base_url.base_url(&bound.scope)?;
+    let url = crate::project::base_url(&text).map_err(|words| {
         let place = resource.base_url.place();
-        PlanError::Call(vec![Diagnostic::at(place, "base-url", words)])
-    })
+        let fault = Diagnostic::at(place, "base-url", words);
+        PlanError::Call(vec![fault.concealed()])
+    })?;
+    if bound.secrecy.taints(resource.base_url.mentions()) {
+        // A webhook's URL: each part of it that says something is as secret as the whole.
+        scrubber.add(&Secret::new(url.as_str()));
+        scrubber.add(&Secret::new(url.path()));
+        for segment in url.path().split('/').filter(|segment| segment.len() >= 8) {
+            scrubber.add(&Secret::new(segment));
+        }
+    }
+    Ok(url)
 }
 
 /// How many records the query wants at most.
@@ -170,23 +200,6 @@ fn limit(query: &Query, scope: &Scope) -> Result<Option<usize>, PlanError> {
     Ok(Some(usize::try_from(number).unwrap_or(usize::MAX)))
 }
 
-/// A token does not cross a network in the clear.
-fn refuse_plain_http(resource: &Resource, base_url: &url::Url) -> Result<(), PlanError> {
-    if base_url.scheme() == "https" || is_loopback(base_url) || resource.auth.is_none() {
-        return Ok(());
-    }
-    let words = format!(
-        "the token of `{}` would cross the network in the clear, to `{}`",
-        resource.name,
-        base_url.host_str().unwrap_or_default()
-    );
-    Err(PlanError::Call(vec![
-        Diagnostic::at(resource.base_url.place(), "plain-http", words).help(
-            "write `https://`; plain `http://` is only for this machine, or with `auth: none`",
-        ),
-    ]))
-}
-
 struct Binder<'b> {
     query: &'b Query,
     inputs: &'b Inputs,
@@ -198,20 +211,29 @@ struct Bound {
     vars: BTreeMap<String, Value>,
     scope: Scope,
     shown_scope: Scope,
+    secrecy: Secrecy,
 }
 
 impl Binder<'_> {
-    fn bind(&self, scope: Scope, shown_scope: Scope) -> Result<Bound, PlanError> {
+    fn bind(&self, scope: Scope, shown_scope: Scope, secrecy: Secrecy) -> Result<Bound, PlanError> {
         let mut faults: Vec<Diagnostic> = self.unknown_names();
         let mut bound = Bound {
             vars: BTreeMap::new(),
             scope,
             shown_scope,
+            secrecy,
         };
         for var in &self.query.vars {
             match self.value(var, &bound.scope) {
                 Ok(value) => {
-                    let shown = self.shown_value(var, &value, &bound.shown_scope);
+                    let is_secret = self.is_secret(var, &bound.secrecy);
+                    let shown = if is_secret {
+                        note_secret(self.scrubber, &value);
+                        bound.secrecy.add_var(&var.name);
+                        self.shown_value(var, &bound.shown_scope)
+                    } else {
+                        value.clone()
+                    };
                     bound.scope = bound.scope.with(&var.name, &value);
                     bound.shown_scope = bound.shown_scope.with(&var.name, &shown);
                     bound.vars.insert(var.name.clone(), value);
@@ -268,11 +290,11 @@ impl Binder<'_> {
         };
         let value = match self.inputs.get(&var.name) {
             Some(Input::Text(text)) => {
-                self.note_secret(var, &Value::from(text.as_str()));
+                self.note_input(var, &Value::from(text.as_str()));
                 var.parse(text, self.now).map_err(fault)?
             }
             Some(Input::Json(value)) => {
-                self.note_secret(var, value);
+                self.note_input(var, value);
                 var.accept(value, Some(self.now)).map_err(fault)?
             }
             None if var.required => {
@@ -290,67 +312,76 @@ impl Binder<'_> {
                 Some(default) => {
                     let value = default
                         .render(scope)
-                        .map_err(|error| VarFault::Render(Box::new(error)))?;
-                    self.note_secret(var, &value);
+                        .map_err(|error| VarFault::Render(Box::new(error)))?
+                        .unwrap_or(Value::Null);
+                    self.note_input(var, &value);
                     match &value {
                         // A template over the environment gives text, whatever the type.
-                        Value::String(text) => var.parse(text, self.now),
+                        Value::String(text)
+                            if !default.is_constant() && var.kind != VarType::Json =>
+                        {
+                            var.parse(text, self.now)
+                        }
                         other => var.accept(other, Some(self.now)),
                     }
                     .map_err(|words| fault(format!("the default of {words}")))?
                 }
             },
         };
-        self.note_secret(var, &value);
         Ok(value)
     }
 
-    /// The value for a request that is only shown: a secret's mark.
-    fn shown_value(&self, var: &Var, value: &Value, scope: &Scope) -> Value {
-        if var.secret && !value.is_null() {
-            let from_default = !self.inputs.contains_key(&var.name);
-            let rendered = var
-                .default
-                .as_ref()
-                .filter(|_| from_default)
-                .and_then(|default| default.render(scope).ok());
-            return match rendered {
-                Some(Value::String(text)) if crate::plan::disguise::is_marked(&text) => {
-                    Value::from(text)
-                }
-                _ => Value::from(mark(&var.name.to_uppercase())),
-            };
+    /// A secret is learnt before it is held against its declaration, so that no message shows it.
+    fn note_input(&self, var: &Var, value: &Value) {
+        if var.secret {
+            note_secret(self.scrubber, value);
         }
-        // A default over a secret variable is as secret as that.
-        if !self.inputs.contains_key(&var.name)
-            && let Some(default) = &var.default
-            && let Ok(Value::String(text)) = default.render(scope)
-            && crate::plan::disguise::is_marked(&text)
-        {
-            return Value::from(text);
-        }
-        value.clone()
     }
 
-    fn note_secret(&self, var: &Var, value: &Value) {
-        if !var.secret {
-            return;
-        }
-        match value {
-            Value::Null | Value::Bool(_) => {}
-            Value::Array(items) => items.iter().for_each(|item| self.note_secret(var, item)),
-            Value::Object(members) => members
-                .values()
-                .for_each(|member| self.note_secret(var, member)),
-            scalar => self
-                .scrubber
-                .add(&Secret::new(crate::core::json::plain(scalar))),
+    /// Whether a var's value is secret: it says so, or its default is made of a secret.
+    fn is_secret(&self, var: &Var, secrecy: &Secrecy) -> bool {
+        let is_default = !self.inputs.contains_key(&var.name);
+        var.secret
+            || is_default
+                && var.default.as_ref().is_some_and(|default| {
+                    let templates = default.templates();
+                    templates
+                        .iter()
+                        .any(|template| secrecy.taints(template.mentions()))
+                })
+    }
+
+    /// A secret var in a request that is only shown: the mark of the variable that it comes from,
+    /// or its own.
+    fn shown_value(&self, var: &Var, shown_scope: &Scope) -> Value {
+        let from_default = var
+            .default
+            .as_ref()
+            .filter(|_| !self.inputs.contains_key(&var.name))
+            .and_then(|default| default.render(shown_scope).ok().flatten());
+        match from_default {
+            Some(Value::String(text)) if crate::plan::disguise::is_marked(&text) => {
+                Value::from(text)
+            }
+            _ => Value::from(mark(&var.name.to_uppercase())),
         }
     }
 
     fn example_call(&self) -> String {
         let call = crate::project::query::example_call(self.query);
         format!("for example `runner run {call}`")
+    }
+}
+
+/// Learns a value with all its parts.
+fn note_secret(scrubber: &Scrubber, value: &Value) {
+    match value {
+        Value::Null | Value::Bool(_) => {}
+        Value::Array(items) => items.iter().for_each(|item| note_secret(scrubber, item)),
+        Value::Object(members) => members
+            .values()
+            .for_each(|member| note_secret(scrubber, member)),
+        scalar => scrubber.add(&Secret::new(crate::core::json::plain(scalar))),
     }
 }
 

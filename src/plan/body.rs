@@ -10,7 +10,7 @@ use crate::core::source::Place;
 use crate::http::{Body as Sent, Part, PartContent};
 use crate::project::load;
 use crate::project::query::{Body, MultipartField};
-use crate::template::{OMIT, RenderError, Scope, Template};
+use crate::template::{RenderError, Scope, Template};
 
 /// Renders a body.
 pub fn render(body: Option<&Body>, scope: &Scope, root: &Path) -> Result<Sent, RenderError> {
@@ -19,13 +19,19 @@ pub fn render(body: Option<&Body>, scope: &Scope, root: &Path) -> Result<Sent, R
     };
     match body {
         Body::Json(value) => {
-            let value = value.render(scope)?;
-            Ok(bytes("application/json", value.to_string()))
+            // A body that is left out as a whole is none.
+            Ok(match value.render(scope)? {
+                Some(value) => bytes("application/json", value.to_string()),
+                None => Sent::Empty,
+            })
         }
         Body::Form(fields) => {
             let mut form = url::form_urlencoded::Serializer::new(String::new());
             for (name, value) in fields {
-                for text in scalars(name, &value.render(scope)?, value.templates().first())? {
+                for text in {
+                    let rendered = value.render(scope)?.unwrap_or(Value::Null);
+                    scalars(name, &rendered, value.templates().first())?
+                } {
                     form.append_pair(name, &text);
                 }
             }
@@ -44,7 +50,7 @@ pub fn render(body: Option<&Body>, scope: &Scope, root: &Path) -> Result<Sent, R
             for (name, field) in fields {
                 match field {
                     MultipartField::Value(value) => {
-                        let rendered = value.render(scope)?;
+                        let rendered = value.render(scope)?.unwrap_or(Value::Null);
                         for text in scalars(name, &rendered, value.templates().first())? {
                             parts.push(Part {
                                 name: name.clone(),
@@ -88,7 +94,6 @@ fn scalars(
 ) -> Result<Vec<String>, RenderError> {
     match value {
         Value::Null => Ok(Vec::new()),
-        Value::String(text) if text == OMIT => Ok(Vec::new()),
         Value::Array(items) => {
             let texts: Result<Vec<_>, _> = items
                 .iter()

@@ -1,8 +1,11 @@
 //! Marks that stand for secrets in a request that is only shown.
 //!
-//! A mark holds the name of the shell variable that would have the value, between two characters
-//! of Unicode's private use area, which no value of an API has. It goes through templates as any
-//! text does, is found again in the result (also percent-encoded), and becomes `***` or `$NAME`.
+//! A mark holds the name of the shell variable that would have the value. It goes through templates
+//! as any text does, is found again in the result (in a URL: percent-encoded), and becomes `***` or
+//! `"$NAME"`. It holds a number that is made anew in every process, so that no value from outside
+//! can pretend to be one: what stands in a mark is given to a shell.
+
+use std::sync::OnceLock;
 
 use crate::core::percent;
 use crate::core::secret::MASK;
@@ -12,7 +15,12 @@ const CLOSE: char = '\u{f5a1}';
 
 /// The mark of a name.
 pub fn mark(name: &str) -> String {
-    format!("{OPEN}{name}{CLOSE}")
+    format!("{}{name}{CLOSE}", open())
+}
+
+fn open() -> &'static str {
+    static MARK: OnceLock<String> = OnceLock::new();
+    MARK.get_or_init(|| format!("{OPEN}{:016x}:", fastrand::u64(..)))
 }
 
 /// A text, split at its marks.
@@ -24,15 +32,29 @@ pub enum Segment {
     Secret(String),
 }
 
-/// Splits a text at its marks, percent-encoded or not.
+/// Splits a text at its marks.
 pub fn segments(text: &str) -> Vec<Segment> {
-    let text = text
-        .replace(&percent::encode(&OPEN.to_string()), &OPEN.to_string())
-        .replace(&percent::encode(&CLOSE.to_string()), &CLOSE.to_string());
+    split(text, open(), &CLOSE.to_string())
+}
+
+/// Splits a URL at its marks, which are percent-encoded there.
+pub fn url_segments(url: &str) -> Vec<Segment> {
+    let (open, close) = (percent::encode(open()), percent::encode(&CLOSE.to_string()));
+    split(url, &open, &close)
+        .into_iter()
+        .flat_map(|segment| match segment {
+            // A base URL that is a secret as a whole is no URL any more.
+            Segment::Plain(text) => segments(&text),
+            secret @ Segment::Secret(_) => vec![secret],
+        })
+        .collect()
+}
+
+fn split(text: &str, open: &str, close: &str) -> Vec<Segment> {
     let mut segments = Vec::new();
-    let mut rest = text.as_str();
-    while let Some((plain, marked)) = rest.split_once(OPEN) {
-        let Some((name, after)) = marked.split_once(CLOSE) else {
+    let mut rest = text;
+    while let Some((plain, marked)) = rest.split_once(open) {
+        let Some((name, after)) = marked.split_once(close) else {
             break;
         };
         if !plain.is_empty() {
@@ -49,7 +71,16 @@ pub fn segments(text: &str) -> Vec<Segment> {
 
 /// The text with its secrets masked.
 pub fn masked(text: &str) -> String {
-    segments(text)
+    joined(segments(text))
+}
+
+/// The URL with its secrets masked.
+pub fn masked_url(url: &str) -> String {
+    joined(url_segments(url))
+}
+
+fn joined(segments: Vec<Segment>) -> String {
+    segments
         .into_iter()
         .map(|segment| match segment {
             Segment::Plain(text) => text,
@@ -60,9 +91,7 @@ pub fn masked(text: &str) -> String {
 
 /// Whether a text holds a mark.
 pub fn is_marked(text: &str) -> bool {
-    segments(text)
-        .iter()
-        .any(|segment| matches!(segment, Segment::Secret(_)))
+    text.contains(open())
 }
 
 #[cfg(test)]
@@ -75,13 +104,26 @@ mod tests {
         assert_eq!(masked(&text), "Bearer ***!");
         let encoded = format!("a={}&b=1", percent::encode(&mark("TOKEN")));
         assert_eq!(
-            segments(&encoded),
+            url_segments(&encoded),
             [
                 Segment::Plain("a=".to_owned()),
                 Segment::Secret("TOKEN".to_owned()),
                 Segment::Plain("&b=1".to_owned()),
             ]
         );
+        assert_eq!(masked_url(&format!("{}/x", mark("URL"))), "***/x");
         assert!(!is_marked("plain"));
+    }
+
+    #[test]
+    fn a_value_cannot_pretend_to_be_a_mark() {
+        for forged in [
+            format!("{OPEN}(touch x){CLOSE}"),
+            format!("{OPEN}0000000000000000:(touch x){CLOSE}"),
+            "%EF%96%A0(touch x)%EF%96%A1".to_owned(),
+        ] {
+            assert_eq!(segments(&forged), [Segment::Plain(forged.clone())]);
+            assert_eq!(url_segments(&forged), [Segment::Plain(forged.clone())]);
+        }
     }
 }

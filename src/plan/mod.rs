@@ -12,6 +12,7 @@ mod bind;
 mod body;
 pub mod disguise;
 mod render;
+mod secrecy;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -24,10 +25,12 @@ use crate::core::secret::{Scrubber, Secret};
 use crate::paginate::{Choice, Style};
 use crate::project::Query;
 use crate::resource::Resource;
-use crate::template::{Clock, Lookup, RenderError, Scope};
+use crate::template::{Clock, Lookup, Mentions, RenderError, Scope};
 
 pub use bind::{Input, Inputs};
 pub use render::ShownRequest;
+
+use secrecy::Secrecy;
 
 /// What a plan takes from outside.
 #[derive(Clone)]
@@ -57,6 +60,7 @@ pub struct Plan {
     base_url: url::Url,
     scope: Scope,
     shown_scope: Scope,
+    secrecy: Secrecy,
 }
 
 /// Where a listing is cut.
@@ -138,6 +142,11 @@ impl Plan {
     /// The format that the query itself asks for.
     pub fn output(&self) -> Option<&'static str> {
         self.query.output
+    }
+
+    /// Whether what mentions these names is secret.
+    pub fn is_secret(&self, mentions: &Mentions) -> bool {
+        self.secrecy.taints(mentions)
     }
 
     /// Learns a secret.

@@ -4,13 +4,14 @@ use serde_json::Value;
 use url::Url;
 
 use crate::auth::{Auth, Credential};
+use crate::core::secret::{Secret, is_secret_name};
 use crate::core::source::Place;
 use crate::core::{json, percent};
 use crate::http::{Body, HeaderMap, HeaderName, HeaderValue, Method, Request, header};
 use crate::paginate::Paginate as _;
 use crate::plan::{Plan, body, disguise};
 use crate::project::template::ValueTemplate;
-use crate::template::{OMIT, RenderError, Scope, Template};
+use crate::template::{Mentions, RenderError, Scope, Template};
 
 /// A request that is only shown, and its credential.
 pub struct ShownRequest {
@@ -33,7 +34,39 @@ impl Plan {
     ///
     /// If a template cannot be rendered, or a value cannot stand where it was put.
     pub fn request(&self) -> Result<Request, RenderError> {
-        self.render(&self.scope)
+        self.learn_derived();
+        let mut request = self.render(&self.scope)?;
+        let shown = disguise::masked_url(&self.shown_url(&request));
+        request.shown_url = (shown != request.url.as_str()).then_some(shown);
+        Ok(request)
+    }
+
+    /// What is made of a secret is as secret as that: the scrubber learns the values as they stand
+    /// in this request.
+    fn learn_derived(&self) {
+        let is_secret = |mentions: &Mentions| self.is_secret(mentions);
+        let templates = self.query.request_templates();
+        for template in templates.into_iter().chain(self.resource.templates()) {
+            if is_secret(template.mentions()) {
+                for text in template.chosen_texts(&self.scope, &is_secret) {
+                    self.scrubber.add(&Secret::new(text));
+                }
+            }
+        }
+    }
+
+    /// The URL with marks in place of secrets, otherwise as it is sent.
+    fn shown_url(&self, request: &Request) -> String {
+        let shown = self
+            .resource
+            .base_url
+            .text(&self.shown_scope)
+            .and_then(|base| self.url_text(&base, &self.shown_scope));
+        match shown {
+            // As the parser writes it, so that what is shown is what is sent.
+            Ok(text) => Url::parse(&text).map_or(text, |url| url.to_string()),
+            Err(_) => request.url.to_string(),
+        }
     }
 
     /// The request with every secret replaced by its mark.
@@ -42,32 +75,20 @@ impl Plan {
     ///
     /// As [`Plan::request`].
     pub fn shown_request(&self) -> Result<ShownRequest, RenderError> {
-        // A template that computes with a secret cannot do so with a mark. The request is then
-        // rendered as it is, and what is known to be secret is scrubbed where it is shown.
+        self.learn_derived();
         let real = self.render(&self.scope)?;
-        let (headers, body) = match (
-            self.headers(&self.shown_scope),
-            self.body(&self.shown_scope),
-        ) {
-            (Ok(headers), Ok(body)) => (headers, body),
-            _ => (real.headers, real.body),
-        };
-        let url = self
-            .resource
-            .base_url
-            .text(&self.shown_scope)
-            .and_then(|base| self.url_text(&base, &self.shown_scope))
-            .unwrap_or_else(|_| real.url.to_string());
+        let url = self.shown_url(&real);
+        // A template that computes with a secret cannot do so with a mark. What it gives is then
+        // shown as it is, less what the scrubber has learnt of it.
+        let headers = self.headers(&self.shown_scope).unwrap_or(real.headers);
+        let body = self.body(&self.shown_scope).unwrap_or(real.body);
         let credential = match &self.resource.auth {
             Auth::Command {
                 command, scheme, ..
             } => {
                 let (name, prefix) = scheme.header();
                 let call = disguise::mark(&format!("({})", shell_words(command)));
-                Credential::Header(
-                    name,
-                    crate::core::secret::Secret::new(format!("{prefix}{call}")),
-                )
+                Credential::Header(name, Secret::new(format!("{prefix}{call}")))
             }
             Auth::Basic { username, password } => {
                 // Shown as `user:password`, so that a shell can put it together.
@@ -76,10 +97,7 @@ impl Plan {
                     username.text(&self.shown_scope)?,
                     password.text(&self.shown_scope)?
                 );
-                Credential::Header(
-                    header::AUTHORIZATION,
-                    crate::core::secret::Secret::new(pair),
-                )
+                Credential::Header(header::AUTHORIZATION, Secret::new(pair))
             }
             auth => auth
                 .credential(&self.shown_scope, None)
@@ -92,22 +110,6 @@ impl Plan {
             body,
             credential,
         })
-    }
-
-    /// `METHOD URL` for messages, secrets masked and shortened to what a line holds.
-    pub fn label(&self, request: &Request) -> String {
-        let url = self
-            .resource
-            .base_url
-            .text(&self.shown_scope)
-            .and_then(|base| self.url_text(&base, &self.shown_scope))
-            .unwrap_or_else(|_| request.url.to_string());
-        let mut url = disguise::masked(&url);
-        if let Some((at, _)) = url.char_indices().nth(300) {
-            url.truncate(at);
-            url.push('…');
-        }
-        format!("{} {url}", request.method)
     }
 
     /// The question before a method that writes, if the query has its own.
@@ -146,6 +148,7 @@ impl Plan {
             url: self.url(scope)?,
             headers: self.headers(scope)?,
             body: self.body(scope)?,
+            shown_url: None,
         })
     }
 
@@ -199,7 +202,8 @@ impl Plan {
         let mut pairs = Vec::new();
         for (name, template) in &self.resource.params {
             if !own(name) {
-                add_param(&mut pairs, name, &template.json(scope)?, template.place())?;
+                let value = template.json_or_omitted(scope)?.unwrap_or(Value::Null);
+                add_param(&mut pairs, name, &value, template.place())?;
             }
         }
         if !self.query.is_single()
@@ -210,7 +214,8 @@ impl Plan {
         for (name, value) in &self.query.params {
             if let Some(value) = value {
                 let place = place_of(value).unwrap_or_else(|| self.query.endpoint.place());
-                add_param(&mut pairs, name, &value.render(scope)?, place)?;
+                let value = value.render(scope)?.unwrap_or(Value::Null);
+                add_param(&mut pairs, name, &value, place)?;
             }
         }
         Ok(pairs)
@@ -220,7 +225,7 @@ impl Plan {
         let mut headers = HeaderMap::new();
         headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
         for (name, template) in &self.resource.headers {
-            headers.insert(name.clone(), header_value(name, template, scope)?);
+            headers.insert(name.clone(), self.header_value(name, template, scope)?);
         }
         for (name, template) in &self.query.headers {
             match template {
@@ -228,11 +233,29 @@ impl Plan {
                     headers.remove(name);
                 }
                 Some(template) => {
-                    headers.insert(name.clone(), header_value(name, template, scope)?);
+                    headers.insert(name.clone(), self.header_value(name, template, scope)?);
                 }
             }
         }
         Ok(headers)
+    }
+
+    fn header_value(
+        &self,
+        name: &HeaderName,
+        template: &Template,
+        scope: &Scope,
+    ) -> Result<HeaderValue, RenderError> {
+        let text = template.text(scope)?;
+        // Blanks around a field's value are not part of it (RFC 9110, section 5.5).
+        let mut value = HeaderValue::from_bytes(text.trim().as_bytes()).map_err(|_| {
+            RenderError::new(
+                template.place(),
+                format!("the header `{name}` would hold a line break or another control character"),
+            )
+        })?;
+        value.set_sensitive(is_secret_name(name.as_str()) || self.is_secret(template.mentions()));
+        Ok(value)
     }
 }
 
@@ -245,7 +268,6 @@ fn add_param(
 ) -> Result<(), RenderError> {
     match value {
         Value::Null => Ok(()),
-        Value::String(text) if text == OMIT => Ok(()),
         Value::Array(items) => items
             .iter()
             .try_for_each(|item| add_param(pairs, name, item, place)),
@@ -262,21 +284,6 @@ fn add_param(
 
 fn place_of(value: &ValueTemplate) -> Option<&Place> {
     value.templates().first().map(|template| template.place())
-}
-
-fn header_value(
-    name: &HeaderName,
-    template: &Template,
-    scope: &Scope,
-) -> Result<HeaderValue, RenderError> {
-    let text = template.text(scope)?;
-    // Blanks around a field's value are not part of it (RFC 9110, section 5.5).
-    HeaderValue::from_bytes(text.trim().as_bytes()).map_err(|_| {
-        RenderError::new(
-            template.place(),
-            format!("the header `{name}` would hold a line break or another control character"),
-        )
-    })
 }
 
 fn shell_words(command: &[String]) -> String {

@@ -363,7 +363,10 @@ impl Project {
 pub fn document(path: &Path, working_directory: &Path) -> Result<Node, Diagnostics> {
     let source = load::source(path, working_directory)?;
     let mut faults = Diagnostics::new();
-    yaml::parse(&source, &mut faults).ok_or(faults)
+    let node = yaml::parse(&source, &mut faults);
+    // Values of vars may be secret: no line of the file is shown.
+    faults.conceal_since(0);
+    node.ok_or(faults)
 }
 
 fn duplicate(

@@ -11,6 +11,7 @@ use crate::core::name;
 use crate::core::secret::is_secret_name;
 use crate::core::source::{SourceFile, Text};
 use crate::http::HeaderName;
+use crate::http::headers::is_framing;
 use crate::http::limit::RateLimit;
 use crate::http::retry::RetryPolicy;
 use crate::paginate::Pagination;
@@ -21,17 +22,6 @@ use crate::template::Template;
 
 /// Default of `max_body`: 64 MiB.
 const MAX_BODY: u64 = 64 * 1024 * 1024;
-
-/// Header fields that frame a message (RFC 9112, section 6) or belong to the connection.
-const FRAMING: [&str; 7] = [
-    "connection",
-    "content-length",
-    "host",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-];
 
 /// A resource with its environments.
 #[derive(Clone)]
@@ -200,13 +190,18 @@ fn resource(node: &Node, context: &Context, faults: &mut Diagnostics) -> Option<
         .get("tls")
         .map(|node| tls(node, faults))
         .unwrap_or_default();
-    let proxy = fields.get("proxy").and_then(|node| {
-        let text = node.text("proxy", faults)?;
-        template(&text, &names, faults)
-    });
+    let proxy = fields
+        .get("proxy")
+        .and_then(|node| proxy(node, &names, faults));
     fields.finish(faults);
 
-    let kind = kind?;
+    let Some(kind) = kind else {
+        // A token in the file is told all the same.
+        if let Some(node) = auth_node {
+            Auth::check(node, Some(TokenScheme::Bearer), faults);
+        }
+        return None;
+    };
     let base_url = base_url_template(node, base_url, kind, &names, faults);
     let auth = auth(node, auth_node, kind, &names, faults);
     Some(Resource {
@@ -301,7 +296,8 @@ fn base_url_template(
     if template.is_constant()
         && let Err(words) = super::base_url(&text.value)
     {
-        faults.push(Diagnostic::at(&base_url.place, "base-url", words));
+        // A user and a password may stand in it.
+        faults.push(Diagnostic::at(&base_url.place, "base-url", words).concealed());
         return None;
     }
     Some(template)
@@ -349,7 +345,7 @@ pub fn headers(
             faults.push(Diagnostic::at(&entry.key_place, "header-name", words));
             continue;
         };
-        if FRAMING.contains(&name.as_str()) {
+        if is_framing(&name) {
             let words = format!("`{name}` is set by the connection, not by a file");
             faults.push(Diagnostic::at(&entry.key_place, "header-name", words));
             continue;
@@ -365,7 +361,7 @@ pub fn headers(
         }
         let value = scalar_template(&entry.value, &entry.key, names, faults);
         if let Some(value) = value {
-            if value.is_constant() && is_credential_field(name.as_str()) {
+            if value.is_constant() && is_secret_name(name.as_str()) {
                 faults.push(literal::literal(&entry.value));
             }
             if value.is_constant() && value.source().chars().any(char::is_control) {
@@ -378,10 +374,6 @@ pub fn headers(
     headers
 }
 
-fn is_credential_field(name: &str) -> bool {
-    is_secret_name(name) && name != "x-csrf-token-name"
-}
-
 fn params(node: Option<&Node>, names: &Names, faults: &mut Diagnostics) -> Vec<(String, Template)> {
     let Some(node) = node else { return Vec::new() };
     let mut params = Vec::new();
@@ -390,13 +382,29 @@ fn params(node: Option<&Node>, names: &Names, faults: &mut Diagnostics) -> Vec<(
             continue;
         }
         if let Some(value) = scalar_template(&entry.value, &entry.key, names, faults) {
-            if value.is_constant() && entry.key == "circle-token" {
+            if value.is_constant() && is_secret_name(&entry.key) {
                 faults.push(literal::literal(&entry.value));
             }
             params.push((entry.key.clone(), value));
         }
     }
     params
+}
+
+fn proxy(node: &Node, names: &Names, faults: &mut Diagnostics) -> Option<Template> {
+    let text = node.text("proxy", faults)?;
+    let template = template(&text, names, faults)?;
+    if template.is_constant() {
+        match url::Url::parse(&text.value) {
+            Ok(url) if url.password().is_some() => faults.push(literal::literal(node)),
+            Ok(url) if url.has_host() => {}
+            _ => {
+                let words = "`proxy` takes a URL such as `http://proxy.example.com:3128`";
+                faults.push(Diagnostic::at(&node.place, "proxy", words).concealed());
+            }
+        }
+    }
+    Some(template)
 }
 
 fn positive_duration(node: Option<&Node>, key: &str, faults: &mut Diagnostics) -> Option<Duration> {
@@ -456,6 +464,7 @@ fn retry(node: &Node, faults: &mut Diagnostics) -> RetryPolicy {
             .unwrap_or(default.max_attempts),
         base_delay: base_delay.unwrap_or(default.base_delay),
         max_delay: max_delay.unwrap_or(default.max_delay),
+        longest_asked: default.longest_asked,
     }
 }
 

@@ -7,7 +7,7 @@ use crate::core::document::{Content, Node};
 use crate::core::name;
 use crate::core::source::Text;
 use crate::template::selector::Selector;
-use crate::template::{Expression, Mentions, OMIT, RenderError, Scope, SyntaxError, Template};
+use crate::template::{Expression, Mentions, RenderError, Scope, SyntaxError, Template};
 
 /// What `git.` knows.
 pub const GIT_FACTS: [&str; 3] = ["branch", "sha", "project_slug"];
@@ -168,11 +168,6 @@ pub enum ValueTemplate {
     Map(Vec<(String, ValueTemplate)>),
 }
 
-/// Whether a member is left out.
-fn is_omitted(value: &Result<Value, RenderError>) -> bool {
-    matches!(value, Ok(Value::String(text)) if text == OMIT)
-}
-
 impl ValueTemplate {
     /// Reads any YAML value.
     pub fn read(node: &Node, names: &Names, faults: &mut Diagnostics) -> Option<Self> {
@@ -212,29 +207,39 @@ impl ValueTemplate {
         }
     }
 
-    /// The value in a scope.
+    /// The value in a scope; nothing if it is left out as a whole.
     ///
     /// # Errors
     ///
     /// If a template cannot be rendered.
-    pub fn render(&self, scope: &Scope) -> Result<Value, RenderError> {
+    pub fn render(&self, scope: &Scope) -> Result<Option<Value>, RenderError> {
         match self {
-            Self::Constant(value) => Ok(value.clone()),
-            Self::Template(template) => template.json(scope),
-            Self::List(items) => items
-                .iter()
-                .map(|item| item.render(scope))
-                .filter(|item| !is_omitted(item))
-                .collect::<Result<_, _>>()
-                .map(Value::Array),
-            Self::Map(members) => members
-                .iter()
-                .map(|(key, value)| (key, value.render(scope)))
-                .filter(|(_, value)| !is_omitted(value))
-                .map(|(key, value)| Ok((key.clone(), value?)))
-                .collect::<Result<Map<_, _>, RenderError>>()
-                .map(Value::Object),
+            Self::Constant(value) => Ok(Some(value.clone())),
+            Self::Template(template) => template.json_or_omitted(scope),
+            Self::List(items) => {
+                let mut list = Vec::with_capacity(items.len());
+                for item in items {
+                    list.extend(item.render(scope)?);
+                }
+                Ok(Some(Value::Array(list)))
+            }
+            Self::Map(members) => {
+                let mut map = Map::with_capacity(members.len());
+                for (key, value) in members {
+                    if let Some(value) = value.render(scope)? {
+                        map.insert(key.clone(), value);
+                    }
+                }
+                Ok(Some(Value::Object(map)))
+            }
         }
+    }
+
+    /// Whether it is the same in every scope.
+    pub fn is_constant(&self) -> bool {
+        self.templates()
+            .iter()
+            .all(|template| template.is_constant())
     }
 
     /// The templates in it.

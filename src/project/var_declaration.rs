@@ -101,6 +101,15 @@ fn short(entry: &Entry, names: &Names, faults: &mut Diagnostics) -> Option<Var> 
 
 fn declaration(entry: &Entry, names: &Names, faults: &mut Diagnostics) -> Option<Var> {
     let before = faults.len();
+    let var = read_declaration(entry, names, faults);
+    if entry.value.get("secret").is_some() {
+        faults.conceal_since(before);
+    }
+    var
+}
+
+fn read_declaration(entry: &Entry, names: &Names, faults: &mut Diagnostics) -> Option<Var> {
+    let before = faults.len();
     let mut fields = entry.value.fields(&entry.key, faults);
     let description = fields
         .get("description")

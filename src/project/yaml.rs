@@ -13,10 +13,14 @@ use serde_yaml::Value;
 
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::document::{Content, Entry, Node};
+use crate::core::secret::is_secret_name;
 use crate::core::source::{Place, SourceFile, Span};
 
 /// Deeper nesting than any query has.
 const DEEPEST: usize = 64;
+
+/// More keys than any mapping of a query has.
+const MOST_ENTRIES: usize = 1_000;
 
 /// More nodes than any query has, aliases expanded.
 const MOST_NODES: usize = 100_000;
@@ -78,6 +82,18 @@ pub fn parse(file: &Arc<SourceFile>, faults: &mut Diagnostics) -> Option<Node> {
     zipper.node(&value, &tree)
 }
 
+/// The line that a place begins in.
+fn line_of(place: &Place) -> &str {
+    let text = place.file.text();
+    let start = text[..place.span.start]
+        .rfind('\n')
+        .map_or(0, |newline| newline + 1);
+    let end = text[place.span.start..]
+        .find('\n')
+        .map_or(text.len(), |at| place.span.start + at);
+    &text[start..end]
+}
+
 fn too_deep(place: &Place) -> Diagnostic {
     let words = format!("the file is nested more than {DEEPEST} levels deep");
     Diagnostic::at(place, "too-deep", words)
@@ -110,10 +126,29 @@ fn syntax_fault(file: &Arc<SourceFile>, offset: usize, words: &str) -> Diagnosti
         return Diagnostic::at(&Place { file, span }, "yaml-syntax", words)
             .help("quote it: `\"{{ … }}\"`");
     }
-    let hint = text[start..end]
+    let line = &text[start..end];
+    let hint = line
         .starts_with('\t')
         .then(|| "YAML is indented with blanks, not with tabs".to_owned());
-    Diagnostic::at(&place, "yaml-syntax", words.to_owned()).maybe_help(hint)
+    let diagnostic = Diagnostic::at(&place, "yaml-syntax", words.to_owned()).maybe_help(hint);
+    if holds_secret(line) {
+        diagnostic.concealed()
+    } else {
+        diagnostic
+    }
+}
+
+/// Whether a line sets a key whose value is usually secret, to something that is no template.
+fn holds_secret(line: &str) -> bool {
+    const KEYS: [&str; 5] = ["basic", "bearer", "auth", "value", "default"];
+    let mut keys = line.split(':').map(|part| {
+        let word = part.trim_end_matches(['"', '\'', ' ']);
+        let start = word
+            .rfind(|c: char| !(c.is_alphanumeric() || "_-".contains(c)))
+            .map_or(0, |at| at + 1);
+        word.get(start..).unwrap_or(word)
+    });
+    keys.any(|key| KEYS.contains(&key) || is_secret_name(key)) && !line.contains("{{")
 }
 
 /// The span of an unquoted `{{ … }}` value near a fault.
@@ -205,7 +240,6 @@ struct Builder<'f> {
     places: &'f Offsets<'f>,
     stack: Vec<Open>,
     root: Option<Tree>,
-    documents: usize,
     anchors: HashMap<usize, Tree>,
     duplicates: Vec<Diagnostic>,
     fault: Option<Diagnostic>,
@@ -224,7 +258,6 @@ impl<'f> Builder<'f> {
             places,
             stack: Vec::new(),
             root: None,
-            documents: 0,
             anchors: HashMap::new(),
             duplicates: Vec::new(),
             fault: None,
@@ -258,6 +291,11 @@ impl<'f> Builder<'f> {
             while let (Some(key), Some(value)) = (children.next(), children.next()) {
                 self.note_duplicate(&pairs, &key);
                 pairs.push((key, value));
+                if pairs.len() > MOST_ENTRIES && self.fault.is_none() {
+                    let words = format!("a mapping has more than {MOST_ENTRIES} keys");
+                    self.fault = Some(Diagnostic::at(&place, "too-many-nodes", words));
+                    return;
+                }
             }
             TreeKind::Map(pairs)
         } else {
@@ -281,7 +319,8 @@ impl<'f> Builder<'f> {
                     "duplicate-key",
                     format!("the key `{name}` stands here twice"),
                 )
-                .help(format!("it is already set in line {}", at.line)),
+                .help(format!("it is already set in line {}", at.line))
+                .concealed_if(holds_secret(line_of(&key.place))),
             );
         }
     }
@@ -303,9 +342,6 @@ impl<'f> Builder<'f> {
 impl<'i> SpannedEventReceiver<'i> for Builder<'_> {
     fn on_event(&mut self, event: Event<'i>, mark: Mark) {
         match event {
-            Event::DocumentStart(_) => {
-                self.documents += 1;
-            }
             Event::Scalar(text, _, anchor, _) => {
                 let tree = Tree {
                     place: self.places.place(mark),
@@ -327,7 +363,11 @@ impl<'i> SpannedEventReceiver<'i> for Builder<'_> {
                     self.close();
                 }
             }
-            Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => {}
+            Event::Nothing
+            | Event::StreamStart
+            | Event::StreamEnd
+            | Event::DocumentStart(_)
+            | Event::DocumentEnd => {}
         }
     }
 }

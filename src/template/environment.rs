@@ -7,7 +7,7 @@ use minijinja::{
     AutoEscape, Environment, Error, ErrorKind, Output, State, UndefinedBehavior, Value,
 };
 
-use crate::template::filters;
+use crate::template::filters::{self, SlashedPath};
 
 /// Instructions that one rendering may use: enough for a large report, and an end to a template
 /// that does not end by itself.
@@ -102,8 +102,37 @@ const TESTS: &[&str] = &[
 /// Names that every template sees: functions, and `omit`.
 pub const GLOBALS: &[&str] = &["now", "range", "dict", "namespace", "omit"];
 
-/// What `omit` gives: a text that no API sends. A member of a body whose value it is, is left out.
-pub const OMIT: &str = "\u{f5a2}omit\u{f5a2}";
+/// What `omit` is: a value of its own kind, which no text can pretend to be.
+#[derive(Debug)]
+pub struct Omit;
+
+impl minijinja::value::Object for Omit {
+    fn repr(self: &std::sync::Arc<Self>) -> minijinja::value::ObjectRepr {
+        minijinja::value::ObjectRepr::Plain
+    }
+
+    fn is_true(self: &std::sync::Arc<Self>) -> bool {
+        false
+    }
+
+    fn render(
+        self: &std::sync::Arc<Self>,
+        formatter: &mut std::fmt::Formatter<'_>,
+    ) -> std::fmt::Result {
+        formatter.write_str("(omit)")
+    }
+}
+
+/// Whether a value is `omit`, or holds it somewhere.
+pub fn holds_omit(value: &Value) -> bool {
+    value.downcast_object_ref::<Omit>().is_some()
+        || matches!(value.kind(), ValueKind::Seq | ValueKind::Map)
+            && value.try_iter().is_ok_and(|mut items| {
+                items.any(|item| {
+                    holds_omit(&item) || value.get_item(&item).is_ok_and(|inner| holds_omit(&inner))
+                })
+            })
+}
 
 /// The environment.
 pub fn environment() -> &'static Environment<'static> {
@@ -121,7 +150,7 @@ pub fn environment() -> &'static Environment<'static> {
             environment.remove_filter(name);
         }
         environment.remove_global("debug");
-        environment.add_global("omit", OMIT);
+        environment.add_global("omit", Value::from_object(Omit));
         filters::register(&mut environment);
         environment
     })
@@ -156,12 +185,14 @@ pub fn to_text(value: &Value) -> Result<String, Error> {
         ValueKind::Bool => Ok(if value.is_true() { "true" } else { "false" }.to_owned()),
         ValueKind::Seq | ValueKind::Map | ValueKind::Iterable => serde_json::to_string(value)
             .map_err(|error| Error::new(ErrorKind::InvalidOperation, error.to_string())),
-        ValueKind::String if value.as_str().is_some_and(|text| text.contains(OMIT)) => {
-            Err(Error::new(
-                ErrorKind::InvalidOperation,
-                "`omit` leaves out a whole member of a body or a parameter, not a part of a text",
-            ))
-        }
+        _ if value.downcast_object_ref::<Omit>().is_some() => Err(Error::new(
+            ErrorKind::InvalidOperation,
+            "`omit` leaves out a whole member of a body or a parameter, not a part of a text",
+        )),
+        _ if value.downcast_object_ref::<SlashedPath>().is_some() => Err(Error::new(
+            ErrorKind::InvalidOperation,
+            "`path` is for an endpoint: values are encoded where they go by themselves",
+        )),
         _ => Ok(value.to_string()),
     }
 }

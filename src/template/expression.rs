@@ -9,9 +9,9 @@ use minijinja::{Error, ErrorKind, Expression as Compiled, Value};
 use serde_json::Value as Json;
 
 use crate::core::source::{Place, Text};
-use crate::template::environment::{environment, to_text};
+use crate::template::environment::{Omit, environment, holds_omit, to_text};
 use crate::template::filters::SlashedPath;
-use crate::template::route::Route;
+use crate::template::route::{BaseUrl, Route};
 use crate::template::syntax::{self, Fragment};
 use crate::template::{Mention, Mentions, RenderError, Scope, SyntaxError, inspect};
 
@@ -82,6 +82,7 @@ impl Expression {
                 help: None,
             }]);
         }
+        syntax::check_size(source, true).map_err(|fault| vec![fault])?;
         let mentions = inspect::expression(source, range.start, &mut faults);
         let compiled = environment()
             .compile_expression_owned(source.to_owned())
@@ -124,9 +125,37 @@ impl Expression {
     ///
     /// If a name is undefined, or the values do not suit the operators and filters.
     pub fn json(&self, scope: &Scope) -> Result<Json, RenderError> {
+        self.json_or_omitted(scope)?.ok_or_else(|| {
+            RenderError::new(
+                &self.place(),
+                "`omit` has no meaning here: nothing can be left out",
+            )
+        })
+    }
+
+    /// The value, as JSON; nothing if it is `omit`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Expression::json`].
+    pub fn json_or_omitted(&self, scope: &Scope) -> Result<Option<Json>, RenderError> {
         let value = self.value(scope)?;
+        let wrong = |words: String| RenderError::new(&self.place(), words);
+        if value.downcast_object_ref::<Omit>().is_some() {
+            return Ok(None);
+        }
+        // Only an expression that names it can hold it: others need not be searched.
+        if self.source().contains("omit") && holds_omit(&value) {
+            return Err(wrong(
+                "`omit` must be the whole value, not a part of one".to_owned(),
+            ));
+        }
+        if value.downcast_object_ref::<SlashedPath>().is_some() {
+            return Err(wrong("`path` is for an endpoint".to_owned()));
+        }
         serde_json::to_value(&value)
-            .map_err(|error| RenderError::new(&self.place(), error.to_string()))
+            .map(Some)
+            .map_err(|error| wrong(error.to_string()))
     }
 
     /// The value where a record may lack what the expression asks for: null then.
@@ -384,6 +413,18 @@ impl Template {
         }
     }
 
+    /// As [`Template::json`]; nothing if the single expression gives `omit`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Template::json`].
+    pub fn json_or_omitted(&self, scope: &Scope) -> Result<Option<Json>, RenderError> {
+        match self.single() {
+            Some(hole) => hole.json_or_omitted(scope),
+            None => self.text(scope).map(|text| Some(Json::String(text))),
+        }
+    }
+
     /// As [`Template::json`], over a record that may lack fields: null then.
     ///
     /// # Errors
@@ -448,6 +489,61 @@ impl Template {
             }
         }
         route.finish()
+    }
+
+    /// As a base URL: a value that comes first may be the whole URL; one in the host's name must be
+    /// a part of a name, and one in the path becomes a part of one segment.
+    ///
+    /// # Errors
+    ///
+    /// As [`Template::segments`]; and if a value would change the host.
+    pub fn base_url(&self, scope: &Scope) -> Result<String, RenderError> {
+        let Body::Pieces(pieces) = &self.body else {
+            return Err(RenderError::new(
+                &self.text.place,
+                "a base URL has no statements, only `{{ … }}`",
+            ));
+        };
+        let mut base = BaseUrl::default();
+        for (index, piece) in pieces.iter().enumerate() {
+            match piece {
+                Piece::Raw(raw) => base.literal(raw)?,
+                Piece::Hole(hole) => {
+                    let value = hole.value(scope)?;
+                    let text = to_text(&value).map_err(|error| hole.fault(&error))?;
+                    if index == 0 {
+                        base.literal(&text)?;
+                    } else {
+                        base.value(&text, hole)?;
+                    }
+                }
+            }
+        }
+        base.finish()
+    }
+
+    /// The texts of its values that a condition on what they mention chooses.
+    pub fn chosen_texts(
+        &self,
+        scope: &Scope,
+        is_chosen: &dyn Fn(&Mentions) -> bool,
+    ) -> Vec<String> {
+        let Body::Pieces(pieces) = &self.body else {
+            return if is_chosen(&self.mentions) {
+                self.text(scope).into_iter().collect()
+            } else {
+                Vec::new()
+            };
+        };
+        pieces
+            .iter()
+            .filter_map(|piece| match piece {
+                Piece::Hole(hole) if is_chosen(&hole.mentions) => {
+                    to_text(&hole.value(scope).ok()?).ok()
+                }
+                _ => None,
+            })
+            .collect()
     }
 
     fn single(&self) -> Option<&Expression> {

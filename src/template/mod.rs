@@ -22,7 +22,6 @@ mod syntax;
 
 pub mod selector;
 
-pub use environment::OMIT;
 pub use error::{RenderError, SyntaxError};
 pub use expression::{Expression, Piece, Template};
 pub use inspect::{Mention, Mentions};

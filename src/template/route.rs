@@ -1,4 +1,4 @@
-//! A route under construction, which no value can change.
+//! Routes and base URLs under construction, which no value can change.
 
 use crate::core::percent;
 use crate::template::{Expression, RenderError};
@@ -39,7 +39,7 @@ impl<'t> Route<'t> {
     fn close(&mut self) -> Result<(), RenderError> {
         let segment = &self.text[self.segment..];
         if let Some(hole) = self.hole.take()
-            && matches!(segment, "" | "." | "..")
+            && (segment.is_empty() || percent::is_dot_segment(segment))
         {
             let what = if segment.is_empty() {
                 "empty".to_owned()
@@ -63,5 +63,63 @@ impl<'t> Route<'t> {
             self.close()?;
         }
         Ok(self.text)
+    }
+}
+
+/// A base URL under construction: knows whether it has reached the host and the path.
+#[derive(Default)]
+pub struct BaseUrl<'t> {
+    /// Up to the first slash behind the host.
+    origin: String,
+    /// From that slash on.
+    path: Option<Route<'t>>,
+}
+
+impl<'t> BaseUrl<'t> {
+    /// Adds text of the template, or a value that comes first.
+    pub fn literal(&mut self, raw: &str) -> Result<(), RenderError> {
+        if let Some(path) = &mut self.path {
+            return path.literal(raw);
+        }
+        let before = self.origin.len();
+        self.origin.push_str(raw);
+        let host = self
+            .origin
+            .find("://")
+            .map_or(self.origin.len(), |at| at + 3);
+        if let Some(slash) = self.origin[host..].find('/') {
+            let slash = (host + slash).max(before);
+            let rest = self.origin.split_off(slash);
+            let mut path = Route::default();
+            path.literal(&rest)?;
+            self.path = Some(path);
+        }
+        Ok(())
+    }
+
+    /// Adds a value.
+    pub fn value(&mut self, text: &str, hole: &'t Expression) -> Result<(), RenderError> {
+        if let Some(path) = &mut self.path {
+            path.value(text, hole);
+            return Ok(());
+        }
+        let is_name = text
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "-._".contains(c));
+        if !is_name || text.is_empty() {
+            let words = format!(
+                "`{}` is no part of a host's name, and could change it",
+                hole.source()
+            );
+            return Err(RenderError::new(&hole.place(), words));
+        }
+        self.origin.push_str(text);
+        Ok(())
+    }
+
+    /// The URL as text.
+    pub fn finish(self) -> Result<String, RenderError> {
+        let path = self.path.map(Route::finish).transpose()?;
+        Ok(self.origin + path.as_deref().unwrap_or(""))
     }
 }

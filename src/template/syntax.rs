@@ -21,8 +21,50 @@ pub enum Fragment {
     Hole(Range<usize>),
 }
 
+/// Longer than any template of a request is.
+const LONGEST: usize = 64 * 1024;
+
+/// More words than any expression has. minijinja's parser, compiler and destructor call themselves
+/// once for each link of a chain such as `a.b.c` or `1 + 1 + 1`.
+const MOST_TOKENS: usize = 1_000;
+
+/// More holes than any template of a request has.
+const MOST_HOLES: usize = 1_000;
+
+/// Refuses what would take minijinja too long, or its stack.
+pub fn check_size(source: &str, is_expression: bool) -> Result<(), SyntaxError> {
+    let too_large = |message: String| SyntaxError {
+        code: "template-size",
+        message,
+        range: 0..source.len().min(40),
+        help: None,
+    };
+    if source.len() > LONGEST {
+        return Err(too_large(format!(
+            "the template is longer than {} KiB",
+            LONGEST / 1024
+        )));
+    }
+    let mut tokens = 0;
+    for token in tokenize(source, is_expression, SyntaxConfig::default()) {
+        match token {
+            Ok((Token::VariableStart | Token::BlockStart, _)) => tokens = 0,
+            Ok(_) => tokens += 1,
+            // Told by the parser, with its place.
+            Err(_) => return Ok(()),
+        }
+        if tokens > MOST_TOKENS {
+            return Err(too_large(format!(
+                "an expression has more than {MOST_TOKENS} words"
+            )));
+        }
+    }
+    Ok(())
+}
+
 /// The pieces; `None` if the template has statements (`{% … %}`).
 pub fn split(source: &str) -> Result<Option<Vec<Fragment>>, SyntaxError> {
+    check_size(source, false)?;
     let mut fragments = Vec::new();
     let mut start = None;
     for token in tokenize(source, false, SyntaxConfig::default()) {
@@ -35,6 +77,16 @@ pub fn split(source: &str) -> Result<Option<Vec<Fragment>>, SyntaxError> {
                 if let Some(start) = start.take() {
                     let hole = trimmed(source, start..span.start_offset as usize);
                     fragments.push(Fragment::Hole(hole));
+                    if fragments.len() > 2 * MOST_HOLES {
+                        return Err(SyntaxError {
+                            code: "template-size",
+                            message: format!(
+                                "the template has more than {MOST_HOLES} `{{{{ … }}}}`"
+                            ),
+                            range: 0..source.len().min(40),
+                            help: None,
+                        });
+                    }
                 }
             }
             _ => {}

@@ -3,6 +3,7 @@
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::document::{Content, Entry, Fields, Node};
 use crate::core::name;
+use crate::core::percent;
 use crate::core::secret::is_secret_name;
 use crate::core::source::Text;
 use crate::http::{HeaderName, Method};
@@ -84,7 +85,7 @@ fn endpoint(node: &Node, names: &Names, faults: &mut Diagnostics) -> Option<Temp
             Some("an endpoint has no `\\`")
         } else if literal.chars().any(char::is_control) {
             Some("an endpoint is one line")
-        } else if path.split('/').any(is_dot_segment) {
+        } else if path.split('/').any(percent::is_dot_segment) {
             Some("an endpoint has no `.` or `..` segment, which would change the route")
         } else {
             None
@@ -94,12 +95,6 @@ fn endpoint(node: &Node, names: &Names, faults: &mut Diagnostics) -> Option<Temp
         return None;
     }
     Some(template)
-}
-
-/// `.` or `..`, also percent-encoded: URL parsers resolve both.
-fn is_dot_segment(segment: &str) -> bool {
-    let plain = segment.to_ascii_lowercase().replace("%2e", ".");
-    plain == "." || plain == ".."
 }
 
 fn params(

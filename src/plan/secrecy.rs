@@ -1,0 +1,89 @@
+//! What is secret in a run, and what becomes secret since it is made of it.
+
+use std::collections::BTreeSet;
+
+use crate::core::secret::is_secret_name;
+use crate::project::Query;
+use crate::project::template::ValueTemplate;
+use crate::resource::Resource;
+use crate::template::{Mentions, Template};
+
+/// The names whose values are secret.
+#[derive(Debug, Clone, Default)]
+pub struct Secrecy {
+    /// Environment variables, besides those that are named like credentials.
+    env: BTreeSet<String>,
+    /// Vars: those declared `secret`, and those made of a secret.
+    vars: BTreeSet<String>,
+}
+
+impl Secrecy {
+    /// The variables that `auth`, a secret var, a credential's header or parameter, or a proxy is
+    /// made of.
+    pub fn of(query: &Query, resource: &Resource) -> Self {
+        let secret_defaults = query
+            .vars
+            .iter()
+            .filter(|var| var.secret)
+            .filter_map(|var| var.default.as_ref())
+            .flat_map(ValueTemplate::templates);
+        let headers = resource
+            .headers
+            .iter()
+            .map(|(name, value)| (name, Some(value)))
+            .chain(
+                query
+                    .headers
+                    .iter()
+                    .map(|(name, value)| (name, value.as_ref())),
+            )
+            .filter(|(name, _)| is_secret_name(name.as_str()))
+            .filter_map(|(_, value)| value);
+        let resource_params = resource
+            .params
+            .iter()
+            .filter(|(name, _)| is_secret_name(name))
+            .map(|(_, value)| value);
+        let query_params = query
+            .params
+            .iter()
+            .filter(|(name, _)| is_secret_name(name))
+            .filter_map(|(_, value)| value.as_ref())
+            .flat_map(ValueTemplate::templates);
+        let env = resource
+            .auth
+            .templates()
+            .into_iter()
+            .chain(secret_defaults)
+            .chain(headers)
+            .chain(resource_params)
+            .chain(query_params)
+            .chain(&resource.proxy)
+            .flat_map(|template: &Template| template.mentions().attributes("env"))
+            .map(str::to_owned)
+            .collect();
+        Self {
+            env,
+            vars: BTreeSet::new(),
+        }
+    }
+
+    /// Notes a var whose value is secret.
+    pub fn add_var(&mut self, name: &str) {
+        self.vars.insert(name.to_owned());
+    }
+
+    /// Whether an environment variable is secret.
+    pub fn has_env(&self, name: &str) -> bool {
+        self.env.contains(name) || is_secret_name(name)
+    }
+
+    /// Whether what mentions these names is secret.
+    pub fn taints(&self, mentions: &Mentions) -> bool {
+        mentions.iter().any(|mention| match mention.root() {
+            // `env[…]` with a name that is computed may be any of them.
+            "env" => mention.path.get(1).is_none_or(|name| self.has_env(name)),
+            name => self.vars.contains(name),
+        })
+    }
+}
