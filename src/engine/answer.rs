@@ -177,7 +177,8 @@ pub fn expectations(
     let row = records.first().unwrap_or(&Value::Null);
     let scope = plan
         .scope()
-        .with_all([("rows", &rows), ("row", row), ("response", &facts)]);
+        .with_all([("rows", &rows), ("response", &facts)])
+        .with_row(row);
     let mut failed = Vec::new();
     for expression in &plan.query.expect {
         if !expression.holds(&scope).map_err(RunErrorKind::Render)? {

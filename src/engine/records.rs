@@ -188,7 +188,11 @@ impl<'p> Reader<'p> {
     }
 
     fn read(&self, row: &Value) -> Result<Kept, RunErrorKind> {
-        let scope = self.scope.with("row", row);
+        let scope = if self.plan.query.uses_columns() {
+            self.scope.with_row(row)
+        } else {
+            self.scope.clone()
+        };
         if self.plan.query.extract.is_empty() {
             return Ok(Kept {
                 record: row.clone(),

@@ -7,7 +7,7 @@ use crate::core::document::{Content, Node};
 use crate::core::name;
 use crate::core::source::Text;
 use crate::template::selector::Selector;
-use crate::template::{Expression, Mentions, RenderError, Scope, SyntaxError, Template};
+use crate::template::{Expression, Mentions, Missing, RenderError, Scope, SyntaxError, Template};
 
 /// What `git.` knows.
 pub const GIT_FACTS: [&str; 3] = ["branch", "sha", "project_slug"];
@@ -91,7 +91,21 @@ fn report(text: &Text, errors: Vec<SyntaxError>, faults: &mut Diagnostics) {
 
 /// Reads a template.
 pub fn template(text: &Text, names: &Names, faults: &mut Diagnostics) -> Option<Template> {
-    match Template::parse(text) {
+    checked(Template::parse(text), text, names, faults)
+}
+
+/// Reads a template over a record.
+pub fn record_template(text: &Text, names: &Names, faults: &mut Diagnostics) -> Option<Template> {
+    checked(Template::of_record(text), text, names, faults)
+}
+
+fn checked(
+    parsed: Result<Template, Vec<SyntaxError>>,
+    text: &Text,
+    names: &Names,
+    faults: &mut Diagnostics,
+) -> Option<Template> {
+    match parsed {
         Ok(template) => names
             .check(template.mentions(), text, faults)
             .then_some(template),
@@ -118,7 +132,7 @@ pub fn scalar_template(
     template(&Text::new(text?, &node.place), names, faults)
 }
 
-/// Reads a bare expression.
+/// Reads a bare expression over records.
 pub fn expression(
     node: &Node,
     key: &str,
@@ -130,7 +144,7 @@ pub fn expression(
         Content::Bool(_) | Content::Number(_) => Text::new(node.scalar()?, &node.place),
         _ => node.text(key, faults)?,
     };
-    match Expression::parse(&text) {
+    match Expression::parse(&text, Missing::Null) {
         Ok(expression) => names
             .check(expression.mentions(), &text, faults)
             .then_some(expression),

@@ -134,12 +134,26 @@ pub fn holds_omit(value: &Value) -> bool {
             })
 }
 
+/// What a name is that its scope does not have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Missing {
+    /// A mistake: requests are strict.
+    Fault,
+    /// Null, however deep: records lack fields.
+    Null,
+}
+
 /// The environment.
-pub fn environment() -> &'static Environment<'static> {
-    static ENVIRONMENT: OnceLock<Environment<'static>> = OnceLock::new();
-    ENVIRONMENT.get_or_init(|| {
+pub fn environment(missing: Missing) -> &'static Environment<'static> {
+    static STRICT: OnceLock<Environment<'static>> = OnceLock::new();
+    static LENIENT: OnceLock<Environment<'static>> = OnceLock::new();
+    let (cell, behavior) = match missing {
+        Missing::Fault => (&STRICT, UndefinedBehavior::Strict),
+        Missing::Null => (&LENIENT, UndefinedBehavior::Chainable),
+    };
+    cell.get_or_init(|| {
         let mut environment = Environment::new();
-        environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        environment.set_undefined_behavior(behavior);
         environment.set_debug(true);
         environment.set_fuel(Some(FUEL));
         environment.set_auto_escape_callback(|_| AutoEscape::None);
@@ -149,11 +163,17 @@ pub fn environment() -> &'static Environment<'static> {
         for name in ["safe", "escape", "e", "pprint"] {
             environment.remove_filter(name);
         }
+        environment.add_test("none", is_null);
         environment.remove_global("debug");
         environment.add_global("omit", Value::from_object(Omit));
         filters::register(&mut environment);
         environment
     })
+}
+
+/// Null, or missing: to a record it is the same.
+fn is_null(value: &Value) -> bool {
+    value.is_none() || value.is_undefined()
 }
 
 /// All filters by name.
@@ -203,7 +223,7 @@ mod tests {
 
     #[test]
     fn every_listed_filter_and_test_exists() {
-        let mut state = environment().empty_state();
+        let mut state = environment(Missing::Fault).empty_state();
         for name in filter_names() {
             let known = state
                 .apply_filter(name, &[Value::from("")])
@@ -224,7 +244,7 @@ mod tests {
     fn a_template_that_does_not_end_runs_out_of_fuel() {
         let source =
             "{% for a in range(9999) %}{% for b in range(9999) %}x{% endfor %}{% endfor %}";
-        let error = environment()
+        let error = environment(Missing::Fault)
             .render_str(source, Value::UNDEFINED)
             .expect_err("it must stop");
         assert_eq!(error.kind(), ErrorKind::OutOfFuel);

@@ -9,7 +9,7 @@ use minijinja::{Error, ErrorKind, Expression as Compiled, Value};
 use serde_json::Value as Json;
 
 use crate::core::source::{Place, Text};
-use crate::template::environment::{Omit, environment, holds_omit, to_text};
+use crate::template::environment::{Missing, Omit, environment, holds_omit, to_text};
 use crate::template::filters::SlashedPath;
 use crate::template::route::{BaseUrl, Route};
 use crate::template::syntax::{self, Fragment};
@@ -22,6 +22,7 @@ pub struct Expression {
     range: Range<usize>,
     compiled: Arc<Compiled<'static, 'static>>,
     mentions: Mentions,
+    missing: Missing,
 }
 
 /// A parsed text with `{{ … }}` in it.
@@ -30,6 +31,7 @@ pub struct Template {
     text: Text,
     body: Body,
     mentions: Mentions,
+    missing: Missing,
 }
 
 /// A piece of a template without statements.
@@ -59,7 +61,7 @@ impl Expression {
     /// # Errors
     ///
     /// Everything that can be known without values: syntax, unknown filters and tests.
-    pub fn parse(text: &Text) -> Result<Self, Vec<SyntaxError>> {
+    pub fn parse(text: &Text, missing: Missing) -> Result<Self, Vec<SyntaxError>> {
         if let Some(inner) = text.value.trim().strip_prefix("{{") {
             return Err(vec![SyntaxError {
                 code: "expression-in-braces",
@@ -68,10 +70,10 @@ impl Expression {
                 help: Some(format!("write `{}`", inner.trim_end_matches("}}").trim())),
             }]);
         }
-        Self::part(text, 0..text.value.len())
+        Self::part(text, 0..text.value.len(), missing)
     }
 
-    fn part(text: &Text, range: Range<usize>) -> Result<Self, Vec<SyntaxError>> {
+    fn part(text: &Text, range: Range<usize>, missing: Missing) -> Result<Self, Vec<SyntaxError>> {
         let mut faults = Vec::new();
         let source = &text.value[range.clone()];
         if source.trim().is_empty() {
@@ -84,7 +86,7 @@ impl Expression {
         }
         syntax::check_size(source, true).map_err(|fault| vec![fault])?;
         let mentions = inspect::expression(source, range.start, &mut faults);
-        let compiled = environment()
+        let compiled = environment(missing)
             .compile_expression_owned(source.to_owned())
             .map_err(|error| syntax::from_minijinja(&error, source, 0));
         match (mentions, compiled) {
@@ -93,6 +95,7 @@ impl Expression {
                 range,
                 compiled: Arc::new(compiled),
                 mentions,
+                missing,
             }),
             (_, Err(fault)) if faults.is_empty() => Err(vec![fault]),
             _ => Err(faults),
@@ -209,6 +212,9 @@ impl Expression {
             .compiled
             .eval(scope.to_value())
             .map_err(|error| self.unset(scope).unwrap_or_else(|| self.fault(&error)))?;
+        if value.is_undefined() && self.missing == Missing::Null {
+            return self.unset(scope).map_or_else(|| Ok(Value::from(())), Err);
+        }
         if value.is_undefined() {
             if let Some(error) = self.unset(scope) {
                 return Err(error);
@@ -278,6 +284,19 @@ impl Template {
     ///
     /// Everything that can be known without values: syntax, unknown filters and tests.
     pub fn parse(text: &Text) -> Result<Self, Vec<SyntaxError>> {
+        Self::with_missing(text, Missing::Fault)
+    }
+
+    /// Reads a template over a record, which may lack fields: they are null.
+    ///
+    /// # Errors
+    ///
+    /// As [`Template::parse`].
+    pub fn of_record(text: &Text) -> Result<Self, Vec<SyntaxError>> {
+        Self::with_missing(text, Missing::Null)
+    }
+
+    fn with_missing(text: &Text, missing: Missing) -> Result<Self, Vec<SyntaxError>> {
         let fragments = syntax::split(&text.value).map_err(|fault| vec![fault])?;
         let mut mentions = Mentions::default();
         let mut faults = Vec::new();
@@ -291,7 +310,7 @@ impl Template {
                 for fragment in fragments {
                     match fragment {
                         Fragment::Raw(raw) => pieces.push(Piece::Raw(raw)),
-                        Fragment::Hole(range) => match Expression::part(text, range) {
+                        Fragment::Hole(range) => match Expression::part(text, range, missing) {
                             Ok(expression) => {
                                 mentions.extend(expression.mentions.clone());
                                 pieces.push(Piece::Hole(expression));
@@ -310,6 +329,7 @@ impl Template {
             text: text.clone(),
             body,
             mentions,
+            missing,
         })
     }
 
@@ -377,7 +397,7 @@ impl Template {
     /// If a name is undefined, a value is null, or values do not suit operators and filters.
     pub fn text(&self, scope: &Scope) -> Result<String, RenderError> {
         match &self.body {
-            Body::Statements => environment()
+            Body::Statements => environment(self.missing)
                 .render_named_str("template", self.source(), scope.to_value())
                 .map_err(|error| {
                     let place = error
@@ -666,8 +686,9 @@ mod tests {
     #[test]
     fn missing_fields_of_a_record_are_null_and_other_faults_are_not() {
         let value = |source: &str, names: &Json| {
-            template(source)
-                .json_of_record(&scope(names))
+            Template::of_record(&text(source))
+                .unwrap_or_else(|faults| panic!("{faults:?}"))
+                .json_of_record(&scope(&json!({})).with_row(&names["row"]))
                 .map_err(|error| error.message)
         };
         let source = "{{ ((row.b | time) - (row.a | time)) | minutes }}";
@@ -680,6 +701,11 @@ mod tests {
             value("{{ row.vcs.branch }}", &json!({"row": {}})),
             Ok(Json::Null)
         );
+        let source_with_default = "{{ row.vcs.branch | default('none') }}";
+        assert_eq!(
+            value(source_with_default, &json!({"row": {}})),
+            Ok(json!("none"))
+        );
         let broken = json!({"row": {"a": "soon", "b": "later"}});
         value(source, &broken).expect_err("not a time");
     }
@@ -687,15 +713,31 @@ mod tests {
     #[test]
     fn conditions_hold_or_not() {
         let holds = |source: &str, row: Json| {
-            Expression::parse(&text(source))
+            Expression::parse(&text(source), Missing::Null)
                 .unwrap_or_else(|faults| panic!("{faults:?}"))
-                .holds(&scope(&json!({"row": row})))
+                .holds(&scope(&json!({})).with_row(&row))
         };
         assert!(holds("row.s == 'failed'", json!({"s": "failed"})).expect("it holds"));
         assert!(!holds("row.s == 'failed'", json!({})).expect("it does not"));
         assert!(!holds("row.vcs.branch == 'main'", json!({})).expect("it does not"));
-        assert!(holds("row.s is none", json!({"s": null})).expect("it holds"));
-        let error = Expression::parse(&text("{{ row.s }}")).expect_err("braces");
+        for missing in [json!({"s": null}), json!({})] {
+            for source in [
+                "row.s is none",
+                "not row.s",
+                "row.s != 'failed'",
+                "row.s == none",
+                "row.s or true",
+                "row.a.b.c is none",
+                "row.a.b != 'main'",
+                "(row.a.b | default('main')) == 'main'",
+            ] {
+                assert!(
+                    holds(source, missing.clone()).expect("it holds"),
+                    "{source}"
+                );
+            }
+        }
+        let error = Expression::parse(&text("{{ row.s }}"), Missing::Null).expect_err("braces");
         assert_eq!(error[0].help.as_deref(), Some("write `row.s`"));
     }
 }

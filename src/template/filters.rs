@@ -18,6 +18,7 @@ use minijinja::{Environment, Error, ErrorKind, State, Value};
 
 use crate::core::{percent, time};
 use crate::template::environment::to_text;
+use crate::template::scope::CLOCK;
 
 const NAMES: &[&str] = &[
     "ago",
@@ -42,7 +43,9 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 /// Adds them to the environment.
 pub fn register(environment: &mut Environment<'static>) {
     environment.add_filter("ago", ago);
+    environment.add_filter("d", default);
     environment.add_filter("date", date);
+    environment.add_filter("default", default);
     environment.add_filter("duration", duration);
     environment.add_filter("join", join);
     environment.add_filter("mean", mean);
@@ -81,7 +84,17 @@ fn wrong(message: impl Into<String>) -> Error {
 }
 
 fn is_null(value: &Value) -> bool {
-    matches!(value.kind(), ValueKind::None)
+    matches!(value.kind(), ValueKind::None | ValueKind::Undefined)
+}
+
+/// As minijinja's, but null is as good as missing: `{{ branch | default("main") }}` says what to do
+/// where an API sends null, and where a var has no value.
+fn default(value: &Value, other: Option<Value>, also_false: Option<bool>) -> Value {
+    if is_null(value) || (also_false == Some(true) && !value.is_true()) {
+        other.unwrap_or_else(|| Value::from(""))
+    } else {
+        value.clone()
+    }
 }
 
 /// Keeps a value's slashes in a route and encodes its segments.
@@ -127,7 +140,7 @@ fn moment(state: &State, value: &Value) -> Result<Timestamp, Error> {
 
 fn now(state: &State) -> Result<Timestamp, Error> {
     state
-        .lookup("now")
+        .lookup(CLOCK)
         .and_then(|now| now.call(&mut state.env().empty_state(), &[]).ok())
         .and_then(|now| time::parse_timestamp(now.as_str()?))
         .ok_or_else(|| wrong("there is no clock here"))
@@ -346,12 +359,12 @@ fn rounded(number: f64, digits: i32) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use crate::template::environment::environment;
+    use crate::template::environment::{Missing, environment};
     use crate::template::{Clock, Scope};
 
     fn render(source: &str) -> String {
         let now = "2026-11-02T09:30:00Z".parse().expect("a fixed time");
-        environment()
+        environment(Missing::Fault)
             .render_str(source, Scope::new(Clock(now), []).to_value())
             .unwrap_or_else(|error| format!("error: {}", error.detail().unwrap_or("?")))
     }

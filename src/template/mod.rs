@@ -22,6 +22,7 @@ mod syntax;
 
 pub mod selector;
 
+pub use environment::Missing;
 pub use error::{RenderError, SyntaxError};
 pub use expression::{Expression, Piece, Template};
 pub use inspect::{Mention, Mentions};

@@ -15,6 +15,9 @@ use crate::core::time;
 #[derive(Debug, Clone, Copy)]
 pub struct Clock(pub Timestamp);
 
+/// The name under which filters find the clock. No file can write it, so that no column hides it.
+pub const CLOCK: &str = "(clock)";
+
 /// Names and their values, in layers: an inner scope sees the outer one.
 ///
 /// Cloning is cheap; adding a name to a clone leaves the original as it was.
@@ -45,10 +48,9 @@ impl Scope {
     pub fn new(clock: Clock, lookups: impl IntoIterator<Item = (&'static str, Lookup)>) -> Self {
         let mut names = BTreeMap::new();
         let now = time::format_time(clock.0);
-        names.insert(
-            "now".to_owned(),
-            Value::from_function(move || Value::from(now.clone())),
-        );
+        let clock_function = Value::from_function(move || Value::from(now.clone()));
+        names.insert(CLOCK.to_owned(), clock_function.clone());
+        names.insert("now".to_owned(), clock_function);
         for (name, lookup) in lookups {
             names.insert(name.to_owned(), Value::from_object(LookedUp(lookup)));
         }
@@ -62,6 +64,19 @@ impl Scope {
     #[must_use]
     pub fn with(&self, name: &str, value: &Json) -> Self {
         self.with_all([(name, value)])
+    }
+
+    /// Opens a layer with the row of an answer, whose missing fields are null.
+    #[must_use]
+    pub fn with_row(&self, row: &Json) -> Self {
+        let names = BTreeMap::from([("row".to_owned(), lenient(row))]);
+        Self {
+            clock: self.clock,
+            layer: Arc::new(Layer {
+                names,
+                outer: Some(Arc::clone(&self.layer)),
+            }),
+        }
     }
 
     /// Opens a layer with more names.
@@ -78,11 +93,6 @@ impl Scope {
                 outer: Some(Arc::clone(&self.layer)),
             }),
         }
-    }
-
-    /// The run's moment.
-    pub fn clock(&self) -> Clock {
-        self.clock
     }
 
     pub(super) fn to_value(&self) -> Value {
@@ -103,6 +113,39 @@ impl Object for Layer {
             }
             layer = layer.outer.as_ref()?;
         }
+    }
+}
+
+/// An object of an answer: a member that it lacks is null, as are the members of that.
+#[derive(Debug)]
+struct Record(BTreeMap<String, Value>, Vec<String>);
+
+impl Object for Record {
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        self.get_value_by_str(key.as_str()?)
+    }
+
+    fn get_value_by_str(self: &Arc<Self>, key: &str) -> Option<Value> {
+        Some(self.0.get(key).cloned().unwrap_or_else(|| Value::from(())))
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::Values(self.1.iter().map(Value::from).collect())
+    }
+}
+
+/// A JSON value whose objects lack nothing.
+fn lenient(value: &Json) -> Value {
+    match value {
+        Json::Object(members) => Value::from_object(Record(
+            members
+                .iter()
+                .map(|(key, member)| (key.clone(), lenient(member)))
+                .collect(),
+            members.keys().cloned().collect(),
+        )),
+        Json::Array(items) => items.iter().map(lenient).collect(),
+        other => Value::from(Serde(other)),
     }
 }
 

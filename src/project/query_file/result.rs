@@ -9,7 +9,7 @@ use crate::core::source::Text;
 use crate::project::query::{
     Column, ColumnSource, Limit, SortBy, SortKey, StatusMeaning, Take, Unique,
 };
-use crate::project::template::{Names, expression, selector, template};
+use crate::project::template::{Names, expression, record_template, selector, template};
 use crate::template::selector::Selector;
 use crate::template::{Expression, Template};
 
@@ -141,7 +141,7 @@ fn column_source(
             let words = "`take` belongs to a JSONPath, and this is a template";
             faults.push(Diagnostic::at(&node.place, "take", words));
         }
-        return template(&text, names, faults).map(ColumnSource::Template);
+        return record_template(&text, names, faults).map(ColumnSource::Template);
     }
     let bare = text.value.trim_start_matches('.');
     faults.push(
