@@ -1,0 +1,9 @@
+//! What the program promises, held through the built binary: what goes over the wire, what a person
+//! reads, and how it ends.
+//!
+//! A module is a theme, a test is a sentence. [`case::Case`] knows how a query is asked; `support`
+//! knows servers, terminals and secrets.
+
+mod case;
+mod request;
+mod support;
