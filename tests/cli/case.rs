@@ -51,7 +51,8 @@ impl Case {
 
     /// One more file of the project.
     pub fn file(mut self, path: &str, content: impl AsRef<[u8]>) -> Self {
-        self.files.push((path.to_owned(), content.as_ref().to_vec()));
+        self.files
+            .push((path.to_owned(), content.as_ref().to_vec()));
         self
     }
 

@@ -7,3 +7,4 @@
 mod case;
 mod request;
 mod support;
+mod vars;

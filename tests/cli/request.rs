@@ -100,7 +100,11 @@ fn a_value_cannot_be_another_host() {
 
 #[test]
 fn what_looks_encoded_is_encoded_again() {
-    for (value, sent) in [("%2e%2e", "%252e%252e"), ("a%2Fb", "a%252Fb"), ("...", "...")] {
+    for (value, sent) in [
+        ("%2e%2e", "%252e%252e"),
+        ("a%2Fb", "a%252Fb"),
+        ("...", "..."),
+    ] {
         Case::query("vars: { x: {} }\nendpoint: /a/{{ x }}/b")
             .args([format!("x={value}")])
             .asks(vec![Exchange::get(&format!("/api/v2/a/{sent}/b"))])
@@ -168,9 +172,10 @@ params:
 
 #[test]
 fn an_object_is_no_parameter() {
-    let outcome = Case::query("vars: { x: { type: json } }\nendpoint: /x\nparams: { x: \"{{ x }}\" }")
-        .args([r#"x:={"a":1}"#])
-        .asks_nothing();
+    let outcome =
+        Case::query("vars: { x: { type: json } }\nendpoint: /x\nparams: { x: \"{{ x }}\" }")
+            .args([r#"x:={"a":1}"#])
+            .asks_nothing();
     insta::assert_snapshot!(outcome.assert_exit(2).snapshot());
 }
 
@@ -290,10 +295,10 @@ fn a_form_repeats_lists_and_leaves_null_out() {
 body: { form: { a: [1, 'x y'], unset: \"{{ unset }}\", n: 2.5, \"k=1\": '' } }",
     )
     .args(["--yes"])
-    .asks(vec![Exchange::post("/api/v2/x").with_header(
-        "content-type",
-        "application/x-www-form-urlencoded",
-    )]);
+    .asks(vec![
+        Exchange::post("/api/v2/x")
+            .with_header("content-type", "application/x-www-form-urlencoded"),
+    ]);
     assert_eq!(
         String::from_utf8_lossy(&seen.request().body),
         "a=1&a=x+y&n=2.5&k%3D1="
@@ -578,7 +583,16 @@ fn the_program_says_who_it_is() {
     let seen = Case::get().asks(vec![Exchange::get("/api/v2/x")]);
     let agent = format!("runner/{}", env!("CARGO_PKG_VERSION"));
     assert_eq!(seen.request().header("user-agent"), Some(agent));
-    assert_eq!(names(&seen), ["accept", "accept-encoding", "circle-token", "host", "user-agent"]);
+    assert_eq!(
+        names(&seen),
+        [
+            "accept",
+            "accept-encoding",
+            "circle-token",
+            "host",
+            "user-agent"
+        ]
+    );
 }
 
 #[test]
