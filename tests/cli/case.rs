@@ -121,11 +121,21 @@ impl Seen {
         };
         request
     }
+}
 
-    /// Everything a person sees.
-    pub fn snapshot(&self) -> String {
-        self.outcome.snapshot()
-    }
+/// What a run said on standard error and how it ended, the same on every run.
+pub fn told(outcome: &Outcome) -> String {
+    let snapshot = outcome.snapshot();
+    let (_, told) = snapshot
+        .split_once("--- stderr\n")
+        .expect("the heading of the stream");
+    told.to_owned()
+}
+
+/// The transcripts of several runs.
+pub fn transcript<'o>(outcomes: impl IntoIterator<Item = &'o Outcome>) -> String {
+    let shown: Vec<String> = outcomes.into_iter().map(Outcome::snapshot).collect();
+    shown.join("\n\n")
 }
 
 fn circleci(lines: &str) -> String {

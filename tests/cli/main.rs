@@ -5,6 +5,7 @@
 //! knows servers, terminals and secrets.
 
 mod case;
+mod errors;
 mod request;
 mod support;
 mod vars;

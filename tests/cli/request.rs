@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::case::{Case, Seen};
+use crate::case::{Case, Seen, told};
 use crate::support::{Answer, CANARY, Exchange, Received, Server};
 
 /// The value of the table.
@@ -203,9 +203,9 @@ fn a_header_cannot_hold_a_line_break() {
         let outcome = Case::query("vars: { x: {} }\nendpoint: /x\nheaders: { X-Ref: \"{{ x }}\" }")
             .args([format!("x={value}")])
             .asks_nothing();
-        seen.push(outcome.assert_exit(2).stderr_text());
+        seen.push(told(outcome.assert_exit(2)));
     }
-    insta::assert_snapshot!(seen.join("\n"));
+    insta::assert_snapshot!(seen.join("\n\n"));
 }
 
 #[test]
@@ -330,9 +330,9 @@ fn a_file_outside_the_project_is_not_sent() {
         .file("../home/mine.txt", "mine")
         .args([format!("path={path}"), "--yes".to_owned()])
         .asks_nothing();
-        seen.push(outcome.assert_exit(2).stderr_text());
+        seen.push(told(outcome.assert_exit(2)));
     }
-    insta::assert_snapshot!(seen.join("\n"));
+    insta::assert_snapshot!(seen.join("\n\n"));
 }
 
 #[test]
@@ -370,7 +370,7 @@ body: { multipart: { log: { file: a.txt, file_name: \"{{ name }}\" } } }",
     .file("a.txt", "a")
     .args(["name=a\r\nX: 1", "--yes"])
     .asks_nothing();
-    insta::assert_snapshot!(outcome.assert_exit(2).stderr_text());
+    insta::assert_snapshot!(told(outcome.assert_exit(2)));
 }
 
 #[test]
@@ -455,9 +455,9 @@ fn a_command_that_gives_no_token_ends_the_run() {
                 "type: rest\nbase_url: URL\nauth: {{ command: {command} }}"
             ))
             .asks_nothing();
-        seen.push(outcome.assert_exit(4).stderr_text());
+        seen.push(told(outcome.assert_exit(4)));
     }
-    insta::assert_snapshot!(seen.join("\n"));
+    insta::assert_snapshot!(seen.join("\n\n"));
 }
 
 #[test]

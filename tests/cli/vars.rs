@@ -4,7 +4,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::case::Case;
+use crate::case::{Case, transcript};
 use crate::support::{Exchange, Outcome, Project, Run, Server};
 
 /// Sends every var of the query in a JSON body, so that its type is seen.
@@ -31,9 +31,10 @@ fn sent(case: Case) -> Value {
 fn refusals(vars: &str, calls: &[&[&str]]) -> String {
     let refused = |args: &&[&str]| {
         let outcome = echo(vars, &[]).args(args.iter().copied()).asks_nothing();
-        outcome.assert_exit(2).snapshot()
+        outcome.assert_exit(2);
+        outcome
     };
-    calls.iter().map(refused).collect::<Vec<_>>().join("\n\n")
+    transcript(&calls.iter().map(refused).collect::<Vec<_>>())
 }
 
 #[test]
@@ -265,9 +266,8 @@ fn a_secret_var_is_sent_and_never_shown() {
     let dry = case().args(["key=open-sesame", "--dry-run"]).asks_nothing();
     let wrong = case().args(["key=open-sesame1"]).asks_nothing();
     let missing = case().asks_nothing();
-    let shown = [dry, wrong, missing].map(|outcome| outcome.snapshot());
     // What is typed stands in the title; the support has looked through everything that came out.
-    insta::assert_snapshot!(shown.join("\n\n").replace("open-sesame", "[SECRET]"));
+    insta::assert_snapshot!(transcript(&[dry, wrong, missing]).replace("open-sesame", "[SECRET]"));
 }
 
 /// A query that sends all facts of git.
@@ -338,8 +338,10 @@ fn several_queries_share_the_values() {
     assert_eq!(both.stdout_text(), "{\"n\":1}\n{\"n\":2}\n");
     let unknown = run(&["a=1", "b=2", "c=3"]);
     let missing = run(&["a=1"]);
-    let shown = [unknown, missing].map(|outcome| outcome.assert_exit(2).snapshot());
-    insta::assert_snapshot!(shown.join("\n\n"));
+    for outcome in [&unknown, &missing] {
+        outcome.assert_exit(2);
+    }
+    insta::assert_snapshot!(transcript([&unknown, &missing]));
     server.finish();
 }
 
