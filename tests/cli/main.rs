@@ -6,6 +6,7 @@
 
 mod case;
 mod errors;
+mod output;
 mod request;
 mod support;
 mod vars;
