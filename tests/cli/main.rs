@@ -10,3 +10,4 @@ mod output;
 mod request;
 mod support;
 mod vars;
+mod writing;
