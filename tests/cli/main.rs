@@ -8,6 +8,7 @@ mod case;
 mod errors;
 mod output;
 mod request;
+mod secrets;
 mod support;
 mod vars;
 mod writing;
