@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::case::{Case, told, transcript};
-use crate::support::{Answer, Exchange, Outcome, Run, Server};
+use crate::case::{Case, transcript};
+use crate::support::{Answer, CANARY, Exchange, Outcome, Run, Server};
 
 const FORMATS: [&str; 8] = [
     "table", "json", "ndjson", "yaml", "csv", "tsv", "markdown", "raw",
@@ -371,17 +371,16 @@ mod extraction {
     }
 
     #[test]
-    fn rows_that_find_a_list_or_nothing_are_told() {
+    fn rows_that_find_nothing_are_told() {
         let case = |answer: Value| {
-            Case::query("endpoint: /x\nrows: $.items\nextract: { a: $.a }")
+            Case::query("endpoint: /x\nrows: $.items[*]\nextract: { a: $.a }")
                 .asks(vec![get_x().answers(answer)])
                 .outcome
         };
-        let all = [
-            case(json!({"items": [{"a": 1}]})),
-            case(json!({"jobs": []})),
-            case(json!({"items": {"a": 1}})),
-        ];
+        let all = [case(json!({"jobs": []})), case(json!({"items": []}))];
+        for outcome in &all {
+            outcome.assert_exit(0);
+        }
         insta::assert_snapshot!(transcript(&all));
     }
 
@@ -499,128 +498,213 @@ mod listings {
 
     const LIST: &str = "endpoint: /x\nrows: $.items[*]\nextract: { n: $.n }";
 
-    fn page() -> Exchange {
-        get_x().answers(json!({"items": [{"n": 1}, {"n": 2}, {"n": 3}], "next_page_token": "abc"}))
+    /// The page of a token, with three rows from `first` on.
+    fn page(token: &str, first: u64, next: &Value) -> Exchange {
+        let target = match token {
+            "" => "/api/v2/x".to_owned(),
+            token => format!("/api/v2/x?page-token={token}"),
+        };
+        let items: Vec<Value> = (first..first + 3).map(|n| json!({"n": n})).collect();
+        Exchange::get(&target).answers(json!({"items": items, "next_page_token": next}))
+    }
+
+    fn first() -> Exchange {
+        page("", 1, &json!("a/b+c="))
+    }
+
+    fn last() -> Exchange {
+        page("a%2Fb%2Bc%3D", 4, &json!(null))
+    }
+
+    /// A run in CSV, whose rows are easily read.
+    fn csv(lines: &str, args: &[&str], exchanges: Vec<Exchange>) -> Outcome {
+        let case = Case::query(&format!("{LIST}\n{lines}")).args(["-o", "csv"]);
+        case.args(args.iter().copied()).asks(exchanges).outcome
     }
 
     #[test]
-    fn a_cut_listing_prints_its_rows_and_says_so() {
-        let outcome = Case::query(LIST)
-            .args(["-o", "csv"])
-            .asks(vec![page()])
-            .outcome;
-        insta::assert_snapshot!(outcome.assert_exit(6).snapshot());
-        let quiet = Case::query(LIST)
-            .args(["-q", "-o", "csv"])
-            .asks(vec![page()])
-            .outcome;
-        assert_ne!(quiet.assert_exit(6).stderr_text(), "");
-        let json = Case::query(LIST)
-            .args(["--error-format", "json"])
-            .asks(vec![page()])
-            .outcome;
-        insta::assert_snapshot!("a_cut_listing_for_programs", told(json.assert_exit(6)));
+    fn all_pages_are_read_in_order() {
+        let outcome = csv("", &[], vec![first(), last()]);
+        assert_eq!(
+            outcome.assert_exit(0).stdout_text(),
+            "n\n1\n2\n3\n4\n5\n6\n"
+        );
+        let sorted = csv("sort: -n\nlimit: 2", &[], vec![first(), last()]);
+        assert_eq!(sorted.assert_exit(0).stdout_text(), "n\n6\n5\n");
     }
 
     #[test]
-    fn whoever_asks_for_no_more_than_a_page_gets_the_whole() {
+    fn every_format_holds_all_pages() {
+        for (format, rows) in [
+            ("json", 6),
+            ("ndjson", 6),
+            ("yaml", 6),
+            ("tsv", 7),
+            ("markdown", 8),
+            ("table", 7),
+        ] {
+            let case = Case::query(LIST).args(["-o", format]);
+            let outcome = case.asks(vec![first(), last()]).outcome;
+            let text = outcome.assert_exit(0).stdout_text();
+            let found = match format {
+                "json" => outcome.stdout_json().as_array().map_or(0, Vec::len),
+                _ => text.lines().count(),
+            };
+            assert_eq!(found, rows, "{text}");
+        }
+    }
+
+    #[test]
+    fn no_more_pages_are_read_than_are_needed() {
         for (lines, args) in [
             ("limit: 3", &[][..]),
             ("", &["--limit", "2"]),
             ("", &["--limit", "3"]),
             ("stop_when: n == 3", &[]),
+            ("where: n > 1\nlimit: 2", &[]),
         ] {
-            let case = Case::query(&format!("{LIST}\n{lines}")).args(args.iter().copied());
-            let outcome = case.asks(vec![page()]).outcome;
+            let outcome = csv(lines, args, vec![first()]);
             assert_eq!(outcome.assert_exit(0).stderr_text(), "", "{lines} {args:?}");
         }
     }
 
     #[test]
-    fn what_may_stand_on_later_pages_is_not_whole() {
-        for (lines, args) in [
-            ("limit: 4", &[][..]),
-            ("", &["--limit", "4"]),
-            ("sort: n", &["--limit", "1"]),
-            ("where: n > 1", &["--limit", "3"]),
-            ("unique: true", &["--limit", "4"]),
-            ("stop_when: n == 9", &[]),
-        ] {
-            let case = Case::query(&format!("{LIST}\n{lines}")).args(args.iter().copied());
-            case.asks(vec![page()]).outcome.assert_exit(6);
-        }
+    fn an_empty_page_is_not_the_last() {
+        let empty =
+            Exchange::get("/api/v2/x").answers(json!({"items": [], "next_page_token": "a/b+c="}));
+        let outcome = csv("", &[], vec![empty, last()]);
+        assert_eq!(outcome.assert_exit(0).stdout_text(), "n\n4\n5\n6\n");
     }
 
     #[test]
-    fn the_first_page_is_enough_if_the_file_says_so() {
-        let outcome = Case::query(&format!("{LIST}\npaginate: false"))
-            .asks(vec![page()])
-            .outcome;
-        insta::assert_snapshot!(outcome.assert_exit(0).snapshot());
-        Case::query(LIST)
-            .settings("paginate: false")
-            .asks(vec![page()])
-            .outcome
-            .assert_exit(0);
-        Case::query(&format!("{LIST}\npaginate: auto"))
-            .settings("paginate: false")
-            .asks(vec![page()])
-            .outcome
-            .assert_exit(6);
-    }
-
-    #[test]
-    fn a_last_page_is_whole() {
-        for last in [json!(null), json!("")] {
-            let answer = json!({"items": [{"n": 1}], "next_page_token": last});
+    fn a_listing_that_is_cut_or_breaks_off_prints_its_rows_and_says_so() {
+        let broken = || Exchange::get("/api/v2/x?page-token=a%2Fb%2Bc%3D");
+        let all = [
+            csv("paginate: { max_pages: 1 }", &[], vec![first()]),
+            csv("paginate: { max_rows: 2 }", &[], vec![first()]),
+            csv("paginate: { max_rows: 3 }", &[], vec![first()]),
+            csv(
+                "paginate: { max_pages: 1 }\nwhere: n > 9",
+                &["-q"],
+                vec![first()],
+            ),
+            csv(
+                "",
+                &[],
+                vec![first(), broken().answers((404, json!({"message": "gone"})))],
+            ),
+            csv(
+                "",
+                &[],
+                vec![
+                    first(),
+                    broken().answers((401, json!({"message": "expired"}))),
+                ],
+            ),
+            csv(
+                "",
+                &[],
+                vec![
+                    first(),
+                    broken().answers(Answer::status(200).text("no json")),
+                ],
+            ),
+            csv(
+                "sort: -n",
+                &[],
+                vec![first(), broken().answers((404, json!({"message": "gone"})))],
+            ),
+            csv(
+                "",
+                &[],
+                vec![first(), page("a%2Fb%2Bc%3D", 4, &json!("a/b+c="))],
+            ),
             Case::query(LIST)
-                .asks(vec![get_x().answers(answer)])
-                .outcome
-                .assert_exit(0);
+                .args(["-o", "raw"])
+                .asks(vec![first()])
+                .outcome,
+            csv(
+                "",
+                &["--error-format", "json"],
+                vec![first(), broken().answers((404, json!({})))],
+            ),
+        ];
+        for outcome in &all {
+            outcome.assert_exit(6);
         }
+        insta::assert_snapshot!(transcript(&all));
     }
 
     #[test]
-    fn a_link_to_the_next_page_is_read_too() {
-        let answer = |relation: &str| {
-            Answer::status(200)
-                .header(
-                    "link",
-                    format!("<http://127.0.0.1/x?page=2>; rel=\"{relation}\""),
-                )
-                .json(&json!([1]))
-        };
-        let case =
-            || Case::query("endpoint: /x\nrows: $[*]").resource("type: rest\nbase_url: URL/api/v2");
-        case()
-            .asks(vec![get_x().answers(answer("next"))])
-            .outcome
-            .assert_exit(6);
-        case()
-            .asks(vec![get_x().answers(answer("prev"))])
-            .outcome
-            .assert_exit(0);
-    }
-
-    #[test]
-    fn a_cut_and_a_failed_expectation_are_both_told() {
-        let case = Case::query(&format!("{LIST}\nexpect: rows | length > 5")).args(["-o", "csv"]);
-        let outcome = case.asks(vec![page()]).outcome;
-        insta::assert_snapshot!(outcome.assert_exit(1).snapshot());
-    }
-
-    #[test]
-    fn a_cut_listing_without_a_record_is_told_too() {
-        let case = Case::query(&format!("{LIST}\nwhere: n > 9")).args(["-o", "csv"]);
-        let outcome = case.asks(vec![page()]).outcome;
-        insta::assert_snapshot!(outcome.assert_exit(6).snapshot());
+    fn a_cap_that_is_not_reached_cuts_nothing() {
+        for lines in ["paginate: { max_pages: 2 }", "paginate: { max_rows: 6 }"] {
+            csv(lines, &[], vec![first(), last()]).assert_exit(0);
+        }
     }
 
     #[test]
     fn a_terminal_shows_the_rows_before_it_says_that_they_are_cut() {
-        let case = Case::query(LIST).with(|run| run.terminal(80).env("NO_COLOR", "1"));
-        let outcome = case.asks(vec![page()]).outcome;
+        let outcome = Case::query(&format!("{LIST}\npaginate: {{ max_pages: 1 }}"))
+            .with(|run| run.terminal(80).env("NO_COLOR", "1"))
+            .asks(vec![first()])
+            .outcome;
         insta::assert_snapshot!(outcome.assert_exit(6).snapshot());
+    }
+
+    #[test]
+    fn a_cut_and_a_failed_expectation_are_both_told() {
+        let lines = "paginate: { max_pages: 1 }\nexpect: rows | length > 5";
+        let outcome = csv(lines, &[], vec![first()]);
+        insta::assert_snapshot!(outcome.assert_exit(1).snapshot());
+    }
+
+    #[test]
+    fn an_expectation_sees_all_pages() {
+        csv("expect: rows | length == 6", &[], vec![first(), last()]).assert_exit(0);
+    }
+
+    #[test]
+    fn the_first_page_is_enough_if_the_file_says_so() {
+        let outcome = csv("paginate: false", &[], vec![first()]);
+        insta::assert_snapshot!(outcome.assert_exit(0).snapshot());
+        let case = Case::query(LIST).settings("paginate: false");
+        case.asks(vec![first()]).outcome.assert_exit(0);
+    }
+
+    #[test]
+    fn a_listing_without_rows_is_not_whole() {
+        let outcome = Case::get().asks(vec![first()]).outcome;
+        insta::assert_snapshot!(outcome.assert_exit(6).snapshot());
+    }
+
+    #[test]
+    fn links_are_followed_on_their_origin_only() {
+        let list = || {
+            Case::query("endpoint: /x\nrows: $[*]")
+                .args(["-o", "ndjson"])
+                .resource("type: rest\nbase_url: URL\nauth: { bearer: \"{{ env.CIRCLE_TOKEN }}\" }")
+        };
+        let linked = |to: &str| {
+            Answer::status(200)
+                .header("link", format!("<{to}>; rel=\"next\""))
+                .json(&json!([1]))
+        };
+        let outcome = list()
+            .asks(vec![
+                Exchange::get("/x").answers(linked("/x?page=2")),
+                Exchange::get("/x?page=2")
+                    .with_header("authorization", format!("Bearer {CANARY}"))
+                    .answers(json!([2])),
+            ])
+            .outcome;
+        assert_eq!(outcome.assert_exit(0).stdout_text(), "1\n2\n");
+        let elsewhere = Server::start(vec![]);
+        let outcome = list()
+            .asks(vec![Exchange::get("/x").answers(linked(&elsewhere.url()))])
+            .outcome;
+        assert_eq!(elsewhere.connections(), 0);
+        insta::assert_snapshot!(outcome.assert_exit(6).snapshot());
+        elsewhere.finish();
     }
 }
 
@@ -748,15 +832,5 @@ mod files {
                 .outcome;
             assert_eq!(outcome.assert_exit(0).stderr_text(), "", "{format}");
         }
-    }
-
-    #[cfg(target_os = "linux")]
-    #[test]
-    fn a_full_device_is_told() {
-        let outcome = Case::query(LIST)
-            .args(["--out", "/dev/full", "-o", "csv"])
-            .asks(vec![get_x().answers(json!([{"a": 1}]))])
-            .outcome;
-        insta::assert_snapshot!(outcome.snapshot());
     }
 }
