@@ -11,4 +11,5 @@ mod request;
 mod secrets;
 mod support;
 mod vars;
+mod verbs;
 mod writing;
