@@ -117,7 +117,7 @@ pub async fn run(command: &[String], folder: &Path) -> Result<Secret, String> {
         // Only its last words: whatever else it printed may hold what it must not.
         let words = String::from_utf8_lossy(&stderr);
         let last = words.trim().lines().last().unwrap_or("it said nothing");
-        return Err(format!("`{program}` failed ({}): {last}", status));
+        return Err(format!("`{program}` failed ({status}): {last}"));
     }
     let text =
         String::from_utf8(stdout).map_err(|_| format!("what `{program}` printed is not text"))?;

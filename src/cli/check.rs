@@ -10,6 +10,7 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::{ErrorFormat, Failure, object, render};
 use crate::cli::setup;
 use crate::core::diagnostic::Diagnostic;
+use crate::core::text::printable_lines;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -167,7 +168,7 @@ fn github(fault: &Diagnostic) -> String {
             property(&fault.code)
         )
     });
-    format!("::error{place}::{}\n", data(&message))
+    format!("::error{place}::{}\n", data(&printable_lines(&message)))
 }
 
 fn sarif(faults: &[Diagnostic]) -> Value {

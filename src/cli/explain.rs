@@ -218,6 +218,22 @@ fn token_source(auth: &Auth) -> String {
     }
 }
 
+/// What to do about a handshake that failed, from what was said of it.
+fn tls_hint(causes: &[String]) -> &'static str {
+    let says = |words: &str| causes.iter().any(|cause| cause.contains(words));
+    if says("CertificateRequired") || says("certificate required") {
+        "the server wants a client certificate: set `tls: { client_cert: …, client_key: … }` in the \
+         resource file"
+    } else if says("NotValidForName") || says("not valid for name") {
+        "the server's certificate is for another name: is `base_url` the name that it is known by?"
+    } else if says("UnknownIssuer") {
+        "for a private certificate authority set `tls: { ca_file: … }` in the resource file, or run \
+         with `--system-certs`"
+    } else {
+        "is it a TLS server, and one of TLS 1.2 or 1.3?"
+    }
+}
+
 fn transport(error: &TransportError, resource: &Resource) -> Failure {
     let (exit, code) = match &error.kind {
         TransportErrorKind::Connect => (Exit::Network, "connect"),
@@ -251,10 +267,7 @@ fn transport(error: &TransportError, resource: &Resource) -> Failure {
         .into_iter()
         .collect();
     match &error.kind {
-        TransportErrorKind::Tls => failure.help(
-            "for a private certificate authority set `tls: { ca_file: … }` in the resource file, \
-             or run with `--system-certs`",
-        ),
+        TransportErrorKind::Tls => failure.help(tls_hint(&error.causes)),
         TransportErrorKind::TooLarge(_) => {
             failure.help("ask for less (`params`), or raise `max_body` in the resource file")
         }

@@ -62,6 +62,11 @@ impl Failure {
         Self::new(Exit::Usage, code, message)
     }
 
+    /// Nobody reads the result any more: nothing to say, and nothing wrong.
+    pub fn closed() -> Self {
+        Self::new(Exit::Done, "closed", "")
+    }
+
     /// Faults of files.
     pub fn from_diagnostics(faults: Diagnostics) -> Self {
         Self::from_list(faults.into_sorted())

@@ -34,11 +34,11 @@ pub fn demo_facts() -> Lookup {
 }
 
 /// Why a fact is not known, in words.
-pub fn why_unknown(fact: &str, folder: &Path) -> &'static str {
+pub fn why_unknown(fact: &str, folder: &Path) -> String {
     if git(folder, &["rev-parse", "--git-dir"]).is_none() {
-        return "this folder is not in a git repository: give the value yourself";
+        return format!("{}: give the value yourself", refusal(folder));
     }
-    match fact {
+    let words = match fact {
         "git.branch" => "no branch is checked out here: give the value yourself",
         "git.sha" => "there is no commit here yet: give the value yourself",
         _ if git(folder, &["remote", "get-url", "origin"]).is_none() => {
@@ -49,6 +49,30 @@ pub fn why_unknown(fact: &str, folder: &Path) -> &'static str {
             "the remote `origin` is neither on GitHub nor on Bitbucket: give the slug yourself \
              (copy it from the project's settings)"
         }
+    };
+    words.to_owned()
+}
+
+/// What git says of a folder that it does not want to look at.
+fn refusal(folder: &Path) -> String {
+    let output = Command::new("git")
+        .args(["rev-parse", "--git-dir"])
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .output();
+    let Ok(output) = output else {
+        return "`git` was not found".to_owned();
+    };
+    let words = String::from_utf8_lossy(&output.stderr);
+    let first = words
+        .lines()
+        .next()
+        .unwrap_or("")
+        .trim_start_matches("fatal: ");
+    if first.is_empty() || first.starts_with("not a git repository") {
+        "this folder is not in a git repository".to_owned()
+    } else {
+        format!("git says: {first}")
     }
 }
 

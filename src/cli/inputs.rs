@@ -10,6 +10,9 @@ use crate::core::name;
 use crate::plan::{Input, Inputs};
 use crate::project::load;
 
+/// No value of a var is longer.
+const LONGEST: u64 = 64 * 1024 * 1024;
+
 /// The words of a call, told apart.
 #[derive(Debug, Default)]
 pub struct Words {
@@ -89,11 +92,13 @@ fn content(path: &str) -> Result<String, String> {
     let mut text = String::new();
     if path == "-" {
         std::io::stdin()
+            .take(LONGEST)
             .read_to_string(&mut text)
             .map_err(|error| format!("standard input cannot be read: {error}"))?;
     } else {
-        text = std::fs::read_to_string(path)
-            .map_err(|error| format!("`{path}` cannot be read: {}", load::plain(&error)))?;
+        let bytes = load::read_at_most(Path::new(path), LONGEST)
+            .map_err(|words| format!("`{path}` {words}"))?;
+        text = String::from_utf8(bytes).map_err(|_| format!("`{path}` is not text"))?;
     }
     if text.ends_with('\n') {
         text.pop();

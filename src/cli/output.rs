@@ -215,8 +215,7 @@ fn io_error(error: FormatError) -> io::Error {
 /// The failure of writing the result.
 pub fn cannot_write(error: &io::Error) -> Failure {
     if error.kind() == io::ErrorKind::BrokenPipe {
-        // Nobody reads any more: nothing to say, and nothing wrong.
-        return Failure::new(crate::cli::exit::Exit::Done, "closed", "");
+        return Failure::closed();
     }
     let why = load::plain(error);
     Failure::usage(

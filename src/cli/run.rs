@@ -122,12 +122,21 @@ pub fn run(args: &RunArgs, app: &Rc<App>) -> Result<Exit, Failure> {
     let current = RefCell::new(None);
     let result = setup::block_on(&args.connect, app, args.talk, async |session| {
         let mut exit = Exit::Done;
+        let mut first_failed = None;
         for (plan, writer) in plans.iter().zip(writers) {
             current.replace(Some(writer));
-            exit = exit.max(execute(plan, &session, &current, args, app).await?);
+            match execute(plan, &session, &current, args, app).await {
+                Ok(partial) => exit = exit.max(partial),
+                // One failure does not lose the other answers.
+                Err(failure) if plans.len() > 1 && failure.exit != Exit::Done => {
+                    failure.show(app, args.talk.error_format);
+                    first_failed = first_failed.or(Some(failure.exit));
+                }
+                Err(failure) => return Err(failure),
+            }
             done.set(done.get() + 1);
         }
-        Ok(exit)
+        Ok(first_failed.unwrap_or(exit))
     });
     result.map_err(|failure| how_far(failure, done.get(), &plans, current.take(), app))
 }
@@ -277,7 +286,9 @@ fn show(plans: &[Plan], args: &RunArgs, app: &App) -> Result<Exit, Failure> {
             .shown_request()
             .map_err(|error| explain::render_error(&error, app))?;
         let mut text = if args.curl {
-            shown::curl(&request, plan)
+            shown::curl(&request, plan).map_err(|words| {
+                Failure::usage("curl", words).help("`--dry-run` shows it masked")
+            })?
         } else {
             shown::dry_run(&request)
         };
@@ -353,17 +364,19 @@ async fn execute(
     let report = match report {
         Ok(report) => report,
         // A reader that has seen enough is no error.
-        Err(error) if is_closed(&error) => return Ok(Exit::Done),
+        Err(error) if has_closed_reader(&error) => return Err(Failure::closed()),
         Err(error) => return Err(explain::run_error(error, &plan.resource, app)),
     };
     if let Some(note) = report.note.as_ref().filter(|_| !args.talk.quiet) {
         app.say(&format!("note: {note}"));
     }
+    let mut is_closed = false;
     if let Some(writer) = writer.borrow_mut().take() {
         let told = writer.summary(app);
         match writer.finish(&report.body, app) {
             Ok(()) => {}
-            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => return Ok(Exit::Done),
+            // A reader that has seen enough is no error, and what else is wrong is told all the same.
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => is_closed = true,
             Err(error) => return Err(cannot_write(&error)),
         }
         if let Some(words) = told.filter(|_| !args.talk.quiet) {
@@ -372,12 +385,14 @@ async fn execute(
     }
     let exit = tell_outcome(plan, report.outcome, report.records, args, app);
     match report.failed_expectations {
+        // Nobody reads on: what comes next is not run.
+        None if is_closed && exit == Exit::Done => Err(Failure::closed()),
         None => Ok(exit),
         Some(failed) => Err(explain::run_error(failed, &plan.resource, app)),
     }
 }
 
-fn is_closed(error: &RunError) -> bool {
+fn has_closed_reader(error: &RunError) -> bool {
     matches!(&error.kind, RunErrorKind::Sink(error)
         if error.kind() == std::io::ErrorKind::BrokenPipe)
 }

@@ -20,7 +20,7 @@ use crate::format::{FORMATS, Format, by_name};
 use crate::http::HeaderName;
 use crate::plan::Outside;
 use crate::project::Project;
-use crate::resource::Resource;
+use crate::resource::{Resource, TlsFiles};
 use crate::template::{Clock, Template};
 
 /// How text for people is shown instead.
@@ -194,6 +194,7 @@ impl World {
                 value: constant(demo::TOKEN)?,
             },
             proxy: None,
+            tls: TlsFiles::default(),
             ..resource
         })
     }

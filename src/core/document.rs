@@ -30,8 +30,8 @@ pub enum Content {
     Null,
     /// `true` or `false`.
     Bool(bool),
-    /// An integer or a float.
-    Number(Number),
+    /// An integer or a float, and how it was written.
+    Number(Number, String),
     /// Anything else that is scalar.
     Text(String),
     /// A sequence.
@@ -57,7 +57,7 @@ impl Node {
         match &self.content {
             Content::Null => "nothing",
             Content::Bool(_) => "a boolean",
-            Content::Number(_) => "a number",
+            Content::Number(..) => "a number",
             Content::Text(_) => "a text",
             Content::List(_) => "a list",
             Content::Map(_) => "a mapping",
@@ -73,7 +73,7 @@ impl Node {
     pub fn scalar(&self) -> Option<String> {
         match &self.content {
             Content::Bool(value) => Some(value.to_string()),
-            Content::Number(value) => Some(value.to_string()),
+            Content::Number(_, raw) => Some(raw.clone()),
             Content::Text(value) => Some(value.clone()),
             Content::Null | Content::List(_) | Content::Map(_) => None,
         }
@@ -84,7 +84,7 @@ impl Node {
         match &self.content {
             Content::Null => Value::Null,
             Content::Bool(value) => Value::Bool(*value),
-            Content::Number(value) => Value::Number(value.clone()),
+            Content::Number(value, _) => Value::Number(value.clone()),
             Content::Text(value) => Value::String(value.clone()),
             Content::List(items) => items.iter().map(Node::to_json).collect(),
             Content::Map(entries) => Value::Object(
@@ -137,7 +137,7 @@ impl Node {
     pub fn text(&self, key: &str, faults: &mut Diagnostics) -> Option<Text> {
         let text = self.as_text();
         if text.is_none() {
-            let quotable = matches!(self.content, Content::Bool(_) | Content::Number(_));
+            let quotable = matches!(self.content, Content::Bool(_) | Content::Number(..));
             let hint = quotable.then(|| "quote it to make it a text".to_owned());
             faults.push(self.mismatch(key, "a text").maybe_help(hint));
         }
@@ -151,7 +151,7 @@ impl Node {
         bounds: std::ops::RangeInclusive<u64>,
         faults: &mut Diagnostics,
     ) -> Option<u64> {
-        if let Content::Number(number) = &self.content
+        if let Content::Number(number, _) = &self.content
             && let Some(number) = number.as_u64()
             && bounds.contains(&number)
         {
@@ -183,7 +183,7 @@ impl Node {
             return Some(duration);
         }
         let hint = match &self.content {
-            Content::Number(number) => Some(format!("write `{number}s` for seconds")),
+            Content::Number(_, number) => Some(format!("write `{number}s` for seconds")),
             _ => None,
         };
         faults.push(self.mismatch(key, DURATION_EXAMPLE).maybe_help(hint));

@@ -3,7 +3,10 @@
 //! A template, a selector and a name carry their [`Place`] from the file to the error.
 
 use std::path::{Path, PathBuf};
+
 use std::sync::Arc;
+
+use crate::core::text::one_line;
 
 /// A text file as it was read, with the name under which people know it.
 #[derive(Debug)]
@@ -20,8 +23,10 @@ impl SourceFile {
         path: impl Into<PathBuf>,
         text: impl Into<String>,
     ) -> Arc<Self> {
+        let name: String = name.into();
         Arc::new(Self {
-            name: name.into(),
+            // A file may be called anything, and its name is shown on terminals.
+            name: one_line(&name).into_owned(),
             path: path.into(),
             text: text.into(),
         })

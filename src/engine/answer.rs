@@ -16,15 +16,20 @@ use crate::resource::error_message;
 pub fn lost_rows(plan: &Plan, body: &Value) -> Option<String> {
     let path = plan.query.rows.as_ref()?.source();
     let name = path.strip_prefix("$.")?.split(['.', '[']).next()?;
-    let members = body.as_object()?;
-    if members.contains_key(name) || name.is_empty() || name == "*" {
+    if name.is_empty() || name == "*" {
         return None;
     }
-    let known: Vec<&str> = members.keys().map(String::as_str).take(12).collect();
-    Some(format!(
-        "`rows: {path}` finds nothing: the answer has no `{name}`, only {}",
-        crate::core::name::one_of(&known).replace(" or ", " and ")
-    ))
+    let got = match body {
+        Value::Object(members) if members.contains_key(name) => return None,
+        Value::Object(members) => {
+            let known: Vec<&str> = members.keys().map(String::as_str).take(12).collect();
+            let known = crate::core::name::one_of(&known).replace(" or ", " and ");
+            format!("the answer has no `{name}`, only {known}")
+        }
+        other => format!("the answer is {}", crate::core::json::kind(other)),
+    };
+    let words = format!("`rows: {path}` finds nothing: {got}");
+    Some(plan.scrubber.text(&words).into_owned())
 }
 
 /// What the status of an answer means to the query.

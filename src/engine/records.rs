@@ -107,6 +107,7 @@ impl<'p> Collector<'p> {
                 return Ok(read);
             }
             if reader.keeps(&item)? && reader.is_new(&item.record, &mut self.seen) {
+                reader.check_required(&item.record)?;
                 if self.plan.query.sort.is_empty() {
                     self.give(item.record, deliver)?;
                 } else {
@@ -210,7 +211,7 @@ impl<'p> Reader<'p> {
             {
                 value = Value::from(MASK);
             }
-            if is_used && column.name != "row" && column.name != "response" {
+            if is_used {
                 seen = seen.with(&column.name, &value);
             }
             record.insert(column.name.clone(), value);
@@ -219,6 +220,24 @@ impl<'p> Reader<'p> {
             record: Value::Object(record),
             scope: seen,
         })
+    }
+
+    /// A record that is dropped need not be whole.
+    fn check_required(&self, record: &Value) -> Result<(), RunErrorKind> {
+        let lacking =
+            self.plan.query.extract.iter().find(|column| {
+                column.required && record.get(&column.name).is_none_or(Value::is_null)
+            });
+        match lacking {
+            None => Ok(()),
+            Some(column) => Err(RunErrorKind::Missing(
+                format!(
+                    "the column `{}` is required, and a record lacks it",
+                    column.name
+                ),
+                column.place.clone(),
+            )),
+        }
     }
 
     fn ends_the_listing(&self, item: &Kept) -> Result<bool, RunErrorKind> {
@@ -304,17 +323,21 @@ fn column_value(column: &Column, row: &Value, scope: &Scope) -> Result<Value, Ru
             Take::Count => Value::from(selector.select(row).len()),
         },
     };
-    if !value.is_null() {
+    let is_missing = match (&value, &column.source) {
+        (Value::Null, _) => true,
+        // A path that finds nothing is missing where the file says what that means.
+        (
+            Value::Array(items),
+            ColumnSource::Path {
+                take: Take::All, ..
+            },
+        ) => items.is_empty() && (column.required || column.default.is_some()),
+        _ => false,
+    };
+    if !is_missing {
         return Ok(value);
     }
-    match &column.default {
-        Some(default) => Ok(default.clone()),
-        None if column.required => Err(missing(format!(
-            "the column `{}` is required, and a record lacks it",
-            column.name
-        ))),
-        None => Ok(Value::Null),
-    }
+    Ok(column.default.clone().unwrap_or(Value::Null))
 }
 
 /// A number as a whole part and a fraction: integers of 64 bits do not fit a float, and comparing

@@ -136,6 +136,13 @@ impl Client {
                 outgoing = outgoing.body(bytes.clone());
             }
             Body::Multipart(parts) => {
+                // The form's own type names its boundary: no other may stand beside it.
+                let mut headers = request.headers.clone();
+                headers.remove(header::CONTENT_TYPE);
+                outgoing = self
+                    .reqwest(&request.url)?
+                    .request(request.method.clone(), request.url.clone())
+                    .headers(headers);
                 let mut form = reqwest::multipart::Form::new();
                 for part in parts {
                     form = form.part(part.name.clone(), multipart(&part.content)?);
@@ -153,11 +160,7 @@ impl Client {
         let mut source = error.source();
         while let Some(cause) = source {
             is_tls |= cause.is::<rustls::Error>();
-            if let Some(error) = cause.downcast_ref::<std::io::Error>()
-                && let Some(inner) = error.get_ref()
-            {
-                is_tls |= inner.is::<rustls::Error>();
-            }
+            is_tls |= wraps_tls(cause);
             let words = cause.to_string();
             is_name |= words.contains("dns error");
             if !causes.iter().any(|known| known.contains(&words)) {
@@ -165,7 +168,9 @@ impl Client {
             }
             source = cause.source();
         }
-        let kind = if error.is_connect() && error.is_timeout() {
+        let kind = if error.is_builder() {
+            TransportErrorKind::Settings("the request cannot be sent as it is".to_owned())
+        } else if error.is_connect() && error.is_timeout() {
             TransportErrorKind::ConnectTimeout(self.options.connect_timeout)
         } else if error.is_timeout() {
             TransportErrorKind::Timeout(self.options.timeout)
@@ -197,6 +202,17 @@ impl Transport for Client {
                 causes: Vec::new(),
             }),
         }
+    }
+}
+
+/// Whether an error of the operating system hides one of TLS, however deep.
+fn wraps_tls(error: &(dyn std::error::Error + 'static)) -> bool {
+    let inner = error
+        .downcast_ref::<std::io::Error>()
+        .and_then(std::io::Error::get_ref);
+    match inner {
+        Some(inner) => inner.is::<rustls::Error>() || wraps_tls(inner),
+        None => false,
     }
 }
 

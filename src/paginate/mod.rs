@@ -239,7 +239,7 @@ mod tests {
         let content = match value {
             Value::Null => Content::Null,
             Value::Bool(value) => Content::Bool(*value),
-            Value::Number(value) => Content::Number(value.clone()),
+            Value::Number(value) => Content::Number(value.clone(), value.to_string()),
             Value::String(value) => Content::Text(value.clone()),
             Value::Array(items) => Content::List(items.iter().map(node).collect()),
             Value::Object(members) => Content::Map(

@@ -123,6 +123,7 @@ impl Plan {
 }
 
 /// What a scope shows of secret variables.
+#[derive(Clone, Copy)]
 enum Show<'s> {
     /// Their values, which the scrubber learns when they are asked for.
     Values(&'s Scrubber),

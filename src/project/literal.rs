@@ -29,7 +29,7 @@ pub fn check(node: &Node, faults: &mut Diagnostics) {
         }
         Content::List(items) => items.iter().for_each(|item| check(item, faults)),
         Content::Map(entries) => entries.iter().for_each(|entry| check(&entry.value, faults)),
-        Content::Null | Content::Bool(_) | Content::Number(_) => {}
+        Content::Null | Content::Bool(_) | Content::Number(..) => {}
     }
 }
 
@@ -50,7 +50,12 @@ fn is_token(text: &str) -> bool {
             let rest = &text[at + prefix.len()..];
             let length = rest
                 .chars()
-                .take_while(|c| c.is_ascii_alphanumeric() || "_-/ ".contains(*c))
+                .take_while(|c| {
+                    // Only the first line of a key in PEM has blanks.
+                    c.is_ascii_alphanumeric()
+                        || "_-/".contains(*c)
+                        || (*c == ' ' && prefix.ends_with(' '))
+                })
                 .count();
             length >= *least
         })
@@ -71,5 +76,7 @@ mod tests {
         assert!(!is_token("CCIPAT_{{ env.TOKEN }}"));
         assert!(!is_token("https://hooks.slack.com/services/{{ env.PATH }}"));
         assert!(!is_token("the prefix xoxb- is Slack's"));
+        assert!(!is_token("a token such as CCIPAT_ followed by letters"));
+        assert!(is_token("-----BEGIN RSA PRIVATE KEY-----"));
     }
 }

@@ -54,7 +54,15 @@ fn visit(
     let Ok(real) = fs::canonicalize(folder) else {
         return;
     };
-    if depth > DEEPEST_FOLDER || !above.insert(real.clone()) {
+    if depth > DEEPEST_FOLDER {
+        let words = format!(
+            "`{}` lies deeper than {DEEPEST_FOLDER} folders",
+            folder.display()
+        );
+        faults.push(Diagnostic::general("too-deep", words));
+        return;
+    }
+    if !above.insert(real.clone()) {
         let words = format!("`{}` leads back to a folder above it", folder.display());
         faults.push(Diagnostic::general("folder-loop", words));
         return;
@@ -143,9 +151,31 @@ pub fn attachment(root: &Path, path: &str) -> Result<(PathBuf, Vec<u8>), String>
             "`{path}` lies outside of the project's folder, and is not sent"
         ));
     }
+    if !real.is_file() {
+        return Err(format!("`{path}` is not a regular file"));
+    }
     let bytes =
-        fs::read(&real).map_err(|error| format!("`{path}` cannot be read: {}", plain(&error)))?;
+        read_at_most(&real, LONGEST_ATTACHMENT).map_err(|words| format!("`{path}` {words}"))?;
     Ok((real, bytes))
+}
+
+/// No file that a request sends is longer.
+const LONGEST_ATTACHMENT: u64 = 256 * 1024 * 1024;
+
+/// Reads a file that has an end.
+///
+/// # Errors
+///
+/// In words, without the file's name.
+pub fn read_at_most(path: &Path, most: u64) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    fs::File::open(path)
+        .and_then(|file| file.take(most + 1).read_to_end(&mut bytes))
+        .map_err(|error| format!("cannot be read: {}", plain(&error)))?;
+    if bytes.len() as u64 > most {
+        return Err(format!("is longer than {} MiB", most / (1024 * 1024)));
+    }
+    Ok(bytes)
 }
 
 /// Reads the certificate files of a resource; paths are relative to the project's folder.

@@ -116,7 +116,11 @@ impl Project {
                 resource_file::read(&node, &source, &stem, sub.as_deref(), &mut faults)
             });
             if let Some(file) = file {
+                // Both files are at fault: a run that meant one must not get the other.
                 if let Some(first) = self.resources.iter().find(|other| other.name == file.name) {
+                    let fault = duplicate("resource", &file.name, &first.place, source.name());
+                    self.resource_faults
+                        .push((Arc::clone(&first.source), fault.into()));
                     faults.push(duplicate(
                         "resource",
                         &file.name,

@@ -141,7 +141,7 @@ pub fn expression(
 ) -> Option<Expression> {
     let text = match &node.content {
         // `expect: true` is an expression too.
-        Content::Bool(_) | Content::Number(_) => Text::new(node.scalar()?, &node.place),
+        Content::Bool(_) | Content::Number(..) => Text::new(node.scalar()?, &node.place),
         _ => node.text(key, faults)?,
     };
     match Expression::parse(&text, Missing::Null) {
@@ -186,7 +186,7 @@ impl ValueTemplate {
     /// Reads any YAML value.
     pub fn read(node: &Node, names: &Names, faults: &mut Diagnostics) -> Option<Self> {
         match &node.content {
-            Content::Null | Content::Bool(_) | Content::Number(_) => {
+            Content::Null | Content::Bool(_) | Content::Number(..) => {
                 Some(Self::Constant(node.to_json()))
             }
             Content::Text(text) => {

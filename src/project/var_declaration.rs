@@ -80,8 +80,8 @@ fn check_name(entry: &Entry, faults: &mut Diagnostics) -> bool {
 fn short(entry: &Entry, names: &Names, faults: &mut Diagnostics) -> Option<Var> {
     let kind = match &entry.value.content {
         Content::Bool(_) => VarType::Bool,
-        Content::Number(number) if number.is_f64() => VarType::Number,
-        Content::Number(_) => VarType::Int,
+        Content::Number(number, _) if number.is_f64() => VarType::Number,
+        Content::Number(..) => VarType::Int,
         Content::List(_) => VarType::List,
         Content::Null | Content::Text(_) | Content::Map(_) => VarType::String,
     };
@@ -168,7 +168,10 @@ fn read_declaration(entry: &Entry, names: &Names, faults: &mut Diagnostics) -> O
     if let Some(items) = choices {
         let mut values = Vec::with_capacity(items.len());
         for item in items {
-            match var.accept(&item.to_json(), None) {
+            let raw = item.to_json();
+            match var.accept(&raw, None) {
+                // A moment or a length of time is chosen by its words, not by what they come to.
+                Ok(_) if var.is_chosen_by_words() => values.push(raw),
                 Ok(value) => values.push(value),
                 Err(words) => faults.push(Diagnostic::at(&item.place, "var-type", words)),
             }
@@ -176,8 +179,16 @@ fn read_declaration(entry: &Entry, names: &Names, faults: &mut Diagnostics) -> O
         var.choices = Some(values);
     }
     if let Some(default) = default_entry {
-        var.default = ValueTemplate::read(&default.value, names, faults);
-        check_default(&var, &default.value, faults);
+        // `default: 1.10` of a text is `1.10`, as it was written.
+        let node = match (&default.value.content, kind) {
+            (Content::Number(_, raw), VarType::String) => Node {
+                place: default.value.place.clone(),
+                content: Content::Text(raw.clone()),
+            },
+            _ => default.value.clone(),
+        };
+        var.default = ValueTemplate::read(&node, names, faults);
+        check_default(&var, &node, faults);
     }
     if let Some(example) = &var.example
         && let Err(words) = var.accept(example, None)
@@ -240,11 +251,13 @@ impl Var {
     pub fn parse(&self, text: &str, now: Timestamp) -> Result<Value, String> {
         let wrong = |expected: &str| self.wrong(expected, &Value::from(text));
         let value = match self.kind {
-            VarType::Int => Value::from(
-                text.trim()
-                    .parse::<i64>()
-                    .map_err(|_| wrong("a whole number"))?,
-            ),
+            VarType::Int => {
+                let text = text.trim();
+                let negative = text.parse::<i64>().map(Value::from);
+                negative
+                    .or_else(|_| text.parse::<u64>().map(Value::from))
+                    .map_err(|_| wrong("a whole number"))?
+            }
             VarType::Number => {
                 let number: Value =
                     serde_json::from_str(text.trim()).map_err(|_| wrong("a number"))?;
@@ -287,13 +300,19 @@ impl Var {
                 Ok(Value::Null)
             };
         }
-        let value = self.typed(value, now)?;
+        let raw = value;
+        let value = self.typed(raw, now)?;
+        let held = if self.is_chosen_by_words() {
+            raw
+        } else {
+            &value
+        };
         if let Some(choices) = &self.choices
-            && !choices.contains(&value)
+            && !choices.contains(held)
         {
             let plain: Vec<String> = choices.iter().map(json::plain).collect();
-            let words = self.wrong(&name::one_of(&plain), &value);
-            let near = value
+            let words = self.wrong(&name::one_of(&plain), held);
+            let near = held
                 .as_str()
                 .and_then(|text| name::nearest(text, plain.iter().map(String::as_str)));
             return Err(match near {
@@ -302,12 +321,16 @@ impl Var {
             });
         }
         if let Some(pattern) = &self.pattern
-            && !pattern.regex.is_match(&json::plain(&value))
+            && !pattern.regex.is_match(&json::plain(held))
         {
             let expected = format!("a value that matches `{}` as a whole", pattern.source);
-            return Err(self.wrong(&expected, &value));
+            return Err(self.wrong(&expected, held));
         }
         Ok(value)
+    }
+
+    fn is_chosen_by_words(&self) -> bool {
+        matches!(self.kind, VarType::Time | VarType::Duration)
     }
 
     fn typed(&self, value: &Value, now: Option<Timestamp>) -> Result<Value, String> {
@@ -318,7 +341,7 @@ impl Var {
             | (VarType::Bool, Value::Bool(_))
             | (VarType::List, Value::Array(_))
             | (VarType::Json, _) => Ok(value.clone()),
-            // A file may write `branch: 1.2`; it is a text all the same.
+            // A default may compute a number; it is a text all the same.
             (VarType::String, Value::Number(number)) => Ok(Value::from(number.to_string())),
             (VarType::String, _) => wrong("a text"),
             (VarType::Int, Value::Number(number)) if !number.is_f64() => Ok(value.clone()),
@@ -329,7 +352,7 @@ impl Var {
             (VarType::Time, Value::String(text)) => {
                 let base = now.unwrap_or(Timestamp::UNIX_EPOCH);
                 match parse_time(text, base) {
-                    Some(time) if now.is_some() => Ok(Value::from(format_time(time))),
+                    Some(time) if now.is_some() => Ok(Value::from(format_time(whole(time, text)))),
                     Some(_) => Ok(value.clone()),
                     // Before 1970 only since there was no clock to count from.
                     None if now.is_none() && parse_duration(text).is_some() => Ok(value.clone()),
@@ -366,6 +389,14 @@ impl Var {
         };
         format!("`{}` takes {expected}, got {got}", self.name)
     }
+}
+
+/// A moment that was counted from now, to the second: nobody means its fraction.
+fn whole(time: Timestamp, text: &str) -> Timestamp {
+    if crate::core::time::parse_timestamp(text).is_some() {
+        return time;
+    }
+    Timestamp::from_second(time.as_second()).unwrap_or(time)
 }
 
 #[cfg(test)]

@@ -398,7 +398,13 @@ impl Zipper<'_> {
             Value::Null => Content::Null,
             Value::Bool(value) => Content::Bool(*value),
             Value::Number(number) => match serde_json::to_value(number) {
-                Ok(serde_json::Value::Number(number)) => Content::Number(number),
+                Ok(serde_json::Value::Number(number)) => {
+                    let raw = match &target.kind {
+                        TreeKind::Scalar(raw) => raw.clone(),
+                        _ => number.to_string(),
+                    };
+                    Content::Number(number, raw)
+                }
                 // `.inf` and `.nan` are numbers in YAML and nowhere else.
                 _ => Content::Text(number.to_string()),
             },

@@ -90,6 +90,15 @@ fn endpoint(node: &Node, names: &Names, faults: &mut Diagnostics) -> Option<Temp
         } else {
             None
         };
+    let query = literal.split_once('?').map_or("", |(_, query)| query);
+    let holds_secret = query.split('&').any(|pair| {
+        pair.split_once('=')
+            .is_some_and(|(name, value)| is_secret_name(name) && value != "x" && !value.is_empty())
+    });
+    if holds_secret {
+        faults.push(literal::literal(node));
+        return None;
+    }
     if let Some(words) = problem {
         faults.push(Diagnostic::at(&node.place, "endpoint", words));
         return None;

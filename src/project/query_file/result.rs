@@ -81,7 +81,15 @@ fn extract(node: Option<&Node>, of_row: &Names, faults: &mut Diagnostics) -> Vec
     columns
 }
 
+/// Names that have another meaning in templates over records.
+const RESERVED: [&str; 7] = ["env", "git", "now", "omit", "response", "row", "rows"];
+
 fn column(entry: &Entry, names: &Names, faults: &mut Diagnostics) -> Option<Column> {
+    if RESERVED.contains(&entry.key.as_str()) {
+        let words = format!("`{}` has a meaning of its own in templates", entry.key);
+        faults.push(Diagnostic::at(&entry.key_place, "reserved-name", words));
+        return None;
+    }
     let mut column = Column {
         name: entry.key.clone(),
         place: entry.value.place.clone(),
@@ -101,12 +109,23 @@ fn column(entry: &Entry, names: &Names, faults: &mut Diagnostics) -> Option<Colu
         .and_then(|node| node.one_of("take", &words, faults))
         .and_then(|word| Take::ALL.iter().find(|(known, _)| *known == word))
         .map(|(_, take)| *take);
-    column.default = fields.get("default").map(Node::to_json);
+    let default = fields.get("default");
+    column.default = default.map(Node::to_json);
     column.required = fields
         .get("required")
         .and_then(|node| node.boolean("required", faults))
         .unwrap_or(false);
     fields.finish(faults);
+    if let Some(default) = default {
+        if default.scalar().is_some_and(|text| text.contains("{{")) {
+            let words = "a default is taken as it is written, without templates";
+            faults.push(Diagnostic::at(&default.place, "no-template-here", words));
+        }
+        if column.required {
+            let words = format!("the column `{}` is required and has a default", entry.key);
+            faults.push(Diagnostic::at(&default.place, "required-default", words));
+        }
+    }
     let Some(path) = path else {
         let words = format!("the column `{}` has no `path`", entry.key);
         faults.push(Diagnostic::at(&entry.value.place, "missing-key", words));
