@@ -1,0 +1,473 @@
+//! Holds the floor map of `src/lib.rs` against the code: imports go down, never up or sideways,
+//! and what touches the outside, or a large dependency, has one home.
+//!
+//! The sources are read as text. Comments are left out, since a doc comment may well mention an
+//! upper floor. Everything else counts, tests beside the code too.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A source file without its comments.
+struct Source {
+    /// From `src/`, with `/`.
+    path: String,
+    lines: Vec<String>,
+}
+
+impl Source {
+    /// `crate::template::…` → `template`.
+    fn module(&self) -> &str {
+        let first = self.path.split('/').next().unwrap_or_default();
+        first.strip_suffix(".rs").unwrap_or(first)
+    }
+
+    /// How many names its module path has: `a/b.rs` and `a/b/mod.rs` have two.
+    fn depth(&self) -> usize {
+        let path = self.path.strip_suffix(".rs").unwrap_or(&self.path);
+        path.strip_suffix("/mod").unwrap_or(path).split('/').count()
+    }
+
+    /// Lines with their numbers.
+    fn numbered(&self) -> impl Iterator<Item = (usize, &str)> {
+        self.lines
+            .iter()
+            .enumerate()
+            .map(|(index, line)| (index + 1, line.as_str()))
+    }
+}
+
+fn sources() -> Vec<Source> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    collect(&root, &mut files);
+    files.sort();
+    assert!(files.len() > 50, "the sources were not found");
+    files
+        .iter()
+        .map(|file| {
+            let text = fs::read_to_string(file).expect("a source file can be read");
+            let path = file.strip_prefix(&root).expect("it lies below src");
+            Source {
+                path: path.to_string_lossy().replace('\\', "/"),
+                lines: text.lines().map(without_comment).collect(),
+            }
+        })
+        .collect()
+}
+
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).expect("src can be read").flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            collect(&path, files);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+}
+
+/// Cuts `// …`, but not the `//` of a URL in a string.
+fn without_comment(line: &str) -> String {
+    let is_comment = |at: &usize| {
+        let before = &line[..*at];
+        !before.ends_with(':') && before.matches('"').count() % 2 == 0
+    };
+    let cut = line.match_indices("//").map(|(at, _)| at).find(is_comment);
+    line[..cut.unwrap_or(line.len())].to_owned()
+}
+
+/// Module → floor, as the table in `src/lib.rs` says.
+fn floors() -> BTreeMap<String, u8> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/lib.rs");
+    let text = fs::read_to_string(path).expect("src/lib.rs can be read");
+    let mut floors = BTreeMap::new();
+    for line in text.lines().filter_map(|line| line.strip_prefix("//! |")) {
+        let mut cells = line.split('|').map(str::trim);
+        let (Some(floor), Some(modules)) = (cells.next(), cells.next()) else {
+            continue;
+        };
+        let Ok(floor) = floor.parse::<u8>() else {
+            continue;
+        };
+        for link in modules.split('[').skip(1) {
+            let name = link.split(']').next().unwrap_or_default();
+            let name = name.trim_matches('`').trim_start_matches("mod@");
+            floors.insert(name.to_owned(), floor);
+        }
+    }
+    floors
+}
+
+/// The modules that a line names: `use crate::a::b` and `crate::a::b` in the code.
+fn named_modules(line: &str) -> impl Iterator<Item = &str> {
+    line.match_indices("crate::").filter_map(|(at, word)| {
+        // `$crate::` and `my_crate::` are others.
+        let before = line[..at].chars().next_back();
+        if before.is_some_and(|c| c.is_alphanumeric() || c == '_') {
+            return None;
+        }
+        let rest = &line[at + word.len()..];
+        let end = rest
+            .find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
+            .unwrap_or(rest.len());
+        Some(&rest[..end])
+    })
+}
+
+fn assert_none(violations: &[String], rule: &str) {
+    assert!(violations.is_empty(), "{rule}:\n{}", violations.join("\n"));
+}
+
+#[test]
+fn the_map_names_every_module_and_no_other() {
+    let floors = floors();
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/lib.rs"))
+        .expect("src/lib.rs can be read");
+    let modules: Vec<&str> = text
+        .lines()
+        .filter_map(|line| line.trim_start_matches("pub ").strip_prefix("mod "))
+        .filter_map(|rest| rest.strip_suffix(';'))
+        .collect();
+    let mapped: Vec<&str> = floors.keys().map(String::as_str).collect();
+    let mut sorted = modules.clone();
+    sorted.sort_unstable();
+    assert_eq!(mapped, sorted, "the table and the modules of src/lib.rs");
+}
+
+/// The map itself may not be bent so that the code fits.
+#[test]
+fn the_order_of_the_floors_stands() {
+    let floors = floors();
+    let order: [&[&str]; 8] = [
+        &["core"],
+        &["template", "http", "demo"],
+        &["auth", "paginate", "format"],
+        &["resource", "sink"],
+        &["project"],
+        &["plan"],
+        &["engine"],
+        &["cli"],
+    ];
+    for (floor, modules) in order.iter().enumerate() {
+        for module in *modules {
+            assert_eq!(
+                floors.get(*module).copied().map(usize::from),
+                Some(floor),
+                "{module}"
+            );
+        }
+    }
+}
+
+#[test]
+fn imports_go_down_never_up_or_sideways() {
+    let floors = floors();
+    let mut violations = Vec::new();
+    for source in sources() {
+        let own = source.module();
+        // `lib.rs` declares the floors and `main.rs` stands above all of them.
+        let Some(floor) = floors.get(own) else {
+            continue;
+        };
+        for (number, line) in source.numbered() {
+            for named in named_modules(line).filter(|named| *named != own) {
+                let place = format!("src/{}:{number}", source.path);
+                match floors.get(named) {
+                    None => violations.push(format!(
+                        "{place}: `crate::{named}` is no floor; name the module"
+                    )),
+                    Some(other) if other >= floor => violations.push(format!(
+                        "{place}: `{own}` (floor {floor}) names `{named}` (floor {other})"
+                    )),
+                    Some(_) => {}
+                }
+            }
+        }
+    }
+    assert_none(&violations, "imports go down");
+}
+
+#[test]
+fn super_does_not_leave_a_floor() {
+    let mut violations = Vec::new();
+    for source in sources() {
+        if matches!(source.path.as_str(), "lib.rs" | "main.rs") {
+            continue;
+        }
+        // Inside `mod tests { … }` one `super` more stays in the file.
+        let tests = source
+            .lines
+            .iter()
+            .position(|line| line.starts_with("mod tests {"))
+            .unwrap_or(usize::MAX);
+        for (number, line) in source.numbered() {
+            let longest = (1..=8)
+                .rev()
+                .find(|count| line.contains(&"super::".repeat(*count)))
+                .unwrap_or(0);
+            let inside = usize::from(number > tests);
+            if longest >= source.depth() + inside {
+                violations.push(format!("src/{}:{number}: {}", source.path, line.trim()));
+            }
+        }
+    }
+    assert_none(&violations, "`super` stays on its floor");
+}
+
+/// What a floor must not know although it lies below it.
+#[test]
+fn what_a_floor_does_not_know() {
+    let rules: [(&str, &[&str], &str); 5] = [
+        (
+            "demo",
+            &["core"],
+            "the embedded CircleCI stands on core alone",
+        ),
+        (
+            "format",
+            &["core"],
+            "a format knows records, not where they came from",
+        ),
+        ("sink", &[], "a sink knows bytes"),
+        (
+            "engine",
+            &[
+                "auth", "core", "http", "paginate", "plan", "project", "resource", "template",
+            ],
+            "the engine knows neither formats nor sinks nor the demo",
+        ),
+        (
+            "plan",
+            &["auth", "core", "http", "project", "resource", "template"],
+            "a plan knows neither formats nor sinks nor the demo",
+        ),
+    ];
+    let mut violations = Vec::new();
+    for source in sources() {
+        let own = source.module();
+        for (module, known, why) in &rules {
+            if own != *module {
+                continue;
+            }
+            for (number, line) in source.numbered() {
+                for named in named_modules(line) {
+                    if named != own && !known.contains(&named) {
+                        violations.push(format!("src/{}:{number}: `{named}`: {why}", source.path));
+                    }
+                }
+            }
+        }
+    }
+    assert_none(&violations, "what a floor does not know");
+}
+
+/// A word that may stand in some places only.
+struct Home {
+    words: &'static [&'static str],
+    places: &'static [&'static str],
+    why: &'static str,
+}
+
+/// Places end in `/` for a folder. Tests beside the code are under the same rules.
+const HOMES: &[Home] = &[
+    Home {
+        words: &[
+            "reqwest::",
+            "rustls::",
+            "rustls_native_certs::",
+            "webpki_roots::",
+        ],
+        places: &["http/client.rs"],
+        why: "one file talks to the network",
+    },
+    Home {
+        words: &["minijinja::", "minijinja_contrib::"],
+        places: &["template/"],
+        why: "templates have one home",
+    },
+    Home {
+        words: &["jsonpath_rust::"],
+        places: &["template/selector/"],
+        why: "selectors have one home",
+    },
+    Home {
+        words: &["saphyr_parser::"],
+        places: &["project/yaml.rs"],
+        why: "one file reads YAML",
+    },
+    Home {
+        words: &["serde_yaml::"],
+        // The YAML format writes by itself; its tests read back what it wrote.
+        places: &["project/yaml.rs", "format/tests.rs", "format/tests/"],
+        why: "one file reads YAML",
+    },
+    Home {
+        words: &["clap::", "clap_complete::", "terminal_size::"],
+        places: &["cli/"],
+        why: "only the verbs know the command line",
+    },
+    Home {
+        words: &["annotate_snippets::"],
+        places: &["cli/failure.rs"],
+        why: "one file makes text of a fault",
+    },
+    Home {
+        words: &["hyper::", "hyper_util::", "http_body_util::"],
+        places: &["demo/"],
+        why: "only the demo is a server",
+    },
+    Home {
+        words: &["tempfile::"],
+        places: &["sink/file.rs"],
+        why: "files appear whole in one place",
+    },
+    Home {
+        words: &["strsim::"],
+        places: &["core/name.rs"],
+        why: "names are compared in one place",
+    },
+    Home {
+        words: &["println!", "eprintln!", "print!(", "eprint!(", "dbg!("],
+        places: &["cli/app.rs"],
+        why: "stdout is data, stderr is talk, and one file holds both",
+    },
+    Home {
+        words: &["io::stdout", "io::stderr"],
+        // The formats' tests print how long a large listing took.
+        places: &["cli/app.rs", "sink/stdout.rs", "format/tests.rs"],
+        why: "streams have two homes: talk and data",
+    },
+    Home {
+        words: &["io::stdin"],
+        places: &["cli/app.rs", "cli/inputs.rs"],
+        why: "standard input is read where a flag asks for it",
+    },
+    Home {
+        words: &["std::env::"],
+        places: &["cli/app.rs"],
+        why: "the environment is looked at once and passed on",
+    },
+    Home {
+        words: &["std::fs", "tokio::fs"],
+        places: &[
+            "project/load.rs",
+            "sink/file.rs",
+            // `NAME=@file` of the command line.
+            "cli/inputs.rs",
+        ],
+        why: "files are read by project/load.rs and written by sink/",
+    },
+    Home {
+        words: &["process::Command", "process::Stdio"],
+        places: &["auth/command.rs", "cli/git.rs"],
+        why: "other programs are started in two places",
+    },
+    Home {
+        words: &["Timestamp::now(", "fastrand::"],
+        places: &["cli/"],
+        why: "clock and chance are passed in",
+    },
+    Home {
+        words: &["SystemTime::now("],
+        // `Retry-After` may be a date, and is compared with the clock when it comes.
+        places: &["http/", "engine/answer.rs"],
+        why: "clock and chance are passed in",
+    },
+    Home {
+        words: &[
+            "tokio::spawn",
+            "thread::spawn",
+            "thread::Builder",
+            "spawn_local(",
+        ],
+        places: &["engine/", "demo/"],
+        why: "concurrency lives in the engine; the demo is a server of its own",
+    },
+    Home {
+        words: &["#[allow(", "#![allow("],
+        places: &[],
+        why: "`#[expect(…, reason)]` says why, and tells when it is not needed any more",
+    },
+];
+
+/// Names of one file that only ask where a file lies.
+const LOCATES: [&str; 1] = ["std::fs::canonicalize"];
+
+#[test]
+fn the_outside_and_large_dependencies_have_one_home() {
+    let mut violations = Vec::new();
+    for source in sources() {
+        for home in HOMES {
+            if home.places.iter().any(|place| is_in(&source.path, place)) {
+                continue;
+            }
+            for (number, line) in source.numbered() {
+                let line = LOCATES
+                    .iter()
+                    .fold(line.to_owned(), |line, name| line.replace(name, ""));
+                for word in home.words.iter().filter(|word| has_word(&line, word)) {
+                    violations.push(format!(
+                        "src/{}:{number}: `{word}`: {}",
+                        source.path, home.why
+                    ));
+                }
+            }
+        }
+    }
+    assert_none(&violations, "one home");
+}
+
+fn is_in(path: &str, place: &str) -> bool {
+    if place.ends_with('/') {
+        path.starts_with(place)
+    } else {
+        path == place
+    }
+}
+
+/// Whether a word stands in a line, and not as the end of a longer name.
+fn has_word(line: &str, word: &str) -> bool {
+    line.match_indices(word).any(|(at, _)| {
+        let before = line[..at].chars().next_back();
+        !before.is_some_and(|c| c.is_alphanumeric() || c == '_')
+    })
+}
+
+#[test]
+fn main_only_calls_the_library() {
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/main.rs"))
+        .expect("src/main.rs can be read");
+    assert!(text.lines().count() <= 12, "main.rs is ten lines");
+    assert!(text.contains("runner::cli::main()"));
+}
+
+/// A dependency that nothing uses costs everybody who builds.
+#[test]
+fn every_dependency_is_used() {
+    let manifest = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml"))
+        .expect("Cargo.toml can be read");
+    let sources = sources();
+    let mut section = "";
+    let mut unused = Vec::new();
+    for line in manifest.lines() {
+        if line.starts_with('[') {
+            section = line;
+        }
+        let Some((name, _)) = line
+            .split_once(" = ")
+            .filter(|_| section == "[dependencies]")
+        else {
+            continue;
+        };
+        let path = format!("{}::", name.trim().replace('-', "_"));
+        let is_used = sources
+            .iter()
+            .flat_map(|source| &source.lines)
+            .any(|line| has_word(line, &path));
+        if !is_used {
+            unused.push(name.trim().to_owned());
+        }
+    }
+    assert!(unused.is_empty(), "no source names {unused:?}");
+}
