@@ -296,18 +296,31 @@ fn deep_nesting_is_a_message() {
 
 #[test]
 fn a_deep_template_and_a_deep_path_are_messages() {
-    let parens = format!(
-        "resource: circleci\nendpoint: /x\nparams:\n  a: \"{{{{ {}1{} }}}}\"\n",
-        "(".repeat(100_000),
-        ")".repeat(100_000)
-    );
-    let shown = hostile(|project| project.file("queries/parens.yaml", &parens));
+    let parens = |depth: usize| {
+        format!(
+            "resource: circleci\nendpoint: /x\nparams:\n  a: \"{{{{ {}1{} }}}}\"\n",
+            "(".repeat(depth),
+            ")".repeat(depth)
+        )
+    };
+    let shown = hostile(|project| project.file("queries/parens.yaml", parens(10_000)));
     insta::assert_snapshot!(shortened(&shown), @r#"
-    error[template-syntax]: template exceeds maximum recursion limits
-     --> queries/parens.yaml:4:84
+    error[template-size]: an expression has more than 1000 words
+     --> queries/parens.yaml:4:7
       |
     4 |   a: "{{ (((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((
-      |                                                                                    ^
+      |       ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+
+    1 resource and 1 query: 1 fault
+    exit code: 2
+    "#);
+    let shown = hostile(|project| project.file("queries/parens.yaml", parens(100_000)));
+    insta::assert_snapshot!(shortened(&shown), @r#"
+    error[template-size]: the template is longer than 64 KiB
+     --> queries/parens.yaml:4:7
+      |
+    4 |   a: "{{ (((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((
+      |       ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 
     1 resource and 1 query: 1 fault
     exit code: 2
@@ -337,6 +350,51 @@ fn shortened(text: &str) -> String {
         .map(|line| line.chars().take(120).collect::<String>())
         .collect::<Vec<_>>()
         .join("\n")
+}
+
+/// What costs little for ten keys may cost much for ten thousands.
+#[test]
+fn a_file_of_many_things_is_a_message() {
+    let many = |head: &str, count: usize, line: &dyn Fn(usize) -> String| {
+        let start = format!("resource: circleci\nendpoint: /x\n{head}");
+        let text = (0..count).fold(start, |text, index| text + &line(index));
+        hostile(|project| project.file("queries/many.yaml", text))
+    };
+    let keys = many("", 60_000, &|index| format!("k{index}: 1\n"));
+    insta::assert_snapshot!(keys, @"
+    error[too-many-nodes]: a mapping has more than 1000 keys
+     --> queries/many.yaml:1:1
+      |
+    1 | resource: circleci
+      | ^^^^^^^^^^^^^^^^^^
+
+    1 resource and 1 query: 1 fault
+    exit code: 2
+    ");
+    let vars = many("vars:\n", 20_000, &|index| format!("  v{index}: a\n"));
+    insta::assert_snapshot!(vars, @"
+    error[too-many-nodes]: a mapping has more than 1000 keys
+     --> queries/many.yaml:4:3
+      |
+    4 |   v0: a
+      |   ^^^^^
+
+    1 resource and 1 query: 1 fault
+    exit code: 2
+    ");
+    let faults = many("params:\n", 5_000, &|index| {
+        format!("  p{index}: \"{{{{ nope{index} }}}}\"\n")
+    });
+    insta::assert_snapshot!(faults, @r#"
+    error[too-many-nodes]: a mapping has more than 1000 keys
+     --> queries/many.yaml:4:3
+      |
+    4 |   p0: "{{ nope0 }}"
+      |   ^^^^^^^^^^^^^^^^^
+
+    1 resource and 1 query: 1 fault
+    exit code: 2
+    "#);
 }
 
 #[test]

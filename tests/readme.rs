@@ -368,6 +368,7 @@ fn rust_files(folder: &str) -> Vec<String> {
 fn every_key_is_in_the_file_reference() {
     let mut files = rust_files("src/project");
     files.extend(rust_files("src/auth"));
+    files.extend(rust_files("src/paginate"));
     let files: Vec<&str> = files.iter().map(String::as_str).collect();
     let keys = keys_in(&files);
     for known in [
