@@ -123,6 +123,20 @@ impl Default for App {
     }
 }
 
+/// A panic is a mistake of this program. What it says may hold anything, a secret too: only its
+/// place is told.
+pub fn tell_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic
+            .location()
+            .map_or_else(String::new, |at| format!(" at {}:{}", at.file(), at.line()));
+        let _ = writeln!(
+            io::stderr().lock(),
+            "error[internal]: runner has made a mistake{place}; please report this line"
+        );
+    }));
+}
+
 fn width(env: &BTreeMap<String, String>) -> usize {
     let asked = env
         .get("COLUMNS")

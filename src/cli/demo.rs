@@ -129,6 +129,17 @@ pub fn run(args: &DemoArgs, app: &Rc<App>) -> Result<Exit, Failure> {
         let address = listener
             .local_addr()
             .map_err(|error| failed(error.to_string()))?;
+        // Listened for before anybody is told of it.
+        let interrupt = tokio::signal::ctrl_c();
+        tokio::pin!(interrupt);
+        let is_early = tokio::select! {
+            biased;
+            _ = &mut interrupt => true,
+            () = std::future::ready(()) => false,
+        };
+        if is_early {
+            return Ok(Exit::Done);
+        }
         // The address alone is on standard output, for scripts that wait for it.
         let _ = app.print(&format!("http://{address}/api/v2\n"));
         app.say("demo: an embedded CircleCI with synthetic data; Ctrl-C ends it");
@@ -137,7 +148,7 @@ pub fn run(args: &DemoArgs, app: &Rc<App>) -> Result<Exit, Failure> {
                 result.map_err(|error| failed(error.to_string()))?;
                 Ok(Exit::Done)
             }
-            _ = tokio::signal::ctrl_c() => Ok(Exit::Done),
+            _ = &mut interrupt => Ok(Exit::Done),
         }
     })
 }

@@ -22,7 +22,6 @@ mod show;
 mod shown;
 mod watch;
 
-use std::io::Write as _;
 use std::process::ExitCode;
 use std::rc::Rc;
 
@@ -115,23 +114,9 @@ fn usage(error: &clap::Error) -> ExitCode {
     ExitCode::from(Exit::Usage.code())
 }
 
-/// A panic is a mistake of this program. What it says may hold anything, a secret too: only its
-/// place is told.
-fn tell_panics() {
-    std::panic::set_hook(Box::new(|panic| {
-        let place = panic
-            .location()
-            .map_or_else(String::new, |at| format!(" at {}:{}", at.file(), at.line()));
-        let _ = writeln!(
-            std::io::stderr().lock(),
-            "error[internal]: runner has made a mistake{place}; please report this line"
-        );
-    }));
-}
-
 /// The program.
 pub fn main() -> ExitCode {
-    tell_panics();
+    app::tell_panics();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {

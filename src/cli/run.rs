@@ -286,9 +286,7 @@ fn show(plans: &[Plan], args: &RunArgs, app: &App) -> Result<Exit, Failure> {
             .shown_request()
             .map_err(|error| explain::render_error(&error, app))?;
         let mut text = if args.curl {
-            shown::curl(&request, plan).map_err(|words| {
-                Failure::usage("curl", words).help("`--dry-run` shows it masked")
-            })?
+            shown::curl(&request, plan)
         } else {
             shown::dry_run(&request)
         };

@@ -1,10 +1,12 @@
 //! A request that is shown and not sent: `--dry-run` and `--curl`.
 
+use serde_json::Value;
+
 use crate::auth::Credential;
 use crate::core::percent;
 use crate::core::secret::MASK;
 use crate::http::{Body, Method, PartContent, header};
-use crate::plan::disguise::{Segment, masked, masked_url, segments, url_segments};
+use crate::plan::disguise::{self, Segment, masked, masked_url, segments, url_segments};
 use crate::plan::{Plan, ShownRequest};
 use crate::project::query;
 
@@ -67,29 +69,36 @@ fn scheme(shown: &ShownRequest) -> &str {
 }
 
 fn with_query(shown: &ShownRequest) -> String {
-    let Credential::Query(name, _) = &shown.credential else {
-        return shown.url.clone();
-    };
-    let separator = if shown.url.contains('?') { '&' } else { '?' };
-    let name = percent::encode(name);
-    format!("{}{separator}{name}={MASK}", shown.url)
+    match &shown.credential {
+        Credential::Query(name, _) => with_param(&shown.url, name, MASK),
+        _ => shown.url.clone(),
+    }
+}
+
+/// The URL with a credential that is one of its parameters.
+fn with_credential(shown: &ShownRequest) -> String {
+    match &shown.credential {
+        Credential::Query(name, secret) => {
+            with_param(&shown.url, name, &percent::encode(secret.expose()))
+        }
+        _ => shown.url.clone(),
+    }
+}
+
+fn with_param(url: &str, name: &str, value: &str) -> String {
+    let separator = if url.contains('?') { '&' } else { '?' };
+    format!("{url}{separator}{}={value}", percent::encode(name))
 }
 
 /// A curl line that sends the same request, with secrets as shell variables.
-///
-/// # Errors
-///
-/// In words, if a secret stands where a shell cannot put it unharmed.
-pub fn curl(shown: &ShownRequest, plan: &Plan) -> Result<String, String> {
+pub fn curl(shown: &ShownRequest, plan: &Plan) -> String {
     let mut line = vec!["curl --silent --show-error --globoff --compressed".to_owned()];
     match shown.method {
         Method::GET => {}
         Method::HEAD => line.push("--head".to_owned()),
         ref method => line.push(format!("--request {method}")),
     }
-    let (url, secret_params) = without_secret_params(&shown.url);
-    line.push(word(url_segments(&url)));
-    line.extend(secret_params);
+    line.push(word(url_segments(&with_credential(shown))));
     for (name, value) in &shown.headers {
         let value = String::from_utf8_lossy(value.as_bytes());
         // curl leaves a field without a value out, unless it ends in a semicolon.
@@ -101,7 +110,8 @@ pub fn curl(shown: &ShownRequest, plan: &Plan) -> Result<String, String> {
         line.push(format!("--header {}", quoted(&field)));
     }
     match &shown.credential {
-        Credential::None => {}
+        // A parameter stands in the URL.
+        Credential::None | Credential::Query(..) => {}
         Credential::Header(_, secret) if is_basic(plan) => {
             line.push(format!("--user {}", quoted(secret.expose())));
         }
@@ -109,12 +119,6 @@ pub fn curl(shown: &ShownRequest, plan: &Plan) -> Result<String, String> {
             line.push(format!(
                 "--header {}",
                 quoted(&format!("{name}: {}", secret.expose()))
-            ));
-        }
-        Credential::Query(name, secret) => {
-            line.push(format!(
-                "--url-query {}",
-                quoted(&format!("{name}={}", secret.expose()))
             ));
         }
     }
@@ -130,7 +134,7 @@ pub fn curl(shown: &ShownRequest, plan: &Plan) -> Result<String, String> {
                     quoted(&format!("content-type: {content_type}"))
                 ));
             }
-            line.extend(data(plan, bytes)?);
+            line.extend(data(plan, bytes));
         }
         Body::Multipart(parts) => {
             for part in parts {
@@ -160,31 +164,7 @@ pub fn curl(shown: &ShownRequest, plan: &Plan) -> Result<String, String> {
         }
     }
     line.extend(connection(plan));
-    Ok(line.join(" ") + "\n")
-}
-
-/// The URL without the parameters that hold a secret, and the options that send those: curl encodes
-/// what it finds in the variable.
-fn without_secret_params(url: &str) -> (String, Vec<String>) {
-    let Some((path, query)) = url.split_once('?') else {
-        return (url.to_owned(), Vec::new());
-    };
-    let (secret, plain): (Vec<&str>, Vec<&str>) = query.split('&').partition(|pair| {
-        let segments = url_segments(pair);
-        segments
-            .iter()
-            .any(|part| matches!(part, Segment::Secret(_)))
-    });
-    let rest = if plain.is_empty() {
-        path.to_owned()
-    } else {
-        format!("{path}?{}", plain.join("&"))
-    };
-    let options = secret
-        .into_iter()
-        .map(|pair| format!("--url-query {}", encoded_by_curl(pair)))
-        .collect();
-    (rest, options)
+    line.join(" ") + "\n"
 }
 
 /// `name=value`, encoded, as a word of which curl encodes the value.
@@ -196,65 +176,93 @@ fn encoded_by_curl(pair: &str) -> String {
             .into_iter()
             .map(|segment| match segment {
                 Segment::Plain(text) => Segment::Plain(percent::decode(&text.replace('+', " "))),
-                secret @ Segment::Secret(_) => secret,
+                Segment::Secret(name) | Segment::EncodedSecret(name) => Segment::Secret(name),
             }),
     );
     word(segments)
 }
 
 /// The options that send a body.
-fn data(plan: &Plan, bytes: &[u8]) -> Result<Vec<String>, String> {
+fn data(plan: &Plan, bytes: &[u8]) -> Vec<String> {
     if let Some(path) = plan.attached_file() {
-        return Ok(vec![format!(
-            "--data-binary {}",
-            quoted(&format!("@{path}"))
-        )]);
+        return vec![format!("--data-binary {}", quoted(&format!("@{path}")))];
     }
     let text = String::from_utf8_lossy(bytes);
     match &plan.query.body {
-        Some(query::Body::Form(_)) if url_segments(&text).len() > 1 => Ok(text
+        Some(query::Body::Form(_)) if url_segments(&text).len() > 1 => text
             .split('&')
             .map(|pair| format!("--data-urlencode {}", encoded_by_curl(pair)))
-            .collect()),
-        Some(query::Body::Json(_)) if segments(&text).len() > 1 => {
-            Ok(vec![format!("--data-raw {}", json_word(&text)?)])
+            .collect(),
+        Some(query::Body::Json(_)) if disguise::is_marked(&text) => {
+            let value: Value = serde_json::from_str(&text).unwrap_or(Value::Null);
+            vec![format!("--data-raw {}", json_word(&value))]
         }
-        _ => Ok(vec![format!("--data-raw {}", quoted(&text))]),
+        _ => vec![format!("--data-raw {}", quoted(&text))],
     }
 }
 
-/// JSON as a word: a text that is a secret is quoted by jq, whatever stands in it.
-fn json_word(text: &str) -> Result<String, String> {
-    let parts = segments(text);
-    let mut line = String::new();
-    for (index, part) in parts.iter().enumerate() {
-        match part {
-            Segment::Secret(name) => {
-                let before = index.checked_sub(1).and_then(|before| parts.get(before));
-                let is_whole = matches!(before, Some(Segment::Plain(text)) if text.ends_with('"'))
-                    && matches!(parts.get(index + 1), Some(Segment::Plain(text)) if text.starts_with('"'));
-                if !is_whole {
-                    return Err(
-                        "a secret is a part of a text in the JSON body, which no shell can put \
-                         there unharmed"
-                            .to_owned(),
-                    );
-                }
-                line.push_str(&format!("\"$(printf %s \"${name}\" | jq -Rs .)\""));
+/// JSON as a word: a text that holds a secret is quoted by jq, whatever stands in the variable.
+fn json_word(value: &Value) -> String {
+    let mut line = JsonLine::default();
+    line.value(value);
+    line.finish()
+}
+
+/// A word of a shell that is put together from JSON and calls of jq.
+#[derive(Default)]
+struct JsonLine {
+    word: String,
+    plain: String,
+}
+
+impl JsonLine {
+    fn value(&mut self, value: &Value) {
+        match value {
+            Value::String(text) if disguise::is_marked(text) => {
+                let text = quoted(text);
+                self.flush();
+                self.word
+                    .push_str(&format!("\"$(printf %s {text} | jq -Rs .)\""));
             }
-            Segment::Plain(text) => {
-                let mut text = text.as_str();
-                if index > 0 {
-                    text = text.strip_prefix('"').unwrap_or(text);
+            Value::Array(items) => {
+                self.plain.push('[');
+                for (index, item) in items.iter().enumerate() {
+                    self.comma(index);
+                    self.value(item);
                 }
-                if index + 1 < parts.len() {
-                    text = text.strip_suffix('"').unwrap_or(text);
-                }
-                line.push_str(&word(vec![Segment::Plain(text.to_owned())]));
+                self.plain.push(']');
             }
+            Value::Object(members) => {
+                self.plain.push('{');
+                for (index, (key, member)) in members.iter().enumerate() {
+                    self.comma(index);
+                    self.plain.push_str(&Value::from(key.as_str()).to_string());
+                    self.plain.push(':');
+                    self.value(member);
+                }
+                self.plain.push('}');
+            }
+            scalar => self.plain.push_str(&scalar.to_string()),
         }
     }
-    Ok(line)
+
+    fn comma(&mut self, index: usize) {
+        if index > 0 {
+            self.plain.push(',');
+        }
+    }
+
+    fn flush(&mut self) {
+        if !self.plain.is_empty() {
+            self.word.push_str(&quoted(&self.plain));
+            self.plain.clear();
+        }
+    }
+
+    fn finish(mut self) -> String {
+        self.flush();
+        self.word
+    }
 }
 
 fn is_basic(plan: &Plan) -> bool {
@@ -308,6 +316,9 @@ fn word(segments: Vec<Segment>) -> String {
                 word.push('\'');
             }
             Segment::Secret(name) => word.push_str(&format!("\"${name}\"")),
+            Segment::EncodedSecret(name) => {
+                word.push_str(&format!("\"$(printf %s \"${name}\" | jq -sRr @uri)\""));
+            }
         }
     }
     if word.is_empty() {
@@ -322,24 +333,24 @@ mod tests {
     use crate::plan::disguise::mark;
 
     #[test]
-    fn curl_encodes_what_stands_in_a_variable() {
+    fn a_secret_in_a_url_is_encoded_by_jq() {
         let url = format!(
             "http://x/a?b=1&c={}",
             percent::encode(&format!("p/{}", mark("T")))
         );
-        let (rest, options) = without_secret_params(&url);
-        assert_eq!(rest, "http://x/a?b=1");
-        assert_eq!(options, ["--url-query 'c=p/'\"$T\""]);
+        assert_eq!(
+            word(url_segments(&url)),
+            r#"'http://x/a?b=1&c=p%2F'"$(printf %s "$T" | jq -sRr @uri)""#
+        );
     }
 
     #[test]
-    fn json_is_quoted_by_jq_or_refused() {
-        let text = format!("{{\"a\":\"{}\",\"b\":1}}", mark("T"));
+    fn json_is_quoted_by_jq() {
+        let value = serde_json::json!({"a": format!("x{}", mark("T")), "b": [1, mark("U")]});
         assert_eq!(
-            json_word(&text).as_deref(),
-            Ok("'{\"a\":'\"$(printf %s \"$T\" | jq -Rs .)\"',\"b\":1}'")
+            json_word(&value),
+            r#"'{"a":'"$(printf %s 'x'"$T" | jq -Rs .)"',"b":[1,'"$(printf %s "$U" | jq -Rs .)"']}'"#
         );
-        json_word(&format!("{{\"a\":\"x{}\"}}", mark("T"))).expect_err("a part of a text");
     }
 
     #[test]

@@ -52,7 +52,10 @@ pub fn refusal(plan: &Plan, path: &str, response: &Response) -> RunErrorKind {
         Ok(mut body) => {
             plan.scrubber.json(&mut body);
             // An unknown shape is shown as it is rather than not at all.
-            error_message(&body).or_else(|| first_line(&text))
+            error_message(&body).or_else(|| {
+                let says = says_something(&body);
+                says.then(|| first_line(&text)).flatten()
+            })
         }
         Err(_) => first_line(&text),
     };
@@ -62,6 +65,17 @@ pub fn refusal(plan: &Plan, path: &str, response: &Response) -> RunErrorKind {
         request_id: response.request_id().map(|id| one_line(id).into_owned()),
         advice: plan.resource.kind.advice(response.status, path),
         retry_after: headers::retry_after(&response.headers, SystemTime::now()),
+    }
+}
+
+/// Whether any text or number stands in a value.
+fn says_something(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(_) => false,
+        Value::Number(_) => true,
+        Value::String(text) => !text.trim().is_empty(),
+        Value::Array(items) => items.iter().any(says_something),
+        Value::Object(members) => members.values().any(says_something),
     }
 }
 

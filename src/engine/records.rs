@@ -13,6 +13,10 @@ use crate::plan::Plan;
 use crate::project::query::{Column, ColumnSource, SortBy, Take, Unique};
 use crate::template::Scope;
 
+/// Names that keep their meaning in templates over records: a column of such a name is seen in the
+/// result only.
+const OWN_NAMES: [&str; 7] = ["env", "git", "now", "omit", "response", "row", "rows"];
+
 /// Takes records as they come.
 pub trait Deliver {
     /// Takes a record.
@@ -211,7 +215,7 @@ impl<'p> Reader<'p> {
             {
                 value = Value::from(MASK);
             }
-            if is_used {
+            if is_used && !OWN_NAMES.contains(&column.name.as_str()) {
                 seen = seen.with(&column.name, &value);
             }
             record.insert(column.name.clone(), value);

@@ -3,7 +3,8 @@
 //! A mark holds the name of the shell variable that would have the value. It goes through templates
 //! as any text does, is found again in the result (in a URL: percent-encoded), and becomes `***` or
 //! `"$NAME"`. It holds a number that is made anew in every process, so that no value from outside
-//! can pretend to be one: what stands in a mark is given to a shell.
+//! can pretend to be one: what stands in a mark is given to a shell. Digits, since a template may
+//! change the case of letters.
 
 use std::sync::OnceLock;
 
@@ -20,7 +21,7 @@ pub fn mark(name: &str) -> String {
 
 fn open() -> &'static str {
     static MARK: OnceLock<String> = OnceLock::new();
-    MARK.get_or_init(|| format!("{OPEN}{:016x}:", fastrand::u64(..)))
+    MARK.get_or_init(|| format!("{OPEN}{:020}:", fastrand::u64(..)))
 }
 
 /// A text, split at its marks.
@@ -30,6 +31,8 @@ pub enum Segment {
     Plain(String),
     /// A secret, by the name of its variable.
     Secret(String),
+    /// The same, percent-encoded.
+    EncodedSecret(String),
 }
 
 /// Splits a text at its marks.
@@ -45,7 +48,9 @@ pub fn url_segments(url: &str) -> Vec<Segment> {
         .flat_map(|segment| match segment {
             // A base URL that is a secret as a whole is no URL any more.
             Segment::Plain(text) => segments(&text),
-            secret @ Segment::Secret(_) => vec![secret],
+            Segment::Secret(name) | Segment::EncodedSecret(name) => {
+                vec![Segment::EncodedSecret(name)]
+            }
         })
         .collect()
 }
@@ -84,7 +89,7 @@ fn joined(segments: Vec<Segment>) -> String {
         .into_iter()
         .map(|segment| match segment {
             Segment::Plain(text) => text,
-            Segment::Secret(_) => MASK.to_owned(),
+            Segment::Secret(_) | Segment::EncodedSecret(_) => MASK.to_owned(),
         })
         .collect()
 }
@@ -107,7 +112,7 @@ mod tests {
             url_segments(&encoded),
             [
                 Segment::Plain("a=".to_owned()),
-                Segment::Secret("TOKEN".to_owned()),
+                Segment::EncodedSecret("TOKEN".to_owned()),
                 Segment::Plain("&b=1".to_owned()),
             ]
         );

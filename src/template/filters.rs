@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use minijinja::value::{Kwargs, ValueKind};
+use minijinja::value::{Kwargs, Rest, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, State, Value};
 
 use crate::core::{percent, time};
@@ -89,9 +89,10 @@ fn is_null(value: &Value) -> bool {
 
 /// As minijinja's, but null is as good as missing: `{{ branch | default("main") }}` says what to do
 /// where an API sends null, and where a var has no value.
-fn default(value: &Value, other: Option<Value>, also_false: Option<bool>) -> Value {
-    if is_null(value) || (also_false == Some(true) && !value.is_true()) {
-        other.unwrap_or_else(|| Value::from(""))
+fn default(value: &Value, options: Rest<Value>) -> Value {
+    let also_false = options.get(1).is_some_and(Value::is_true);
+    if is_null(value) || (also_false && !value.is_true()) {
+        options.first().cloned().unwrap_or_else(|| Value::from(""))
     } else {
         value.clone()
     }

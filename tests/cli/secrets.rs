@@ -238,7 +238,7 @@ extract: { said: $.said, of_var: \"key {{ key }}\", env: \"{{ env.CIRCLE_TOKEN }
     .outcome;
     assert_eq!(
         outcome.assert_exit(0).stdout_json(),
-        json!({"said": "***", "of_var": "key ***", "env": "***"})
+        json!({"said": "***", "of_var": "***", "env": "***"})
     );
 }
 

