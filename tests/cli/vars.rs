@@ -125,7 +125,8 @@ fn a_value_may_come_from_standard_input() {
 )]
 #[test]
 fn standard_input_is_not_read_unasked() {
-    let case = echo("  note: { default: x }", &["note"]).with(|run| run.stdin_left_open());
+    let case = echo("  note: { default: x }", &["note"])
+        .with(|run| run.env("CI", "true").stdin_left_open());
     assert_eq!(sent(case), json!({"note": "x"}));
 }
 

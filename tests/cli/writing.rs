@@ -41,7 +41,9 @@ mod asking {
     fn without_a_terminal_nothing_is_sent_unasked() {
         let question = cancel().asks_nothing();
         let plain = Case::query("method: DELETE\nendpoint: /x").asks_nothing();
-        let open = cancel().with(|run| run.stdin_left_open()).asks_nothing();
+        let open = cancel()
+            .with(|run| run.env("CI", "true").stdin_left_open())
+            .asks_nothing();
         let piped = cancel().with(|run| run.stdin("y\n")).asks_nothing();
         for outcome in [&question, &plain, &open, &piped] {
             outcome.assert_exit(7);
@@ -212,7 +214,7 @@ method: POST
 endpoint: /x/{{ key }}
 params: { key: \"{{ key }}\", both: \"{{ plain }}-{{ key }}\" }
 headers: { X-Key: \"{{ key | upper }}\" }
-body: { json: { key: \"{{ key }}\", list: [\"{{ key }}\"], upper: \"{{ key | upper }}\", env: \"{{ env.CIRCLE_TOKEN }}\" } }",
+body: { json: { key: \"{{ key }}\", list: [\"{{ key }}\"], env: \"{{ env.CIRCLE_TOKEN }}\" } }",
         )
         .args(["key=open sesame", "plain=visible", "--dry-run"])
         .with(|run| run.secret("open sesame"))
