@@ -10,6 +10,7 @@ mod output;
 mod request;
 mod secrets;
 mod support;
+mod tls;
 mod vars;
 mod verbs;
 mod writing;
