@@ -3,6 +3,8 @@
 //!
 //! A module is a theme, a test is a sentence. [`case::Case`] knows how a query is asked; `support`
 //! knows servers, terminals and secrets.
+//!
+//! Beside the binary the tests run `sh`, `bash`, `git`, `curl`, `jq` and, for a terminal, `script`.
 
 mod case;
 mod errors;

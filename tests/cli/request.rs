@@ -8,18 +8,16 @@ use crate::support::{Answer, CANARY, Exchange, Received, Server};
 /// The value of the table.
 const VALUE: &str = "feature/a b&c#1+é%41";
 
-/// How [`VALUE`] is sent, as the README shows it: the line of the query file, and the piece of the
-/// request that comes of it.
+/// How [`VALUE`] is sent: a line of the query file, and the piece of the request that comes of it.
+/// The README shows this table, line by line.
 const TABLE: &str = r#"
-| where | in the query file | on the wire |
-| --- | --- | --- |
-| path segment | `endpoint: /x/{{ ref }}` | `/x/feature%2Fa%20b%26c%231%2B%C3%A9%2541` |
-| path, with the filter `path` | `endpoint: /x/{{ ref \| path }}` | `/x/feature/a%20b%26c%231%2B%C3%A9%2541` |
-| parameter | `params: { ref: "{{ ref }}" }` | `?ref=feature%2Fa%20b%26c%231%2B%C3%A9%2541` |
-| header | `headers: { X-Ref: "{{ ref }}" }` | `x-ref: feature/a b&c#1+é%41` |
-| JSON body | `body: { json: { ref: "{{ ref }}" } }` | `{"ref":"feature/a b&c#1+é%41"}` |
-| form body | `body: { form: { ref: "{{ ref }}" } }` | `ref=feature%2Fa+b%26c%231%2B%C3%A9%2541` |
-| text body | `body: { text: "ref: {{ ref }}" }` | `ref: feature/a b&c#1+é%41` |
+| path segment | `/x/{{ v }}` | `/x/feature%2Fa%20b%26c%231%2B%C3%A9%2541` |
+| with `path` | `/x/{{ v \| path }}` | `/x/feature/a%20b%26c%231%2B%C3%A9%2541` |
+| parameter | `params: { p: "{{ v }}" }` | `?p=feature%2Fa%20b%26c%231%2B%C3%A9%2541` |
+| header field | `headers: { X-V: "{{ v }}" }` | `x-v: feature/a b&c#1+é%41` |
+| JSON body | `body: { json: { v: "{{ v }}" } }` | `{"v":"feature/a b&c#1+é%41"}` |
+| form body | `body: { form: { v: "{{ v }}" } }` | `v=feature%2Fa+b%26c%231%2B%C3%A9%2541` |
+| text body | `body: { text: "v={{ v }}" }` | `v=feature/a b&c#1+é%41` |
 "#;
 
 /// The cells of the table's rows.
@@ -33,12 +31,19 @@ fn rows() -> Vec<[String; 3]> {
         let cells: Vec<String> = cells.collect();
         cells.try_into().expect("three cells")
     };
-    TABLE.trim().lines().skip(2).map(cells).collect()
+    TABLE.trim().lines().map(cells).collect()
 }
 
-/// A query that takes `ref`, with these lines of its request.
-fn takes_ref(lines: &str) -> Case {
-    Case::query(&format!("vars: {{ ref: {{}} }}\n{lines}")).args([format!("ref={VALUE}")])
+#[test]
+fn the_readme_shows_the_table() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
+    let readme = std::fs::read_to_string(path).expect("the README");
+    assert!(readme.contains(TABLE) && readme.contains(&format!("`{VALUE}`")));
+}
+
+/// A query that sends [`VALUE`], with these lines of its request.
+fn sends_value(lines: &str) -> Case {
+    Case::query(&format!("vars: {{ v: {{}} }}\n{lines}")).args([format!("v={VALUE}")])
 }
 
 #[test]
@@ -46,22 +51,25 @@ fn a_value_arrives_as_the_table_says() {
     let rows = rows();
     assert_eq!(rows.len(), 7);
     for [place, line, sent] in rows {
-        let has_endpoint = line.starts_with("endpoint");
         let has_body = line.starts_with("body");
-        let endpoint = if has_endpoint { "" } else { "endpoint: /x\n" };
+        let request = if line.starts_with('/') {
+            format!("endpoint: {line}")
+        } else {
+            format!("endpoint: /x\n{line}")
+        };
         let method = if has_body { "POST" } else { "GET" };
         let target = match sent.as_bytes()[0] {
             b'/' => format!("/api/v2{sent}"),
             b'?' => format!("/api/v2/x{sent}"),
             _ => "/api/v2/x".to_owned(),
         };
-        let seen = takes_ref(&format!("method: {method}\n{endpoint}{line}"))
+        let seen = sends_value(&format!("method: {method}\n{request}"))
             .args(["--yes"])
             .asks(vec![Exchange::new(method, &target)]);
         seen.outcome.assert_exit(0);
         let request = seen.request();
         assert_eq!(request.target, target, "{place}");
-        if place == "header" {
+        if place == "header field" {
             let line = format!("\r\n{sent}\r\n");
             let head = String::from_utf8(request.head.clone()).expect("UTF-8");
             assert!(head.contains(&line), "{head}");

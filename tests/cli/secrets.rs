@@ -225,7 +225,7 @@ method: POST
 endpoint: /x
 headers: { X-Key: \"{{ key }}\" }
 body: { json: { a: \"<{{ key }}>\", b: [\"{{ key }}\"], c: \"{{ key | length }}\" } }
-extract: { said: $.said, of_var: \"key {{ key }}\", env: \"{{ env.CIRCLE_TOKEN }}\" }",
+extract: { said: $.said, of_var: \"key {{ key }}\", of_env: \"{{ env.CIRCLE_TOKEN }}\" }",
     )
     .args(["key=open-sesame", "--yes", "-vv"])
     .with(|run| run.secret("open-sesame"))
@@ -238,7 +238,7 @@ extract: { said: $.said, of_var: \"key {{ key }}\", env: \"{{ env.CIRCLE_TOKEN }
     .outcome;
     assert_eq!(
         outcome.assert_exit(0).stdout_json(),
-        json!({"said": "***", "of_var": "***", "env": "***"})
+        json!({"said": "***", "of_var": "***", "of_env": "***"})
     );
 }
 
