@@ -336,8 +336,8 @@ const HOMES: &[Home] = &[
     },
     Home {
         words: &["io::stdout", "io::stderr"],
-        // The formats' tests print how long a large listing took.
-        places: &["cli/app.rs", "sink/stdout.rs", "format/tests.rs"],
+        // A panic has no `App`, and the formats' tests print how long a large listing took.
+        places: &["cli/app.rs", "cli/mod.rs", "sink/stdout.rs", "format/tests.rs"],
         why: "streams have two homes: talk and data",
     },
     Home {
