@@ -337,7 +337,12 @@ const HOMES: &[Home] = &[
     Home {
         words: &["io::stdout", "io::stderr"],
         // A panic has no `App`, and the formats' tests print how long a large listing took.
-        places: &["cli/app.rs", "cli/mod.rs", "sink/stdout.rs", "format/tests.rs"],
+        places: &[
+            "cli/app.rs",
+            "cli/mod.rs",
+            "sink/stdout.rs",
+            "format/tests.rs",
+        ],
         why: "streams have two homes: talk and data",
     },
     Home {

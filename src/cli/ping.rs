@@ -56,7 +56,14 @@ impl PingArgs {
 /// If there is no project, or no such resource. What a resource answers is the result.
 pub fn run(args: &PingArgs, app: &Rc<App>) -> Result<Exit, Failure> {
     let project = setup::project(&app.working_directory, app)?;
-    let files = chosen(&project, &args.resources)?;
+    let mut files = chosen(&project, &args.resources)?;
+    if args.connect.demo && args.resources.is_empty() {
+        // The demo answers for some of them; nobody asked for the others by name.
+        files.retain(|file| {
+            let resource = project.in_environment(file, args.connect.environment());
+            resource.is_ok_and(|resource| World::can_answer_for(&resource))
+        });
+    }
     let world = World::new(app, &args.connect)?;
     let (rows, exit) = setup::block_on(&args.connect, app, args.talk, async |session| {
         let mut rows = Vec::new();
@@ -140,6 +147,8 @@ async fn ask(
         &app.scrubber,
     )
     .map_err(|error| explain::plan_error(error, &seen, app))?;
+    plan.check_credential()
+        .map_err(|error| explain::plan_error(error, &plan.resource, app))?;
     let answer = engine::run(&plan, session, Want::Content, &mut Nobody)
         .await
         .map_err(|error| explain::run_error(error, &plan.resource, app))?;

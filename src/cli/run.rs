@@ -111,6 +111,8 @@ pub fn run(args: &RunArgs, app: &Rc<App>) -> Result<Exit, Failure> {
         return show(&plans, args, app);
     }
     for plan in &plans {
+        plan.check_credential()
+            .map_err(|error| explain::plan_error(error, &plan.resource, app))?;
         admit(plan, args, app)?;
     }
     let mut writers = Vec::new();

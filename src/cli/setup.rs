@@ -168,12 +168,17 @@ impl World {
         })
     }
 
+    /// Whether the demo is an API of the resource's kind.
+    pub fn can_answer_for(resource: &Resource) -> bool {
+        resource.kind.api() == Some("v2")
+    }
+
     /// The resource as it is reached here: on the demo, its place and token are the demo's.
     pub fn resource(&self, resource: Resource) -> Result<Resource, Failure> {
         let Some(demo) = &self.demo else {
             return Ok(resource);
         };
-        if resource.kind.api() != Some("v2") {
+        if !Self::can_answer_for(&resource) {
             let words = format!(
                 "the demo answers as CircleCI v2, and the resource `{}` is not of that kind",
                 resource.name

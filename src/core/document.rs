@@ -124,7 +124,12 @@ impl Node {
         let diagnostic = Diagnostic::at(
             &self.place,
             "wrong-type",
-            format!("`{key}` takes {expected}, got {got}"),
+            if key.contains(' ') {
+                // A file as a whole has no key.
+                format!("{key} takes {expected}, got {got}")
+            } else {
+                format!("`{key}` takes {expected}, got {got}")
+            },
         );
         let source = &self.place.file.text()[self.place.span.start..];
         if source.starts_with("{{") {

@@ -75,7 +75,6 @@ impl Plan {
             secrecy: bound.secrecy,
         };
         plan.refuse_plain_http()?;
-        plan.check_credential()?;
         Ok(plan)
     }
 
@@ -107,7 +106,11 @@ impl Plan {
     }
 
     /// That there is a credential is known before the first byte leaves, but for a command's.
-    fn check_credential(&self) -> Result<(), PlanError> {
+    ///
+    /// # Errors
+    ///
+    /// If there is none, most often since a variable is not set.
+    pub fn check_credential(&self) -> Result<(), PlanError> {
         if matches!(self.resource.auth, Auth::Command { .. }) {
             return Ok(());
         }
@@ -140,17 +143,16 @@ fn lookups(outside: &Outside, secrecy: &Secrecy, show: Show<'_>) -> [(&'static s
         Show::Marks => None,
     };
     let env: Lookup = Arc::new(move |name| {
-        let value = env.get(name)?;
+        let value = env.get(name);
         if !secrecy.has_env(name) {
-            return Some(Value::from(value.as_str()));
+            return value.map(|value| Value::from(value.as_str()));
         }
-        Some(Value::from(match &scrubber {
-            Some(scrubber) => {
-                scrubber.add(&Secret::new(value.as_str()));
-                value.clone()
-            }
-            None => mark(name),
-        }))
+        let Some(scrubber) = &scrubber else {
+            // A mark needs no value: a request can be shown where the secret is not known.
+            return Some(Value::from(mark(name)));
+        };
+        scrubber.add(&Secret::new(value?.as_str()));
+        value.map(|value| Value::from(value.as_str()))
     });
     [("env", env), ("git", Arc::clone(&outside.git))]
 }

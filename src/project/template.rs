@@ -16,6 +16,8 @@ pub const GIT_FACTS: [&str; 3] = ["branch", "sha", "project_slug"];
 #[derive(Debug, Clone, Default)]
 pub struct Names {
     names: Vec<String>,
+    /// Whether the file can declare more.
+    has_vars: bool,
 }
 
 impl Names {
@@ -23,6 +25,7 @@ impl Names {
     pub fn outside() -> Self {
         Self {
             names: vec!["env".to_owned(), "git".to_owned()],
+            has_vars: false,
         }
     }
 
@@ -37,7 +40,17 @@ impl Names {
     pub fn with_all<'a>(&self, more: impl IntoIterator<Item = &'a str>) -> Self {
         let mut names = self.names.clone();
         names.extend(more.into_iter().map(str::to_owned));
-        Self { names }
+        Self {
+            names,
+            has_vars: self.has_vars,
+        }
+    }
+
+    /// The same in a file that can declare more.
+    #[must_use]
+    pub fn with_vars(mut self) -> Self {
+        self.has_vars = true;
+        self
     }
 
     fn check(&self, mentions: &Mentions, text: &Text, faults: &mut Diagnostics) -> bool {
@@ -46,15 +59,15 @@ impl Names {
             let root = mention.root();
             if !self.names.iter().any(|known| known == root) {
                 is_good = false;
-                let near = name::nearest(root, self.names.iter().map(String::as_str)).map_or_else(
-                    || {
-                        format!(
-                            "declare it under `vars`, or use one of {}",
-                            name::one_of(&self.names)
-                        )
-                    },
-                    |near| format!("did you mean `{near}`?"),
-                );
+                let declare = if self.has_vars {
+                    "declare it under `vars`, or "
+                } else {
+                    ""
+                };
+                let near = match name::nearest(root, self.names.iter().map(String::as_str)) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => format!("{declare}use one of {}", name::one_of(&self.names)),
+                };
                 faults.push(
                     Diagnostic::at(
                         &text.locate(mention.range.clone()),

@@ -41,7 +41,7 @@ pub fn read(node: Option<&Node>, faults: &mut Diagnostics) -> Vec<Var> {
     let mut vars: Vec<Var> = Vec::new();
     let Some(node) = node else { return vars };
     let entries = node.entries("vars", faults);
-    let mut names = Names::outside();
+    let mut names = Names::outside().with_vars();
     for entry in entries {
         if !check_name(entry, faults) {
             continue;

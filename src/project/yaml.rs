@@ -127,9 +127,24 @@ fn syntax_fault(file: &Arc<SourceFile>, offset: usize, words: &str) -> Diagnosti
             .help("quote it: `\"{{ … }}\"`");
     }
     let line = &text[start..end];
-    let hint = line
-        .starts_with('\t')
-        .then(|| "YAML is indented with blanks, not with tabs".to_owned());
+    let words = match words {
+        words if words.contains("more than one document") => {
+            "the file holds more than one document, and is read as one"
+        }
+        words if words.contains("repetition limit") || words.contains("recursion limit") => {
+            "its aliases expand to more than any query has"
+        }
+        words => words,
+    };
+    let hint = if text[..offset].ends_with('\t') || line.starts_with('\t') {
+        Some("YAML is indented with blanks, not with tabs".to_owned())
+    } else if words.contains("mapping values are not allowed") {
+        Some("quote a text that holds `: `, and indent keys of one mapping alike".to_owned())
+    } else if words.contains("did not find expected ',' or '}'") {
+        Some("quote a text that holds brackets, such as a JSONPath in `{ … }`".to_owned())
+    } else {
+        None
+    };
     let diagnostic = Diagnostic::at(&place, "yaml-syntax", words.to_owned()).maybe_help(hint);
     if holds_secret(line) {
         diagnostic.concealed()

@@ -118,13 +118,18 @@ pub fn from_minijinja(error: &Error, source: &str, offset: usize) -> SyntaxError
             )
         }
     });
+    let message = error
+        .detail()
+        .map_or_else(|| error.kind().to_string(), str::to_owned);
+    let rest = &source[range.start..];
+    let is_assignment = rest.starts_with('=') || source[..range.start].trim_end().ends_with('=');
+    let help =
+        (message.contains("unexpected input") && is_assignment).then(|| "`==` compares".to_owned());
     SyntaxError {
         code: "template-syntax",
-        message: error
-            .detail()
-            .map_or_else(|| error.kind().to_string(), str::to_owned),
+        message,
         range,
-        help: None,
+        help,
     }
 }
 

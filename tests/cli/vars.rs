@@ -119,10 +119,6 @@ fn a_value_may_come_from_standard_input() {
     assert_eq!(sent(case), json!({"note": "piped"}));
 }
 
-#[expect(
-    clippy::redundant_closure_for_method_calls,
-    reason = "the method itself is not general enough in its lifetime"
-)]
 #[test]
 fn standard_input_is_not_read_unasked() {
     let case = echo("  note: { default: x }", &["note"])

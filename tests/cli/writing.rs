@@ -33,10 +33,6 @@ mod asking {
         })
     }
 
-    #[expect(
-        clippy::redundant_closure_for_method_calls,
-        reason = "the method itself is not general enough in its lifetime"
-    )]
     #[test]
     fn without_a_terminal_nothing_is_sent_unasked() {
         let question = cancel().asks_nothing();

@@ -52,7 +52,16 @@ pub fn read(
     let vars_node = fields.get("vars");
     let vars = var_declaration::read(vars_node, faults);
     // A var that is itself wrong is still declared: one fault is enough.
-    let names = Names::outside().with_all(vars_node.map_or_else(Vec::new, Node::keys));
+    let names = Names::outside()
+        .with_vars()
+        .with_all(vars_node.map_or_else(Vec::new, Node::keys))
+        // What a later version declares is no second fault.
+        .with_all(
+            NOT_YET
+                .iter()
+                .filter_map(|key| node.get(key))
+                .flat_map(Node::keys),
+        );
 
     let has_resource = fields.get("resource").is_some();
     let resource = fields
