@@ -563,6 +563,25 @@ mod network {
     }
 
     #[test]
+    fn a_server_that_does_not_speak_tls_is_told() {
+        // An answer in plain text to what should be a handshake; the server calls it malformed.
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("bound");
+        let answering = std::thread::spawn(move || {
+            use std::io::{Read as _, Write as _};
+            let (mut stream, _) = listener.accept().expect("a connection");
+            let _ = stream.read(&mut [0; 1024]);
+            let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n");
+        });
+        let outcome = Case::get()
+            .settings(ONCE)
+            .outcome_at(&format!("https://{address}"));
+        answering.join().expect("answered");
+        let told = outcome.assert_exit(5).stderr_text();
+        assert!(told.starts_with("error[tls]: "), "{told}");
+    }
+
+    #[test]
     fn an_interrupt_ends_the_run() {
         let server = Server::start(vec![get_x().answers(Fault::Hang)]);
         let project = Case::get().project_at(&server.url());

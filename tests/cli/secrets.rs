@@ -313,6 +313,34 @@ fn a_literal_token_in_a_file_is_refused_and_not_repeated() {
 }
 
 #[test]
+fn a_password_in_a_url_is_refused_and_not_repeated() {
+    let literal = "Fnx3v9TqWb2Lr8Ya7c1d5e9f0a2b4c6d";
+    let urls = ["base_url", "proxy"].map(|key| format!("{key}: http://ci:{literal}@127.0.0.1:1"));
+    for url in urls {
+        let more = if url.starts_with("proxy") {
+            "base_url: URL\n"
+        } else {
+            ""
+        };
+        let case = || {
+            Case::get()
+                .resource(&format!("type: circleci\n{more}{url}"))
+                .with(move |run| run.secret(literal))
+        };
+        case().asks_nothing().assert_exit(2);
+        let project = case().project_at("http://127.0.0.1:1");
+        for args in [
+            &["check"][..],
+            &["check", "--format", "sarif"],
+            &["show", "circleci"],
+            &["ping"],
+        ] {
+            Run::in_(&project).args(args).secret(literal).outcome();
+        }
+    }
+}
+
+#[test]
 fn every_verb_keeps_the_token() {
     for (resource, _) in forms() {
         let case = Case::query(

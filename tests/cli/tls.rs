@@ -204,3 +204,18 @@ fn files_that_are_no_certificates_are_told() {
     }
     insta::assert_snapshot!(transcript(&all));
 }
+
+#[test]
+fn what_fails_in_the_handshake_is_called_so_with_what_would_do() {
+    let (unknown, _) = outcome(false, case(""));
+    let (bare, _) = outcome(true, case("tls: { ca_file: certs/ca.pem }"));
+    for outcome in [&unknown, &bare] {
+        let told = outcome.assert_exit(5).stderr_text();
+        assert!(told.starts_with("error[tls]: "), "{told}");
+    }
+    let told = unknown.stderr_text();
+    assert!(
+        told.contains("ca_file") && told.contains("--system-certs"),
+        "{told}"
+    );
+}
