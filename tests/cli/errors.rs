@@ -472,7 +472,7 @@ mod retries {
     fn a_long_wait_is_told_and_can_be_interrupted() {
         let answer = Answer::status(429).header("retry-after", "3600");
         let outcome = Case::get()
-            .with(|run| run.terminal(80).answer("as the server asks", "\x03"))
+            .with(|run| run.terminal(80).answer("as the server asks\r\n", "\x03"))
             .asks(vec![get_x().answers(answer)])
             .outcome;
         // Where the terminal echoes the key is a race between it and the line's end.

@@ -710,6 +710,16 @@ mod shipped_files {
     }
 
     #[test]
+    fn what_a_pipeline_does_not_have_is_null() {
+        let project = shipped();
+        let pipelines = list(&project, "project-pipelines", &["limit=1", "branch=main"]);
+        let id = format!("pipeline_id={}", text(&pipelines[0], "id"));
+        let pipeline = on_demo(&project, "get-pipeline", &[&id]).stdout_json();
+        assert_eq!(pipeline["branch"], "main");
+        assert_eq!(pipeline["tag"], Value::Null);
+    }
+
+    #[test]
     fn every_query_that_writes_runs_on_the_demo() {
         let project = shipped();
         let held = workflow(&project, "on_hold");

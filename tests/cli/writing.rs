@@ -472,6 +472,21 @@ body: { json: { k: \"{{ key }}\", l: [\"{{ e }}\"], m: \"it's {{ env.KEY }}\" } 
     }
 
     #[test]
+    fn the_name_of_a_query_key_is_encoded() {
+        let target = format!("/x?api%20key={KEY}");
+        let server = Server::start(vec![Exchange::get(&target)]);
+        let project = Case::get()
+            .resource("type: rest\nbase_url: URL\nauth: { query: { name: \"api key\", value: \"{{ env.KEY }}\" } }")
+            .project_at(&server.url());
+        let run = Run::in_(&project)
+            .env("KEY", KEY)
+            .secret(KEY)
+            .args(["run", "q", "--curl"]);
+        run_line(&project, &run.outcome().assert_exit(0).stdout_text());
+        server.finish();
+    }
+
+    #[test]
     fn the_line_is_fit_for_reading() {
         let outcome = cancel().args(["--curl"]).asks_nothing();
         let secret = Case::query("vars: { key: { secret: true } }\nendpoint: /{{ key }}")
