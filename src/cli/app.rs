@@ -113,6 +113,10 @@ impl App {
         let _ = write!(io::stderr().lock(), "{} [y/N] ", printable_lines(&question));
         let mut answer = String::new();
         let _ = io::stdin().read_line(&mut answer);
+        if !answer.ends_with('\n') {
+            // The end of input leaves the cursor behind the question.
+            let _ = writeln!(io::stderr().lock());
+        }
         matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")
     }
 }

@@ -10,6 +10,7 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::{ErrorFormat, Failure, object, render};
 use crate::cli::setup;
 use crate::core::diagnostic::Diagnostic;
+use crate::core::percent;
 use crate::core::text::printable_lines;
 
 const EXAMPLES: &str = "\
@@ -171,6 +172,12 @@ fn github(fault: &Diagnostic) -> String {
     format!("::error{place}::{}\n", data(&printable_lines(&message)))
 }
 
+/// A path as a relative URI.
+fn uri(path: &str) -> String {
+    let segments: Vec<String> = path.split('/').map(percent::encode).collect();
+    segments.join("/")
+}
+
 fn sarif(faults: &[Diagnostic]) -> Value {
     let results: Vec<Value> = faults
         .iter()
@@ -187,7 +194,7 @@ fn sarif(faults: &[Diagnostic]) -> Value {
                     let start = place.file.line_column(place.span.start);
                     let end = place.file.line_column(place.span.end);
                     json!({"physicalLocation": {
-                        "artifactLocation": {"uri": place.file.name()},
+                        "artifactLocation": {"uri": uri(place.file.name())},
                         "region": {
                             "startLine": start.line,
                             "startColumn": start.column,

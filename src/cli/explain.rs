@@ -5,6 +5,7 @@ use crate::cli::app::App;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::git;
+use crate::cli::output::cannot_write;
 use crate::core::source::Place;
 use crate::core::time::format_duration;
 use crate::engine::{RunError, RunErrorKind};
@@ -121,7 +122,7 @@ pub fn run_error(error: RunError, resource: &Resource, app: &App) -> Failure {
             if status == StatusCode::UNAUTHORIZED {
                 failure = failure.help(token_source(&resource.auth));
             }
-            if let Some(wait) = retry_after {
+            if let Some(wait) = retry_after.filter(|wait| !wait.is_zero()) {
                 failure = failure
                     .fact("retry_after_seconds", wait.as_secs())
                     .help(format!(
@@ -147,6 +148,8 @@ pub fn run_error(error: RunError, resource: &Resource, app: &App) -> Failure {
                 None => failure,
             }
         }
+        RunErrorKind::Rows { words, help } => Failure::usage("rows", words).help(help),
+        RunErrorKind::Listing(words) => Failure::new(Exit::Refused, "listing", words),
         RunErrorKind::Render(error) => render_error(&error, app),
         RunErrorKind::Missing(words, place) => {
             Failure::new(Exit::Expectation, "missing-value", words).at(&place)
@@ -163,7 +166,7 @@ pub fn run_error(error: RunError, resource: &Resource, app: &App) -> Failure {
                 ),
             )
         }
-        RunErrorKind::Sink(error) => Failure::usage("cannot-write", error.to_string()),
+        RunErrorKind::Sink(error) => return cannot_write(&error),
     };
     if let Some(request) = error.request {
         failure.facts.insert(0, ("request", request.into()));
@@ -181,7 +184,9 @@ fn refused(resource: &str, status: StatusCode, message: Option<&str>) -> Failure
     };
     let reason = status.canonical_reason().unwrap_or("");
     let head = format!("{resource} answered {} {reason}", status.as_u16());
-    let words = match message {
+    // The title of a gateway's page repeats the status.
+    let status_line = format!("{} {reason}", status.as_u16());
+    let words = match message.filter(|message| *message != status_line) {
         Some(message) => format!("{}: {message}", head.trim_end()),
         None => head.trim_end().to_owned(),
     };

@@ -119,13 +119,17 @@ impl Writer {
             return self.sink.finish();
         }
         self.renderer.finish(&mut self.buffer).map_err(io_error)?;
-        self.sink.write(&self.buffer)?;
-        self.sink.finish()
+        let written = self.sink.write(&self.buffer);
+        written
+            .and_then(|()| self.sink.finish())
+            .map_err(|error| named(self.file.as_ref(), error))
     }
 
     fn write_out(&mut self) -> io::Result<()> {
         if self.format.streams && !self.buffer.is_empty() {
-            self.sink.write(&self.buffer)?;
+            self.sink
+                .write(&self.buffer)
+                .map_err(|error| named(self.file.as_ref(), error))?;
             self.buffer.clear();
         }
         Ok(())
@@ -208,6 +212,18 @@ fn separator(format: &Format, name: &str, index: usize) -> String {
     }
 }
 
+/// The error of a file with its name.
+fn named(file: Option<&PathBuf>, error: io::Error) -> io::Error {
+    match file {
+        None => error,
+        Some(path) => {
+            let why = load::plain(&error);
+            let words = format!("`{}` cannot be written: {why}", path.display());
+            io::Error::new(error.kind(), words)
+        }
+    }
+}
+
 fn io_error(error: FormatError) -> io::Error {
     io::Error::other(error)
 }
@@ -217,9 +233,10 @@ pub fn cannot_write(error: &io::Error) -> Failure {
     if error.kind() == io::ErrorKind::BrokenPipe {
         return Failure::closed();
     }
-    let why = load::plain(error);
-    Failure::usage(
-        "cannot-write",
-        format!("the result cannot be written: {why}"),
-    )
+    let words = match error.get_ref() {
+        // It names its file already.
+        Some(own) => own.to_string(),
+        None => format!("the result cannot be written: {}", load::plain(error)),
+    };
+    Failure::usage("cannot-write", words)
 }

@@ -153,7 +153,15 @@ async fn ask(
         .await
         .map_err(|error| explain::run_error(error, &plan.resource, app))?;
     let body: Value = serde_json::from_slice(&answer.body).unwrap_or(Value::Null);
-    let mut who = Value::from(kind.who(&body));
+    let who = kind.who(&body);
+    // Of an API that tells who one is, an answer that does not is none of its answers.
+    if who.is_none() && kind.api().is_some() {
+        let words = format!("{} does not answer as CircleCI does", file.name);
+        return Err(Failure::new(Exit::Refused, "not-json", words)
+            .fact("request", format!("GET {}", plan.base_url()))
+            .help("is `base_url` that of the API?"));
+    }
+    let mut who = Value::from(who);
     app.scrubber.json(&mut who);
     Ok(json!({
         "resource": file.name,

@@ -288,7 +288,9 @@ fn show(plans: &[Plan], args: &RunArgs, app: &App) -> Result<Exit, Failure> {
             .shown_request()
             .map_err(|error| explain::render_error(&error, app))?;
         let mut text = if args.curl {
-            shown::curl(&request, plan)
+            shown::curl(&request, plan).map_err(|words| {
+                Failure::usage("curl", words).help("`--dry-run` shows it masked")
+            })?
         } else {
             shown::dry_run(&request)
         };

@@ -5,8 +5,9 @@ use serde_json::Value;
 use crate::auth::Credential;
 use crate::core::percent;
 use crate::core::secret::MASK;
+use crate::http::client::OCTETS;
 use crate::http::{Body, Method, PartContent, header};
-use crate::plan::disguise::{self, Segment, masked, masked_url, segments, url_segments};
+use crate::plan::disguise::{self, COMPUTED, Segment, masked, masked_url, segments, url_segments};
 use crate::plan::{Plan, ShownRequest};
 use crate::project::query;
 
@@ -91,7 +92,11 @@ fn with_param(url: &str, name: &str, value: &str) -> String {
 }
 
 /// A curl line that sends the same request, with secrets as shell variables.
-pub fn curl(shown: &ShownRequest, plan: &Plan) -> String {
+///
+/// # Errors
+///
+/// In words, if a template computes something from a secret: no shell variable holds that.
+pub fn curl(shown: &ShownRequest, plan: &Plan) -> Result<String, String> {
     let mut line = vec!["curl --silent --show-error --globoff --compressed".to_owned()];
     match shown.method {
         Method::GET => {}
@@ -137,6 +142,8 @@ pub fn curl(shown: &ShownRequest, plan: &Plan) -> String {
             line.extend(data(plan, bytes));
         }
         Body::Multipart(parts) => {
+            // Quotes in names are written as `runner` writes them.
+            line.push("--form-escape".to_owned());
             for part in parts {
                 line.push(match &part.content {
                     PartContent::Text(text) => {
@@ -148,9 +155,8 @@ pub fn curl(shown: &ShownRequest, plan: &Plan) -> String {
                         content_type,
                         ..
                     } => {
-                        let kind = content_type
-                            .as_ref()
-                            .map_or_else(String::new, |kind| format!(";type={kind}"));
+                        let kind = content_type.as_deref().unwrap_or(OCTETS);
+                        let kind = format!(";type={kind}");
                         let field = format!(
                             "{}=@{};filename={}{kind}",
                             part.name,
@@ -164,7 +170,14 @@ pub fn curl(shown: &ShownRequest, plan: &Plan) -> String {
         }
     }
     line.extend(connection(plan));
-    line.join(" ") + "\n"
+    let line = line.join(" ") + "\n";
+    if line.contains(&format!("${COMPUTED}")) {
+        return Err(
+            "a template computes something from a secret, and no shell variable holds that"
+                .to_owned(),
+        );
+    }
+    Ok(line)
 }
 
 /// `name=value`, encoded, as a word of which curl encodes the value.

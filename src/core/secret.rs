@@ -166,6 +166,13 @@ impl Scrubber {
         }
         let json = json_escaped(text);
         self.learn(json.replace('/', "\\/"));
+        for escaped in ["+&<>'", "+&<>'="] {
+            for is_lower in [false, true] {
+                let unicode = unicode_escapes(&json, escaped, is_lower);
+                self.learn(unicode.replace('/', "\\/"));
+                self.learn(unicode);
+            }
+        }
         self.learn(json);
         let html = text
             .replace('&', "&amp;")
@@ -226,6 +233,24 @@ pub fn is_secret_name(name: &str) -> bool {
 fn json_escaped(text: &str) -> String {
     let quoted = Value::from(text).to_string();
     quoted[1..quoted.len() - 1].to_owned()
+}
+
+/// JSON whose writer escapes some characters as `\uXXXX` that need not be.
+fn unicode_escapes(json: &str, which: &str, is_lower: bool) -> String {
+    let mut escaped = String::with_capacity(json.len());
+    for character in json.chars() {
+        if which.contains(character) {
+            let code = u32::from(character);
+            escaped.push_str(&if is_lower {
+                format!("\\u{code:04x}")
+            } else {
+                format!("\\u{code:04X}")
+            });
+        } else {
+            escaped.push(character);
+        }
+    }
+    escaped
 }
 
 /// Percent-encoding with lower-case digits, which some servers write.

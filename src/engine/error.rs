@@ -44,6 +44,15 @@ pub enum RunErrorKind {
         /// What would do.
         help: Option<String>,
     },
+    /// `rows` finds something else than rows; the words say what.
+    Rows {
+        /// What is wrong.
+        words: String,
+        /// What would do.
+        help: String,
+    },
+    /// The listing cannot go on; the words say why.
+    Listing(String),
     /// A template could not be rendered.
     Render(RenderError),
     /// A record lacks what the file requires; the words say what.

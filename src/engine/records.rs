@@ -163,9 +163,9 @@ fn rows<'b>(plan: &Plan, body: &'b Value) -> Result<Vec<&'b Value>, RunErrorKind
         && selector.is_singular()
     {
         let path = selector.source();
-        return Err(RunErrorKind::Unreadable {
+        return Err(RunErrorKind::Rows {
             words: format!("`rows: {path}` finds one list, not its items"),
-            help: Some(format!("write `rows: {path}[*]`")),
+            help: format!("write `rows: {path}[*]`"),
         });
     }
     Ok(nodes)

@@ -109,7 +109,10 @@ pub async fn run(
             Err(kind) => {
                 let is_fault_of_file = matches!(
                     kind,
-                    RunErrorKind::Render(_) | RunErrorKind::Missing(..) | RunErrorKind::Sink(_)
+                    RunErrorKind::Render(_)
+                        | RunErrorKind::Rows { .. }
+                        | RunErrorKind::Missing(..)
+                        | RunErrorKind::Sink(_)
                 );
                 let error = walk.fault(Some(&request), kind);
                 if walk.pages == 0 || is_fault_of_file {
@@ -162,8 +165,8 @@ impl Walk<'_> {
             Err(kind) => return Err(kind),
         };
         self.note_first(response, meaning, body.as_ref());
-        self.pages += 1;
         let Some(body) = body else {
+            self.pages += 1;
             return done(Outcome::Complete);
         };
         if self.last_rows > 0 && response.body == self.last_body {
@@ -179,6 +182,7 @@ impl Walk<'_> {
         } else {
             self.collector.page(&body, response, most, deliver)?
         };
+        self.pages += 1;
         deliver.pause().map_err(RunErrorKind::Sink)?;
         self.rows += read.rows;
         self.last_rows = read.rows;
@@ -292,10 +296,7 @@ impl Walk<'_> {
 
     fn broken(&self, request: &Request, words: impl Into<String>) -> RunError {
         let words = words.into();
-        self.fault(
-            Some(request),
-            RunErrorKind::Unreadable { words, help: None },
-        )
+        self.fault(Some(request), RunErrorKind::Listing(words))
     }
 
     fn fault(&self, request: Option<&Request>, kind: RunErrorKind) -> RunError {

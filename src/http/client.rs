@@ -14,6 +14,9 @@ use crate::http::{
     Body, PartContent, Request, Response, Transport, TransportError, TransportErrorKind, header,
 };
 
+/// The media type of a file of which nothing is known (RFC 2046, section 4.5.1).
+pub const OCTETS: &str = "application/octet-stream";
+
 /// How to reach a server.
 #[derive(Debug, Clone)]
 pub struct ClientOptions {
@@ -238,13 +241,11 @@ fn multipart(content: &PartContent) -> Result<reqwest::multipart::Part, Transpor
             let length = bytes.len() as u64;
             let part = reqwest::multipart::Part::stream_with_length(bytes.clone(), length)
                 .file_name(file_name.clone());
-            match content_type {
-                None => Ok(part),
-                Some(media_type) => part.mime_str(media_type).map_err(|_| {
-                    let words = format!("`{media_type}` is not a media type");
-                    TransportError::before(TransportErrorKind::Settings(words))
-                }),
-            }
+            let media_type = content_type.as_deref().unwrap_or(OCTETS);
+            part.mime_str(media_type).map_err(|_| {
+                let words = format!("`{media_type}` is not a media type");
+                TransportError::before(TransportErrorKind::Settings(words))
+            })
         }
     }
 }

@@ -17,6 +17,8 @@ pub struct Request {
     pub headers: HeaderMap,
     /// What is sent after the header.
     pub body: Body,
+    /// Statuses that are the answer that is wanted, and no reason to try again.
+    pub accepted: Vec<u16>,
     /// The URL as it may be shown, where a secret stands in it.
     pub shown_url: Option<String>,
 }

@@ -68,6 +68,7 @@ impl RetryPolicy {
             return Decision::Done;
         }
         let (again, asked) = match result {
+            Ok(response) if request.accepted.contains(&response.status.as_u16()) => (false, None),
             Ok(response) => (
                 may_help(response.status, request.is_safe()),
                 headers::retry_after(&response.headers, now),
@@ -198,6 +199,7 @@ mod tests {
             url: "http://127.0.0.1/x".parse().expect("a URL"),
             headers: HeaderMap::new(),
             body: Body::Empty,
+            accepted: Vec::new(),
             shown_url: None,
         }
     }

@@ -86,6 +86,7 @@ mod tests {
                     .to_string()
                     .into(),
             },
+            accepted: Vec::new(),
             shown_url: None,
         }
     }

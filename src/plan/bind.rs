@@ -12,7 +12,7 @@ use crate::core::diagnostic::Diagnostic;
 use crate::core::name;
 use crate::core::secret::{Scrubber, Secret};
 use crate::http::client::is_loopback;
-use crate::plan::disguise::mark;
+use crate::plan::disguise::{COMPUTED, mark};
 use crate::plan::secrecy::Secrecy;
 use crate::plan::{Outside, Plan, PlanError};
 use crate::project::Query;
@@ -53,6 +53,7 @@ impl Plan {
             lookups(outside, &secrecy, Show::Values(scrubber)),
         );
         let shown_scope = Scope::new(outside.clock, lookups(outside, &secrecy, Show::Marks));
+        let shown_scope = veiled(&shown_scope, &secrecy);
         let bound = Binder {
             query: &query,
             inputs,
@@ -60,6 +61,7 @@ impl Plan {
             scrubber,
         }
         .bind(scope, shown_scope, secrecy)?;
+        let shown_scope = veiled(&bound.shown_scope, &bound.secrecy);
         let base_url = base_url(&resource, &bound, scrubber)?;
         let limit = limit(&query, &bound.scope)?;
         let plan = Self {
@@ -71,7 +73,7 @@ impl Plan {
             scrubber: scrubber.clone(),
             base_url,
             scope: bound.scope,
-            shown_scope: bound.shown_scope,
+            shown_scope,
             secrecy: bound.secrecy,
         };
         plan.refuse_plain_http()?;
@@ -123,6 +125,15 @@ impl Plan {
             .map(drop)
             .map_err(PlanError::Credential)
     }
+}
+
+/// The scope, in which what is computed from a secret is a mark of its own.
+fn veiled(scope: &Scope, secrecy: &Secrecy) -> Scope {
+    let secrecy = secrecy.clone();
+    scope.veiled(
+        Arc::new(move |mentions| secrecy.taints(mentions)),
+        mark(COMPUTED),
+    )
 }
 
 /// What a scope shows of secret variables.
@@ -363,7 +374,9 @@ impl Binder<'_> {
             .filter(|_| !self.inputs.contains_key(&var.name))
             .and_then(|default| default.render(shown_scope).ok().flatten());
         match from_default {
-            Some(Value::String(text)) if crate::plan::disguise::is_marked(&text) => {
+            Some(Value::String(text))
+                if crate::plan::disguise::is_marked(&text) && !text.contains(&mark(COMPUTED)) =>
+            {
                 Value::from(text)
             }
             _ => Value::from(mark(&var.name.to_uppercase())),

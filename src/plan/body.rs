@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::core::json;
 use crate::core::source::Place;
+use crate::http::client::OCTETS;
 use crate::http::{Body as Sent, Part, PartContent};
 use crate::project::load;
 use crate::project::query::{Body, MultipartField};
@@ -41,7 +42,7 @@ pub fn render(body: Option<&Body>, scope: &Scope, root: &Path) -> Result<Sent, R
         Body::File(template) => {
             let (_, content) = attachment(template, scope, root)?;
             Ok(Sent::Bytes {
-                content_type: "application/octet-stream".to_owned(),
+                content_type: OCTETS.to_owned(),
                 bytes: Bytes::from(content),
             })
         }

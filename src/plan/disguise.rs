@@ -24,6 +24,9 @@ fn open() -> &'static str {
     MARK.get_or_init(|| format!("{OPEN}{:020}:", fastrand::u64(..)))
 }
 
+/// The name of what a template computes from a secret: no shell variable has it.
+pub const COMPUTED: &str = "(computed)";
+
 /// A text, split at its marks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Segment {

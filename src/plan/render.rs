@@ -10,6 +10,7 @@ use crate::core::{json, percent};
 use crate::http::{Body, HeaderMap, HeaderName, HeaderValue, Method, Request, header};
 use crate::paginate::Paginate as _;
 use crate::plan::{Plan, body, disguise};
+use crate::project::query::StatusMeaning;
 use crate::project::template::ValueTemplate;
 use crate::template::{Mentions, RenderError, Scope, Template};
 
@@ -148,6 +149,13 @@ impl Plan {
             url: self.url(scope)?,
             headers: self.headers(scope)?,
             body: self.body(scope)?,
+            accepted: self
+                .query
+                .on_status
+                .iter()
+                .filter(|(_, meaning)| **meaning != StatusMeaning::Fail)
+                .map(|(status, _)| *status)
+                .collect(),
             shown_url: None,
         })
     }

@@ -103,6 +103,13 @@ fn too_deep(place: &Place) -> Diagnostic {
 fn syntax_fault(file: &Arc<SourceFile>, offset: usize, words: &str) -> Diagnostic {
     let text = file.text();
     let offset = crate::core::source::floor_boundary(text, offset);
+    // What is missing at the end is missing behind the last word: that is pointed at.
+    let offset = if text[offset..].trim().is_empty() {
+        let end = text.trim_end();
+        end.char_indices().next_back().map_or(0, |(at, _)| at)
+    } else {
+        offset
+    };
     let start = text[..offset].rfind('\n').map_or(0, |newline| newline + 1);
     let end = text[offset..]
         .find('\n')

@@ -208,6 +208,9 @@ impl Expression {
     }
 
     fn value(&self, scope: &Scope) -> Result<Value, RenderError> {
+        if let Some(mark) = scope.veil_of(self.source(), &self.mentions) {
+            return Ok(Value::from(mark));
+        }
         let value = self
             .compiled
             .eval(scope.to_value())
@@ -397,6 +400,10 @@ impl Template {
     /// If a name is undefined, a value is null, or values do not suit operators and filters.
     pub fn text(&self, scope: &Scope) -> Result<String, RenderError> {
         match &self.body {
+            Body::Statements if scope.veil_of(self.source(), &self.mentions).is_some() => Ok(scope
+                .veil_of(self.source(), &self.mentions)
+                .unwrap_or_default()
+                .to_owned()),
             Body::Statements => environment(self.missing)
                 .render_named_str("template", self.source(), scope.to_value())
                 .map_err(|error| {

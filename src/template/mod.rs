@@ -26,4 +26,4 @@ pub use environment::Missing;
 pub use error::{RenderError, SyntaxError};
 pub use expression::{Expression, Piece, Template};
 pub use inspect::{Mention, Mentions};
-pub use scope::{Clock, Lookup, Scope};
+pub use scope::{Clock, Hides, Lookup, Scope};

@@ -10,6 +10,7 @@ use minijinja::value::{Enumerator, Object, Serde};
 use serde_json::Value as Json;
 
 use crate::core::time;
+use crate::template::Mentions;
 
 /// The moment that `now()` answers and that `ago` counts from. A run has one.
 #[derive(Debug, Clone, Copy)]
@@ -25,7 +26,17 @@ pub const CLOCK: &str = "(clock)";
 pub struct Scope {
     clock: Clock,
     layer: Arc<Layer>,
+    veil: Option<Arc<Veil>>,
 }
+
+/// Hides what a template computes from certain names.
+struct Veil {
+    hides: Hides,
+    mark: String,
+}
+
+/// Whether what mentions these names is hidden.
+pub type Hides = Arc<dyn Fn(&Mentions) -> bool + Send + Sync>;
 
 #[derive(Debug, Default)]
 struct Layer {
@@ -57,7 +68,28 @@ impl Scope {
         Self {
             clock,
             layer: Arc::new(Layer { names, outer: None }),
+            veil: None,
         }
+    }
+
+    /// A scope in which an expression that computes something from hidden names gives a mark: only
+    /// a name alone gives its value.
+    #[must_use]
+    pub fn veiled(&self, hides: Hides, mark: String) -> Self {
+        Self {
+            veil: Some(Arc::new(Veil { hides, mark })),
+            ..self.clone()
+        }
+    }
+
+    /// The mark that stands for an expression, if it is hidden.
+    pub(super) fn veil_of(&self, source: &str, mentions: &Mentions) -> Option<&str> {
+        let veil = self.veil.as_ref()?;
+        let is_name = source
+            .trim()
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '.');
+        (!is_name && (veil.hides)(mentions)).then_some(veil.mark.as_str())
     }
 
     /// Opens a layer with one more name.
@@ -76,6 +108,7 @@ impl Scope {
                 names,
                 outer: Some(Arc::clone(&self.layer)),
             }),
+            veil: self.veil.clone(),
         }
     }
 
@@ -92,6 +125,7 @@ impl Scope {
                 names,
                 outer: Some(Arc::clone(&self.layer)),
             }),
+            veil: self.veil.clone(),
         }
     }
 

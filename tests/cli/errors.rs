@@ -155,6 +155,33 @@ mod api {
     }
 
     #[test]
+    fn a_body_that_says_nothing_is_not_shown_as_a_message() {
+        let page = "<html><head><title>502 Bad Gateway</title></head></html>";
+        for (answer, message) in [
+            (Answer::status(410).json(&json!([])), "410 Gone"),
+            (
+                Answer::status(500).json(&json!({})),
+                "500 Internal Server Error",
+            ),
+            (
+                Answer::status(502).body("text/html", page),
+                "502 Bad Gateway",
+            ),
+        ] {
+            let outcome = Case::get()
+                .settings("retry: { max_attempts: 1 }")
+                .asks(vec![get_x().answers(answer)])
+                .outcome;
+            let told = outcome.stderr_text();
+            let first = told.lines().next().unwrap_or_default();
+            assert!(
+                first.ends_with(&format!("circleci answered {message}")),
+                "{first}"
+            );
+        }
+    }
+
+    #[test]
     fn errors_are_objects_for_programs() {
         let answer = Answer::status(404)
             .header("x-request-id", "3f9a1c-77")

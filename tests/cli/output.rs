@@ -385,6 +385,21 @@ mod extraction {
     }
 
     #[test]
+    fn rows_that_find_a_list_are_a_fault_of_the_file() {
+        let outcome = Case::query("endpoint: /x\nrows: $.items\nextract: { a: $.a }")
+            .asks(vec![get_x().answers(json!({"items": [{"a": 1}]}))])
+            .outcome;
+        // Nothing was read of the listing: no part of it is good.
+        assert_eq!(outcome.stdout_text(), "", "{}", outcome.snapshot());
+        assert!(![0, 6].contains(&outcome.exit), "{}", outcome.snapshot());
+        assert!(
+            !outcome.stderr_text().contains("not-json"),
+            "{}",
+            outcome.snapshot()
+        );
+    }
+
+    #[test]
     fn where_keeps_what_holds() {
         let rows =
             json!([{"s": "failed", "n": 1}, {"s": "success", "n": 2}, {"n": 3}, {"s": "failed"}]);
@@ -462,6 +477,19 @@ mod extraction {
         let failed =
             case("[rows | length > 2, response.status == 200, \"rows[0].n == rows[1].n\"]");
         insta::assert_snapshot!(failed.assert_exit(1).snapshot());
+    }
+
+    #[test]
+    fn a_status_that_the_file_takes_for_good_is_not_tried_again() {
+        for (status, meaning) in [(503, "ok"), (429, "empty")] {
+            Case::query(&format!(
+                "endpoint: /x\non_status: {{ {status}: {meaning} }}"
+            ))
+            .settings("retry: { base_delay: 1ms }")
+            .asks(vec![get_x().answers((status, json!({"a": 1})))])
+            .outcome
+            .assert_exit(0);
+        }
     }
 
     #[test]
@@ -817,6 +845,18 @@ mod files {
         outcome.assert_exit(0);
         insta::assert_snapshot!(project.read("a.txt").expect("written"));
         server.finish();
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_full_device_is_told_with_its_name() {
+        let outcome = Case::query(LIST)
+            .args(["--out", "/dev/full", "-o", "csv"])
+            .asks(vec![get_x().answers(json!([{"a": 1}]))])
+            .outcome;
+        let told = outcome.assert_exit(2).stderr_text();
+        assert!(told.contains("`/dev/full`"), "{told}");
+        assert!(!told.contains("os error"), "{told}");
     }
 
     #[test]

@@ -341,6 +341,31 @@ fn a_password_in_a_url_is_refused_and_not_repeated() {
 }
 
 #[test]
+fn a_token_in_another_spelling_is_scrubbed_too() {
+    // The digits of an escape in lower case, as curl writes them; a slash as PHP writes it in JSON;
+    // a plus sign as .NET writes it.
+    let lower = "canary_4f9a%2bZq%2f81c7d%3de2Xw~KmR5tB0y";
+    for text in [
+        lower.to_owned(),
+        CANARY.replace('/', "\\/"),
+        CANARY.replace('+', "\\u002B"),
+    ] {
+        for format in ["raw", "json"] {
+            Case::get()
+                .args(["-o", format])
+                .asks(vec![
+                    Exchange::get("/api/v2/x").answers(
+                        Answer::status(200)
+                            .body("application/json", format!("{{\"said\": \"{text}\"}}")),
+                    ),
+                ])
+                .outcome
+                .assert_exit(0);
+        }
+    }
+}
+
+#[test]
 fn every_verb_keeps_the_token() {
     for (resource, _) in forms() {
         let case = Case::query(

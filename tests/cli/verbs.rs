@@ -106,6 +106,24 @@ mod check {
     }
 
     #[test]
+    fn every_format_names_the_same_place() {
+        let project = Project::new().query("yaml", "endpoint: [\n");
+        let text = run(&project, &["check"]).stderr_text();
+        assert!(text.contains("queries/yaml.yaml:1:11"), "{text}");
+        let json = run(&project, &["check", "--format", "json"]).stdout_json();
+        let fault = &json["faults"][0];
+        assert_eq!((&fault["line"], &fault["column"]), (&json!(1), &json!(11)));
+    }
+
+    #[test]
+    fn sarif_names_files_by_their_uris() {
+        let project = Project::new().query("ci jobs", "endpoint: [\n");
+        let sarif = run(&project, &["check", "--format", "sarif"]).stdout_json();
+        let place = &sarif["runs"][0]["results"][0]["locations"][0]["physicalLocation"];
+        assert_eq!(place["artifactLocation"]["uri"], "queries/ci%20jobs.yaml");
+    }
+
+    #[test]
     fn a_path_narrows_the_check() {
         let project = faulty();
         let all = [
@@ -361,6 +379,13 @@ mod ping {
         let all = [bad, down, refused, unset, unknown];
         assert_eq!(all.each_ref().map(|outcome| outcome.exit), [4, 5, 5, 4, 2]);
         insta::assert_snapshot!(transcript(&all));
+    }
+
+    #[test]
+    fn an_answer_that_is_not_the_apis_is_not_good() {
+        let page = Answer::status(200).body("text/html", "<!DOCTYPE html>\n<title>Sign in</title>");
+        let outcome = pinged(me().answers(page), &[]);
+        assert_eq!(rows(outcome.assert_exit(3))[0]["state"], "failed");
     }
 
     #[test]

@@ -82,6 +82,12 @@ mod asking {
     }
 
     #[test]
+    fn what_is_said_after_the_end_of_the_input_has_a_line_of_its_own() {
+        let screen = on_terminal("\x04").asks_nothing().stdout_text();
+        assert!(screen.contains("\nerror[declined]"), "{screen}");
+    }
+
+    #[test]
     fn an_interrupt_at_the_question_sends_nothing() {
         on_terminal("\x03").asks_nothing().assert_exit(130);
     }
@@ -217,6 +223,40 @@ body: { json: { key: \"{{ key }}\", list: [\"{{ key }}\"], env: \"{{ env.CIRCLE_
         .asks_nothing();
         let shown = outcome.assert_exit(0).snapshot();
         insta::assert_snapshot!(shown.replace("open sesame", "[SECRET]"));
+    }
+
+    #[test]
+    fn a_secret_that_a_filter_changed_is_masked_as_a_whole() {
+        for filter in [
+            "upper",
+            "lower",
+            "title",
+            "reverse",
+            "urlencode",
+            "replace('e', '3')",
+            "tojson",
+        ] {
+            let outcome = Case::query(&format!(
+                "vars: {{ key: {{ secret: true }} }}
+method: POST
+endpoint: /x
+headers: {{ X-Key: \"{{{{ key | {filter} }}}}\" }}
+body: {{ json: {{ key: \"{{{{ key | {filter} }}}}\" }} }}"
+            ))
+            .args(["key=Open-Sesame", "--dry-run"])
+            .with(|run| {
+                run.secret("Open-Sesame")
+                    .secret("OPEN-SESAME")
+                    .secret("open-sesame")
+            })
+            .asks_nothing();
+            let shown = outcome.assert_exit(0).stdout_text();
+            assert!(shown.contains("x-key: ***\n"), "{filter}: {shown}");
+            assert!(
+                shown.ends_with("\n{\"key\":\"***\"}\n"),
+                "{filter}: {shown}"
+            );
+        }
     }
 
     #[test]
@@ -472,6 +512,25 @@ body: { json: { k: \"{{ key }}\", l: [\"{{ e }}\"], m: \"it's {{ env.KEY }}\" } 
     }
 
     #[test]
+    fn a_secret_that_a_filter_changed_stays_what_it_is_or_is_refused() {
+        let server = Server::start(vec![Exchange::get("/x").at_least(0)]);
+        let project = Case::query("endpoint: /x\nheaders: { X-Key: \"{{ env.KEY | upper }}\" }")
+            .resource("type: circleci\nbase_url: URL\nheaders: { X-Own: \"{{ env.KEY }}\" }\nauth: { header: { name: X-Auth, value: \"{{ env.KEY }}\" } }")
+            .project_at(&server.url());
+        let run = Run::in_(&project)
+            .env("KEY", KEY)
+            .secret(KEY)
+            .args(["run", "q", "--curl"]);
+        let line = run.outcome();
+        if line.exit == 0 {
+            run_line(&project, &line.stdout_text());
+        }
+        for request in server.finish() {
+            assert_eq!(request.header("x-key"), Some(KEY.to_uppercase()));
+        }
+    }
+
+    #[test]
     fn the_name_of_a_query_key_is_encoded() {
         let target = format!("/x?api%20key={KEY}");
         let server = Server::start(vec![Exchange::get(&target)]);
@@ -484,6 +543,26 @@ body: { json: { k: \"{{ key }}\", l: [\"{{ e }}\"], m: \"it's {{ env.KEY }}\" } 
             .args(["run", "q", "--curl"]);
         run_line(&project, &run.outcome().assert_exit(0).stdout_text());
         server.finish();
+    }
+
+    #[test]
+    fn the_parts_of_a_form_stay_what_they_are() {
+        for part in [
+            "{ file: note.txt }",
+            "{ file: \"it's a \\\"note\\\".txt\", content_type: text/plain }",
+            "{ file: note.txt, file_name: 'a\\b;type=x.txt', content_type: text/plain }",
+        ] {
+            Shown {
+                resource: TOKEN,
+                query: &format!(
+                    "method: POST\nendpoint: /x\nbody: {{ multipart: {{ log: {part} }} }}"
+                ),
+                args: Vec::new(),
+                method: "POST",
+                target: "/api/v2/x".to_owned(),
+            }
+            .assert_same();
+        }
     }
 
     #[test]
