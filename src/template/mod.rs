@@ -19,11 +19,15 @@ mod inspect;
 mod route;
 mod scope;
 mod syntax;
+#[cfg(test)]
+mod tests;
+mod text;
 
 pub mod selector;
 
 pub use environment::Missing;
 pub use error::{RenderError, SyntaxError};
-pub use expression::{Expression, Piece, Template};
+pub use expression::Expression;
 pub use inspect::{Mention, Mentions};
 pub use scope::{Clock, Hides, Lookup, Scope};
+pub use text::{Piece, Template};

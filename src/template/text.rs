@@ -1,0 +1,343 @@
+//! A parsed text with `{{ … }}` in it, and what it gives: a text, a typed value, a route, a base URL.
+
+use minijinja::value::ValueKind;
+use serde_json::Value as Json;
+
+use crate::core::source::{Place, Text};
+use crate::template::environment::{Missing, environment, to_text};
+use crate::template::expression::fault;
+use crate::template::filters::SlashedPath;
+use crate::template::route::{BaseUrl, Route};
+use crate::template::syntax::{self, Fragment};
+use crate::template::{Expression, Mentions, RenderError, Scope, SyntaxError, inspect};
+
+/// A parsed text with `{{ … }}` in it.
+#[derive(Debug, Clone)]
+pub struct Template {
+    text: Text,
+    body: Body,
+    mentions: Mentions,
+    missing: Missing,
+}
+
+/// A piece of a template without statements.
+#[derive(Debug, Clone)]
+pub enum Piece {
+    /// Text that stands for itself.
+    Raw(String),
+    /// A value to put in.
+    Hole(Expression),
+}
+
+#[derive(Debug, Clone)]
+enum Body {
+    Pieces(Vec<Piece>),
+    Statements,
+}
+
+impl Template {
+    /// Reads a template.
+    ///
+    /// # Errors
+    ///
+    /// Everything that can be known without values: syntax, unknown filters and tests.
+    pub fn parse(text: &Text) -> Result<Self, Vec<SyntaxError>> {
+        Self::with_missing(text, Missing::Fault)
+    }
+
+    /// Reads a template over a record, which may lack fields: they are null.
+    ///
+    /// # Errors
+    ///
+    /// As [`Template::parse`].
+    pub fn of_record(text: &Text) -> Result<Self, Vec<SyntaxError>> {
+        Self::with_missing(text, Missing::Null)
+    }
+
+    fn with_missing(text: &Text, missing: Missing) -> Result<Self, Vec<SyntaxError>> {
+        let fragments = syntax::split(&text.value).map_err(|fault| vec![fault])?;
+        let mut mentions = Mentions::default();
+        let mut faults = Vec::new();
+        let body = match fragments {
+            None => {
+                mentions.extend(inspect::statements(&text.value, &mut faults).unwrap_or_default());
+                Body::Statements
+            }
+            Some(fragments) => {
+                let mut pieces = Vec::with_capacity(fragments.len());
+                for fragment in fragments {
+                    match fragment {
+                        Fragment::Raw(raw) => pieces.push(Piece::Raw(raw)),
+                        Fragment::Hole(range) => match Expression::part(text, range, missing) {
+                            Ok(expression) => {
+                                mentions.extend(expression.mentions().clone());
+                                pieces.push(Piece::Hole(expression));
+                            }
+                            Err(more) => faults.extend(more),
+                        },
+                    }
+                }
+                Body::Pieces(pieces)
+            }
+        };
+        if !faults.is_empty() {
+            return Err(faults);
+        }
+        Ok(Self {
+            text: text.clone(),
+            body,
+            mentions,
+            missing,
+        })
+    }
+
+    /// What a text mentions, as far as it can be understood, however wrong the rest of it is.
+    pub fn mentions_of(text: &Text) -> Mentions {
+        let mut mentions = Mentions::default();
+        let mut faults = Vec::new();
+        match syntax::split(&text.value) {
+            Ok(Some(fragments)) => {
+                for fragment in fragments {
+                    if let Fragment::Hole(range) = fragment {
+                        let source = &text.value[range.clone()];
+                        let found = inspect::expression(source, range.start, &mut faults);
+                        mentions.extend(found.unwrap_or_default());
+                    }
+                }
+            }
+            Ok(None) => {
+                let found = inspect::statements(&text.value, &mut faults);
+                mentions.extend(found.unwrap_or_default());
+            }
+            Err(_) => {}
+        }
+        mentions
+    }
+
+    /// The template as it was written.
+    pub fn source(&self) -> &str {
+        &self.text.value
+    }
+
+    /// Where it stands.
+    pub fn place(&self) -> &Place {
+        &self.text.place
+    }
+
+    /// Its text with its place.
+    pub fn text_in_file(&self) -> &Text {
+        &self.text
+    }
+
+    /// What it needs from its scope.
+    pub fn mentions(&self) -> &Mentions {
+        &self.mentions
+    }
+
+    /// Its pieces; `None` if it has statements.
+    pub fn pieces(&self) -> Option<&[Piece]> {
+        match &self.body {
+            Body::Pieces(pieces) => Some(pieces),
+            Body::Statements => None,
+        }
+    }
+
+    /// Whether it is the same in every scope.
+    pub fn is_constant(&self) -> bool {
+        matches!(&self.body, Body::Pieces(pieces)
+            if pieces.iter().all(|piece| matches!(piece, Piece::Raw(_))))
+    }
+
+    /// As text.
+    ///
+    /// # Errors
+    ///
+    /// If a name is undefined, a value is null, or values do not suit operators and filters.
+    pub fn text(&self, scope: &Scope) -> Result<String, RenderError> {
+        match &self.body {
+            Body::Statements if scope.veil_of(self.source(), &self.mentions).is_some() => Ok(scope
+                .veil_of(self.source(), &self.mentions)
+                .unwrap_or_default()
+                .to_owned()),
+            Body::Statements => environment(self.missing)
+                .render_named_str("template", self.source(), scope.to_value())
+                .map_err(|error| {
+                    let place = error
+                        .range()
+                        .map_or_else(|| self.text.place.clone(), |range| self.text.locate(range));
+                    fault(&place, &error)
+                }),
+            Body::Pieces(pieces) => {
+                let mut text = String::new();
+                for piece in pieces {
+                    match piece {
+                        Piece::Raw(raw) => text.push_str(raw),
+                        Piece::Hole(hole) => {
+                            let value = hole.value(scope)?;
+                            text.push_str(&to_text(&value).map_err(|error| hole.fault(&error))?);
+                        }
+                    }
+                }
+                Ok(text)
+            }
+        }
+    }
+
+    /// As a typed value: a single `{{ expression }}` keeps its type, anything else is text.
+    ///
+    /// # Errors
+    ///
+    /// As [`Template::text`], but null is a value here.
+    pub fn json(&self, scope: &Scope) -> Result<Json, RenderError> {
+        match self.single() {
+            Some(hole) => hole.json(scope),
+            None => self.text(scope).map(Json::String),
+        }
+    }
+
+    /// As [`Template::json`]; nothing if the single expression gives `omit`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Template::json`].
+    pub fn json_or_omitted(&self, scope: &Scope) -> Result<Option<Json>, RenderError> {
+        match self.single() {
+            Some(hole) => hole.json_or_omitted(scope),
+            None => self.text(scope).map(|text| Some(Json::String(text))),
+        }
+    }
+
+    /// As [`Template::json`], over a record that may lack fields: null then.
+    ///
+    /// # Errors
+    ///
+    /// If the values are there and do not suit the operators and filters.
+    pub fn json_of_record(&self, scope: &Scope) -> Result<Json, RenderError> {
+        if let Some(hole) = self.single() {
+            return hole.json_of_record(scope);
+        }
+        let lacks = |piece: &Piece| match piece {
+            Piece::Raw(_) => false,
+            Piece::Hole(hole) => hole.lacks_a_value(scope),
+        };
+        match (self.text(scope), &self.body) {
+            (Err(_), Body::Pieces(pieces)) if pieces.iter().any(lacks) => Ok(Json::Null),
+            (result, _) => result.map(Json::String),
+        }
+    }
+
+    /// As a route: literal text stays, every value becomes one percent-encoded segment (or part of
+    /// one), and only the filter `path` lets a value have slashes.
+    ///
+    /// # Errors
+    ///
+    /// As [`Template::text`]; and if a value made a segment empty, `.` or `..`, which would change
+    /// the route (RFC 3986, section 5.2.4).
+    pub fn segments(&self, scope: &Scope) -> Result<String, RenderError> {
+        let Body::Pieces(pieces) = &self.body else {
+            return Err(RenderError::new(
+                &self.text.place,
+                "a route has no statements, only `{{ … }}`",
+            ));
+        };
+        let mut route = Route::default();
+        for piece in pieces {
+            match piece {
+                Piece::Raw(raw) => route.literal(raw)?,
+                Piece::Hole(hole) => {
+                    let value = hole.value(scope)?;
+                    if let Some(path) = value.downcast_object_ref::<SlashedPath>() {
+                        for (index, segment) in path.0.split('/').enumerate() {
+                            if index > 0 {
+                                route.literal("/")?;
+                            }
+                            route.value(segment, hole);
+                        }
+                    } else {
+                        if matches!(value.kind(), ValueKind::Seq | ValueKind::Map) {
+                            return Err(RenderError::new(
+                                &hole.place(),
+                                format!(
+                                    "`{}` is a {}, not a part of a route",
+                                    hole.source(),
+                                    value.kind()
+                                ),
+                            ));
+                        }
+                        let text = to_text(&value).map_err(|error| hole.fault(&error))?;
+                        route.value(&text, hole);
+                    }
+                }
+            }
+        }
+        route.finish()
+    }
+
+    /// As a base URL: a value that comes first may be the whole URL; one in the host's name must be
+    /// a part of a name, and one in the path becomes a part of one segment.
+    ///
+    /// # Errors
+    ///
+    /// As [`Template::segments`]; and if a value would change the host.
+    pub fn base_url(&self, scope: &Scope) -> Result<String, RenderError> {
+        let Body::Pieces(pieces) = &self.body else {
+            return Err(RenderError::new(
+                &self.text.place,
+                "a base URL has no statements, only `{{ … }}`",
+            ));
+        };
+        let mut base = BaseUrl::default();
+        for (index, piece) in pieces.iter().enumerate() {
+            match piece {
+                Piece::Raw(raw) => base.literal(raw)?,
+                Piece::Hole(hole) => {
+                    let value = hole.value(scope)?;
+                    let text = to_text(&value).map_err(|error| hole.fault(&error))?;
+                    if index == 0 {
+                        base.literal(&text)?;
+                    } else {
+                        base.value(&text, hole)?;
+                    }
+                }
+            }
+        }
+        base.finish()
+    }
+
+    /// The texts of its values that a condition on what they mention chooses.
+    pub fn chosen_texts(
+        &self,
+        scope: &Scope,
+        is_chosen: &dyn Fn(&Mentions) -> bool,
+    ) -> Vec<String> {
+        let Body::Pieces(pieces) = &self.body else {
+            return if is_chosen(&self.mentions) {
+                self.text(scope).into_iter().collect()
+            } else {
+                Vec::new()
+            };
+        };
+        pieces
+            .iter()
+            .filter_map(|piece| match piece {
+                Piece::Hole(hole) if is_chosen(hole.mentions()) => {
+                    to_text(&hole.value(scope).ok()?).ok()
+                }
+                _ => None,
+            })
+            .collect()
+    }
+
+    fn single(&self) -> Option<&Expression> {
+        let Body::Pieces(pieces) = &self.body else {
+            return None;
+        };
+        let mut holes = pieces
+            .iter()
+            .filter(|piece| !matches!(piece, Piece::Raw(raw) if raw.trim().is_empty()));
+        match (holes.next(), holes.next()) {
+            (Some(Piece::Hole(hole)), None) => Some(hole),
+            _ => None,
+        }
+    }
+}
