@@ -82,6 +82,22 @@ impl App {
             .any(|name| self.env.get(*name).is_some_and(|value| !value.is_empty()))
     }
 
+    /// The variables that name proxies and are not empty.
+    pub fn proxies(&self) -> Vec<(String, String)> {
+        [
+            "HTTPS_PROXY",
+            "https_proxy",
+            "HTTP_PROXY",
+            "http_proxy",
+            "ALL_PROXY",
+            "all_proxy",
+        ]
+        .iter()
+        .filter_map(|name| Some(((*name).to_owned(), self.env.get(*name)?.trim().to_owned())))
+        .filter(|(_, value)| !value.is_empty())
+        .collect()
+    }
+
     /// Writes a line of talk to standard error: scrubbed, and safe for a terminal. Nobody is left
     /// to tell if that fails.
     pub fn say(&self, text: &str) {

@@ -9,6 +9,7 @@ use crate::cli::output::cannot_write;
 use crate::core::source::Place;
 use crate::core::time::format_duration;
 use crate::engine::{RunError, RunErrorKind};
+use crate::http::client::is_loopback;
 use crate::http::{StatusCode, TransportError, TransportErrorKind};
 use crate::plan::PlanError;
 use crate::resource::Resource;
@@ -140,7 +141,7 @@ pub fn run_error(error: RunError, resource: &Resource, app: &App) -> Failure {
                 None => failure,
             }
         }
-        RunErrorKind::Transport(error) => transport(&error, resource),
+        RunErrorKind::Transport(error) => transport(&error, resource, app),
         RunErrorKind::Unreadable { words, help } => {
             let failure = Failure::new(Exit::Refused, "not-json", words);
             match help {
@@ -223,6 +224,16 @@ fn token_source(auth: &Auth) -> String {
     }
 }
 
+/// Whether the environment names a proxy for a resource that is not this machine.
+fn goes_by_proxy(resource: &Resource, app: &App) -> bool {
+    let is_elsewhere = resource
+        .base_url
+        .source()
+        .parse::<url::Url>()
+        .is_ok_and(|url| !is_loopback(&url));
+    is_elsewhere && !app.proxies().is_empty()
+}
+
 /// What to do about a handshake that failed, from what was said of it.
 fn tls_hint(causes: &[String]) -> &'static str {
     let says = |words: &str| causes.iter().any(|cause| cause.contains(words));
@@ -239,7 +250,7 @@ fn tls_hint(causes: &[String]) -> &'static str {
     }
 }
 
-fn transport(error: &TransportError, resource: &Resource) -> Failure {
+fn transport(error: &TransportError, resource: &Resource, app: &App) -> Failure {
     let (exit, code) = match &error.kind {
         TransportErrorKind::Connect => (Exit::Network, "connect"),
         TransportErrorKind::Name => (Exit::Network, "dns"),
@@ -278,6 +289,11 @@ fn transport(error: &TransportError, resource: &Resource) -> Failure {
         }
         TransportErrorKind::Redirect(_) => failure
             .help("if the API has moved, set `base_url` in the resource file to its new place"),
+        TransportErrorKind::Connect | TransportErrorKind::ConnectTimeout(_)
+            if resource.proxy.is_some() || goes_by_proxy(resource, app) =>
+        {
+            failure.help("it goes by a proxy (`proxy` in the resource file, or `HTTPS_PROXY`): is that one up?")
+        }
         TransportErrorKind::Timeout(_) if error.may_have_acted => {
             failure.help("`timeout` in the resource file allows more")
         }

@@ -223,6 +223,7 @@ pub fn block_on<T>(
         let session = Session::new(SessionOptions {
             system_certs: connect.system_certs || app.names_certificates(),
             deadline,
+            proxies: app.proxies(),
             jitter: Rc::new(fastrand::f64),
             observer: Rc::new(Watch::new(Rc::clone(app), talk.verbose, talk.quiet)),
         });

@@ -32,6 +32,8 @@ pub struct SessionOptions {
     pub deadline: Option<tokio::time::Instant>,
     /// Numbers for jitter.
     pub jitter: Jitter,
+    /// The variables of the environment that name proxies, by name.
+    pub proxies: Vec<(String, String)>,
     /// Who watches.
     pub observer: Rc<dyn Observe>,
 }
@@ -77,7 +79,7 @@ impl Session {
             connect_timeout: resource.connect_timeout,
             timeout: resource.timeout,
             max_body: resource.max_body,
-            proxy: proxy(plan).map_err(settings)?,
+            proxy: proxy(plan, &self.options.proxies).map_err(settings)?,
             tls,
             user_agent: concat!("runner/", env!("CARGO_PKG_VERSION")).to_owned(),
         });
@@ -104,13 +106,21 @@ impl Session {
 
 /// The proxy of a plan. This machine is never reached through one: over plain HTTP the proxy would
 /// read the token.
-fn proxy(plan: &Plan) -> Result<Proxy, String> {
+fn proxy(plan: &Plan, variables: &[(String, String)]) -> Result<Proxy, String> {
     let Some(template) = &plan.resource.proxy else {
-        return Ok(if is_loopback(plan.base_url()) {
-            Proxy::None
-        } else {
-            Proxy::Environment
-        });
+        if is_loopback(plan.base_url()) {
+            return Ok(Proxy::None);
+        }
+        // The client would pass over one that it cannot read, and go past the proxy.
+        for (name, value) in variables {
+            if !is_proxy(value) {
+                return Err(format!(
+                    "`{name}` is set to something that is no proxy's URL, such as \
+                     `http://proxy.example.com:3128`"
+                ));
+            }
+        }
+        return Ok(Proxy::Environment);
     };
     let text = template
         .text(plan.scope())
@@ -133,6 +143,16 @@ fn proxy(plan: &Plan) -> Result<Proxy, String> {
         plan.learn(&crate::core::secret::Secret::new(password));
     }
     Ok(Proxy::Url(url))
+}
+
+/// Whether a variable names a proxy, with a scheme or without.
+fn is_proxy(value: &str) -> bool {
+    let text = if value.contains("://") {
+        value.to_owned()
+    } else {
+        format!("http://{value}")
+    };
+    text.parse::<url::Url>().is_ok_and(|url| url.has_host())
 }
 
 /// The credential of a resource: rendered, or printed by a command once a run.

@@ -521,6 +521,26 @@ mod network {
     }
 
     #[test]
+    fn a_proxy_that_is_none_is_not_passed_over() {
+        let project = Project::new()
+            .file(
+                "resources/circleci.yaml",
+                "type: circleci\nbase_url: https://circleci.example.test/api/v2\n",
+            )
+            .query("q", "resource: circleci\nendpoint: /x");
+        let run = |proxy: &str| {
+            let run = Run::in_(&project).args(["run", "q"]);
+            run.env("https_proxy", proxy).outcome()
+        };
+        let wrong = run("garbage:///");
+        let port = Server::refusing();
+        let dead = run(&port.url());
+        wrong.assert_exit(2);
+        dead.assert_exit(5);
+        insta::assert_snapshot!(transcript([&wrong, &dead]));
+    }
+
+    #[test]
     fn a_server_that_hangs_is_given_up() {
         let hang = || get_x().answers(Fault::Hang);
         let slow = Fault::slow(["{", "}"], Duration::from_secs(60));
