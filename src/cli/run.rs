@@ -134,6 +134,8 @@ pub fn run(args: &RunArgs, app: &Rc<App>) -> Result<Exit, Failure> {
                     failure.show(app, args.talk.error_format);
                     first_failed = first_failed.or(Some(failure.exit));
                 }
+                // Nobody reads on; what failed before has failed all the same.
+                Err(_) if first_failed.is_some() => break,
                 Err(failure) => return Err(failure),
             }
             done.set(done.get() + 1);

@@ -292,7 +292,7 @@ fn connection(plan: &Plan) -> Vec<String> {
         ("--key", &tls.client_key),
     ] {
         if let Some(file) = file {
-            let path = plan.root().join(&*file.value);
+            let path = plan.root.join(&*file.value);
             options.push(format!("{option} {}", quoted(&path.display().to_string())));
         }
     }

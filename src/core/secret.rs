@@ -5,6 +5,7 @@
 //! could come back, in texts that others made: answers, error messages, traces.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::{Arc, RwLock, RwLockReadGuard};
 
@@ -55,6 +56,8 @@ impl fmt::Debug for Secret {
 pub struct Scrubber {
     /// Longest first, so that a secret inside another one does not leave the rest of it.
     needles: Arc<RwLock<Vec<String>>>,
+    /// The values themselves, so that one that comes again costs nothing.
+    learnt: Arc<RwLock<HashSet<String>>>,
 }
 
 impl fmt::Debug for Scrubber {
@@ -72,7 +75,12 @@ impl Scrubber {
     /// Learns a value with the forms in which it may come back.
     pub fn add(&self, secret: &Secret) {
         let text = secret.expose().trim();
-        if text.len() < SHORTEST {
+        // A template may ask for the same variable a thousand times.
+        let is_new = self
+            .learnt
+            .write()
+            .is_ok_and(|mut learnt| learnt.insert(text.to_owned()));
+        if text.len() < SHORTEST || !is_new {
             return;
         }
         self.learn(text.to_owned());

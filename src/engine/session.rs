@@ -73,7 +73,7 @@ impl Session {
         let settings = |words: String| TransportError::before(TransportErrorKind::Settings(words));
         let resource = &plan.resource;
         let base_url = plan.base_url();
-        let tls = load::certificates(plan.root(), &resource.tls, self.options.system_certs)
+        let tls = load::certificates(&plan.root, &resource.tls, self.options.system_certs)
             .map_err(settings)?;
         let client = Client::new(ClientOptions {
             connect_timeout: resource.connect_timeout,

@@ -15,7 +15,7 @@ mod render;
 mod secrecy;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -95,11 +95,6 @@ impl Plan {
         &self.scope
     }
 
-    /// The folder that relative paths of the project start from.
-    pub fn root(&self) -> &Path {
-        &self.root
-    }
-
     /// The resource's base URL.
     pub fn base_url(&self) -> &url::Url {
         &self.base_url
@@ -117,11 +112,6 @@ impl Plan {
             }
         }
         self.resource.kind.pagination(&self.query.method)
-    }
-
-    /// Whether the file says that the first answer is enough.
-    pub fn wants_first_page(&self) -> bool {
-        self.style().is_none()
     }
 
     /// How many pages are read at most, and how many rows.

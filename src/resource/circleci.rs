@@ -31,7 +31,10 @@ impl Speak for CircleCi {
         Some("{{ env.CIRCLE_TOKEN }}")
     }
 
-    fn pagination(&self, _: &Method) -> Option<Style> {
+    fn pagination(&self, method: &Method) -> Option<Style> {
+        if *method != Method::GET {
+            return None;
+        }
         let place = CursorPlace::Param("page-token".to_owned());
         Cursor::preset("$.next_page_token", place).map(Style::Cursor)
     }

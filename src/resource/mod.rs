@@ -40,7 +40,8 @@ pub trait Speak: Sync {
     /// The template of the token where the file has no `auth`.
     fn default_token(&self) -> Option<&'static str>;
 
-    /// How a listing goes on that is asked for with a method.
+    /// How a listing goes on that is asked for with a method. A request that writes is not sent
+    /// again for a next page, unless the API is known to ask for lists that way.
     fn pagination(&self, method: &Method) -> Option<Style>;
 
     /// What `ping` asks for, relative to the base URL.

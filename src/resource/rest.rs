@@ -31,8 +31,8 @@ impl Speak for Rest {
         None
     }
 
-    fn pagination(&self, _: &Method) -> Option<Style> {
-        Some(Style::Link(Link))
+    fn pagination(&self, method: &Method) -> Option<Style> {
+        (*method == Method::GET).then_some(Style::Link(Link))
     }
 
     fn health_check(&self) -> &'static str {

@@ -101,15 +101,7 @@ impl Scope {
     /// Opens a layer with the row of an answer, whose missing fields are null.
     #[must_use]
     pub fn with_row(&self, row: &Json) -> Self {
-        let names = BTreeMap::from([("row".to_owned(), lenient(row))]);
-        Self {
-            clock: self.clock,
-            layer: Arc::new(Layer {
-                names,
-                outer: Some(Arc::clone(&self.layer)),
-            }),
-            veil: self.veil.clone(),
-        }
+        self.inner(BTreeMap::from([("row".to_owned(), lenient(row))]))
     }
 
     /// Opens a layer with more names.
@@ -119,6 +111,10 @@ impl Scope {
             .into_iter()
             .map(|(name, value)| (name.to_owned(), Value::from(Serde(value))))
             .collect();
+        self.inner(names)
+    }
+
+    fn inner(&self, names: BTreeMap<String, Value>) -> Self {
         Self {
             clock: self.clock,
             layer: Arc::new(Layer {

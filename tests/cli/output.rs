@@ -706,6 +706,25 @@ mod listings {
     }
 
     #[test]
+    fn a_request_that_writes_is_not_sent_again_for_a_next_page() {
+        for (resource, next) in [
+            ("type: rest\nbase_url: URL", "</x?page=2>; rel=\"next\""),
+            ("type: circleci\nbase_url: URL", ""),
+        ] {
+            let answer = Answer::status(200)
+                .header("link", next)
+                .json(&json!({"items": [1], "next_page_token": "more"}));
+            // The server fails the test if it is asked twice.
+            let outcome = Case::query("method: POST\nendpoint: /x\nrows: $.items[*]")
+                .args(["-o", "ndjson", "--yes"])
+                .resource(resource)
+                .asks(vec![Exchange::post("/x").answers(answer)])
+                .outcome;
+            assert_eq!(outcome.assert_exit(0).stdout_text(), "1\n");
+        }
+    }
+
+    #[test]
     fn links_are_followed_on_their_origin_only() {
         let list = || {
             Case::query("endpoint: /x\nrows: $[*]")
