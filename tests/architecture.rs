@@ -321,7 +321,7 @@ const HOMES: &[Home] = &[
     },
     Home {
         words: &["tempfile::"],
-        places: &["sink/file.rs"],
+        places: &["sink/"],
         why: "files appear whole in one place",
     },
     Home {
@@ -360,7 +360,7 @@ const HOMES: &[Home] = &[
         words: &["std::fs", "tokio::fs"],
         places: &[
             "project/load.rs",
-            "sink/file.rs",
+            "sink/",
             // `NAME=@file` of the command line.
             "cli/inputs.rs",
         ],

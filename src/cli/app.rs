@@ -1,5 +1,6 @@
 //! Streams, environment and clock: what the program has of the outside.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::PathBuf;
@@ -8,7 +9,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::core::secret::Scrubber;
-use crate::core::text::printable_lines;
+use crate::core::text::{one_line, printable_lines};
 use crate::format::Terminal;
 
 /// The outside, as it was when the program started.
@@ -27,6 +28,8 @@ pub struct App {
     pub stderr: Stream,
     /// Whether a person can be asked.
     pub can_ask: bool,
+    /// How many lines of progress stand on standard error, to be taken away before anything else.
+    progress: Cell<usize>,
 }
 
 /// Facts of an output stream.
@@ -38,6 +41,8 @@ pub struct Stream {
     pub width: usize,
     /// Whether colours are wanted.
     pub color: bool,
+    /// Whether lines can be taken back.
+    pub moves_cursor: bool,
 }
 
 impl Stream {
@@ -63,6 +68,7 @@ impl App {
             is_terminal,
             width,
             color: wants_color(&env, is_terminal),
+            moves_cursor: is_terminal && env.get("TERM").is_some_and(|term| term != "dumb"),
         };
         Self {
             stdout: stream(stdout),
@@ -72,6 +78,7 @@ impl App {
             now: Timestamp::now(),
             scrubber: Scrubber::new(),
             env: Arc::new(env),
+            progress: Cell::new(0),
         }
     }
 
@@ -101,12 +108,37 @@ impl App {
     /// Writes a line of talk to standard error: scrubbed, and safe for a terminal. Nobody is left
     /// to tell if that fails.
     pub fn say(&self, text: &str) {
+        self.clear_progress();
         let text = self.scrubber.text(text);
         let _ = writeln!(io::stderr().lock(), "{}", printable_lines(&text));
     }
 
+    /// Shows lines in place of those that were shown before.
+    pub fn show_progress(&self, lines: &[String]) {
+        self.clear_progress();
+        // A line that wraps could not be taken away again.
+        let width = self.stderr.width.saturating_sub(1);
+        let mut text = String::new();
+        for line in lines {
+            let line = self.scrubber.text(line);
+            text.push_str(&fitting(&one_line(&line), width));
+            text.push('\n');
+        }
+        let _ = io::stderr().lock().write_all(text.as_bytes());
+        self.progress.set(lines.len());
+    }
+
+    /// Takes the lines of progress away.
+    pub fn clear_progress(&self) {
+        let lines = self.progress.replace(0);
+        if lines > 0 {
+            let _ = write!(io::stderr().lock(), "\x1b[{lines}A\x1b[J");
+        }
+    }
+
     /// As [`App::say`], for text that holds our own colours.
     pub fn say_styled(&self, text: &str) {
+        self.clear_progress();
         let text = self.scrubber.text(text);
         let _ = writeln!(io::stderr().lock(), "{text}");
     }
@@ -155,6 +187,18 @@ pub fn tell_panics() {
             "error[internal]: runner has made a mistake{place}; please report this line"
         );
     }));
+}
+
+/// As much of a line as fits.
+fn fitting(line: &str, width: usize) -> String {
+    use unicode_width::UnicodeWidthChar as _;
+    let mut used = 0;
+    line.chars()
+        .take_while(|character| {
+            used += character.width().unwrap_or(0);
+            used <= width
+        })
+        .collect()
 }
 
 fn width(env: &BTreeMap<String, String>) -> usize {

@@ -11,7 +11,7 @@ use crate::core::time::format_duration;
 use crate::engine::{RunError, RunErrorKind};
 use crate::http::client::is_loopback;
 use crate::http::{StatusCode, TransportError, TransportErrorKind};
-use crate::plan::PlanError;
+use crate::plan::{Binding, Plan, PlanError};
 use crate::resource::Resource;
 use crate::template::RenderError;
 
@@ -20,14 +20,14 @@ pub const MAY_HAVE_WRITTEN: &str =
     "the request may have been carried out all the same: look before you send it again";
 
 /// A plan that cannot be made.
-pub fn plan_error(error: PlanError, resource: &Resource, app: &App) -> Failure {
+pub fn plan_error(error: &PlanError, resource: &Resource, app: &App) -> Failure {
     match error {
-        PlanError::Call(list) => Failure::from_list(list),
-        PlanError::Render(error) => render_error(&error, app),
+        PlanError::Call(list) => Failure::from_list(list.clone()),
+        PlanError::Render(error) => render_error(error, app),
         PlanError::Credential(CredentialError::Render(error)) => match &error.undefined {
             Some(name) if name.starts_with("env.") => unset_token(name, resource, &error.place),
             _ => {
-                let mut failure = render_error(&error, app);
+                let mut failure = render_error(error, app);
                 failure.exit = Exit::Credentials;
                 failure
             }
@@ -40,8 +40,28 @@ pub fn plan_error(error: PlanError, resource: &Resource, app: &App) -> Failure {
                 resource.name
             ),
         )
-        .at(&place)
+        .at(place)
         .helps(token_hints(resource)),
+    }
+}
+
+/// The same where the resource is not known: it is the one whose file the fault stands in.
+pub fn plan_error_in(error: &PlanError, binding: &Binding, app: &App) -> Failure {
+    let place = match error {
+        PlanError::Credential(CredentialError::Render(error)) => Some(&error.place),
+        PlanError::Credential(CredentialError::Unusable(_, place)) => Some(place),
+        PlanError::Call(_) | PlanError::Render(_) => None,
+    };
+    let mut resources = binding.resources.values();
+    let found = place.and_then(|place| {
+        binding
+            .resources
+            .values()
+            .find(|resource| resource.source.name() == place.file.name())
+    });
+    match found.or_else(|| resources.next()) {
+        Some(resource) => plan_error(error, resource, app),
+        None => Failure::usage("no-resource", "the query has no resource"),
     }
 }
 
@@ -100,14 +120,15 @@ pub fn render_error(error: &RenderError, app: &App) -> Failure {
 }
 
 /// A run that failed.
-pub fn run_error(error: RunError, resource: &Resource, app: &App) -> Failure {
+pub fn run_error(error: &RunError, plan: &Plan, app: &App) -> Failure {
+    let resource = plan.resource_named(&error.resource);
     let is_write = error
         .request
         .as_ref()
         .is_some_and(|request| !request.starts_with("GET ") && !request.starts_with("HEAD "));
     let may_have_written =
         is_write && matches!(&error.kind, RunErrorKind::Transport(error) if error.may_have_acted);
-    let mut failure = match error.kind {
+    let mut failure = match &error.kind {
         RunErrorKind::Refused {
             status,
             message,
@@ -115,10 +136,11 @@ pub fn run_error(error: RunError, resource: &Resource, app: &App) -> Failure {
             advice,
             retry_after,
         } => {
+            let (status, retry_after) = (*status, *retry_after);
             let mut failure = refused(&error.resource, status, message.as_deref());
             failure = failure.fact("status", status.as_u16());
             if let Some(id) = request_id {
-                failure = failure.fact("request_id", id);
+                failure = failure.fact("request_id", id.clone());
             }
             if status == StatusCode::UNAUTHORIZED {
                 failure = failure.help(token_source(&resource.auth));
@@ -137,23 +159,29 @@ pub fn run_error(error: RunError, resource: &Resource, app: &App) -> Failure {
                 );
             }
             match advice {
-                Some(words) => failure.help(words),
+                Some(words) => failure.help(*words),
                 None => failure,
             }
         }
-        RunErrorKind::Transport(error) => transport(&error, resource, app),
+        RunErrorKind::Transport(error) => transport(error, resource, app),
         RunErrorKind::Unreadable { words, help } => {
-            let failure = Failure::new(Exit::Refused, "not-json", words);
+            let failure = Failure::new(Exit::Refused, "not-json", words.clone());
             match help {
-                Some(help) => failure.help(help),
+                Some(help) => failure.help(help.clone()),
                 None => failure,
             }
         }
-        RunErrorKind::Rows { words, help } => Failure::usage("rows", words).help(help),
-        RunErrorKind::Listing(words) => Failure::new(Exit::Refused, "listing", words),
-        RunErrorKind::Render(error) => render_error(&error, app),
+        RunErrorKind::Rows { words, help } => {
+            Failure::usage("rows", words.clone()).help(help.clone())
+        }
+        RunErrorKind::Listing(words) => Failure::new(Exit::Refused, "listing", words.clone()),
+        RunErrorKind::Render(error) => render_error(error, app),
+        RunErrorKind::Plan(error) => plan_error(error, resource, app),
+        RunErrorKind::Waited(words) => {
+            Failure::new(Exit::Expectation, "poll-timeout", words.clone())
+        }
         RunErrorKind::Missing(words, place) => {
-            Failure::new(Exit::Expectation, "missing-value", words).at(&place)
+            Failure::new(Exit::Expectation, "missing-value", words.clone()).at(place)
         }
         RunErrorKind::Expectation(failed) => {
             let list: Vec<String> = failed.iter().map(|one| format!("`{one}`")).collect();
@@ -167,10 +195,16 @@ pub fn run_error(error: RunError, resource: &Resource, app: &App) -> Failure {
                 ),
             )
         }
-        RunErrorKind::Sink(error) => return cannot_write(&error),
+        RunErrorKind::Sink(error) => return cannot_write(error),
     };
-    if let Some(request) = error.request {
-        failure.facts.insert(0, ("request", request.into()));
+    if let Some(request) = &error.request {
+        failure.facts.insert(0, ("request", request.clone().into()));
+    }
+    if let Some(item) = &error.item {
+        failure.facts.insert(0, ("item", item.clone().into()));
+        failure
+            .facts
+            .insert(0, ("query", error.query.clone().into()));
     }
     if may_have_written {
         failure = failure.help(MAY_HAVE_WRITTEN);

@@ -155,7 +155,7 @@ mod tests {
     fn a_value_may_hold_anything() {
         let read = |word: &str| match assignment(word) {
             Ok((_, Input::Text(text))) => text,
-            Ok((_, Input::Json(value))) => format!("json {value}"),
+            Ok((_, Input::Json(value) | Input::Secret(value))) => format!("json {value}"),
             Err(failure) => format!("failure {}", failure.code),
         };
         assert_eq!(read("x=a=b c"), "a=b c");

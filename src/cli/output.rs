@@ -3,15 +3,18 @@
 use std::cell::RefCell;
 use std::io;
 use std::path::PathBuf;
+use std::rc::Rc;
 
 use serde_json::Value;
 
 use crate::cli::app::App;
-use crate::cli::failure::Failure;
+use crate::cli::failure::{ErrorFormat, Failure};
+use crate::cli::outcome;
 use crate::cli::run::RunArgs;
+use crate::cli::setup::TalkArgs;
 use crate::core::name;
 use crate::core::text::printable_lines;
-use crate::engine::{Deliver, Want};
+use crate::engine::{Deliver, RunError, Want};
 use crate::format::{FORMATS, Format, FormatError, Render, Shape, by_extension, by_name};
 use crate::plan::Plan;
 use crate::project::load;
@@ -29,6 +32,7 @@ pub struct Writer {
     /// Whether a person reads it as it is written.
     is_terminal: bool,
     file: Option<PathBuf>,
+    app: Rc<App>,
 }
 
 /// More than this is not held back by a record format.
@@ -40,7 +44,7 @@ impl Writer {
         plan: &Plan,
         args: &RunArgs,
         index: Option<usize>,
-        app: &App,
+        app: &Rc<App>,
     ) -> Result<Self, Failure> {
         let own = plan.output().and_then(by_name);
         let file = args.out.as_ref().filter(|path| path.as_os_str() != "-");
@@ -56,6 +60,10 @@ impl Writer {
             }
             Some(path) => file_target(path, args, own, app)?,
         };
+        if format.name == "raw" && plan.query.is_walk() {
+            let words = format!("`raw` shows one answer, and `{}` has many", plan.query.name);
+            return Err(Failure::usage("raw", words).help("`-o ndjson` gives its records"));
+        }
         let is_terminal = file.is_none() && app.stdout.is_terminal;
         let mut renderer = format.renderer(&Shape {
             columns: plan.query.columns(),
@@ -78,6 +86,7 @@ impl Writer {
             is_list: !plan.query.is_single(),
             is_terminal,
             file: file.cloned(),
+            app: Rc::clone(app),
         })
     }
 
@@ -108,6 +117,7 @@ impl Writer {
 
     /// Writes the rest. `content` is the answer as it came, for the format that shows it.
     pub fn finish(mut self, content: &[u8], app: &App) -> io::Result<()> {
+        self.clear_the_way();
         if self.want() == Want::Content {
             let content = app.scrubber.bytes(content);
             if self.is_terminal {
@@ -125,8 +135,16 @@ impl Writer {
             .map_err(|error| named(self.file.as_ref(), error))
     }
 
+    /// Progress and result never stand in each other's lines.
+    fn clear_the_way(&self) {
+        if self.is_terminal {
+            self.app.clear_progress();
+        }
+    }
+
     fn write_out(&mut self) -> io::Result<()> {
         if self.format.streams && !self.buffer.is_empty() {
+            self.clear_the_way();
             self.sink
                 .write(&self.buffer)
                 .map_err(|error| named(self.file.as_ref(), error))?;
@@ -154,20 +172,46 @@ impl Deliver for Writer {
 }
 
 /// A writer that outlives the run it serves, so that what it holds is not lost when a run is ended.
-pub struct Through<'w>(pub &'w RefCell<Option<Writer>>);
+pub struct Through<'w> {
+    /// The writer, while there is one.
+    pub writer: &'w RefCell<Option<Writer>>,
+    /// Whose records come.
+    pub plan: &'w Plan,
+    /// Where failures are told.
+    pub app: &'w App,
+    /// How they are told.
+    pub talk: TalkArgs,
+}
 
 impl Deliver for Through<'_> {
     fn record(&mut self, record: Value) -> io::Result<()> {
-        match self.0.borrow_mut().as_mut() {
+        match self.writer.borrow_mut().as_mut() {
             Some(writer) => writer.record(record),
             None => Ok(()),
         }
     }
 
     fn pause(&mut self) -> io::Result<()> {
-        match self.0.borrow_mut().as_mut() {
+        match self.writer.borrow_mut().as_mut() {
             Some(writer) => writer.pause(),
             None => Ok(()),
+        }
+    }
+
+    fn failed(&mut self, error: &RunError) {
+        match self.talk.error_format {
+            ErrorFormat::Json => {
+                outcome::item_failure(error, self.plan, self.app).show(self.app, ErrorFormat::Json);
+            }
+            ErrorFormat::Text if self.talk.verbose > 0 => {
+                let failure = outcome::item_failure(error, self.plan, self.app);
+                let item = error.item.as_deref().unwrap_or("an item");
+                self.app.say(&format!(
+                    "{}: {item} failed: {}",
+                    error.query, failure.message
+                ));
+            }
+            ErrorFormat::Text => {}
         }
     }
 }

@@ -1,6 +1,7 @@
 //! `runner ping`: is the connection and the token good?
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
@@ -65,7 +66,7 @@ pub fn run(args: &PingArgs, app: &Rc<App>) -> Result<Exit, Failure> {
         });
     }
     let world = World::new(app, &args.connect)?;
-    let (rows, exit) = setup::block_on(&args.connect, app, args.talk, async |session| {
+    let (rows, exit) = setup::block_on(&args.connect, app, args.talk, None, async |session| {
         let mut rows = Vec::new();
         let mut exit = Exit::Done;
         for file in files {
@@ -126,32 +127,25 @@ async fn ask(
     file: &ResourceFile,
     args: &PingArgs,
     world: &World,
-    session: &Session,
+    session: &Rc<Session>,
     app: &App,
 ) -> Result<Value, Failure> {
     let resource = project
         .in_environment(file, args.connect.environment())
         .map_err(|faults| args.connect.explain(faults, app))?;
-    let resource = world.resource(resource)?;
     let kind = resource.kind;
     let query = project
         .ad_hoc_query(&file.name, kind.health_check())
         .map_err(Failure::from_diagnostics)?;
-    let seen = resource.clone();
-    let plan = Plan::bind(
-        query,
-        resource,
-        &Inputs::new(),
-        &world.outside,
-        project.root(),
-        &app.scrubber,
-    )
-    .map_err(|error| explain::plan_error(error, &seen, app))?;
+    let binding = world.bound_to(project, [(file.name.clone(), resource)], app)?;
+    let plan = Plan::bind(Arc::new(query), &binding, &Inputs::new())
+        .map_err(|error| explain::plan_error_in(&error, &binding, app))?;
     plan.check_credential()
-        .map_err(|error| explain::plan_error(error, &plan.resource, app))?;
+        .map_err(|error| explain::plan_error(&error, &plan.resource, app))?;
+    let plan = Rc::new(plan);
     let answer = engine::run(&plan, session, Want::Content, &mut Nobody)
         .await
-        .map_err(|error| explain::run_error(error, &plan.resource, app))?;
+        .map_err(|error| explain::run_error(&error, &plan, app))?;
     let body: Value = serde_json::from_slice(&answer.body).unwrap_or(Value::Null);
     let who = kind.who(&body);
     // Of an API that tells who one is, an answer that does not is none of its answers.

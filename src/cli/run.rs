@@ -3,18 +3,22 @@
 use std::cell::{Cell, RefCell};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::cli::app::App;
 use crate::cli::exit::Exit;
 use crate::cli::failure::{ErrorFormat, Failure};
 use crate::cli::output::{Through, Writer, cannot_write};
+use crate::cli::progress::counted;
 use crate::cli::setup::{self, ConnectArgs, TalkArgs, World};
-use crate::cli::{explain, inputs, shown};
+use crate::cli::{explain, inputs, outcome, shown};
 use crate::core::text::printable_lines;
-use crate::engine::{self, Cut, Outcome, RunError, RunErrorKind, Session, Want};
+use crate::engine::{self, Manner, RunError, RunErrorKind, Session, Want};
 use crate::format::Format;
-use crate::plan::{Inputs, Plan};
+use crate::plan::{Inputs, Plan, ShownRequest};
+use crate::project::query::{Items, Loop};
 use crate::project::{Project, Query};
+use crate::template::RenderError;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -25,6 +29,10 @@ Examples:
   runner run get-workflow workflow_id=… --curl";
 
 /// Options of `run`.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 #[derive(Debug, clap::Args)]
 #[command(after_help = format!("{EXAMPLES}\n\n{}", crate::cli::exit::HELP))]
 pub struct RunArgs {
@@ -56,6 +64,14 @@ pub struct RunArgs {
     /// Does not ask before a method that writes
     #[arg(short, long)]
     pub yes: bool,
+
+    /// Stops a walk at the first item that fails
+    #[arg(long)]
+    pub fail_fast: bool,
+
+    /// Gives the records of a walk as they are found, not in the query's order
+    #[arg(long)]
+    pub unordered: bool,
 
     /// Prints the requests, secrets masked, and sends nothing
     #[arg(long, conflicts_with = "curl")]
@@ -105,14 +121,16 @@ pub fn run(args: &RunArgs, app: &Rc<App>) -> Result<Exit, Failure> {
     let world = World::new(app, &args.connect)?;
     let mut plans = Vec::new();
     for (project, query) in queries {
-        plans.push(plan(&project, query, &given, &world, args, app)?);
+        plans.push(Rc::new(plan(&project, query, &given, &world, args, app)?));
     }
     if args.dry_run || args.curl {
         return show(&plans, args, app);
     }
     for plan in &plans {
-        plan.check_credential()
-            .map_err(|error| explain::plan_error(error, &plan.resource, app))?;
+        for part in plan.with_fed_by() {
+            part.check_credential()
+                .map_err(|error| explain::plan_error(&error, &part.resource, app))?;
+        }
         admit(plan, args, app)?;
     }
     let mut writers = Vec::new();
@@ -122,26 +140,37 @@ pub fn run(args: &RunArgs, app: &Rc<App>) -> Result<Exit, Failure> {
     }
     let done = Cell::new(0);
     let current = RefCell::new(None);
-    let result = setup::block_on(&args.connect, app, args.talk, async |session| {
-        let mut exit = Exit::Done;
-        let mut first_failed = None;
-        for (plan, writer) in plans.iter().zip(writers) {
-            current.replace(Some(writer));
-            match execute(plan, &session, &current, args, app).await {
-                Ok(partial) => exit = exit.max(partial),
-                // One failure does not lose the other answers.
-                Err(failure) if plans.len() > 1 && failure.exit != Exit::Done => {
-                    failure.show(app, args.talk.error_format);
-                    first_failed = first_failed.or(Some(failure.exit));
+    let manner = Manner {
+        fail_fast: args.fail_fast,
+        unordered: args.unordered,
+        remembers: plans.len() > 1 || plans.iter().any(|plan| plan.query.is_walk()),
+    };
+    let result = setup::block_on(
+        &args.connect,
+        app,
+        args.talk,
+        Some(manner),
+        async |session| {
+            let mut exit = Exit::Done;
+            let mut first_failed = None;
+            for (plan, writer) in plans.iter().zip(writers) {
+                current.replace(Some(writer));
+                match execute(plan, &session, &current, args, app).await {
+                    Ok(partial) => exit = exit.max(partial),
+                    // One failure does not lose the other answers.
+                    Err(failure) if plans.len() > 1 && failure.exit != Exit::Done => {
+                        failure.show(app, args.talk.error_format);
+                        first_failed = first_failed.or(Some(failure.exit));
+                    }
+                    // Nobody reads on; what failed before has failed all the same.
+                    Err(_) if first_failed.is_some() => break,
+                    Err(failure) => return Err(failure),
                 }
-                // Nobody reads on; what failed before has failed all the same.
-                Err(_) if first_failed.is_some() => break,
-                Err(failure) => return Err(failure),
+                done.set(done.get() + 1);
             }
-            done.set(done.get() + 1);
-        }
-        Ok(first_failed.unwrap_or(exit))
-    });
+            Ok(first_failed.unwrap_or(exit))
+        },
+    );
     result.map_err(|failure| how_far(failure, done.get(), &plans, current.take(), app))
 }
 
@@ -149,7 +178,7 @@ pub fn run(args: &RunArgs, app: &Rc<App>) -> Result<Exit, Failure> {
 fn how_far(
     failure: Failure,
     done: usize,
-    plans: &[Plan],
+    plans: &[Rc<Plan>],
     writer: Option<Writer>,
     app: &App,
 ) -> Failure {
@@ -163,7 +192,7 @@ fn how_far(
         failure = failure.fact("progress", words);
     }
     if let Some(writer) = writer.filter(|writer| writer.records() > 0) {
-        let records = counted(writer.records());
+        let records = counted(writer.records() as u64, "record");
         let words = match writer.finish(&[], app) {
             Ok(()) => format!("{records} of `{}` came before that", current.query.name),
             Err(_) => format!("{records} of `{}` could not be written", current.query.name),
@@ -252,27 +281,14 @@ fn plan(
     args: &RunArgs,
     app: &App,
 ) -> Result<Plan, Failure> {
-    let resource = project
-        .resource_of(&query, args.connect.environment())
-        .map_err(|faults| args.connect.explain(faults, app))?;
-    let resource = world.resource(resource)?;
     let own = own_inputs(given.clone(), &query, args);
-    let seen = resource.clone();
-    Plan::bind(
-        query,
-        resource,
-        &own,
-        &world.outside,
-        project.root(),
-        &app.scrubber,
-    )
-    .map_err(|error| explain::plan_error(error, &seen, app))
-    .map(|mut plan| {
-        if let Some(limit) = args.limit {
-            plan.limit_to(limit);
-        }
-        plan
-    })
+    let binding = world.binding(project, &query, &args.connect, app)?;
+    let mut plan = Plan::bind(Arc::new(query), &binding, &own)
+        .map_err(|error| explain::plan_error_in(&error, &binding, app))?;
+    if let Some(limit) = args.limit {
+        plan.limit_to(limit);
+    }
+    Ok(plan)
 }
 
 /// The values that a query declares; all of them if it is the only one, so that a wrong name is
@@ -284,42 +300,118 @@ fn own_inputs(mut given: Inputs, query: &Query, args: &RunArgs) -> Inputs {
     given
 }
 
-fn show(plans: &[Plan], args: &RunArgs, app: &App) -> Result<Exit, Failure> {
-    for (index, plan) in plans.iter().enumerate() {
-        let request = plan
-            .shown_request()
-            .map_err(|error| explain::render_error(&error, app))?;
-        let mut text = if args.curl {
-            shown::curl(&request, plan).map_err(|words| {
-                Failure::usage("curl", words).help("`--dry-run` shows it masked")
-            })?
-        } else {
-            shown::dry_run(&request)
-        };
-        if app.stdout.is_terminal {
-            text = printable_lines(&text).into_owned();
+fn show(plans: &[Rc<Plan>], args: &RunArgs, app: &App) -> Result<Exit, Failure> {
+    let mut is_first = true;
+    for plan in plans {
+        for (plan, about, request) in shown_requests(plan, args, app)? {
+            let mut text = if args.curl {
+                shown::curl(&request, plan).map_err(|words| {
+                    Failure::usage("curl", words).help("`--dry-run` shows it masked")
+                })?
+            } else {
+                format!("{about}{}", shown::dry_run(&request))
+            };
+            if app.stdout.is_terminal {
+                text = printable_lines(&text).into_owned();
+            }
+            if !std::mem::take(&mut is_first) {
+                text.insert(0, '\n');
+            }
+            app.print(&text).map_err(|error| cannot_write(&error))?;
         }
-        if index > 0 {
-            text.insert(0, '\n');
-        }
-        app.print(&text).map_err(|error| cannot_write(&error))?;
     }
     Ok(Exit::Done)
 }
 
+/// What is shown before a request of a walk, and the request.
+type Shown<'p> = (&'p Plan, String, ShownRequest);
+
+/// The requests of a plan, as far as they are known: of a walk, those that it begins with, and one
+/// for what it asks of every item.
+fn shown_requests<'p>(
+    plan: &'p Plan,
+    args: &RunArgs,
+    app: &App,
+) -> Result<Vec<Shown<'p>>, Failure> {
+    let explained = |error: &RenderError| explain::render_error(error, app);
+    if !plan.query.is_walk() {
+        let request = plan.shown_request().map_err(|error| explained(&error))?;
+        return Ok(vec![(plan, String::new(), request)]);
+    }
+    if let Some(sites) = plan.listed_sites().map_err(|error| explained(&error))? {
+        let requests = sites.iter().map(|site| {
+            let request = plan.shown_request_at(site);
+            request.map(|request| (plan, String::new(), request))
+        });
+        return requests
+            .collect::<Result<_, _>>()
+            .map_err(|error| explained(&error));
+    }
+    if args.curl {
+        let words = format!(
+            "`{}` asks for every item of another query: no curl line does the same",
+            plan.query.name
+        );
+        return Err(Failure::usage("curl", words).help("`--dry-run` shows its requests"));
+    }
+    let mut shown = Vec::new();
+    let mut parts = plan.with_fed_by();
+    // What is asked first is shown first.
+    parts.reverse();
+    for part in parts {
+        let about = if part.query.is_walk() {
+            let items: Vec<String> = part.loops().iter().map(items_of).collect();
+            format!(
+                "# {}: for each {}\n",
+                part.query.name,
+                items.join(", and each ")
+            )
+        } else {
+            format!("# {}\n", part.query.name)
+        };
+        let request = part.shown_request().map_err(|error| explained(&error))?;
+        shown.push((part, about, request));
+    }
+    Ok(shown)
+}
+
+fn items_of(feed: &Loop) -> String {
+    match &feed.items {
+        Items::Query { query, .. } => format!("{} of {}", feed.name, query.name),
+        Items::List(_) => format!("{} of a list", feed.name),
+    }
+}
+
 /// Refuses a method that writes, or asks, before a byte is sent.
 fn admit(plan: &Plan, args: &RunArgs, app: &App) -> Result<(), Failure> {
+    let mut queries = plan.query.with_fed_by().into_iter();
+    if let Some(writing) = queries.find(|query| !query.is_safe() && query.name != plan.query.name) {
+        let resource = plan.resource_named(&writing.resource.value);
+        // A search is a POST that writes nothing, and the kind of API knows which those are.
+        if resource.kind.pagination(&writing.method).is_none() || resource.read_only {
+            let words = format!(
+                "`{}` stands on `{}`, which writes",
+                plan.query.name, writing.name
+            );
+            return Err(Failure::new(Exit::Forbidden, "feed-writes", words)
+                .help("what gives items only reads: run the other query by itself"));
+        }
+    }
     if plan.query.is_safe() {
         return Ok(());
     }
     let request = plan
         .shown_request()
         .map_err(|error| explain::render_error(&error, app))?;
-    let action = format!(
+    let mut action = format!(
         "{} {}",
         request.method,
         crate::plan::disguise::masked_url(&request.url)
     );
+    if plan.query.is_walk() {
+        let items: Vec<String> = plan.loops().iter().map(items_of).collect();
+        action = format!("{action}, for each {}", items.join(", and each "));
+    }
     if plan.resource.read_only {
         return Err(Failure::new(
             Exit::Forbidden,
@@ -357,22 +449,33 @@ fn admit(plan: &Plan, args: &RunArgs, app: &App) -> Result<(), Failure> {
 }
 
 async fn execute(
-    plan: &Plan,
-    session: &Session,
+    plan: &Rc<Plan>,
+    session: &Rc<Session>,
     writer: &RefCell<Option<Writer>>,
     args: &RunArgs,
-    app: &App,
+    app: &Rc<App>,
 ) -> Result<Exit, Failure> {
     let want = writer.borrow().as_ref().map_or(Want::Records, Writer::want);
-    let report = engine::run(plan, session, want, &mut Through(writer)).await;
+    let mut through = Through {
+        writer,
+        plan,
+        app,
+        talk: args.talk,
+    };
+    let report = engine::run(plan, session, want, &mut through).await;
     let report = match report {
         Ok(report) => report,
         // A reader that has seen enough is no error.
         Err(error) if has_closed_reader(&error) => return Err(Failure::closed()),
-        Err(error) => return Err(explain::run_error(error, &plan.resource, app)),
+        Err(error) => return Err(explain::run_error(&error, plan, app)),
     };
-    if let Some(note) = report.note.as_ref().filter(|_| !args.talk.quiet) {
+    for note in report.notes.iter().filter(|_| !args.talk.quiet) {
         app.say(&format!("note: {note}"));
+    }
+    if report.is_stopped {
+        // Whoever ended the run says so, and delivers what there is.
+        outcome::tell(plan, &report, args.talk, app);
+        return Err(Failure::closed());
     }
     let mut is_closed = false;
     if let Some(writer) = writer.borrow_mut().take() {
@@ -387,68 +490,16 @@ async fn execute(
             app.say(&words);
         }
     }
-    let exit = tell_outcome(plan, report.outcome, report.records, args, app);
+    let exit = outcome::tell(plan, &report, args.talk, app);
     match report.failed_expectations {
         // Nobody reads on: what comes next is not run.
         None if is_closed && exit == Exit::Done => Err(Failure::closed()),
         None => Ok(exit),
-        Some(failed) => Err(explain::run_error(failed, &plan.resource, app)),
+        Some(failed) => Err(explain::run_error(&failed, plan, app)),
     }
 }
 
 fn has_closed_reader(error: &RunError) -> bool {
     matches!(&error.kind, RunErrorKind::Sink(error)
         if error.kind() == std::io::ErrorKind::BrokenPipe)
-}
-
-/// Says what is not whole.
-fn tell_outcome(plan: &Plan, outcome: Outcome, count: usize, args: &RunArgs, app: &App) -> Exit {
-    let name = &plan.query.name;
-    let records = counted(count);
-    let (words, help) = match outcome {
-        Outcome::Complete => return Exit::Done,
-        Outcome::FirstPage => {
-            if !args.talk.quiet {
-                app.say(&format!(
-                    "note: the listing of `{name}` goes on: `paginate: false` reads its first page only"
-                ));
-            }
-            return Exit::Done;
-        }
-        Outcome::Broken(error) => {
-            let mut failure = explain::run_error(error, &plan.resource, app);
-            failure.message = format!(
-                "the listing of `{name}` breaks off after {records}: {}",
-                failure.message
-            );
-            failure.exit = Exit::Partial;
-            failure.show(app, args.talk.error_format);
-            return Exit::Partial;
-        }
-        Outcome::Cut(Cut::Pages(most)) => (
-            format!("the listing of `{name}` is cut after {records}: `max_pages` is {most}"),
-            "raise `max_pages`, or ask for less with `limit` or `stop_when`",
-        ),
-        Outcome::Cut(Cut::Rows(most)) => (
-            format!("the listing of `{name}` is cut after {records}: `max_rows` is {most}"),
-            "raise `max_rows`, or ask for less with `limit` or `stop_when`",
-        ),
-        Outcome::Cut(Cut::Content) => (
-            format!("`-o raw` shows the first page of `{name}`, and there are more"),
-            "another format reads all pages; `paginate: false` says that the first one is enough",
-        ),
-        Outcome::Cut(Cut::NoRows) => (
-            format!("the answer to `{name}` is the first page of a listing, and there are more"),
-            "`rows` says where the records stand, for example `rows: $.items[*]`",
-        ),
-    };
-    Failure::new(Exit::Partial, "cut", words)
-        .help(help)
-        .show(app, args.talk.error_format);
-    Exit::Partial
-}
-
-fn counted(count: usize) -> String {
-    let noun = if count == 1 { "record" } else { "records" };
-    format!("{count} {noun}")
 }

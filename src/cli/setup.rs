@@ -1,5 +1,6 @@
 //! What verbs that ask something have in common: the project, the demo, the session, the runtime.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -10,17 +11,19 @@ use crate::cli::app::App;
 use crate::cli::exit::Exit;
 use crate::cli::failure::{ErrorFormat, Failure};
 use crate::cli::git;
+use crate::cli::progress::Progress;
 use crate::cli::watch::Watch;
 use crate::core::name;
 use crate::core::source::{SourceFile, Span, Text};
 use crate::core::time::{DURATION_EXAMPLE, format_duration, parse_duration};
 use crate::demo::{self, Demo};
-use crate::engine::{Session, SessionOptions};
+use crate::engine::{Manner, Session, SessionOptions, Shelf};
 use crate::format::{FORMATS, Format, by_name};
-use crate::http::HeaderName;
-use crate::plan::Outside;
-use crate::project::Project;
+use crate::http::{HeaderName, Observe};
+use crate::plan::{Binding, Outside};
+use crate::project::{Project, Query};
 use crate::resource::{Resource, TlsFiles};
+use crate::sink::Scratch;
 use crate::template::{Clock, Template};
 
 /// How text for people is shown instead.
@@ -168,13 +171,50 @@ impl World {
         })
     }
 
+    /// What a query and those that it stands on are bound with.
+    pub fn binding(
+        &self,
+        project: &Project,
+        query: &Query,
+        connect: &ConnectArgs,
+        app: &App,
+    ) -> Result<Rc<Binding>, Failure> {
+        let mut resources = Vec::new();
+        for query in query.with_fed_by() {
+            let resource = project
+                .resource_of(query, connect.environment())
+                .map_err(|faults| connect.explain(faults, app))?;
+            resources.push((query.resource.value.to_string(), resource));
+        }
+        self.bound_to(project, resources, app)
+    }
+
+    /// The same for resources by name.
+    pub fn bound_to(
+        &self,
+        project: &Project,
+        resources: impl IntoIterator<Item = (String, Resource)>,
+        app: &App,
+    ) -> Result<Rc<Binding>, Failure> {
+        let mut reached = BTreeMap::new();
+        for (name, resource) in resources {
+            reached.insert(name, Arc::new(self.resource(resource)?));
+        }
+        Ok(Rc::new(Binding {
+            resources: reached,
+            outside: self.outside.clone(),
+            root: project.root().to_path_buf(),
+            scrubber: app.scrubber.clone(),
+        }))
+    }
+
     /// Whether the demo is an API of the resource's kind.
     pub fn can_answer_for(resource: &Resource) -> bool {
         resource.kind.api() == Some("v2")
     }
 
     /// The resource as it is reached here: on the demo, its place and token are the demo's.
-    pub fn resource(&self, resource: Resource) -> Result<Resource, Failure> {
+    fn resource(&self, resource: Resource) -> Result<Resource, Failure> {
         let Some(demo) = &self.demo else {
             return Ok(resource);
         };
@@ -205,43 +245,110 @@ impl World {
     }
 }
 
-/// Runs a future to its end, to Ctrl-C, or to the end of its time.
+/// How long a run that is ended may take to deliver what it has.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
+/// Runs a future to its end, to Ctrl-C, or to the end of its time. Whoever says in what manner it
+/// works is shown how far it has come.
 pub fn block_on<T>(
     connect: &ConnectArgs,
     app: &Rc<App>,
     talk: TalkArgs,
-    work: impl AsyncFnOnce(Session) -> Result<T, Failure>,
+    manner: Option<Manner>,
+    work: impl AsyncFnOnce(Rc<Session>) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::usage("runtime", format!("cannot start: {error}")))?;
-    runtime.block_on(async {
-        let deadline = connect
-            .timeout
-            .map(|limit| tokio::time::Instant::now() + limit);
-        let session = Session::new(SessionOptions {
+    let started = std::time::Instant::now();
+    let watch = Rc::new(Watch::new(Rc::clone(app), talk.verbose, talk.quiet));
+    let result = runtime.block_on(async {
+        let options = SessionOptions {
             system_certs: connect.system_certs || app.names_certificates(),
-            deadline,
+            deadline: connect
+                .timeout
+                .map(|limit| tokio::time::Instant::now() + limit),
             proxies: app.proxies(),
             jitter: Rc::new(fastrand::f64),
-            observer: Rc::new(Watch::new(Rc::clone(app), talk.verbose, talk.quiet)),
-        });
-        let in_time = async {
-            match connect.timeout {
-                None => work(session).await,
-                Some(limit) => tokio::time::timeout(limit, work(session))
-                    .await
-                    .unwrap_or_else(|_| Err(out_of_time(limit))),
-            }
+            observer: Rc::clone(&watch) as Rc<dyn Observe>,
+            manner: manner.unwrap_or_default(),
         };
+        let shelf = Box::new(Answers(Scratch::default()));
+        let session = Rc::new(Session::new(options, shelf));
+        let draws = manner.is_some()
+            && app.stderr.is_terminal
+            && app.stderr.moves_cursor
+            && !talk.quiet
+            && talk.verbose == 0;
+        let progress = Progress::new(app, &session, watch.stats());
+        let mut work = std::pin::pin!(work(Rc::clone(&session)));
+        let ended = tokio::select! {
+            result = &mut work => return result,
+            failure = end_from_outside(connect.timeout) => failure,
+            never = progress.draw(), if draws => never,
+        };
+        // What is done is delivered; whatever does not hear of it is dropped.
+        session.stop().say();
         tokio::select! {
-            result = in_time => result,
-            _ = tokio::signal::ctrl_c() => {
-                Err(Failure::new(Exit::Interrupted, "interrupted", "interrupted"))
+            _ = tokio::time::timeout(LAST_WORDS, &mut work) => {}
+            _ = interrupted() => {}
+        }
+        Err(ended)
+    });
+    app.clear_progress();
+    if talk.verbose > 0 {
+        app.say(&watch.stats().summary(started.elapsed()));
+    }
+    result
+}
+
+/// Answers that are kept for the run, in a file without a name.
+struct Answers(Scratch);
+
+impl Shelf for Answers {
+    fn push(&mut self, bytes: &[u8]) -> Option<u64> {
+        self.0.push(bytes)
+    }
+
+    fn read(&mut self, at: u64) -> Option<Vec<u8>> {
+        self.0.read(at)
+    }
+}
+
+/// Waits until somebody ends the run, or its time is over.
+async fn end_from_outside(limit: Option<Duration>) -> Failure {
+    let out_of_time = async {
+        match limit {
+            None => std::future::pending().await,
+            Some(limit) => {
+                tokio::time::sleep(limit).await;
+                out_of_time(limit)
             }
         }
-    })
+    };
+    tokio::select! {
+        failure = out_of_time => failure,
+        name = interrupted() => Failure::new(Exit::Interrupted, "interrupted", name),
+    }
+}
+
+/// Waits for Ctrl-C, or for whoever asks the process to end (a container's or a job's runner).
+async fn interrupted() -> &'static str {
+    #[cfg(unix)]
+    let asked_to_end = async {
+        use tokio::signal::unix::{SignalKind, signal};
+        match signal(SignalKind::terminate()) {
+            Ok(mut signal) => signal.recv().await,
+            Err(_) => std::future::pending().await,
+        }
+    };
+    #[cfg(not(unix))]
+    let asked_to_end = std::future::pending::<Option<()>>();
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => "interrupted",
+        _ = asked_to_end => "interrupted by a signal to end",
+    }
 }
 
 fn out_of_time(limit: Duration) -> Failure {

@@ -4,8 +4,9 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::cli::app::App;
+use crate::cli::progress::Stats;
 use crate::core::time::format_duration;
-use crate::http::{Event, HeaderMap, Observe};
+use crate::http::{Event, HeaderMap, Observe, StatusCode};
 
 /// Longer waits are told without `-v`: a program that stands still must say why.
 const LONG_WAIT: Duration = Duration::from_secs(5);
@@ -16,6 +17,7 @@ pub struct Watch {
     /// 0: only long waits; 1: a line an attempt; 2: headers too.
     verbosity: u8,
     is_quiet: bool,
+    stats: Rc<Stats>,
 }
 
 impl Watch {
@@ -25,6 +27,25 @@ impl Watch {
             app,
             verbosity,
             is_quiet,
+            stats: Rc::default(),
+        }
+    }
+
+    /// What happened so far, in numbers.
+    pub fn stats(&self) -> &Rc<Stats> {
+        &self.stats
+    }
+
+    fn count(&self, event: &Event<'_>) {
+        match event {
+            Event::Sending(_) => Stats::count(&self.stats.sent, 1),
+            Event::Answered(_, response) => {
+                Stats::count(&self.stats.bytes, response.body.len() as u64);
+                let is_refusal = response.status == StatusCode::TOO_MANY_REQUESTS;
+                Stats::count(&self.stats.refusals, u64::from(is_refusal));
+            }
+            Event::Retrying { .. } => Stats::count(&self.stats.retries, 1),
+            Event::Failed(..) => {}
         }
     }
 
@@ -45,6 +66,7 @@ impl Watch {
 
 impl Observe for Watch {
     fn event(&self, event: &Event<'_>) {
+        self.count(event);
         match event {
             Event::Sending(request) => {
                 if self.verbosity >= 2 {

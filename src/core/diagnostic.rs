@@ -87,6 +87,13 @@ impl Diagnostic {
         Some((place.file.name().to_owned(), line))
     }
 
+    /// The same at a place of a file.
+    #[must_use]
+    pub fn moved_to(mut self, place: &Place) -> Self {
+        self.place = Some(place.clone());
+        self
+    }
+
     fn sort_key(&self) -> (String, usize) {
         self.place.as_ref().map_or_else(
             || (String::new(), 0),

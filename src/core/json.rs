@@ -14,6 +14,20 @@ pub fn kind(value: &Value) -> &'static str {
     }
 }
 
+/// About how many bytes a value takes in memory.
+pub fn weight(value: &Value) -> usize {
+    const NODE: usize = 40;
+    NODE + match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+        Value::String(text) => text.len(),
+        Value::Array(items) => items.iter().map(weight).sum(),
+        Value::Object(members) => members
+            .iter()
+            .map(|(key, member)| NODE + key.len() + weight(member))
+            .sum(),
+    }
+}
+
 /// A scalar as plain text: strings as they are, everything else as JSON.
 pub fn plain(value: &Value) -> String {
     match value {

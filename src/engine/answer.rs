@@ -173,24 +173,26 @@ fn unreadable(plan: &Plan, response: &Response, error: &serde_json::Error) -> Ru
 pub fn expectations(
     plan: &Plan,
     records: &[Value],
-    response: &Response,
-    body: &Value,
+    answer: Option<(&Response, &Value)>,
 ) -> Result<Vec<String>, RunErrorKind> {
     if plan.query.expect.is_empty() {
         return Ok(Vec::new());
     }
-    let facts = json!({
-        "status": response.status.as_u16(),
-        "headers": response
-            .headers
-            .iter()
-            .map(|(name, value)| {
-                let text = String::from_utf8_lossy(value.as_bytes()).into_owned();
-                (name.as_str().to_owned(), Value::from(text))
-            })
-            .collect::<serde_json::Map<_, _>>(),
-        "elapsed_ms": u64::try_from(response.elapsed.as_millis()).unwrap_or(u64::MAX),
-        "body": body,
+    // A walk has many answers, and none of its own.
+    let facts = answer.map_or(Value::Null, |(response, body)| {
+        json!({
+            "status": response.status.as_u16(),
+            "headers": response
+                .headers
+                .iter()
+                .map(|(name, value)| {
+                    let text = String::from_utf8_lossy(value.as_bytes()).into_owned();
+                    (name.as_str().to_owned(), Value::from(text))
+                })
+                .collect::<serde_json::Map<_, _>>(),
+            "elapsed_ms": u64::try_from(response.elapsed.as_millis()).unwrap_or(u64::MAX),
+            "body": body,
+        })
     });
     let rows = Value::Array(records.to_vec());
     let row = records.first().unwrap_or(&Value::Null);

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use crate::core::source::Place;
-use crate::http::{StatusCode, TransportError};
+use crate::http::{StatusCode, TransportError, TransportErrorKind};
+use crate::plan::PlanError;
 use crate::template::RenderError;
 
 /// A fault of a run: where and what.
@@ -15,6 +16,8 @@ pub struct RunError {
     pub resource: String,
     /// `GET https://…`, secrets masked; `None` before there was a request.
     pub request: Option<String>,
+    /// The item of a walk that it was about: `workflow 5034460f-…`.
+    pub item: Option<String>,
     /// The kind of fault.
     pub kind: RunErrorKind,
 }
@@ -55,10 +58,73 @@ pub enum RunErrorKind {
     Listing(String),
     /// A template could not be rendered.
     Render(RenderError),
+    /// A query could not be bound for an item.
+    Plan(PlanError),
+    /// What was waited for did not come in time; the words say how long it took.
+    Waited(String),
     /// A record lacks what the file requires; the words say what.
     Missing(String, Place),
     /// What the file expects does not hold.
     Expectation(Vec<String>),
     /// Whoever takes the records refused one.
     Sink(std::io::Error),
+}
+
+impl RunErrorKind {
+    /// Whether it is the file's or the sink's fault, and so would come again with every answer.
+    pub fn is_of_file(&self) -> bool {
+        match self {
+            Self::Render(_)
+            | Self::Plan(_)
+            | Self::Rows { .. }
+            | Self::Missing(..)
+            | Self::Sink(_) => true,
+            Self::Refused { .. }
+            | Self::Transport(_)
+            | Self::Unreadable { .. }
+            | Self::Listing(_)
+            | Self::Waited(_)
+            | Self::Expectation(_) => false,
+        }
+    }
+
+    /// Whether it would be the same for every other request.
+    pub fn is_of_all(&self) -> bool {
+        matches!(self, Self::Transport(error) if matches!(
+            error.kind,
+            TransportErrorKind::Credentials(_) | TransportErrorKind::Settings(_)
+        ))
+    }
+
+    /// Whether asking again later may help.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Refused { status, .. } => {
+                status.is_server_error()
+                    || matches!(
+                        *status,
+                        StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT
+                    )
+            }
+            Self::Transport(_) => !self.is_of_all(),
+            _ => false,
+        }
+    }
+
+    /// What failures are counted together by.
+    pub fn class(&self) -> String {
+        match self {
+            Self::Refused { status, .. } => format!("HTTP {}", status.as_u16()),
+            Self::Transport(error) => error.to_string(),
+            Self::Unreadable { .. } => "unreadable".to_owned(),
+            Self::Rows { .. } => "rows".to_owned(),
+            Self::Listing(_) => "listing".to_owned(),
+            Self::Render(error) => format!("render {}", error.message),
+            Self::Plan(_) => "plan".to_owned(),
+            Self::Waited(_) => "waited".to_owned(),
+            Self::Missing(words, _) => words.clone(),
+            Self::Expectation(_) => "expectation".to_owned(),
+            Self::Sink(_) => "sink".to_owned(),
+        }
+    }
 }

@@ -1,19 +1,34 @@
-//! Drives a plan: sends its requests through the transport stack, page after page, and makes
-//! records of the answers.
+//! Drives a plan: sends its requests through the transport stack, item by item and page after
+//! page, and makes records of the answers.
 //!
-//! A [`Session`] holds what the plans of a run share: connections, budgets, credentials. Records
-//! are delivered as they come ([`Deliver`]), so that memory does not grow with their number.
+//! A [`Session`] holds what the plans of a run share: connections, budgets, credentials, answers.
+//! Every item of a walk is a task (`walk`), which makes its requests (`listing`) and hands what they
+//! give to the tasks below it or to whoever takes the records ([`Deliver`]). Tasks run in any
+//! order; records come in the query's (`outlet`), and memory does not grow with their number. One
+//! item's failure does not end the walk: it goes into the [`Ledger`].
+//!
 //! Concurrency lives here and nowhere else; workers send values and never print.
 //!
 //! This module knows neither formats nor the terminal nor files.
 
 mod answer;
 mod error;
+mod ledger;
+mod levels;
+mod listing;
+mod once;
+mod outlet;
 mod records;
 mod run;
 mod session;
+mod stop;
+mod walk;
 
 pub use error::{RunError, RunErrorKind};
+pub use ledger::{Cuts, Failures, Ledger};
+pub use levels::{Level, Levels};
+pub use once::Shelf;
 pub use records::Deliver;
-pub use run::{Cut, Outcome, Report, Want, run};
-pub use session::{Session, SessionOptions};
+pub use run::{Cut, Outcome, Report, Want, first_page_note, run};
+pub use session::{Manner, Session, SessionOptions};
+pub use stop::Stop;

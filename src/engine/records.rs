@@ -3,15 +3,16 @@
 use std::cmp::Ordering;
 use std::collections::HashSet;
 use std::io;
+use std::rc::Rc;
 
 use serde_json::{Map, Number, Value, json};
 
 use crate::core::secret::MASK;
-use crate::engine::RunErrorKind;
+use crate::engine::{RunError, RunErrorKind};
 use crate::http::Response;
 use crate::plan::Plan;
 use crate::project::query::{Column, ColumnSource, SortBy, Take, Unique};
-use crate::template::Scope;
+use crate::template::{Expression, Scope};
 
 /// Names that keep their meaning in templates over records: a column of such a name is seen in the
 /// result only.
@@ -32,19 +33,26 @@ pub trait Deliver {
     ///
     /// As [`Deliver::record`].
     fn pause(&mut self) -> io::Result<()>;
+
+    /// Hears of an item of a walk that failed; the walk goes on.
+    fn failed(&mut self, _: &RunError) {}
 }
 
-/// Turns pages into records and delivers them; holds back only what an order or an expectation
-/// needs.
-pub struct Collector<'p> {
-    plan: &'p Plan,
-    /// What `unique` has seen.
-    seen: HashSet<String>,
-    /// What is to be sorted.
-    unsorted: Vec<Kept>,
-    /// What `expect` will see.
-    rows: Vec<Value>,
-    delivered: usize,
+/// A record, and what it is sorted by.
+pub struct Kept {
+    /// The record.
+    pub record: Value,
+    keys: Vec<Value>,
+}
+
+impl Kept {
+    /// A record of no order.
+    pub fn new(record: Value) -> Self {
+        Self {
+            record,
+            keys: Vec::new(),
+        }
+    }
 }
 
 /// What became of a page.
@@ -58,99 +66,151 @@ pub struct PageRead {
     pub is_capped: bool,
 }
 
-impl<'p> Collector<'p> {
+/// Reads a page, no more of it than `most` rows.
+///
+/// # Errors
+///
+/// If a template fails on a value that is there.
+pub fn read_page(
+    plan: &Plan,
+    scope: &Scope,
+    body: &Value,
+    response: &Response,
+    most: Option<u64>,
+) -> Result<(Vec<Kept>, PageRead), RunErrorKind> {
+    let reader = Reader::new(plan, scope, response);
+    let mut kept = Vec::new();
+    let mut read = PageRead::default();
+    // Nobody reads on where enough was found, and nobody hears of what is wrong there.
+    let enough = plan
+        .limit
+        .filter(|_| plan.query.sort.is_empty() && plan.query.unique.is_none());
+    for row in rows(plan, body)? {
+        if enough.is_some_and(|enough| kept.len() >= enough) {
+            break;
+        }
+        if most.is_some_and(|most| read.rows >= most) {
+            read.is_capped = true;
+            break;
+        }
+        read.rows += 1;
+        let (record, scope) = reader.read(row)?;
+        if Reader::holds(plan.query.stop_when.as_ref(), false, &scope)? {
+            read.is_enough = true;
+            break;
+        }
+        if Reader::holds(plan.query.keep.as_ref(), true, &scope)? {
+            let keys = reader.keys(&record, &scope)?;
+            kept.push(Kept { record, keys });
+        }
+    }
+    Ok((kept, read))
+}
+
+/// Puts records together that come in the query's order, and holds back only what a new order
+/// needs.
+pub struct Gather {
+    plan: Rc<Plan>,
+    /// What `unique` has seen.
+    seen: HashSet<String>,
+    /// What is to be sorted.
+    unsorted: Vec<Kept>,
+    passed: usize,
+}
+
+impl Gather {
     /// Nothing yet.
-    pub fn new(plan: &'p Plan) -> Self {
+    pub fn new(plan: &Rc<Plan>) -> Self {
         Self {
-            plan,
+            plan: Rc::clone(plan),
             seen: HashSet::new(),
             unsorted: Vec::new(),
-            rows: Vec::new(),
-            delivered: 0,
+            passed: 0,
         }
     }
 
-    /// How many records were delivered.
-    pub fn delivered(&self) -> usize {
-        self.delivered
+    /// Whether no more records are wanted.
+    pub fn is_full(&self) -> bool {
+        self.plan.limit.is_some_and(|limit| self.passed >= limit)
     }
 
-    /// The records, if the query expects something of them.
-    pub fn rows(&self) -> &[Value] {
-        &self.rows
-    }
-
-    /// Reads a page, no more of it than `most` rows.
+    /// Takes records, and gives those that pass.
     ///
     /// # Errors
     ///
-    /// If a template fails on a value that is there, a required value is not, or a record cannot be
-    /// delivered.
-    pub fn page(
-        &mut self,
-        body: &Value,
-        response: &Response,
-        most: Option<u64>,
-        deliver: &mut dyn Deliver,
-    ) -> Result<PageRead, RunErrorKind> {
-        let reader = Reader::new(self.plan, response);
-        let mut read = PageRead::default();
-        for row in rows(self.plan, body)? {
-            if self.is_full() {
-                read.is_enough = true;
-                return Ok(read);
-            }
-            if most.is_some_and(|most| read.rows >= most) {
-                read.is_capped = true;
-                return Ok(read);
-            }
-            read.rows += 1;
-            let item = reader.read(row)?;
-            if reader.ends_the_listing(&item)? {
-                read.is_enough = true;
-                return Ok(read);
-            }
-            if reader.keeps(&item)? && reader.is_new(&item.record, &mut self.seen) {
-                reader.check_required(&item.record)?;
-                if self.plan.query.sort.is_empty() {
-                    self.give(item.record, deliver)?;
-                } else {
-                    self.unsorted.push(item);
-                }
-            }
-        }
-        read.is_enough = self.is_full();
-        Ok(read)
-    }
-
-    /// Delivers what was held back.
-    ///
-    /// # Errors
-    ///
-    /// As [`Collector::page`].
-    pub fn finish(&mut self, deliver: &mut dyn Deliver) -> Result<(), RunErrorKind> {
-        let mut unsorted = std::mem::take(&mut self.unsorted);
-        sort(self.plan, &mut unsorted)?;
-        for item in unsorted {
+    /// If a required value is missing.
+    pub fn pass(&mut self, batch: Vec<Kept>) -> Result<Vec<Value>, RunErrorKind> {
+        let mut passed = Vec::with_capacity(batch.len());
+        for kept in batch {
             if self.is_full() {
                 break;
             }
-            self.give(item.record, deliver)?;
+            if !self.is_new(&kept.record) {
+                continue;
+            }
+            self.check_required(&kept.record)?;
+            if self.plan.query.sort.is_empty() {
+                self.passed += 1;
+                passed.push(kept.record);
+            } else {
+                self.unsorted.push(kept);
+            }
         }
-        Ok(())
+        Ok(passed)
     }
 
-    fn is_full(&self) -> bool {
-        self.plan.limit.is_some_and(|limit| self.delivered >= limit)
+    /// Gives what was held back.
+    pub fn finish(&mut self) -> Vec<Value> {
+        let mut unsorted = std::mem::take(&mut self.unsorted);
+        let keys = &self.plan.query.sort;
+        unsorted.sort_by(|left, right| {
+            keys.iter()
+                .zip(left.keys.iter().zip(&right.keys))
+                .map(|(key, (left, right))| compare(left, right, key.descending))
+                .find(|order| order.is_ne())
+                .unwrap_or(Ordering::Equal)
+        });
+        let most = self.plan.limit.unwrap_or(usize::MAX);
+        let left = most.saturating_sub(self.passed);
+        let records: Vec<Value> = unsorted
+            .into_iter()
+            .take(left)
+            .map(|kept| kept.record)
+            .collect();
+        self.passed += records.len();
+        records
     }
 
-    fn give(&mut self, mut record: Value, deliver: &mut dyn Deliver) -> Result<(), RunErrorKind> {
-        self.plan.scrubber.json(&mut record);
-        if !self.plan.query.expect.is_empty() {
-            self.rows.push(record.clone());
+    fn is_new(&mut self, record: &Value) -> bool {
+        match &self.plan.query.unique {
+            None => true,
+            Some(Unique::Record) => self.seen.insert(record.to_string()),
+            Some(Unique::Columns(columns)) => {
+                let key: Vec<&Value> = columns
+                    .iter()
+                    .map(|column| record.get(column).unwrap_or(&Value::Null))
+                    .collect();
+                self.seen.insert(json!(key).to_string())
+            }
         }
-        self.delivered += 1;
-        deliver.record(record).map_err(RunErrorKind::Sink)
+    }
+
+    /// A record that is dropped need not be whole.
+    fn check_required(&self, record: &Value) -> Result<(), RunErrorKind> {
+        let lacking =
+            self.plan.query.extract.iter().find(|column| {
+                column.required && record.get(&column.name).is_none_or(Value::is_null)
+            });
+        match lacking {
+            None => Ok(()),
+            Some(column) => Err(RunErrorKind::Missing(
+                format!(
+                    "the column `{}` is required, and a record lacks it",
+                    column.name
+                ),
+                column.place.clone(),
+            )),
+        }
     }
 }
 
@@ -171,41 +231,33 @@ fn rows<'b>(plan: &Plan, body: &'b Value) -> Result<Vec<&'b Value>, RunErrorKind
     Ok(nodes)
 }
 
-/// A record with the row that it was made of.
-struct Kept {
-    record: Value,
-    scope: Scope,
-}
-
 struct Reader<'p> {
     plan: &'p Plan,
-    /// Vars and the response.
+    /// Vars, items and the response.
     scope: Scope,
 }
 
 impl<'p> Reader<'p> {
-    fn new(plan: &'p Plan, response: &Response) -> Self {
+    fn new(plan: &'p Plan, scope: &Scope, response: &Response) -> Self {
         let facts = json!({ "status": response.status.as_u16() });
         Self {
             plan,
-            scope: plan.scope().with("response", &facts),
+            scope: scope.with("response", &facts),
         }
     }
 
-    fn read(&self, row: &Value) -> Result<Kept, RunErrorKind> {
+    /// The record of a row, and what conditions over it see.
+    fn read(&self, row: &Value) -> Result<(Value, Scope), RunErrorKind> {
         let scope = if self.plan.query.uses_columns() {
             self.scope.with_row(row)
         } else {
             self.scope.clone()
         };
         if self.plan.query.extract.is_empty() {
-            return Ok(Kept {
-                record: row.clone(),
-                scope,
-            });
+            return Ok((row.clone(), scope));
         }
         let mut record = Map::with_capacity(self.plan.query.extract.len());
-        let mut seen = scope.clone();
+        let mut seen = scope;
         let is_used = self.plan.query.uses_columns();
         for column in &self.plan.query.extract {
             let mut value = column_value(column, row, &seen)?;
@@ -220,87 +272,30 @@ impl<'p> Reader<'p> {
             }
             record.insert(column.name.clone(), value);
         }
-        Ok(Kept {
-            record: Value::Object(record),
-            scope: seen,
+        Ok((Value::Object(record), seen))
+    }
+
+    fn holds(
+        condition: Option<&Expression>,
+        without: bool,
+        scope: &Scope,
+    ) -> Result<bool, RunErrorKind> {
+        condition.map_or(Ok(without), |condition| {
+            condition.holds(scope).map_err(RunErrorKind::Render)
         })
     }
 
-    /// A record that is dropped need not be whole.
-    fn check_required(&self, record: &Value) -> Result<(), RunErrorKind> {
-        let lacking =
-            self.plan.query.extract.iter().find(|column| {
-                column.required && record.get(&column.name).is_none_or(Value::is_null)
-            });
-        match lacking {
-            None => Ok(()),
-            Some(column) => Err(RunErrorKind::Missing(
-                format!(
-                    "the column `{}` is required, and a record lacks it",
-                    column.name
-                ),
-                column.place.clone(),
-            )),
-        }
+    /// What a record is sorted by. Null comes last in either direction.
+    fn keys(&self, record: &Value, scope: &Scope) -> Result<Vec<Value>, RunErrorKind> {
+        let keys = self.plan.query.sort.iter();
+        keys.map(|key| match &key.by {
+            SortBy::Column(name) => Ok(record.get(name).cloned().unwrap_or(Value::Null)),
+            SortBy::Expression(expression) => expression
+                .json_of_record(scope)
+                .map_err(RunErrorKind::Render),
+        })
+        .collect()
     }
-
-    fn ends_the_listing(&self, item: &Kept) -> Result<bool, RunErrorKind> {
-        match &self.plan.query.stop_when {
-            None => Ok(false),
-            Some(condition) => condition.holds(&item.scope).map_err(RunErrorKind::Render),
-        }
-    }
-
-    fn keeps(&self, item: &Kept) -> Result<bool, RunErrorKind> {
-        match &self.plan.query.keep {
-            None => Ok(true),
-            Some(condition) => condition.holds(&item.scope).map_err(RunErrorKind::Render),
-        }
-    }
-
-    fn is_new(&self, record: &Value, seen: &mut HashSet<String>) -> bool {
-        match &self.plan.query.unique {
-            None => true,
-            Some(Unique::Record) => seen.insert(record.to_string()),
-            Some(Unique::Columns(columns)) => {
-                let key: Vec<&Value> = columns
-                    .iter()
-                    .map(|column| record.get(column).unwrap_or(&Value::Null))
-                    .collect();
-                seen.insert(json!(key).to_string())
-            }
-        }
-    }
-}
-
-/// Sorts stably by the query's keys. Null comes last in either direction.
-fn sort(plan: &Plan, kept: &mut Vec<Kept>) -> Result<(), RunErrorKind> {
-    if plan.query.sort.is_empty() {
-        return Ok(());
-    }
-    let keys = &plan.query.sort;
-    let mut keyed = Vec::with_capacity(kept.len());
-    for item in kept.drain(..) {
-        let mut values = Vec::with_capacity(keys.len());
-        for key in keys {
-            values.push(match &key.by {
-                SortBy::Column(name) => item.record.get(name).cloned().unwrap_or(Value::Null),
-                SortBy::Expression(expression) => expression
-                    .json_of_record(&item.scope)
-                    .map_err(RunErrorKind::Render)?,
-            });
-        }
-        keyed.push((values, item));
-    }
-    keyed.sort_by(|(left, _), (right, _)| {
-        keys.iter()
-            .zip(left.iter().zip(right))
-            .map(|(key, (left, right))| compare(left, right, key.descending))
-            .find(|order| order.is_ne())
-            .unwrap_or(Ordering::Equal)
-    });
-    kept.extend(keyed.into_iter().map(|(_, item)| item));
-    Ok(())
 }
 
 /// The value of a column in a record.

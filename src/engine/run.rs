@@ -1,18 +1,25 @@
-//! A plan's requests, page after page.
+//! Drives a plan from its first request to its last record.
 
-use std::collections::HashSet;
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::Value;
+use tokio::sync::OnceCell;
+use tokio::task::LocalSet;
 
-use crate::engine::answer::{content, expectations, lost_rows, meaning, refusal};
-use crate::engine::records::{Collector, Deliver, PageRead};
+use crate::engine::answer::expectations;
+use crate::engine::ledger::Ledger;
+use crate::engine::levels::Level;
+use crate::engine::outlet::{Ahead, Batch, channel};
+use crate::engine::records::{Deliver, Gather};
+use crate::engine::stop::{Crew, Stop};
+use crate::engine::walk::{Walker, all_records, let_out, walk_fault};
 use crate::engine::{RunError, RunErrorKind, Session};
-use crate::http::{Body, HeaderMap, Request, Response, Transport};
-use crate::paginate::{Next, Page, Paginate, Style};
+use crate::http::{HeaderMap, Request, Response};
 use crate::plan::Plan;
-use crate::project::query::StatusMeaning;
 
 /// What a query gave, besides its records.
 #[derive(Debug)]
@@ -21,19 +28,23 @@ pub struct Report {
     pub records: usize,
     /// How complete they are.
     pub outcome: Outcome,
-    /// The content of the first answer as it came.
+    /// What of a walk failed or was cut.
+    pub ledger: Ledger,
+    /// Whether the run was ended from outside before the walk was done.
+    pub is_stopped: bool,
+    /// The content of the first answer as it came; nothing of a walk.
     pub body: Bytes,
-    /// The header fields of the first answer.
+    /// The header fields of the first answer; none of a walk.
     pub headers: HeaderMap,
-    /// From sending the first request to the last byte of its answer.
+    /// From sending the first request to the last byte of its answer; nothing of a walk.
     pub elapsed: Duration,
     /// What looks like a mistake and is none for sure.
-    pub note: Option<String>,
+    pub notes: Vec<String>,
     /// What the query expects and does not hold. The records are good all the same.
     pub failed_expectations: Option<RunError>,
 }
 
-/// How complete the records are.
+/// How complete the records of a listing are.
 #[derive(Debug)]
 pub enum Outcome {
     /// All there are, or all that were asked for.
@@ -68,252 +79,322 @@ pub enum Want {
     Content,
 }
 
-/// Runs a plan.
+/// The first answer of a query that asks for no items.
+pub struct First {
+    pub body: Bytes,
+    pub response: Response,
+    /// What expectations may ask of it.
+    pub json: Value,
+}
+
+/// What the tasks of a run share.
+pub struct Run {
+    pub want: Want,
+    pub ahead: Rc<Ahead>,
+    /// Set when a task panics.
+    pub panicked: Rc<Cell<bool>>,
+    session: Rc<Session>,
+    /// Ends the walk.
+    end: Stop,
+    state: RefCell<State>,
+    shared: RefCell<HashMap<String, SharedRecords>>,
+}
+
+type SharedRecords = Rc<OnceCell<Rc<Vec<Value>>>>;
+
+#[derive(Default)]
+struct State {
+    ledger: Ledger,
+    fatal: Option<RunError>,
+    first: Option<First>,
+    outcome: Option<Outcome>,
+    notes: Vec<String>,
+    /// The last request of a query that asks for no items.
+    request: Option<String>,
+}
+
+impl Run {
+    /// Sends a request of a plan; equal ones that only read are sent once.
+    pub async fn send(&self, plan: &Plan, request: &Request) -> Result<Response, RunErrorKind> {
+        self.session
+            .send(plan, request)
+            .await
+            .map_err(RunErrorKind::Transport)
+    }
+
+    /// Sends a request of a plan, whatever was answered before.
+    pub async fn send_anew(
+        &self,
+        plan: &Plan,
+        request: &Request,
+    ) -> Result<Response, RunErrorKind> {
+        self.session
+            .send_anew(plan, request)
+            .await
+            .map_err(RunErrorKind::Transport)
+    }
+
+    /// The level of a plan.
+    pub fn level(&self, plan: &Plan) -> Rc<Level> {
+        self.session.levels().of(&plan.trail, &plan.query.name)
+    }
+
+    /// Whether a plan makes the only requests of the query that was asked for.
+    pub fn is_sole_request(plan: &Plan) -> bool {
+        plan.trail.is_empty() && !plan.query.is_walk()
+    }
+
+    /// Notes the request that a fault of the whole query would be about.
+    pub fn note_request(&self, plan: &Plan, request: &Request) {
+        if Self::is_sole_request(plan) {
+            self.state.borrow_mut().request = Some(request.label());
+        }
+    }
+
+    /// Notes a failure that does not end the walk.
+    pub fn note_failure(&self, error: RunError) {
+        if self.session.fails_fast() {
+            self.fail(error);
+        } else {
+            self.state.borrow_mut().ledger.fail(error);
+        }
+    }
+
+    /// Ends the walk with a failure.
+    pub fn fail(&self, error: RunError) {
+        self.state.borrow_mut().fatal.get_or_insert(error);
+        self.end.say();
+    }
+
+    /// Notes that a listing was cut.
+    pub fn note_cut(&self, query: &str, cut: Cut) {
+        self.state.borrow_mut().ledger.cut(query, cut);
+    }
+
+    /// Notes how a listing ended that was not cut.
+    pub fn note_outcome(&self, is_answer: bool, query: &str, outcome: Outcome) {
+        if is_answer {
+            self.state.borrow_mut().outcome = Some(outcome);
+        } else if matches!(outcome, Outcome::FirstPage) {
+            self.note(Some(first_page_note(query)));
+        }
+    }
+
+    /// Notes what looks like a mistake, once.
+    pub fn note(&self, note: Option<String>) {
+        let mut state = self.state.borrow_mut();
+        if let Some(note) = note
+            && state.notes.len() < 10
+            && !state.notes.contains(&note)
+        {
+            state.notes.push(note);
+        }
+    }
+
+    /// Keeps the first answer.
+    pub fn keep_first(&self, first: First) {
+        self.state.borrow_mut().first.get_or_insert(first);
+    }
+
+    /// The records of a plan that every item of another one needs.
+    pub async fn shared_records(self: &Rc<Self>, plan: &Rc<Plan>) -> Rc<Vec<Value>> {
+        let cell = Rc::clone(
+            self.shared
+                .borrow_mut()
+                .entry(plan.trail.clone())
+                .or_default(),
+        );
+        let records = cell
+            .get_or_init(|| async { Rc::new(all_records(self, plan).await) })
+            .await;
+        Rc::clone(records)
+    }
+}
+
+/// What is told of a listing of which one page was asked for.
+pub fn first_page_note(query: &str) -> String {
+    format!("the listing of `{query}` goes on: `paginate: false` reads its first page only")
+}
+
+/// Runs a plan. When the session is told to stop, what is done is delivered.
 ///
 /// # Errors
 ///
-/// The first fault, unless it is one of a later page: then what came before it is good, and the
+/// The first fault, unless it is one of an item or of a later page: then the rest is good, and the
 /// report says so.
 pub async fn run(
-    plan: &Plan,
-    session: &Session,
+    plan: &Rc<Plan>,
+    session: &Rc<Session>,
     want: Want,
     deliver: &mut dyn Deliver,
 ) -> Result<Report, RunError> {
-    let mut walk = Walk {
-        plan,
+    session.levels().clear();
+    let run = Rc::new(Run {
         want,
-        collector: Collector::new(plan),
-        pages: 0,
-        rows: 0,
-        asked: HashSet::new(),
-        last_body: Bytes::new(),
-        last_rows: 0,
-        report: None,
+        ahead: Ahead::new(window(plan)),
+        panicked: Rc::default(),
+        session: Rc::clone(session),
+        end: Stop::default(),
+        state: RefCell::default(),
+        shared: RefCell::default(),
+    });
+    let report = LocalSet::new().run_until(drive(&run, plan, deliver)).await;
+    assert!(!run.panicked.get(), "a task of the walk panicked");
+    report
+}
+
+/// How many items of a level may be under way or done and waiting for one before them. Far more
+/// than requests in flight, so that one slow item does not bring the others to a halt.
+fn window(plan: &Plan) -> usize {
+    let concurrency = plan.resource.concurrency;
+    let window = (concurrency * 16).clamp(64, 1_024);
+    match plan.limit {
+        // What is not wanted is not asked for.
+        Some(limit) if plan.query.sort.is_empty() => {
+            limit.clamp(concurrency, window.max(concurrency))
+        }
+        _ => window,
+    }
+}
+
+async fn drive(
+    run: &Rc<Run>,
+    plan: &Rc<Plan>,
+    deliver: &mut dyn Deliver,
+) -> Result<Report, RunError> {
+    let crew = Crew::new(&run.panicked);
+    let (outlet, mut inlet) = channel(&run.ahead, !run.session.is_unordered());
+    let walker = Walker::start(run, &crew.member(), plan, true);
+    crew.member().spawn(walker.walk(let_out(), outlet));
+    let mut collector = Collector {
+        run,
+        plan,
+        gather: Gather::new(plan),
+        rows: Vec::new(),
+        delivered: 0,
     };
-    let mut request = plan
-        .request()
-        .map_err(|error| walk.fault(None, RunErrorKind::Render(error)))?;
-    let stack = session
-        .stack(plan)
-        .map_err(|error| walk.fault(Some(&request), RunErrorKind::Transport(error)))?;
-    let outcome = loop {
-        walk.asked.insert(fingerprint(&request));
-        let result = match stack.send(&request).await {
-            Ok(response) => walk.page(&request, &response, deliver),
-            Err(error) => Err(RunErrorKind::Transport(error)),
-        };
-        match result {
-            Ok(Step::Next(next)) => request = *next,
-            Ok(Step::Done(outcome)) => break outcome,
-            Err(kind) => {
-                let is_fault_of_file = matches!(
-                    kind,
-                    RunErrorKind::Render(_)
-                        | RunErrorKind::Rows { .. }
-                        | RunErrorKind::Missing(..)
-                        | RunErrorKind::Sink(_)
-                );
-                let error = walk.fault(Some(&request), kind);
-                if walk.pages == 0 || is_fault_of_file {
-                    return Err(error);
+    let mut is_stopped = false;
+    let mut is_new = false;
+    loop {
+        let mut batch = inlet.ready();
+        if batch.is_none() {
+            if std::mem::take(&mut is_new) {
+                let paused = deliver.pause();
+                paused.map_err(|error| collector.fault(RunErrorKind::Sink(error)))?;
+            }
+            batch = tokio::select! {
+                batch = inlet.next() => batch,
+                // Tasks end, and what they have made comes before the end.
+                () = run.session.stop().heard(), if !is_stopped => {
+                    is_stopped = true;
+                    crew.stop();
+                    continue;
                 }
-                break Outcome::Broken(error);
-            }
-        }
-    };
-    walk.finish(&request, outcome, deliver)
-}
-
-enum Step {
-    Next(Box<Request>),
-    Done(Outcome),
-}
-
-struct Walk<'p> {
-    plan: &'p Plan,
-    want: Want,
-    collector: Collector<'p>,
-    pages: u64,
-    rows: u64,
-    /// Requests that were sent: one that comes again would never end.
-    asked: HashSet<String>,
-    last_body: Bytes,
-    last_rows: u64,
-    /// The report of the first answer, with what expectations may ask of it.
-    report: Option<(Report, Response, Value)>,
-}
-
-impl Walk<'_> {
-    fn page(
-        &mut self,
-        request: &Request,
-        response: &Response,
-        deliver: &mut dyn Deliver,
-    ) -> Result<Step, RunErrorKind> {
-        let done = |outcome| Ok(Step::Done(outcome));
-        let plan = self.plan;
-        let meaning = meaning(plan, response);
-        if meaning == StatusMeaning::Fail {
-            return Err(refusal(plan, request.url.path(), response));
-        }
-        let body = match content(plan, response) {
-            _ if meaning == StatusMeaning::Empty => None,
-            Ok(body) => body,
-            // Whoever wants the content as it came wants it whatever it is.
-            Err(_) if self.want == Want::Content => None,
-            Err(kind) => return Err(kind),
-        };
-        self.note_first(response, meaning, body.as_ref());
-        let Some(body) = body else {
-            self.pages += 1;
-            return done(Outcome::Complete);
-        };
-        if self.last_rows > 0 && response.body == self.last_body {
-            // Its rows were delivered already.
-            let words = "the same page came twice, so the listing would never end";
-            return done(Outcome::Broken(self.broken(request, words)));
-        }
-        self.last_body = response.body.clone();
-        let caps = plan.caps();
-        let most = caps.rows.map(|most| most.saturating_sub(self.rows));
-        let read = if self.want == Want::Content && plan.query.expect.is_empty() {
-            PageRead::default()
-        } else {
-            self.collector.page(&body, response, most, deliver)?
-        };
-        self.pages += 1;
-        deliver.pause().map_err(RunErrorKind::Sink)?;
-        self.rows += read.rows;
-        self.last_rows = read.rows;
-        if read.is_enough || (plan.query.is_single() && !plan.query.extract.is_empty()) {
-            // What is taken out of an answer as one record is no listing.
-            return done(Outcome::Complete);
-        }
-        if read.is_capped {
-            return done(Outcome::Cut(Cut::Rows(self.rows)));
-        }
-        let style = plan.style();
-        // Where the file wants one page only, the kind of API still knows whether there are more.
-        let Some(watched) = style
-            .clone()
-            .or_else(|| plan.resource.kind.pagination(&plan.query.method))
-        else {
-            return done(Outcome::Complete);
-        };
-        let next = watched.next(&Page {
-            url: &request.url,
-            headers: &response.headers,
-            body: &body,
-            rows: read.rows,
-            pages: self.pages,
-            total_rows: self.rows,
-        });
-        let change = match next {
-            Next::End => return done(Outcome::Complete),
-            Next::Broken(words) if style.is_some() => {
-                return done(Outcome::Broken(self.broken(request, words)));
-            }
-            Next::Broken(_) => return done(Outcome::FirstPage),
-            Next::More(_) if style.is_none() => return done(Outcome::FirstPage),
-            Next::More(change) => change,
-        };
-        if plan.query.is_single() {
-            return match watched {
-                Style::Number(_) | Style::Offset(_) => done(Outcome::Complete),
-                Style::Cursor(_) | Style::Link(_) => done(Outcome::Cut(Cut::NoRows)),
+                () = run.end.heard() => None,
             };
         }
-        if self.want == Want::Content {
-            return done(Outcome::Cut(Cut::Content));
-        }
-        if let Some(most) = caps.pages.filter(|most| self.pages >= *most) {
-            return done(Outcome::Cut(Cut::Pages(most)));
-        }
-        if let Some(most) = caps.rows.filter(|most| self.rows >= *most) {
-            return done(Outcome::Cut(Cut::Rows(most)));
-        }
-        let mut following = request.clone();
-        if let Err(words) = change.apply(&mut following) {
-            return done(Outcome::Broken(self.broken(request, words)));
-        }
-        if self.asked.contains(&fingerprint(&following)) {
-            let words = format!(
-                "the cursor of page {} was there before, so the listing would never end",
-                self.pages
-            );
-            return done(Outcome::Broken(self.broken(request, words)));
-        }
-        Ok(Step::Next(Box::new(following)))
-    }
-
-    fn note_first(&mut self, response: &Response, meaning: StatusMeaning, body: Option<&Value>) {
-        if self.report.is_some() {
-            return;
-        }
-        let report = Report {
-            records: 0,
-            outcome: Outcome::Complete,
-            body: if meaning == StatusMeaning::Empty {
-                Bytes::new()
-            } else {
-                response.body.clone()
-            },
-            headers: response.headers.clone(),
-            elapsed: response.elapsed,
-            note: body.and_then(|body| lost_rows(self.plan, body)),
-            failed_expectations: None,
-        };
-        let facts = if self.plan.query.expect.is_empty() {
-            Value::Null
-        } else {
-            body.cloned().unwrap_or(Value::Null)
-        };
-        self.report = Some((report, response.clone(), facts));
-    }
-
-    fn finish(
-        mut self,
-        request: &Request,
-        outcome: Outcome,
-        deliver: &mut dyn Deliver,
-    ) -> Result<Report, RunError> {
-        if let Err(kind) = self.collector.finish(deliver) {
-            return Err(self.fault(Some(request), kind));
-        }
-        let Some((mut report, response, body)) = self.report.take() else {
-            let words = "the run ended before there was an answer";
-            return Err(self.broken(request, words));
-        };
-        report.records = self.collector.delivered();
-        report.outcome = outcome;
-        let failed = expectations(self.plan, self.collector.rows(), &response, &body)
-            .map_err(|kind| self.fault(Some(request), kind))?;
-        report.failed_expectations = (!failed.is_empty())
-            .then(|| self.fault(Some(request), RunErrorKind::Expectation(failed)));
-        Ok(report)
-    }
-
-    fn broken(&self, request: &Request, words: impl Into<String>) -> RunError {
-        let words = words.into();
-        self.fault(Some(request), RunErrorKind::Listing(words))
-    }
-
-    fn fault(&self, request: Option<&Request>, kind: RunErrorKind) -> RunError {
-        RunError {
-            query: self.plan.query.name.clone(),
-            resource: self.plan.resource.name.clone(),
-            request: request.map(Request::label),
-            kind,
+        collector.tell_failures(deliver);
+        let Some(batch) = batch else { break };
+        is_new = true;
+        collector.take(batch, deliver)?;
+        if collector.gather.is_full() {
+            break;
         }
     }
+    crew.stop();
+    collector.finish(deliver)?;
+    collector.tell_failures(deliver);
+    collector.report(is_stopped)
 }
 
-/// What makes a request the same as another one of this walk.
-fn fingerprint(request: &Request) -> String {
-    let body = match &request.body {
-        Body::Bytes { bytes, .. } => String::from_utf8_lossy(bytes),
-        Body::Empty | Body::Multipart(_) => "".into(),
-    };
-    format!("{}\n{:?}\n{body}", request.url, request.headers)
+/// Delivers records, and puts the report together.
+struct Collector<'r> {
+    run: &'r Rc<Run>,
+    plan: &'r Rc<Plan>,
+    gather: Gather,
+    /// What `expect` will see.
+    rows: Vec<Value>,
+    delivered: usize,
+}
+
+impl Collector<'_> {
+    fn take(&mut self, batch: Batch, deliver: &mut dyn Deliver) -> Result<(), RunError> {
+        let passed = self.gather.pass(batch.kept);
+        let records = passed.map_err(|kind| self.fault(kind))?;
+        self.deliver(records, deliver)
+    }
+
+    fn finish(&mut self, deliver: &mut dyn Deliver) -> Result<(), RunError> {
+        let records = self.gather.finish();
+        self.deliver(records, deliver)
+    }
+
+    fn deliver(&mut self, records: Vec<Value>, deliver: &mut dyn Deliver) -> Result<(), RunError> {
+        for mut record in records {
+            self.plan.scrubber.json(&mut record);
+            if !self.plan.query.expect.is_empty() {
+                self.rows.push(record.clone());
+            }
+            self.delivered += 1;
+            deliver
+                .record(record)
+                .map_err(|error| self.fault(RunErrorKind::Sink(error)))?;
+        }
+        Ok(())
+    }
+
+    fn fault(&self, kind: RunErrorKind) -> RunError {
+        let request = self.run.state.borrow().request.clone();
+        RunError {
+            request,
+            ..walk_fault(self.plan, kind)
+        }
+    }
+
+    fn tell_failures(&self, deliver: &mut dyn Deliver) {
+        let fresh = self.run.state.borrow_mut().ledger.take_fresh();
+        for error in fresh {
+            deliver.failed(&error);
+        }
+    }
+
+    fn report(self, is_stopped: bool) -> Result<Report, RunError> {
+        let mut state = self.run.state.take();
+        if let Some(error) = state.fatal {
+            return Err(error);
+        }
+        let fault = |kind| RunError {
+            request: state.request.clone(),
+            ..walk_fault(self.plan, kind)
+        };
+        let (body, headers, elapsed) = match &state.first {
+            None => (Bytes::new(), HeaderMap::new(), Duration::ZERO),
+            Some(first) => (
+                first.body.clone(),
+                first.response.headers.clone(),
+                first.response.elapsed,
+            ),
+        };
+        let outcome = state.outcome.take().unwrap_or(Outcome::Complete);
+        // What a run that was ended would have given is not known.
+        let failed = if is_stopped {
+            Vec::new()
+        } else {
+            let answer = state.first.as_ref();
+            let answer = answer.map(|first| (&first.response, &first.json));
+            expectations(self.plan, &self.rows, answer).map_err(&fault)?
+        };
+        Ok(Report {
+            records: self.delivered,
+            outcome,
+            ledger: state.ledger,
+            is_stopped,
+            body,
+            headers,
+            elapsed,
+            notes: state.notes,
+            failed_expectations: (!failed.is_empty())
+                .then(|| fault(RunErrorKind::Expectation(failed))),
+        })
+    }
 }

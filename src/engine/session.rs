@@ -11,12 +11,18 @@ use crate::auth::{
     Auth, Authenticated, Credential, CredentialError, CredentialSource, run_command,
 };
 use crate::core::secret::Scrubber;
+use crate::engine::levels::Levels;
+use crate::engine::once::{Once, Shelf};
+use crate::engine::stop::Stop;
 use crate::http::client::is_loopback;
 use crate::http::follow::Follow;
 use crate::http::limit::{Budget, Limit};
 use crate::http::retry::{Jitter, Retry};
 use crate::http::trace::Trace;
-use crate::http::{Client, ClientOptions, Observe, Proxy, TransportError, TransportErrorKind};
+use crate::http::{
+    Client, ClientOptions, Observe, Proxy, Request, Response, Transport as _, TransportError,
+    TransportErrorKind,
+};
 use crate::plan::Plan;
 use crate::project::load;
 use crate::template::Scope;
@@ -36,21 +42,89 @@ pub struct SessionOptions {
     pub proxies: Vec<(String, String)>,
     /// Who watches.
     pub observer: Rc<dyn Observe>,
+    /// How it goes about its work.
+    pub manner: Manner,
+}
+
+/// How a session goes about its work.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Manner {
+    /// The first failure of an item ends a walk.
+    pub fail_fast: bool,
+    /// Records of a walk come as they are found, not in the query's order.
+    pub unordered: bool,
+    /// Equal requests that only read are sent once. Of use where a request could come twice.
+    pub remembers: bool,
 }
 
 /// Stacks by resource.
 pub struct Session {
     options: SessionOptions,
     stacks: RefCell<BTreeMap<PathBuf, Rc<Stack>>>,
+    once: Once,
+    levels: Levels,
+    stop: Stop,
 }
 
 impl Session {
-    /// A session without connections.
-    pub fn new(options: SessionOptions) -> Self {
+    /// A session without connections. Answers that are kept and do not fit in memory lie on the
+    /// shelf.
+    pub fn new(options: SessionOptions, shelf: Box<dyn Shelf>) -> Self {
         Self {
             options,
             stacks: RefCell::new(BTreeMap::new()),
+            once: Once::new(shelf),
+            levels: Levels::default(),
+            stop: Stop::default(),
         }
+    }
+
+    /// How far the walk that is under way has come.
+    pub fn levels(&self) -> &Levels {
+        &self.levels
+    }
+
+    /// Ends the walk that is under way: what is done is delivered.
+    pub fn stop(&self) -> &Stop {
+        &self.stop
+    }
+
+    /// Whether the first failure of an item ends a walk.
+    pub fn fails_fast(&self) -> bool {
+        self.options.manner.fail_fast
+    }
+
+    /// Whether records come as they are found.
+    pub fn is_unordered(&self) -> bool {
+        self.options.manner.unordered
+    }
+
+    /// Sends a request of a plan, unless an equal one that only reads was sent before.
+    ///
+    /// # Errors
+    ///
+    /// If there is no whole answer.
+    pub async fn send(&self, plan: &Plan, request: &Request) -> Result<Response, TransportError> {
+        if !self.options.manner.remembers || !request.is_safe() {
+            return self.send_anew(plan, request).await;
+        }
+        let place = plan.resource.source.path().to_string_lossy();
+        self.once
+            .send(&place, request, || self.send_anew(plan, request))
+            .await
+    }
+
+    /// Sends a request of a plan.
+    ///
+    /// # Errors
+    ///
+    /// If there is no whole answer.
+    pub async fn send_anew(
+        &self,
+        plan: &Plan,
+        request: &Request,
+    ) -> Result<Response, TransportError> {
+        self.stack(plan)?.send(request).await
     }
 
     /// The stack of a plan's resource, made on first use.
@@ -58,7 +132,7 @@ impl Session {
     /// # Errors
     ///
     /// If the resource's settings cannot be used.
-    pub fn stack(&self, plan: &Plan) -> Result<Rc<Stack>, TransportError> {
+    fn stack(&self, plan: &Plan) -> Result<Rc<Stack>, TransportError> {
         // Two projects may each have a resource of the same name.
         let key = plan.resource.source.path().to_path_buf();
         if let Some(stack) = self.stacks.borrow().get(&key) {

@@ -1,7 +1,7 @@
 //! Inputs → values, held against the declarations of a query.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -14,7 +14,7 @@ use crate::core::secret::{Scrubber, Secret};
 use crate::http::client::is_loopback;
 use crate::plan::disguise::{COMPUTED, mark};
 use crate::plan::secrecy::Secrecy;
-use crate::plan::{Outside, Plan, PlanError};
+use crate::plan::{Binding, Outside, Plan, PlanError};
 use crate::project::Query;
 use crate::project::query::{Limit, Var, VarType};
 use crate::resource::Resource;
@@ -27,6 +27,8 @@ pub enum Input {
     Text(String),
     /// `NAME:=JSON`, or a value of a vars file.
     Json(Value),
+    /// A value that a plan passes on, made of a secret.
+    Secret(Value),
 }
 
 /// Values by name. The last one wins.
@@ -40,13 +42,30 @@ impl Plan {
     /// All faults of the call at once; or the first template that cannot be rendered; or that
     /// there is no credential.
     pub fn bind(
-        query: Query,
-        resource: Resource,
+        query: Arc<Query>,
+        binding: &Rc<Binding>,
         inputs: &Inputs,
-        outside: &Outside,
-        root: &Path,
-        scrubber: &Scrubber,
     ) -> Result<Self, PlanError> {
+        Self::bind_at(query, binding, inputs, String::new())
+    }
+
+    /// The same for a plan that another one stands on.
+    pub(super) fn bind_at(
+        query: Arc<Query>,
+        binding: &Rc<Binding>,
+        inputs: &Inputs,
+        trail: String,
+    ) -> Result<Self, PlanError> {
+        let (outside, scrubber) = (&binding.outside, &binding.scrubber);
+        let resource = binding
+            .resources
+            .get(&*query.resource.value)
+            .cloned()
+            .ok_or_else(|| {
+                let words = format!("there is no resource `{}`", query.resource.value);
+                let fault = Diagnostic::at(&query.resource.place, "unknown-resource", words);
+                PlanError::Call(vec![fault])
+            })?;
         let secrecy = Secrecy::of(&query, &resource);
         let scope = Scope::new(
             outside.clock,
@@ -64,11 +83,14 @@ impl Plan {
         let shown_scope = veiled(&bound.shown_scope, &bound.secrecy);
         let base_url = base_url(&resource, &bound, scrubber)?;
         let limit = limit(&query, &bound.scope)?;
-        let plan = Self {
+        let mut plan = Self {
             limit,
             query,
             resource,
-            root: root.to_path_buf(),
+            feeds: Vec::new(),
+            trail,
+            root: binding.root.clone(),
+            binding: Rc::clone(binding),
             vars: bound.vars,
             scrubber: scrubber.clone(),
             base_url,
@@ -77,6 +99,7 @@ impl Plan {
             secrecy: bound.secrecy,
         };
         plan.refuse_plain_http()?;
+        plan.feeds = plan.bind_feeds()?;
         Ok(plan)
     }
 
@@ -130,10 +153,14 @@ impl Plan {
 /// The scope, in which what is computed from a secret is a mark of its own.
 fn veiled(scope: &Scope, secrecy: &Secrecy) -> Scope {
     let secrecy = secrecy.clone();
-    scope.veiled(
-        Arc::new(move |mentions| secrecy.taints(mentions)),
-        mark(COMPUTED),
-    )
+    scope.veiled(Arc::new(move |source, mentions| {
+        let is_name = source
+            .trim()
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '.');
+        // A name alone gives the mark that is its value.
+        (!is_name && secrecy.taints(mentions)).then(|| mark(COMPUTED))
+    }))
 }
 
 /// What a scope shows of secret variables.
@@ -311,6 +338,10 @@ impl Binder<'_> {
                 self.note_input(var, value);
                 var.accept(value, Some(self.now)).map_err(fault)?
             }
+            Some(Input::Secret(value)) => {
+                note_secret(self.scrubber, value);
+                var.accept(value, Some(self.now)).map_err(fault)?
+            }
             None if var.required => {
                 let about = var
                     .description
@@ -354,8 +385,10 @@ impl Binder<'_> {
 
     /// Whether a var's value is secret: it says so, or its default is made of a secret.
     fn is_secret(&self, var: &Var, secrecy: &Secrecy) -> bool {
-        let is_default = !self.inputs.contains_key(&var.name);
+        let input = self.inputs.get(&var.name);
+        let is_default = input.is_none();
         var.secret
+            || matches!(input, Some(Input::Secret(_)))
             || is_default
                 && var.default.as_ref().is_some_and(|default| {
                     let templates = default.templates();

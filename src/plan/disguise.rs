@@ -52,7 +52,7 @@ pub fn url_segments(url: &str) -> Vec<Segment> {
             // A base URL that is a secret as a whole is no URL any more.
             Segment::Plain(text) => segments(&text),
             Segment::Secret(name) | Segment::EncodedSecret(name) => {
-                vec![Segment::EncodedSecret(name)]
+                vec![Segment::EncodedSecret(percent::decode(&name))]
             }
         })
         .collect()
@@ -92,6 +92,8 @@ fn joined(segments: Vec<Segment>) -> String {
         .into_iter()
         .map(|segment| match segment {
             Segment::Plain(text) => text,
+            // What comes of an item that is not known yet is no secret.
+            Segment::Secret(name) | Segment::EncodedSecret(name) if name.starts_with('{') => name,
             Segment::Secret(_) | Segment::EncodedSecret(_) => MASK.to_owned(),
         })
         .collect()

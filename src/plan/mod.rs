@@ -11,11 +11,13 @@
 mod bind;
 mod body;
 pub mod disguise;
+mod feed;
 mod render;
 mod secrecy;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -28,6 +30,7 @@ use crate::resource::Resource;
 use crate::template::{Clock, Lookup, Mentions, RenderError, Scope};
 
 pub use bind::{Input, Inputs};
+pub use feed::{Feed, Site};
 pub use render::ShownRequest;
 
 use secrecy::Secrecy;
@@ -43,12 +46,29 @@ pub struct Outside {
     pub git: Lookup,
 }
 
-/// A bound query: what it asks is settled.
+/// What the plans of a run are bound with.
+pub struct Binding {
+    /// The resources, in the chosen environment, by name.
+    pub resources: BTreeMap<String, Arc<Resource>>,
+    /// Clock, environment and git.
+    pub outside: Outside,
+    /// The project's folder.
+    pub root: PathBuf,
+    /// The values that must not be seen.
+    pub scrubber: Scrubber,
+}
+
+/// A bound query: what it asks is settled, but for the items that it stands on.
 pub struct Plan {
     /// The query.
-    pub query: Query,
+    pub query: Arc<Query>,
     /// Its resource, in the chosen environment.
-    pub resource: Resource,
+    pub resource: Arc<Resource>,
+    /// What it stands on, one for each of the query's `for_each`.
+    pub feeds: Vec<Feed>,
+    /// Where it stands among the plans of a run: the names of the items that it gives, from the
+    /// outermost on. Plans that are bound anew for every item share one.
+    pub trail: String,
     /// The project's folder.
     pub root: PathBuf,
     /// The vars' values.
@@ -57,6 +77,7 @@ pub struct Plan {
     pub scrubber: Scrubber,
     /// How many records at most; what the caller says replaces what the file says.
     pub limit: Option<usize>,
+    binding: Rc<Binding>,
     base_url: url::Url,
     scope: Scope,
     shown_scope: Scope,
@@ -90,6 +111,14 @@ impl From<RenderError> for PlanError {
 }
 
 impl Plan {
+    /// A resource of the run by its name; this plan's own if there is none.
+    pub fn resource_named(&self, name: &str) -> &Resource {
+        self.binding
+            .resources
+            .get(name)
+            .map_or(&*self.resource, |known| &**known)
+    }
+
     /// The names that the query's templates see.
     pub fn scope(&self) -> &Scope {
         &self.scope

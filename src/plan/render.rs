@@ -9,7 +9,7 @@ use crate::core::source::Place;
 use crate::core::{json, percent};
 use crate::http::{Body, HeaderMap, HeaderName, HeaderValue, Method, Request, header};
 use crate::paginate::Paginate as _;
-use crate::plan::{Plan, body, disguise};
+use crate::plan::{Plan, Site, body, disguise};
 use crate::project::query::StatusMeaning;
 use crate::project::template::ValueTemplate;
 use crate::template::{Mentions, RenderError, Scope, Template};
@@ -34,22 +34,22 @@ impl Plan {
     /// # Errors
     ///
     /// If a template cannot be rendered, or a value cannot stand where it was put.
-    pub fn request(&self) -> Result<Request, RenderError> {
-        self.learn_derived();
-        let mut request = self.render(&self.scope)?;
-        let shown = disguise::masked_url(&self.shown_url(&request));
+    pub fn request(&self, site: &Site) -> Result<Request, RenderError> {
+        self.learn_derived(site);
+        let mut request = self.render(&site.scope)?;
+        let shown = disguise::masked_url(&self.shown_url(&request, site));
         request.shown_url = (shown != request.url.as_str()).then_some(shown);
         Ok(request)
     }
 
     /// What is made of a secret is as secret as that: the scrubber learns the values as they stand
     /// in this request.
-    fn learn_derived(&self) {
+    fn learn_derived(&self, site: &Site) {
         let is_secret = |mentions: &Mentions| self.is_secret(mentions);
         let templates = self.query.request_templates();
         for template in templates.into_iter().chain(self.resource.templates()) {
             if is_secret(template.mentions()) {
-                for text in template.chosen_texts(&self.scope, &is_secret) {
+                for text in template.chosen_texts(&site.scope, &is_secret) {
                     self.scrubber.add(&Secret::new(text));
                 }
             }
@@ -57,12 +57,12 @@ impl Plan {
     }
 
     /// The URL with marks in place of secrets, otherwise as it is sent.
-    fn shown_url(&self, request: &Request) -> String {
+    fn shown_url(&self, request: &Request, site: &Site) -> String {
         let shown = self
             .resource
             .base_url
-            .text(&self.shown_scope)
-            .and_then(|base| self.url_text(&base, &self.shown_scope));
+            .text(&site.shown)
+            .and_then(|base| self.url_text(&base, &site.shown));
         match shown {
             // As the parser writes it, so that what is shown is what is sent.
             Ok(text) => Url::parse(&text).map_or(text, |url| url.to_string()),
@@ -70,19 +70,34 @@ impl Plan {
         }
     }
 
-    /// The request with every secret replaced by its mark.
+    /// The request with every secret replaced by its mark. Where it stands on items, these are
+    /// shown by their names.
     ///
     /// # Errors
     ///
     /// As [`Plan::request`].
     pub fn shown_request(&self) -> Result<ShownRequest, RenderError> {
-        self.learn_derived();
-        let real = self.render(&self.scope)?;
-        let url = self.shown_url(&real);
+        let site = if self.query.is_walk() {
+            self.unknown_site()
+        } else {
+            self.site()
+        };
+        self.shown_request_at(&site)
+    }
+
+    /// The same for known items.
+    ///
+    /// # Errors
+    ///
+    /// As [`Plan::request`].
+    pub fn shown_request_at(&self, site: &Site) -> Result<ShownRequest, RenderError> {
+        self.learn_derived(site);
+        let real = self.render(&site.scope)?;
+        let url = self.shown_url(&real, site);
         // A template that computes with a secret cannot do so with a mark. What it gives is then
         // shown as it is, less what the scrubber has learnt of it.
-        let headers = self.headers(&self.shown_scope).unwrap_or(real.headers);
-        let body = self.body(&self.shown_scope).unwrap_or(real.body);
+        let headers = self.headers(&site.shown).unwrap_or(real.headers);
+        let body = self.body(&site.shown).unwrap_or(real.body);
         let credential = match &self.resource.auth {
             Auth::Command {
                 command, scheme, ..

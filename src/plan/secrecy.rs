@@ -73,6 +73,11 @@ impl Secrecy {
         self.vars.insert(name.to_owned());
     }
 
+    /// Whether a var is secret.
+    pub fn has_var(&self, name: &str) -> bool {
+        self.vars.contains(name)
+    }
+
     /// Whether an environment variable is secret.
     pub fn has_env(&self, name: &str) -> bool {
         self.env.contains(name) || is_secret_name(name)

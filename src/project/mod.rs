@@ -19,6 +19,7 @@ pub mod load;
 pub mod query;
 pub mod template;
 
+use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -27,7 +28,7 @@ use url::Url;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::document::Node;
 use crate::core::name;
-use crate::core::source::SourceFile;
+use crate::core::source::{SourceFile, Text};
 use crate::resource::Resource;
 
 pub use check::Checked;
@@ -44,6 +45,7 @@ pub struct Project {
     resource_faults: Vec<(Arc<SourceFile>, Diagnostics)>,
     /// Faults of no file in particular.
     faults: Diagnostics,
+    named: OnceCell<Vec<(String, PathBuf)>>,
 }
 
 impl Project {
@@ -82,6 +84,7 @@ impl Project {
             resources: Vec::new(),
             resource_faults: Vec::new(),
             faults: Diagnostics::new(),
+            named: OnceCell::new(),
         };
         project.read_resources();
         Ok(project)
@@ -152,12 +155,18 @@ impl Project {
     ///
     /// All that is wrong with it.
     pub fn query_at(&self, path: &Path) -> Result<Query, Diagnostics> {
+        self.read_query(path, &[])
+    }
+
+    /// Reads a query; `above` are those that stand on it, the first one first.
+    fn read_query(&self, path: &Path, above: &[PathBuf]) -> Result<Query, Diagnostics> {
         let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
         let source = load::source(&path, &self.working_directory)?;
         if path.starts_with(self.root.join("resources")) {
             let words = format!("`{}` is a resource, not a query", source.name());
             return Err(Diagnostic::general("not-a-query", words).into());
         }
+        let way: Vec<PathBuf> = above.iter().chain([&path]).cloned().collect();
         let mut faults = Diagnostics::new();
         let Some(node) = yaml::parse(&source, &mut faults) else {
             return Err(faults);
@@ -181,6 +190,7 @@ impl Project {
                 .collect(),
             broken_resources: broken,
             formats: &self.formats,
+            find: &|text| self.fed_by(text, &way),
         };
         let sub = sub_folder(&self.root.join("queries"), &path);
         let query = query_file::read(
@@ -197,31 +207,40 @@ impl Project {
         }
     }
 
-    /// Reads a query by its name.
-    ///
-    /// # Errors
-    ///
-    /// If there is none or several of that name, and all that is wrong with it.
-    pub fn query_named(&self, wanted: &str) -> Result<Query, Diagnostics> {
-        let mut faults = Diagnostics::new();
-        let mut names = Vec::new();
-        let mut found: Vec<PathBuf> = Vec::new();
-        for path in self.query_files(&mut faults) {
-            let name = self.name_of(&path);
-            if name == wanted {
-                found.push(path);
-            }
-            names.push(name);
+    /// The query of a name that stands in another one's file.
+    fn fed_by(&self, name: &Text, way: &[PathBuf]) -> Result<Arc<Query>, Diagnostics> {
+        let path = self
+            .path_of(&name.value)
+            .map_err(|fault| Diagnostics::from(fault.moved_to(&name.place)))?;
+        let path = std::fs::canonicalize(&path).unwrap_or(path);
+        if let Some(first) = way.iter().position(|known| *known == path) {
+            let names: Vec<String> = way[first..]
+                .iter()
+                .chain([&path])
+                .map(|path| format!("`{}`", self.name_of(path)))
+                .collect();
+            let words = format!("the queries stand on each other: {}", names.join(" → "));
+            return Err(Diagnostic::at(&name.place, "cycle", words).into());
         }
+        self.read_query(&path, way).map(Arc::new)
+    }
+
+    /// The file of the only query of a name.
+    fn path_of(&self, wanted: &str) -> Result<PathBuf, Diagnostic> {
+        let named = self.named();
+        let found: Vec<&PathBuf> = named
+            .iter()
+            .filter(|(name, _)| name == wanted)
+            .map(|(_, path)| path)
+            .collect();
         match found.as_slice() {
-            [path] => self.query_at(path),
+            [path] => Ok((*path).clone()),
             [] => {
                 let words = format!("there is no query `{wanted}`");
-                let hint = name::hint(wanted, names.iter().map(String::as_str))
+                let known = named.iter().map(|(name, _)| name.as_str());
+                let hint = name::hint(wanted, known)
                     .unwrap_or_else(|| "`runner list` shows all".to_owned());
-                Err(Diagnostic::general("unknown-query", words)
-                    .help(hint)
-                    .into())
+                Err(Diagnostic::general("unknown-query", words).help(hint))
             }
             several => {
                 let files: Vec<String> = several
@@ -229,11 +248,28 @@ impl Project {
                     .map(|path| load::shown(path, &self.working_directory))
                     .collect();
                 let words = format!("there are several queries `{wanted}`: {}", files.join(", "));
-                Err(Diagnostic::general("duplicate-name", words)
-                    .help("give the path of one")
-                    .into())
+                Err(Diagnostic::general("duplicate-name", words).help("give the path of one"))
             }
         }
+    }
+
+    /// All query files by name, read once.
+    fn named(&self) -> &[(String, PathBuf)] {
+        self.named.get_or_init(|| {
+            self.query_files(&mut Diagnostics::new())
+                .into_iter()
+                .map(|path| (self.name_of(&path), path))
+                .collect()
+        })
+    }
+
+    /// Reads a query by its name.
+    ///
+    /// # Errors
+    ///
+    /// If there is none or several of that name, and all that is wrong with it.
+    pub fn query_named(&self, wanted: &str) -> Result<Query, Diagnostics> {
+        self.query_at(&self.path_of(wanted)?)
     }
 
     /// The name of a query file, however broken the rest of it is.
@@ -259,6 +295,7 @@ impl Project {
             resources: vec![resource],
             broken_resources: Vec::new(),
             formats: &self.formats,
+            find: &|name| self.fed_by(name, &[]),
         };
         yaml::parse(&source, &mut faults)
             .and_then(|node| query_file::read(&node, &source, "ad-hoc", None, &around, &mut faults))

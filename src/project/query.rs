@@ -29,6 +29,9 @@ pub struct Query {
     pub resource: Text,
     /// Its inputs, in the file's order.
     pub vars: Vec<Var>,
+    /// What it asks once for every item of; several multiply, and a later one may stand on an
+    /// earlier one's item.
+    pub for_each: Vec<Loop>,
     /// The method.
     pub method: Method,
     /// The route, relative to the resource's base URL.
@@ -39,6 +42,8 @@ pub struct Query {
     pub headers: Vec<(HeaderName, Option<Template>)>,
     /// What is sent.
     pub body: Option<Body>,
+    /// Until when it asks again.
+    pub poll: Option<Poll>,
     /// How it goes on, where that differs from its resource.
     pub paginate: Option<Pagination>,
     /// Where the records stand in the answer; without it the answer is one record.
@@ -63,6 +68,55 @@ pub struct Query {
     pub confirm: Option<Template>,
     /// The default format.
     pub output: Option<&'static str>,
+}
+
+/// Items, by the name under which templates see one of them.
+#[derive(Debug, Clone)]
+pub struct Loop {
+    /// The name.
+    pub name: String,
+    /// Where it is declared.
+    pub place: Place,
+    /// Where they come from.
+    pub items: Items,
+}
+
+/// Where items come from.
+#[derive(Debug, Clone)]
+pub enum Items {
+    /// The records of another query.
+    Query {
+        /// That query.
+        query: Arc<Query>,
+        /// What it is given, besides the vars of the same name, which are passed on.
+        vars: Vec<(String, ValueTemplate)>,
+    },
+    /// A list.
+    List(ValueTemplate),
+}
+
+impl Items {
+    /// The templates that stand here.
+    pub fn templates(&self) -> Vec<&Template> {
+        match self {
+            Self::Query { vars, .. } => {
+                let values = vars.iter();
+                values.flat_map(|(_, value)| value.templates()).collect()
+            }
+            Self::List(value) => value.templates(),
+        }
+    }
+}
+
+/// Until when a query asks again, and how often.
+#[derive(Debug, Clone)]
+pub struct Poll {
+    /// What must hold in the end.
+    pub until: Expression,
+    /// The time between two questions; without it the time grows from two seconds to thirty.
+    pub every: Option<Duration>,
+    /// How long it asks.
+    pub timeout: Duration,
 }
 
 /// The type of a var.
@@ -323,10 +377,32 @@ impl Query {
             .any(|column| matches!(column.source, ColumnSource::Template(_)))
             || self.keep.is_some()
             || self.stop_when.is_some()
+            || self.poll.is_some()
             || self
                 .sort
                 .iter()
                 .any(|key| matches!(key.by, SortBy::Expression(_)))
+    }
+
+    /// This query and all that it stands on, each once for every place it stands at.
+    pub fn with_fed_by(&self) -> Vec<&Query> {
+        let mut all = vec![self];
+        for feed in &self.for_each {
+            if let Items::Query { query, .. } = &feed.items {
+                all.extend(query.with_fed_by());
+            }
+        }
+        all
+    }
+
+    /// Whether it asks more than once, for the items of another query or of a list.
+    pub fn is_walk(&self) -> bool {
+        !self.for_each.is_empty()
+    }
+
+    /// Whether which records there are depends on their order.
+    pub fn depends_on_order(&self) -> bool {
+        self.limit.is_some() || self.unique.is_some() || !self.sort.is_empty()
     }
 
     /// The templates that a request is made of.
@@ -391,12 +467,14 @@ impl Query {
             .chain(columns)
             .chain(limit)
             .chain(&self.confirm)
+            .chain(self.for_each.iter().flat_map(|feed| feed.items.templates()))
             .map(Template::mentions)
             .chain(
                 self.expect
                     .iter()
                     .chain(&self.keep)
                     .chain(&self.stop_when)
+                    .chain(self.poll.as_ref().map(|poll| &poll.until))
                     .chain(keys)
                     .map(Expression::mentions),
             )

@@ -15,7 +15,9 @@ pub const GIT_FACTS: [&str; 3] = ["branch", "sha", "project_slug"];
 /// The names that a template may mention at its place in the file.
 #[derive(Debug, Clone, Default)]
 pub struct Names {
-    names: Vec<String>,
+    known: Vec<String>,
+    /// What the items of some names are known to have.
+    columns: Vec<(String, Vec<String>)>,
     /// Whether the file can declare more.
     has_vars: bool,
 }
@@ -24,7 +26,8 @@ impl Names {
     /// `env` and `git`, which every template sees.
     pub fn outside() -> Self {
         Self {
-            names: vec!["env".to_owned(), "git".to_owned()],
+            known: vec!["env".to_owned(), "git".to_owned()],
+            columns: Vec::new(),
             has_vars: false,
         }
     }
@@ -38,12 +41,22 @@ impl Names {
     /// These and more.
     #[must_use]
     pub fn with_all<'a>(&self, more: impl IntoIterator<Item = &'a str>) -> Self {
-        let mut names = self.names.clone();
-        names.extend(more.into_iter().map(str::to_owned));
+        let mut known = self.known.clone();
+        known.extend(more.into_iter().map(str::to_owned));
         Self {
-            names,
-            has_vars: self.has_vars,
+            known,
+            ..self.clone()
         }
+    }
+
+    /// These and one more, of which is known what it has.
+    #[must_use]
+    pub fn with_columns(&self, name: &str, columns: Option<Vec<String>>) -> Self {
+        let mut names = self.with(name);
+        names
+            .columns
+            .extend(columns.map(|columns| (name.to_owned(), columns)));
+        names
     }
 
     /// The same in a file that can declare more.
@@ -57,16 +70,16 @@ impl Names {
         let mut is_good = true;
         for mention in mentions.iter() {
             let root = mention.root();
-            if !self.names.iter().any(|known| known == root) {
+            if !self.known.iter().any(|known| known == root) {
                 is_good = false;
                 let declare = if self.has_vars {
                     "declare it under `vars`, or "
                 } else {
                     ""
                 };
-                let near = match name::nearest(root, self.names.iter().map(String::as_str)) {
+                let near = match name::nearest(root, self.known.iter().map(String::as_str)) {
                     Some(near) => format!("did you mean `{near}`?"),
-                    None => format!("{declare}use one of {}", name::one_of(&self.names)),
+                    None => format!("{declare}use one of {}", name::one_of(&self.known)),
                 };
                 faults.push(
                     Diagnostic::at(
@@ -88,6 +101,19 @@ impl Names {
                         format!("`git` has no `{fact}`"),
                     )
                     .maybe_help(name::hint(fact, GIT_FACTS)),
+                );
+            } else if let Some((_, columns)) = self.columns.iter().find(|(known, _)| known == root)
+                && let Some(column) = mention.path.get(1)
+                && !columns.contains(column)
+            {
+                is_good = false;
+                faults.push(
+                    Diagnostic::at(
+                        &text.locate(mention.range.clone()),
+                        "undeclared-name",
+                        format!("`{root}` has no column `{column}`"),
+                    )
+                    .maybe_help(name::hint(column, columns.iter().map(String::as_str))),
                 );
             }
         }

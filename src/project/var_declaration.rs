@@ -58,7 +58,8 @@ pub fn read(node: Option<&Node>, faults: &mut Diagnostics) -> Vec<Var> {
     vars
 }
 
-fn check_name(entry: &Entry, faults: &mut Diagnostics) -> bool {
+/// Whether a template can call something by this name.
+pub fn check_name(entry: &Entry, faults: &mut Diagnostics) -> bool {
     if RESERVED.contains(&entry.key.as_str()) {
         let words = format!("`{}` has a meaning of its own in templates", entry.key);
         faults.push(Diagnostic::at(&entry.key_place, "reserved-name", words));

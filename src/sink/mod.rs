@@ -4,11 +4,13 @@
 //! anything is asked.
 
 mod file;
+mod scratch;
 mod stdout;
 
 use std::io;
 
 pub use file::FileSink;
+pub use scratch::Scratch;
 pub use stdout::StdoutSink;
 
 /// A place that takes bytes.

@@ -32,11 +32,12 @@ pub struct Scope {
 /// Hides what a template computes from certain names.
 struct Veil {
     hides: Hides,
-    mark: String,
+    outer: Option<Arc<Veil>>,
 }
 
-/// Whether what mentions these names is hidden.
-pub type Hides = Arc<dyn Fn(&Mentions) -> bool + Send + Sync>;
+/// What stands for an expression, by its source and the names that it mentions; nothing if it is
+/// not hidden.
+pub type Hides = Arc<dyn Fn(&str, &Mentions) -> Option<String> + Send + Sync>;
 
 #[derive(Debug, Default)]
 struct Layer {
@@ -72,24 +73,35 @@ impl Scope {
         }
     }
 
-    /// A scope in which an expression that computes something from hidden names gives a mark: only
-    /// a name alone gives its value.
+    /// A scope in which a hidden expression gives what stands for it.
     #[must_use]
-    pub fn veiled(&self, hides: Hides, mark: String) -> Self {
+    pub fn veiled(&self, hides: Hides) -> Self {
         Self {
-            veil: Some(Arc::new(Veil { hides, mark })),
+            veil: Some(Arc::new(Veil { hides, outer: None })),
+            ..self.clone()
+        }
+    }
+
+    /// The same, beside what is hidden already.
+    #[must_use]
+    pub fn also_veiled(&self, hides: Hides) -> Self {
+        let outer = self.veil.clone();
+        Self {
+            veil: Some(Arc::new(Veil { hides, outer })),
             ..self.clone()
         }
     }
 
     /// The mark that stands for an expression, if it is hidden.
-    pub(super) fn veil_of(&self, source: &str, mentions: &Mentions) -> Option<&str> {
-        let veil = self.veil.as_ref()?;
-        let is_name = source
-            .trim()
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '.');
-        (!is_name && (veil.hides)(mentions)).then_some(veil.mark.as_str())
+    pub(super) fn veil_of(&self, source: &str, mentions: &Mentions) -> Option<String> {
+        let mut veil = self.veil.as_ref();
+        let mut found = None;
+        // The innermost word is the least of secrets: an outer one counts before it.
+        while let Some(known) = veil {
+            found = (known.hides)(source, mentions).or(found);
+            veil = known.outer.as_ref();
+        }
+        found
     }
 
     /// Opens a layer with one more name.
@@ -101,7 +113,13 @@ impl Scope {
     /// Opens a layer with the row of an answer, whose missing fields are null.
     #[must_use]
     pub fn with_row(&self, row: &Json) -> Self {
-        self.inner(BTreeMap::from([("row".to_owned(), lenient(row))]))
+        self.with_record("row", row)
+    }
+
+    /// Opens a layer with a record, whose missing fields are null.
+    #[must_use]
+    pub fn with_record(&self, name: &str, record: &Json) -> Self {
+        self.inner(BTreeMap::from([(name.to_owned(), lenient(record))]))
     }
 
     /// Opens a layer with more names.

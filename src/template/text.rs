@@ -155,18 +155,20 @@ impl Template {
     /// If a name is undefined, a value is null, or values do not suit operators and filters.
     pub fn text(&self, scope: &Scope) -> Result<String, RenderError> {
         match &self.body {
-            Body::Statements if scope.veil_of(self.source(), &self.mentions).is_some() => Ok(scope
-                .veil_of(self.source(), &self.mentions)
-                .unwrap_or_default()
-                .to_owned()),
-            Body::Statements => environment(self.missing)
-                .render_named_str("template", self.source(), scope.to_value())
-                .map_err(|error| {
-                    let place = error
-                        .range()
-                        .map_or_else(|| self.text.place.clone(), |range| self.text.locate(range));
-                    fault(&place, &error)
-                }),
+            Body::Statements => {
+                if let Some(mark) = scope.veil_of(self.source(), &self.mentions) {
+                    return Ok(mark);
+                }
+                environment(self.missing)
+                    .render_named_str("template", self.source(), scope.to_value())
+                    .map_err(|error| {
+                        let place = error.range().map_or_else(
+                            || self.text.place.clone(),
+                            |range| self.text.locate(range),
+                        );
+                        fault(&place, &error)
+                    })
+            }
             Body::Pieces(pieces) => {
                 let mut text = String::new();
                 for piece in pieces {

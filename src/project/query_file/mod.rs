@@ -1,5 +1,7 @@
 //! Query file → [`Query`].
 
+mod for_each;
+mod poll;
 mod request;
 mod result;
 
@@ -15,8 +17,10 @@ use crate::project::query::Query;
 use crate::project::template::{Names, template};
 use crate::project::{literal, var_declaration};
 
+pub use for_each::FindQuery;
+
 /// Keys that have a meaning which this version does not know.
-const NOT_YET: [&str; 6] = ["for_each", "poll", "cache", "data", "sql", "report"];
+const NOT_YET: [&str; 4] = ["cache", "data", "sql", "report"];
 
 /// What the files around it offer.
 pub struct Surroundings<'p> {
@@ -26,6 +30,8 @@ pub struct Surroundings<'p> {
     pub broken_resources: Vec<&'p str>,
     /// The formats' names.
     pub formats: &'p [&'static str],
+    /// Finds a query that this one stands on.
+    pub find: FindQuery<'p>,
 }
 
 /// Reads a query file. What is wrong goes into `faults`.
@@ -67,11 +73,16 @@ pub fn read(
     let resource = fields
         .get("resource")
         .and_then(|node| resource(node, around, faults));
-    let request = request::read(&mut fields, &names, faults);
+    let (for_each, of_item) =
+        for_each::read(fields.get("for_each"), &vars, &names, around.find, faults);
+    let request = request::read(&mut fields, &of_item, faults);
     let paginate = fields
         .get("paginate")
         .and_then(|node| Pagination::check(node, faults));
-    let result = result::read(&mut fields, &names, faults);
+    let result = result::read(&mut fields, &names, &of_item, faults);
+    let poll = fields
+        .get("poll")
+        .and_then(|node| poll::read(node, &of_item.with_all(result.columns()), faults));
     let confirm =
         text(&mut fields, "confirm", faults).and_then(|text| template(&text, &names, faults));
     let output = fields
@@ -103,11 +114,13 @@ pub fn read(
         source: Arc::clone(source),
         resource: resource?,
         vars,
+        for_each,
         method: request.method?,
         endpoint: request.endpoint?,
         params: request.params,
         headers: request.headers,
         body: request.body,
+        poll,
         paginate,
         rows: result.rows,
         extract: result.extract,

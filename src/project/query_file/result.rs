@@ -26,13 +26,25 @@ pub struct ResultParts {
     pub on_status: BTreeMap<u16, StatusMeaning>,
 }
 
-/// Reads the part.
-pub fn read(fields: &mut Fields<'_>, names: &Names, faults: &mut Diagnostics) -> ResultParts {
+impl ResultParts {
+    /// The names of the columns.
+    pub fn columns(&self) -> impl Iterator<Item = &str> {
+        self.extract.iter().map(|column| column.name.as_str())
+    }
+}
+
+/// Reads the part. `names` is what the query as a whole sees, `of_item` what each request sees.
+pub fn read(
+    fields: &mut Fields<'_>,
+    names: &Names,
+    of_item: &Names,
+    faults: &mut Diagnostics,
+) -> ResultParts {
     let rows = fields
         .get("rows")
         .and_then(|node| node.text("rows", faults))
         .and_then(|text| selector(&text, faults));
-    let of_row = names.with_all(["row", "response"]);
+    let of_row = of_item.with_all(["row", "response"]);
     let extract_node = fields.get("extract");
     let extract = extract(extract_node, &of_row, faults);
     // A column that is itself wrong is still there: one fault is enough.
@@ -51,7 +63,12 @@ pub fn read(fields: &mut Fields<'_>, names: &Names, faults: &mut Diagnostics) ->
     let unique = fields
         .get("unique")
         .and_then(|node| unique(node, &columns, faults));
-    let of_result = names.with_all(["rows", "row", "response"]);
+    // A walk has many responses, and no item in the end.
+    let of_result = if fields.get("for_each").is_some() {
+        names.with_all(["rows", "row"])
+    } else {
+        names.with_all(["rows", "row", "response"])
+    };
     let expect = fields.get("expect").map_or_else(Vec::new, |node| {
         node.items()
             .into_iter()

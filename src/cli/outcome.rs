@@ -1,0 +1,168 @@
+//! What of a result is not whole, told.
+
+use crate::cli::app::App;
+use crate::cli::exit::Exit;
+use crate::cli::explain;
+use crate::cli::failure::{ErrorFormat, Failure};
+use crate::cli::progress::counted;
+use crate::cli::setup::TalkArgs;
+use crate::engine::{Cut, Cuts, Failures, Outcome, Report, RunError, first_page_note};
+use crate::plan::Plan;
+
+/// More kinds of failure than this are only counted.
+const KINDS: usize = 10;
+
+/// Says what is not whole.
+pub fn tell(plan: &Plan, report: &Report, talk: TalkArgs, app: &App) -> Exit {
+    let listing = tell_listing(plan, report, talk, app);
+    listing.max(tell_ledger(plan, report, talk, app))
+}
+
+fn tell_listing(plan: &Plan, report: &Report, talk: TalkArgs, app: &App) -> Exit {
+    let name = &plan.query.name;
+    let count = report.records as u64;
+    match &report.outcome {
+        Outcome::Complete => Exit::Done,
+        Outcome::FirstPage => {
+            if !talk.quiet {
+                app.say(&format!("note: {}", first_page_note(name)));
+            }
+            Exit::Done
+        }
+        Outcome::Broken(error) => {
+            let mut failure = explain::run_error(error, plan, app);
+            if failure.exit == Exit::Expectation {
+                // What was waited for did not come: the last state was shown.
+                failure.show(app, talk.error_format);
+                return failure.exit;
+            }
+            failure.message = format!(
+                "the listing of `{name}` breaks off after {}: {}",
+                counted(count, "record"),
+                failure.message
+            );
+            failure.exit = Exit::Partial;
+            failure.show(app, talk.error_format);
+            Exit::Partial
+        }
+        Outcome::Cut(cut) => {
+            let after = format!(" after {}", counted(count, "record"));
+            tell_cut(name, *cut, &after, talk, app);
+            Exit::Partial
+        }
+    }
+}
+
+fn tell_cut(name: &str, cut: Cut, after: &str, talk: TalkArgs, app: &App) {
+    let (words, help) = match cut {
+        Cut::Pages(most) => (
+            format!("the listing of `{name}` is cut{after}: `max_pages` is {most}"),
+            "raise `max_pages`, or ask for less with `limit` or `stop_when`",
+        ),
+        Cut::Rows(most) => (
+            format!("the listing of `{name}` is cut{after}: `max_rows` is {most}"),
+            "raise `max_rows`, or ask for less with `limit` or `stop_when`",
+        ),
+        Cut::Content => (
+            format!("`-o raw` shows the first page of `{name}`, and there are more"),
+            "another format reads all pages; `paginate: false` says that the first one is enough",
+        ),
+        Cut::NoRows => (
+            format!("the answer to `{name}` is the first page of a listing, and there are more"),
+            "`rows` says where the records stand, for example `rows: $.items[*]`",
+        ),
+    };
+    Failure::new(Exit::Partial, "cut", words)
+        .help(help)
+        .show(app, talk.error_format);
+}
+
+/// The failures and cuts of a walk.
+fn tell_ledger(plan: &Plan, report: &Report, talk: TalkArgs, app: &App) -> Exit {
+    let ledger = &report.ledger;
+    if ledger.is_empty() {
+        return Exit::Done;
+    }
+    for Cuts { query, cut, count } in ledger.cuts() {
+        let of = if *count == 1 {
+            String::new()
+        } else {
+            format!(" {count} times")
+        };
+        tell_cut(query, *cut, &of, talk, app);
+    }
+    let kinds = ledger.failures();
+    if kinds.is_empty() {
+        return Exit::Partial;
+    }
+    if talk.error_format == ErrorFormat::Text {
+        for failures in kinds.iter().take(KINDS) {
+            group(plan, failures, app).show(app, ErrorFormat::Text);
+        }
+    }
+    let total = counted(ledger.count(), "failure");
+    let of_kinds = if kinds.len() > 1 {
+        format!(" of {} kinds", kinds.len())
+    } else {
+        String::new()
+    };
+    let words = format!(
+        "`{}` is not complete: {total}{of_kinds}; the other {} are there",
+        plan.query.name,
+        counted(report.records as u64, "record")
+    );
+    let mut summary = Failure::new(Exit::Partial, "partial", words);
+    if talk.error_format == ErrorFormat::Json {
+        let groups: Vec<serde_json::Value> = kinds
+            .iter()
+            .map(|failures| {
+                let example = explain::run_error(&failures.example, plan, app);
+                serde_json::json!({
+                    "query": failures.example.query,
+                    "code": example.code,
+                    "count": failures.count,
+                    "example": example.message,
+                })
+            })
+            .collect();
+        summary = summary
+            .fact("query", plan.query.name.clone())
+            .fact("records", report.records as u64)
+            .fact("failures", ledger.count())
+            .fact("groups", groups);
+    }
+    summary.show(app, talk.error_format);
+    Exit::Partial
+}
+
+/// Failures of one kind as one, with their count and an example.
+fn group(plan: &Plan, failures: &Failures, app: &App) -> Failure {
+    let mut failure = item_failure(&failures.example, plan, app);
+    let query = &failures.example.query;
+    if failures.count > 1 {
+        failure.message = format!(
+            "{} items of `{query}` failed alike: {}",
+            failures.count, failure.message
+        );
+        for (name, _) in &mut failure.facts {
+            match *name {
+                "item" => *name = "first_item",
+                "request" => *name = "first_request",
+                _ => {}
+            }
+        }
+    } else {
+        failure.message = format!("an item of `{query}` failed: {}", failure.message);
+    }
+    if failure.code == "http-404" {
+        failure = failure.help("where that is normal, `on_status: {404: empty}` says so");
+    }
+    failure
+}
+
+/// The failure of one item of a walk.
+pub fn item_failure(error: &RunError, plan: &Plan, app: &App) -> Failure {
+    let mut failure = explain::run_error(error, plan, app);
+    failure.exit = Exit::Partial;
+    failure
+}

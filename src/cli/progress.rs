@@ -1,0 +1,212 @@
+//! How far a run has come: lines on a terminal while it lasts, and a summary at its end.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::cli::app::App;
+use crate::core::time::format_duration;
+use crate::engine::{Level, Session};
+
+/// A run that is over sooner shows no progress.
+const PATIENCE: Duration = Duration::from_millis(600);
+/// How often the lines are drawn: often enough to look alive, seldom enough to be read.
+const PERIOD: Duration = Duration::from_millis(200);
+/// Rates are measured over about this long.
+const MEMORY: Duration = Duration::from_secs(3);
+
+/// What happened on the wire, in numbers.
+#[derive(Debug, Default)]
+pub struct Stats {
+    /// Attempts that were sent.
+    pub sent: Cell<u64>,
+    /// Attempts that were made again.
+    pub retries: Cell<u64>,
+    /// Answers with status 429.
+    pub refusals: Cell<u64>,
+    /// Bytes of content, decompressed.
+    pub bytes: Cell<u64>,
+    /// How long everybody waited because of a limit.
+    pub waited: Cell<Duration>,
+    /// Until when everybody waits.
+    pub waits_until: Cell<Option<Instant>>,
+}
+
+impl Stats {
+    /// Counts one more.
+    pub fn count(counter: &Cell<u64>, more: u64) {
+        counter.set(counter.get() + more);
+    }
+
+    /// The last line of `-v`.
+    pub fn summary(&self, wall: Duration) -> String {
+        let mut parts = vec![counted(self.sent.get(), "request")];
+        if self.retries.get() > 0 {
+            parts.push(format!("{} tried again", self.retries.get()));
+        }
+        if self.refusals.get() > 0 {
+            parts.push(format!("{} refused with 429", self.refusals.get()));
+        }
+        if !self.waited.get().is_zero() {
+            parts.push(format!(
+                "{} waited because of a limit",
+                format_duration(rounded(self.waited.get()))
+            ));
+        }
+        parts.push(bytes(self.bytes.get()));
+        parts.push(format_duration(rounded(wall)));
+        parts.join(", ")
+    }
+}
+
+/// Draws lines until it is dropped.
+pub struct Progress {
+    app: Rc<App>,
+    session: Rc<Session>,
+    stats: Rc<Stats>,
+}
+
+impl Progress {
+    /// Progress of a session.
+    pub fn new(app: &Rc<App>, session: &Rc<Session>, stats: &Rc<Stats>) -> Self {
+        Self {
+            app: Rc::clone(app),
+            session: Rc::clone(session),
+            stats: Rc::clone(stats),
+        }
+    }
+
+    /// Draws, for ever.
+    pub async fn draw(self) -> ! {
+        tokio::time::sleep(PATIENCE).await;
+        let mut rate = Rate::new(self.stats.sent.get());
+        loop {
+            let per_second = rate.now(self.stats.sent.get());
+            self.app.show_progress(&self.lines(per_second));
+            tokio::time::sleep(PERIOD).await;
+        }
+    }
+
+    fn lines(&self, per_second: u64) -> Vec<String> {
+        let levels = self.session.levels().all();
+        let width = levels.iter().map(|level| level.query.len()).max();
+        let mut lines: Vec<String> = levels
+            .iter()
+            .map(|level| line(level, width.unwrap_or_default()))
+            .collect();
+        let mut last = format!(
+            "{}, {per_second}/s",
+            counted(self.stats.sent.get(), "request")
+        );
+        if let Some(until) = self.stats.waits_until.get() {
+            let left = until.saturating_duration_since(Instant::now());
+            if !left.is_zero() {
+                let left = Duration::from_secs(left.as_secs() + 1);
+                last.push_str(&format!(
+                    ", waiting {} because of a limit",
+                    format_duration(left)
+                ));
+            }
+        }
+        lines.push(last);
+        lines
+    }
+}
+
+fn line(level: &Level, width: usize) -> String {
+    let mut parts = Vec::new();
+    if level.items.get() > 0 {
+        parts.push(format!("{} of {}", level.done.get(), level.items.get()));
+    }
+    parts.push(counted(level.records.get(), "record"));
+    if level.failed.get() > 0 {
+        parts.push(format!("{} failed", level.failed.get()));
+    }
+    format!("{:width$}  {}", level.query, parts.join(", "))
+}
+
+/// Requests a second, over the last few seconds.
+struct Rate {
+    since: Instant,
+    count: u64,
+    last: u64,
+}
+
+impl Rate {
+    fn new(count: u64) -> Self {
+        Self {
+            since: Instant::now(),
+            count: 0,
+            last: count,
+        }
+    }
+
+    fn now(&mut self, count: u64) -> u64 {
+        let elapsed = self.since.elapsed();
+        let done = count.saturating_sub(self.count);
+        if elapsed >= MEMORY {
+            self.since = Instant::now();
+            self.count = count;
+            self.last = per_second(done, elapsed);
+        } else if self.count == 0 {
+            // At first the time before the first line counts too.
+            self.last = per_second(done, elapsed + PATIENCE);
+        }
+        self.last
+    }
+}
+
+fn per_second(count: u64, elapsed: Duration) -> u64 {
+    let millis = u64::try_from(elapsed.as_millis())
+        .unwrap_or(u64::MAX)
+        .max(1);
+    count * 1_000 / millis
+}
+
+/// `1 request`, `2 requests`.
+pub fn counted(count: u64, noun: &str) -> String {
+    if count == 1 {
+        format!("1 {noun}")
+    } else {
+        format!("{count} {noun}s")
+    }
+}
+
+fn bytes(count: u64) -> String {
+    match count {
+        0..1_000 => format!("{count} bytes"),
+        1_000..1_000_000 => format!("{}.{} kB", count / 1_000, count % 1_000 / 100),
+        _ => format!("{}.{} MB", count / 1_000_000, count % 1_000_000 / 100_000),
+    }
+}
+
+/// To the millisecond: nobody reads further.
+fn rounded(duration: Duration) -> Duration {
+    Duration::from_millis(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_summary_says_only_what_happened() {
+        let stats = Stats::default();
+        stats.sent.set(1);
+        stats.bytes.set(512);
+        let wall = Duration::from_micros(4_321);
+        assert_eq!(stats.summary(wall), "1 request, 512 bytes, 4 ms");
+        stats.sent.set(622);
+        stats.retries.set(12);
+        stats.refusals.set(2);
+        stats.bytes.set(1_234_567);
+        stats.waited.set(Duration::from_millis(1_500));
+        assert_eq!(
+            stats.summary(Duration::from_secs(90)),
+            "622 requests, 12 tried again, 2 refused with 429, 1.5s waited because of a limit, \
+             1.2 MB, 1m 30s"
+        );
+    }
+}

@@ -1,0 +1,97 @@
+//! What of a walk is not whole: failures, counted by kind with one example each, and cuts.
+
+use std::rc::Rc;
+
+use crate::engine::{Cut, RunError};
+
+/// Failures and cuts.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    failures: Vec<Failures>,
+    cuts: Vec<Cuts>,
+    /// Failures that nobody was told of yet.
+    fresh: Vec<Rc<RunError>>,
+}
+
+/// Failures of one kind.
+#[derive(Debug)]
+pub struct Failures {
+    class: String,
+    /// How many there were.
+    pub count: u64,
+    /// The first of them.
+    pub example: Rc<RunError>,
+}
+
+/// Listings that were cut alike.
+#[derive(Debug)]
+pub struct Cuts {
+    /// The query's name.
+    pub query: String,
+    /// How they were cut.
+    pub cut: Cut,
+    /// How many there were.
+    pub count: u64,
+}
+
+impl Ledger {
+    /// Notes a failure.
+    pub fn fail(&mut self, error: RunError) {
+        let class = error.kind.class();
+        let error = Rc::new(error);
+        self.fresh.push(Rc::clone(&error));
+        let known = self
+            .failures
+            .iter_mut()
+            .find(|known| known.class == class && known.example.query == error.query);
+        match known {
+            Some(known) => known.count += 1,
+            None => self.failures.push(Failures {
+                class,
+                count: 1,
+                example: error,
+            }),
+        }
+    }
+
+    /// Notes a cut.
+    pub fn cut(&mut self, query: &str, cut: Cut) {
+        let known = self
+            .cuts
+            .iter_mut()
+            .find(|known| known.query == query && known.cut == cut);
+        match known {
+            Some(known) => known.count += 1,
+            None => self.cuts.push(Cuts {
+                query: query.to_owned(),
+                cut,
+                count: 1,
+            }),
+        }
+    }
+
+    /// The failures by kind, in the order in which the kinds came up.
+    pub fn failures(&self) -> &[Failures] {
+        &self.failures
+    }
+
+    /// The cuts.
+    pub fn cuts(&self) -> &[Cuts] {
+        &self.cuts
+    }
+
+    /// How many failures there were.
+    pub fn count(&self) -> u64 {
+        self.failures.iter().map(|failures| failures.count).sum()
+    }
+
+    /// Whether all is whole.
+    pub fn is_empty(&self) -> bool {
+        self.failures.is_empty() && self.cuts.is_empty()
+    }
+
+    /// The failures that nobody was told of yet.
+    pub fn take_fresh(&mut self) -> Vec<Rc<RunError>> {
+        std::mem::take(&mut self.fresh)
+    }
+}

@@ -1,0 +1,394 @@
+//! One item's requests, page after page: an answer, its records, what comes next.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use crate::core::time::format_duration;
+use crate::engine::answer::{content, lost_rows, meaning, refusal};
+use crate::engine::levels::Level;
+use crate::engine::outlet::{Gone, Outlet};
+use crate::engine::records::{Kept, PageRead, read_page};
+use crate::engine::run::{First, Run};
+use crate::engine::walk::Taker;
+use crate::engine::{Cut, Outcome, RunError, RunErrorKind, Want};
+use crate::http::{Body, Request, Response};
+use crate::paginate::{Next, Page, Paginate, Style};
+use crate::plan::{Plan, Site};
+use crate::project::query::{Poll, StatusMeaning};
+
+/// The shortest and the longest time between two questions of a `poll` that does not say how often.
+const POLLS: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(30)];
+
+/// How one item's requests ended.
+pub enum End {
+    /// They were made.
+    Done(Outcome),
+    /// They failed before there was anything.
+    Failed(RunError),
+    /// Nobody takes what comes.
+    Gone,
+}
+
+/// Makes the requests of a plan for one item, and hands on what they give.
+pub async fn listing(run: &Run, plan: &Plan, site: &Site, taker: &Taker, outlet: &Outlet) -> End {
+    let listing = Listing::new(run, plan, site);
+    match &plan.query.poll {
+        None => listing.pages(taker, outlet).await,
+        Some(poll) => listing.poll(poll, taker, outlet).await,
+    }
+}
+
+/// What went wrong, or nobody takes what comes.
+enum Halt {
+    Fault(RunErrorKind),
+    Gone,
+}
+
+impl From<RunErrorKind> for Halt {
+    fn from(kind: RunErrorKind) -> Self {
+        Self::Fault(kind)
+    }
+}
+
+impl From<Gone> for Halt {
+    fn from(_: Gone) -> Self {
+        Self::Gone
+    }
+}
+
+enum Step {
+    Next(Box<Request>),
+    Done(Outcome),
+}
+
+struct Listing<'r> {
+    run: &'r Run,
+    plan: &'r Plan,
+    site: &'r Site,
+    pages: u64,
+    rows: u64,
+    /// Requests that were sent: one that comes again would never end.
+    asked: HashSet<String>,
+    last_body: Bytes,
+    last_rows: u64,
+}
+
+impl<'r> Listing<'r> {
+    fn new(run: &'r Run, plan: &'r Plan, site: &'r Site) -> Self {
+        Self {
+            run,
+            plan,
+            site,
+            pages: 0,
+            rows: 0,
+            asked: HashSet::new(),
+            last_body: Bytes::new(),
+            last_rows: 0,
+        }
+    }
+
+    /// Asks for page after page.
+    async fn pages(mut self, taker: &Taker, outlet: &Outlet) -> End {
+        let mut request = match self.plan.request(self.site) {
+            Ok(request) => request,
+            Err(error) => return End::Failed(self.fault(None, RunErrorKind::Render(error))),
+        };
+        loop {
+            match self.step(&request, taker, outlet).await {
+                Ok(Step::Next(next)) => request = *next,
+                Ok(Step::Done(outcome)) => return End::Done(outcome),
+                Err(Halt::Gone) => return End::Gone,
+                Err(Halt::Fault(kind)) => {
+                    let is_of_file = kind.is_of_file();
+                    let error = self.fault(Some(&request), kind);
+                    if self.pages == 0 || is_of_file {
+                        return End::Failed(error);
+                    }
+                    return End::Done(Outcome::Broken(error));
+                }
+            }
+        }
+    }
+
+    async fn step(
+        &mut self,
+        request: &Request,
+        taker: &Taker,
+        outlet: &Outlet,
+    ) -> Result<Step, Halt> {
+        self.asked.insert(fingerprint(request));
+        self.run.note_request(self.plan, request);
+        let response = self.run.send(self.plan, request).await?;
+        let (kept, next) = self.page(request, &response)?;
+        self.hand_on(kept, taker, outlet).await?;
+        Ok(next)
+    }
+
+    async fn hand_on(&self, kept: Vec<Kept>, taker: &Taker, outlet: &Outlet) -> Result<(), Gone> {
+        if kept.is_empty() {
+            return Ok(());
+        }
+        let level = self.run.level(self.plan);
+        Level::count(&level.records, kept.len() as u64);
+        taker(kept, outlet).await?;
+        if self.plan.limit.is_some() && self.plan.query.sort.is_empty() {
+            // Whether more is wanted is known when these were taken.
+            outlet.settled().await?;
+        }
+        Ok(())
+    }
+
+    /// Asks again until the condition holds; what the last round gave is handed on.
+    async fn poll(self, poll: &Poll, taker: &Taker, outlet: &Outlet) -> End {
+        let started = Instant::now();
+        let mut pause = poll.every.unwrap_or(POLLS[0]);
+        loop {
+            let mut round = Self::new(self.run, self.plan, self.site);
+            let result = round.round(poll).await;
+            let left = poll.timeout.checked_sub(started.elapsed());
+            let is_last = left.is_none_or(|left| left < pause);
+            match result {
+                Ok((kept, outcome, true)) => {
+                    return match round.hand_on(kept, taker, outlet).await {
+                        Ok(()) => End::Done(outcome),
+                        Err(Gone) => End::Gone,
+                    };
+                }
+                Ok((kept, _, false)) if is_last => {
+                    let words = format!(
+                        "`until: {}` does not hold after {}",
+                        poll.until.source(),
+                        format_duration(poll.timeout)
+                    );
+                    if round.hand_on(kept, taker, outlet).await.is_err() {
+                        return End::Gone;
+                    }
+                    let error = round.fault(None, RunErrorKind::Waited(words));
+                    return End::Done(Outcome::Broken(error));
+                }
+                Err(error) if !error.kind.is_passing() || is_last => return End::Failed(error),
+                // What fails now may do better the next time: the wait itself goes on.
+                Ok(_) | Err(_) => {}
+            }
+            tokio::time::sleep(pause).await;
+            if poll.every.is_none() {
+                pause = pause.mul_f64(1.5).min(POLLS[1]);
+            }
+        }
+    }
+
+    /// One question of a poll: its records, and whether the condition holds.
+    async fn round(&mut self, poll: &Poll) -> Result<(Vec<Kept>, Outcome, bool), RunError> {
+        let mut request = self
+            .plan
+            .request(self.site)
+            .map_err(|error| self.fault(None, RunErrorKind::Render(error)))?;
+        let mut all = Vec::new();
+        loop {
+            self.asked.insert(fingerprint(&request));
+            let read = match self.run.send_anew(self.plan, &request).await {
+                Ok(response) => self.page(&request, &response).map(|page| (response, page)),
+                Err(kind) => Err(kind),
+            };
+            let (response, (kept, next)) = read.map_err(|kind| self.fault(Some(&request), kind))?;
+            all.extend(kept);
+            let outcome = match next {
+                Step::Next(next) => {
+                    request = *next;
+                    continue;
+                }
+                Step::Done(outcome) => outcome,
+            };
+            let holds = self
+                .holds(poll, &all, &response)
+                .map_err(|kind| self.fault(Some(&request), kind))?;
+            return Ok((all, outcome, holds));
+        }
+    }
+
+    fn holds(&self, poll: &Poll, all: &[Kept], response: &Response) -> Result<bool, RunErrorKind> {
+        let rows: Value = all.iter().map(|kept| kept.record.clone()).collect();
+        let facts = json!({ "status": response.status.as_u16() });
+        let body = response.json().unwrap_or(Value::Null);
+        let nothing = Value::Null;
+        let first = all.first().map_or(&nothing, |kept| &kept.record);
+        let mut scope = self
+            .site
+            .scope()
+            .with_all([("rows", &rows), ("response", &facts)]);
+        // Columns by name, as in conditions over records.
+        if let Value::Object(members) = first {
+            scope = scope.with_all(
+                members
+                    .iter()
+                    .filter(|(name, _)| self.plan.query.extract.iter().any(|c| c.name == **name))
+                    .map(|(name, value)| (name.as_str(), value)),
+            );
+        }
+        let raw = if self.plan.query.is_single() {
+            &body
+        } else {
+            first
+        };
+        poll.until
+            .holds(&scope.with_row(raw))
+            .map_err(RunErrorKind::Render)
+    }
+
+    /// Reads a page.
+    fn page(
+        &mut self,
+        request: &Request,
+        response: &Response,
+    ) -> Result<(Vec<Kept>, Step), RunErrorKind> {
+        let done = |outcome| Ok((Vec::new(), Step::Done(outcome)));
+        let plan = self.plan;
+        let meaning = meaning(plan, response);
+        if meaning == StatusMeaning::Fail {
+            return Err(refusal(plan, request.url.path(), response));
+        }
+        let body = match content(plan, response) {
+            _ if meaning == StatusMeaning::Empty => None,
+            Ok(body) => body,
+            // Whoever wants the content as it came wants it whatever it is.
+            Err(_) if self.run.want == Want::Content => None,
+            Err(kind) => return Err(kind),
+        };
+        self.note_first(response, meaning, body.as_ref());
+        let Some(body) = body else {
+            self.pages += 1;
+            return done(Outcome::Complete);
+        };
+        if self.last_rows > 0 && response.body == self.last_body {
+            // Its rows were delivered already.
+            let words = "the same page came twice, so the listing would never end";
+            return done(Outcome::Broken(self.broken(request, words)));
+        }
+        self.last_body = response.body.clone();
+        let most = plan.caps().rows.map(|most| most.saturating_sub(self.rows));
+        let (kept, read) = if self.run.want == Want::Content && plan.query.expect.is_empty() {
+            (Vec::new(), PageRead::default())
+        } else {
+            read_page(plan, self.site.scope(), &body, response, most)?
+        };
+        self.pages += 1;
+        self.rows += read.rows;
+        self.last_rows = read.rows;
+        Ok((kept, self.after(request, response, &body, read)))
+    }
+
+    /// What comes after a page.
+    fn after(&self, request: &Request, response: &Response, body: &Value, read: PageRead) -> Step {
+        let plan = self.plan;
+        if read.is_enough || (plan.query.is_single() && !plan.query.extract.is_empty()) {
+            // What is taken out of an answer as one record is no listing.
+            return Step::Done(Outcome::Complete);
+        }
+        if read.is_capped {
+            return Step::Done(Outcome::Cut(Cut::Rows(self.rows)));
+        }
+        let style = plan.style();
+        // Where the file wants one page only, the kind of API still knows whether there are more.
+        let Some(watched) = style
+            .clone()
+            .or_else(|| plan.resource.kind.pagination(&plan.query.method))
+        else {
+            return Step::Done(Outcome::Complete);
+        };
+        let next = watched.next(&Page {
+            url: &request.url,
+            headers: &response.headers,
+            body,
+            rows: read.rows,
+            pages: self.pages,
+            total_rows: self.rows,
+        });
+        let change = match next {
+            Next::End => return Step::Done(Outcome::Complete),
+            Next::Broken(words) if style.is_some() => {
+                return Step::Done(Outcome::Broken(self.broken(request, words)));
+            }
+            Next::Broken(_) => return Step::Done(Outcome::FirstPage),
+            Next::More(_) if style.is_none() => return Step::Done(Outcome::FirstPage),
+            Next::More(change) => change,
+        };
+        if plan.query.is_single() {
+            return Step::Done(match watched {
+                Style::Number(_) | Style::Offset(_) => Outcome::Complete,
+                Style::Cursor(_) | Style::Link(_) => Outcome::Cut(Cut::NoRows),
+            });
+        }
+        if self.run.want == Want::Content {
+            return Step::Done(Outcome::Cut(Cut::Content));
+        }
+        let caps = plan.caps();
+        if let Some(most) = caps.pages.filter(|most| self.pages >= *most) {
+            return Step::Done(Outcome::Cut(Cut::Pages(most)));
+        }
+        if let Some(most) = caps.rows.filter(|most| self.rows >= *most) {
+            return Step::Done(Outcome::Cut(Cut::Rows(most)));
+        }
+        let mut following = request.clone();
+        if let Err(words) = change.apply(&mut following) {
+            return Step::Done(Outcome::Broken(self.broken(request, words)));
+        }
+        if self.asked.contains(&fingerprint(&following)) {
+            let words = format!(
+                "the cursor of page {} was there before, so the listing would never end",
+                self.pages
+            );
+            return Step::Done(Outcome::Broken(self.broken(request, words)));
+        }
+        Step::Next(Box::new(following))
+    }
+
+    fn note_first(&self, response: &Response, meaning: StatusMeaning, body: Option<&Value>) {
+        let note = body.and_then(|body| lost_rows(self.plan, body));
+        self.run.note(note);
+        if !Run::is_sole_request(self.plan) {
+            return;
+        }
+        let facts = if self.plan.query.expect.is_empty() {
+            Value::Null
+        } else {
+            body.cloned().unwrap_or(Value::Null)
+        };
+        self.run.keep_first(First {
+            body: if meaning == StatusMeaning::Empty {
+                Bytes::new()
+            } else {
+                response.body.clone()
+            },
+            response: response.clone(),
+            json: facts,
+        });
+    }
+
+    fn broken(&self, request: &Request, words: impl Into<String>) -> RunError {
+        let words = words.into();
+        self.fault(Some(request), RunErrorKind::Listing(words))
+    }
+
+    fn fault(&self, request: Option<&Request>, kind: RunErrorKind) -> RunError {
+        RunError {
+            query: self.plan.query.name.clone(),
+            resource: self.plan.resource.name.clone(),
+            request: request.map(Request::label),
+            item: self.site.about().map(str::to_owned),
+            kind,
+        }
+    }
+}
+
+/// What makes a request the same as another one of this listing.
+fn fingerprint(request: &Request) -> String {
+    let body = match &request.body {
+        Body::Bytes { bytes, .. } => String::from_utf8_lossy(bytes),
+        Body::Empty | Body::Multipart(_) => "".into(),
+    };
+    format!("{}\n{:?}\n{body}", request.url, request.headers)
+}

@@ -1,0 +1,263 @@
+//! What a plan stands on: the items of its `for_each`, and the names that a request sees of them.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::core::diagnostic::Diagnostic;
+use crate::plan::disguise::mark;
+use crate::plan::{Input, Inputs, Plan, PlanError};
+use crate::project::Query;
+use crate::project::query::{Items, Loop};
+use crate::project::template::ValueTemplate;
+use crate::template::{Hides, RenderError, Scope};
+
+/// Where the items of one name come from, as far as it is known before the first request.
+pub enum Feed {
+    /// The records of another plan.
+    Plan(Rc<Plan>),
+    /// The records of a query that is bound anew for every item before it.
+    Dependent,
+    /// A list.
+    List,
+}
+
+/// The names that one request of a plan sees: those of its query, and the items that it stands on.
+#[derive(Clone)]
+pub struct Site {
+    pub(super) scope: Scope,
+    /// The same with marks in place of secrets.
+    pub(super) shown: Scope,
+    /// What the items are, for messages.
+    about: Option<Arc<str>>,
+}
+
+impl Site {
+    /// The names for templates.
+    pub fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    /// Which item this is, for messages: `workflow 5034460f-…`.
+    pub fn about(&self) -> Option<&str> {
+        self.about.as_deref()
+    }
+
+    /// With one more item.
+    #[must_use]
+    pub fn with_item(&self, name: &str, item: &Value) -> Self {
+        let own = about(name, item);
+        let about = match &self.about {
+            None => own,
+            Some(outer) => format!("{outer}, {own}"),
+        };
+        Self {
+            scope: self.scope.with_record(name, item),
+            shown: self.shown.with_record(name, item),
+            about: Some(about.into()),
+        }
+    }
+}
+
+/// What tells an item from others: its id, number or name; a scalar itself.
+fn about(name: &str, item: &Value) -> String {
+    const TELLING: [&str; 6] = ["slug", "id", "number", "job_number", "name", "key"];
+    let telling = match item {
+        Value::Object(members) => TELLING
+            .iter()
+            .find_map(|key| members.get(*key).filter(|value| !value.is_null()))
+            .map(crate::core::json::plain),
+        Value::Array(_) | Value::Null => None,
+        scalar => Some(crate::core::json::plain(scalar)),
+    };
+    match telling {
+        None => name.to_owned(),
+        Some(text) => {
+            let text: String = text.chars().take(100).collect();
+            format!("{name} {text}")
+        }
+    }
+}
+
+impl Plan {
+    /// The names that a request sees which stands on no item.
+    pub fn site(&self) -> Site {
+        Site {
+            scope: self.scope.clone(),
+            shown: self.shown_scope.clone(),
+            about: None,
+        }
+    }
+
+    /// The names that a request sees which is only shown, its items not yet known: what comes of
+    /// them is shown as `{workflow.id}`.
+    pub(super) fn unknown_site(&self) -> Site {
+        let names: Vec<String> = self.loops().iter().map(|feed| feed.name.clone()).collect();
+        let hides: Hides = Arc::new(move |source, mentions| {
+            names.iter().any(|name| mentions.has(name)).then(|| {
+                let is_long = source.contains(['\n', '%']);
+                let what = if is_long { "…" } else { source.trim() };
+                mark(&format!("{{{what}}}"))
+            })
+        });
+        let nothing = Value::Object(serde_json::Map::new());
+        let mut scope = self.shown_scope.also_veiled(hides);
+        for feed in self.loops() {
+            scope = scope.with_record(&feed.name, &nothing);
+        }
+        Site {
+            scope: scope.clone(),
+            shown: scope,
+            about: None,
+        }
+    }
+
+    /// The names of its items, with where they come from.
+    pub fn loops(&self) -> &[Loop] {
+        &self.query.for_each
+    }
+
+    /// This plan and those that it stands on, as far as they are bound.
+    pub fn with_fed_by(&self) -> Vec<&Plan> {
+        let mut all = vec![self];
+        for feed in &self.feeds {
+            if let Feed::Plan(plan) = feed {
+                all.extend(plan.with_fed_by());
+            }
+        }
+        all
+    }
+
+    /// The names of every request, if all items stand in lists.
+    ///
+    /// # Errors
+    ///
+    /// As [`Plan::list`].
+    pub fn listed_sites(&self) -> Result<Option<Vec<Site>>, RenderError> {
+        let mut sites = vec![self.site()];
+        for feed in self.loops() {
+            if matches!(feed.items, Items::Query { .. }) {
+                return Ok(None);
+            }
+            let mut more = Vec::new();
+            for site in &sites {
+                let items = self.list(feed, site)?;
+                more.extend(items.iter().map(|item| site.with_item(&feed.name, item)));
+            }
+            sites = more;
+        }
+        Ok(Some(sites))
+    }
+
+    /// The items of a list.
+    ///
+    /// # Errors
+    ///
+    /// If the template cannot be rendered or gives no list.
+    pub fn list(&self, feed: &Loop, site: &Site) -> Result<Vec<Value>, RenderError> {
+        let Items::List(value) = &feed.items else {
+            return Ok(Vec::new());
+        };
+        match value.render(site.scope())? {
+            None | Some(Value::Null) => Ok(Vec::new()),
+            Some(Value::Array(items)) => Ok(items),
+            Some(other) => {
+                let templates = value.templates();
+                let place = templates.first().map_or(&feed.place, |first| first.place());
+                let got = crate::core::json::kind(&other);
+                let words = format!("`in` of `{}` takes a list, got {got}", feed.name);
+                Err(RenderError::new(place, words))
+            }
+        }
+    }
+
+    /// Binds what this plan stands on, but for what stands on items itself.
+    pub(super) fn bind_feeds(&self) -> Result<Vec<Feed>, PlanError> {
+        let mut earlier: Vec<&str> = Vec::new();
+        let mut feeds = Vec::new();
+        for feed in self.loops() {
+            let stands_on_item = feed
+                .items
+                .templates()
+                .iter()
+                .any(|template| earlier.iter().any(|name| template.mentions().has(name)));
+            feeds.push(match &feed.items {
+                Items::List(_) => Feed::List,
+                Items::Query { .. } if stands_on_item => Feed::Dependent,
+                Items::Query { .. } => Feed::Plan(Rc::new(self.fed_by(feed, &self.site())?)),
+            });
+            earlier.push(&feed.name);
+        }
+        Ok(feeds)
+    }
+
+    /// Binds the query that the items of a name come from.
+    ///
+    /// # Errors
+    ///
+    /// As [`Plan::bind`].
+    pub fn fed_by(&self, feed: &Loop, site: &Site) -> Result<Plan, PlanError> {
+        let Items::Query { query, vars } = &feed.items else {
+            let words = format!("`{}` is a list", feed.name);
+            return Err(RenderError::new(&feed.place, words).into());
+        };
+        let inputs = self.inputs_of(query, vars, site)?;
+        let trail = format!("{}/{}", self.trail, feed.name);
+        Self::bind_at(Arc::clone(query), &self.binding, &inputs, trail).map_err(|error| match error
+        {
+            PlanError::Call(faults) => PlanError::Call(
+                faults
+                    .into_iter()
+                    .map(|fault| about_query(fault, query))
+                    .collect(),
+            ),
+            other => other,
+        })
+    }
+
+    /// What another query is given: what `vars` says, and otherwise the var of the same name. Null
+    /// leaves it to its default.
+    fn inputs_of(
+        &self,
+        query: &Query,
+        vars: &[(String, ValueTemplate)],
+        site: &Site,
+    ) -> Result<Inputs, RenderError> {
+        let mut inputs = Inputs::new();
+        for var in &query.vars {
+            let (value, is_secret) = match vars.iter().find(|(name, _)| *name == var.name) {
+                Some((_, template)) => (
+                    template.render(site.scope())?.unwrap_or(Value::Null),
+                    template
+                        .templates()
+                        .iter()
+                        .any(|part| self.secrecy.taints(part.mentions())),
+                ),
+                None => match self.vars.get(&var.name) {
+                    Some(value) => (value.clone(), self.secrecy.has_var(&var.name)),
+                    None => continue,
+                },
+            };
+            if value.is_null() {
+                continue;
+            }
+            let input = if is_secret {
+                Input::Secret(value)
+            } else {
+                Input::Json(value)
+            };
+            inputs.insert(var.name.clone(), input);
+        }
+        Ok(inputs)
+    }
+}
+
+/// A fault of a call that no person made: it says which query was called.
+fn about_query(mut fault: Diagnostic, query: &Query) -> Diagnostic {
+    let fact = format!("query: {}", query.name);
+    if !fault.facts.contains(&fact) {
+        fault.facts.push(fact);
+    }
+    fault
+}

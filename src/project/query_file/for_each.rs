@@ -1,0 +1,167 @@
+//! The `for_each` part of a query file: what it asks once for every item of.
+
+use std::sync::Arc;
+
+use crate::core::diagnostic::{Diagnostic, Diagnostics};
+use crate::core::document::{Content, Entry, Node};
+use crate::core::name;
+use crate::core::source::Text;
+use crate::project::query::{Items, Loop, Query, Var};
+use crate::project::template::{Names, ValueTemplate, template};
+use crate::project::var_declaration;
+
+/// Finds a query by its name.
+pub type FindQuery<'p> = &'p dyn Fn(&Text) -> Result<Arc<Query>, Diagnostics>;
+
+/// Reads the part, and the names that what comes after it sees.
+pub fn read(
+    node: Option<&Node>,
+    vars: &[Var],
+    names: &Names,
+    find: FindQuery<'_>,
+    faults: &mut Diagnostics,
+) -> (Vec<Loop>, Names) {
+    let mut loops: Vec<Loop> = Vec::new();
+    let mut names = names.clone();
+    let Some(node) = node else {
+        return (loops, names);
+    };
+    for entry in node.entries("for_each", faults) {
+        if !var_declaration::check_name(entry, faults) {
+            continue;
+        }
+        if vars.iter().any(|var| var.name == entry.key) {
+            let words = format!("`{}` is a var already", entry.key);
+            faults.push(Diagnostic::at(&entry.key_place, "duplicate-name", words));
+            continue;
+        }
+        let items = items(entry, vars, &names, find, faults);
+        let columns = match &items {
+            Some(Items::Query { query, .. }) => query.columns(),
+            _ => None,
+        };
+        names = names.with_columns(&entry.key, columns);
+        loops.extend(items.map(|items| Loop {
+            name: entry.key.clone(),
+            place: entry.key_place.clone(),
+            items,
+        }));
+    }
+    (loops, names)
+}
+
+fn items(
+    entry: &Entry,
+    vars: &[Var],
+    names: &Names,
+    find: FindQuery<'_>,
+    faults: &mut Diagnostics,
+) -> Option<Items> {
+    let node = &entry.value;
+    if !matches!(node.content, Content::Map(_)) {
+        let expected = "`{query: NAME, vars: {…}}` or `{in: LIST}`";
+        let fault = Diagnostic::at(
+            &node.place,
+            "wrong-type",
+            format!("`{}` takes {expected}", entry.key),
+        );
+        let hint = node
+            .as_text()
+            .filter(|text| !text.value.contains("{{"))
+            .map(|text| format!("write `{}: {{ query: {} }}`", entry.key, text.value));
+        faults.push(fault.maybe_help(hint));
+        return None;
+    }
+    let mut fields = node.fields(&entry.key, faults);
+    let list = fields.get("in");
+    let query = fields.get("query");
+    let given = fields.get("vars");
+    let items = match (list, query) {
+        (Some(list), None) => {
+            if let Some(given) = given {
+                let words = "`vars` belongs to a `query`, and this is a list";
+                faults.push(Diagnostic::at(&given.place, "for-each", words));
+            }
+            in_list(list, names, faults).map(Items::List)
+        }
+        (None, Some(query)) => called(query, given, vars, names, find, faults),
+        (Some(list), Some(_)) => {
+            let words = format!("`{}` has both `in` and `query`", entry.key);
+            faults.push(Diagnostic::at(&list.place, "for-each", words));
+            None
+        }
+        (None, None) => {
+            let words = format!("`{}` needs `query` or `in`", entry.key);
+            faults.push(Diagnostic::at(&entry.key_place, "missing-key", words));
+            None
+        }
+    };
+    fields.finish(faults);
+    items
+}
+
+/// A list that is written out, or a template that gives one.
+fn in_list(node: &Node, names: &Names, faults: &mut Diagnostics) -> Option<ValueTemplate> {
+    match &node.content {
+        Content::List(_) => ValueTemplate::read(node, names, faults),
+        Content::Text(text) if text.contains("{{") => {
+            let text = Text::new(text.as_str(), &node.place);
+            template(&text, names, faults).map(ValueTemplate::Template)
+        }
+        _ => {
+            faults.push(node.mismatch("in", "a list, or a template that gives one"));
+            None
+        }
+    }
+}
+
+/// A query that another one stands on, with what it is given.
+pub fn called(
+    node: &Node,
+    given: Option<&Node>,
+    vars: &[Var],
+    names: &Names,
+    find: FindQuery<'_>,
+    faults: &mut Diagnostics,
+) -> Option<Items> {
+    let text = node.text("query", faults)?;
+    let found = match find(&text) {
+        Ok(query) => query,
+        Err(own) => {
+            faults.extend(own);
+            return None;
+        }
+    };
+    let known: Vec<&str> = found.vars.iter().map(|var| var.name.as_str()).collect();
+    let mut values = Vec::new();
+    for entry in given.map_or(&[][..], |node| node.entries("vars", faults)) {
+        if !known.contains(&entry.key.as_str()) {
+            let words = format!("`{}` has no var `{}`", found.name, entry.key);
+            let hint = name::hint(&entry.key, known.iter().copied())
+                .unwrap_or_else(|| "it takes none".to_owned());
+            faults.push(Diagnostic::at(&entry.key_place, "unknown-var", words).help(hint));
+            continue;
+        }
+        if let Some(value) = ValueTemplate::read(&entry.value, names, faults) {
+            values.push((entry.key.clone(), value));
+        }
+    }
+    let is_given = |name: &str| {
+        given.is_some_and(|node| node.get(name).is_some())
+            || vars.iter().any(|own| own.name == name)
+    };
+    for var in found.vars.iter().filter(|var| var.required) {
+        if !is_given(&var.name) {
+            let words = format!("`{}` needs a value for `{}`", found.name, var.name);
+            let help = format!(
+                "give it under `vars`, or declare a var `{}`, which is then passed on",
+                var.name
+            );
+            faults.push(Diagnostic::at(&node.place, "missing-var", words).help(help));
+        }
+    }
+    Some(Items::Query {
+        query: found,
+        vars: values,
+    })
+}

@@ -1,0 +1,58 @@
+//! A file without a name that lasts as long as the run.
+
+use std::fs::File;
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+
+/// Takes pieces of bytes and gives them back. The file is made on first use, and nobody else can
+/// open it. What cannot be written or read is missing, which is no fault: it is only a shelf.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    file: Option<File>,
+    end: u64,
+}
+
+impl Scratch {
+    /// Puts bytes at the end, and says where.
+    pub fn push(&mut self, bytes: &[u8]) -> Option<u64> {
+        if self.file.is_none() {
+            self.file = tempfile::tempfile().ok();
+        }
+        let file = self.file.as_mut()?;
+        let at = self.end;
+        let length = u64::try_from(bytes.len()).ok()?;
+        file.seek(SeekFrom::Start(at)).ok()?;
+        file.write_all(&length.to_be_bytes()).ok()?;
+        file.write_all(bytes).ok()?;
+        self.end += 8 + length;
+        Some(at)
+    }
+
+    /// The bytes that were put at a place.
+    pub fn read(&mut self, at: u64) -> Option<Vec<u8>> {
+        let file = self.file.as_mut()?;
+        file.seek(SeekFrom::Start(at)).ok()?;
+        let mut length = [0; 8];
+        file.read_exact(&mut length).ok()?;
+        let mut bytes = vec![0; usize::try_from(u64::from_be_bytes(length)).ok()?];
+        file.read_exact(&mut bytes).ok()?;
+        Some(bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_put_in_comes_out() {
+        let mut scratch = Scratch::default();
+        assert_eq!(scratch.read(0), None);
+        let first = scratch.push(b"first").expect("a place");
+        let second = scratch.push(b"").expect("a place");
+        let third = scratch.push(b"third").expect("a place");
+        assert_eq!(scratch.read(first).as_deref(), Some(&b"first"[..]));
+        assert_eq!(scratch.read(third).as_deref(), Some(&b"third"[..]));
+        assert_eq!(scratch.read(second).as_deref(), Some(&b""[..]));
+        assert_eq!(scratch.read(1_000), None);
+    }
+}
