@@ -9,7 +9,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::core::secret::Scrubber;
-use crate::core::text::{one_line, printable_lines};
+use crate::core::text::{printable, printable_lines};
 use crate::format::Terminal;
 
 /// The outside, as it was when the program started.
@@ -121,7 +121,7 @@ impl App {
         let mut text = String::new();
         for line in lines {
             let line = self.scrubber.text(line);
-            text.push_str(&fitting(&one_line(&line), width));
+            text.push_str(&fitting(&printable(&line), width));
             text.push('\n');
         }
         let _ = io::stderr().lock().write_all(text.as_bytes());

@@ -6,7 +6,7 @@ use crate::cli::explain;
 use crate::cli::failure::{ErrorFormat, Failure};
 use crate::cli::progress::counted;
 use crate::cli::setup::TalkArgs;
-use crate::engine::{Cut, Cuts, Failures, Outcome, Report, RunError, first_page_note};
+use crate::engine::{Cut, Cuts, Failures, Outcome, Report, RunError, Session, first_page_note};
 use crate::plan::Plan;
 
 /// More kinds of failure than this are only counted.
@@ -160,9 +160,25 @@ fn group(plan: &Plan, failures: &Failures, app: &App) -> Failure {
     failure
 }
 
+/// How far a walk has come, in a line.
+pub fn progress(session: &Session) -> Option<String> {
+    let levels = session.levels().all();
+    let parts: Vec<String> = levels
+        .iter()
+        .filter(|level| level.items.get() > 0)
+        .map(|level| {
+            let (done, items) = (level.done.get(), level.items.get());
+            format!("{done} of {items} items of `{}`", level.query)
+        })
+        .collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
+}
+
 /// The failure of one item of a walk.
 pub fn item_failure(error: &RunError, plan: &Plan, app: &App) -> Failure {
     let mut failure = explain::run_error(error, plan, app);
     failure.exit = Exit::Partial;
+    // One answer of many cannot be shown as it came.
+    failure.help.retain(|help| !help.contains("`-o raw`"));
     failure
 }

@@ -139,7 +139,7 @@ pub fn run(args: &RunArgs, app: &Rc<App>) -> Result<Exit, Failure> {
         writers.push(Writer::new(plan, args, place, app)?);
     }
     let done = Cell::new(0);
-    let current = RefCell::new(None);
+    let current = Current::default();
     let manner = Manner {
         fail_fast: args.fail_fast,
         unordered: args.unordered,
@@ -154,7 +154,7 @@ pub fn run(args: &RunArgs, app: &Rc<App>) -> Result<Exit, Failure> {
             let mut exit = Exit::Done;
             let mut first_failed = None;
             for (plan, writer) in plans.iter().zip(writers) {
-                current.replace(Some(writer));
+                current.writer.replace(Some(writer));
                 match execute(plan, &session, &current, args, app).await {
                     Ok(partial) => exit = exit.max(partial),
                     // One failure does not lose the other answers.
@@ -171,7 +171,16 @@ pub fn run(args: &RunArgs, app: &Rc<App>) -> Result<Exit, Failure> {
             Ok(first_failed.unwrap_or(exit))
         },
     );
-    result.map_err(|failure| how_far(failure, done.get(), &plans, current.take(), app))
+    result.map_err(|failure| how_far(failure, done.get(), &plans, &current, app))
+}
+
+/// The query that is under way.
+#[derive(Default)]
+struct Current {
+    /// Where its records go, until it is done.
+    writer: RefCell<Option<Writer>>,
+    /// How far its walk had come when it was ended.
+    progress: RefCell<Option<String>>,
 }
 
 /// Delivers what a run that was ended from outside has so far, and says how far it came.
@@ -179,7 +188,7 @@ fn how_far(
     failure: Failure,
     done: usize,
     plans: &[Rc<Plan>],
-    writer: Option<Writer>,
+    under_way: &Current,
     app: &App,
 ) -> Failure {
     let is_ended = failure.exit == Exit::Interrupted || failure.code == "timeout";
@@ -191,6 +200,10 @@ fn how_far(
         let words = format!("{done} of {} queries were done", plans.len());
         failure = failure.fact("progress", words);
     }
+    if let Some(progress) = under_way.progress.take() {
+        failure = failure.fact("progress", progress);
+    }
+    let writer = under_way.writer.take();
     if let Some(writer) = writer.filter(|writer| writer.records() > 0) {
         let records = counted(writer.records() as u64, "record");
         let words = match writer.finish(&[], app) {
@@ -451,10 +464,11 @@ fn admit(plan: &Plan, args: &RunArgs, app: &App) -> Result<(), Failure> {
 async fn execute(
     plan: &Rc<Plan>,
     session: &Rc<Session>,
-    writer: &RefCell<Option<Writer>>,
+    current: &Current,
     args: &RunArgs,
     app: &Rc<App>,
 ) -> Result<Exit, Failure> {
+    let writer = &current.writer;
     let want = writer.borrow().as_ref().map_or(Want::Records, Writer::want);
     let mut through = Through {
         writer,
@@ -475,6 +489,7 @@ async fn execute(
     if report.is_stopped {
         // Whoever ended the run says so, and delivers what there is.
         outcome::tell(plan, &report, args.talk, app);
+        current.progress.replace(outcome::progress(session));
         return Err(Failure::closed());
     }
     let mut is_closed = false;

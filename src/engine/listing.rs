@@ -1,6 +1,7 @@
 //! One item's requests, page after page: an answer, its records, what comes next.
 
 use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -72,7 +73,7 @@ struct Listing<'r> {
     pages: u64,
     rows: u64,
     /// Requests that were sent: one that comes again would never end.
-    asked: HashSet<String>,
+    asked: HashSet<u64>,
     last_body: Bytes,
     last_rows: u64,
 }
@@ -352,19 +353,18 @@ impl<'r> Listing<'r> {
         if !Run::is_sole_request(self.plan) {
             return;
         }
-        let facts = if self.plan.query.expect.is_empty() {
-            Value::Null
-        } else {
-            body.cloned().unwrap_or(Value::Null)
-        };
-        self.run.keep_first(First {
+        self.run.keep_first(|| First {
             body: if meaning == StatusMeaning::Empty {
                 Bytes::new()
             } else {
                 response.body.clone()
             },
             response: response.clone(),
-            json: facts,
+            json: if self.plan.query.expect.is_empty() {
+                Value::Null
+            } else {
+                body.cloned().unwrap_or(Value::Null)
+            },
         });
     }
 
@@ -385,10 +385,14 @@ impl<'r> Listing<'r> {
 }
 
 /// What makes a request the same as another one of this listing.
-fn fingerprint(request: &Request) -> String {
-    let body = match &request.body {
-        Body::Bytes { bytes, .. } => String::from_utf8_lossy(bytes),
-        Body::Empty | Body::Multipart(_) => "".into(),
-    };
-    format!("{}\n{:?}\n{body}", request.url, request.headers)
+fn fingerprint(request: &Request) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    request.url.as_str().hash(&mut hasher);
+    for (name, value) in &request.headers {
+        (name.as_str(), value.as_bytes()).hash(&mut hasher);
+    }
+    if let Body::Bytes { bytes, .. } = &request.body {
+        bytes.hash(&mut hasher);
+    }
+    hasher.finish()
 }

@@ -97,7 +97,8 @@ pub struct Run {
     /// Ends the walk.
     end: Stop,
     state: RefCell<State>,
-    shared: RefCell<HashMap<String, SharedRecords>>,
+    /// By plan, which is held so that no other one comes to lie in its place.
+    shared: RefCell<HashMap<*const Plan, (Rc<Plan>, SharedRecords)>>,
 }
 
 type SharedRecords = Rc<OnceCell<Rc<Vec<Value>>>>;
@@ -192,17 +193,19 @@ impl Run {
     }
 
     /// Keeps the first answer.
-    pub fn keep_first(&self, first: First) {
-        self.state.borrow_mut().first.get_or_insert(first);
+    pub fn keep_first(&self, first: impl FnOnce() -> First) {
+        self.state.borrow_mut().first.get_or_insert_with(first);
     }
 
     /// The records of a plan that every item of another one needs.
     pub async fn shared_records(self: &Rc<Self>, plan: &Rc<Plan>) -> Rc<Vec<Value>> {
         let cell = Rc::clone(
-            self.shared
+            &self
+                .shared
                 .borrow_mut()
-                .entry(plan.trail.clone())
-                .or_default(),
+                .entry(Rc::as_ptr(plan))
+                .or_insert_with(|| (Rc::clone(plan), SharedRecords::default()))
+                .1,
         );
         let records = cell
             .get_or_init(|| async { Rc::new(all_records(self, plan).await) })
