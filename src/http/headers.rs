@@ -39,11 +39,13 @@ pub fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
         return Some(Duration::from_secs(seconds).min(LONGEST));
     }
     let then = httpdate::parse_http_date(text).ok()?;
-    let base = headers
-        .get("date")
-        .and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok())
-        .unwrap_or(now);
+    let base = date(headers).unwrap_or(now);
     Some(then.duration_since(base).unwrap_or_default().min(LONGEST))
+}
+
+/// When the answer was made, by the server's clock (RFC 9110, section 6.6.1).
+pub fn date(headers: &HeaderMap) -> Option<SystemTime> {
+    httpdate::parse_http_date(headers.get("date")?.to_str().ok()?).ok()
 }
 
 #[cfg(test)]

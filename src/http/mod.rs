@@ -11,6 +11,7 @@ pub mod client;
 pub mod follow;
 pub mod headers;
 pub mod limit;
+pub mod rate_headers;
 pub mod request;
 pub mod response;
 pub mod retry;
