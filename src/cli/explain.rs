@@ -294,6 +294,7 @@ fn transport(error: &TransportError, resource: &Resource, app: &App) -> Failure 
         }
         TransportErrorKind::Broken => (Exit::Network, "broken-connection"),
         TransportErrorKind::TooLarge(_) => (Exit::Refused, "too-large"),
+        TransportErrorKind::Limited(_) => (Exit::Refused, "rate-limit"),
         TransportErrorKind::Redirect(_) => (Exit::Refused, "redirect"),
         TransportErrorKind::Credentials(_) => (Exit::Credentials, "no-credential"),
         TransportErrorKind::Settings(_) => (Exit::Usage, "settings"),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::cli::app::App;
 use crate::cli::progress::Stats;
 use crate::core::time::format_duration;
+use crate::http::pace::PauseReason;
 use crate::http::{Event, HeaderMap, Observe, StatusCode};
 
 /// Longer waits are told without `-v`: a program that stands still must say why.
@@ -47,6 +48,11 @@ impl Watch {
             Event::Retrying { .. } => Stats::count(&self.stats.retries, 1),
             Event::Failed(..) => {}
         }
+    }
+
+    /// Whether a wait is too short to be told.
+    fn is_passed_over(&self, wait: Duration) -> bool {
+        self.verbosity == 0 && (wait < LONG_WAIT || self.is_quiet)
     }
 
     fn headers(&self, mark: &str, headers: &HeaderMap) {
@@ -102,19 +108,39 @@ impl Observe for Watch {
                 attempt,
                 asked,
             } => {
-                if self.verbosity == 0 && (*delay < LONG_WAIT || self.is_quiet) {
+                // A refusal pauses everybody, which is told once for all.
+                let is_refused = *status == Some(StatusCode::TOO_MANY_REQUESTS);
+                if self.is_passed_over(*delay) || (is_refused && self.verbosity == 0) {
                     return;
                 }
                 let why = status.map_or_else(
                     || "no answer".to_owned(),
                     |status| format!("{}", status.as_u16()),
                 );
-                let who = if *asked { ", as the server asks" } else { "" };
-                self.app.say(&format!(
-                    "{}: {why}; attempt {attempt} in {}{who}",
-                    request.label(),
-                    format_duration(*delay),
-                ));
+                let when = match (is_refused, asked) {
+                    (true, _) => "after the pause".to_owned(),
+                    (false, true) => {
+                        format!("in {}, as the server asks", format_duration(*delay))
+                    }
+                    (false, false) => format!("in {}", format_duration(*delay)),
+                };
+                let label = request.label();
+                self.app
+                    .say(&format!("{label}: {why}; attempt {attempt} {when}"));
+            }
+            Event::Paused { length, reason } => {
+                if self.is_passed_over(*length) {
+                    return;
+                }
+                let why = match reason {
+                    PauseReason::Refused => "the server refuses more requests (429)",
+                    PauseReason::UsedUp => "the server's limit is used up",
+                };
+                // A wait that began a moment ago is told as it was asked for.
+                let whole = length.as_secs() + u64::from(length.subsec_nanos() > 0);
+                let wait = format_duration(Duration::from_secs(whole));
+                self.app
+                    .say(&format!("{why}; all requests to it wait {wait}"));
             }
         }
     }

@@ -16,7 +16,7 @@ use crate::engine::once::{Once, Shelf};
 use crate::engine::stop::Stop;
 use crate::http::client::is_loopback;
 use crate::http::follow::Follow;
-use crate::http::limit::{Budget, Limit};
+use crate::http::limit::{Budget, Limit, Patience};
 use crate::http::retry::{Jitter, Retry};
 use crate::http::trace::Trace;
 use crate::http::{
@@ -167,9 +167,13 @@ impl Session {
         let observer = &self.options.observer;
         let traced = Trace::new(client, Rc::clone(observer));
         let authenticated = Authenticated::new(traced, credentials, base_url.origin());
-        let budget = Budget::new(resource.concurrency, resource.rate_limit);
+        let patience = Patience {
+            longest: Some(resource.retry.longest_asked),
+            deadline: self.options.deadline,
+        };
+        let budget = Budget::new(resource.concurrency, resource.rate_limit, patience);
         Ok(Retry::new(
-            Limit::new(Follow::new(authenticated), budget),
+            Limit::new(Follow::new(authenticated), budget, Rc::clone(observer)),
             resource.retry,
             Rc::clone(&self.options.jitter),
             self.options.deadline,

@@ -1,14 +1,21 @@
 //! The budget of a resource: requests in flight, requests in a time, and pauses that the server
 //! asked for. All requests of a run to one resource share it.
+//!
+//! The [`Gate`] says who is next, [`Pace`] says when; here they are waited for.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
-use tokio::sync::Semaphore;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use crate::http::{Request, Response, StatusCode, Transport, TransportError, headers};
+use crate::http::counted::Ticket;
+use crate::http::gate::{Gate, Lane, Permit};
+use crate::http::pace::{Heard, Pace, Pause, PauseReason, Wait};
+use crate::http::{
+    Event, Observe, Request, Response, Transport, TransportError, TransportErrorKind,
+};
 
 /// At most `requests` in `per`, of which `burst` may come at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,63 +28,140 @@ pub struct RateLimit {
     pub burst: u32,
 }
 
+/// What is not waited for.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Patience {
+    /// A longer pause is not waited for.
+    pub longest: Option<Duration>,
+    /// A pause that ends later is not waited for.
+    pub deadline: Option<Instant>,
+}
+
+/// A server that gives a few requests a second does so all the time: only a pause of this length is
+/// one.
+const WORTH_TELLING: Duration = Duration::from_secs(1);
+
 /// The shared state.
 pub struct Budget {
-    in_flight: Semaphore,
-    rate: Option<RateLimit>,
-    /// When the bucket would be full again, if nothing more were taken (the generic cell rate
-    /// algorithm: one time stands for the number of tokens).
-    full_at: Cell<Option<Instant>>,
-    paused_until: Cell<Option<Instant>>,
+    gate: Gate,
+    pace: RefCell<Pace>,
+    /// Who has the turn waits for this beside its clock: an answer may change what it waits for.
+    changed: Notify,
+    patience: Patience,
+    /// The last pause that was told.
+    told: Cell<Option<Pause>>,
 }
 
 impl Budget {
     /// A budget of `concurrency` requests in flight and, if declared, a rate.
-    pub fn new(concurrency: usize, rate: Option<RateLimit>) -> Rc<Self> {
+    pub fn new(concurrency: usize, rate: Option<RateLimit>, patience: Patience) -> Rc<Self> {
         Rc::new(Self {
-            in_flight: Semaphore::new(concurrency.max(1)),
-            rate,
-            full_at: Cell::new(None),
-            paused_until: Cell::new(None),
+            gate: Gate::new(concurrency),
+            pace: RefCell::new(Pace::new(rate)),
+            changed: Notify::new(),
+            patience,
+            told: Cell::new(None),
         })
     }
 
+    /// How many requests are on the wire.
+    pub fn in_flight(&self) -> usize {
+        self.gate.in_use()
+    }
+
+    /// How many wait for their turn.
+    pub fn waiting(&self) -> usize {
+        self.gate.waiting()
+    }
+
+    /// Until when everybody waits and why, if anybody does.
+    pub fn pause(&self) -> Option<Pause> {
+        let now = Instant::now();
+        let pause = self.pace.borrow().pause(now);
+        pause.or(self.told.get().filter(|pause| pause.until > now))
+    }
+
     /// Waits for the moment at which one more request may leave.
-    async fn admit(&self) {
+    async fn admit(
+        &self,
+        lane: Lane,
+        observer: &dyn Observe,
+    ) -> Result<(Permit<'_>, Sent<'_>), TransportError> {
+        let turn = self.gate.turn(lane).await;
         loop {
             let now = Instant::now();
-            let wait_until = match self.paused_until.get() {
-                Some(until) if until > now => until,
-                _ => match self.take(now) {
-                    None => return,
-                    Some(until) => until,
-                },
+            let wait = self.pace.borrow_mut().ready(now);
+            let Some(wait) = wait else {
+                let ticket = self.pace.borrow_mut().sent(now);
+                self.told.set(None);
+                let sent = Sent {
+                    budget: self,
+                    ticket: Some(ticket),
+                };
+                return Ok((turn.leave(), sent));
             };
-            tokio::time::sleep_until(wait_until).await;
+            let length = wait.until - now;
+            if self.patience.is_over(wait, now) {
+                return Err(TransportError::before(TransportErrorKind::Limited(length)));
+            }
+            self.tell(wait, length, observer);
+            // A clock that counts in milliseconds would never reach a smaller step.
+            let until = wait.until.max(now + Duration::from_millis(1));
+            tokio::select! {
+                () = tokio::time::sleep_until(until) => {}
+                () = self.changed.notified() => {}
+            }
         }
     }
 
-    /// Takes a token; if there is none, the moment at which there will be one.
-    fn take(&self, now: Instant) -> Option<Instant> {
-        let rate = self.rate?;
-        let interval = rate.per / rate.requests.max(1);
-        let full_at = self.full_at.get().map_or(now, |at| at.max(now));
-        let allowed_at = (full_at + interval).checked_sub(interval * rate.burst.max(1))?;
-        if allowed_at > now {
-            return Some(allowed_at);
+    /// Tells of a pause that somebody waits for, unless it goes on from one that was told.
+    fn tell(&self, wait: Wait, length: Duration, observer: &dyn Observe) {
+        let Some(reason) = wait.reason else {
+            return;
+        };
+        if reason == PauseReason::UsedUp && length < WORTH_TELLING {
+            return;
         }
-        self.full_at.set(Some(full_at + interval));
-        None
+        let until = wait.until;
+        let told = self.told.replace(Some(Pause { until, reason }));
+        if told.is_none_or(|told| told.reason != reason) {
+            observer.event(&Event::Paused { length, reason });
+        }
     }
+}
 
-    /// One 429 pauses everyone.
-    fn pause(&self, length: Duration) {
-        let until = Instant::now() + length;
-        let later = self
-            .paused_until
-            .get()
-            .map_or(until, |known| known.max(until));
-        self.paused_until.set(Some(later));
+impl Patience {
+    fn is_over(&self, wait: Wait, now: Instant) -> bool {
+        wait.reason.is_some()
+            && (self
+                .longest
+                .is_some_and(|longest| wait.until - now > longest)
+                || self.deadline.is_some_and(|deadline| wait.until >= deadline))
+    }
+}
+
+/// A request on the wire. Dropped without an answer, it is counted as lost.
+struct Sent<'a> {
+    budget: &'a Budget,
+    ticket: Option<Ticket>,
+}
+
+impl Sent<'_> {
+    fn answered(mut self, heard: &Heard) {
+        if let Some(ticket) = self.ticket.take() {
+            let now = Instant::now();
+            self.budget.pace.borrow_mut().answered(ticket, now, heard);
+            self.budget.changed.notify_one();
+        }
+    }
+}
+
+impl Drop for Sent<'_> {
+    fn drop(&mut self) {
+        if let Some(ticket) = self.ticket.take() {
+            self.budget.pace.borrow_mut().lost(ticket);
+            self.budget.changed.notify_one();
+        }
     }
 }
 
@@ -85,57 +169,35 @@ impl Budget {
 pub struct Limit<T> {
     inner: T,
     budget: Rc<Budget>,
+    observer: Rc<dyn Observe>,
 }
 
 impl<T> Limit<T> {
     /// Wraps a transport.
-    pub fn new(inner: T, budget: Rc<Budget>) -> Self {
-        Self { inner, budget }
+    pub fn new(inner: T, budget: Rc<Budget>, observer: Rc<dyn Observe>) -> Self {
+        Self {
+            inner,
+            budget,
+            observer,
+        }
     }
 }
 
 impl<T: Transport> Transport for Limit<T> {
     async fn send(&self, request: &Request) -> Result<Response, TransportError> {
-        let _permit = self.budget.in_flight.acquire().await;
-        self.budget.admit().await;
+        let lane = if request.is_next_page {
+            Lane::NextPage
+        } else {
+            Lane::Ordinary
+        };
+        let (permit, sent) = self.budget.admit(lane, &*self.observer).await?;
         let response = self.inner.send(request).await?;
-        if response.status == StatusCode::TOO_MANY_REQUESTS
-            && let Some(wait) = headers::retry_after(&response.headers, SystemTime::now())
-        {
-            self.budget.pause(wait);
-        }
+        let heard = Heard::from(&response, SystemTime::now());
+        sent.answered(&heard);
+        drop(permit);
         Ok(response)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test(start_paused = true)]
-    async fn a_burst_leaves_at_once_and_the_rest_at_the_rate() {
-        let rate = RateLimit {
-            requests: 10,
-            per: Duration::from_secs(1),
-            burst: 3,
-        };
-        let budget = Budget::new(8, Some(rate));
-        let started = Instant::now();
-        let mut times = Vec::new();
-        for _ in 0..6 {
-            budget.admit().await;
-            times.push(started.elapsed().as_millis());
-        }
-        assert_eq!(times, [0, 0, 0, 100, 200, 300]);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_pause_holds_everyone_back() {
-        let budget = Budget::new(8, None);
-        budget.pause(Duration::from_secs(5));
-        budget.pause(Duration::from_secs(2));
-        let started = Instant::now();
-        budget.admit().await;
-        assert_eq!(started.elapsed(), Duration::from_secs(5));
-    }
-}
+mod tests;

@@ -7,10 +7,14 @@
 //!
 //! This module knows neither queries nor kinds of API.
 
+pub mod blind;
 pub mod client;
+pub mod counted;
 pub mod follow;
+pub mod gate;
 pub mod headers;
 pub mod limit;
+pub mod pace;
 pub mod rate_headers;
 pub mod request;
 pub mod response;

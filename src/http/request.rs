@@ -21,6 +21,9 @@ pub struct Request {
     pub accepted: Vec<u16>,
     /// The URL as it may be shown, where a secret stands in it.
     pub shown_url: Option<String>,
+    /// Whether it continues a listing. The chain of pages decides how long a walk takes, so these
+    /// requests have a queue of their own before the budget.
+    pub is_next_page: bool,
 }
 
 /// The content of a request.

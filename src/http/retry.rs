@@ -5,13 +5,14 @@ use std::time::{Duration, SystemTime};
 
 use crate::http::{
     Event, Observe, Request, Response, StatusCode, Transport, TransportError, TransportErrorKind,
-    headers,
+    headers, rate_headers,
 };
 
 /// When to try again and how long to wait.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RetryPolicy {
-    /// Attempts in all, the first included.
+    /// Attempts in all, the first included. Being refused with 429 is not the request's own fault:
+    /// unless there is to be only one attempt, that is borne more often.
     pub max_attempts: u32,
     /// The longest first wait; each further one may be twice as long.
     pub base_delay: Duration,
@@ -25,12 +26,43 @@ pub struct RetryPolicy {
 impl Default for RetryPolicy {
     fn default() -> Self {
         Self {
-            max_attempts: 4,
-            base_delay: Duration::from_millis(200),
+            max_attempts: 5,
+            base_delay: Duration::from_millis(100),
             max_delay: Duration::from_secs(30),
             longest_asked: Duration::from_secs(2 * 3_600),
         }
     }
+}
+
+/// As often may a request be refused.
+const MOST_REFUSALS: u32 = 10;
+
+/// The attempts so far, the last one included.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Attempts {
+    /// Those that were refused with 429.
+    pub refused: u32,
+    /// All others.
+    pub failed: u32,
+}
+
+impl Attempts {
+    fn add(&mut self, result: &Result<Response, TransportError>) {
+        if is_refused(result) {
+            self.refused += 1;
+        } else {
+            self.failed += 1;
+        }
+    }
+
+    fn all(self) -> u32 {
+        self.refused + self.failed
+    }
+}
+
+fn is_refused(result: &Result<Response, TransportError>) -> bool {
+    let status = result.as_ref().map(|response| response.status);
+    status.is_ok_and(|status| status == StatusCode::TOO_MANY_REQUESTS)
 }
 
 /// What to do after an attempt.
@@ -38,7 +70,10 @@ impl Default for RetryPolicy {
 pub enum Decision {
     /// The result stands.
     Done,
-    /// Try again after this long.
+    /// Try again when the budget lets it: it holds everybody back, this request among them. The
+    /// wait that the server asks for, if it does.
+    WithTheOthers(Option<Duration>),
+    /// Try again after this long. It concerns this request only.
     After {
         /// The wait.
         delay: Duration,
@@ -51,24 +86,33 @@ pub enum Decision {
 pub type Jitter = Rc<dyn Fn() -> f64>;
 
 impl RetryPolicy {
-    /// Decides after the `attempt`th attempt (from 1).
+    /// Decides after some attempts.
     ///
     /// Connection errors, timeouts, 408, 429, 500 and 502 to 504 are tried again; a write only if
-    /// the server cannot have acted: never connected, or 429. The wait grows twofold with full
-    /// jitter (a random part of it, but no less than half), unless `Retry-After` says how long.
+    /// the server cannot have acted: never connected, or 429. The wait is a random part of a time
+    /// that grows twofold (full jitter), unless `Retry-After` says how long.
     pub fn decide(
         &self,
-        attempt: u32,
+        attempts: Attempts,
         request: &Request,
         result: &Result<Response, TransportError>,
         jitter: f64,
         now: SystemTime,
     ) -> Decision {
-        if attempt >= self.max_attempts {
+        let is_refused = is_refused(result);
+        let is_last = if is_refused && self.max_attempts > 1 {
+            attempts.refused >= self.max_attempts.max(MOST_REFUSALS)
+        } else if is_refused {
+            true
+        } else {
+            attempts.failed >= self.max_attempts
+        };
+        if is_last {
             return Decision::Done;
         }
         let (again, asked) = match result {
             Ok(response) if request.accepted.contains(&response.status.as_u16()) => (false, None),
+            Ok(response) if is_refused => (true, rate_headers::refusal(&response.headers, now)),
             Ok(response) => (
                 may_help(response.status, request.is_safe()),
                 headers::retry_after(&response.headers, now),
@@ -82,25 +126,25 @@ impl RetryPolicy {
             return Decision::Done;
         }
         match asked {
+            asked if is_refused => Decision::WithTheOthers(asked),
             Some(delay) => Decision::After { delay, asked: true },
             None => Decision::After {
-                delay: self.backoff(attempt, jitter),
+                delay: self.backoff(attempts.failed, jitter),
                 asked: false,
             },
         }
     }
 
-    fn backoff(&self, attempt: u32, jitter: f64) -> Duration {
-        let doubled = 2_u32.saturating_pow(attempt - 1);
+    fn backoff(&self, failed: u32, jitter: f64) -> Duration {
+        let doubled = 2_u32.saturating_pow(failed.saturating_sub(1));
         let longest = self.base_delay.saturating_mul(doubled).min(self.max_delay);
-        // From half to all of it: a delay near zero would be no delay.
-        longest.mul_f64(0.5 + jitter.clamp(0.0, 1.0) / 2.0)
+        // Requests that failed together come back apart.
+        longest.mul_f64(jitter.clamp(0.001, 1.0))
     }
 }
 
 fn may_help(status: StatusCode, is_safe: bool) -> bool {
     match status.as_u16() {
-        429 => true,
         408 | 500 | 502 | 503 | 504 => is_safe,
         _ => false,
     }
@@ -115,6 +159,7 @@ fn is_passing(kind: &TransportErrorKind) -> bool {
         | TransportErrorKind::Broken => true,
         TransportErrorKind::Tls
         | TransportErrorKind::TooLarge(_)
+        | TransportErrorKind::Limited(_)
         | TransportErrorKind::Redirect(_)
         | TransportErrorKind::Credentials(_)
         | TransportErrorKind::Settings(_) => false,
@@ -158,29 +203,34 @@ impl<T> Retry<T> {
 
 impl<T: Transport> Transport for Retry<T> {
     async fn send(&self, request: &Request) -> Result<Response, TransportError> {
-        let mut attempt = 1;
+        let mut attempts = Attempts::default();
         loop {
             let result = self.inner.send(request).await;
+            attempts.add(&result);
             let decision = self.policy.decide(
-                attempt,
+                attempts,
                 request,
                 &result,
                 (self.jitter)(),
                 SystemTime::now(),
             );
-            match decision {
-                Decision::After { delay, asked } if !self.is_too_long(delay) => {
-                    attempt += 1;
-                    self.observer.event(&Event::Retrying {
-                        request,
-                        status: result.as_ref().ok().map(|response| response.status),
-                        delay,
-                        attempt,
-                        asked,
-                    });
-                    tokio::time::sleep(delay).await;
-                }
-                _ => return result,
+            let (delay, asked) = match decision {
+                Decision::Done => return result,
+                Decision::WithTheOthers(asked) => (asked.unwrap_or_default(), asked.is_some()),
+                Decision::After { delay, asked } => (delay, asked),
+            };
+            if self.is_too_long(delay) {
+                return result;
+            }
+            self.observer.event(&Event::Retrying {
+                request,
+                status: result.as_ref().ok().map(|response| response.status),
+                delay,
+                attempt: attempts.all() + 1,
+                asked,
+            });
+            if let Decision::After { delay, .. } = decision {
+                tokio::time::sleep(delay).await;
             }
         }
     }
@@ -191,6 +241,7 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
+    use crate::http::limit::{Budget, Limit, Patience};
     use crate::http::{Body, HeaderMap, Method};
 
     fn request(method: Method) -> Request {
@@ -201,6 +252,7 @@ mod tests {
             body: Body::Empty,
             accepted: Vec::new(),
             shown_url: None,
+            is_next_page: false,
         }
     }
 
@@ -228,7 +280,11 @@ mod tests {
 
     fn decide(method: Method, attempt: u32, result: &Result<Response, TransportError>) -> Decision {
         let now = SystemTime::UNIX_EPOCH;
-        RetryPolicy::default().decide(attempt, &request(method), result, 1.0, now)
+        let attempts = Attempts {
+            refused: attempt,
+            failed: attempt,
+        };
+        RetryPolicy::default().decide(attempts, &request(method), result, 1.0, now)
     }
 
     fn again(method: Method, result: &Result<Response, TransportError>) -> bool {
@@ -281,14 +337,47 @@ mod tests {
     fn waits_double_and_the_server_has_the_last_word() {
         let wait = |attempt, result: &_| match decide(Method::GET, attempt, result) {
             Decision::After { delay, asked } => Some((delay.as_millis(), asked)),
-            Decision::Done => None,
+            _ => None,
         };
-        assert_eq!(wait(1, &answer(503, None)), Some((200, false)));
-        assert_eq!(wait(2, &answer(503, None)), Some((400, false)));
-        assert_eq!(wait(3, &answer(503, None)), Some((800, false)));
-        assert_eq!(wait(4, &answer(503, None)), None);
-        assert_eq!(wait(1, &answer(429, Some("3600"))), Some((3_600_000, true)));
-        assert_eq!(wait(1, &answer(429, Some("86400"))), None);
+        assert_eq!(wait(1, &answer(503, None)), Some((100, false)));
+        assert_eq!(wait(2, &answer(503, None)), Some((200, false)));
+        assert_eq!(wait(4, &answer(503, None)), Some((800, false)));
+        assert_eq!(wait(5, &answer(503, None)), None);
+        assert_eq!(wait(1, &answer(503, Some("7"))), Some((7_000, true)));
+        let policy = RetryPolicy::default();
+        assert_eq!(policy.backoff(3, 0.5).as_millis(), 200);
+        assert!(!policy.backoff(3, 0.0).is_zero());
+        assert_eq!(policy.backoff(40, 1.0), policy.max_delay);
+    }
+
+    #[test]
+    fn who_is_refused_waits_with_the_others_and_may_be_refused_often() {
+        let refused = |attempt, seconds| decide(Method::GET, attempt, &answer(429, seconds));
+        let hour = Duration::from_secs(3_600);
+        assert_eq!(
+            refused(1, Some("3600")),
+            Decision::WithTheOthers(Some(hour))
+        );
+        assert_eq!(refused(9, None), Decision::WithTheOthers(None));
+        assert_eq!(refused(10, None), Decision::Done);
+        assert_eq!(refused(1, Some("86400")), Decision::Done);
+        let once = RetryPolicy {
+            max_attempts: 1,
+            ..RetryPolicy::default()
+        };
+        let attempts = Attempts {
+            refused: 1,
+            failed: 0,
+        };
+        let now = SystemTime::UNIX_EPOCH;
+        let decision = once.decide(
+            attempts,
+            &request(Method::GET),
+            &answer(429, None),
+            1.0,
+            now,
+        );
+        assert_eq!(decision, Decision::Done);
     }
 
     /// Answers with a list of statuses.
@@ -309,8 +398,10 @@ mod tests {
 
     async fn run(script: &[u16], deadline: Option<Duration>) -> (u16, Duration) {
         let started = tokio::time::Instant::now();
+        let script = Script(std::cell::RefCell::new(script.to_vec()));
+        let budget = Budget::new(1, None, Patience::default());
         let retry = Retry::new(
-            Script(std::cell::RefCell::new(script.to_vec())),
+            Limit::new(script, budget, Rc::new(Nobody)),
             RetryPolicy::default(),
             Rc::new(|| 1.0),
             deadline.map(|limit| started + limit),
@@ -323,9 +414,14 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_layer_waits_and_gives_up() {
         let millis = Duration::from_millis;
-        assert_eq!(run(&[503, 500, 200], None).await, (200, millis(600)));
-        assert_eq!(run(&[503; 4], None).await, (503, millis(1400)));
+        assert_eq!(run(&[503, 500, 200], None).await, (200, millis(300)));
+        assert_eq!(run(&[503; 5], None).await, (503, millis(1500)));
         assert_eq!(run(&[429, 200], None).await, (200, millis(60_000)));
+        // Refusals are counted apart from failures.
+        assert_eq!(
+            run(&[429, 503, 503, 503, 503, 429, 200], None).await,
+            (200, millis(121_500))
+        );
         // A wait that would outlast the run is not begun.
         assert_eq!(run(&[429], Some(millis(5_000))).await, (429, millis(0)));
     }

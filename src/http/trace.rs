@@ -3,6 +3,7 @@
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use crate::http::pace::PauseReason;
 use crate::http::{Request, Response, StatusCode, Transport, TransportError};
 
 /// What happens on the wire, for those who watch.
@@ -26,6 +27,13 @@ pub enum Event<'a> {
         attempt: u32,
         /// Whether the server said how long.
         asked: bool,
+    },
+    /// No request of a resource leaves for a while: told once, however many wait.
+    Paused {
+        /// How long.
+        length: Duration,
+        /// Why.
+        reason: PauseReason,
     },
 }
 

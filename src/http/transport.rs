@@ -52,6 +52,8 @@ pub enum TransportErrorKind {
     Broken,
     /// The answer is longer than allowed.
     TooLarge(u64),
+    /// The server's limit allows no request for so long, which is longer than anybody waits.
+    Limited(Duration),
     /// A redirect that must not be followed; the words say why.
     Redirect(String),
     /// The request could not be authenticated; the words say why.
@@ -99,6 +101,13 @@ impl std::fmt::Display for TransportError {
                     formatter,
                     "the answer is longer than `max_body` ({})",
                     megabytes(*limit)
+                )
+            }
+            TransportErrorKind::Limited(wait) => {
+                write!(
+                    formatter,
+                    "the server's limit allows no request for {}",
+                    format_duration(*wait)
                 )
             }
             TransportErrorKind::Redirect(words)

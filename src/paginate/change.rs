@@ -88,6 +88,7 @@ mod tests {
             },
             accepted: Vec::new(),
             shown_url: None,
+            is_next_page: false,
         }
     }
 

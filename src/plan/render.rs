@@ -172,6 +172,7 @@ impl Plan {
                 .map(|(status, _)| *status)
                 .collect(),
             shown_url: None,
+            is_next_page: false,
         })
     }
 

@@ -412,7 +412,7 @@ mod retries {
     #[test]
     fn a_read_is_given_up_after_the_last_attempt() {
         let outcome = outcome_of(vec![
-            get_x().answers((BUSY, json!({"message": "busy"}))).times(4),
+            get_x().answers((BUSY, json!({"message": "busy"}))).times(5),
         ]);
         insta::assert_snapshot!(outcome.assert_exit(3).snapshot());
         for status in [400, 401, 404, 409, 501, 505] {
@@ -476,7 +476,7 @@ mod retries {
         let port = Server::refusing();
         let outcome = post().args(["-v"]).outcome_at(&port.url());
         let told = outcome.assert_exit(5).stderr_text();
-        assert_eq!(told.matches("; attempt ").count(), 3, "{told}");
+        assert_eq!(told.matches("; attempt ").count(), 4, "{told}");
     }
 
     #[test]
@@ -499,7 +499,7 @@ mod retries {
     fn a_long_wait_is_told_and_can_be_interrupted() {
         let answer = Answer::status(429).header("retry-after", "3600");
         let outcome = Case::get()
-            .with(|run| run.terminal(80).answer("as the server asks\r\n", "\x03"))
+            .with(|run| run.terminal(80).answer("wait 1h\r\n", "\x03"))
             .asks(vec![get_x().answers(answer)])
             .outcome;
         // Where the terminal echoes the key is a race between it and the line's end.

@@ -1,0 +1,275 @@
+//! Who leaves next: a number of slots and two queues before them.
+//!
+//! A request first waits for its [`Turn`]. Only one holder of the turn exists, so whatever else it
+//! waits for before it leaves, nobody overtakes it and nobody's slot stands idle for it. Leaving
+//! takes a slot and passes the turn on.
+//!
+//! Everything is given back by `Drop`, since a request may be dropped at any point.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+/// The queue that a request stands in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lane {
+    /// A request like any other.
+    Ordinary,
+    /// It continues a listing. A page is asked for only when the one before it has come, so this
+    /// chain decides how long a walk takes, and it must not stand behind all children of a page.
+    NextPage,
+}
+
+/// The slots and the queues.
+pub struct Gate {
+    state: RefCell<State>,
+}
+
+struct State {
+    free: usize,
+    in_use: usize,
+    is_turn_taken: bool,
+    queues: [VecDeque<Rc<Waiter>>; 2],
+    /// The lane that was served last: where both wait, the other one is next.
+    last: Lane,
+}
+
+#[derive(Default)]
+struct Waiter {
+    is_chosen: Cell<bool>,
+    waker: RefCell<Option<Waker>>,
+}
+
+impl Gate {
+    /// A gate of so many slots, at least one.
+    pub fn new(slots: usize) -> Self {
+        Self {
+            state: RefCell::new(State {
+                free: slots.max(1),
+                in_use: 0,
+                is_turn_taken: false,
+                queues: [VecDeque::new(), VecDeque::new()],
+                last: Lane::Ordinary,
+            }),
+        }
+    }
+
+    /// Waits until it is this request's turn and a slot is free.
+    pub fn turn(&self, lane: Lane) -> impl Future<Output = Turn<'_>> {
+        let waiter = Rc::new(Waiter::default());
+        self.state.borrow_mut().queues[lane as usize].push_back(Rc::clone(&waiter));
+        self.choose();
+        Queued {
+            gate: self,
+            lane,
+            waiter: Some(waiter),
+        }
+    }
+
+    /// How many slots are taken.
+    pub fn in_use(&self) -> usize {
+        self.state.borrow().in_use
+    }
+
+    /// How many wait for their turn.
+    pub fn waiting(&self) -> usize {
+        self.state.borrow().queues.iter().map(VecDeque::len).sum()
+    }
+
+    /// Gives the turn to the next in line, if it is free and of any use.
+    fn choose(&self) {
+        let mut state = self.state.borrow_mut();
+        if state.is_turn_taken || state.free == 0 {
+            return;
+        }
+        let other = match state.last {
+            Lane::Ordinary => Lane::NextPage,
+            Lane::NextPage => Lane::Ordinary,
+        };
+        let lane = if state.queues[other as usize].is_empty() {
+            state.last
+        } else {
+            other
+        };
+        let Some(waiter) = state.queues[lane as usize].pop_front() else {
+            return;
+        };
+        state.last = lane;
+        state.is_turn_taken = true;
+        drop(state);
+        waiter.is_chosen.set(true);
+        if let Some(waker) = waiter.waker.take() {
+            waker.wake();
+        }
+    }
+
+    fn give_back_turn(&self) {
+        self.state.borrow_mut().is_turn_taken = false;
+        self.choose();
+    }
+}
+
+/// A place in a queue.
+struct Queued<'a> {
+    gate: &'a Gate,
+    lane: Lane,
+    /// `None` once the turn was handed out.
+    waiter: Option<Rc<Waiter>>,
+}
+
+impl<'a> Future for Queued<'a> {
+    type Output = Turn<'a>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Turn<'a>> {
+        if let Some(waiter) = &self.waiter
+            && !waiter.is_chosen.get()
+        {
+            waiter.waker.replace(Some(context.waker().clone()));
+            return Poll::Pending;
+        }
+        self.waiter = None;
+        Poll::Ready(Turn {
+            gate: self.gate,
+            is_over: false,
+        })
+    }
+}
+
+impl Drop for Queued<'_> {
+    fn drop(&mut self) {
+        let Some(waiter) = self.waiter.take() else {
+            return;
+        };
+        if waiter.is_chosen.get() {
+            // Chosen and dropped before it heard of it.
+            self.gate.give_back_turn();
+            return;
+        }
+        let mut state = self.gate.state.borrow_mut();
+        state.queues[self.lane as usize].retain(|other| !Rc::ptr_eq(other, &waiter));
+    }
+}
+
+/// The right to leave next; a slot is free for it.
+pub struct Turn<'a> {
+    gate: &'a Gate,
+    is_over: bool,
+}
+
+impl<'a> Turn<'a> {
+    /// Takes the slot and passes the turn on.
+    pub fn leave(mut self) -> Permit<'a> {
+        self.is_over = true;
+        {
+            let mut state = self.gate.state.borrow_mut();
+            state.free -= 1;
+            state.in_use += 1;
+        }
+        self.gate.give_back_turn();
+        Permit { gate: self.gate }
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        if !self.is_over {
+            self.gate.give_back_turn();
+        }
+    }
+}
+
+/// A slot, taken while the request is on the wire.
+pub struct Permit<'a> {
+    gate: &'a Gate,
+}
+
+impl Drop for Permit<'_> {
+    fn drop(&mut self) {
+        {
+            let mut state = self.gate.state.borrow_mut();
+            state.free += 1;
+            state.in_use -= 1;
+        }
+        self.gate.choose();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::task::LocalSet;
+    use tokio::time::{sleep, timeout};
+
+    use super::*;
+
+    /// The order in which requests of these lanes leave through a gate of one slot.
+    async fn order(lanes: &[Lane]) -> Vec<usize> {
+        let gate = Rc::new(Gate::new(1));
+        let left = Rc::new(RefCell::new(Vec::new()));
+        let local = LocalSet::new();
+        for (index, lane) in lanes.iter().copied().enumerate() {
+            let (gate, left) = (Rc::clone(&gate), Rc::clone(&left));
+            local.spawn_local(async move {
+                let _permit = gate.turn(lane).await.leave();
+                left.borrow_mut().push(index);
+                sleep(Duration::from_millis(1)).await;
+            });
+        }
+        local.await;
+        assert_eq!(gate.in_use(), 0);
+        left.take()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_queue_is_served_in_order_and_two_queues_in_turn() {
+        use Lane::{NextPage, Ordinary};
+        assert_eq!(order(&[Ordinary; 4]).await, [0, 1, 2, 3]);
+        assert_eq!(order(&[NextPage; 3]).await, [0, 1, 2]);
+        let mixed = [
+            Ordinary, Ordinary, Ordinary, NextPage, NextPage, NextPage, Ordinary,
+        ];
+        assert_eq!(order(&mixed).await, [0, 3, 1, 4, 2, 5, 6]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_is_dropped_takes_nothing_along() {
+        let gate = Gate::new(1);
+        let held = gate.turn(Lane::Ordinary).await.leave();
+        let soon = Duration::from_millis(1);
+        // Dropped while it waits in the queue.
+        assert!(timeout(soon, gate.turn(Lane::Ordinary)).await.is_err());
+        assert_eq!(gate.waiting(), 0);
+        // Chosen, and dropped before it was polled again.
+        let mut chosen = Box::pin(gate.turn(Lane::NextPage));
+        assert!(timeout(soon, &mut chosen).await.is_err());
+        drop(held);
+        drop(chosen);
+        // Dropped with the turn in hand, and with the slot in hand.
+        drop(gate.turn(Lane::Ordinary).await);
+        drop(gate.turn(Lane::Ordinary).await.leave());
+        let last = timeout(soon, gate.turn(Lane::Ordinary)).await;
+        assert!(last.is_ok());
+        assert_eq!(gate.in_use(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn there_are_never_more_on_the_wire_than_slots() {
+        let gate = Rc::new(Gate::new(3));
+        let most = Rc::new(Cell::new(0));
+        let local = LocalSet::new();
+        for index in 0..40_u64 {
+            let (gate, most) = (Rc::clone(&gate), Rc::clone(&most));
+            local.spawn_local(async move {
+                let _permit = gate.turn(Lane::Ordinary).await.leave();
+                most.set(most.get().max(gate.in_use()));
+                sleep(Duration::from_millis(1 + index % 4)).await;
+            });
+        }
+        local.await;
+        assert_eq!(most.get(), 3);
+        assert_eq!(gate.in_use(), 0);
+    }
+}
