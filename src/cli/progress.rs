@@ -40,6 +40,16 @@ impl Stats {
         counter.set(counter.get() + more);
     }
 
+    /// Everybody waits for this long from now on. Pauses that overlap count once.
+    pub fn pause(&self, length: Duration) {
+        let now = Instant::now();
+        let known = self.waits_until.get().map_or(now, |until| until.max(now));
+        let until = now + length;
+        let more = until.saturating_duration_since(known);
+        self.waited.set(self.waited.get() + more);
+        self.waits_until.set(Some(known.max(until)));
+    }
+
     /// The last line of `-v`.
     pub fn summary(&self, wall: Duration) -> String {
         let mut parts = vec![counted(self.sent.get(), "request")];

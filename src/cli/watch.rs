@@ -46,6 +46,7 @@ impl Watch {
                 Stats::count(&self.stats.refusals, u64::from(is_refusal));
             }
             Event::Retrying { .. } => Stats::count(&self.stats.retries, 1),
+            Event::Paused { length, .. } => self.stats.pause(*length),
             Event::Failed(..) => {}
         }
     }

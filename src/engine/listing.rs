@@ -334,6 +334,7 @@ impl<'r> Listing<'r> {
             return Step::Done(Outcome::Cut(Cut::Rows(most)));
         }
         let mut following = request.clone();
+        following.is_next_page = true;
         if let Err(words) = change.apply(&mut following) {
             return Step::Done(Outcome::Broken(self.broken(request, words)));
         }
