@@ -211,7 +211,7 @@ impl Project {
     fn fed_by(&self, name: &Text, way: &[PathBuf]) -> Result<Arc<Query>, Diagnostics> {
         let path = self
             .path_of(&name.value)
-            .map_err(|fault| Diagnostics::from(fault.moved_to(&name.place)))?;
+            .map_err(|fault| Diagnostics::from(in_a_file(fault).moved_to(&name.place)))?;
         let path = std::fs::canonicalize(&path).unwrap_or(path);
         if let Some(first) = way.iter().position(|known| *known == path) {
             let names: Vec<String> = way[first..]
@@ -408,6 +408,14 @@ pub fn document(path: &Path, working_directory: &Path) -> Result<Node, Diagnosti
     // Values of vars may be secret: no line of the file is shown.
     faults.conceal_since(0);
     node.ok_or(faults)
+}
+
+/// A fault of a name that stands in a file, where no path can be given.
+fn in_a_file(mut fault: Diagnostic) -> Diagnostic {
+    if fault.code == "duplicate-name" {
+        fault.help = vec!["give one of them another `name`".to_owned()];
+    }
+    fault
 }
 
 fn duplicate(

@@ -16,17 +16,27 @@ use crate::project::query::{Pattern, Var, VarType, seconds};
 use crate::project::template::{Names, ValueTemplate};
 
 /// Names that have another meaning in templates.
-const RESERVED: [&str; 17] = [
+const RESERVED: [&str; 27] = [
+    "False",
+    "None",
+    "True",
+    "and",
     "data",
     "dict",
+    "else",
     "env",
     "false",
     "git",
+    "if",
+    "in",
+    "is",
     "loop",
     "namespace",
     "none",
+    "not",
     "now",
     "omit",
+    "or",
     "query",
     "range",
     "response",

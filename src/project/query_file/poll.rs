@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
-use crate::core::document::Node;
+use crate::core::document::{Content, Node};
 use crate::project::query::Poll;
 use crate::project::template::{Names, expression};
 
@@ -13,6 +13,13 @@ const USUAL_TIMEOUT: Duration = Duration::from_secs(30 * 60);
 /// Reads the part. `names` is what each request sees, and the columns.
 pub fn read(node: &Node, names: &Names, faults: &mut Diagnostics) -> Option<Poll> {
     let names = names.with_all(["rows", "row", "response"]);
+    if !matches!(node.content, Content::Map(_)) {
+        let hint = node
+            .as_text()
+            .map(|text| format!("write `poll: {{ until: {} }}`", text.value));
+        faults.push(node.mismatch("poll", "a mapping").maybe_help(hint));
+        return None;
+    }
     let mut fields = node.fields("poll", faults);
     let until_node = fields.get("until");
     let until = until_node.and_then(|node| expression(node, "until", &names, faults));
