@@ -184,7 +184,13 @@ impl Outlet {
         let weight = u32::try_from(weight.min(ROOM)).unwrap_or(u32::MAX);
         let bytes = Arc::clone(&self.ahead.bytes);
         let room = [
-            self.unless_next(bytes.acquire_many_owned(weight)).await,
+            // Without an order nothing is ahead of its turn, and what is read apart may hold all the
+            // bytes until this was taken: the number of batches alone is the bound.
+            if self.is_ordered {
+                self.unless_next(bytes.acquire_many_owned(weight)).await
+            } else {
+                None
+            },
             Arc::clone(&self.batches).acquire_owned().await.ok(),
         ];
         let batch = Batch { kept, _room: room };
@@ -231,8 +237,8 @@ impl Outlet {
         self.sender.send(piece).await.map_err(|_| Gone)
     }
 
-    /// Waits for room, but not where this is next. Without an order all are as good as next in the
-    /// end: whoever takes them takes whatever comes.
+    /// Waits for room, but not where this is next. Without an order the room comes back as tasks end:
+    /// whoever takes their records takes whatever comes.
     async fn unless_next<E>(
         &self,
         room: impl Future<Output = Result<OwnedSemaphorePermit, E>>,
@@ -294,5 +300,328 @@ impl Inlet {
             }
             Some(Piece::Records(batch)) => Some(batch),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use serde_json::{Value, json};
+    use tokio::task::{LocalSet, spawn_local};
+
+    use super::*;
+
+    /// Runs it with paused time: what stands still for an hour stands still for ever.
+    async fn in_time<T>(work: impl Future<Output = T>) -> T {
+        let tasks = LocalSet::new();
+        let work = tasks.run_until(work);
+        let result = tokio::time::timeout(Duration::from_secs(3_600), work).await;
+        result.expect("the walk stands still")
+    }
+
+    async fn pause(millis: u64) {
+        tokio::time::sleep(Duration::from_millis(millis)).await;
+    }
+
+    fn kept(ids: &[u64]) -> Vec<Kept> {
+        ids.iter().map(|id| Kept::new(json!(id))).collect()
+    }
+
+    /// One record of so many bytes.
+    fn heavy(bytes: usize) -> Vec<Kept> {
+        vec![Kept::new(json!("x".repeat(bytes)))]
+    }
+
+    fn values(batch: Batch) -> Vec<Value> {
+        batch.kept.into_iter().map(|kept| kept.record).collect()
+    }
+
+    async fn all(mut inlet: Inlet) -> Vec<Value> {
+        let mut found = Vec::new();
+        while let Some(batch) = inlet.next().await {
+            found.extend(values(batch));
+        }
+        found
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn slots_stand_where_they_were_opened_however_late_they_are_filled() {
+        let ahead = Ahead::new(64);
+        let room = ahead.level("", None);
+        let found = in_time(async {
+            let (outlet, inlet) = channel(&ahead, true);
+            outlet.send(kept(&[0])).await.expect("taken");
+            for (delay, id) in [(30, 1), (20, 2), (10, 3)] {
+                let slot = outlet.slot(&room).await.expect("taken");
+                spawn_local(async move {
+                    pause(delay).await;
+                    let _ = slot.send(kept(&[id])).await;
+                    pause(delay).await;
+                    let _ = slot.send(kept(&[10 * id])).await;
+                });
+            }
+            outlet.send(kept(&[4])).await.expect("taken");
+            drop(outlet);
+            all(inlet).await
+        });
+        assert_eq!(json!(found.await), json!([0, 1, 10, 2, 20, 3, 30, 4]));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn slots_of_slots_are_a_tree_that_is_read_from_left_to_right() {
+        let ahead = Ahead::new(64);
+        let (outer_room, inner_room) = (ahead.level("a", None), ahead.level("b", None));
+        let found = in_time(async {
+            let (outlet, inlet) = channel(&ahead, true);
+            for outer in 1..=3_u64 {
+                let slot = outlet.slot(&outer_room).await.expect("taken");
+                let inner_room = Arc::clone(&inner_room);
+                spawn_local(async move {
+                    pause(40 - 10 * outer).await;
+                    let _ = slot.send(kept(&[outer * 100])).await;
+                    for inner in 1..=2 {
+                        let Ok(leaf) = slot.slot(&inner_room).await else {
+                            return;
+                        };
+                        spawn_local(async move {
+                            pause(9 - 3 * inner).await;
+                            let _ = leaf.send(kept(&[outer * 100 + inner])).await;
+                        });
+                    }
+                    let _ = slot.send(kept(&[outer * 100 + 9])).await;
+                });
+            }
+            drop(outlet);
+            all(inlet).await
+        });
+        assert_eq!(
+            json!(found.await),
+            json!([100, 101, 102, 109, 200, 201, 202, 209, 300, 301, 302, 309])
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_done_early_is_not_ready_before_its_turn() {
+        in_time(async {
+            let ahead = Ahead::new(64);
+            let room = ahead.level("", None);
+            let (outlet, mut inlet) = channel(&ahead, true);
+            assert!(inlet.ready().is_none());
+            let first = outlet.slot(&room).await.expect("taken");
+            let second = outlet.slot(&room).await.expect("taken");
+            second.send(kept(&[2])).await.expect("taken");
+            drop(second);
+            assert!(inlet.ready().is_none());
+            first.send(kept(&[1])).await.expect("taken");
+            drop(first);
+            drop(outlet);
+            assert_eq!(inlet.ready().map(values), Some(vec![json!(1)]));
+            assert_eq!(inlet.ready().map(values), Some(vec![json!(2)]));
+            assert!(inlet.ready().is_none());
+            assert!(inlet.next().await.is_none());
+            assert!(inlet.next().await.is_none(), "the end stays the end");
+        })
+        .await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_level_has_room_for_so_many_tasks() {
+        in_time(async {
+            let ahead = Ahead::new(2);
+            let room = ahead.level("", None);
+            // The outlet is itself not first, so that it has to wait.
+            let (outer, mut inlet) = channel(&ahead, true);
+            let outer_room = ahead.level("outer", None);
+            let before = outer.slot(&outer_room).await.expect("taken");
+            let outlet = outer.slot(&outer_room).await.expect("taken");
+            drop(outer);
+            let opened = Rc::new(Cell::new(0));
+            let count = Rc::clone(&opened);
+            spawn_local(async move {
+                for _ in 0..5 {
+                    let Ok(slot) = outlet.slot(&room).await else {
+                        return;
+                    };
+                    count.set(count.get() + 1);
+                    // Whose task is done keeps its place until its records are taken.
+                    drop(slot);
+                }
+            });
+            pause(10).await;
+            assert_eq!(opened.get(), 2);
+            drop(before);
+            assert!(inlet.next().await.is_none());
+            assert_eq!(opened.get(), 5);
+        })
+        .await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_next_needs_no_room() {
+        in_time(async {
+            let ahead = Ahead::new(2);
+            let (outer_room, room) = (ahead.level("outer", None), ahead.level("inner", None));
+            let (outlet, mut inlet) = channel(&ahead, true);
+            let first = outlet.slot(&outer_room).await.expect("taken");
+            let second = outlet.slot(&outer_room).await.expect("taken");
+            // The second takes all the room there is, of tasks and of bytes.
+            let held = [
+                second.slot(&room).await.expect("taken"),
+                second.slot(&room).await.expect("taken"),
+            ];
+            held[0].send(heavy(ROOM)).await.expect("taken");
+            let third = spawn_local(async move {
+                let _held = held;
+                let _fills = second.send(kept(&[2])).await;
+            });
+            spawn_local(async move {
+                for _ in 0..3 {
+                    let slot = first.slot(&room).await.expect("taken");
+                    slot.send(kept(&[1])).await.expect("taken");
+                }
+            });
+            drop(outlet);
+            for _ in 0..3 {
+                let batch = inlet.next().await.expect("a batch");
+                assert_eq!(values(batch), [json!(1)]);
+            }
+            let large = inlet.next().await.expect("a batch");
+            assert!(!third.is_finished());
+            drop(large);
+            assert_eq!(inlet.next().await.map(values), Some(vec![json!(2)]));
+            assert!(inlet.next().await.is_none());
+        })
+        .await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_not_next_waits_for_the_room_of_bytes() {
+        in_time(async {
+            let ahead = Ahead::new(64);
+            let room = ahead.level("", None);
+            let (outlet, mut inlet) = channel(&ahead, true);
+            let first = outlet.slot(&room).await.expect("taken");
+            let second = outlet.slot(&room).await.expect("taken");
+            drop(outlet);
+            let sent = Rc::new(Cell::new(0));
+            let count = Rc::clone(&sent);
+            spawn_local(async move {
+                for _ in 0..5 {
+                    let _ = second.send(heavy(ROOM / 3)).await;
+                    count.set(count.get() + 1);
+                }
+            });
+            pause(10).await;
+            assert_eq!(sent.get(), 2);
+            drop(first);
+            let mut batches = 0;
+            while inlet.next().await.is_some() {
+                batches += 1;
+            }
+            assert_eq!((batches, sent.get()), (5, 5));
+        })
+        .await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_task_hears_that_nobody_takes_what_comes() {
+        in_time(async {
+            let ahead = Ahead::new(2);
+            let room = ahead.level("", None);
+            let (outlet, inlet) = channel(&ahead, true);
+            let slot = outlet.slot(&room).await.expect("taken");
+            let waits = spawn_local(async move {
+                let mut sent = 0;
+                while slot.send(kept(&[1])).await.is_ok() {
+                    sent += 1;
+                }
+                assert!(slot.settled().await.is_err());
+                sent
+            });
+            pause(10).await;
+            drop(inlet);
+            assert!(outlet.send(kept(&[1])).await.is_err());
+            assert!(outlet.slot(&room).await.is_err());
+            assert!(outlet.settled().await.is_err());
+            assert!(outlet.send(Vec::new()).await.is_ok(), "nothing is nothing");
+            assert_eq!(waits.await.expect("no panic"), BATCHES);
+        })
+        .await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn settled_is_what_was_taken() {
+        in_time(async {
+            let ahead = Ahead::new(64);
+            let (outlet, mut inlet) = channel(&ahead, true);
+            let settled = Rc::new(Cell::new(false));
+            let told = Rc::clone(&settled);
+            spawn_local(async move {
+                outlet.send(kept(&[1])).await.expect("taken");
+                outlet.settled().await.expect("taken");
+                told.set(true);
+                outlet.send(kept(&[2])).await.expect("taken");
+            });
+            pause(10).await;
+            let first = inlet.next().await;
+            assert!(first.is_some() && !settled.get());
+            assert_eq!(inlet.next().await.map(values), Some(vec![json!(2)]));
+            assert!(settled.get());
+        })
+        .await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_an_order_records_come_as_they_are_made() {
+        let ahead = Ahead::new(2);
+        let room = ahead.level("", None);
+        let found = in_time(async {
+            let (outlet, inlet) = channel(&ahead, false);
+            spawn_local(async move {
+                for (delay, id) in [(30, 1), (10, 2), (5, 3)] {
+                    // There is room for two: the third begins when the second has ended.
+                    let slot = outlet.slot(&room).await.expect("taken");
+                    spawn_local(async move {
+                        pause(delay).await;
+                        let _ = slot.send(kept(&[id])).await;
+                    });
+                }
+            });
+            all(inlet).await
+        });
+        assert_eq!(json!(found.await), json!([2, 3, 1]));
+    }
+
+    /// A feed that is read apart holds bytes until its items have their places, which they only get
+    /// from tasks that can send.
+    #[tokio::test(start_paused = true)]
+    async fn what_is_read_apart_does_not_hold_up_what_has_no_order() {
+        in_time(async {
+            let ahead = Ahead::new(1);
+            let room = ahead.level("", None);
+            let (outlet, inlet) = channel(&ahead, false);
+            spawn_local(async move {
+                let (inner, mut items) = outlet.apart();
+                spawn_local(async move {
+                    for _ in 0..3 {
+                        inner.send(heavy(ROOM)).await.expect("taken");
+                    }
+                });
+                while let Some(batch) = items.next().await {
+                    // Its bytes are held while its items wait for their places.
+                    for _ in 0..2 {
+                        let slot = outlet.slot(&room).await.expect("taken");
+                        spawn_local(async move {
+                            pause(1).await;
+                            let _ = slot.send(heavy(1_000)).await;
+                        });
+                    }
+                    drop(batch);
+                }
+            });
+            assert_eq!(all(inlet).await.len(), 6);
+        })
+        .await;
     }
 }
