@@ -202,3 +202,203 @@ fn unpacked(bytes: &[u8]) -> Option<Response> {
         elapsed: Duration::from_nanos(u64::from_be_bytes(*nanos)),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use crate::http::{Body, Method, TransportErrorKind};
+
+    use super::*;
+
+    /// A shelf in memory, whose pieces can be lost.
+    #[derive(Clone, Default)]
+    struct Memory {
+        pieces: Rc<RefCell<Vec<Vec<u8>>>>,
+        is_full: Rc<Cell<bool>>,
+    }
+
+    impl Shelf for Memory {
+        fn push(&mut self, bytes: &[u8]) -> Option<u64> {
+            if self.is_full.get() {
+                return None;
+            }
+            let mut pieces = self.pieces.borrow_mut();
+            pieces.push(bytes.to_vec());
+            Some(pieces.len() as u64 - 1)
+        }
+
+        fn read(&mut self, at: u64) -> Option<Vec<u8>> {
+            let at = usize::try_from(at).ok()?;
+            self.pieces.borrow().get(at).cloned()
+        }
+    }
+
+    fn get(path: &str) -> Request {
+        Request {
+            method: Method::GET,
+            url: format!("http://127.0.0.1{path}").parse().expect("a URL"),
+            headers: HeaderMap::new(),
+            body: Body::Empty,
+            accepted: Vec::new(),
+            shown_url: None,
+        }
+    }
+
+    fn response(body: Vec<u8>) -> Response {
+        let mut headers = HeaderMap::new();
+        headers.append("link", HeaderValue::from_static("<a:b>; rel=\"next\""));
+        headers.append("link", HeaderValue::from_static(""));
+        headers.append(
+            "x-bytes",
+            HeaderValue::from_bytes(b"\xe9 :").expect("a value"),
+        );
+        Response {
+            status: StatusCode::NOT_FOUND,
+            headers,
+            body: body.into(),
+            elapsed: Duration::from_millis(5),
+        }
+    }
+
+    /// Asks for a path; the answer is as large as is said, and counted.
+    async fn ask(once: &Once, path: &str, size: usize, sent: &Cell<u32>) -> Answer {
+        once.send("here", &get(path), || async {
+            sent.set(sent.get() + 1);
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            Ok(response(vec![b'x'; size]))
+        })
+        .await
+    }
+
+    #[test]
+    fn an_answer_is_packed_whole() {
+        for body in [&b""[..], b"\n\n:", b"{\"a\": 1}\n", b"\0\xff"] {
+            let before = response(body.to_vec());
+            let after = unpacked(&packed(&before)).expect("an answer");
+            assert_eq!(after.status, before.status);
+            assert_eq!(after.headers, before.headers);
+            assert_eq!(after.body, before.body);
+            assert_eq!(after.elapsed, before.elapsed);
+        }
+        let whole = packed(&response(Vec::new()));
+        for end in 0..whole.len() {
+            assert!(unpacked(&whole[..end]).is_none(), "half of it is no answer");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn equal_requests_share_an_answer_that_is_still_coming() {
+        let (once, sent) = (Once::new(Box::new(Memory::default())), Cell::new(0));
+        let (first, second, other) = tokio::join!(
+            ask(&once, "/a", 1, &sent),
+            ask(&once, "/a", 2, &sent),
+            ask(&once, "/b", 3, &sent),
+        );
+        assert_eq!(first.expect("an answer").body.len(), 1);
+        assert_eq!(second.expect("an answer").body.len(), 1);
+        assert_eq!(other.expect("an answer").body.len(), 3);
+        let late = ask(&once, "/a", 4, &sent).await.expect("an answer");
+        assert_eq!((late.body.len(), sent.get()), (1, 2));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_differs_in_place_method_or_header_is_another_request() {
+        let (once, sent) = (Once::new(Box::new(Memory::default())), Cell::new(0));
+        let count = || async {
+            sent.set(sent.get() + 1);
+            Ok(response(Vec::new()))
+        };
+        let mut head = get("/a");
+        head.method = Method::HEAD;
+        let mut with_header = get("/a");
+        with_header
+            .headers
+            .insert("x", HeaderValue::from_static("1"));
+        for (place, request) in [
+            ("here", &get("/a")),
+            ("there", &get("/a")),
+            ("here", &head),
+            ("here", &with_header),
+            ("here", &get("/a?")),
+        ] {
+            for _ in 0..2 {
+                let _ = once.send(place, request, count).await;
+            }
+        }
+        assert_eq!(sent.get(), 5);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_gives_up_waiting_leaves_the_request_to_the_next() {
+        let (once, sent) = (Once::new(Box::new(Memory::default())), Cell::new(0));
+        {
+            let first = ask(&once, "/a", 1, &sent);
+            let gives_up = tokio::time::timeout(Duration::from_millis(1), first);
+            let (gave_up, second) = tokio::join!(gives_up, ask(&once, "/a", 2, &sent));
+            assert!(gave_up.is_err());
+            assert_eq!(second.expect("an answer").body.len(), 2);
+        }
+        assert_eq!(sent.get(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_error_is_shared_and_stays() {
+        let (once, sent) = (Once::new(Box::new(Memory::default())), Cell::new(0));
+        for _ in 0..3 {
+            let request = get("/a");
+            let answer = once.send("here", &request, || async {
+                sent.set(sent.get() + 1);
+                Err(TransportError::before(TransportErrorKind::Connect))
+            });
+            assert!(answer.await.is_err());
+        }
+        // Errors are small: they stay when answers move out.
+        for index in 0..4 {
+            let path = format!("/large/{index}");
+            let _ = ask(&once, &path, IN_MEMORY / 2, &sent).await;
+        }
+        assert!(ask(&once, "/a", 1, &sent).await.is_err());
+        assert_eq!(sent.get(), 5);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_does_not_fit_in_memory_lies_on_the_shelf() {
+        let shelf = Memory::default();
+        let (once, sent) = (Once::new(Box::new(shelf.clone())), Cell::new(0));
+        let size = IN_MEMORY / 4;
+        for index in 0..6 {
+            let _ = ask(&once, &format!("/{index}"), size + index, &sent).await;
+        }
+        assert_eq!(shelf.pieces.borrow().len(), 3);
+        assert!(once.state.borrow().in_memory <= IN_MEMORY);
+        for index in 0..6 {
+            let again = ask(&once, &format!("/{index}"), 0, &sent).await;
+            let again = again.expect("an answer");
+            assert_eq!(again.body.len(), size + index);
+            assert_eq!(again.status, StatusCode::NOT_FOUND);
+        }
+        // One that is larger than all the room goes out at once.
+        let _ = ask(&once, "/huge", IN_MEMORY + 1, &sent).await;
+        let huge = ask(&once, "/huge", 0, &sent).await.expect("an answer");
+        assert_eq!((huge.body.len(), sent.get()), (IN_MEMORY + 1, 7));
+        assert_eq!(once.state.borrow().in_memory, 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_the_shelf_loses_is_asked_for_again() {
+        let shelf = Memory::default();
+        let (once, sent) = (Once::new(Box::new(shelf.clone())), Cell::new(0));
+        let _ = ask(&once, "/lost", IN_MEMORY, &sent).await;
+        shelf.pieces.borrow_mut().clear();
+        let again = ask(&once, "/lost", 1, &sent).await.expect("an answer");
+        assert_eq!((again.body.len(), sent.get()), (1, 2));
+        shelf.is_full.set(true);
+        let _ = ask(&once, "/refused", IN_MEMORY, &sent).await;
+        let again = ask(&once, "/refused", 2, &sent).await.expect("an answer");
+        assert_eq!((again.body.len(), sent.get()), (2, 4));
+        // What was asked again is known again.
+        let _ = ask(&once, "/refused", 3, &sent).await;
+        assert_eq!(sent.get(), 4);
+    }
+}

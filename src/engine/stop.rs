@@ -103,3 +103,98 @@ impl Drop for Told {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::task::LocalSet;
+
+    use super::*;
+
+    struct Dropped(Rc<Cell<u32>>);
+
+    impl Drop for Dropped {
+        fn drop(&mut self) {
+            self.0.set(self.0.get() + 1);
+        }
+    }
+
+    async fn settle() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_said_is_heard_before_and_after() {
+        let stop = Rc::new(Stop::default());
+        let work = LocalSet::new();
+        let early = work.spawn_local({
+            let stop = Rc::clone(&stop);
+            async move { stop.heard().await }
+        });
+        work.run_until(async {
+            settle().await;
+            assert!(!stop.is_said() && !early.is_finished());
+            stop.say();
+            stop.say();
+            stop.heard().await;
+            early.await.expect("it heard");
+        })
+        .await;
+        assert!(stop.is_said());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_crew_ends_its_tasks_and_no_others() {
+        LocalSet::new()
+            .run_until(async {
+                let panicked = Rc::new(Cell::new(false));
+                let ended = Rc::new(Cell::new(0));
+                let (first, second) = (Crew::new(&panicked), Crew::new(&panicked));
+                for crew in [&first, &first, &second] {
+                    let guard = Dropped(Rc::clone(&ended));
+                    crew.member().spawn(async move {
+                        let _guard = guard;
+                        std::future::pending::<()>().await;
+                    });
+                }
+                settle().await;
+                first.stop();
+                settle().await;
+                assert_eq!(ended.get(), 2);
+                // Whoever comes late does not begin.
+                first.member().spawn({
+                    let ended = Rc::clone(&ended);
+                    async move { ended.set(100) }
+                });
+                settle().await;
+                assert_eq!(ended.get(), 2);
+                drop(second);
+                settle().await;
+                assert_eq!((ended.get(), panicked.get()), (3, false));
+            })
+            .await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_task_that_panics_ends_its_crew_and_is_noted() {
+        LocalSet::new()
+            .run_until(async {
+                let panicked = Rc::new(Cell::new(false));
+                let ended = Rc::new(Cell::new(0));
+                let crew = Crew::new(&panicked);
+                let guard = Dropped(Rc::clone(&ended));
+                crew.member().spawn(async move {
+                    let _guard = guard;
+                    std::future::pending::<()>().await;
+                });
+                crew.member().spawn(async {
+                    // Not `panic!`, whose hook would write to the tests' output.
+                    std::panic::resume_unwind(Box::new("on purpose"));
+                });
+                settle().await;
+                assert_eq!((ended.get(), panicked.get()), (1, true));
+            })
+            .await;
+    }
+}
