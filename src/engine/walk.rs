@@ -195,7 +195,7 @@ impl Walker {
                 for item in items {
                     let slot = outlet.slot(&room).await?;
                     let child = Self {
-                        site: parent.site.with_item(&name, &item.record),
+                        site: parent.plan.site_with(&parent.site, &name, &item.record),
                         known: parent.known + 1,
                         is_sole: false,
                         ..parent.clone()

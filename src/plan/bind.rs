@@ -73,13 +73,14 @@ impl Plan {
         );
         let shown_scope = Scope::new(outside.clock, lookups(outside, &secrecy, Show::Marks));
         let shown_scope = veiled(&shown_scope, &secrecy);
-        let bound = Binder {
+        let mut bound = Binder {
             query: &query,
             inputs,
             now: outside.clock.0,
             scrubber,
         }
         .bind(scope, shown_scope, secrecy)?;
+        bound.secrecy.add_items(&query);
         let shown_scope = veiled(&bound.shown_scope, &bound.secrecy);
         let base_url = base_url(&resource, &bound, scrubber)?;
         let limit = limit(&query, &bound.scope)?;
@@ -423,7 +424,7 @@ impl Binder<'_> {
 }
 
 /// Learns a value with all its parts.
-fn note_secret(scrubber: &Scrubber, value: &Value) {
+pub(super) fn note_secret(scrubber: &Scrubber, value: &Value) {
     match value {
         Value::Null | Value::Bool(_) => {}
         Value::Array(items) => items.iter().for_each(|item| note_secret(scrubber, item)),

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::core::diagnostic::Diagnostic;
-use crate::plan::disguise::mark;
+use crate::plan::bind::note_secret;
+use crate::plan::disguise::{COMPUTED, mark};
 use crate::plan::{Input, Inputs, Plan, PlanError};
 use crate::project::Query;
 use crate::project::query::{Items, Loop};
@@ -44,19 +45,30 @@ impl Site {
         self.about.as_deref()
     }
 
-    /// With one more item.
-    #[must_use]
-    pub fn with_item(&self, name: &str, item: &Value) -> Self {
-        let own = about(name, item);
+    fn with_item(&self, name: &str, item: &Value, shown: &Value, own: String) -> Self {
         let about = match &self.about {
             None => own,
             Some(outer) => format!("{outer}, {own}"),
         };
         Self {
             scope: self.scope.with_record(name, item),
-            shown: self.shown.with_record(name, item),
+            shown: self.shown.with_record(name, shown),
             about: Some(about.into()),
         }
+    }
+}
+
+/// The value with a mark in place of everything that could be secret.
+fn marked(value: &Value) -> Value {
+    match value {
+        Value::Null | Value::Bool(_) => value.clone(),
+        Value::Array(items) => items.iter().map(marked).collect(),
+        Value::Object(members) => members
+            .iter()
+            .map(|(key, member)| (key.clone(), marked(member)))
+            .collect::<serde_json::Map<_, _>>()
+            .into(),
+        Value::Number(_) | Value::String(_) => Value::from(mark(COMPUTED)),
     }
 }
 
@@ -88,6 +100,15 @@ impl Plan {
             shown: self.shown_scope.clone(),
             about: None,
         }
+    }
+
+    /// The names that a request sees which stands on one item more.
+    pub fn site_with(&self, site: &Site, name: &str, item: &Value) -> Site {
+        if !self.secrecy.has_var(name) {
+            return site.with_item(name, item, item, about(name, item));
+        }
+        note_secret(&self.scrubber, item);
+        site.with_item(name, item, &marked(item), name.to_owned())
     }
 
     /// The names that a request sees which is only shown, its items not yet known: what comes of
@@ -143,7 +164,8 @@ impl Plan {
             let mut more = Vec::new();
             for site in &sites {
                 let items = self.list(feed, site)?;
-                more.extend(items.iter().map(|item| site.with_item(&feed.name, item)));
+                let items = items.iter();
+                more.extend(items.map(|item| self.site_with(site, &feed.name, item)));
             }
             sites = more;
         }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::core::secret::is_secret_name;
 use crate::project::Query;
+use crate::project::query::Items;
 use crate::project::template::ValueTemplate;
 use crate::resource::Resource;
 use crate::template::{Mentions, Template};
@@ -13,7 +14,7 @@ use crate::template::{Mentions, Template};
 pub struct Secrecy {
     /// Environment variables, besides those that are named like credentials.
     env: BTreeSet<String>,
-    /// Vars: those declared `secret`, and those made of a secret.
+    /// Vars and items: those declared `secret`, and those made of a secret.
     vars: BTreeSet<String>,
 }
 
@@ -65,6 +66,21 @@ impl Secrecy {
         Self {
             env,
             vars: BTreeSet::new(),
+        }
+    }
+
+    /// Notes the items of lists that are made of a secret: they are as secret as that.
+    pub fn add_items(&mut self, query: &Query) {
+        for feed in &query.for_each {
+            let is_secret = matches!(feed.items, Items::List(_))
+                && feed
+                    .items
+                    .templates()
+                    .iter()
+                    .any(|template| self.taints(template.mentions()));
+            if is_secret {
+                self.vars.insert(feed.name.clone());
+            }
         }
     }
 
