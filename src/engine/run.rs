@@ -1,13 +1,11 @@
 //! Drives a plan from its first request to its last record.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::Value;
-use tokio::sync::OnceCell;
 use tokio::task::LocalSet;
 
 use crate::engine::answer::expectations;
@@ -16,7 +14,7 @@ use crate::engine::levels::Level;
 use crate::engine::outlet::{Ahead, Batch, channel};
 use crate::engine::records::{Deliver, Gather};
 use crate::engine::stop::{Crew, Stop};
-use crate::engine::walk::{Walker, all_records, let_out, walk_fault};
+use crate::engine::walk::{Walker, let_out, walk_fault};
 use crate::engine::{RunError, RunErrorKind, Session};
 use crate::http::{HeaderMap, Request, Response};
 use crate::plan::Plan;
@@ -97,11 +95,7 @@ pub struct Run {
     /// Ends the walk.
     end: Stop,
     state: RefCell<State>,
-    /// By plan, which is held so that no other one comes to lie in its place.
-    shared: RefCell<HashMap<*const Plan, (Rc<Plan>, SharedRecords)>>,
 }
-
-type SharedRecords = Rc<OnceCell<Rc<Vec<Value>>>>;
 
 #[derive(Default)]
 struct State {
@@ -193,24 +187,8 @@ impl Run {
     }
 
     /// Keeps the first answer.
-    pub fn keep_first(&self, first: impl FnOnce() -> First) {
-        self.state.borrow_mut().first.get_or_insert_with(first);
-    }
-
-    /// The records of a plan that every item of another one needs.
-    pub async fn shared_records(self: &Rc<Self>, plan: &Rc<Plan>) -> Rc<Vec<Value>> {
-        let cell = Rc::clone(
-            &self
-                .shared
-                .borrow_mut()
-                .entry(Rc::as_ptr(plan))
-                .or_insert_with(|| (Rc::clone(plan), SharedRecords::default()))
-                .1,
-        );
-        let records = cell
-            .get_or_init(|| async { Rc::new(all_records(self, plan).await) })
-            .await;
-        Rc::clone(records)
+    pub fn keep_first(&self, first: First) {
+        self.state.borrow_mut().first = Some(first);
     }
 }
 
@@ -239,7 +217,6 @@ pub async fn run(
         session: Rc::clone(session),
         end: Stop::default(),
         state: RefCell::default(),
-        shared: RefCell::default(),
     });
     let report = LocalSet::new().run_until(drive(&run, plan, deliver)).await;
     assert!(!run.panicked.get(), "a task of the walk panicked");

@@ -10,6 +10,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 
 use serde_json::Value;
+use tokio::sync::OnceCell;
 
 use crate::engine::levels::Level;
 use crate::engine::listing::{End, listing};
@@ -42,6 +43,16 @@ pub struct Walker {
     pub known: usize,
     /// Whether there is no other: then its failure is that of the whole walk.
     pub is_sole: bool,
+    shared: Rc<Shared>,
+}
+
+/// What the items of one plan have in common. A plan that is bound anew for an item of another one
+/// shares nothing with the one before it.
+struct Shared {
+    /// For each of the plan's names, the records that every item before it needs.
+    records: Vec<OnceCell<Vec<Value>>>,
+    /// Whether a failure of theirs is that of the whole walk.
+    is_sole: bool,
 }
 
 impl Walker {
@@ -54,6 +65,10 @@ impl Walker {
             site: plan.site(),
             known: 0,
             is_sole,
+            shared: Rc::new(Shared {
+                records: plan.feeds.iter().map(|_| OnceCell::new()).collect(),
+                is_sole,
+            }),
         }
     }
 
@@ -123,7 +138,10 @@ impl Walker {
             },
             // What stands on nothing is the same for every item before it.
             Feed::Plan(fed_by) if self.known > 0 => {
-                let items = self.run.shared_records(fed_by).await;
+                let shared = &self.shared;
+                let items = shared.records[self.known]
+                    .get_or_init(|| all_records(&self.run, fed_by, shared.is_sole))
+                    .await;
                 for chunk in items.chunks(64) {
                     let kept = chunk.iter().cloned().map(Kept::new).collect();
                     (self.children(Rc::clone(&taker)))(kept, &outlet).await?;
@@ -219,18 +237,18 @@ impl Walker {
 }
 
 /// All records of a plan, for items that are needed more than once.
-pub async fn all_records(run: &Rc<Run>, plan: &Rc<Plan>) -> Vec<Value> {
+async fn all_records(run: &Rc<Run>, plan: &Rc<Plan>, is_sole: bool) -> Vec<Value> {
     let crew = Crew::new(&run.panicked);
     let (outlet, mut inlet) = channel(&run.ahead, true);
-    let walker = Walker::start(run, &crew.member(), plan, true);
-    crew.member().spawn(walker.walk(let_out(), outlet));
+    let walker = Walker::start(run, &crew.member(), plan, is_sole);
+    crew.member().spawn(walker.clone().walk(let_out(), outlet));
     let mut gather = Gather::new(plan);
     let mut records = Vec::new();
     while let Some(batch) = inlet.next().await {
         match gather.pass(batch.kept) {
             Ok(more) => records.extend(more),
             Err(kind) => {
-                run.fail(walk_fault(plan, kind));
+                walker.failed(walk_fault(plan, kind));
                 return records;
             }
         }
