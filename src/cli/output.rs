@@ -67,7 +67,7 @@ impl Writer {
         let is_terminal = file.is_none() && app.stdout.is_terminal;
         let mut renderer = format.renderer(&Shape {
             columns: plan.query.columns(),
-            single: plan.query.is_single(),
+            single: plan.query.yields_one(),
             terminal: app.stdout.terminal().filter(|_| is_terminal),
         });
         let mut buffer = Vec::new();
@@ -83,7 +83,7 @@ impl Writer {
             sink,
             buffer,
             records: 0,
-            is_list: !plan.query.is_single(),
+            is_list: !plan.query.yields_one(),
             is_terminal,
             file: file.cloned(),
             app: Rc::clone(app),

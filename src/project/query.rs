@@ -345,9 +345,15 @@ pub fn seconds(duration: Duration) -> Value {
 }
 
 impl Query {
-    /// Whether the query yields one record and not a list.
+    /// Whether each of its answers is one record and not a list.
     pub fn is_single(&self) -> bool {
         self.rows.is_none()
+    }
+
+    /// Whether it yields one record, and not a list of as many as there are. What a walk yields is a
+    /// list, even where each of its answers is one record.
+    pub fn yields_one(&self) -> bool {
+        self.is_single() && !self.is_walk()
     }
 
     /// The names of its columns, if it says which.
