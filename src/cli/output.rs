@@ -156,6 +156,10 @@ impl Writer {
 
 impl Deliver for Writer {
     fn record(&mut self, record: Value) -> io::Result<()> {
+        if self.want() == Want::Content {
+            // What stands in the answer is looked at, and shown as the answer only.
+            return Ok(());
+        }
         self.records += 1;
         self.renderer
             .record(&record, &mut self.buffer)

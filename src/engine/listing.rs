@@ -150,8 +150,8 @@ impl<'r> Listing<'r> {
         loop {
             let mut round = Self::new(self.run, self.plan, self.site);
             let result = round.round(poll).await;
-            let left = poll.timeout.checked_sub(started.elapsed());
-            let is_last = left.is_none_or(|left| left < pause);
+            let left = poll.timeout.saturating_sub(started.elapsed());
+            let is_last = left.is_zero();
             match result {
                 Ok((kept, outcome, true)) => {
                     return match round.hand_on(kept, taker, outlet).await {
@@ -175,7 +175,8 @@ impl<'r> Listing<'r> {
                 // What fails now may do better the next time: the wait itself goes on.
                 Ok(_) | Err(_) => {}
             }
-            tokio::time::sleep(pause).await;
+            // The last question is asked when the time is over, and not before.
+            tokio::time::sleep(pause.min(left)).await;
             if poll.every.is_none() {
                 pause = pause.mul_f64(1.5).min(POLLS[1]);
             }
@@ -191,6 +192,7 @@ impl<'r> Listing<'r> {
         let mut all = Vec::new();
         loop {
             self.asked.insert(fingerprint(&request));
+            self.run.note_request(self.plan, &request);
             let read = match self.run.send_anew(self.plan, &request).await {
                 Ok(response) => self.page(&request, &response).map(|page| (response, page)),
                 Err(kind) => Err(kind),
@@ -271,7 +273,8 @@ impl<'r> Listing<'r> {
         }
         self.last_body = response.body.clone();
         let most = plan.caps().rows.map(|most| most.saturating_sub(self.rows));
-        let (kept, read) = if self.run.want == Want::Content && plan.query.expect.is_empty() {
+        let is_asked = !plan.query.expect.is_empty() || plan.query.poll.is_some();
+        let (kept, read) = if self.run.want == Want::Content && !is_asked {
             (Vec::new(), PageRead::default())
         } else {
             read_page(plan, self.site.scope(), &body, response, most)?
@@ -351,7 +354,8 @@ impl<'r> Listing<'r> {
     fn note_first(&self, response: &Response, meaning: StatusMeaning, body: Option<&Value>) {
         let note = body.and_then(|body| lost_rows(self.plan, body));
         self.run.note(note);
-        if !Run::is_sole_request(self.plan) {
+        // Of a poll, the first page of the last round counts.
+        if self.pages > 0 || !Run::is_sole_request(self.plan) {
             return;
         }
         self.run.keep_first(|| First {
