@@ -12,7 +12,7 @@ use crate::core::time::format_duration;
 use crate::engine::answer::{content, lost_rows, meaning, refusal};
 use crate::engine::levels::Level;
 use crate::engine::outlet::{Gone, Outlet};
-use crate::engine::records::{Kept, PageRead, read_page};
+use crate::engine::records::{Kept, PageRead, keeps_its_meaning, read_page};
 use crate::engine::run::{First, Run};
 use crate::engine::walk::Taker;
 use crate::engine::{Cut, Outcome, RunError, RunErrorKind, Want};
@@ -228,7 +228,11 @@ impl<'r> Listing<'r> {
             scope = scope.with_all(
                 members
                     .iter()
-                    .filter(|(name, _)| self.plan.query.extract.iter().any(|c| c.name == **name))
+                    .filter(|(name, _)| {
+                        let mut columns = self.plan.query.extract.iter();
+                        columns.any(|column| column.name == **name)
+                            && !keeps_its_meaning(self.plan, name)
+                    })
                     .map(|(name, value)| (name.as_str(), value)),
             );
         }

@@ -18,6 +18,12 @@ use crate::template::{Expression, Scope};
 /// result only.
 const OWN_NAMES: [&str; 7] = ["env", "git", "now", "omit", "response", "row", "rows"];
 
+/// Whether a name means the same beside a column that is called so: what is the program's, and the
+/// items that the query stands on, whose columns `check` knows.
+pub fn keeps_its_meaning(plan: &Plan, name: &str) -> bool {
+    OWN_NAMES.contains(&name) || plan.loops().iter().any(|feed| feed.name == name)
+}
+
 /// Takes records as they come.
 pub trait Deliver {
     /// Takes a record.
@@ -267,7 +273,7 @@ impl<'p> Reader<'p> {
             {
                 value = Value::from(MASK);
             }
-            if is_used && !OWN_NAMES.contains(&column.name.as_str()) {
+            if is_used && !keeps_its_meaning(self.plan, &column.name) {
                 seen = seen.with(&column.name, &value);
             }
             record.insert(column.name.clone(), value);
