@@ -201,6 +201,9 @@ pub fn run_error(error: &RunError, plan: &Plan, app: &App) -> Failure {
         failure.facts.insert(0, ("request", request.clone().into()));
     }
     if let Some(item) = &error.item {
+        for diagnostic in &mut failure.diagnostics {
+            diagnostic.facts.push(format!("item: {item}"));
+        }
         failure.facts.insert(0, ("item", item.clone().into()));
         failure
             .facts

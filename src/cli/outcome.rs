@@ -107,9 +107,13 @@ fn tell_ledger(plan: &Plan, report: &Report, talk: TalkArgs, app: &App) -> Exit 
         String::new()
     };
     let words = format!(
-        "`{}` is not complete: {total}{of_kinds}; the other {} are there",
+        "`{}` is not complete: {total}{of_kinds}; {}",
         plan.query.name,
-        counted(report.records as u64, "record")
+        match report.records {
+            0 => "there are no records".to_owned(),
+            1 => "the other record is there".to_owned(),
+            count => format!("the other {count} records are there"),
+        }
     );
     let mut summary = Failure::new(Exit::Partial, "partial", words);
     if talk.error_format == ErrorFormat::Json {
@@ -139,9 +143,11 @@ fn tell_ledger(plan: &Plan, report: &Report, talk: TalkArgs, app: &App) -> Exit 
 fn group(plan: &Plan, failures: &Failures, app: &App) -> Failure {
     let mut failure = item_failure(&failures.example, plan, app);
     let query = &failures.example.query;
+    // A query that stands on no items has requests all the same.
+    let noun = failures.example.item.as_ref().map_or("request", |_| "item");
     if failures.count > 1 {
         failure.message = format!(
-            "{} items of `{query}` failed alike: {}",
+            "{} {noun}s of `{query}` failed alike: {}",
             failures.count, failure.message
         );
         for (name, _) in &mut failure.facts {
@@ -152,7 +158,8 @@ fn group(plan: &Plan, failures: &Failures, app: &App) -> Failure {
             }
         }
     } else {
-        failure.message = format!("an item of `{query}` failed: {}", failure.message);
+        let article = if noun == "item" { "an" } else { "a" };
+        failure.message = format!("{article} {noun} of `{query}` failed: {}", failure.message);
     }
     if failure.code == "http-404" {
         failure = failure.help("where that is normal, `on_status: {404: empty}` says so");

@@ -209,7 +209,7 @@ impl Deliver for Through<'_> {
             }
             ErrorFormat::Text if self.talk.verbose > 0 => {
                 let failure = outcome::item_failure(error, self.plan, self.app);
-                let item = error.item.as_deref().unwrap_or("an item");
+                let item = error.item.as_deref().unwrap_or("a request");
                 self.app.say(&format!(
                     "{}: {item} failed: {}",
                     error.query, failure.message

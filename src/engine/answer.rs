@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::core::text::one_line;
 use crate::engine::RunErrorKind;
+use crate::engine::run::Run;
 use crate::http::{Response, headers};
 use crate::plan::Plan;
 use crate::project::query::StatusMeaning;
@@ -160,7 +161,9 @@ fn unreadable(plan: &Plan, response: &Response, error: &serde_json::Error) -> Ru
         help: if is_page {
             Some("a web page came instead: is `base_url` that of the API?".to_owned())
         } else {
-            (!is_cut || !is_json).then(|| "`-o raw` shows it as it came".to_owned())
+            // Of a walk it shows nothing.
+            ((!is_cut || !is_json) && Run::is_sole_request(plan))
+                .then(|| "`-o raw` shows it as it came".to_owned())
         },
     }
 }
