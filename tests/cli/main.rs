@@ -9,10 +9,13 @@
 mod case;
 mod errors;
 mod output;
+mod poll;
 mod request;
 mod secrets;
 mod support;
 mod tls;
+mod trees;
 mod vars;
 mod verbs;
+mod walk;
 mod writing;
