@@ -362,7 +362,7 @@ impl<'r> Listing<'r> {
         if self.pages > 0 || !Run::is_sole_request(self.plan) {
             return;
         }
-        self.run.keep_first(|| First {
+        self.run.keep_first(First {
             body: if meaning == StatusMeaning::Empty {
                 Bytes::new()
             } else {

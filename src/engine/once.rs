@@ -241,6 +241,7 @@ mod tests {
             headers: HeaderMap::new(),
             body: Body::Empty,
             accepted: Vec::new(),
+            is_next_page: false,
             shown_url: None,
         }
     }

@@ -254,8 +254,10 @@ impl<'p> Reader<'p> {
 
     /// The record of a row, and what conditions over it see.
     fn read(&self, row: &Value) -> Result<(Value, Scope), RunErrorKind> {
-        let scope = if self.plan.query.uses_columns() {
-            self.scope.with_row(row)
+        let uses = self.plan.uses();
+        let scope = if uses.has_row() {
+            self.scope
+                .with_row_members(row, &|member| uses.has_member(member))
         } else {
             self.scope.clone()
         };
@@ -264,7 +266,6 @@ impl<'p> Reader<'p> {
         }
         let mut record = Map::with_capacity(self.plan.query.extract.len());
         let mut seen = scope;
-        let is_used = self.plan.query.uses_columns();
         for column in &self.plan.query.extract {
             let mut value = column_value(column, row, &seen)?;
             if let ColumnSource::Template(template) = &column.source
@@ -273,7 +274,7 @@ impl<'p> Reader<'p> {
             {
                 value = Value::from(MASK);
             }
-            if is_used && !keeps_its_meaning(self.plan, &column.name) {
+            if uses.has_column(&column.name) && !keeps_its_meaning(self.plan, &column.name) {
                 seen = seen.with(&column.name, &value);
             }
             record.insert(column.name.clone(), value);

@@ -191,7 +191,8 @@ impl<T: Transport> Transport for Limit<T> {
             Lane::Ordinary
         };
         let (permit, sent) = self.budget.admit(lane, &*self.observer).await?;
-        let response = self.inner.send(request).await?;
+        // Boxed, so that the many that wait for their turn are small.
+        let response = Box::pin(self.inner.send(request)).await?;
         let heard = Heard::from(&response, SystemTime::now());
         sent.answered(&heard);
         drop(permit);

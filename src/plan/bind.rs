@@ -14,7 +14,7 @@ use crate::core::secret::{Scrubber, Secret};
 use crate::http::client::is_loopback;
 use crate::plan::disguise::{COMPUTED, mark};
 use crate::plan::secrecy::Secrecy;
-use crate::plan::{Binding, Outside, Plan, PlanError};
+use crate::plan::{Binding, Outside, Plan, PlanError, Uses};
 use crate::project::Query;
 use crate::project::query::{Limit, Var, VarType};
 use crate::resource::Resource;
@@ -84,6 +84,7 @@ impl Plan {
         let shown_scope = veiled(&bound.shown_scope, &bound.secrecy);
         let base_url = base_url(&resource, &bound, scrubber)?;
         let limit = limit(&query, &bound.scope)?;
+        let uses = Uses::of(&query);
         let mut plan = Self {
             limit,
             query,
@@ -98,6 +99,7 @@ impl Plan {
             scope: bound.scope,
             shown_scope,
             secrecy: bound.secrecy,
+            uses,
         };
         plan.refuse_plain_http()?;
         plan.feeds = plan.bind_feeds()?;

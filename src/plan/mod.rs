@@ -14,6 +14,7 @@ pub mod disguise;
 mod feed;
 mod render;
 mod secrecy;
+mod uses;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -34,6 +35,7 @@ pub use feed::{Feed, Site};
 pub use render::ShownRequest;
 
 use secrecy::Secrecy;
+pub use uses::Uses;
 
 /// What a plan takes from outside.
 #[derive(Clone)]
@@ -82,6 +84,7 @@ pub struct Plan {
     scope: Scope,
     shown_scope: Scope,
     secrecy: Secrecy,
+    uses: Uses,
 }
 
 /// Where a listing is cut.
@@ -166,6 +169,11 @@ impl Plan {
     /// Whether what mentions these names is secret.
     pub fn is_secret(&self, mentions: &Mentions) -> bool {
         self.secrecy.taints(mentions)
+    }
+
+    /// What the templates and conditions over its records ask for.
+    pub fn uses(&self) -> &Uses {
+        &self.uses
     }
 
     /// Learns a secret.

@@ -376,20 +376,6 @@ impl Query {
         matches!(self.method, Method::GET | Method::HEAD)
     }
 
-    /// Whether any template or condition over records could ask for a column by name.
-    pub fn uses_columns(&self) -> bool {
-        self.extract
-            .iter()
-            .any(|column| matches!(column.source, ColumnSource::Template(_)))
-            || self.keep.is_some()
-            || self.stop_when.is_some()
-            || self.poll.is_some()
-            || self
-                .sort
-                .iter()
-                .any(|key| matches!(key.by, SortBy::Expression(_)))
-    }
-
     /// This query and all that it stands on, each once for every place it stands at.
     pub fn with_fed_by(&self) -> Vec<&Query> {
         let mut all = vec![self];

@@ -116,6 +116,19 @@ impl Scope {
         self.with_record("row", row)
     }
 
+    /// The same with those members only that are asked for: a walk reads many rows.
+    #[must_use]
+    pub fn with_row_members(&self, row: &Json, is_asked_for: &dyn Fn(&str) -> bool) -> Self {
+        let Json::Object(members) = row else {
+            return self.with_record("row", row);
+        };
+        let asked = members.iter().filter(|(key, _)| is_asked_for(key));
+        let keys: Vec<String> = asked.clone().map(|(key, _)| key.clone()).collect();
+        let members = asked.map(|(key, member)| (key.clone(), lenient(member)));
+        let row = Value::from_object(Record(members.collect(), keys));
+        self.inner(BTreeMap::from([("row".to_owned(), row)]))
+    }
+
     /// Opens a layer with a record, whose missing fields are null.
     #[must_use]
     pub fn with_record(&self, name: &str, record: &Json) -> Self {

@@ -1,0 +1,103 @@
+//! What the templates and conditions over a query's records ask for: nothing else need be made
+//! ready for them, and a walk reads many records.
+
+use std::collections::BTreeSet;
+
+use crate::project::Query;
+use crate::project::query::{ColumnSource, SortBy};
+use crate::template::{Expression, Mentions, Template};
+
+/// What is asked for.
+#[derive(Debug, Clone, Default)]
+pub struct Uses {
+    /// Columns by name.
+    columns: BTreeSet<String>,
+    row: RowUse,
+}
+
+/// What of the raw row.
+#[derive(Debug, Clone, Default)]
+enum RowUse {
+    #[default]
+    Nothing,
+    Members(BTreeSet<String>),
+    Whole,
+}
+
+impl Uses {
+    /// What a query's records are asked for.
+    pub fn of(query: &Query) -> Self {
+        let mut uses = Self::default();
+        let columns = query
+            .extract
+            .iter()
+            .filter_map(|column| match &column.source {
+                ColumnSource::Template(template) => Some(template),
+                ColumnSource::Path { .. } => None,
+            });
+        let keys = query.sort.iter().filter_map(|key| match &key.by {
+            SortBy::Expression(expression) => Some(expression),
+            SortBy::Column(_) => None,
+        });
+        let mentions = columns.map(Template::mentions).chain(
+            query
+                .keep
+                .iter()
+                .chain(&query.stop_when)
+                .chain(keys)
+                .map(Expression::mentions),
+        );
+        for mentions in mentions {
+            uses.add(query, mentions);
+        }
+        uses
+    }
+
+    fn add(&mut self, query: &Query, mentions: &Mentions) {
+        for mention in mentions.iter() {
+            let root = mention.root();
+            if root == "row" {
+                self.row.add(mention.path.get(1));
+            } else if query.extract.is_empty()
+                || query.extract.iter().any(|column| column.name == root)
+            {
+                self.columns.insert(root.to_owned());
+            }
+        }
+    }
+
+    /// Whether a column is asked for by its name.
+    pub fn has_column(&self, name: &str) -> bool {
+        self.columns.contains(name)
+    }
+
+    /// Whether a member of the row is asked for.
+    pub fn has_member(&self, name: &str) -> bool {
+        match &self.row {
+            RowUse::Nothing => false,
+            RowUse::Members(members) => members.contains(name),
+            RowUse::Whole => true,
+        }
+    }
+
+    /// Whether the row is asked for at all.
+    pub fn has_row(&self) -> bool {
+        !matches!(self.row, RowUse::Nothing)
+    }
+}
+
+impl RowUse {
+    fn add(&mut self, member: Option<&String>) {
+        match (&mut *self, member) {
+            (Self::Whole, _) => {}
+            // `row` alone, or a member whose name is computed.
+            (_, None) => *self = Self::Whole,
+            (Self::Members(members), Some(member)) => {
+                members.insert(member.clone());
+            }
+            (Self::Nothing, Some(member)) => {
+                *self = Self::Members(BTreeSet::from([member.clone()]));
+            }
+        }
+    }
+}
