@@ -398,7 +398,147 @@ fn compare(left: &Value, right: &Value, descending: bool) -> Ordering {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+    use std::path::Path;
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use jiff::Timestamp;
+
+    use crate::core::secret::Scrubber;
+    use crate::http::{HeaderMap, StatusCode};
+    use crate::plan::{Binding, Inputs, Outside};
+    use crate::project::query::SortKey;
+    use crate::project::{Project, Query};
+    use crate::template::Clock;
+
     use super::*;
+
+    /// The plan of a query of this project's own resource, changed.
+    fn plan(change: impl FnOnce(&mut Query), limit: Option<u64>) -> Rc<Plan> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let project = Project::open(root, root, &[]).expect("this project");
+        let mut query = project.ad_hoc_query("circleci", "/x").expect("a query");
+        change(&mut query);
+        let resource = project.resource_of(&query, None).expect("a resource");
+        let binding = Binding {
+            resources: BTreeMap::from([(resource.name.clone(), Arc::new(resource))]),
+            outside: Outside {
+                clock: Clock(Timestamp::UNIX_EPOCH),
+                env: Arc::default(),
+                git: Arc::new(|_| None),
+            },
+            root: root.to_path_buf(),
+            scrubber: Scrubber::new(),
+        };
+        let bound = Plan::bind(Arc::new(query), &Rc::new(binding), &Inputs::new());
+        let Ok(mut plan) = bound else {
+            panic!("the plan is not bound")
+        };
+        if let Some(limit) = limit {
+            plan.limit_to(limit);
+        }
+        Rc::new(plan)
+    }
+
+    fn by(column: &str, descending: bool) -> SortKey {
+        SortKey {
+            by: SortBy::Column(column.to_owned()),
+            descending,
+        }
+    }
+
+    /// What comes of records that come in these batches, and in how many of them.
+    fn gathered(plan: &Rc<Plan>, batches: &[Value]) -> (Value, usize) {
+        let response = Response {
+            status: StatusCode::OK,
+            headers: HeaderMap::new(),
+            body: bytes::Bytes::new(),
+            elapsed: Duration::ZERO,
+        };
+        let mut gather = Gather::new(plan);
+        let mut found = Vec::new();
+        let mut taken = 0;
+        for batch in batches {
+            if gather.is_full() {
+                break;
+            }
+            taken += 1;
+            let mut kept = Vec::new();
+            for record in batch.as_array().expect("a list") {
+                let page = read_page(plan, plan.scope(), record, &response, None);
+                kept.extend(page.expect("a page").0);
+            }
+            found.extend(gather.pass(kept).expect("they are whole"));
+        }
+        found.extend(gather.finish());
+        (Value::from(found), taken)
+    }
+
+    #[test]
+    fn a_limit_counts_what_passes_and_asks_for_no_more() {
+        let batches = [json!([1, 2]), json!([2, 3]), json!([4])];
+        let plain = |limit| plan(|_| {}, limit);
+        assert_eq!(
+            gathered(&plain(None), &batches),
+            (json!([1, 2, 2, 3, 4]), 3)
+        );
+        assert_eq!(gathered(&plain(Some(2)), &batches), (json!([1, 2]), 1));
+        assert_eq!(gathered(&plain(Some(3)), &batches), (json!([1, 2, 2]), 2));
+        assert_eq!(gathered(&plain(Some(9)), &batches).1, 3);
+        let unique = plan(|query| query.unique = Some(Unique::Record), Some(3));
+        assert_eq!(gathered(&unique, &batches), (json!([1, 2, 3]), 2));
+    }
+
+    #[test]
+    fn an_order_needs_all_and_a_limit_comes_after_it() {
+        let batches = [
+            json!([{ "a": 2, "b": 1 }, { "a": 1, "b": 1 }]),
+            json!([{ "a": 1, "b": 2 }, { "b": 3 }, { "a": 2, "b": 1, "c": 0 }]),
+        ];
+        let sorted = |limit| {
+            plan(
+                |query| query.sort = vec![by("a", false), by("b", true)],
+                limit,
+            )
+        };
+        let whole = json!([
+            { "a": 1, "b": 2 },
+            { "a": 1, "b": 1 },
+            // What is equal stays in the order in which it came.
+            { "a": 2, "b": 1 },
+            { "a": 2, "b": 1, "c": 0 },
+            { "b": 3 },
+        ]);
+        assert_eq!(gathered(&sorted(None), &batches), (whole.clone(), 2));
+        let first: Value = whole.as_array().expect("a list")[..2].to_vec().into();
+        assert_eq!(gathered(&sorted(Some(2)), &batches), (first, 2));
+    }
+
+    #[test]
+    fn of_equal_records_the_first_counts_also_across_batches() {
+        let batches = [
+            json!([{ "a": 1, "b": 1 }, { "a": null, "b": 2 }]),
+            json!([{ "b": 3 }, { "a": 1, "b": 4 }, { "a": "1", "b": 5 }]),
+        ];
+        let unique = plan(
+            |query| query.unique = Some(Unique::Columns(vec!["a".to_owned()])),
+            None,
+        );
+        // A field that is missing is null, and a text is no number.
+        assert_eq!(
+            gathered(&unique, &batches).0,
+            json!([{ "a": 1, "b": 1 }, { "a": null, "b": 2 }, { "a": "1", "b": 5 }])
+        );
+        let sorted = plan(
+            |query| {
+                query.unique = Some(Unique::Columns(vec!["a".to_owned()]));
+                query.sort = vec![by("b", true)];
+            },
+            Some(1),
+        );
+        assert_eq!(gathered(&sorted, &batches).0, json!([{ "a": "1", "b": 5 }]));
+    }
 
     fn sorted(values: &Value, descending: bool) -> Value {
         let mut list = values.as_array().cloned().unwrap_or_default();

@@ -138,6 +138,16 @@ mod formats {
             .outcome;
         assert_eq!(outcome.assert_exit(0).stdout, body);
     }
+
+    /// What an expectation looks at is not shown for that.
+    #[test]
+    fn raw_is_the_answer_alone_where_something_is_expected_of_it() {
+        let outcome = Case::query("endpoint: /x\nrows: $.items[*]\nexpect: rows | length == 2")
+            .args(["-o", "raw"])
+            .asks(vec![get_x().answers(json!({"items": [1, 2]}))])
+            .outcome;
+        assert_eq!(outcome.assert_exit(0).stdout, b"{\"items\":[1,2]}");
+    }
 }
 
 mod terminal {
