@@ -103,6 +103,8 @@ struct Tree {
     concurrency: usize,
     is_ordered: bool,
     is_dependent: bool,
+    /// Many more items at the first level than may be under way or wait.
+    is_wide: bool,
     levels: Vec<Level>,
     pages: BTreeMap<String, Page>,
     /// The targets that are asked for, and how often.
@@ -133,6 +135,7 @@ impl Tree {
             concurrency: 1 + usize::try_from(random.below(16)).expect("it is small"),
             is_ordered: !random.happens(30),
             is_dependent,
+            is_wide: seed % 40 == 7,
             pages: BTreeMap::new(),
             asked: BTreeMap::new(),
             records: Vec::new(),
@@ -146,16 +149,21 @@ impl Tree {
     /// The pages of what lies below a node.
     fn branch(&mut self, random: &mut Random, node: &str, level: usize) {
         // Wide at one node, narrow at the others, so that a tree stays small.
-        let most = if random.happens(15) { 12 } else { 4 };
-        let mut left = random.below(most + 1);
-        let size = 1 + random.below(4);
+        let (mut left, size) = if self.is_wide && level == 0 {
+            (300 + random.below(100), 1 + random.below(100))
+        } else if self.is_wide {
+            (random.below(3), 2)
+        } else {
+            let most = if random.happens(15) { 12 } else { 4 };
+            (random.below(most + 1), 1 + random.below(4))
+        };
         let mut number = 0;
         let mut child = 0;
         loop {
             let count = left.min(size);
             left -= count;
             let ids: Vec<String> = (child..child + count)
-                .map(|index| format!("{node}-{index:02}"))
+                .map(|index| format!("{node}-{index:03}"))
                 .collect();
             child += count;
             if level < self.depth {
@@ -172,7 +180,11 @@ impl Tree {
                 } else {
                     Trouble::any(random)
                 },
-                latency: Duration::from_micros(random.below(3_000)),
+                latency: Duration::from_micros(random.below(if self.is_wide {
+                    300
+                } else {
+                    3_000
+                })),
             };
             self.pages.insert(target(node, number), page);
             if left == 0 {
