@@ -1304,7 +1304,7 @@ mod ends {
     #[test]
     fn a_walk_that_takes_too_long_delivers_what_is_done() {
         let (server, case) = stuck();
-        let outcome = case.args(["--timeout", "400ms"]).outcome_at(&server.url());
+        let outcome = case.args(["--timeout", "1200ms"]).outcome_at(&server.url());
         assert_eq!(ids(outcome.assert_exit(5)), ["a1", "a2", "c1", "c2"]);
         insta::assert_snapshot!(told(&outcome));
         server.finish();
