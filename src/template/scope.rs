@@ -123,9 +123,8 @@ impl Scope {
             return self.with_record("row", row);
         };
         let asked = members.iter().filter(|(key, _)| is_asked_for(key));
-        let keys: Vec<String> = asked.clone().map(|(key, _)| key.clone()).collect();
         let members = asked.map(|(key, member)| (key.clone(), lenient(member)));
-        let row = Value::from_object(Record(members.collect(), keys));
+        let row = Value::from_object(Record(members.collect()));
         self.inner(BTreeMap::from([("row".to_owned(), row)]))
     }
 
@@ -179,7 +178,7 @@ impl Object for Layer {
 
 /// An object of an answer: a member that it lacks is null, as are the members of that.
 #[derive(Debug)]
-struct Record(BTreeMap<String, Value>, Vec<String>);
+struct Record(Vec<(String, Value)>);
 
 impl Object for Record {
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
@@ -187,11 +186,13 @@ impl Object for Record {
     }
 
     fn get_value_by_str(self: &Arc<Self>, key: &str) -> Option<Value> {
-        Some(self.0.get(key).cloned().unwrap_or_else(|| Value::from(())))
+        let found = self.0.iter().find(|(name, _)| name == key);
+        Some(found.map_or_else(|| Value::from(()), |(_, value)| value.clone()))
     }
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {
-        Enumerator::Values(self.1.iter().map(Value::from).collect())
+        let names = self.0.iter().map(|(name, _)| Value::from(name));
+        Enumerator::Values(names.collect())
     }
 }
 
@@ -203,7 +204,6 @@ fn lenient(value: &Json) -> Value {
                 .iter()
                 .map(|(key, member)| (key.clone(), lenient(member)))
                 .collect(),
-            members.keys().cloned().collect(),
         )),
         Json::Array(items) => items.iter().map(lenient).collect(),
         other => Value::from(Serde(other)),
