@@ -11,9 +11,9 @@ use crate::cli::failure::Failure;
 use crate::cli::setup::{self, TextFormat};
 use crate::core::json::plain;
 use crate::core::name;
-use crate::core::text::printable_lines;
+use crate::core::text::{one_line, printable_lines};
 use crate::core::time::format_duration;
-use crate::project::query::{Body, ColumnSource, Var, example_call};
+use crate::project::query::{Body, ColumnSource, Items, Loop, Var, example_call};
 use crate::project::template::ValueTemplate;
 use crate::project::{Project, Query, ResourceFile};
 
@@ -97,6 +97,9 @@ fn query_text(query: &Query) -> String {
     }
     text.push_str(&format!("\nfile      {}\n", query.source.name()));
     text.push_str(&format!("resource  {}\n", query.resource.value));
+    for feed in &query.for_each {
+        text.push_str(&format!("for each  {}\n", feed_words(feed)));
+    }
     text.push_str(&format!(
         "request   {} {}\n",
         query.method,
@@ -111,6 +114,9 @@ fn query_text(query: &Query) -> String {
     if let Some(body) = &query.body {
         let source = body_source(body).trim().replace('\n', "\n          ");
         text.push_str(&format!("  body    {source}\n"));
+    }
+    if let Some(poll) = &query.poll {
+        text.push_str(&format!("  until   {}\n", one_line(poll.until.source())));
     }
     if !query.is_safe() {
         text.push_str("  writes  asks first, or needs --yes\n");
@@ -158,6 +164,36 @@ fn query_text(query: &Query) -> String {
         example_call(query)
     ));
     text
+}
+
+/// Where the items of a name come from.
+fn feed_words(feed: &Loop) -> String {
+    match &feed.items {
+        Items::List(list) => format!("{} in {}", feed.name, value_source(list)),
+        Items::Query { query, vars } if vars.is_empty() => {
+            format!("{} of {}", feed.name, query.name)
+        }
+        Items::Query { query, vars } => {
+            let given: Vec<String> = vars
+                .iter()
+                .map(|(name, value)| format!("{name} = {}", value_source(value)))
+                .collect();
+            format!("{} of {}, {}", feed.name, query.name, given.join(", "))
+        }
+    }
+}
+
+fn feed_json(feed: &Loop) -> Value {
+    match &feed.items {
+        Items::List(list) => json!({ "name": feed.name, "in": source_json(list) }),
+        Items::Query { query, vars } => {
+            let vars: Map<String, Value> = vars
+                .iter()
+                .map(|(name, value)| (name.clone(), source_json(value)))
+                .collect();
+            json!({ "name": feed.name, "query": query.name, "vars": vars })
+        }
+    }
 }
 
 /// Type, whether it is needed, default, choices, example.
@@ -252,6 +288,8 @@ fn query_json(query: &Query) -> Value {
         "description": query.description,
         "file": query.source.name(),
         "resource": &*query.resource.value,
+        "for_each": query.for_each.iter().map(feed_json).collect::<Vec<_>>(),
+        "poll": query.poll.as_ref().map(|poll| poll.until.source().to_owned()),
         "method": query.method.as_str(),
         "endpoint": query.endpoint.source(),
         "vars": vars,
