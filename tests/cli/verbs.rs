@@ -631,7 +631,7 @@ mod shipped_files {
         let project = shipped();
         let list = run(&project, &["list", "-o", "json"]).stdout_json();
         let queries = list["queries"].as_array().expect("a list");
-        assert_eq!(queries.len(), 21);
+        assert_eq!(queries.len(), 29);
         for query in queries {
             let name = query["name"].as_str().expect("a name");
             let shown = run(&project, &["show", name, "-o", "json"])
@@ -706,7 +706,7 @@ mod shipped_files {
             .find(|job| job["status"] == "failed")
             .expect("a failed job");
         let job = format!("job_number={}", job["job_number"]);
-        let calls: [(&str, &[&str]); 14] = [
+        let calls: [(&str, &[&str]); 25] = [
             ("get-workflow", &[&failed]),
             ("me", &[]),
             ("project", &[]),
@@ -721,6 +721,20 @@ mod shipped_files {
             ("insights-workflow-runs", &["workflow_name=build-and-test"]),
             ("flaky-tests", &[]),
             ("contexts", &[]),
+            ("pipelines-since", &[]),
+            ("project-workflows", &["workflow_status=failed,error"]),
+            ("project-jobs", &[]),
+            ("failed-jobs", &["branch=main"]),
+            ("failed-tests", &[]),
+            ("slowest-jobs", &[]),
+            ("on-hold-workflows", &[]),
+            ("stuck-workflows", &[]),
+            ("queue-times", &["job_name=e2e-tests"]),
+            ("project-artifacts", &["since=12h"]),
+            (
+                "wait-for-workflow",
+                &["workflow_id=5034460f-c7c4-4c43-9457"],
+            ),
         ];
         let all = calls.map(|(query, args)| {
             let outcome = on_demo(&project, query, &[args, &["-o", "table"]].concat());
@@ -742,6 +756,38 @@ mod shipped_files {
         let pipeline = on_demo(&project, "get-pipeline", &[&id]).stdout_json();
         assert_eq!(pipeline["branch"], "main");
         assert_eq!(pipeline["tag"], Value::Null);
+    }
+
+    /// What is found can be asked about further.
+    #[test]
+    fn every_column_of_a_walk_is_filled_where_the_demo_can() {
+        let project = shipped();
+        for (query, column) in [
+            ("project-jobs", "workflow_id"),
+            ("failed-jobs", "workflow"),
+            ("failed-tests", "message"),
+            ("slowest-jobs", "pipeline"),
+            ("on-hold-workflows", "workflow_id"),
+            ("on-hold-workflows", "approval_request_id"),
+            ("stuck-workflows", "id"),
+            ("queue-times", "job_number"),
+            ("project-artifacts", "url"),
+        ] {
+            let records = list(&project, query, &["since=2d"]);
+            assert!(!records.is_empty(), "{query}");
+            for record in &records {
+                assert!(!record[column].is_null(), "{query}: {record}");
+            }
+        }
+    }
+
+    #[test]
+    fn waiting_fails_where_the_workflow_failed() {
+        let project = shipped();
+        let failed = format!("workflow_id={}", workflow(&project, "failed"));
+        let outcome = run(&project, &["run", "wait-for-workflow", &failed, "--demo"]);
+        let record = outcome.assert_exit(1).stdout_json();
+        assert_eq!(record["status"], "failed");
     }
 
     #[test]
