@@ -39,6 +39,6 @@ Exit codes:
   3    the API refused (4xx, 5xx after retries), or its answer cannot be used
   4    no or bad credentials (401, 403, unset token)
   5    network, TLS, timeout
-  6    partial: the listing is not whole
+  6    partial: items of a walk failed, or a listing is not whole
   7    refused here: needs --yes, or `access: read-only`
   130  interrupted";
