@@ -16,7 +16,7 @@
 //! | 5 | [`plan`] | binds vars, builds scopes, renders requests |
 //! | 4 | [`project`] | YAML documents → checked project |
 //! | 3 | [`resource`], [`sink`] | kinds of API; places to write |
-//! | 2 | [`auth`], [`paginate`], [`mod@format`] | who asks; how it goes on; how it looks |
+//! | 2 | [`auth`], [`paginate`], [`mod@format`], [`sql`] | who asks; how it goes on; how it looks; records as tables |
 //! | 1 | [`template`], [`http`], [`demo`] | templates and JSONPath; one request; the embedded CircleCI |
 //! | 0 | [`core`] | sources, places, diagnostics, names, secrets, times |
 
@@ -32,4 +32,5 @@ pub mod plan;
 pub mod project;
 pub mod resource;
 pub mod sink;
+pub mod sql;
 pub mod template;

@@ -142,7 +142,7 @@ fn the_order_of_the_floors_stands() {
     let order: [&[&str]; 8] = [
         &["core"],
         &["template", "http", "demo"],
-        &["auth", "paginate", "format"],
+        &["auth", "paginate", "format", "sql"],
         &["resource", "sink"],
         &["project"],
         &["plan"],
@@ -218,7 +218,7 @@ fn super_does_not_leave_a_floor() {
 /// What a floor must not know although it lies below it.
 #[test]
 fn what_a_floor_does_not_know() {
-    let rules: [(&str, &[&str], &str); 5] = [
+    let rules: [(&str, &[&str], &str); 6] = [
         (
             "demo",
             &["core"],
@@ -228,6 +228,11 @@ fn what_a_floor_does_not_know() {
             "format",
             &["core"],
             "a format knows records, not where they came from",
+        ),
+        (
+            "sql",
+            &["core"],
+            "tables know records, not where they came from",
         ),
         ("sink", &[], "a sink knows bytes"),
         (
@@ -294,6 +299,11 @@ const HOMES: &[Home] = &[
         why: "selectors have one home",
     },
     Home {
+        words: &["rusqlite::"],
+        places: &["sql/"],
+        why: "SQL has one home",
+    },
+    Home {
         words: &["saphyr_parser::"],
         places: &["project/yaml.rs"],
         why: "one file reads YAML",
@@ -336,12 +346,13 @@ const HOMES: &[Home] = &[
     },
     Home {
         words: &["io::stdout", "io::stderr"],
-        // A panic has no `App`, and the formats' tests print how long a large listing took.
+        // A panic has no `App`, and some tests print how long a large listing took.
         places: &[
             "cli/app.rs",
             "cli/mod.rs",
             "sink/stdout.rs",
             "format/tests.rs",
+            "sql/tests/measure.rs",
         ],
         why: "streams have two homes: talk and data",
     },

@@ -1,0 +1,183 @@
+//! Functions of one row: times and regular expressions. NULL in, NULL out.
+
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan as _, Zoned};
+use regex::Regex;
+use rusqlite::functions::{Context, FunctionFlags};
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, Error, Result};
+
+use super::value::kind;
+use crate::core::time::{TIME_EXAMPLE, format_time, parse_time};
+
+/// How the functions are called.
+pub const USAGE: &[&str] = &[
+    "now()",
+    "epoch(time)",
+    "seconds_between(from, to)",
+    "time_bucket(time, '1d')",
+    "regexp(pattern, text)",
+];
+
+/// What a bucket looks like, for messages.
+const BUCKET_EXAMPLE: &str = "a width such as `15m`, `1h`, `1d`, `1w` or `1mo`";
+
+/// Adds the functions.
+///
+/// # Errors
+///
+/// Fails if SQLite cannot be set up.
+pub fn register(connection: &Connection, now: Timestamp) -> Result<()> {
+    let flags = FunctionFlags::SQLITE_UTF8
+        | FunctionFlags::SQLITE_DETERMINISTIC
+        | FunctionFlags::SQLITE_INNOCUOUS;
+    connection.create_scalar_function("epoch", 1, flags, move |context| {
+        let time = moment(context, 0, "epoch", now)?;
+        Ok(time.map(|time| seconds(time.duration_since(Timestamp::UNIX_EPOCH))))
+    })?;
+    connection.create_scalar_function("seconds_between", 2, flags, move |context| {
+        let from = moment(context, 0, "seconds_between", now)?;
+        let to = moment(context, 1, "seconds_between", now)?;
+        Ok(from
+            .zip(to)
+            .map(|(from, to)| seconds(to.duration_since(from))))
+    })?;
+    connection.create_scalar_function("time_bucket", 2, flags, move |context| {
+        let Some(time) = moment(context, 0, "time_bucket", now)? else {
+            return Ok(None);
+        };
+        let Some(width) = width(context.get_raw(1))? else {
+            return Ok(None);
+        };
+        let start = width.start(time).ok_or_else(|| {
+            fault(format!(
+                "`time_bucket` cannot reckon with {}",
+                format_time(time)
+            ))
+        })?;
+        Ok(Some(format_time(start)))
+    })?;
+    connection.create_scalar_function("regexp", 2, flags, regexp)
+}
+
+/// A fault that a function reports.
+pub fn fault(message: impl Into<String>) -> Error {
+    Error::UserFunctionError(message.into().into())
+}
+
+/// Seconds with a fraction.
+fn seconds(span: jiff::SignedDuration) -> f64 {
+    span.as_secs_f64()
+}
+
+/// The time that an argument is, as [`parse_time`] reads it.
+fn moment(
+    context: &Context<'_>,
+    index: usize,
+    function: &str,
+    now: Timestamp,
+) -> Result<Option<Timestamp>> {
+    let value = context.get_raw(index);
+    if value == ValueRef::Null {
+        return Ok(None);
+    }
+    let time = value.as_str().ok().and_then(|text| parse_time(text, now));
+    match time {
+        Some(time) => Ok(Some(time)),
+        None => Err(fault(format!(
+            "`{function}` takes {TIME_EXAMPLE}, got {}",
+            kind(value)
+        ))),
+    }
+}
+
+/// How wide a bucket is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Width {
+    /// Whole numbers of these since 1970 began in UTC; weeks since its first Monday.
+    Seconds { width: i64, origin: i64 },
+    /// Whole numbers of months since January 1970.
+    Months(i64),
+}
+
+impl Width {
+    fn start(self, time: Timestamp) -> Option<Timestamp> {
+        match self {
+            Self::Seconds { width, origin } => {
+                let since = time.as_nanosecond().div_euclid(1_000_000_000);
+                let since = i64::try_from(since).ok()? - origin;
+                Timestamp::from_second(since.div_euclid(width) * width + origin).ok()
+            }
+            Self::Months(width) => {
+                let date = time.to_zoned(TimeZone::UTC).date();
+                let month = i64::from(date.year() - 1970) * 12 + i64::from(date.month()) - 1;
+                let first = month.div_euclid(width) * width;
+                let epoch: Zoned = Timestamp::UNIX_EPOCH.to_zoned(TimeZone::UTC);
+                let start = epoch.checked_add(first.months()).ok()?;
+                Some(start.timestamp())
+            }
+        }
+    }
+}
+
+fn width(value: ValueRef<'_>) -> Result<Option<Width>> {
+    if value == ValueRef::Null {
+        return Ok(None);
+    }
+    let read = |text: &str| {
+        let text = text.trim();
+        let (count, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit())?);
+        let count: i64 = count
+            .parse()
+            .ok()
+            .filter(|count| (1..100_000).contains(count))?;
+        let (seconds, origin) = match unit.trim() {
+            "s" => (1, 0),
+            "m" => (60, 0),
+            "h" => (3_600, 0),
+            "d" => (86_400, 0),
+            // 1970 began on a Thursday.
+            "w" => (604_800, 4 * 86_400),
+            "mo" => return Some(Width::Months(count)),
+            _ => return None,
+        };
+        Some(Width::Seconds {
+            width: seconds * count,
+            origin,
+        })
+    };
+    match value.as_str().ok().and_then(read) {
+        Some(width) => Ok(Some(width)),
+        None => Err(fault(format!(
+            "`time_bucket` takes {BUCKET_EXAMPLE}, got {}",
+            kind(value)
+        ))),
+    }
+}
+
+/// `text REGEXP pattern` is `regexp(pattern, text)`. SQLite keeps the compiled pattern as long as it
+/// is the same constant or parameter (<https://sqlite.org/c3ref/get_auxdata.html>).
+fn regexp(context: &mut Context<'_>) -> Result<Option<bool>> {
+    if context.get_raw(0) == ValueRef::Null || context.get_raw(1) == ValueRef::Null {
+        return Ok(None);
+    }
+    let pattern = context.get_or_create_aux(0, |pattern| {
+        let text = pattern
+            .as_str()
+            .map_err(|_| format!("`regexp` takes a pattern, got {}", kind(pattern)))?;
+        Regex::new(text).map_err(|error| {
+            let why = error.to_string();
+            let why = why.lines().last().unwrap_or_default().to_owned();
+            let why = why.trim_start_matches("error: ");
+            format!("`{text}` is no regular expression: {why}")
+        })
+    })?;
+    match context.get_raw(1) {
+        ValueRef::Integer(whole) => Ok(Some(pattern.is_match(&whole.to_string()))),
+        ValueRef::Real(real) => Ok(Some(pattern.is_match(&real.to_string()))),
+        text => match text.as_str() {
+            Ok(text) => Ok(Some(pattern.is_match(text))),
+            Err(_) => Err(fault(format!("`regexp` takes a text, got {}", kind(text)))),
+        },
+    }
+}

@@ -1,0 +1,226 @@
+//! Fills a table, record by record.
+
+use rusqlite::Statement;
+use serde_json::Value;
+
+use super::table::{Table, fold, quote};
+use super::{Database, SqlError, SqlErrorKind, explain, value};
+
+/// The column of records that are no objects.
+const VALUE: &str = "value";
+
+/// Columns of a table, as SQLite has it.
+const MOST_COLUMNS: usize = 2_000;
+
+/// A table that is being filled.
+///
+/// With declared columns, the table has these, in their order; what else a record has is left out.
+/// Without, it has the keys of all records in the order in which they came first, so a key that
+/// comes late adds a column. A record that is no object goes into the column `value`. Keys that a
+/// record lacks are NULL.
+///
+/// Several tables may be filled at a time. [`Loader::finish`] makes the table known; before, a
+/// statement may find it, but its booleans and lists come back as numbers and texts.
+#[derive(Debug)]
+pub struct Loader<'a> {
+    database: &'a Database,
+    table: Table,
+    is_declared: bool,
+    insert: Option<Statement<'a>>,
+    count: usize,
+}
+
+impl Database {
+    /// Begins a table.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the name, or that of a column, cannot be one or is there already. Names that
+    /// differ only in the case of ASCII letters are the same in SQL.
+    pub fn loader(&self, name: &str, columns: Option<&[String]>) -> Result<Loader<'_>, SqlError> {
+        let mut table = Table::new(name)?;
+        if let Some(other) = self.tables.borrow().get(&fold(name)) {
+            let message = if other.name == name {
+                format!("there are two tables `{name}`")
+            } else {
+                format!(
+                    "the tables `{}` and `{name}` are the same in SQL, which ignores case",
+                    other.name
+                )
+            };
+            return Err(SqlError::records(message).help("give one of them another name"));
+        }
+        for column in columns.unwrap_or_default() {
+            table.add(column)?;
+        }
+        check_width(&table)?;
+        table.is_open = table.columns.is_empty();
+        table.has_filler = table.is_open;
+        self.connection
+            .execute_batch(&table.create())
+            .map_err(|error| explain::own(&error))?;
+        self.tables.borrow_mut().insert(fold(name), table.clone());
+        Ok(Loader {
+            database: self,
+            is_declared: !table.is_open,
+            table,
+            insert: None,
+            count: 0,
+        })
+    }
+}
+
+impl<'a> Loader<'a> {
+    /// Adds one record.
+    ///
+    /// # Errors
+    ///
+    /// Fails if two keys differ in case only, if there are more than 2,000 columns, if the declared
+    /// columns have no `value` for a record that is no object, if a value is larger than 100 MB or
+    /// memory is short, or if the caller's question stopped it.
+    pub fn push(&mut self, record: &Value) -> Result<(), SqlError> {
+        self.count += 1;
+        let fault = |error: SqlError, count: usize| match error.kind {
+            SqlErrorKind::Stopped => error,
+            _ => SqlError {
+                message: format!("record {count}: {}", error.message),
+                ..error
+            },
+        };
+        self.push_record(record)
+            .map_err(|error| fault(error, self.count))
+    }
+
+    /// Ends the table and gives the number of its records.
+    ///
+    /// # Errors
+    ///
+    /// Fails if memory is short.
+    pub fn finish(self) -> Result<usize, SqlError> {
+        self.publish();
+        Ok(self.count)
+    }
+
+    /// Tells the database what is known of the table by now.
+    fn publish(&self) {
+        let mut tables = self.database.tables.borrow_mut();
+        tables.insert(fold(&self.table.name), self.table.clone());
+    }
+
+    fn push_record(&mut self, record: &Value) -> Result<(), SqlError> {
+        if let Value::Object(object) = record {
+            if !self.is_declared {
+                self.widen(object.keys().map(String::as_str))?;
+            }
+            self.insert(object.iter().map(|(key, value)| (key.as_str(), value)))
+        } else if self.is_declared && self.table.position(VALUE, 0).is_none() {
+            let kind = crate::core::json::kind(record);
+            let message = format!("expected an object, got {kind}");
+            Err(SqlError::records(message))
+        } else {
+            if !self.is_declared {
+                self.widen([VALUE])?;
+            }
+            self.insert([(VALUE, record)])
+        }
+    }
+
+    /// Adds the columns that are not there yet.
+    fn widen<'k>(&mut self, keys: impl IntoIterator<Item = &'k str>) -> Result<(), SqlError> {
+        let before = self.table.columns.len();
+        for (index, key) in keys.into_iter().enumerate() {
+            if self.table.position(key, index).is_none() {
+                self.table.add(key)?;
+            }
+        }
+        if self.table.columns.len() == before {
+            return Ok(());
+        }
+        check_width(&self.table)?;
+        // A statement that is in use would keep the table from being changed.
+        self.insert = None;
+        let name = quote(&self.table.name);
+        let mut batch = String::new();
+        if self.table.has_filler && self.count == 1 {
+            self.table.has_filler = false;
+            batch = format!("DROP TABLE {name}; {}", self.table.create());
+        } else {
+            for column in &self.table.columns[before..] {
+                let column = quote(&column.name);
+                batch.push_str(&format!("ALTER TABLE {name} ADD COLUMN {column};"));
+            }
+        }
+        self.database
+            .connection
+            .execute_batch(&batch)
+            .map_err(|error| explain::own(&error))
+    }
+
+    fn insert<'v>(
+        &mut self,
+        fields: impl IntoIterator<Item = (&'v str, &'v Value)>,
+    ) -> Result<(), SqlError> {
+        if self.table.is_open {
+            // `{}` as a first record is a row, although of nothing.
+            self.table.is_open = false;
+            self.publish();
+        }
+        let mut statement = match self.insert.take() {
+            Some(statement) => statement,
+            None => self.prepare()?,
+        };
+        let outcome = self.bind(&mut statement, fields);
+        self.insert = Some(statement);
+        outcome.map_err(|error| explain::own(&error))
+    }
+
+    fn bind<'v>(
+        &mut self,
+        statement: &mut Statement<'_>,
+        fields: impl IntoIterator<Item = (&'v str, &'v Value)>,
+    ) -> rusqlite::Result<()> {
+        statement.clear_bindings();
+        for (index, (key, value)) in fields.into_iter().enumerate() {
+            if let Some(at) = self.table.position(key, index) {
+                self.table.columns[at].note(value);
+                statement.raw_bind_parameter(at + 1, value::Bound(value))?;
+            }
+        }
+        statement.raw_execute()?;
+        Ok(())
+    }
+
+    fn prepare(&self) -> Result<Statement<'a>, SqlError> {
+        let width = self.table.columns.len().max(1);
+        let columns: Vec<String> = if self.table.columns.is_empty() {
+            vec![quote(&self.table.filler())]
+        } else {
+            self.table
+                .columns
+                .iter()
+                .map(|one| quote(&one.name))
+                .collect()
+        };
+        let sql = format!(
+            "INSERT INTO {} ({}) VALUES ({})",
+            quote(&self.table.name),
+            columns.join(", "),
+            vec!["?"; width].join(", ")
+        );
+        self.database
+            .connection
+            .prepare(&sql)
+            .map_err(|error| explain::own(&error))
+    }
+}
+
+fn check_width(table: &Table) -> Result<(), SqlError> {
+    if table.columns.len() <= MOST_COLUMNS {
+        return Ok(());
+    }
+    let message = format!(
+        "table `{}` has more than {MOST_COLUMNS} columns",
+        table.name
+    );
+    Err(SqlError::records(message))
+}

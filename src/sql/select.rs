@@ -1,0 +1,142 @@
+//! Runs a statement and gives its rows as JSON objects.
+
+use std::collections::{BTreeMap, HashMap};
+use std::ops::ControlFlow;
+
+use serde_json::Value;
+
+use super::statement::Statement;
+use super::value::{self, Holds, Row};
+use super::{Database, SqlError, explain};
+
+/// A column of a result.
+#[derive(Debug)]
+pub(super) struct ResultColumn {
+    pub name: String,
+    pub holds: Holds,
+    /// The filler of a table without columns.
+    is_hidden: bool,
+}
+
+impl Database {
+    /// Runs one read and hands each row to `row`, until that breaks. A row is an object whose keys
+    /// are the columns of the result, in their order.
+    ///
+    /// `params` are the values of `:name` (`@name` and `$name` are the same); booleans are bound as
+    /// 0 and 1, lists and objects as texts of JSON. Those that the statement does not name are left
+    /// alone.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the statement is not one read (see [`crate::sql`]), names what is not there, names a
+    /// parameter without a value, or has two result columns of one name; later, if a function or
+    /// JSON cannot take a value, or if it was stopped. Rows handed over before stay handed over.
+    pub fn select<B>(
+        &self,
+        sql: &str,
+        params: &BTreeMap<String, Value>,
+        mut row: impl FnMut(Row) -> ControlFlow<B>,
+    ) -> Result<ControlFlow<B>, SqlError> {
+        let statement = Statement::read(sql)?;
+        let _watch = self.guard.watch();
+        let mut prepared = self.prepare(&statement)?;
+        let columns = self.result_columns(&prepared, &statement)?;
+        bind(&mut prepared, &statement, params)?;
+        let mut rows = prepared.raw_query();
+        while let Some(found) = rows.next().map_err(|error| explain::own(&error))? {
+            let mut object = Row::with_capacity(columns.len());
+            for (index, column) in columns.iter().enumerate() {
+                if !column.is_hidden {
+                    let value = found.get_ref(index).map_err(|error| explain::own(&error))?;
+                    let value = value::to_json(value, column.holds, &column.name)?;
+                    object.insert(column.name.clone(), value);
+                }
+            }
+            if let ControlFlow::Break(reason) = row(object) {
+                return Ok(ControlFlow::Break(reason));
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    /// The columns of a result, and how their values come back.
+    pub(super) fn result_columns(
+        &self,
+        prepared: &rusqlite::Statement<'_>,
+        statement: &Statement<'_>,
+    ) -> Result<Vec<ResultColumn>, SqlError> {
+        let tables = self.tables.borrow();
+        let is_json = statement.json_columns(prepared.column_count());
+        let columns: Vec<ResultColumn> = prepared
+            .columns_with_metadata()
+            .zip(is_json)
+            .map(|(column, is_json)| {
+                let origin = column.table_name().zip(column.origin_name());
+                let table = origin.and_then(|(table, _)| tables.get(&super::table::fold(table)));
+                let known = table
+                    .zip(origin)
+                    .and_then(|(table, (_, name))| table.column(name));
+                let is_filler =
+                    |table: &super::Table, name: &str| table.has_filler && table.filler() == name;
+                ResultColumn {
+                    name: column.name().to_owned(),
+                    holds: match known {
+                        _ if is_json => Holds::Json,
+                        Some(known) => known.holds(),
+                        None => Holds::Plain,
+                    },
+                    is_hidden: table
+                        .zip(origin)
+                        .is_some_and(|(table, (_, name))| is_filler(table, name)),
+                }
+            })
+            .collect();
+        let mut seen = HashMap::new();
+        for (index, column) in columns.iter().filter(|one| !one.is_hidden).enumerate() {
+            if let Some(first) = seen.insert(column.name.as_str(), index + 1) {
+                let message = format!(
+                    "the result has two columns `{}`, the {first}. and the {}.",
+                    column.name,
+                    index + 1
+                );
+                return Err(SqlError::statement(message, None)
+                    .help("give one of them another name with `AS`"));
+            }
+        }
+        Ok(columns)
+    }
+}
+
+impl ResultColumn {
+    /// Whether rows have it.
+    pub(super) fn is_shown(&self) -> bool {
+        !self.is_hidden
+    }
+}
+
+fn bind(
+    prepared: &mut rusqlite::Statement<'_>,
+    statement: &Statement<'_>,
+    params: &BTreeMap<String, Value>,
+) -> Result<(), SqlError> {
+    for index in 1..=prepared.parameter_count() {
+        let name = prepared.parameter_name(index).unwrap_or("?");
+        let bare = name.get(1..).unwrap_or_default();
+        let Some(value) = params.get(bare) else {
+            let place = statement
+                .params()
+                .into_iter()
+                .find(|param| param.name == bare);
+            let known = params.keys().map(String::as_str);
+            return Err(SqlError::statement(
+                format!("parameter `{name}` has no value"),
+                place.map(|param| param.range),
+            )
+            .maybe_help(crate::core::name::hint(bare, known)));
+        };
+        prepared
+            .raw_bind_parameter(index, value::Bound(value))
+            .map_err(|error| explain::own(&error))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,156 @@
+//! One statement as a person wrote it: one read, its parameters, its result list.
+
+use std::ops::Range;
+
+use super::error::SqlError;
+use super::token::{Token, TokenKind, Tokens};
+use crate::core::name;
+
+/// A name in a statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mention {
+    /// Without `:` or quotes.
+    pub name: String,
+    /// The bytes of the statement where it stands first, with its `:` or quotes.
+    pub range: Range<usize>,
+}
+
+/// A statement that begins like a read and is the only one. Whether it *is* a read, SQLite says.
+#[derive(Debug)]
+pub struct Statement<'a> {
+    pub tokens: Tokens<'a>,
+}
+
+/// What a read begins with.
+const READS: [&str; 3] = ["SELECT", "WITH", "VALUES"];
+
+/// What else a statement of SQLite begins with (<https://sqlite.org/lang.html>).
+const OTHERS: [&str; 22] = [
+    "ALTER",
+    "ANALYZE",
+    "ATTACH",
+    "BEGIN",
+    "COMMIT",
+    "CREATE",
+    "DELETE",
+    "DETACH",
+    "DROP",
+    "END",
+    "EXPLAIN",
+    "INSERT",
+    "PRAGMA",
+    "REINDEX",
+    "RELEASE",
+    "REPLACE",
+    "ROLLBACK",
+    "SAVEPOINT",
+    "TRUNCATE",
+    "UPDATE",
+    "VACUUM",
+    "MERGE",
+];
+
+impl<'a> Statement<'a> {
+    /// Reads a statement.
+    ///
+    /// # Errors
+    ///
+    /// Fails if nothing stands there, if it does not begin as a read does, if a second statement
+    /// follows, and as [`Tokens::read`] does.
+    pub fn read(sql: &'a str) -> Result<Self, SqlError> {
+        let tokens = Tokens::read(sql)?;
+        let Some(first) = tokens.list.iter().find(|token| !tokens.is(token, ";")) else {
+            return Err(SqlError::statement("there is no statement", None)
+                .help("write one that begins with `SELECT`, `WITH` or `VALUES`"));
+        };
+        if !READS.iter().any(|read| tokens.is(first, read)) {
+            return Err(no_read(&tokens, first));
+        }
+        let mut rest = tokens
+            .list
+            .iter()
+            .skip_while(|token| token.range.start < first.range.start)
+            .skip_while(|token| !tokens.is(token, ";"))
+            .filter(|token| !tokens.is(token, ";"));
+        if let Some(second) = rest.next() {
+            let message = format!(
+                "one statement is run, and `{}` begins a second one",
+                tokens.text(second)
+            );
+            return Err(SqlError::statement(message, Some(second.range.clone())));
+        }
+        Ok(Self { tokens })
+    }
+
+    /// The parameters in the order in which they stand first.
+    pub fn params(&self) -> Vec<Mention> {
+        let mut params: Vec<Mention> = Vec::new();
+        for token in &self.tokens.list {
+            if token.kind != TokenKind::Param {
+                continue;
+            }
+            let name = &self.tokens.text(token)[1..];
+            if params.iter().all(|known| known.name != name) {
+                params.push(Mention {
+                    name: name.to_owned(),
+                    range: token.range.clone(),
+                });
+            }
+        }
+        params
+    }
+}
+
+fn no_read(tokens: &Tokens<'_>, first: &Token) -> SqlError {
+    let word = tokens.text(first);
+    let range = Some(first.range.clone());
+    if OTHERS.iter().any(|other| tokens.is(first, other)) {
+        let message = format!("`{word}` is refused: a statement here only reads");
+        return SqlError::statement(message, range)
+            .help("write one that begins with `SELECT`, `WITH` or `VALUES`");
+    }
+    let message = format!("a statement begins with `SELECT`, `WITH` or `VALUES`, got `{word}`");
+    let meant = name::nearest(word, READS).map(|name| format!("did you mean `{name}`?"));
+    SqlError::statement(message, range).maybe_help(meant)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_one_read_is_taken() {
+        let fault = |sql| Statement::read(sql).expect_err("it is refused");
+        assert_eq!(
+            fault("delete from a").message,
+            "`delete` is refused: a statement here only reads"
+        );
+        assert_eq!(
+            fault(" selct 1").help.as_deref(),
+            Some("did you mean `SELECT`?")
+        );
+        assert_eq!(fault("-- nothing\n;").message, "there is no statement");
+        let two = fault("select 1; drop table a");
+        assert_eq!(
+            two.message,
+            "one statement is run, and `drop` begins a second one"
+        );
+        assert_eq!(two.range, Some(10..14));
+        for right in [
+            "select 1;",
+            "values (1) ; -- end\n;",
+            "with a as (select 1) select * from a",
+        ] {
+            assert!(Statement::read(right).is_ok(), "{right}");
+        }
+    }
+
+    #[test]
+    fn params_are_named_once() {
+        let statement = Statement::read("select :a, @b, $a, ':c' -- :d").expect("a read");
+        let params = statement.params();
+        let names: Vec<&str> = params.iter().map(|param| param.name.as_str()).collect();
+        assert_eq!(names, ["a", "b"]);
+        assert_eq!(params[1].range, 11..13);
+    }
+}

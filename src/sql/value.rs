@@ -1,0 +1,116 @@
+//! JSON values as SQL values and back.
+
+use rusqlite::types::{Null, ToSql, ToSqlOutput, ValueRef};
+use serde_json::{Map, Number, Value};
+
+use super::error::SqlError;
+
+/// A JSON value as SQL keeps it: null as NULL, booleans as 0 and 1, whole numbers as INTEGER,
+/// others as REAL, strings as TEXT, lists and objects as TEXT of JSON.
+///
+/// A whole number beyond 2^63-1 becomes its digits as TEXT: REAL would make equal what is not.
+pub fn to_sql(value: &Value) -> ToSqlOutput<'_> {
+    match value {
+        Value::Null => ToSqlOutput::from(Null),
+        Value::Bool(flag) => ToSqlOutput::from(i64::from(*flag)),
+        Value::Number(number) => match (number.as_i64(), number.is_u64(), number.as_f64()) {
+            (Some(whole), ..) => ToSqlOutput::from(whole),
+            (None, false, Some(real)) => ToSqlOutput::from(real),
+            _ => ToSqlOutput::from(number.to_string()),
+        },
+        Value::String(text) => ToSqlOutput::from(text.as_str()),
+        Value::Array(_) | Value::Object(_) => ToSqlOutput::from(value.to_string()),
+    }
+}
+
+/// A value to bind.
+pub struct Bound<'a>(pub &'a Value);
+
+impl ToSql for Bound<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(to_sql(self.0))
+    }
+}
+
+/// What a column of a result holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holds {
+    /// Values as SQL has them.
+    Plain,
+    /// 0 and 1 that were booleans.
+    Booleans,
+    /// Texts that were lists or objects.
+    Nested,
+    /// Texts of JSON, since a JSON function made them.
+    Json,
+}
+
+/// A SQL value of the result column `name` as JSON.
+///
+/// # Errors
+///
+/// JSON has no bytes and no infinite numbers.
+pub fn to_json(value: ValueRef<'_>, holds: Holds, name: &str) -> Result<Value, SqlError> {
+    match value {
+        ValueRef::Null => Ok(Value::Null),
+        ValueRef::Integer(whole) => Ok(match (holds, whole) {
+            (Holds::Booleans, 0) => Value::Bool(false),
+            (Holds::Booleans, 1) => Value::Bool(true),
+            _ => Value::from(whole),
+        }),
+        ValueRef::Real(real) => Number::from_f64(real).map(Value::Number).ok_or_else(|| {
+            SqlError::values(format!(
+                "column `{name}` holds an infinite number, which JSON does not have"
+            ))
+        }),
+        ValueRef::Text(bytes) => {
+            let text = std::str::from_utf8(bytes).map_err(|_| {
+                SqlError::values(format!("column `{name}` holds a text that is not UTF-8"))
+            })?;
+            Ok(from_text(text, holds))
+        }
+        ValueRef::Blob(_) => Err(SqlError::values(format!(
+            "column `{name}` holds bytes, which JSON does not have"
+        ))
+        .help("`hex(…)` makes a text of them; of what `jsonb…(…)` made, `json(…)` does")),
+    }
+}
+
+fn from_text(text: &str, holds: Holds) -> Value {
+    let parsed = match holds {
+        Holds::Plain | Holds::Booleans => None,
+        Holds::Nested => nested(text),
+        Holds::Json => serde_json::from_str(text).ok(),
+    };
+    parsed.unwrap_or_else(|| Value::from(text))
+}
+
+/// The list or object that a text is.
+pub fn nested(text: &str) -> Option<Value> {
+    let first = text.trim_start().as_bytes().first()?;
+    if matches!(first, b'[' | b'{') {
+        serde_json::from_str(text).ok()
+    } else {
+        None
+    }
+}
+
+/// A row of a result.
+pub type Row = Map<String, Value>;
+
+/// The kind of a SQL value, with its article, for messages.
+pub fn kind(value: ValueRef<'_>) -> String {
+    match value {
+        ValueRef::Null => "NULL".to_owned(),
+        ValueRef::Integer(whole) => format!("the number {whole}"),
+        ValueRef::Real(real) => format!("the number {real}"),
+        ValueRef::Text(bytes) => {
+            let text = String::from_utf8_lossy(bytes);
+            let text = crate::core::text::one_line(&text);
+            let short: String = text.chars().take(60).collect();
+            let more = if text.chars().count() > 60 { "…" } else { "" };
+            format!("`{short}{more}`")
+        }
+        ValueRef::Blob(_) => "bytes".to_owned(),
+    }
+}
