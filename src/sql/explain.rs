@@ -9,7 +9,7 @@ use std::ops::Range;
 use rusqlite::{Error, ErrorCode};
 
 use super::error::{SqlError, SqlErrorKind};
-use super::guard::LONGEST_VALUE;
+use super::guard::{LONGEST_VALUE, MOST_MEMORY};
 use super::table::Table;
 use super::token::{Token, Tokens};
 use super::{aggregate, functions};
@@ -92,7 +92,10 @@ pub fn own(error: &Error) -> SqlError {
             "a value is larger than {} MB",
             LONGEST_VALUE / 1_000_000
         )),
-        ErrorCode::OutOfMemory => SqlError::values("the statement needs more memory than there is"),
+        ErrorCode::OutOfMemory => SqlError::values(format!(
+            "tables and results need more than {} MB of memory",
+            MOST_MEMORY / 1_000_000
+        )),
         _ => {
             let message = message.clone().unwrap_or_else(|| error.to_string());
             SqlError::new(kind, quoted(&message), None)

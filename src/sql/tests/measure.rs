@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use super::{ask, empty};
+use super::{ask, empty, fault, one};
 
 fn record(index: usize) -> Value {
     json!({
@@ -70,4 +70,18 @@ fn tables_take_linear_time() {
         std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("{report}\n"))
             .expect("writes");
     }
+}
+
+#[test]
+#[ignore = "it takes all memory of the process's tables: cargo test -- --ignored a_result_beyond"]
+fn a_result_beyond_the_memory_is_refused() {
+    let database = empty();
+    let sql = "WITH RECURSIVE n(i, x) AS (
+                 SELECT 1, '' UNION ALL SELECT i + 1, printf('%.*c', 1000000, 'x') FROM n)
+               SELECT i FROM n ORDER BY x, i";
+    assert_eq!(
+        fault(&database, sql).message,
+        "tables and results need more than 1000 MB of memory"
+    );
+    assert_eq!(one(&database, "SELECT 1"), json!(1));
 }
