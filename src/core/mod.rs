@@ -6,6 +6,7 @@
 pub mod diagnostic;
 pub mod document;
 pub mod json;
+pub mod markdown;
 pub mod name;
 pub mod percent;
 pub mod secret;

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::rows::{Columns, cell_text, key_values};
 use super::{Format, FormatError, OnlyOne, Render, Shape};
-use crate::core::text::{display_width, printable};
+use crate::core::markdown::{Align, escape, table};
 
 pub(super) const FORMAT: Format = Format {
     name: "markdown",
@@ -25,9 +25,6 @@ pub(super) const FORMAT: Format = Format {
         }
     },
 };
-
-/// Cells wider than this do not widen their column.
-const WIDEST_PADDING: usize = 40;
 
 struct List {
     columns: Columns,
@@ -109,89 +106,15 @@ impl Grid {
     }
 
     fn write(&self, names: &[String], out: &mut Vec<u8>) {
-        if names.is_empty() {
-            return;
-        }
         let header: Vec<String> = names.iter().map(|name| escape(name)).collect();
-        let mut columns: Vec<Column> = (0..header.len())
-            .map(|index| Column {
-                // `---:`
-                width: 4,
-                right: self.numbers.get(index) == Some(&Some(true)),
+        let aligns: Vec<Align> = self
+            .numbers
+            .iter()
+            .map(|numbers| match numbers {
+                Some(true) => Align::Right,
+                _ => Align::Left,
             })
             .collect();
-        for row in std::iter::once(&header).chain(&self.rows) {
-            for (column, cell) in columns.iter_mut().zip(row) {
-                let width = display_width(cell);
-                if width <= WIDEST_PADDING {
-                    column.width = column.width.max(width);
-                }
-            }
-        }
-        write_line(&header, &columns, out);
-        for column in &columns {
-            let dashes = "-".repeat(column.width - usize::from(column.right));
-            let colon = if column.right { ":" } else { "" };
-            out.extend_from_slice(format!("| {dashes}{colon} ").as_bytes());
-        }
-        out.extend_from_slice(b"|\n");
-        for row in &self.rows {
-            write_line(row, &columns, out);
-        }
-    }
-}
-
-struct Column {
-    width: usize,
-    right: bool,
-}
-
-fn write_line(row: &[String], columns: &[Column], out: &mut Vec<u8>) {
-    for (index, column) in columns.iter().enumerate() {
-        let cell = row.get(index).map_or("", String::as_str);
-        let blanks = " ".repeat(column.width.saturating_sub(display_width(cell)));
-        let (before, after) = if column.right {
-            (blanks.as_str(), "")
-        } else {
-            ("", blanks.as_str())
-        };
-        out.extend_from_slice(format!("| {before}{cell}{after} ").as_bytes());
-    }
-    out.extend_from_slice(b"|\n");
-}
-
-/// The text as it stands in a cell, to be shown as it is.
-fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len() + 8);
-    let text = text.trim_end_matches(['\n', '\r']);
-    for (index, line) in text.lines().enumerate() {
-        if index > 0 {
-            escaped.push_str("<br>");
-        }
-        escape_line(&printable(line), &mut escaped);
-    }
-    escaped
-}
-
-fn escape_line(line: &str, escaped: &mut String) {
-    let mut before = ' ';
-    let mut characters = line.chars().peekable();
-    while let Some(character) = characters.next() {
-        match character {
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '&' => escaped.push_str("&amp;"),
-            '|' | '\\' | '`' | '*' | '[' | ']' | '~' => escaped.extend(['\\', character]),
-            // Inside a word such as `build_and_test` it is no emphasis, and reads better bare.
-            '_' => {
-                let after = characters.peek().is_some_and(|next| next.is_alphanumeric());
-                if !(before.is_alphanumeric() && after) {
-                    escaped.push('\\');
-                }
-                escaped.push('_');
-            }
-            _ => escaped.push(character),
-        }
-        before = character;
+        out.extend_from_slice(table(&header, &self.rows, &aligns).as_bytes());
     }
 }

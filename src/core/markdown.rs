@@ -1,0 +1,135 @@
+//! Markdown as GitHub renders it: texts that stand for themselves, and tables.
+
+use crate::core::text::{display_width, printable};
+
+/// Cells wider than this do not widen their column.
+const WIDEST_PADDING: usize = 40;
+
+/// Where the cells of a column stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Align {
+    /// As usual: left, and nothing said.
+    Left,
+    /// `:---:`
+    Center,
+    /// `---:`
+    Right,
+}
+
+/// A table of escaped cells whose source reads as a table too. Rows may be shorter than the header;
+/// each line ends with a newline, and a table without columns is empty.
+pub fn table(header: &[String], rows: &[Vec<String>], aligns: &[Align]) -> String {
+    let mut text = String::new();
+    if header.is_empty() {
+        return text;
+    }
+    let mut columns: Vec<Column> = (0..header.len())
+        .map(|index| Column {
+            // `---:`
+            width: 4,
+            align: aligns.get(index).copied().unwrap_or(Align::Left),
+        })
+        .collect();
+    for row in std::iter::once(header).chain(rows.iter().map(Vec::as_slice)) {
+        for (column, cell) in columns.iter_mut().zip(row) {
+            let width = display_width(cell);
+            if width <= WIDEST_PADDING {
+                column.width = column.width.max(width);
+            }
+        }
+    }
+    write_line(header, &columns, &mut text);
+    for column in &columns {
+        let (before, after) = match column.align {
+            Align::Left => ("", ""),
+            Align::Center => (":", ":"),
+            Align::Right => ("", ":"),
+        };
+        let dashes = "-".repeat(column.width - before.len() - after.len());
+        text.push_str(&format!("| {before}{dashes}{after} "));
+    }
+    text.push_str("|\n");
+    for row in rows {
+        write_line(row, &columns, &mut text);
+    }
+    text
+}
+
+struct Column {
+    width: usize,
+    align: Align,
+}
+
+fn write_line(row: &[String], columns: &[Column], text: &mut String) {
+    for (index, column) in columns.iter().enumerate() {
+        let cell = row.get(index).map_or("", String::as_str);
+        let blanks = column.width.saturating_sub(display_width(cell));
+        let before = match column.align {
+            Align::Left => 0,
+            Align::Center => blanks / 2,
+            Align::Right => blanks,
+        };
+        let (before, after) = (" ".repeat(before), " ".repeat(blanks - before));
+        text.push_str(&format!("| {before}{cell}{after} "));
+    }
+    text.push_str("|\n");
+}
+
+/// The text as it stands in a cell or a line, to be shown as it is: it brings in no HTML, link,
+/// picture, emphasis or code, and cannot leave its cell.
+pub fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len() + 8);
+    let text = text.trim_end_matches(['\n', '\r']);
+    for (index, line) in text.lines().enumerate() {
+        if index > 0 {
+            escaped.push_str("<br>");
+        }
+        escape_line(&printable(line), &mut escaped);
+    }
+    escaped
+}
+
+/// As [`escape`], for text that may begin a line: it begins no heading, list or rule either.
+pub fn escape_block(text: &str) -> String {
+    let escaped = escape(text);
+    let rest = escaped.trim_start();
+    // Four blanks at the beginning would be code.
+    let blanks = &escaped[..(escaped.len() - rest.len()).min(1)];
+    let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+    let ends = |at: usize| matches!(rest.as_bytes().get(at), None | Some(b' '));
+    let begins = match rest.as_bytes().get(digits) {
+        Some(b'#' | b'=') => digits == 0,
+        Some(sign @ (b'-' | b'+')) => {
+            digits == 0 && (ends(1) || rest.as_bytes().get(1) == Some(sign))
+        }
+        Some(b'.' | b')') => digits > 0 && ends(digits + 1),
+        _ => false,
+    };
+    if !begins {
+        return format!("{blanks}{rest}");
+    }
+    format!("{blanks}{}\\{}", &rest[..digits], &rest[digits..])
+}
+
+fn escape_line(line: &str, escaped: &mut String) {
+    let mut before = ' ';
+    let mut characters = line.chars().peekable();
+    while let Some(character) = characters.next() {
+        match character {
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '&' => escaped.push_str("&amp;"),
+            '|' | '\\' | '`' | '*' | '[' | ']' | '~' => escaped.extend(['\\', character]),
+            // Inside a word such as `build_and_test` it is no emphasis, and reads better bare.
+            '_' => {
+                let after = characters.peek().is_some_and(|next| next.is_alphanumeric());
+                if !(before.is_alphanumeric() && after) {
+                    escaped.push('\\');
+                }
+                escaped.push('_');
+            }
+            _ => escaped.push(character),
+        }
+        before = character;
+    }
+}
