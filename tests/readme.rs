@@ -454,14 +454,27 @@ fn listed(file: &str, list: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn the_filters_are_all_there() {
+fn the_filters_and_functions_are_all_there() {
     let text = section("#### Templates and expressions");
     let (_, filters) = text.split_once("Filters for times").expect("the filters");
-    let mut shown = first_names(filters);
     let (_, rest) = filters.split_once("And of minijinja:").expect("the rest");
+    let (functions, filters) = {
+        let (filters, functions) = filters.split_once("\nFunctions:").expect("the functions");
+        (first_names(functions), first_names(filters))
+    };
+    let mut shown = filters;
     let (rest, _) = rest.split_once(". Methods").expect("the end of the list");
     shown.extend(code(rest));
-    let mut known = listed("src/template/filters.rs", "NAMES");
+    let (mut known, mut known_functions) = (BTreeSet::new(), BTreeSet::new());
+    for file in rust_files("src/template") {
+        let text = read(&file);
+        for (list, names) in [("NAMES", &mut known), ("FUNCTIONS", &mut known_functions)] {
+            if text.contains(&format!("const {list}:")) {
+                names.extend(listed(&file, list));
+            }
+        }
+    }
+    assert_eq!(functions, known_functions);
     known.extend(listed("src/template/environment.rs", "BUILTIN_FILTERS"));
     assert_eq!(shown, known);
 }

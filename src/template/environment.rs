@@ -181,6 +181,12 @@ pub fn filter_names() -> impl Iterator<Item = &'static str> {
     BUILTIN_FILTERS.iter().copied().chain(filters::names())
 }
 
+/// Functions beyond minijinja's by name. Unlike [`GLOBALS`], these names stand for them only where
+/// they are called: a var may well be named `today`.
+pub fn function_names() -> impl Iterator<Item = &'static str> {
+    filters::functions()
+}
+
 /// All tests (`is …`) by name.
 pub fn test_names() -> impl Iterator<Item = &'static str> {
     TESTS.iter().copied()
@@ -237,6 +243,17 @@ mod tests {
                 .err()
                 .is_none_or(|error| error.kind() != ErrorKind::UnknownTest);
             assert!(known, "{name}");
+        }
+    }
+
+    #[test]
+    fn every_listed_function_exists() {
+        let globals: Vec<&str> = environment(Missing::Fault)
+            .globals()
+            .map(|(name, _)| name)
+            .collect();
+        for name in function_names() {
+            assert!(globals.contains(&name), "{name}");
         }
     }
 

@@ -12,32 +12,40 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
-use minijinja::value::{Kwargs, Rest, ValueKind};
-use minijinja::{Environment, Error, ErrorKind, State, Value};
+use minijinja::value::{Kwargs, Rest};
+use minijinja::{Environment, Error, State, Value};
 
 use crate::core::{percent, time};
 use crate::template::environment::to_text;
-use crate::template::scope::CLOCK;
+use crate::template::statistics::grouped;
+use crate::template::value::{is_null, moment, now, rounded, to_number, wrong, zone};
+use crate::template::{blocks, calendar, difference, escape, statistics, tables};
 
 const NAMES: &[&str] = &[
-    "ago",
-    "date",
-    "duration",
-    "mean",
-    "median",
-    "minutes",
-    "number",
-    "path",
-    "percent",
-    "percentile",
-    "time",
-    "tojson",
+    "ago", "date", "duration", "minutes", "number", "path", "percent", "time", "tojson",
 ];
 
-/// The filters of this module by name.
+/// The filters of this module and of its neighbours by name.
 pub fn names() -> impl Iterator<Item = &'static str> {
-    NAMES.iter().copied()
+    [
+        NAMES,
+        blocks::NAMES,
+        calendar::NAMES,
+        escape::NAMES,
+        statistics::NAMES,
+        tables::NAMES,
+    ]
+    .into_iter()
+    .flatten()
+    .copied()
+}
+
+/// The functions of its neighbours by name.
+pub fn functions() -> impl Iterator<Item = &'static str> {
+    [calendar::FUNCTIONS, difference::FUNCTIONS]
+        .into_iter()
+        .flatten()
+        .copied()
 }
 
 /// Adds them to the environment.
@@ -48,16 +56,19 @@ pub fn register(environment: &mut Environment<'static>) {
     environment.add_filter("default", default);
     environment.add_filter("duration", duration);
     environment.add_filter("join", join);
-    environment.add_filter("mean", mean);
-    environment.add_filter("median", median);
     environment.add_filter("minutes", minutes);
     environment.add_filter("number", number);
     environment.add_filter("path", path);
     environment.add_filter("percent", percent_of);
-    environment.add_filter("percentile", percentile);
     environment.add_filter("string", string);
     environment.add_filter("time", seconds);
     environment.add_filter("tojson", tojson);
+    blocks::register(environment);
+    calendar::register(environment);
+    difference::register(environment);
+    escape::register(environment);
+    statistics::register(environment);
+    tables::register(environment);
 }
 
 /// A value whose slashes are meant: printed in a route segment by segment. Only `path` makes it,
@@ -77,14 +88,6 @@ impl minijinja::value::Object for SlashedPath {
         let encoded: Vec<String> = self.0.split('/').map(percent::encode).collect();
         formatter.write_str(&encoded.join("/"))
     }
-}
-
-fn wrong(message: impl Into<String>) -> Error {
-    Error::new(ErrorKind::InvalidOperation, message.into())
-}
-
-fn is_null(value: &Value) -> bool {
-    matches!(value.kind(), ValueKind::None | ValueKind::Undefined)
 }
 
 /// As minijinja's, but null is as good as missing: `{{ branch | default("main") }}` says what to do
@@ -123,30 +126,6 @@ fn tojson(value: &Value, options: Kwargs) -> Result<String, Error> {
     text.map_err(|error| wrong(error.to_string()))
 }
 
-/// A moment from RFC 3339 text or from seconds since 1970.
-fn moment(state: &State, value: &Value) -> Result<Timestamp, Error> {
-    if let Some(text) = value.as_str() {
-        let now = now(state)?;
-        return time::parse_time(text, now)
-            .ok_or_else(|| wrong(format!("`{text}` is not {}", time::TIME_EXAMPLE)));
-    }
-    let seconds = to_number(value)?;
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "checked by from_millisecond"
-    )]
-    Timestamp::from_millisecond((seconds * 1000.0).round() as i64)
-        .map_err(|_| wrong(format!("{seconds} seconds since 1970 is out of range")))
-}
-
-fn now(state: &State) -> Result<Timestamp, Error> {
-    state
-        .lookup(CLOCK)
-        .and_then(|now| now.call(&mut state.env().empty_state(), &[]).ok())
-        .and_then(|now| time::parse_timestamp(now.as_str()?))
-        .ok_or_else(|| wrong("there is no clock here"))
-}
-
 #[expect(
     clippy::cast_precision_loss,
     reason = "milliseconds of any year fit 2^53"
@@ -175,20 +154,13 @@ fn date(
     format: Option<String>,
     options: Kwargs,
 ) -> Result<Value, Error> {
-    let zone: Option<String> = options.get("tz")?;
+    let zone_name: Option<String> = options.get("tz")?;
     let named: Option<String> = options.get("format")?;
     options.assert_all_used()?;
     if is_null(value) {
         return Ok(Value::from(()));
     }
-    let zone = match zone {
-        None => TimeZone::UTC,
-        Some(name) => TimeZone::get(&name).map_err(|_| {
-            wrong(format!(
-                "there is no time zone `{name}`; one is `Europe/Berlin`"
-            ))
-        })?,
-    };
+    let zone = zone(zone_name.as_deref())?;
     let format = format.or(named).unwrap_or_else(|| "%Y-%m-%d %H:%M".into());
     let zoned = moment(state, value)?.to_zoned(zone);
     jiff::fmt::strtime::format(&format, &zoned)
@@ -265,110 +237,12 @@ fn number(value: &Value, digits: Option<u32>) -> Result<Value, Error> {
     let (sign, text) = text
         .strip_prefix('-')
         .map_or(("", &*text), |rest| ("-", rest));
-    let (whole, fraction) = text
-        .split_once('.')
-        .map_or((text, None), |(a, b)| (a, Some(b)));
-    let mut grouped = String::new();
-    for (index, digit) in whole.chars().enumerate() {
-        if index > 0 && (whole.len() - index) % 3 == 0 {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    let fraction = fraction.map_or(String::new(), |digits| format!(".{digits}"));
-    Ok(Value::from(format!("{sign}{grouped}{fraction}")))
-}
-
-fn mean(value: &Value) -> Result<Value, Error> {
-    let numbers = numbers(value)?;
-    if numbers.is_empty() {
-        return Ok(Value::from(()));
-    }
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "a list is far shorter than 2^53"
-    )]
-    let count = numbers.len() as f64;
-    Ok(rounded(numbers.iter().sum::<f64>() / count, 6))
-}
-
-fn median(value: &Value) -> Result<Value, Error> {
-    percentile(value, 50.0)
-}
-
-/// By linear interpolation between the closest ranks, as spreadsheets do.
-fn percentile(value: &Value, rank: f64) -> Result<Value, Error> {
-    if !(0.0..=100.0).contains(&rank) {
-        return Err(wrong(format!(
-            "a percentile lies between 0 and 100, got {rank}"
-        )));
-    }
-    let mut numbers = numbers(value)?;
-    if numbers.is_empty() {
-        return Ok(Value::from(()));
-    }
-    numbers.sort_by(f64::total_cmp);
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "a list is far shorter than 2^53"
-    )]
-    let position = rank / 100.0 * (numbers.len() - 1) as f64;
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "the position lies within the list"
-    )]
-    let (low, high) = (position.floor() as usize, position.ceil() as usize);
-    let part = position - position.floor();
-    Ok(rounded(
-        numbers[low] + (numbers[high] - numbers[low]) * part,
-        6,
-    ))
-}
-
-/// The numbers of a list; nulls are left out.
-fn numbers(value: &Value) -> Result<Vec<f64>, Error> {
-    value
-        .try_iter()?
-        .filter(|item| !is_null(item))
-        .map(|item| to_number(&item))
-        .collect()
-}
-
-fn to_number(value: &Value) -> Result<f64, Error> {
-    let number = match value.as_str() {
-        Some(text) => text.trim().parse().ok(),
-        None => f64::try_from(value.clone()).ok(),
-    };
-    number.ok_or_else(|| wrong(format!("expected a number, got {}", value.kind())))
-}
-
-/// A number rounded to some digits; whole ones as integers.
-fn rounded(number: f64, digits: i32) -> Value {
-    let factor = 10_f64.powi(digits);
-    let number = (number * factor).round() / factor;
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "checked: whole and far below 2^53"
-    )]
-    if number.fract() == 0.0 && number.abs() < 9e15 {
-        Value::from(number as i64)
-    } else {
-        Value::from(number)
-    }
+    Ok(Value::from(format!("{sign}{}", grouped(text))))
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::template::environment::{Missing, environment};
-    use crate::template::{Clock, Scope};
-
-    fn render(source: &str) -> String {
-        let now = "2026-11-02T09:30:00Z".parse().expect("a fixed time");
-        environment(Missing::Fault)
-            .render_str(source, Scope::new(Clock(now), []).to_value())
-            .unwrap_or_else(|error| format!("error: {}", error.detail().unwrap_or("?")))
-    }
+    use crate::template::testing::render;
 
     #[test]
     fn times_are_read_subtracted_and_written() {

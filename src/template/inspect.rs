@@ -11,7 +11,7 @@ use minijinja::machinery::{Span, parse, parse_expr};
 use minijinja::syntax::SyntaxConfig;
 
 use crate::core::name;
-use crate::template::environment::{GLOBALS, filter_names, test_names};
+use crate::template::environment::{GLOBALS, filter_names, function_names, test_names};
 use crate::template::{SyntaxError, syntax};
 
 /// The names that a template needs from its scope.
@@ -319,6 +319,7 @@ impl<'s> Walker<'s> {
                 // A method (`x.split(",")`) is asked of a value: only the value is a name.
                 match &call.expr {
                     Expr::GetAttr(method) => self.expr(&method.expr),
+                    Expr::Var(var) if function_names().any(|name| name == var.id) => {}
                     function => self.expr(function),
                 }
                 self.args(&call.args);
@@ -400,6 +401,10 @@ mod tests {
         assert_eq!(
             paths("{{ now() }} {{ x if y is defined else 1 }}"),
             ["y", "x"]
+        );
+        assert_eq!(
+            paths("{{ today(tz=zone).start }} {{ today }} {{ diff(a, b, key='c') }}"),
+            ["zone", "today", "a", "b"]
         );
     }
 

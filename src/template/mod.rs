@@ -11,17 +11,27 @@
 //!
 //! This module knows neither queries nor HTTP.
 
+mod blocks;
+mod calendar;
+mod difference;
 mod environment;
 mod error;
+mod escape;
 mod expression;
 mod filters;
 mod inspect;
+mod records;
 mod route;
 mod scope;
+mod statistics;
 mod syntax;
+mod tables;
+#[cfg(test)]
+mod testing;
 #[cfg(test)]
 mod tests;
 mod text;
+mod value;
 
 pub mod selector;
 

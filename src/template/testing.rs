@@ -1,0 +1,21 @@
+//! For tests of filters: a template with a fixed clock, and what it gives.
+
+use crate::template::environment::{Missing, environment};
+use crate::template::{Clock, Scope};
+
+/// The text, or `error: ` and what is wrong.
+pub fn render(source: &str) -> String {
+    render_with(source, &serde_json::json!({}))
+}
+
+/// The same, with names.
+pub fn render_with(source: &str, names: &serde_json::Value) -> String {
+    // A Monday.
+    let now = "2026-11-02T09:30:00Z".parse().expect("a fixed time");
+    let names = names.as_object().expect("an object");
+    let scope = Scope::new(Clock(now), [])
+        .with_all(names.iter().map(|(name, value)| (name.as_str(), value)));
+    environment(Missing::Fault)
+        .render_str(source, scope.to_value())
+        .unwrap_or_else(|error| format!("error: {}", error.detail().unwrap_or("?")))
+}
