@@ -19,7 +19,7 @@ use crate::core::{percent, time};
 use crate::template::environment::to_text;
 use crate::template::statistics::grouped;
 use crate::template::value::{is_null, moment, now, rounded, to_number, wrong, zone};
-use crate::template::{blocks, calendar, difference, escape, statistics, tables};
+use crate::template::{blocks, calendar, chart, difference, escape, statistics, tables};
 
 const NAMES: &[&str] = &[
     "ago", "date", "duration", "minutes", "number", "path", "percent", "time", "tojson",
@@ -31,6 +31,7 @@ pub fn names() -> impl Iterator<Item = &'static str> {
         NAMES,
         blocks::NAMES,
         calendar::NAMES,
+        chart::NAMES,
         escape::NAMES,
         statistics::NAMES,
         tables::NAMES,
@@ -42,7 +43,7 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 
 /// The functions of its neighbours by name.
 pub fn functions() -> impl Iterator<Item = &'static str> {
-    [calendar::FUNCTIONS, difference::FUNCTIONS]
+    [calendar::FUNCTIONS, chart::FUNCTIONS, difference::FUNCTIONS]
         .into_iter()
         .flatten()
         .copied()
@@ -65,6 +66,7 @@ pub fn register(environment: &mut Environment<'static>) {
     environment.add_filter("tojson", tojson);
     blocks::register(environment);
     calendar::register(environment);
+    chart::register(environment);
     difference::register(environment);
     escape::register(environment);
     statistics::register(environment);

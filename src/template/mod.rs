@@ -13,6 +13,7 @@
 
 mod blocks;
 mod calendar;
+mod chart;
 mod difference;
 mod environment;
 mod error;

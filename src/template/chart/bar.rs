@@ -1,0 +1,265 @@
+//! Bars beside each other or on top of each other, upright or lying.
+
+use crate::template::chart::data::{Axis, Data, Series};
+use crate::template::chart::frame::{Drawing, Frame, SlotLabels, Swatch, short_labels};
+use crate::template::chart::options::Options;
+use crate::template::chart::scale::{Scale, value_label};
+use crate::template::chart::style::{AXIS, COLOURS, series};
+use crate::template::chart::svg::{Anchor, Area, LABEL, fit, fit_name, text_width};
+use crate::template::value::count;
+
+/// Lying bars for more names than this would make a page of their own.
+const MOST_ROWS: usize = 60;
+
+/// How bars stand.
+#[derive(Debug, Clone, Copy)]
+pub struct Look {
+    /// On top of each other.
+    pub is_stacked: bool,
+    /// Lying; `None`: where names would not fit below upright ones.
+    pub is_horizontal: Option<bool>,
+}
+
+/// A bar: of which series, at which place, from where to where.
+struct Bar {
+    series: usize,
+    place: usize,
+    from: f64,
+    to: f64,
+}
+
+/// Draws them at a width.
+pub fn draw(data: &Data, options: &Options, look: Look, width: f64) -> Drawing {
+    let mut frame = Frame::new(options, width);
+    if data.numbers().next().is_none() {
+        return frame.empty(options);
+    }
+    let names: Vec<&str> = data.series.iter().map(|series| &*series.name).collect();
+    frame.legend(&names, Swatch::Square);
+    let labels = short_labels(&data.axis, &data.labels, options);
+    let slot = (width - 60.0) / count(labels.len());
+    let fits = labels.iter().all(|label| {
+        let label = fit(label, 400.0, LABEL.size);
+        text_width(&label, LABEL.size) + 10.0 <= slot
+    });
+    let is_named = matches!(data.axis, Axis::Names);
+    let is_lying = look
+        .is_horizontal
+        .unwrap_or(is_named && !fits && labels.len() <= MOST_ROWS);
+    let bars = bars(data, look.is_stacked);
+    if is_lying {
+        lying(frame, data, options, look, &bars, &labels)
+    } else {
+        upright(frame, data, options, look, &bars, &labels)
+    }
+}
+
+/// The series beyond the colours become one, their sum: the largest stay.
+pub fn fold(data: Data) -> Data {
+    if data.series.len() <= COLOURS {
+        return data;
+    }
+    let weight = |series: &Series| -> f64 { series.values.iter().flatten().map(|v| v.abs()).sum() };
+    let mut order: Vec<usize> = (0..data.series.len()).collect();
+    order.sort_by(|left, right| {
+        weight(&data.series[*right]).total_cmp(&weight(&data.series[*left]))
+    });
+    let (kept, rest) = order.split_at(COLOURS - 1);
+    let mut kept = kept.to_vec();
+    kept.sort_unstable();
+    let mut list: Vec<Series> = kept.iter().map(|at| data.series[*at].clone()).collect();
+    let sum = |place: usize| {
+        let numbers = rest.iter().filter_map(|at| data.series[*at].values[place]);
+        numbers.reduce(|sum, number| sum + number)
+    };
+    list.push(Series {
+        name: format!("{} others", rest.len()),
+        values: (0..data.labels.len()).map(sum).collect(),
+    });
+    Data {
+        series: list,
+        ..data
+    }
+}
+
+fn bars(data: &Data, is_stacked: bool) -> Vec<Bar> {
+    let mut bars = Vec::new();
+    for place in 0..data.labels.len() {
+        let (mut above, mut below) = (0.0, 0.0);
+        for (index, line) in data.series.iter().enumerate() {
+            let Some(number) = line.values[place] else {
+                continue;
+            };
+            let number = number.clamp(-1e300, 1e300);
+            let base = match is_stacked {
+                false => &mut 0.0,
+                true if number < 0.0 => &mut below,
+                true => &mut above,
+            };
+            bars.push(Bar {
+                series: index,
+                place,
+                from: *base,
+                to: *base + number,
+            });
+            *base += number;
+        }
+    }
+    bars
+}
+
+/// How wide bars and their groups are in a slot.
+struct Group {
+    thick: f64,
+    start: f64,
+}
+
+fn group(slot: f64, bars: usize, is_stacked: bool, widest: f64) -> Group {
+    let beside = if is_stacked { 1.0 } else { count(bars) };
+    let room = (slot * 0.76).max(0.4).min(widest * beside);
+    Group {
+        thick: room / beside,
+        start: (slot - room) / 2.0,
+    }
+}
+
+fn offset(group: &Group, slot: f64, bar: &Bar, is_stacked: bool) -> f64 {
+    let within = if is_stacked { 0.0 } else { count(bar.series) };
+    count(bar.place) * slot + group.start + within * group.thick
+}
+
+fn ends(bars: &[Bar]) -> impl Iterator<Item = f64> {
+    bars.iter().flat_map(|bar| [bar.from, bar.to])
+}
+
+fn upright(
+    mut frame: Frame,
+    data: &Data,
+    options: &Options,
+    look: Look,
+    bars: &[Bar],
+    labels: &[String],
+) -> Drawing {
+    let asked = options.height.unwrap_or(280.0);
+    let steps = ((asked - frame.top) / 44.0).clamp(2.0, 8.0);
+    let scale = Scale::over(ends(bars), true, steps, &options.unit);
+    let left = Frame::gutter(&scale);
+    let inner = (frame.width - left - 6.0).max(40.0);
+    let slot = inner / count(labels.len());
+    let may_thin = !matches!(data.axis, Axis::Names);
+    let below = SlotLabels::new(labels, left, slot, may_thin);
+    let plot = Area {
+        x: left,
+        y: frame.top + 6.0,
+        width: inner,
+        height: (asked - below.height - frame.top - 6.0).max(70.0),
+    };
+    frame.horizontal_grid(&scale, plot);
+    let group = group(slot, data.series.len(), look.is_stacked, 56.0);
+    let gap = if group.thick > 4.0 { 1.0 } else { 0.0 };
+    for bar in bars {
+        let (low, high) = (bar.from.min(bar.to), bar.from.max(bar.to));
+        let y = plot.bottom() - scale.part(high) * plot.height;
+        let area = Area {
+            x: plot.x + offset(&group, slot, bar, look.is_stacked),
+            y,
+            width: group.thick - gap,
+            height: plot.bottom() - scale.part(low) * plot.height - y,
+        };
+        let (class, _, colour) = series(bar.series);
+        let title = data.tooltip(&data.series[bar.series], bar.place, &options.unit);
+        frame.svg.rect(area, (class, colour), "", &title);
+    }
+    let zero = plot.bottom() - scale.part(0.0) * plot.height;
+    frame
+        .svg
+        .line((plot.x, zero), (plot.right(), zero), AXIS, "");
+    below.draw(&mut frame, plot);
+    let height = frame.note(data.note().as_deref(), plot.bottom() + below.height);
+    frame.finish(height)
+}
+
+fn lying(
+    mut frame: Frame,
+    data: &Data,
+    options: &Options,
+    look: Look,
+    bars: &[Bar],
+    labels: &[String],
+) -> Drawing {
+    let beside = if look.is_stacked {
+        1
+    } else {
+        data.series.len()
+    };
+    let row = if beside == 1 {
+        24.0
+    } else {
+        count(beside) * 13.0 + 10.0
+    };
+    let most = frame.width * 0.38;
+    let texts: Vec<String> = labels
+        .iter()
+        .map(|label| fit_name(label, most, LABEL.size))
+        .collect();
+    let widest = texts
+        .iter()
+        .map(|text| text_width(text, LABEL.size))
+        .fold(0.0, f64::max);
+    let left = widest.ceil() + 10.0;
+    // A single bar says its number at its end.
+    let says = beside == 1 && data.series.len() == 1 && bars.iter().all(|bar| bar.to >= 0.0);
+    let value = |bar: &Bar| value_label(bar.to, &options.unit);
+    let right = if says {
+        let widest = bars
+            .iter()
+            .map(|bar| text_width(&value(bar), LABEL.size))
+            .fold(0.0, f64::max);
+        widest + 12.0
+    } else {
+        14.0
+    };
+    let inner = (frame.width - left - right).max(60.0);
+    let scale = Scale::over(
+        ends(bars),
+        true,
+        (inner / 90.0).clamp(2.0, 8.0),
+        &options.unit,
+    );
+    let rows = count(labels.len());
+    let row = options.height.map_or(row, |height| {
+        ((height - frame.top - 36.0) / rows).clamp(14.0, 60.0)
+    });
+    let plot = Area {
+        x: left,
+        y: frame.top + 4.0,
+        width: inner,
+        height: rows * row,
+    };
+    frame.vertical_grid(&scale, plot);
+    let group = group(row, data.series.len(), look.is_stacked, 22.0);
+    for bar in bars {
+        let (low, high) = (bar.from.min(bar.to), bar.from.max(bar.to));
+        let x = plot.x + scale.part(low) * plot.width;
+        let area = Area {
+            x,
+            y: plot.y + offset(&group, row, bar, look.is_stacked),
+            width: plot.x + scale.part(high) * plot.width - x,
+            height: group.thick - 1.0,
+        };
+        let (class, _, colour) = series(bar.series);
+        let title = data.tooltip(&data.series[bar.series], bar.place, &options.unit);
+        frame.svg.rect(area, (class, colour), "", &title);
+        if says {
+            let at = (area.right() + 6.0, area.y + area.height / 2.0 + 4.0);
+            frame.svg.text(at, LABEL, &value(bar));
+        }
+    }
+    for (place, text) in texts.iter().enumerate() {
+        let y = plot.y + (count(place) + 0.5) * row + 4.0;
+        let style = LABEL.anchor(Anchor::End);
+        frame.svg.text((plot.x - 8.0, y), style, text);
+    }
+    let height = frame.note(data.note().as_deref(), plot.bottom() + 26.0);
+    frame.finish(height)
+}

@@ -1,0 +1,414 @@
+//! Records as series of numbers over one axis.
+
+use std::collections::HashMap;
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, Zoned};
+use minijinja::value::{Kwargs, ValueKind};
+use minijinja::{Error, Value};
+
+use crate::core::text::truncate_to_width;
+use crate::core::time;
+use crate::template::chart::scale::{Unit, value_label};
+use crate::template::chart::time_axis::{full_label, is_midnight};
+use crate::template::environment::to_text;
+use crate::template::records::{Records, check_by_column, names, of_column};
+use crate::template::value::{choice, count, is_null, to_number, wrong};
+
+/// Where the values of a chart stand.
+#[derive(Debug, Clone)]
+pub enum Axis {
+    /// Moments, ascending.
+    Time(Vec<Timestamp>),
+    /// Numbers, ascending.
+    Number(Vec<f64>),
+    /// Names, in the order of the records.
+    Names,
+}
+
+/// Numbers at the places of an axis.
+#[derive(Debug, Clone)]
+pub struct Series {
+    /// What the legend calls it.
+    pub name: String,
+    /// One for each place.
+    pub values: Vec<Option<f64>>,
+}
+
+/// What a chart shows.
+#[derive(Debug, Clone)]
+pub struct Data {
+    /// The places.
+    pub axis: Axis,
+    /// The column of the places.
+    pub axis_name: String,
+    /// The whole text of each place.
+    pub labels: Vec<String>,
+    /// What is shown there.
+    pub series: Vec<Series>,
+    /// Records that have no place: their time or number is null.
+    pub skipped: usize,
+}
+
+/// How the numbers of records at the same place become one.
+pub const COMBINE: [&str; 6] = ["sum", "mean", "min", "max", "last", "count"];
+
+/// How the numbers of records at the same place become one; `None` if they may not.
+pub fn combine(options: &Kwargs) -> Result<Option<&'static str>, Error> {
+    let word: Option<String> = options.get("combine")?;
+    word.map(|word| choice("combine", &word, &COMBINE))
+        .transpose()
+}
+
+/// One number of several.
+pub fn combined(how: &str, numbers: &[f64]) -> Option<f64> {
+    let length = count(numbers.len());
+    match how {
+        "count" => Some(length),
+        _ if numbers.is_empty() => None,
+        "mean" => Some(numbers.iter().map(|number| number / length).sum()),
+        "min" => numbers.iter().copied().reduce(f64::min),
+        "max" => numbers.iter().copied().reduce(f64::max),
+        "last" => numbers.last().copied(),
+        _ => Some(numbers.iter().sum()),
+    }
+}
+
+/// The key of a place.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Key {
+    Moment(Timestamp),
+    /// The bits of a number; no zero has a sign.
+    Number(u64),
+    Name(String),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Time,
+    Number,
+    Names,
+}
+
+/// What a chart asks of its records.
+pub struct Asked<'a> {
+    /// The filter, for messages.
+    pub chart: &'a str,
+    /// The column of the axis.
+    pub x: String,
+    /// Whether numbers have their place on a scale instead of one after the other.
+    pub numbers_on_scale: bool,
+    /// The zone of the labels.
+    pub zone: &'a TimeZone,
+}
+
+impl Data {
+    /// Reads the columns that the options name: `x`, `y`, `by`, `labels`, `x_type`, `combine`.
+    ///
+    /// # Errors
+    ///
+    /// If a column is missing or holds something else, or if two records share a place and nothing
+    /// says what becomes of them.
+    pub fn read(value: &Value, options: &Kwargs, asked: &Asked) -> Result<Self, Error> {
+        let chart = asked.chart;
+        let records = Records::read(chart, value)?;
+        let columns = names(options, "y")?;
+        let by: Option<String> = options.get("by")?;
+        let labels: Option<Value> = options.get("labels")?;
+        let kind: Option<String> = options.get("x_type")?;
+        let how = combine(options)?;
+        if columns.is_empty() && how != Some("count") {
+            return Err(wrong(format!(
+                "`{chart}` needs `y`, a column or several: `y=\"minutes\"`, `y=[\"p50\", \"p95\"]`"
+            )));
+        }
+        if by.is_some() && columns.len() > 1 {
+            return Err(wrong(format!(
+                "`{chart}` takes one column `y` where `by` makes the series"
+            )));
+        }
+        check_by_column("labels", labels.as_ref().filter(|_| by.is_none()), &columns)?;
+
+        let places = Places::read(&records.column(&asked.x)?, kind.as_deref(), asked)?;
+        let mut table = Table::new(places.keys.len());
+        let groups = by.as_deref().map(|by| records.column(by)).transpose()?;
+        let one = [String::new()];
+        let columns: &[String] = if columns.is_empty() { &one } else { &columns };
+        for (place, column) in columns.iter().enumerate() {
+            let numbers = if column.is_empty() {
+                vec![Value::from(1); records.len()]
+            } else {
+                records.column(column)?
+            };
+            let title = of_column(labels.as_ref(), column, place)
+                .map_or_else(|| Ok(column.clone()), |label| to_text(&label))?;
+            let own = groups.is_none().then(|| table.push(&title));
+            for (index, number) in numbers.iter().enumerate() {
+                let Some(at) = places.of_record[index] else {
+                    continue;
+                };
+                let series = match (&groups, own) {
+                    (Some(groups), _) => {
+                        let name = name_of(&groups[index])?;
+                        let title = of_column(labels.as_ref(), &name, usize::MAX)
+                            .map_or_else(|| Ok(name), |label| to_text(&label))?;
+                        table.series(&title)
+                    }
+                    (None, Some(own)) => own,
+                    (None, None) => continue,
+                };
+                let number = if is_null(number) {
+                    None
+                } else {
+                    Some(to_number(number).map_err(|error| {
+                        let detail = error.detail().unwrap_or_default();
+                        wrong(format!("column `{column}` of `{chart}`: {detail}"))
+                    })?)
+                };
+                table.add(series, at, number);
+            }
+        }
+        let labels = places.labels(asked.zone);
+        let series = table.finish(how, chart, &asked.x, by.as_deref(), &labels)?;
+        Ok(Self {
+            skipped: places.of_record.iter().filter(|at| at.is_none()).count(),
+            axis: places.axis(),
+            axis_name: asked.x.clone(),
+            labels,
+            series,
+        })
+    }
+
+    /// All numbers.
+    pub fn numbers(&self) -> impl Iterator<Item = f64> {
+        self.series
+            .iter()
+            .flat_map(|series| series.values.iter().flatten().copied())
+    }
+
+    /// What a place of a series says: `2 Nov 2026, p95: 14 min`.
+    pub fn tooltip(&self, series: &Series, place: usize, unit: &Unit) -> String {
+        let cut = |text: &str| truncate_to_width(text, 200).into_owned();
+        let number = series.values[place].unwrap_or_default();
+        let value = value_label(number, unit);
+        if self.series.len() == 1 {
+            format!("{}: {value}", cut(&self.labels[place]))
+        } else {
+            let name = cut(&series.name);
+            format!("{}, {name}: {value}", cut(&self.labels[place]))
+        }
+    }
+
+    /// What is not shown, if anything.
+    pub fn note(&self) -> Option<String> {
+        let name = truncate_to_width(&self.axis_name, 40).into_owned();
+        match self.skipped {
+            0 => None,
+            1 => Some(format!("1 record without `{name}` is not shown")),
+            more => Some(format!("{more} records without `{name}` are not shown")),
+        }
+    }
+}
+
+/// The text of a value that names something.
+pub fn name_of(value: &Value) -> Result<String, Error> {
+    if is_null(value) {
+        return Ok("–".to_owned());
+    }
+    to_text(value)
+}
+
+/// The places of an axis, and which of them each record has.
+struct Places {
+    kind: Kind,
+    keys: Vec<Key>,
+    of_record: Vec<Option<usize>>,
+}
+
+impl Places {
+    fn read(values: &[Value], kind: Option<&str>, asked: &Asked) -> Result<Self, Error> {
+        let present = || values.iter().filter(|value| !is_null(value));
+        let kind = match kind {
+            Some(word) => match choice("x_type", word, &["time", "number", "category"])? {
+                "time" => Kind::Time,
+                "number" => Kind::Number,
+                _ => Kind::Names,
+            },
+            None if present().next().is_none() => Kind::Names,
+            None if present().all(|value| parse_moment(value, asked.zone).is_some()) => Kind::Time,
+            None if asked.numbers_on_scale
+                && present().all(|value| value.kind() == ValueKind::Number) =>
+            {
+                Kind::Number
+            }
+            None => Kind::Names,
+        };
+        let mut keys = Vec::new();
+        let mut known: HashMap<Key, usize> = HashMap::new();
+        let mut of_record = Vec::with_capacity(values.len());
+        for value in values {
+            let key = match kind {
+                _ if is_null(value) && kind != Kind::Names => None,
+                Kind::Names => Some(Key::Name(name_of(value)?)),
+                // A zero without a sign, so that there is one of it.
+                Kind::Number => Some(Key::Number((to_number(value)? + 0.0).to_bits())),
+                Kind::Time => Some(Key::Moment(
+                    parse_moment(value, asked.zone).ok_or_else(|| {
+                        let text = value.to_string();
+                        let text = truncate_to_width(&text, 40);
+                        wrong(format!(
+                            "column `{}` of `{}`: `{text}` is not a time such as `2026-11-02T09:00:00Z` or `2026-11-02`",
+                            asked.x, asked.chart
+                        ))
+                    })?,
+                )),
+            };
+            of_record.push(key.map(|key| {
+                *known.entry(key.clone()).or_insert_with(|| {
+                    keys.push(key);
+                    keys.len() - 1
+                })
+            }));
+        }
+        let mut order: Vec<usize> = (0..keys.len()).collect();
+        order.sort_by(|left, right| match (&keys[*left], &keys[*right]) {
+            (Key::Moment(left), Key::Moment(right)) => left.cmp(right),
+            (Key::Number(left), Key::Number(right)) => {
+                f64::from_bits(*left).total_cmp(&f64::from_bits(*right))
+            }
+            _ => left.cmp(right),
+        });
+        let mut rank = vec![0; order.len()];
+        for (new, old) in order.iter().enumerate() {
+            rank[*old] = new;
+        }
+        Ok(Self {
+            kind,
+            keys: order.iter().map(|old| keys[*old].clone()).collect(),
+            of_record: of_record
+                .into_iter()
+                .map(|at| at.map(|old| rank[old]))
+                .collect(),
+        })
+    }
+
+    fn labels(&self, zone: &TimeZone) -> Vec<String> {
+        let zoned = |moment: &Timestamp| moment.to_zoned(zone.clone());
+        let is_midnight = |key: &Key| match key {
+            Key::Moment(moment) => is_midnight(&zoned(moment)),
+            _ => false,
+        };
+        let are_days = self.keys.iter().all(is_midnight);
+        self.keys
+            .iter()
+            .map(|key| match key {
+                Key::Moment(moment) => full_label(&zoned(moment), are_days),
+                Key::Number(bits) => value_label(f64::from_bits(*bits), &Unit::Text(String::new())),
+                Key::Name(name) => name.clone(),
+            })
+            .collect()
+    }
+
+    fn axis(self) -> Axis {
+        let keys = self.keys.into_iter();
+        match self.kind {
+            Kind::Time => Axis::Time(
+                keys.filter_map(|key| match key {
+                    Key::Moment(moment) => Some(moment),
+                    _ => None,
+                })
+                .collect(),
+            ),
+            Kind::Number => Axis::Number(
+                keys.filter_map(|key| match key {
+                    Key::Number(bits) => Some(f64::from_bits(bits)),
+                    _ => None,
+                })
+                .collect(),
+            ),
+            Kind::Names => Axis::Names,
+        }
+    }
+}
+
+/// A moment as records have it: RFC 3339, or a date, which begins in the zone.
+fn parse_moment(value: &Value, zone: &TimeZone) -> Option<Timestamp> {
+    let text = value.as_str()?.trim();
+    if text.len() == 10 {
+        let day: Date = text.parse().ok()?;
+        return day
+            .to_zoned(zone.clone())
+            .ok()
+            .map(|zoned: Zoned| zoned.timestamp());
+    }
+    time::parse_timestamp(text)
+}
+
+/// The numbers of each series at each place.
+struct Table {
+    places: usize,
+    names: Vec<String>,
+    known: HashMap<String, usize>,
+    cells: Vec<Vec<Vec<f64>>>,
+}
+
+impl Table {
+    fn new(places: usize) -> Self {
+        Self {
+            places,
+            names: Vec::new(),
+            known: HashMap::new(),
+            cells: Vec::new(),
+        }
+    }
+
+    fn series(&mut self, name: &str) -> usize {
+        if let Some(found) = self.known.get(name) {
+            return *found;
+        }
+        let place = self.push(name);
+        self.known.insert(name.to_owned(), place);
+        place
+    }
+
+    /// A new one, even if another has its name.
+    fn push(&mut self, name: &str) -> usize {
+        self.names.push(name.to_owned());
+        self.cells.push(vec![Vec::new(); self.places]);
+        self.names.len() - 1
+    }
+
+    fn add(&mut self, series: usize, place: usize, number: Option<f64>) {
+        self.cells[series][place].extend(number);
+    }
+
+    fn finish(
+        self,
+        how: Option<&str>,
+        chart: &str,
+        x: &str,
+        by: Option<&str>,
+        labels: &[String],
+    ) -> Result<Vec<Series>, Error> {
+        let mut list = Vec::with_capacity(self.names.len());
+        for (name, cells) in self.names.into_iter().zip(self.cells) {
+            let twice = cells.iter().position(|cell| cell.len() > 1);
+            if let (Some(place), None) = (twice, how) {
+                let cut = |text: &str| truncate_to_width(text, 40).into_owned();
+                let also = by.map_or_else(String::new, |by| format!(" and `{by}` {}", cut(&name)));
+                return Err(wrong(format!(
+                    "`{chart}`: {} records have `{x}` {}{also}; say what becomes of them with `combine=\"sum\"`, `\"mean\"`, `\"min\"`, `\"max\"`, `\"last\"` or `\"count\"`",
+                    cells[place].len(),
+                    cut(&labels[place]),
+                )));
+            }
+            let values = cells
+                .iter()
+                .map(|cell| combined(how.unwrap_or("last"), cell))
+                .collect();
+            list.push(Series { name, values });
+        }
+        Ok(list)
+    }
+}

@@ -1,0 +1,353 @@
+//! What stands around the marks of a chart: title, legend, axes, grid, notes.
+
+use crate::template::chart::data::Axis;
+use crate::template::chart::options::Options;
+use crate::template::chart::scale::Scale;
+use crate::template::chart::style::{AXIS, COLOURS, GRID, STRONG, series};
+use crate::template::chart::svg::{Anchor, Area, LABEL, Svg, TextStyle, fit, fit_name, text_width};
+use crate::template::chart::time_axis::{full_label, is_midnight, ticks};
+use crate::template::value::{count, index};
+
+/// How a legend shows a series.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Swatch {
+    /// A piece of the line.
+    Line,
+    /// A filled square.
+    Square,
+}
+
+const TITLE: TextStyle = TextStyle {
+    paint: STRONG,
+    size: 15.0,
+    anchor: Anchor::Start,
+};
+
+/// More entries of a legend are counted instead.
+const MOST_ENTRIES: usize = 16;
+
+/// The dashes of a line: none for the first round of colours.
+pub fn dashes(place: usize) -> &'static str {
+    match place / COLOURS {
+        0 => "",
+        1 => " stroke-dasharray=\"6 3\"",
+        _ => " stroke-dasharray=\"2 3\"",
+    }
+}
+
+/// A drawing that grows from the top.
+pub struct Frame {
+    /// What was drawn so far.
+    pub svg: Svg,
+    /// Of the whole drawing.
+    pub width: f64,
+    /// Where what follows begins.
+    pub top: f64,
+}
+
+impl Frame {
+    /// A drawing with its title.
+    pub fn new(options: &Options, width: f64) -> Self {
+        let mut frame = Self {
+            svg: Svg::default(),
+            width,
+            top: 10.0,
+        };
+        if let Some(title) = options.title.as_deref().filter(|title| !title.is_empty()) {
+            let title = fit(title, width - 4.0, TITLE.size * 1.06);
+            let title_style = TextStyle { ..TITLE };
+            frame.svg.raw("<g font-weight=\"600\">");
+            frame.svg.text((2.0, 18.0), title_style, &title);
+            frame.svg.raw("</g>");
+            frame.top = 34.0;
+        }
+        frame
+    }
+
+    /// Names of several series with their colours.
+    pub fn legend(&mut self, names: &[&str], swatch: Swatch) {
+        if names.len() < 2 {
+            return;
+        }
+        let (mut x, mut y) = (2.0, self.top + 4.0);
+        let mut entry = |frame: &mut Self, name: &str, place: Option<usize>| {
+            let text = fit(name, (frame.width * 0.45).min(220.0), LABEL.size);
+            let wide = text_width(&text, LABEL.size) + 36.0;
+            if x > 2.0 && x + wide > frame.width {
+                (x, y) = (2.0, y + 19.0);
+            }
+            let shift = if let Some(place) = place {
+                let (fill, stroke, colour) = series(place);
+                if swatch == Swatch::Line {
+                    let more = format!(" stroke-width=\"2.5\"{}", dashes(place));
+                    let line = ((x, y), (x + 16.0, y));
+                    frame.svg.line(line.0, line.1, (stroke, colour), &more);
+                } else {
+                    let area = Area {
+                        x: x + 2.0,
+                        y: y - 5.5,
+                        width: 11.0,
+                        height: 11.0,
+                    };
+                    frame.svg.rect(area, (fill, colour), " rx=\"2\"", "");
+                }
+                22.0
+            } else {
+                0.0
+            };
+            frame.svg.text((x + shift, y + 4.0), LABEL, &text);
+            x += wide;
+        };
+        for (place, name) in names.iter().take(MOST_ENTRIES).enumerate() {
+            entry(self, name, Some(place));
+        }
+        if names.len() > MOST_ENTRIES {
+            let more = format!("+{} more", names.len() - MOST_ENTRIES);
+            entry(self, &more, None);
+        }
+        self.top = y + 16.0;
+    }
+
+    /// The grid of a vertical scale; gives the width that its labels need.
+    pub fn gutter(scale: &Scale) -> f64 {
+        let widest = scale
+            .ticks()
+            .iter()
+            .map(|tick| text_width(&scale.label(*tick), LABEL.size))
+            .fold(0.0, f64::max);
+        widest.ceil() + 10.0
+    }
+
+    /// Horizontal lines with their labels on the left.
+    pub fn horizontal_grid(&mut self, scale: &Scale, plot: Area) {
+        for tick in scale.ticks() {
+            let y = plot.bottom() - scale.part(tick) * plot.height;
+            let (low, _) = scale.ends();
+            let is_base = tick == 0.0 || (low > 0.0 && tick <= low);
+            let paint = if is_base { AXIS } else { GRID };
+            self.svg.line((plot.x, y), (plot.right(), y), paint, "");
+            let at = (plot.x - 8.0, y + 4.0);
+            self.svg
+                .text(at, LABEL.anchor(Anchor::End), &scale.label(tick));
+        }
+    }
+
+    /// Vertical lines with their labels below.
+    pub fn vertical_grid(&mut self, scale: &Scale, plot: Area) {
+        let mut labels = Vec::new();
+        for tick in scale.ticks() {
+            let x = plot.x + scale.part(tick) * plot.width;
+            let paint = if tick == 0.0 { AXIS } else { GRID };
+            self.svg.line((x, plot.y), (x, plot.bottom()), paint, "");
+            labels.push((x, scale.label(tick)));
+        }
+        self.labels_below(&labels, plot.bottom() + 16.0);
+    }
+
+    /// Labels in a row; one that would touch the label before is left out.
+    pub fn labels_below(&mut self, labels: &[(f64, String)], y: f64) {
+        let mut free = f64::NEG_INFINITY;
+        for (x, label) in labels {
+            let wide = text_width(label, LABEL.size);
+            let left = (x - wide / 2.0).min(self.width - wide).max(0.0);
+            if left < free {
+                continue;
+            }
+            free = left + wide + 10.0;
+            self.svg.text((left, y), LABEL, label);
+        }
+    }
+
+    /// A text in the middle of an empty plot.
+    pub fn empty(mut self, options: &Options) -> Drawing {
+        let height = options.height.unwrap_or(120.0).max(self.top + 40.0);
+        let y = f64::midpoint(self.top, height) + 4.0;
+        let middle = LABEL.anchor(Anchor::Middle);
+        self.svg.text((self.width / 2.0, y), middle, "No data");
+        self.finish(height)
+    }
+
+    /// A line of small text at the foot.
+    pub fn note(&mut self, note: Option<&str>, y: f64) -> f64 {
+        let Some(note) = note else {
+            return y;
+        };
+        let style = TextStyle {
+            size: 11.0,
+            ..LABEL
+        };
+        let note = fit(note, self.width - 4.0, style.size);
+        self.svg.text((2.0, y + 12.0), style, &note);
+        y + 18.0
+    }
+
+    /// The drawing.
+    pub fn finish(self, height: f64) -> Drawing {
+        Drawing {
+            body: self.svg.finish(),
+            width: self.width,
+            height,
+        }
+    }
+}
+
+/// The inside of an `<svg>`.
+#[derive(Debug)]
+pub struct Drawing {
+    /// Markup.
+    pub body: String,
+    /// Of the view box.
+    pub width: f64,
+    /// Of the view box.
+    pub height: f64,
+}
+
+/// Labels under slots of the same width, and the room they need.
+pub struct SlotLabels {
+    texts: Vec<String>,
+    every: usize,
+    is_turned: bool,
+    /// From the axis to the end of the drawing.
+    pub height: f64,
+}
+
+/// Turned labels rise to the right, by these degrees.
+const TURN: f64 = -35.0;
+
+impl SlotLabels {
+    /// Chooses between level, turned and thinned out. What can be told from its neighbours, such as
+    /// days, may be thinned out at once; names are turned before. `left` is the room before the
+    /// first slot.
+    pub fn new(labels: &[String], left: f64, slot: f64, may_thin: bool) -> Self {
+        let widest = |texts: &[String]| {
+            texts
+                .iter()
+                .map(|text| text_width(text, LABEL.size))
+                .fold(0.0, f64::max)
+        };
+        // What is cut to so much would not fit level anyway.
+        let texts: Vec<String> = labels
+            .iter()
+            .map(|label| fit(label, 240.0, LABEL.size))
+            .collect();
+        let level = widest(&texts) + 10.0;
+        let is_level = level <= slot || (may_thin && level <= 110.0);
+        if is_level {
+            return Self {
+                texts,
+                every: index((level / slot).ceil()).max(1),
+                is_turned: false,
+                height: 26.0,
+            };
+        }
+        let texts: Vec<String> = labels
+            .iter()
+            .enumerate()
+            .map(|(place, label)| {
+                // It ends below its slot and begins to the left of it, inside the drawing.
+                let room = (left + (count(place) + 0.5) * slot) / TURN.to_radians().cos();
+                fit_name(label, room.min(110.0), LABEL.size)
+            })
+            .collect();
+        let rise = widest(&texts) * -TURN.to_radians().sin();
+        Self {
+            every: index((18.0 / slot).ceil()).max(1),
+            is_turned: true,
+            height: rise.ceil() + 26.0,
+            texts,
+        }
+    }
+
+    /// Draws them below an axis.
+    pub fn draw(&self, frame: &mut Frame, plot: Area) {
+        let slot = plot.width / count(self.texts.len().max(1));
+        for (place, text) in self.texts.iter().enumerate().step_by(self.every) {
+            let x = plot.x + (count(place) + 0.5) * slot;
+            if self.is_turned {
+                let at = (x + 4.0, plot.bottom() + 14.0);
+                let style = LABEL.anchor(Anchor::End);
+                frame.svg.turned_text(at, Some(TURN), style, text);
+            } else {
+                let wide = text_width(text, LABEL.size);
+                let left = (x - wide / 2.0).min(frame.width - wide).max(0.0);
+                frame.svg.text((left, plot.bottom() + 17.0), LABEL, text);
+            }
+        }
+    }
+}
+
+/// The short texts of places: days without their year where one year is meant.
+pub fn short_labels(axis: &Axis, labels: &[String], options: &Options) -> Vec<String> {
+    let Axis::Time(moments) = axis else {
+        return labels.to_vec();
+    };
+    let zoned: Vec<_> = moments
+        .iter()
+        .map(|moment| moment.to_zoned(options.zone.clone()))
+        .collect();
+    let are_days = zoned.iter().all(is_midnight);
+    zoned
+        .iter()
+        .map(|zoned| {
+            if are_days {
+                zoned.strftime("%-d %b").to_string()
+            } else {
+                zoned.strftime("%-d %b %H:%M").to_string()
+            }
+        })
+        .collect()
+}
+
+/// Where the places of an axis lie in a width, and the labels below them.
+pub struct Places {
+    /// One for each place, from the left edge.
+    pub offsets: Vec<f64>,
+    /// Round places with their texts; none where slots have labels.
+    pub ticks: Vec<(f64, String)>,
+}
+
+impl Places {
+    /// Of moments and numbers; `None` of names, which have slots.
+    pub fn on_scale(axis: &Axis, width: f64, options: &Options) -> Option<Self> {
+        let part = |value: f64, low: f64, high: f64| {
+            if high > low {
+                (value - low) / (high - low) * width
+            } else {
+                width / 2.0
+            }
+        };
+        match axis {
+            Axis::Names => None,
+            Axis::Time(moments) => {
+                let (first, last) = (*moments.first()?, *moments.last()?);
+                let number = |moment: jiff::Timestamp| moment.duration_since(first).as_secs_f64();
+                let offset = |moment| part(number(moment), 0.0, number(last));
+                let ticks = if first == last {
+                    let zoned = first.to_zoned(options.zone.clone());
+                    vec![(width / 2.0, full_label(&zoned, is_midnight(&zoned)))]
+                } else {
+                    ticks(first, last, index(width / 52.0), &options.zone)
+                        .into_iter()
+                        .map(|tick| (offset(tick.moment), tick.label))
+                        .collect()
+                };
+                Some(Self {
+                    offsets: moments.iter().map(|moment| offset(*moment)).collect(),
+                    ticks,
+                })
+            }
+            Axis::Number(numbers) => {
+                let scale = Scale::between(numbers, (width / 80.0).clamp(2.0, 10.0));
+                let offset = |number: f64| scale.part(number) * width;
+                Some(Self {
+                    offsets: numbers.iter().map(|number| offset(*number)).collect(),
+                    ticks: scale
+                        .ticks()
+                        .into_iter()
+                        .map(|tick| (offset(tick), scale.label(tick)))
+                        .collect(),
+                })
+            }
+        }
+    }
+}
