@@ -1,7 +1,8 @@
 //! Bars beside each other or on top of each other, upright or lying.
 
 use crate::template::chart::data::{Axis, Data, Series};
-use crate::template::chart::frame::{Drawing, Frame, SlotLabels, Swatch, short_labels};
+use crate::template::chart::frame::{Drawing, Frame, Swatch};
+use crate::template::chart::labels::{SlotLabels, short_labels};
 use crate::template::chart::options::Options;
 use crate::template::chart::scale::{Scale, value_label};
 use crate::template::chart::style::{AXIS, COLOURS, series};

@@ -2,16 +2,14 @@
 
 use std::collections::HashMap;
 
-use jiff::civil::Date;
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use jiff::{Timestamp, Zoned};
-use minijinja::value::{Kwargs, ValueKind};
+use minijinja::value::Kwargs;
 use minijinja::{Error, Value};
 
 use crate::core::text::truncate_to_width;
-use crate::core::time;
+use crate::template::chart::places::{Places, name_of};
 use crate::template::chart::scale::{Unit, value_label};
-use crate::template::chart::time_axis::{full_label, is_midnight};
 use crate::template::environment::to_text;
 use crate::template::records::{Records, check_by_column, names, of_column};
 use crate::template::value::{choice, count, is_null, to_number, wrong};
@@ -75,22 +73,6 @@ pub fn combined(how: &str, numbers: &[f64]) -> Option<f64> {
     }
 }
 
-/// The key of a place.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum Key {
-    Moment(Timestamp),
-    /// The bits of a number; no zero has a sign.
-    Number(u64),
-    Name(String),
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Time,
-    Number,
-    Names,
-}
-
 /// What a chart asks of its records.
 pub struct Asked<'a> {
     /// The filter, for messages.
@@ -131,7 +113,7 @@ impl Data {
         check_by_column("labels", labels.as_ref().filter(|_| by.is_none()), &columns)?;
 
         let places = Places::read(&records.column(&asked.x)?, kind.as_deref(), asked)?;
-        let mut table = Table::new(places.keys.len());
+        let mut table = Table::new(places.len());
         let groups = by.as_deref().map(|by| records.column(by)).transpose()?;
         let one = [String::new()];
         let columns: &[String] = if columns.is_empty() { &one } else { &columns };
@@ -209,140 +191,6 @@ impl Data {
             more => Some(format!("{more} records without `{name}` are not shown")),
         }
     }
-}
-
-/// The text of a value that names something.
-pub fn name_of(value: &Value) -> Result<String, Error> {
-    if is_null(value) {
-        return Ok("–".to_owned());
-    }
-    to_text(value)
-}
-
-/// The places of an axis, and which of them each record has.
-struct Places {
-    kind: Kind,
-    keys: Vec<Key>,
-    of_record: Vec<Option<usize>>,
-}
-
-impl Places {
-    fn read(values: &[Value], kind: Option<&str>, asked: &Asked) -> Result<Self, Error> {
-        let present = || values.iter().filter(|value| !is_null(value));
-        let kind = match kind {
-            Some(word) => match choice("x_type", word, &["time", "number", "category"])? {
-                "time" => Kind::Time,
-                "number" => Kind::Number,
-                _ => Kind::Names,
-            },
-            None if present().next().is_none() => Kind::Names,
-            None if present().all(|value| parse_moment(value, asked.zone).is_some()) => Kind::Time,
-            None if asked.numbers_on_scale
-                && present().all(|value| value.kind() == ValueKind::Number) =>
-            {
-                Kind::Number
-            }
-            None => Kind::Names,
-        };
-        let mut keys = Vec::new();
-        let mut known: HashMap<Key, usize> = HashMap::new();
-        let mut of_record = Vec::with_capacity(values.len());
-        for value in values {
-            let key = match kind {
-                _ if is_null(value) && kind != Kind::Names => None,
-                Kind::Names => Some(Key::Name(name_of(value)?)),
-                // A zero without a sign, so that there is one of it.
-                Kind::Number => Some(Key::Number((to_number(value)? + 0.0).to_bits())),
-                Kind::Time => Some(Key::Moment(
-                    parse_moment(value, asked.zone).ok_or_else(|| {
-                        let text = value.to_string();
-                        let text = truncate_to_width(&text, 40);
-                        wrong(format!(
-                            "column `{}` of `{}`: `{text}` is not a time such as `2026-11-02T09:00:00Z` or `2026-11-02`",
-                            asked.x, asked.chart
-                        ))
-                    })?,
-                )),
-            };
-            of_record.push(key.map(|key| {
-                *known.entry(key.clone()).or_insert_with(|| {
-                    keys.push(key);
-                    keys.len() - 1
-                })
-            }));
-        }
-        let mut order: Vec<usize> = (0..keys.len()).collect();
-        order.sort_by(|left, right| match (&keys[*left], &keys[*right]) {
-            (Key::Moment(left), Key::Moment(right)) => left.cmp(right),
-            (Key::Number(left), Key::Number(right)) => {
-                f64::from_bits(*left).total_cmp(&f64::from_bits(*right))
-            }
-            _ => left.cmp(right),
-        });
-        let mut rank = vec![0; order.len()];
-        for (new, old) in order.iter().enumerate() {
-            rank[*old] = new;
-        }
-        Ok(Self {
-            kind,
-            keys: order.iter().map(|old| keys[*old].clone()).collect(),
-            of_record: of_record
-                .into_iter()
-                .map(|at| at.map(|old| rank[old]))
-                .collect(),
-        })
-    }
-
-    fn labels(&self, zone: &TimeZone) -> Vec<String> {
-        let zoned = |moment: &Timestamp| moment.to_zoned(zone.clone());
-        let is_midnight = |key: &Key| match key {
-            Key::Moment(moment) => is_midnight(&zoned(moment)),
-            _ => false,
-        };
-        let are_days = self.keys.iter().all(is_midnight);
-        self.keys
-            .iter()
-            .map(|key| match key {
-                Key::Moment(moment) => full_label(&zoned(moment), are_days),
-                Key::Number(bits) => value_label(f64::from_bits(*bits), &Unit::Text(String::new())),
-                Key::Name(name) => name.clone(),
-            })
-            .collect()
-    }
-
-    fn axis(self) -> Axis {
-        let keys = self.keys.into_iter();
-        match self.kind {
-            Kind::Time => Axis::Time(
-                keys.filter_map(|key| match key {
-                    Key::Moment(moment) => Some(moment),
-                    _ => None,
-                })
-                .collect(),
-            ),
-            Kind::Number => Axis::Number(
-                keys.filter_map(|key| match key {
-                    Key::Number(bits) => Some(f64::from_bits(bits)),
-                    _ => None,
-                })
-                .collect(),
-            ),
-            Kind::Names => Axis::Names,
-        }
-    }
-}
-
-/// A moment as records have it: RFC 3339, or a date, which begins in the zone.
-fn parse_moment(value: &Value, zone: &TimeZone) -> Option<Timestamp> {
-    let text = value.as_str()?.trim();
-    if text.len() == 10 {
-        let day: Date = text.parse().ok()?;
-        return day
-            .to_zoned(zone.clone())
-            .ok()
-            .map(|zoned: Zoned| zoned.timestamp());
-    }
-    time::parse_timestamp(text)
 }
 
 /// The numbers of each series at each place.

@@ -11,6 +11,9 @@ use crate::template::chart::svg::{escape, short};
 const WIDE: f64 = 720.0;
 const NARROW: f64 = 360.0;
 
+/// Without the style sheet too, a drawing fits the page.
+const FLUID: &str = " style=\"max-width:100%;height:auto\"";
+
 const FONT: &str = "system-ui,-apple-system,&quot;Segoe UI&quot;,Roboto,&quot;Helvetica Neue&quot;,Arial,&quot;Noto Sans&quot;,sans-serif";
 
 /// The data of a chart in rows: a name, then numbers.
@@ -38,10 +41,10 @@ pub fn figure(
 ) -> Value {
     let mut text = String::from("<figure class=\"chart\">");
     if let Some(width) = options.width {
-        text.push_str(&svg(options, summary, "", &draw(width)));
+        text.push_str(&svg(options, summary, FLUID, &draw(width)));
     } else {
-        let attribute = " class=\"wide\"";
-        text.push_str(&svg(options, summary, attribute, &draw(WIDE)));
+        let attribute = format!(" class=\"wide\"{FLUID}");
+        text.push_str(&svg(options, summary, &attribute, &draw(WIDE)));
         // Shown by the style sheet alone, so that without it there is one drawing.
         let attribute = " class=\"narrow\" style=\"display:none\"";
         text.push_str(&svg(options, summary, attribute, &draw(NARROW)));

@@ -6,9 +6,11 @@ use minijinja::value::Kwargs;
 use minijinja::{Error, Value};
 
 use crate::core::text::truncate_to_width;
-use crate::template::chart::data::{combine, combined, name_of};
-use crate::template::chart::frame::{Drawing, Frame, SlotLabels};
+use crate::template::chart::data::{combine, combined};
+use crate::template::chart::frame::{Drawing, Frame};
+use crate::template::chart::labels::SlotLabels;
 use crate::template::chart::options::{Options, required};
+use crate::template::chart::places::name_of;
 use crate::template::chart::scale::value_label;
 use crate::template::chart::style::{EMPTY, HEAT, ON_PALE, ON_STRONG};
 use crate::template::chart::svg::{Anchor, Area, LABEL, TextStyle, fit_name, text_width};

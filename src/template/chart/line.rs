@@ -1,9 +1,8 @@
 //! Lines over time, numbers or names.
 
 use crate::template::chart::data::{Data, Series};
-use crate::template::chart::frame::{
-    Drawing, Frame, Places, SlotLabels, Swatch, dashes, short_labels,
-};
+use crate::template::chart::frame::{Drawing, Frame, Swatch, dashes};
+use crate::template::chart::labels::{Places, SlotLabels, short_labels};
 use crate::template::chart::options::Options;
 use crate::template::chart::scale::Scale;
 use crate::template::chart::style::{STRONG, series};
