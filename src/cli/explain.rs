@@ -177,6 +177,22 @@ pub fn run_error(error: &RunError, plan: &Plan, app: &App) -> Failure {
         RunErrorKind::Listing(words) => Failure::new(Exit::Refused, "listing", words.clone()),
         RunErrorKind::Render(error) => render_error(error, app),
         RunErrorKind::Plan(error) => plan_error(error, resource, app),
+        RunErrorKind::Sql {
+            words,
+            place,
+            help,
+            is_stopped,
+        } => {
+            let exit = if *is_stopped {
+                Exit::Network
+            } else {
+                Exit::Usage
+            };
+            let help = help.clone().into_iter().collect();
+            Failure::new(exit, "sql", words.clone())
+                .at(place)
+                .helps(help)
+        }
         RunErrorKind::Waited(words) => {
             Failure::new(Exit::Expectation, "poll-timeout", words.clone())
         }

@@ -399,7 +399,8 @@ fn items_of(feed: &Loop) -> String {
 fn admit(plan: &Plan, args: &RunArgs, app: &App) -> Result<(), Failure> {
     let mut queries = plan.query.with_fed_by().into_iter();
     if let Some(writing) = queries.find(|query| !query.is_safe() && query.name != plan.query.name) {
-        let resource = plan.resource_named(&writing.resource.value);
+        let name = writing.resource.as_ref().map_or("", |name| &*name.value);
+        let resource = plan.resource_named(name);
         // A search is a POST that writes nothing, and the kind of API knows which those are.
         if resource.kind.pagination(&writing.method).is_none() || resource.read_only {
             let words = format!(

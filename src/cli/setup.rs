@@ -184,7 +184,9 @@ impl World {
             let resource = project
                 .resource_of(query, connect.environment())
                 .map_err(|faults| connect.explain(faults, app))?;
-            resources.push((query.resource.value.to_string(), resource));
+            if let Some(resource) = resource {
+                resources.push((resource.name.clone(), resource));
+            }
         }
         self.bound_to(project, resources, app)
     }
@@ -200,7 +202,9 @@ impl World {
         for (name, resource) in resources {
             reached.insert(name, Arc::new(self.resource(resource)?));
         }
+        let none = project.no_resource().map_err(Failure::from_diagnostics)?;
         Ok(Rc::new(Binding {
+            no_resource: Arc::new(none),
             resources: reached,
             outside: self.outside.clone(),
             root: project.root().to_path_buf(),

@@ -96,15 +96,32 @@ fn query_text(query: &Query) -> String {
         text.push_str(&format!("  {}\n", description.trim().replace('\n', "\n  ")));
     }
     text.push_str(&format!("\nfile      {}\n", query.source.name()));
-    text.push_str(&format!("resource  {}\n", query.resource.value));
+    if let (Some(resource), Some(endpoint)) = (&query.resource, &query.endpoint) {
+        text.push_str(&format!("resource  {}\n", resource.value));
+        text.push_str(&format!(
+            "request   {} {}\n",
+            query.method,
+            endpoint.source()
+        ));
+    }
     for feed in &query.for_each {
         text.push_str(&format!("for each  {}\n", feed_words(feed)));
     }
-    text.push_str(&format!(
-        "request   {} {}\n",
-        query.method,
-        query.endpoint.source()
-    ));
+    for data in &query.data {
+        text.push_str(&format!("data      {} of {}\n", data.name, data.query.name));
+    }
+    if let Some(sql) = &query.sql {
+        let source = sql.text.value.trim().replace('\n', "\n          ");
+        text.push_str(&format!("sql       {source}\n"));
+    }
+    if let Some(report) = &query.report {
+        let kinds: Vec<&str> = report
+            .documents
+            .iter()
+            .map(|document| document.kind().format())
+            .collect();
+        text.push_str(&format!("report    {}\n", kinds.join(", ")));
+    }
     for (name, value) in &query.params {
         let shown = value
             .as_ref()
@@ -287,11 +304,24 @@ fn query_json(query: &Query) -> Value {
         "folder": query.folder,
         "description": query.description,
         "file": query.source.name(),
-        "resource": &*query.resource.value,
+        "resource": query.resource.as_ref().map(|resource| resource.value.to_string()),
+        "method": query.asks().then(|| query.method.as_str()),
+        "endpoint": query.endpoint.as_ref().map(|endpoint| endpoint.source()),
         "for_each": query.for_each.iter().map(feed_json).collect::<Vec<_>>(),
         "poll": query.poll.as_ref().map(|poll| poll.until.source().to_owned()),
-        "method": query.method.as_str(),
-        "endpoint": query.endpoint.source(),
+        "data": query
+            .data
+            .iter()
+            .map(|data| (data.name.clone(), Value::from(data.query.name.as_str())))
+            .collect::<Map<_, _>>(),
+        "sql": query.sql.as_ref().map(|sql| sql.text.value.to_string()),
+        "report": query.report.as_ref().map(|report| {
+            report
+                .documents
+                .iter()
+                .map(|document| Value::from(document.kind().format()))
+                .collect::<Vec<_>>()
+        }),
         "vars": vars,
         "rows": query.rows.as_ref().map(|rows| rows.source().to_owned()),
         "columns": query.columns(),

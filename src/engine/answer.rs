@@ -8,7 +8,7 @@ use crate::core::text::one_line;
 use crate::engine::RunErrorKind;
 use crate::engine::run::Run;
 use crate::http::{Response, headers};
-use crate::plan::Plan;
+use crate::plan::{DataValues, Plan};
 use crate::project::query::StatusMeaning;
 use crate::resource::error_message;
 
@@ -177,6 +177,7 @@ pub fn expectations(
     plan: &Plan,
     records: &[Value],
     answer: Option<(&Response, &Value)>,
+    data: &DataValues,
 ) -> Result<Vec<String>, RunErrorKind> {
     if plan.query.expect.is_empty() {
         return Ok(Vec::new());
@@ -200,7 +201,7 @@ pub fn expectations(
     let rows = Value::Array(records.to_vec());
     let row = records.first().unwrap_or(&Value::Null);
     let scope = plan
-        .scope()
+        .scope_with_data(plan.scope(), data)
         .with_all([("rows", &rows), ("response", &facts)])
         .with_row(row);
     let mut failed = Vec::new();

@@ -58,6 +58,17 @@ pub enum RunErrorKind {
     Listing(String),
     /// A template could not be rendered.
     Render(RenderError),
+    /// A statement over `data` failed.
+    Sql {
+        /// What is wrong.
+        words: String,
+        /// Where, in the query's file.
+        place: Place,
+        /// What would do.
+        help: Option<String>,
+        /// Whether the run's time was over.
+        is_stopped: bool,
+    },
     /// A query could not be bound for an item.
     Plan(PlanError),
     /// What was waited for did not come in time; the words say how long it took.
@@ -76,6 +87,7 @@ impl RunErrorKind {
         match self {
             Self::Render(_)
             | Self::Plan(_)
+            | Self::Sql { .. }
             | Self::Rows { .. }
             | Self::Missing(..)
             | Self::Sink(_) => true,
@@ -121,6 +133,7 @@ impl RunErrorKind {
             Self::Listing(_) => "listing".to_owned(),
             Self::Render(error) => format!("render {}", error.message),
             Self::Plan(_) => "plan".to_owned(),
+            Self::Sql { .. } => "sql".to_owned(),
             Self::Waited(_) => "waited".to_owned(),
             Self::Missing(words, _) => words.clone(),
             Self::Expectation(_) => "expectation".to_owned(),

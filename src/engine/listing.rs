@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -35,7 +36,20 @@ pub enum End {
 }
 
 /// Makes the requests of a plan for one item, and hands on what they give.
-pub async fn listing(run: &Run, plan: &Plan, site: &Site, taker: &Taker, outlet: &Outlet) -> End {
+pub async fn listing(
+    run: &Rc<Run>,
+    plan: &Rc<Plan>,
+    site: &Site,
+    taker: &Taker,
+    outlet: &Outlet,
+) -> End {
+    let with_data = if plan.data.is_empty() {
+        None
+    } else {
+        let data = run.data_of(plan).await;
+        Some(site.with_data(plan, &data))
+    };
+    let site = with_data.as_ref().unwrap_or(site);
     let listing = Listing::new(run, plan, site);
     match &plan.query.poll {
         None => listing.pages(taker, outlet).await,

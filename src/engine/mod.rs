@@ -12,6 +12,7 @@
 //! This module knows neither formats nor the terminal nor files.
 
 mod answer;
+mod data;
 mod error;
 mod ledger;
 mod levels;
@@ -24,6 +25,7 @@ mod session;
 mod stop;
 mod walk;
 
+pub use data::run_facts;
 pub use error::{RunError, RunErrorKind};
 pub use ledger::{Cuts, Failures, Ledger};
 pub use levels::{Level, Levels};

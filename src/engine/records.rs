@@ -72,6 +72,20 @@ pub struct PageRead {
     pub is_capped: bool,
 }
 
+/// Reads the rows of a result that is no answer.
+///
+/// # Errors
+///
+/// As [`read_page`].
+pub fn read_rows(plan: &Plan, rows: &[Value]) -> Result<Vec<Kept>, RunErrorKind> {
+    let reader = Reader {
+        plan,
+        scope: plan.scope().clone(),
+    };
+    let rows: Vec<&Value> = rows.iter().collect();
+    reader.read_all(&rows, None).map(|(kept, _)| kept)
+}
+
 /// Reads a page, no more of it than `most` rows.
 ///
 /// # Errors
@@ -85,32 +99,7 @@ pub fn read_page(
     most: Option<u64>,
 ) -> Result<(Vec<Kept>, PageRead), RunErrorKind> {
     let reader = Reader::new(plan, scope, response);
-    let mut kept = Vec::new();
-    let mut read = PageRead::default();
-    // Nobody reads on where enough was found, and nobody hears of what is wrong there.
-    let enough = plan
-        .limit
-        .filter(|_| plan.query.sort.is_empty() && plan.query.unique.is_none());
-    for row in rows(plan, body)? {
-        if enough.is_some_and(|enough| kept.len() >= enough) {
-            break;
-        }
-        if most.is_some_and(|most| read.rows >= most) {
-            read.is_capped = true;
-            break;
-        }
-        read.rows += 1;
-        let (record, scope) = reader.read(row)?;
-        if Reader::holds(plan.query.stop_when.as_ref(), false, &scope)? {
-            read.is_enough = true;
-            break;
-        }
-        if Reader::holds(plan.query.keep.as_ref(), true, &scope)? {
-            let keys = reader.keys(&record, &scope)?;
-            kept.push(Kept { record, keys });
-        }
-    }
-    Ok((kept, read))
+    reader.read_all(&rows(plan, body)?, most)
 }
 
 /// Puts records together that come in the query's order, and holds back only what a new order
@@ -250,6 +239,41 @@ impl<'p> Reader<'p> {
             plan,
             scope: scope.with("response", &facts),
         }
+    }
+
+    fn read_all(
+        &self,
+        rows: &[&Value],
+        most: Option<u64>,
+    ) -> Result<(Vec<Kept>, PageRead), RunErrorKind> {
+        let query = &self.plan.query;
+        let mut kept = Vec::new();
+        let mut read = PageRead::default();
+        // Nobody reads on where enough was found, and nobody hears of what is wrong there.
+        let enough = self
+            .plan
+            .limit
+            .filter(|_| query.sort.is_empty() && query.unique.is_none());
+        for row in rows {
+            if enough.is_some_and(|enough| kept.len() >= enough) {
+                break;
+            }
+            if most.is_some_and(|most| read.rows >= most) {
+                read.is_capped = true;
+                break;
+            }
+            read.rows += 1;
+            let (record, scope) = self.read(row)?;
+            if Self::holds(query.stop_when.as_ref(), false, &scope)? {
+                read.is_enough = true;
+                break;
+            }
+            if Self::holds(query.keep.as_ref(), true, &scope)? {
+                let keys = self.keys(&record, &scope)?;
+                kept.push(Kept { record, keys });
+            }
+        }
+        Ok((kept, read))
     }
 
     /// The record of a row, and what conditions over it see.

@@ -1,14 +1,18 @@
 //! Drives a plan from its first request to its last record.
 
 use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::Value;
+use tokio::sync::OnceCell;
 use tokio::task::LocalSet;
 
 use crate::engine::answer::expectations;
+use crate::engine::data::all_data;
 use crate::engine::ledger::Ledger;
 use crate::engine::levels::Level;
 use crate::engine::outlet::{Ahead, Batch, channel};
@@ -17,7 +21,7 @@ use crate::engine::stop::{Crew, Stop};
 use crate::engine::walk::{Walker, let_out, walk_fault};
 use crate::engine::{RunError, RunErrorKind, Session};
 use crate::http::{HeaderMap, Request, Response};
-use crate::plan::Plan;
+use crate::plan::{DataValues, Plan};
 
 /// What a query gave, besides its records.
 #[derive(Debug)]
@@ -38,6 +42,10 @@ pub struct Report {
     pub elapsed: Duration,
     /// What looks like a mistake and is none for sure.
     pub notes: Vec<String>,
+    /// What the queries of `data` gave.
+    pub data: Arc<DataValues>,
+    /// Requests that were made, attempts not counted.
+    pub requests: u64,
     /// What the query expects and does not hold. The records are good all the same.
     pub failed_expectations: Option<RunError>,
 }
@@ -91,11 +99,16 @@ pub struct Run {
     pub ahead: Rc<Ahead>,
     /// Set when a task panics.
     pub panicked: Rc<Cell<bool>>,
-    session: Rc<Session>,
+    pub session: Rc<Session>,
     /// Ends the walk.
     end: Stop,
     state: RefCell<State>,
+    /// By plan, which is held so that no other one comes to lie in its place.
+    data: RefCell<HashMap<*const Plan, (Rc<Plan>, SharedData)>>,
+    requests: Cell<u64>,
 }
+
+type SharedData = Rc<OnceCell<Arc<DataValues>>>;
 
 #[derive(Default)]
 struct State {
@@ -111,6 +124,7 @@ struct State {
 impl Run {
     /// Sends a request of a plan; equal ones that only read are sent once.
     pub async fn send(&self, plan: &Plan, request: &Request) -> Result<Response, RunErrorKind> {
+        self.requests.set(self.requests.get() + 1);
         self.session
             .send(plan, request)
             .await
@@ -123,6 +137,7 @@ impl Run {
         plan: &Plan,
         request: &Request,
     ) -> Result<Response, RunErrorKind> {
+        self.requests.set(self.requests.get() + 1);
         self.session
             .send_anew(plan, request)
             .await
@@ -190,6 +205,31 @@ impl Run {
     pub fn keep_first(&self, first: First) {
         self.state.borrow_mut().first = Some(first);
     }
+
+    /// What the queries of a plan's `data` gave, asked for once.
+    pub async fn data_of(self: &Rc<Self>, plan: &Rc<Plan>) -> Arc<DataValues> {
+        let cell = Rc::clone(
+            &self
+                .data
+                .borrow_mut()
+                .entry(Rc::as_ptr(plan))
+                .or_insert_with(|| (Rc::clone(plan), SharedData::default()))
+                .1,
+        );
+        let data = cell.get_or_init(|| all_data(self, plan)).await;
+        Arc::clone(data)
+    }
+
+    /// How many requests were made so far.
+    pub fn requests(&self) -> u64 {
+        self.requests.get()
+    }
+
+    /// How many failures there were so far, and whether anything is not whole.
+    pub fn failures(&self) -> (u64, bool) {
+        let state = self.state.borrow();
+        (state.ledger.count(), !state.ledger.is_empty())
+    }
 }
 
 /// What is told of a listing of which one page was asked for.
@@ -217,6 +257,8 @@ pub async fn run(
         session: Rc::clone(session),
         end: Stop::default(),
         state: RefCell::default(),
+        data: RefCell::default(),
+        requests: Cell::new(0),
     });
     let report = LocalSet::new().run_until(drive(&run, plan, deliver)).await;
     assert!(!run.panicked.get(), "a task of the walk panicked");
@@ -284,7 +326,15 @@ async fn drive(
     crew.stop();
     collector.finish(deliver)?;
     collector.tell_failures(deliver);
-    collector.report(is_stopped)
+    // Of a walk that failed or was ended there is nothing to wait for.
+    let is_over = is_stopped || run.state.borrow().fatal.is_some();
+    let data = if is_over || plan.data.is_empty() {
+        Arc::default()
+    } else {
+        run.data_of(plan).await
+    };
+    collector.tell_failures(deliver);
+    collector.report(is_stopped, data)
 }
 
 /// Delivers records, and puts the report together.
@@ -338,7 +388,7 @@ impl Collector<'_> {
         }
     }
 
-    fn report(self, is_stopped: bool) -> Result<Report, RunError> {
+    fn report(self, is_stopped: bool, data: Arc<DataValues>) -> Result<Report, RunError> {
         let mut state = self.run.state.take();
         if let Some(error) = state.fatal {
             return Err(error);
@@ -362,7 +412,7 @@ impl Collector<'_> {
         } else {
             let answer = state.first.as_ref();
             let answer = answer.map(|first| (&first.response, &first.json));
-            expectations(self.plan, &self.rows, answer).map_err(&fault)?
+            expectations(self.plan, &self.rows, answer, &data).map_err(&fault)?
         };
         Ok(Report {
             records: self.delivered,
@@ -373,6 +423,8 @@ impl Collector<'_> {
             headers,
             elapsed,
             notes: state.notes,
+            requests: self.run.requests(),
+            data,
             failed_expectations: (!failed.is_empty())
                 .then(|| fault(RunErrorKind::Expectation(failed))),
         })

@@ -12,6 +12,7 @@ use std::rc::Rc;
 use serde_json::Value;
 use tokio::sync::OnceCell;
 
+use crate::engine::data::statement;
 use crate::engine::levels::Level;
 use crate::engine::listing::{End, listing};
 use crate::engine::outlet::{Gone, Outlet, channel};
@@ -83,7 +84,11 @@ impl Walker {
     }
 
     async fn ask(&self, taker: &Taker, outlet: &Outlet) -> Result<(), Gone> {
-        let end = listing(&self.run, &self.plan, &self.site, taker, outlet).await;
+        let end = if self.plan.query.asks() {
+            listing(&self.run, &self.plan, &self.site, taker, outlet).await
+        } else {
+            statement(&self.run, &self.plan, taker, outlet).await
+        };
         let level = self.run.level(&self.plan);
         let is_failed = match end {
             End::Gone => return Err(Gone),
@@ -237,7 +242,7 @@ impl Walker {
 }
 
 /// All records of a plan, for items that are needed more than once.
-async fn all_records(run: &Rc<Run>, plan: &Rc<Plan>, is_sole: bool) -> Vec<Value> {
+pub async fn all_records(run: &Rc<Run>, plan: &Rc<Plan>, is_sole: bool) -> Vec<Value> {
     let crew = Crew::new(&run.panicked);
     let (outlet, mut inlet) = channel(&run.ahead, true);
     let walker = Walker::start(run, &crew.member(), plan, is_sole);

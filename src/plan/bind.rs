@@ -57,15 +57,18 @@ impl Plan {
         trail: String,
     ) -> Result<Self, PlanError> {
         let (outside, scrubber) = (&binding.outside, &binding.scrubber);
-        let resource = binding
-            .resources
-            .get(&*query.resource.value)
-            .cloned()
-            .ok_or_else(|| {
-                let words = format!("there is no resource `{}`", query.resource.value);
-                let fault = Diagnostic::at(&query.resource.place, "unknown-resource", words);
-                PlanError::Call(vec![fault])
-            })?;
+        let resource = match query.resource.as_ref().filter(|_| query.asks()) {
+            None => Arc::clone(&binding.no_resource),
+            Some(name) => binding
+                .resources
+                .get(&*name.value)
+                .cloned()
+                .ok_or_else(|| {
+                    let words = format!("there is no resource `{}`", name.value);
+                    let fault = Diagnostic::at(&name.place, "unknown-resource", words);
+                    PlanError::Call(vec![fault])
+                })?,
+        };
         let secrecy = Secrecy::of(&query, &resource);
         let scope = Scope::new(
             outside.clock,
@@ -90,6 +93,7 @@ impl Plan {
             query,
             resource,
             feeds: Vec::new(),
+            data: Vec::new(),
             trail,
             root: binding.root.clone(),
             binding: Rc::clone(binding),
@@ -103,6 +107,7 @@ impl Plan {
         };
         plan.refuse_plain_http()?;
         plan.feeds = plan.bind_feeds()?;
+        plan.data = plan.bind_data()?;
         Ok(plan)
     }
 

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::core::diagnostic::Diagnostic;
 use crate::plan::bind::note_secret;
 use crate::plan::disguise::{COMPUTED, mark};
-use crate::plan::{Input, Inputs, Plan, PlanError};
+use crate::plan::{DataValues, Input, Inputs, Plan, PlanError};
 use crate::project::Query;
 use crate::project::query::{Items, Loop};
 use crate::project::template::ValueTemplate;
@@ -43,6 +43,16 @@ impl Site {
     /// Which item this is, for messages: `workflow 5034460f-…`.
     pub fn about(&self) -> Option<&str> {
         self.about.as_deref()
+    }
+
+    /// With what the queries of `data` gave.
+    #[must_use]
+    pub fn with_data(&self, plan: &Plan, data: &DataValues) -> Self {
+        Self {
+            scope: plan.scope_with_data(&self.scope, data),
+            shown: plan.scope_with_data(&self.shown, data),
+            about: self.about.clone(),
+        }
     }
 
     fn with_item(&self, name: &str, item: &Value, shown: &Value, own: String) -> Self {
@@ -114,7 +124,8 @@ impl Plan {
     /// The names that a request sees which is only shown, its items not yet known: what comes of
     /// them is shown as `{workflow.id}`.
     pub(super) fn unknown_site(&self) -> Site {
-        let names: Vec<String> = self.loops().iter().map(|feed| feed.name.clone()).collect();
+        let mut names: Vec<String> = self.loops().iter().map(|feed| feed.name.clone()).collect();
+        names.extend((!self.data.is_empty()).then(|| "data".to_owned()));
         let hides: Hides = Arc::new(move |source, mentions| {
             names.iter().any(|name| mentions.has(name)).then(|| {
                 let is_long = source.contains(['\n', '%']);
@@ -127,6 +138,7 @@ impl Plan {
         for feed in self.loops() {
             scope = scope.with_record(&feed.name, &nothing);
         }
+        scope = scope.with_record("data", &nothing);
         Site {
             scope: scope.clone(),
             shown: scope,
@@ -146,6 +158,9 @@ impl Plan {
             if let Feed::Plan(plan) = feed {
                 all.extend(plan.with_fed_by());
             }
+        }
+        for plan in &self.data {
+            all.extend(plan.with_fed_by());
         }
         all
     }
@@ -224,8 +239,28 @@ impl Plan {
             let words = format!("`{}` is a list", feed.name);
             return Err(RenderError::new(&feed.place, words).into());
         };
+        self.bind_other(query, vars, &feed.name, site)
+    }
+
+    /// Binds the queries of `data`.
+    pub(super) fn bind_data(&self) -> Result<Vec<Rc<Plan>>, PlanError> {
+        let site = self.site();
+        let bound = self.query.data.iter().map(|data| {
+            let name = format!("data.{}", data.name);
+            self.bind_other(&data.query, &data.vars, &name, &site)
+        });
+        bound.map(|plan| plan.map(Rc::new)).collect()
+    }
+
+    fn bind_other(
+        &self,
+        query: &Arc<Query>,
+        vars: &[(String, ValueTemplate)],
+        name: &str,
+        site: &Site,
+    ) -> Result<Plan, PlanError> {
         let inputs = self.inputs_of(query, vars, site)?;
-        let trail = format!("{}/{}", self.trail, feed.name);
+        let trail = format!("{}/{name}", self.trail);
         Self::bind_at(Arc::clone(query), &self.binding, &inputs, trail).map_err(|error| match error
         {
             PlanError::Call(faults) => PlanError::Call(

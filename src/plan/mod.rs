@@ -13,6 +13,7 @@ mod body;
 pub mod disguise;
 mod feed;
 mod render;
+mod report;
 mod secrecy;
 mod uses;
 
@@ -33,6 +34,7 @@ use crate::template::{Clock, Lookup, Mentions, RenderError, Scope};
 pub use bind::{Input, Inputs};
 pub use feed::{Feed, Site};
 pub use render::ShownRequest;
+pub use report::{DataValue, DataValues, Facts};
 
 use secrecy::Secrecy;
 pub use uses::Uses;
@@ -52,6 +54,8 @@ pub struct Outside {
 pub struct Binding {
     /// The resources, in the chosen environment, by name.
     pub resources: BTreeMap<String, Arc<Resource>>,
+    /// The resource of queries that send no request.
+    pub no_resource: Arc<Resource>,
     /// Clock, environment and git.
     pub outside: Outside,
     /// The project's folder.
@@ -68,6 +72,8 @@ pub struct Plan {
     pub resource: Arc<Resource>,
     /// What it stands on, one for each of the query's `for_each`.
     pub feeds: Vec<Feed>,
+    /// The plans of `data`, one for each of the query's.
+    pub data: Vec<Rc<Plan>>,
     /// Where it stands among the plans of a run: the names of the items that it gives, from the
     /// outermost on. Plans that are bound anew for every item share one.
     pub trail: String,
@@ -120,6 +126,11 @@ impl Plan {
             .resources
             .get(name)
             .map_or(&*self.resource, |known| &**known)
+    }
+
+    /// The moment of the run.
+    pub fn now(&self) -> jiff::Timestamp {
+        self.binding.outside.clock.0
     }
 
     /// The names that the query's templates see.

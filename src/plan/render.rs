@@ -1,11 +1,13 @@
 //! A plan → its request. Pure: the same plan gives the same request.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 use url::Url;
 
 use crate::auth::{Auth, Credential};
 use crate::core::secret::{Secret, is_secret_name};
-use crate::core::source::Place;
+use crate::core::source::{Place, Span};
 use crate::core::{json, percent};
 use crate::http::{Body, HeaderMap, HeaderName, HeaderValue, Method, Request, header};
 use crate::paginate::Paginate as _;
@@ -180,18 +182,24 @@ impl Plan {
         body::render(self.query.body.as_ref(), scope, &self.root)
     }
 
-    fn url(&self, scope: &Scope) -> Result<Url, RenderError> {
-        let text = self.url_text(self.base_url.as_str(), scope)?;
-        Url::parse(&text).map_err(|error| {
-            RenderError::new(
-                self.query.endpoint.place(),
-                format!("the URL cannot be built: {error}"),
-            )
+    fn endpoint(&self) -> Result<&Template, RenderError> {
+        self.query.endpoint.as_ref().ok_or_else(|| {
+            let file = Arc::clone(&self.query.source);
+            let span = Span::default();
+            let words = format!("`{}` sends no request", self.query.name);
+            RenderError::new(&Place { file, span }, words)
         })
     }
 
+    fn url(&self, scope: &Scope) -> Result<Url, RenderError> {
+        let text = self.url_text(self.base_url.as_str(), scope)?;
+        let place = self.endpoint()?.place();
+        Url::parse(&text)
+            .map_err(|error| RenderError::new(place, format!("the URL cannot be built: {error}")))
+    }
+
     fn url_text(&self, base: &str, scope: &Scope) -> Result<String, RenderError> {
-        let route = self.query.endpoint.segments(scope)?;
+        let route = self.endpoint()?.segments(scope)?;
         let (path, literal_query) = match route.split_once('?') {
             Some((path, query)) => (path, Some(query)),
             None => (route.as_str(), None),
@@ -237,7 +245,10 @@ impl Plan {
         }
         for (name, value) in &self.query.params {
             if let Some(value) = value {
-                let place = place_of(value).unwrap_or_else(|| self.query.endpoint.place());
+                let place = match place_of(value) {
+                    Some(place) => place,
+                    None => self.endpoint()?.place(),
+                };
                 let value = value.render(scope)?.unwrap_or(Value::Null);
                 add_param(&mut pairs, name, &value, place)?;
             }

@@ -159,6 +159,29 @@ pub fn attachment(root: &Path, path: &str) -> Result<(PathBuf, Vec<u8>), String>
     Ok((real, bytes))
 }
 
+/// Reads a file for a template, by its path from the project's folder; nothing if there is none.
+///
+/// # Errors
+///
+/// In words, if it lies elsewhere or is no text of a sensible size.
+pub fn template(root: &Path, path: &str) -> Result<Option<String>, String> {
+    let Ok(real) = fs::canonicalize(root.join(path)) else {
+        return Ok(None);
+    };
+    if !real.starts_with(root) {
+        return Err(format!(
+            "`{path}` lies outside of the project's folder, and is not read"
+        ));
+    }
+    if !real.is_file() {
+        return Ok(None);
+    }
+    let bytes = read_at_most(&real, LONGEST_FILE).map_err(|words| format!("`{path}` {words}"))?;
+    String::from_utf8(bytes)
+        .map(Some)
+        .map_err(|_| format!("`{path}` is not a text file (its bytes are not UTF-8)"))
+}
+
 /// No file that a request sends is longer.
 const LONGEST_ATTACHMENT: u64 = 256 * 1024 * 1024;
 

@@ -30,6 +30,7 @@ use crate::core::document::Node;
 use crate::core::name;
 use crate::core::source::{SourceFile, Text};
 use crate::resource::Resource;
+use crate::template::Files;
 
 pub use check::Checked;
 pub use query::Query;
@@ -191,6 +192,8 @@ impl Project {
             broken_resources: broken,
             formats: &self.formats,
             find: &|text| self.fed_by(text, &way),
+            files: self.files(),
+            file_path: &|name| self.template_path(name, &path),
         };
         let sub = sub_folder(&self.root.join("queries"), &path);
         let query = query_file::read(
@@ -205,6 +208,41 @@ impl Project {
             Some(query) if faults.is_empty() => Ok(query),
             _ => Err(faults),
         }
+    }
+
+    /// Reads files for templates: those of the project and no others.
+    fn files(&self) -> Files {
+        let root = self.root.clone();
+        Arc::new(move |path| load::template(&root, path))
+    }
+
+    /// The path of a template from the project's folder: beside the query that names it, or else
+    /// from there. Of no template, that of the query.
+    fn template_path(&self, name: Option<&str>, query: &Path) -> String {
+        let own = query.strip_prefix(&self.root).unwrap_or(query);
+        let own = own.to_string_lossy();
+        match name {
+            None => own.into_owned(),
+            Some(name) => crate::template::join_path(name, &own, &|path| {
+                matches!(load::template(&self.root, path), Ok(Some(_)))
+            }),
+        }
+    }
+
+    /// The resource of queries that send no request.
+    ///
+    /// # Errors
+    ///
+    /// None that a user could cause.
+    pub fn no_resource(&self) -> Result<Resource, Diagnostics> {
+        let text =
+            r#"{"name": "none", "type": "rest", "base_url": "http://localhost", "auth": "none"}"#;
+        let source = SourceFile::new("no resource", "", text);
+        let mut faults = Diagnostics::new();
+        yaml::parse(&source, &mut faults)
+            .and_then(|node| resource_file::read(&node, &source, "none", None, &mut faults))
+            .and_then(|file| file.base)
+            .ok_or(faults)
     }
 
     /// The query of a name that stands in another one's file.
@@ -296,13 +334,15 @@ impl Project {
             broken_resources: Vec::new(),
             formats: &self.formats,
             find: &|name| self.fed_by(name, &[]),
+            files: self.files(),
+            file_path: &|name| name.unwrap_or("ad-hoc").to_owned(),
         };
         yaml::parse(&source, &mut faults)
             .and_then(|node| query_file::read(&node, &source, "ad-hoc", None, &around, &mut faults))
             .ok_or(faults)
     }
 
-    /// The resource of a query, in an environment.
+    /// The resource of a query, in an environment; nothing if it sends no request.
     ///
     /// # Errors
     ///
@@ -311,20 +351,20 @@ impl Project {
         &self,
         query: &Query,
         environment: Option<&str>,
-    ) -> Result<Resource, Diagnostics> {
+    ) -> Result<Option<Resource>, Diagnostics> {
+        let Some(name) = query.resource.as_ref().filter(|_| query.asks()) else {
+            return Ok(None);
+        };
         let file = self
             .resources
             .iter()
-            .find(|file| *file.name == *query.resource.value)
+            .find(|file| *file.name == *name.value)
             .ok_or_else(|| {
-                let words = format!("there is no resource `{}`", query.resource.value);
-                Diagnostics::from(Diagnostic::at(
-                    &query.resource.place,
-                    "unknown-resource",
-                    words,
-                ))
+                let words = format!("there is no resource `{}`", name.value);
+                let fault = Diagnostic::at(&name.place, "unknown-resource", words);
+                Diagnostics::from(fault)
             })?;
-        self.in_environment(file, environment)
+        self.in_environment(file, environment).map(Some)
     }
 
     /// A resource in an environment.

@@ -12,7 +12,7 @@ use crate::http::{HeaderName, Method};
 use crate::paginate::Pagination;
 use crate::project::template::ValueTemplate;
 use crate::template::selector::Selector;
-use crate::template::{Expression, Template};
+use crate::template::{Document, Expression, Template};
 
 /// A checked query file.
 #[derive(Debug, Clone)]
@@ -25,17 +25,23 @@ pub struct Query {
     pub description: Option<String>,
     /// The file.
     pub source: Arc<SourceFile>,
-    /// The name of its resource, which exists.
-    pub resource: Text,
+    /// The name of its resource, which exists; nothing if it sends no request.
+    pub resource: Option<Text>,
     /// Its inputs, in the file's order.
     pub vars: Vec<Var>,
+    /// The answers of other queries that it stands on as a whole.
+    pub data: Vec<Data>,
+    /// What its records are made of, in place of a request.
+    pub sql: Option<Sql>,
+    /// The document that it ends in.
+    pub report: Option<Report>,
     /// What it asks once for every item of; several multiply, and a later one may stand on an
     /// earlier one's item.
     pub for_each: Vec<Loop>,
     /// The method.
     pub method: Method,
-    /// The route, relative to the resource's base URL.
-    pub endpoint: Template,
+    /// The route, relative to the resource's base URL; nothing if it sends no request.
+    pub endpoint: Option<Template>,
     /// URL parameters; `None` removes one of the resource's.
     pub params: Vec<(String, Option<ValueTemplate>)>,
     /// Header fields; `None` removes one of the resource's.
@@ -70,6 +76,35 @@ pub struct Query {
     pub output: Option<&'static str>,
 }
 
+/// The answer of another query, by the name under which `sql`, `report` and others see it.
+#[derive(Debug, Clone)]
+pub struct Data {
+    /// The name.
+    pub name: String,
+    /// Where it is declared.
+    pub place: Place,
+    /// The query.
+    pub query: Arc<Query>,
+    /// What it is given, besides the vars of the same name, which are passed on.
+    pub vars: Vec<(String, ValueTemplate)>,
+}
+
+/// One SELECT over the tables of `data`.
+#[derive(Debug, Clone)]
+pub struct Sql {
+    /// The statement.
+    pub text: Text,
+    /// The columns of its result, as far as they are known.
+    pub columns: Vec<String>,
+}
+
+/// A document.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// Its templates, at most one of a kind; the first is the usual one.
+    pub documents: Vec<Document>,
+}
+
 /// Items, by the name under which templates see one of them.
 #[derive(Debug, Clone)]
 pub struct Loop {
@@ -93,6 +128,19 @@ pub enum Items {
     },
     /// A list.
     List(ValueTemplate),
+}
+
+impl Data {
+    fn templates(&self) -> impl Iterator<Item = &Template> {
+        self.vars.iter().flat_map(|(_, value)| value.templates())
+    }
+}
+
+impl Sql {
+    /// Whether no column of the result hides behind a `*` of a table that is not known.
+    fn knows_all_columns(&self) -> bool {
+        !self.text.value.contains('*') && !self.columns.is_empty()
+    }
 }
 
 impl Items {
@@ -347,7 +395,7 @@ pub fn seconds(duration: Duration) -> Value {
 impl Query {
     /// Whether each of its answers is one record and not a list.
     pub fn is_single(&self) -> bool {
-        self.rows.is_none()
+        self.rows.is_none() && self.asks()
     }
 
     /// Whether it yields one record, and not a list of as many as there are. What a walk yields is a
@@ -358,6 +406,11 @@ impl Query {
 
     /// The names of its columns, if it says which.
     pub fn columns(&self) -> Option<Vec<String>> {
+        if self.extract.is_empty()
+            && let Some(sql) = &self.sql
+        {
+            return sql.knows_all_columns().then(|| sql.columns.clone());
+        }
         (!self.extract.is_empty()).then(|| {
             self.extract
                 .iter()
@@ -384,7 +437,20 @@ impl Query {
                 all.extend(query.with_fed_by());
             }
         }
+        for data in &self.data {
+            all.extend(data.query.with_fed_by());
+        }
         all
+    }
+
+    /// Whether it sends requests of its own.
+    pub fn asks(&self) -> bool {
+        self.endpoint.is_some()
+    }
+
+    /// Whether it has records of its own.
+    pub fn has_records(&self) -> bool {
+        self.asks() || self.sql.is_some()
     }
 
     /// Whether it asks more than once, for the items of another query or of a list.
@@ -399,7 +465,7 @@ impl Query {
 
     /// The templates that a request is made of.
     pub fn request_templates(&self) -> Vec<&Template> {
-        let mut templates = vec![&self.endpoint];
+        let mut templates: Vec<&Template> = self.endpoint.iter().collect();
         for (_, value) in &self.params {
             templates.extend(value.iter().flat_map(ValueTemplate::templates));
         }
@@ -460,6 +526,7 @@ impl Query {
             .chain(limit)
             .chain(&self.confirm)
             .chain(self.for_each.iter().flat_map(|feed| feed.items.templates()))
+            .chain(self.data.iter().flat_map(Data::templates))
             .map(Template::mentions)
             .chain(
                 self.expect

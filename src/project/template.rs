@@ -66,7 +66,8 @@ impl Names {
         self
     }
 
-    fn check(&self, mentions: &Mentions, text: &Text, faults: &mut Diagnostics) -> bool {
+    /// Whether all that a template mentions is declared.
+    pub fn check(&self, mentions: &Mentions, text: &Text, faults: &mut Diagnostics) -> bool {
         let mut is_good = true;
         for mention in mentions.iter() {
             let root = mention.root();

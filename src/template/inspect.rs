@@ -77,6 +77,23 @@ pub fn expression(source: &str, offset: usize, faults: &mut Vec<SyntaxError>) ->
     }
 }
 
+/// Inspects a document: what it mentions, and the files that it names.
+pub fn document(source: &str, faults: &mut Vec<SyntaxError>) -> Option<(Mentions, Vec<String>)> {
+    match parse(source, "template", SyntaxConfig::default()) {
+        Ok(tree) => {
+            let mut walker = Walker::new(source, 0);
+            walker.files = Some(Vec::new());
+            walker.stmt(&tree);
+            let files = walker.files.take().unwrap_or_default();
+            Some((walker.finish(faults), files))
+        }
+        Err(error) => {
+            faults.push(syntax::from_minijinja(&error, source, 0));
+            None
+        }
+    }
+}
+
 /// Inspects a template with statements.
 pub fn statements(source: &str, faults: &mut Vec<SyntaxError>) -> Option<Mentions> {
     match parse(source, "template", SyntaxConfig::default()) {
@@ -98,6 +115,8 @@ struct Walker<'s> {
     mentions: Vec<Mention>,
     /// Names that the template itself sets. Which part of it sees them is left to rendering.
     locals: BTreeSet<String>,
+    /// The files that it names, where it may name some.
+    files: Option<Vec<String>>,
     faults: Vec<SyntaxError>,
 }
 
@@ -108,6 +127,7 @@ impl<'s> Walker<'s> {
             offset,
             mentions: Vec::new(),
             locals: BTreeSet::new(),
+            files: None,
             faults: Vec::new(),
         }
     }
@@ -235,14 +255,37 @@ impl<'s> Walker<'s> {
                 self.args(&call.call.args);
             }
             Stmt::Block(block) => self.block(&block.body),
-            Stmt::Import(import) => self.refuse_file(import.span()),
-            Stmt::FromImport(import) => self.refuse_file(import.span()),
-            Stmt::Extends(extends) => self.refuse_file(extends.span()),
-            Stmt::Include(include) => self.refuse_file(include.span()),
+            Stmt::Import(import) => {
+                self.target(&import.name);
+                self.file(&import.expr, import.span());
+            }
+            Stmt::FromImport(import) => {
+                for (name, alias) in &import.names {
+                    self.target(alias.as_ref().unwrap_or(name));
+                }
+                self.file(&import.expr, import.span());
+            }
+            Stmt::Extends(extends) => {
+                // What a block of the other file calls is set there.
+                self.locals.insert("super".to_owned());
+                self.file(&extends.name, extends.span());
+            }
+            Stmt::Include(include) => self.file(&include.name, include.span()),
         }
     }
 
-    fn refuse_file(&mut self, span: Span) {
+    /// A file that a statement names.
+    fn file(&mut self, name: &Expr, span: Span) {
+        if let Some(files) = &mut self.files {
+            if let Expr::Const(constant) = name
+                && let Some(name) = constant.value.as_str()
+            {
+                files.push(name.to_owned());
+                return;
+            }
+            self.expr(name);
+            return;
+        }
         self.faults.push(SyntaxError {
             code: "template-reads-file",
             message: "a template of a request reads no other file".to_owned(),

@@ -15,6 +15,7 @@ mod blocks;
 mod calendar;
 mod chart;
 mod difference;
+mod document;
 mod environment;
 mod error;
 mod escape;
@@ -36,6 +37,7 @@ mod value;
 
 pub mod selector;
 
+pub use document::{Document, DocumentKind, Files, join as join_path};
 pub use environment::Missing;
 pub use error::{RenderError, SyntaxError};
 pub use expression::Expression;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use minijinja::Value;
-use minijinja::value::{Enumerator, Object, Serde};
+use minijinja::value::{Enumerator, Object, ObjectRepr, Serde};
 use serde_json::Value as Json;
 
 use crate::core::time;
@@ -134,6 +134,33 @@ impl Scope {
         self.inner(BTreeMap::from([(name.to_owned(), lenient(record))]))
     }
 
+    /// Opens a layer with a list of records, which are looked at one by one.
+    #[must_use]
+    pub fn with_list(&self, name: &str, records: &Arc<Vec<Json>>) -> Self {
+        let list = Value::from_object(List(Arc::clone(records)));
+        self.inner(BTreeMap::from([(name.to_owned(), list)]))
+    }
+
+    /// Opens a layer with a name whose members are such lists, or texts.
+    #[must_use]
+    pub fn with_lists<'a>(
+        &self,
+        name: &str,
+        members: impl IntoIterator<Item = (&'a str, Result<&'a Arc<Vec<Json>>, &'a Arc<str>>)>,
+    ) -> Self {
+        let members: Value = members
+            .into_iter()
+            .map(|(member, value)| {
+                let value = match value {
+                    Ok(records) => Value::from_object(List(Arc::clone(records))),
+                    Err(text) => Value::from(&**text),
+                };
+                (member.to_owned(), value)
+            })
+            .collect();
+        self.inner(BTreeMap::from([(name.to_owned(), members)]))
+    }
+
     /// Opens a layer with more names.
     #[must_use]
     pub fn with_all<'a>(&self, names: impl IntoIterator<Item = (&'a str, &'a Json)>) -> Self {
@@ -193,6 +220,25 @@ impl Object for Record {
     fn enumerate(self: &Arc<Self>) -> Enumerator {
         let names = self.0.iter().map(|(name, _)| Value::from(name));
         Enumerator::Values(names.collect())
+    }
+}
+
+/// Records of which each is made a template's value when it is asked for: a long list is never
+/// there twice.
+#[derive(Debug)]
+struct List(Arc<Vec<Json>>);
+
+impl Object for List {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Seq
+    }
+
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        self.0.get(key.as_usize()?).map(lenient)
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::Seq(self.0.len())
     }
 }
 

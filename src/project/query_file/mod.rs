@@ -1,5 +1,6 @@
 //! Query file → [`Query`].
 
+mod data;
 mod for_each;
 mod poll;
 mod request;
@@ -16,11 +17,12 @@ use crate::project::later::not_yet_at;
 use crate::project::query::Query;
 use crate::project::template::{Names, template};
 use crate::project::{literal, var_declaration};
+use crate::template::Files;
 
 pub use for_each::FindQuery;
 
 /// Keys that have a meaning which this version does not know.
-const NOT_YET: [&str; 4] = ["cache", "data", "sql", "report"];
+const NOT_YET: [&str; 1] = ["cache"];
 
 /// What the files around it offer.
 pub struct Surroundings<'p> {
@@ -32,6 +34,10 @@ pub struct Surroundings<'p> {
     pub formats: &'p [&'static str],
     /// Finds a query that this one stands on.
     pub find: FindQuery<'p>,
+    /// Reads a file of the project.
+    pub files: Files,
+    /// The path of a template from the project's folder; of the query itself for none.
+    pub file_path: &'p dyn Fn(Option<&str>) -> String,
 }
 
 /// Reads a query file. What is wrong goes into `faults`.
@@ -75,11 +81,22 @@ pub fn read(
         .and_then(|node| resource(node, around, faults));
     let (for_each, of_item) =
         for_each::read(fields.get("for_each"), &vars, &names, around.find, faults);
-    let request = request::read(&mut fields, &of_item, faults);
+    let data = data::data(fields.get("data"), &vars, &names, around, faults);
+    let data_names: Vec<String> = data.iter().map(|data| data.name.clone()).collect();
+    let with_data = |names: &Names| {
+        if data_names.is_empty() {
+            names.clone()
+        } else {
+            names.with_columns("data", Some(data_names.clone()))
+        }
+    };
+    let of_request = with_data(&of_item);
+    let request = request::read(&mut fields, &of_request, faults);
     let paginate = fields
         .get("paginate")
         .and_then(|node| Pagination::check(node, faults));
-    let result = result::read(&mut fields, &names, &of_item, faults);
+    let sql = data::sql(&mut fields, &data, &vars, faults);
+    let result = result::read(&mut fields, &with_data(&names), &of_item, faults);
     let poll = fields
         .get("poll")
         .and_then(|node| poll::read(node, &of_item.with_all(result.columns()), faults));
@@ -89,9 +106,16 @@ pub fn read(
         .get("output")
         .and_then(|node| node.one_of("output", around.formats, faults))
         .and_then(|word| around.formats.iter().find(|known| **known == word).copied());
+    let of_report = with_data(&names).with_all(["rows", "vars", "query", "run", "previous"]);
+    let has_report = fields.get("report").is_some();
+    let report = fields
+        .get("report")
+        .and_then(|node| data::report(node, &of_report, around, faults));
     fields.finish(faults);
+    let has_sql = node.get("sql").is_some();
+    refuse_beside(node, has_sql, request.has_endpoint, faults);
 
-    if !request.has_endpoint && !is_later {
+    if !request.has_endpoint && !is_later && !has_sql && !has_report {
         let words = "the query has no `endpoint`";
         let fault = Diagnostic::at(&super::start(node), "missing-key", words);
         faults.push(fault.help("add for example `endpoint: /me`"));
@@ -112,11 +136,14 @@ pub fn read(
             .or_else(|| folder.map(str::to_owned)),
         description: description.map(|text| text.value.to_string()),
         source: Arc::clone(source),
-        resource: resource?,
+        resource,
         vars,
         for_each,
         method: request.method?,
-        endpoint: request.endpoint?,
+        endpoint: request.endpoint,
+        data,
+        sql,
+        report,
         params: request.params,
         headers: request.headers,
         body: request.body,
@@ -134,6 +161,40 @@ pub fn read(
         confirm,
         output,
     })
+}
+
+/// Refuses what says nothing beside `sql`, or without a request.
+fn refuse_beside(node: &Node, has_sql: bool, has_endpoint: bool, faults: &mut Diagnostics) {
+    const OF_REQUESTS: [&str; 10] = [
+        "method",
+        "params",
+        "headers",
+        "body",
+        "paginate",
+        "for_each",
+        "poll",
+        "on_status",
+        "confirm",
+        "rows",
+    ];
+    if has_sql && has_endpoint {
+        let words = "a query has an `endpoint` or `sql`, not both";
+        let place = node.get("sql").map_or(&node.place, |sql| &sql.place);
+        faults.push(
+            Diagnostic::at(place, "sql", words)
+                .help("put the request into a query of its own, and name it under `data`"),
+        );
+        return;
+    }
+    if has_endpoint {
+        return;
+    }
+    for key in OF_REQUESTS {
+        if let Some(value) = node.get(key).filter(|value| !value.is_null()) {
+            let words = format!("`{key}` belongs to a request, and the query has no `endpoint`");
+            faults.push(Diagnostic::at(&value.place, "no-request", words));
+        }
+    }
 }
 
 /// Refuses the keys that this version does not know. Says whether there was one.

@@ -1,0 +1,211 @@
+//! The queries of `data`, asked at the same time, and the statement over their records.
+
+use std::ops::ControlFlow;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use serde_json::{Value, json};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::core::time::format_time;
+use crate::engine::levels::Level;
+use crate::engine::listing::End;
+use crate::engine::outlet::Outlet;
+use crate::engine::records::read_rows;
+use crate::engine::run::Run;
+use crate::engine::stop::Crew;
+use crate::engine::walk::{Taker, all_records, walk_fault};
+use crate::engine::{Outcome, RunErrorKind};
+use crate::plan::{DataValue, DataValues, Facts, Plan};
+use crate::project::query::Sql;
+use crate::sql::{Database, Row, SqlError, SqlErrorKind};
+
+/// Rows of a result that are handed on at a time.
+const BATCH: usize = 256;
+
+/// What the queries of a plan's `data` give. Whoever of them fails as a whole ends the run: what
+/// is made of the others would not be true.
+pub async fn all_data(run: &Rc<Run>, plan: &Rc<Plan>) -> Arc<DataValues> {
+    let crew = Crew::new(&run.panicked);
+    let mut waiting = Vec::new();
+    for (data, fed_by) in plan.query.data.iter().zip(&plan.data) {
+        let (sender, receiver) = oneshot::channel();
+        let (run, fed_by) = (Rc::clone(run), Rc::clone(fed_by));
+        crew.member().spawn(async move {
+            let value = value(&run, &fed_by).await;
+            // Nobody waits for it any more where the run has ended.
+            let _ = sender.send(value);
+        });
+        waiting.push((data.name.clone(), receiver));
+    }
+    let mut values = DataValues::new();
+    for (name, receiver) in waiting {
+        if let Ok(value) = receiver.await {
+            values.insert(name, value);
+        }
+    }
+    Arc::new(values)
+}
+
+/// What one query gives: its document if it ends in one, otherwise its records.
+async fn value(run: &Rc<Run>, plan: &Rc<Plan>) -> DataValue {
+    let rows = Arc::new(all_records(run, plan, true).await);
+    let document = plan
+        .query
+        .report
+        .as_ref()
+        .and_then(|report| report.documents.first());
+    let Some(document) = document else {
+        return DataValue::Records(rows);
+    };
+    let facts = Facts {
+        rows,
+        data: run.data_of(plan).await,
+        run: facts_of(plan, run),
+        previous: Value::Null,
+    };
+    match plan.document(document, &facts) {
+        Ok(text) => DataValue::Text(text.into()),
+        Err(error) => {
+            run.fail(walk_fault(plan, RunErrorKind::Render(error)));
+            DataValue::Text("".into())
+        }
+    }
+}
+
+/// What a document may tell of the run.
+fn facts_of(plan: &Plan, run: &Run) -> Value {
+    let (failures, is_partial) = run.failures();
+    run_facts(plan, run.requests(), failures, is_partial)
+}
+
+/// What a document may tell of a run.
+pub fn run_facts(plan: &Plan, requests: u64, failures: u64, is_partial: bool) -> Value {
+    json!({
+        "started": format_time(plan.now()),
+        "requests": requests,
+        "failures": failures,
+        "partial": is_partial,
+    })
+}
+
+/// Runs a query's statement over its data, and hands on what it gives; a query without one has no
+/// records.
+pub async fn statement(run: &Rc<Run>, plan: &Rc<Plan>, taker: &Taker, outlet: &Outlet) -> End {
+    let data = run.data_of(plan).await;
+    let Some(sql) = &plan.query.sql else {
+        return End::Done(Outcome::Complete);
+    };
+    let level = run.level(plan);
+    let mut rows = start(plan, sql, data);
+    loop {
+        let batch = match rows.recv().await {
+            None => return End::Done(Outcome::Complete),
+            Some(Ok(batch)) => batch,
+            Some(Err(error)) => return End::Failed(walk_fault(plan, fault(sql, error))),
+        };
+        let kept = match read_rows(plan, &batch) {
+            Ok(kept) => kept,
+            Err(kind) => return End::Failed(walk_fault(plan, kind)),
+        };
+        Level::count(&level.records, kept.len() as u64);
+        if taker(kept, outlet).await.is_err() {
+            return End::Gone;
+        }
+    }
+}
+
+fn fault(sql: &Sql, error: SqlError) -> RunErrorKind {
+    RunErrorKind::Sql {
+        place: match error.range {
+            Some(range) => sql.text.locate(range),
+            None => sql.text.place.clone(),
+        },
+        words: error.message,
+        help: error.help,
+        is_stopped: error.kind == SqlErrorKind::Stopped,
+    }
+}
+
+type Rows = Result<Vec<Value>, SqlError>;
+
+/// Rows on their way from the thread that the statement runs on. Dropping them stops it.
+struct Running {
+    rows: mpsc::Receiver<Rows>,
+    is_over: Arc<AtomicBool>,
+}
+
+impl Running {
+    async fn recv(&mut self) -> Option<Rows> {
+        self.rows.recv().await
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.is_over.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Starts the statement on a thread of its own, since SQLite does not wait for others.
+fn start(plan: &Plan, sql: &Sql, data: Arc<DataValues>) -> Running {
+    let (sender, rows) = mpsc::channel(4);
+    let is_over = Arc::new(AtomicBool::new(false));
+    let stop = Arc::clone(&is_over);
+    let text = Arc::clone(&sql.text.value);
+    let (vars, now) = (plan.vars.clone(), plan.now());
+    let columns: Vec<(String, Option<Vec<String>>)> = plan
+        .query
+        .data
+        .iter()
+        .map(|data| (data.name.clone(), data.query.columns()))
+        .collect();
+    tokio::task::spawn_blocking(move || {
+        let give = |rows: Rows| match sender.blocking_send(rows) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(_) => ControlFlow::Break(()),
+        };
+        let mut batch = Vec::new();
+        let result = open(now, stop, &columns, &data).and_then(|database| {
+            database.select(&text, &vars, |row: Row| {
+                batch.push(Value::Object(row));
+                if batch.len() < BATCH {
+                    return ControlFlow::Continue(());
+                }
+                give(Ok(std::mem::take(&mut batch)))
+            })
+        });
+        let _ = match result {
+            Ok(_) if batch.is_empty() => ControlFlow::Continue(()),
+            Ok(_) => give(Ok(batch)),
+            Err(error) => give(Err(error)),
+        };
+    });
+    Running { rows, is_over }
+}
+
+fn open(
+    now: jiff::Timestamp,
+    stop: Arc<AtomicBool>,
+    columns: &[(String, Option<Vec<String>>)],
+    data: &DataValues,
+) -> Result<Database, SqlError> {
+    let mut database = Database::new(now)?;
+    database.stop_when(move || stop.load(Ordering::Relaxed))?;
+    for (name, columns) in columns {
+        match data.get(name) {
+            Some(DataValue::Records(records)) => {
+                database.load(name, columns.as_deref(), records.iter())?;
+            }
+            Some(DataValue::Text(text)) => {
+                let record = json!({ "value": &**text });
+                database.load(name, None, [&record])?;
+            }
+            None => {
+                database.load(name, columns.as_deref(), [])?;
+            }
+        }
+    }
+    Ok(database)
+}

@@ -1,0 +1,83 @@
+//! The document that a plan ends in.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+
+use crate::plan::Plan;
+use crate::template::{Document, RenderError, Scope};
+
+/// What another query of `data` gave.
+#[derive(Debug, Clone)]
+pub enum DataValue {
+    /// Its records.
+    Records(Arc<Vec<Value>>),
+    /// Its document, if it ends in one.
+    Text(Arc<str>),
+}
+
+/// What the queries of `data` gave, by name.
+pub type DataValues = BTreeMap<String, DataValue>;
+
+/// What a document tells of.
+pub struct Facts {
+    /// The records of the query itself.
+    pub rows: Arc<Vec<Value>>,
+    /// What the queries of `data` gave.
+    pub data: Arc<DataValues>,
+    /// What happened: `started`, `requests`, `failures`, `partial`.
+    pub run: Value,
+    /// What `--state` keeps of the last run; null on the first.
+    pub previous: Value,
+}
+
+impl Plan {
+    /// The text of a document.
+    ///
+    /// # Errors
+    ///
+    /// As [`Document::render`].
+    pub fn document(&self, document: &Document, facts: &Facts) -> Result<String, RenderError> {
+        let vars: Map<String, Value> = self
+            .vars
+            .iter()
+            .map(|(name, value)| {
+                let shown = if self.secrecy.has_var(name) {
+                    Value::from(crate::core::secret::MASK)
+                } else {
+                    value.clone()
+                };
+                (name.clone(), shown)
+            })
+            .collect();
+        let query = json!({
+            "name": self.query.name,
+            "folder": self.query.folder,
+            "description": self.query.description,
+        });
+        let scope = self
+            .scope_with_data(&self.scope, &facts.data)
+            .with_list("rows", &facts.rows)
+            .with_record("run", &facts.run)
+            .with_record("query", &query)
+            .with_record("previous", &facts.previous)
+            .with_all([("vars", &Value::Object(vars))]);
+        let text = document.render(&scope)?;
+        Ok(self.scrubber.text(&text).into_owned())
+    }
+
+    /// A scope that sees what the queries of `data` gave.
+    pub fn scope_with_data(&self, scope: &Scope, data: &DataValues) -> Scope {
+        if self.query.data.is_empty() {
+            return scope.clone();
+        }
+        scope.with_lists(
+            "data",
+            data.iter().map(|(name, value)| match value {
+                DataValue::Records(records) => (name.as_str(), Ok(records)),
+                DataValue::Text(text) => (name.as_str(), Err(text)),
+            }),
+        )
+    }
+}

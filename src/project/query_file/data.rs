@@ -1,0 +1,270 @@
+//! The `data`, `sql` and `report` parts of a query file: the answers of other queries, what is made
+//! of them, and the document that tells it.
+
+use std::sync::Arc;
+
+use crate::core::diagnostic::{Diagnostic, Diagnostics};
+use crate::core::document::{Content, Fields, Node};
+use crate::core::name;
+use crate::core::source::{Place, SourceFile, Span, Text};
+use crate::project::query::{Data, Items, Report, Sql, Var};
+use crate::project::query_file::Surroundings;
+use crate::project::query_file::for_each::called;
+use crate::project::template::Names;
+use crate::project::var_declaration;
+use crate::sql;
+use crate::template::{Document, DocumentKind, SyntaxError};
+
+/// Reads `data`.
+pub fn data(
+    node: Option<&Node>,
+    vars: &[Var],
+    names: &Names,
+    around: &Surroundings<'_>,
+    faults: &mut Diagnostics,
+) -> Vec<Data> {
+    let Some(node) = node else { return Vec::new() };
+    let mut all: Vec<Data> = Vec::new();
+    for entry in node.entries("data", faults) {
+        if !var_declaration::check_name(entry, faults) {
+            continue;
+        }
+        let mut fields = entry.value.fields(&entry.key, faults);
+        let query = fields.get("query");
+        let given = fields.get("vars");
+        if !matches!(entry.value.content, Content::Map(_)) {
+            continue;
+        }
+        fields.finish(faults);
+        let Some(query) = query else {
+            let words = format!("`{}` needs `query`", entry.key);
+            faults.push(Diagnostic::at(&entry.key_place, "missing-key", words));
+            continue;
+        };
+        if let Some(Items::Query { query, vars }) =
+            called(query, given, vars, names, around.find, faults)
+        {
+            all.push(Data {
+                name: entry.key.clone(),
+                place: entry.key_place.clone(),
+                query,
+                vars,
+            });
+        }
+    }
+    all
+}
+
+/// Reads `sql`: one SELECT over the tables of `data`, whose parameters are vars.
+pub fn sql(
+    fields: &mut Fields<'_>,
+    data: &[Data],
+    vars: &[Var],
+    faults: &mut Diagnostics,
+) -> Option<Sql> {
+    let node = fields.get("sql")?;
+    let text = node.text("sql", faults)?;
+    let columns: Vec<Option<Vec<String>>> = data.iter().map(|data| data.query.columns()).collect();
+    let tables: Vec<(&str, Option<&[String]>)> = data
+        .iter()
+        .zip(&columns)
+        .map(|(data, columns)| (data.name.as_str(), columns.as_deref()))
+        .collect();
+    let mentions = match sql::check(&text.value, &tables) {
+        Ok(mentions) => mentions,
+        Err(error) => {
+            let place = match error.range {
+                Some(range) => text.locate(range),
+                None => text.place.clone(),
+            };
+            faults.push(Diagnostic::at(&place, "sql", error.message).maybe_help(error.help));
+            return None;
+        }
+    };
+    let known: Vec<&str> = vars.iter().map(|var| var.name.as_str()).collect();
+    let mut is_good = true;
+    for param in &mentions.params {
+        if !known.contains(&param.name.as_str()) {
+            is_good = false;
+            let words = format!("`:{}` is not declared under `vars`", param.name);
+            faults.push(
+                Diagnostic::at(&text.locate(param.range.clone()), "undeclared-name", words)
+                    .maybe_help(name::hint(&param.name, known.iter().copied())),
+            );
+        }
+    }
+    is_good.then_some(Sql {
+        text,
+        columns: mentions.columns,
+    })
+}
+
+/// Reads `report`: a template that stands in the file, or files of the project.
+pub fn report(
+    node: &Node,
+    names: &Names,
+    around: &Surroundings<'_>,
+    faults: &mut Diagnostics,
+) -> Option<Report> {
+    let mut fields = node.fields("report", faults);
+    let inline = fields.get("template");
+    let files = fields.get("template_file");
+    if !matches!(node.content, Content::Map(_)) {
+        return None;
+    }
+    fields.finish(faults);
+    let documents = match (inline, files) {
+        (Some(node), None) => {
+            let text = node.text("template", faults)?;
+            let name = (around.file_path)(None);
+            vec![document(
+                &text,
+                &name,
+                DocumentKind::Text,
+                names,
+                around,
+                faults,
+            )?]
+        }
+        (None, Some(node)) => {
+            let read: Vec<Option<Document>> = node
+                .items()
+                .into_iter()
+                .map(|node| template_file(node, names, around, faults))
+                .collect();
+            read.into_iter().collect::<Option<Vec<_>>>()?
+        }
+        (Some(_), Some(files)) => {
+            let words = "`report` has both `template` and `template_file`";
+            faults.push(Diagnostic::at(&files.place, "report", words));
+            return None;
+        }
+        (None, None) => {
+            let words = "`report` needs `template` or `template_file`";
+            faults.push(Diagnostic::at(&node.place, "missing-key", words));
+            return None;
+        }
+    };
+    for (index, document) in documents.iter().enumerate() {
+        let kind = document.kind();
+        if documents[..index].iter().any(|other| other.kind() == kind) {
+            let words = format!("`report` has two templates for {}", kind.format());
+            faults.push(Diagnostic::at(&node.place, "report", words));
+            return None;
+        }
+    }
+    Some(Report { documents })
+}
+
+fn template_file(
+    node: &Node,
+    names: &Names,
+    around: &Surroundings<'_>,
+    faults: &mut Diagnostics,
+) -> Option<Document> {
+    let text = node.text("template_file", faults)?;
+    let Some(kind) = DocumentKind::of_file(&text.value) else {
+        let words = format!("the ending of `{}` does not say what it is", text.value);
+        faults.push(
+            Diagnostic::at(&node.place, "template-file", words)
+                .help("end it in `.md`, `.html` or `.txt`, with `.jinja` after that or without"),
+        );
+        return None;
+    };
+    let path = (around.file_path)(Some(&text.value));
+    match (around.files)(&path) {
+        Ok(Some(content)) => {
+            let file = SourceFile::new(path.clone(), path.clone(), content.clone());
+            let span = Span::new(0, content.len());
+            let inner = Text::new(content, &Place { file, span });
+            document(&inner, &path, kind, names, around, faults)
+        }
+        Ok(None) => {
+            let words = format!("there is no file `{}`", text.value);
+            faults.push(
+                Diagnostic::at(&node.place, "no-file", words).help(
+                    "a template lies beside the query, or is named from the project's folder",
+                ),
+            );
+            None
+        }
+        Err(words) => {
+            faults.push(Diagnostic::at(&node.place, "template-file", words));
+            None
+        }
+    }
+}
+
+fn document(
+    text: &Text,
+    name: &str,
+    kind: DocumentKind,
+    names: &Names,
+    around: &Surroundings<'_>,
+    faults: &mut Diagnostics,
+) -> Option<Document> {
+    match Document::parse(text, name, kind, Arc::clone(&around.files)) {
+        Ok(document) => {
+            let mut is_good = names.check(document.mentions(), text, faults);
+            let mut seen = vec![name.to_owned()];
+            is_good &= used_files(&document, name, around, &mut seen, text, faults);
+            is_good.then_some(document)
+        }
+        Err(errors) => {
+            push_all(text, errors, faults);
+            None
+        }
+    }
+}
+
+/// Files that a document uses, and those that these use: they are there, and can be parsed.
+fn used_files(
+    document: &Document,
+    name: &str,
+    around: &Surroundings<'_>,
+    seen: &mut Vec<String>,
+    text: &Text,
+    faults: &mut Diagnostics,
+) -> bool {
+    let mut is_good = true;
+    for used in document.uses() {
+        let exists = |path: &str| matches!((around.files)(path), Ok(Some(_)));
+        let path = crate::template::join_path(used, name, &exists);
+        if seen.contains(&path) {
+            continue;
+        }
+        seen.push(path.clone());
+        let words = match (around.files)(&path) {
+            Ok(Some(content)) => {
+                let file = SourceFile::new(path.clone(), path.clone(), content.clone());
+                let span = Span::new(0, content.len());
+                let inner = Text::new(content, &Place { file, span });
+                let files = Arc::clone(&around.files);
+                match Document::parse(&inner, &path, document.kind(), files) {
+                    Ok(inner_document) => {
+                        is_good &= used_files(&inner_document, &path, around, seen, &inner, faults);
+                    }
+                    Err(errors) => {
+                        push_all(&inner, errors, faults);
+                        is_good = false;
+                    }
+                }
+                continue;
+            }
+            Ok(None) => format!("there is no file `{used}`"),
+            Err(words) => words,
+        };
+        is_good = false;
+        let at = text.value.find(used.as_str()).unwrap_or_default();
+        let place = text.locate(at..at + used.len());
+        faults.push(Diagnostic::at(&place, "no-file", words));
+    }
+    is_good
+}
+
+fn push_all(text: &Text, errors: Vec<SyntaxError>, faults: &mut Diagnostics) {
+    for error in errors {
+        let place = text.locate(error.range);
+        faults.push(Diagnostic::at(&place, error.code, error.message).maybe_help(error.help));
+    }
+}

@@ -1,0 +1,228 @@
+//! The template of a whole document: a report.
+//!
+//! Unlike the templates of requests it may use other files ([`Files`]), has fuel for many records,
+//! and prints null as nothing. What it prints into HTML is escaped.
+
+use std::sync::Arc;
+
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::ValueKind;
+use minijinja::{AutoEscape, Environment, Error, HtmlEscape, Output, State, Value};
+
+use crate::core::source::Text;
+use crate::template::environment::{self, Missing, to_text};
+use crate::template::{Mentions, RenderError, Scope, SyntaxError, inspect};
+
+/// Reads a file that a document names, by its path from the project's folder: its text, nothing if
+/// there is none, or in words why it cannot be read.
+pub type Files = Arc<dyn Fn(&str) -> Result<Option<String>, String> + Send + Sync>;
+
+/// Enough for a million cells, and not for ever.
+const FUEL: u64 = 2_000_000_000;
+
+/// What a document is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DocumentKind {
+    /// Text as it is.
+    Text,
+    /// Markdown.
+    Markdown,
+    /// HTML: what is printed is escaped.
+    Html,
+}
+
+impl DocumentKind {
+    /// All kinds, with the endings of their files.
+    const ENDINGS: [(&'static str, Self); 5] = [
+        ("html", Self::Html),
+        ("htm", Self::Html),
+        ("md", Self::Markdown),
+        ("markdown", Self::Markdown),
+        ("txt", Self::Text),
+    ];
+
+    /// The kind of a file by its name; `.jinja` and `.j2` after the ending say nothing.
+    pub fn of_file(name: &str) -> Option<Self> {
+        let name = name.to_ascii_lowercase();
+        let plain = [".jinja2", ".jinja", ".j2"]
+            .iter()
+            .find_map(|ending| name.strip_suffix(ending))
+            .unwrap_or(&name);
+        let (_, ending) = plain.rsplit_once('.')?;
+        Self::ENDINGS
+            .iter()
+            .find(|(known, _)| *known == ending)
+            .map(|(_, kind)| *kind)
+    }
+
+    /// The name of the format that it is.
+    pub fn format(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Markdown => "markdown",
+            Self::Html => "html",
+        }
+    }
+}
+
+/// A parsed document template.
+#[derive(Clone)]
+pub struct Document {
+    text: Text,
+    /// Its path from the project's folder, or what stands for one.
+    name: String,
+    kind: DocumentKind,
+    files: Files,
+    mentions: Mentions,
+    /// The files that it names.
+    uses: Vec<String>,
+}
+
+impl std::fmt::Debug for Document {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Document")
+            .field("name", &self.name)
+            .field("kind", &self.kind)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Document {
+    /// Parses a template.
+    ///
+    /// # Errors
+    ///
+    /// All that is wrong with it.
+    pub fn parse(
+        text: &Text,
+        name: &str,
+        kind: DocumentKind,
+        files: Files,
+    ) -> Result<Self, Vec<SyntaxError>> {
+        let mut faults = Vec::new();
+        let found = inspect::document(&text.value, &mut faults);
+        match found {
+            Some((mentions, uses)) if faults.is_empty() => Ok(Self {
+                text: text.clone(),
+                name: name.to_owned(),
+                kind,
+                files,
+                mentions,
+                uses,
+            }),
+            _ => Err(faults),
+        }
+    }
+
+    /// What it is.
+    pub fn kind(&self) -> DocumentKind {
+        self.kind
+    }
+
+    /// What it needs from its scope.
+    pub fn mentions(&self) -> &Mentions {
+        &self.mentions
+    }
+
+    /// The files that it names, as they are written.
+    pub fn uses(&self) -> &[String] {
+        &self.uses
+    }
+
+    /// The text of the document.
+    ///
+    /// # Errors
+    ///
+    /// If a name is undefined, values do not suit operators and filters, a file is missing, or the
+    /// template does not come to an end.
+    pub fn render(&self, scope: &Scope) -> Result<String, RenderError> {
+        let environment = self.environment();
+        let rendered = environment
+            .render_named_str(&self.name, &self.text.value, scope.to_value())
+            .map_err(|error| self.fault(&error))?;
+        // A file ends with its last line.
+        Ok(if rendered.ends_with('\n') {
+            rendered
+        } else {
+            rendered + "\n"
+        })
+    }
+
+    fn environment(&self) -> Environment<'static> {
+        let mut environment = environment::environment(Missing::Fault).clone();
+        let escape = match self.kind {
+            DocumentKind::Html => AutoEscape::Html,
+            DocumentKind::Text | DocumentKind::Markdown => AutoEscape::None,
+        };
+        environment.set_auto_escape_callback(move |_| escape.clone());
+        environment.set_fuel(Some(FUEL));
+        environment.set_formatter(print);
+        if let Ok(syntax) = SyntaxConfig::builder()
+            .trim_blocks(true)
+            .lstrip_blocks(true)
+            .build()
+        {
+            // A line of a statement alone leaves no empty line.
+            environment.set_syntax(syntax);
+        }
+        let files = Arc::clone(&self.files);
+        let known = Arc::clone(&self.files);
+        environment.set_loader(move |name| {
+            files(name).map_err(|words| Error::new(minijinja::ErrorKind::InvalidOperation, words))
+        });
+        environment.set_path_join_callback(move |name, parent| {
+            join(name, parent, &|path| matches!(known(path), Ok(Some(_)))).into()
+        });
+        environment
+    }
+
+    fn fault(&self, error: &Error) -> RenderError {
+        // The innermost fault says what is wrong; those around it only say what it is part of.
+        let mut inner = error;
+        while let Some(source) =
+            std::error::Error::source(inner).and_then(|source| source.downcast_ref::<Error>())
+        {
+            inner = source;
+        }
+        let is_own = inner.name().is_none_or(|name| name == self.name);
+        let place = match inner.range().filter(|_| is_own) {
+            Some(range) => self.text.locate(range),
+            None => self.text.place.clone(),
+        };
+        let mut fault = crate::template::expression::fault(&place, inner);
+        if !is_own && let Some(name) = inner.name() {
+            let line = inner.line().unwrap_or(1);
+            fault.message = format!("in `{name}`, line {line}: {}", fault.message);
+        }
+        fault
+    }
+}
+
+/// The path of a file that another one names: beside that one, or else from the project's folder.
+pub fn join(name: &str, parent: &str, exists: &dyn Fn(&str) -> bool) -> String {
+    match parent.rsplit_once('/') {
+        Some((folder, _)) => {
+            let beside = format!("{folder}/{name}");
+            if exists(&beside) {
+                beside
+            } else {
+                name.to_owned()
+            }
+        }
+        None => name.to_owned(),
+    }
+}
+
+/// Prints null as nothing, and escapes for HTML what is not marked as safe.
+fn print(output: &mut Output, state: &mut State, value: &Value) -> Result<(), Error> {
+    if value.kind() == ValueKind::None {
+        return Ok(());
+    }
+    let text = to_text(value)?;
+    if *state.auto_escape() == AutoEscape::Html && !value.is_safe() {
+        write!(output, "{}", HtmlEscape(&text)).map_err(Error::from)
+    } else {
+        output.write_str(&text).map_err(Error::from)
+    }
+}
