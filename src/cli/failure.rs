@@ -67,6 +67,11 @@ impl Failure {
         Self::new(Exit::Done, "closed", "")
     }
 
+    /// Whether it is only that nobody reads the result any more.
+    pub fn is_closed(&self) -> bool {
+        self.exit == Exit::Done && self.code == "closed"
+    }
+
     /// Faults of files.
     pub fn from_diagnostics(faults: Diagnostics) -> Self {
         Self::from_list(faults.into_sorted())

@@ -22,6 +22,7 @@ mod run;
 mod setup;
 mod show;
 mod shown;
+mod state;
 mod watch;
 
 use std::process::ExitCode;

@@ -2,29 +2,32 @@
 
 use std::cell::RefCell;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use serde_json::Value;
 
 use crate::cli::app::App;
 use crate::cli::failure::{ErrorFormat, Failure};
-use crate::cli::outcome;
+use crate::cli::progress::counted;
 use crate::cli::run::RunArgs;
 use crate::cli::setup::TalkArgs;
+use crate::cli::{explain, outcome};
 use crate::core::name;
+use crate::core::source::{Place, SourceFile, Span, Text};
 use crate::core::text::printable_lines;
 use crate::engine::{Deliver, RunError, Want};
 use crate::format::{FORMATS, Format, FormatError, Render, Shape, by_extension, by_name};
-use crate::plan::Plan;
+use crate::plan::{DataValues, Facts, Plan};
 use crate::project::load;
 use crate::sink::{FileSink, Sink, StdoutSink};
+use crate::template::{Document, DocumentKind, Template};
 
 /// Turns records into bytes and writes them. A record format is written as records come, a
-/// document format when it is whole.
+/// document when it is whole.
 pub struct Writer {
-    format: &'static Format,
-    renderer: Box<dyn Render>,
+    form: Form,
     sink: Box<dyn Sink>,
     buffer: Vec<u8>,
     records: usize,
@@ -35,104 +38,166 @@ pub struct Writer {
     app: Rc<App>,
 }
 
+/// How a result looks.
+enum Form {
+    /// As its records do.
+    Records {
+        format: &'static Format,
+        renderer: Box<dyn Render>,
+    },
+    /// As a report, which needs all records.
+    Document {
+        document: Document,
+        rows: Vec<Value>,
+    },
+}
+
 /// More than this is not held back by a record format.
 const ENOUGH: usize = 64 * 1024;
+
+/// What a result ends with.
+pub struct Closing<'c> {
+    /// The answer as it came, for the format that shows it.
+    pub content: &'c [u8],
+    /// What a report tells of, besides the records.
+    pub report: Option<&'c Told>,
+}
+
+/// What a report tells of, besides the records.
+pub struct Told {
+    /// The plan that ends in it.
+    pub plan: Rc<Plan>,
+    /// What the queries of `data` gave.
+    pub data: Arc<DataValues>,
+    /// What happened.
+    pub run: Value,
+    /// What was kept of the last run.
+    pub previous: Value,
+}
 
 impl Writer {
     /// Settles format and place. `index` is the place among several queries.
     pub fn new(
         plan: &Plan,
         args: &RunArgs,
+        out: Option<&Path>,
         index: Option<usize>,
         app: &Rc<App>,
     ) -> Result<Self, Failure> {
-        let own = plan.output().and_then(by_name);
-        let file = args.out.as_ref().filter(|path| path.as_os_str() != "-");
-        let (format, sink): (_, Box<dyn Sink>) = match file {
-            None => {
-                let usual = if app.stdout.is_terminal {
-                    "table"
-                } else {
-                    "json"
-                };
-                let format = args.output.or(own).or(by_name(usual));
-                (format.unwrap_or(&FORMATS[0]), Box::new(StdoutSink))
-            }
-            Some(path) => file_target(path, args, own, app)?,
+        let file = out.filter(|path| path.as_os_str() != "-");
+        let looks = looks(plan, args, file, app)?;
+        let sink: Box<dyn Sink> = match file {
+            None => Box::new(StdoutSink),
+            Some(path) => Box::new(file_sink(path, app)?),
         };
-        if format.name == "raw" && plan.query.is_walk() {
-            let words = format!("`raw` shows one answer, and `{}` has many", plan.query.name);
-            return Err(Failure::usage("raw", words).help("`-o ndjson` gives its records"));
-        }
         let is_terminal = file.is_none() && app.stdout.is_terminal;
-        let mut renderer = format.renderer(&Shape {
-            columns: plan.query.columns(),
-            single: plan.query.yields_one(),
-            terminal: app.stdout.terminal().filter(|_| is_terminal),
-        });
         let mut buffer = Vec::new();
-        if let Some(index) = index {
-            buffer.extend_from_slice(separator(format, &plan.query.name, index).as_bytes());
-        }
-        renderer
-            .begin(&mut buffer)
-            .map_err(|error| cannot_write(&io::Error::other(error)))?;
+        let form = match looks {
+            Looks::Document(document) => Form::Document {
+                document,
+                rows: Vec::new(),
+            },
+            Looks::Records(format) => {
+                let mut renderer = format.renderer(&Shape {
+                    columns: plan.query.columns(),
+                    single: plan.query.yields_one(),
+                    terminal: app.stdout.terminal().filter(|_| is_terminal),
+                });
+                if let Some(index) = index {
+                    let separator = separator(format, &plan.query.name, index);
+                    buffer.extend_from_slice(separator.as_bytes());
+                }
+                renderer
+                    .begin(&mut buffer)
+                    .map_err(|error| cannot_write(&io::Error::other(error)))?;
+                Form::Records { format, renderer }
+            }
+        };
         Ok(Self {
-            format,
-            renderer,
+            form,
             sink,
             buffer,
             records: 0,
             is_list: !plan.query.yields_one(),
             is_terminal,
-            file: file.cloned(),
+            file: file.map(Path::to_path_buf),
             app: Rc::clone(app),
         })
     }
 
     /// What of an answer the format shows.
-    pub fn want(&self) -> Want {
-        if self.format.name == "raw" {
-            Want::Content
-        } else {
-            Want::Records
+    fn want(&self) -> Want {
+        match &self.form {
+            Form::Records { format, .. } if format.name == "raw" => Want::Content,
+            _ => Want::Records,
         }
     }
 
-    /// How many records came.
-    pub fn records(&self) -> usize {
-        self.records
+    /// Whether it is of use before it is whole: a report is not.
+    fn is_of_use(&self) -> bool {
+        self.records > 0 && matches!(self.form, Form::Records { .. })
     }
 
     /// What a person is told of the result, which shows it badly or not at all.
-    pub fn summary(&self, app: &App) -> Option<String> {
-        let count = self.records;
+    fn summary(&self, app: &App) -> Option<String> {
+        let (count, is_table) = match &self.form {
+            Form::Document { .. } => (None, false),
+            Form::Records { format, .. } => (Some(self.records), format.name == "table"),
+        };
         if let Some(path) = self.file.as_ref().filter(|_| app.stderr.is_terminal) {
-            let noun = if count == 1 { "record" } else { "records" };
-            return Some(format!("{count} {noun} written to {}", path.display()));
+            let what = count.map_or_else(
+                || "report".to_owned(),
+                |count| counted(count as u64, "record"),
+            );
+            return Some(format!("{what} written to {}", path.display()));
         }
-        let is_empty_table = count == 0 && self.is_list && self.format.name == "table";
+        let is_empty_table = self.records == 0 && self.is_list && is_table;
         is_empty_table.then(|| "no records".to_owned())
     }
 
-    /// Writes the rest. `content` is the answer as it came, for the format that shows it.
-    pub fn finish(mut self, content: &[u8], app: &App) -> io::Result<()> {
+    /// Writes the rest.
+    fn finish(mut self, closing: &Closing<'_>) -> Result<(), Failure> {
         self.clear_the_way();
-        if self.want() == Want::Content {
-            let content = app.scrubber.bytes(content);
-            if self.is_terminal {
-                let text = String::from_utf8_lossy(&content);
-                self.sink.write(printable_lines(&text).as_bytes())?;
-            } else {
-                self.sink.write(&content)?;
+        let is_content = self.want() == Want::Content;
+        match &mut self.form {
+            Form::Records { .. } if is_content => {
+                let content = self.app.scrubber.bytes(closing.content);
+                self.buffer = if self.is_terminal {
+                    let text = String::from_utf8_lossy(&content);
+                    printable_lines(&text).into_owned().into_bytes()
+                } else {
+                    content.into_owned()
+                };
             }
-            return self.sink.finish();
+            Form::Records { renderer, .. } => renderer
+                .finish(&mut self.buffer)
+                .map_err(|error| cannot_write(&io_error(error)))?,
+            Form::Document { document, rows } => {
+                let Some(told) = closing.report else {
+                    return Ok(());
+                };
+                let facts = Facts {
+                    rows: told.plan.records(std::mem::take(rows)),
+                    data: Arc::clone(&told.data),
+                    run: told.run.clone(),
+                    previous: told.previous.clone(),
+                };
+                let text = told
+                    .plan
+                    .document(document, &facts)
+                    .map_err(|error| explain::render_error(&error, &self.app))?;
+                let text = if self.is_terminal {
+                    printable_lines(&text).into_owned()
+                } else {
+                    text
+                };
+                self.buffer = text.into_bytes();
+            }
         }
-        self.renderer.finish(&mut self.buffer).map_err(io_error)?;
         let written = self.sink.write(&self.buffer);
         written
             .and_then(|()| self.sink.finish())
-            .map_err(|error| named(self.file.as_ref(), error))
+            .map_err(|error| cannot_write(&named(self.file.as_ref(), error)))
     }
 
     /// Progress and result never stand in each other's lines.
@@ -143,7 +208,11 @@ impl Writer {
     }
 
     fn write_out(&mut self) -> io::Result<()> {
-        if self.format.streams && !self.buffer.is_empty() {
+        let streams = match &self.form {
+            Form::Records { format, .. } => format.streams,
+            Form::Document { .. } => false,
+        };
+        if streams && !self.buffer.is_empty() {
             self.clear_the_way();
             self.sink
                 .write(&self.buffer)
@@ -152,43 +221,225 @@ impl Writer {
         }
         Ok(())
     }
-}
 
-impl Deliver for Writer {
     fn record(&mut self, record: Value) -> io::Result<()> {
         if self.want() == Want::Content {
             // What stands in the answer is looked at, and shown as the answer only.
             return Ok(());
         }
         self.records += 1;
-        self.renderer
-            .record(&record, &mut self.buffer)
-            .map_err(io_error)?;
+        match &mut self.form {
+            Form::Document { rows, .. } => rows.push(record),
+            Form::Records { renderer, .. } => {
+                renderer
+                    .record(&record, &mut self.buffer)
+                    .map_err(io_error)?;
+            }
+        }
         if self.buffer.len() >= ENOUGH {
             self.write_out()?;
         }
         Ok(())
     }
+}
+
+/// The writers of one query: several files may take the same result.
+pub struct Writers(Vec<Writer>);
+
+impl Writers {
+    /// Settles all formats and places. `index` is the place among several queries.
+    pub fn new(
+        plan: &Plan,
+        args: &RunArgs,
+        index: Option<usize>,
+        app: &Rc<App>,
+    ) -> Result<Self, Failure> {
+        if args.out.is_empty() {
+            return Ok(Self(vec![Writer::new(plan, args, None, index, app)?]));
+        }
+        let mut writers = Vec::new();
+        let mut paths: Vec<PathBuf> = Vec::new();
+        for out in &args.out {
+            let path = dated(out, plan, app)?;
+            if paths.contains(&path) {
+                let words = format!("`--out {}` is given twice", path.display());
+                return Err(Failure::usage("out", words));
+            }
+            writers.push(Writer::new(plan, args, Some(&path), index, app)?);
+            paths.push(path);
+        }
+        Ok(Self(writers))
+    }
+
+    /// What of an answer the formats show.
+    pub fn want(&self) -> Want {
+        match self.0.as_slice() {
+            [only] => only.want(),
+            _ => Want::Records,
+        }
+    }
+
+    /// Whether any of them shows a report.
+    pub fn have_report(&self) -> bool {
+        self.0
+            .iter()
+            .any(|writer| matches!(writer.form, Form::Document { .. }))
+    }
+
+    /// How many records came.
+    pub fn records(&self) -> usize {
+        self.0.first().map_or(0, |writer| writer.records)
+    }
+
+    /// What a person is told of the results.
+    pub fn summaries(&self, app: &App) -> Vec<String> {
+        self.0
+            .iter()
+            .filter_map(|writer| writer.summary(app))
+            .collect()
+    }
+
+    /// Writes the rest of all.
+    pub fn finish(self, closing: &Closing<'_>) -> Result<(), Failure> {
+        self.0
+            .into_iter()
+            .try_for_each(|writer| writer.finish(closing))
+    }
+
+    /// Writes what is of use though it is not whole. Says whether there was anything.
+    pub fn finish_early(self) -> Result<bool, Failure> {
+        let closing = Closing {
+            content: &[],
+            report: None,
+        };
+        let mut is_any = false;
+        for writer in self.0.into_iter().filter(Writer::is_of_use) {
+            writer.finish(&closing)?;
+            is_any = true;
+        }
+        Ok(is_any)
+    }
+
+    fn record(&mut self, record: Value) -> io::Result<()> {
+        if let Some((last, others)) = self.0.split_last_mut() {
+            for writer in others {
+                writer.record(record.clone())?;
+            }
+            last.record(record)?;
+        }
+        Ok(())
+    }
 
     fn pause(&mut self) -> io::Result<()> {
-        self.write_out()
+        self.0.iter_mut().try_for_each(Writer::write_out)
     }
+}
+
+/// A path in which templates may stand: `report-{{ now() | date("%Y-%m-%d") }}.md`.
+fn dated(out: &Path, plan: &Plan, app: &App) -> Result<PathBuf, Failure> {
+    let text = out.to_string_lossy();
+    if !text.contains("{{") {
+        return Ok(out.to_path_buf());
+    }
+    let file = SourceFile::new("--out", "", text.as_ref());
+    let span = Span::new(0, text.len());
+    let wrong = |words: String| Failure::usage("out", format!("`--out {text}`: {words}"));
+    let template =
+        Template::parse(&Text::new(text.as_ref(), &Place { file, span })).map_err(|errors| {
+            let words = errors.into_iter().next().map(|error| error.message);
+            wrong(words.unwrap_or_default())
+        })?;
+    if plan.is_secret(template.mentions()) {
+        return Err(wrong("a secret has no place in a path".to_owned()));
+    }
+    let path = template
+        .text(plan.scope())
+        .map_err(|error| explain::render_error(&error, app))?;
+    Ok(PathBuf::from(path))
+}
+
+/// What a result looks like: a report, or its records.
+enum Looks {
+    Document(Document),
+    Records(&'static Format),
+}
+
+fn looks(plan: &Plan, args: &RunArgs, file: Option<&Path>, app: &App) -> Result<Looks, Failure> {
+    let asked = args.output.filter(|_| args.out.len() < 2);
+    let documents = plan
+        .query
+        .report
+        .as_ref()
+        .map_or(&[][..], |report| &report.documents);
+    let of_kind = |kind: DocumentKind| documents.iter().find(|document| document.kind() == kind);
+    let named = match (asked, file) {
+        (Some(format), _) => documents
+            .iter()
+            .find(|document| document.kind().format() == format.name),
+        (None, Some(file)) => DocumentKind::of_file(&file.to_string_lossy())
+            .and_then(|kind| of_kind(kind).or_else(|| of_kind(DocumentKind::Text))),
+        (None, None) => documents.first(),
+    };
+    if let Some(document) = named {
+        return Ok(Looks::Document(document.clone()));
+    }
+    let format = match file {
+        None => {
+            let usual = if app.stdout.is_terminal {
+                "table"
+            } else {
+                "json"
+            };
+            let own = plan.output().and_then(by_name);
+            let format = asked.or(own).or(by_name(usual));
+            format.unwrap_or(&FORMATS[0])
+        }
+        Some(path) => file_format(path, asked, plan)?,
+    };
+    if !plan.query.has_records() {
+        let kinds: Vec<&str> = documents
+            .iter()
+            .map(|document| document.kind().format())
+            .collect();
+        let words = format!(
+            "`{}` has no records of its own to show as `{}`",
+            plan.query.name, format.name
+        );
+        return Err(Failure::usage("no-records", words).help(format!(
+            "its report is {}; its `data` are queries that can be run by themselves",
+            name::one_of(&kinds)
+        )));
+    }
+    if format.name == "raw" && (plan.query.is_walk() || !plan.query.asks()) {
+        let words = format!("`raw` shows one answer, and `{}` has many", plan.query.name);
+        return Err(Failure::usage("raw", words).help("`-o ndjson` gives its records"));
+    }
+    if format.name == "raw" && args.out.len() > 1 {
+        let words = "`raw` goes to one place only";
+        return Err(Failure::usage("raw", words));
+    }
+    Ok(Looks::Records(format))
 }
 
 /// A writer that outlives the run it serves, so that what it holds is not lost when a run is ended.
 pub struct Through<'w> {
     /// The writer, while there is one.
-    pub writer: &'w RefCell<Option<Writer>>,
+    pub writer: &'w RefCell<Option<Writers>>,
     /// Whose records come.
     pub plan: &'w Plan,
     /// Where failures are told.
     pub app: &'w App,
     /// How they are told.
     pub talk: TalkArgs,
+    /// The records, where they are kept for the next run.
+    pub kept: Option<RefCell<Vec<Value>>>,
 }
 
 impl Deliver for Through<'_> {
     fn record(&mut self, record: Value) -> io::Result<()> {
+        if let Some(kept) = &self.kept {
+            kept.borrow_mut().push(record.clone());
+        }
         match self.writer.borrow_mut().as_mut() {
             Some(writer) => writer.record(record),
             None => Ok(()),
@@ -220,14 +471,15 @@ impl Deliver for Through<'_> {
     }
 }
 
-fn file_target(
-    path: &PathBuf,
-    args: &RunArgs,
-    own: Option<&'static Format>,
-    app: &App,
-) -> Result<(&'static Format, Box<dyn Sink>), Failure> {
+fn file_format(
+    path: &Path,
+    asked: Option<&'static Format>,
+    plan: &Plan,
+) -> Result<&'static Format, Failure> {
     let ending = path.extension().and_then(|ending| ending.to_str());
-    let Some(format) = args.output.or(ending.and_then(by_extension)).or(own) else {
+    let own = plan.output().and_then(by_name);
+    let format = asked.or(ending.and_then(by_extension)).or(own);
+    format.ok_or_else(|| {
         let known: Vec<&str> = FORMATS
             .iter()
             .flat_map(|format| format.extensions)
@@ -235,16 +487,18 @@ fn file_target(
             .collect();
         let words = format!("the ending of `{}` names no format", path.display());
         let hint = format!("end it in {}, or say `-o FORMAT`", name::one_of(&known));
-        return Err(Failure::usage("out", words).help(hint));
-    };
-    let sink = FileSink::create(&app.working_directory.join(path)).map_err(|error| {
+        Failure::usage("out", words).help(hint)
+    })
+}
+
+fn file_sink(path: &Path, app: &App) -> Result<FileSink, Failure> {
+    FileSink::create(&app.working_directory.join(path)).map_err(|error| {
         let why = load::plain(&error);
         Failure::usage(
             "out",
             format!("`{}` cannot be written: {why}", path.display()),
         )
-    })?;
-    Ok((format, Box::new(sink)))
+    })
 }
 
 /// Sets the results of several queries apart, in a way that a reader of the format understands.

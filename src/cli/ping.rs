@@ -65,7 +65,7 @@ pub fn run(args: &PingArgs, app: &Rc<App>) -> Result<Exit, Failure> {
             resource.is_ok_and(|resource| World::can_answer_for(&resource))
         });
     }
-    let world = World::new(app, &args.connect)?;
+    let world = World::new(app, &args.connect, None)?;
     let (rows, exit) = setup::block_on(&args.connect, app, args.talk, None, async |session| {
         let mut rows = Vec::new();
         let mut exit = Exit::Done;

@@ -8,12 +8,13 @@ use std::sync::Arc;
 use crate::cli::app::App;
 use crate::cli::exit::Exit;
 use crate::cli::failure::{ErrorFormat, Failure};
-use crate::cli::output::{Through, Writer, cannot_write};
+use crate::cli::output::{Closing, Through, Told, Writers, cannot_write};
 use crate::cli::progress::counted;
 use crate::cli::setup::{self, ConnectArgs, TalkArgs, World};
+use crate::cli::state::State;
 use crate::cli::{explain, inputs, outcome, shown};
 use crate::core::text::printable_lines;
-use crate::engine::{self, Manner, RunError, RunErrorKind, Session, Want};
+use crate::engine::{self, Manner, Report, RunError, RunErrorKind, Session, Want};
 use crate::format::Format;
 use crate::plan::{Inputs, Plan, ShownRequest};
 use crate::project::query::{Items, Loop};
@@ -55,7 +56,15 @@ pub struct RunArgs {
 
     /// Writes to a file, whole or not at all; its ending says the format
     #[arg(long, value_name = "FILE")]
-    pub out: Option<PathBuf>,
+    pub out: Vec<PathBuf>,
+
+    /// Keeps what the run gave in this folder, for `previous` in the report of the next one
+    #[arg(long, value_name = "DIR")]
+    pub state: Option<PathBuf>,
+
+    /// Runs as of a past moment: RFC 3339, a date, or so long ago (`7d`)
+    #[arg(long, value_name = "TIME")]
+    pub now: Option<String>,
 
     /// At most this many records
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
@@ -112,13 +121,13 @@ pub fn run(args: &RunArgs, app: &Rc<App>) -> Result<Exit, Failure> {
     let given = inputs::read(&args.vars_files, &assignments, &app.working_directory)?;
     let queries = queries(&words.queries, app)?;
     refuse_unknown_vars(&given, &queries)?;
-    if args.out.is_some() && queries.len() > 1 {
+    if !args.out.is_empty() && queries.len() > 1 {
         return Err(Failure::usage(
             "out",
             "`--out` takes the result of one query, got several",
         ));
     }
-    let world = World::new(app, &args.connect)?;
+    let world = World::new(app, &args.connect, args.now.as_deref())?;
     let mut plans = Vec::new();
     for (project, query) in queries {
         plans.push(Rc::new(plan(&project, query, &given, &world, args, app)?));
@@ -136,14 +145,18 @@ pub fn run(args: &RunArgs, app: &Rc<App>) -> Result<Exit, Failure> {
     let mut writers = Vec::new();
     for (index, plan) in plans.iter().enumerate() {
         let place = (plans.len() > 1).then_some(index);
-        writers.push(Writer::new(plan, args, place, app)?);
+        writers.push(Writers::new(plan, args, place, app)?);
     }
+    let states = states(&plans, args, app)?;
     let done = Cell::new(0);
     let current = Current::default();
     let manner = Manner {
         fail_fast: args.fail_fast,
         unordered: args.unordered,
-        remembers: plans.len() > 1 || plans.iter().any(|plan| plan.query.is_walk()),
+        remembers: plans.len() > 1
+            || plans
+                .iter()
+                .any(|plan| plan.query.with_fed_by().len() > 1 || plan.query.is_walk()),
     };
     let result = setup::block_on(
         &args.connect,
@@ -153,9 +166,9 @@ pub fn run(args: &RunArgs, app: &Rc<App>) -> Result<Exit, Failure> {
         async |session| {
             let mut exit = Exit::Done;
             let mut first_failed = None;
-            for (plan, writer) in plans.iter().zip(writers) {
+            for ((plan, writer), state) in plans.iter().zip(writers).zip(&states) {
                 current.writer.replace(Some(writer));
-                match execute(plan, &session, &current, args, app).await {
+                match execute(plan, &session, &current, state.as_ref(), args, app).await {
                     Ok(partial) => exit = exit.max(partial),
                     // One failure does not lose the other answers.
                     Err(failure) if plans.len() > 1 && failure.exit != Exit::Done => {
@@ -171,26 +184,20 @@ pub fn run(args: &RunArgs, app: &Rc<App>) -> Result<Exit, Failure> {
             Ok(first_failed.unwrap_or(exit))
         },
     );
-    result.map_err(|failure| how_far(failure, done.get(), &plans, &current, app))
+    result.map_err(|failure| how_far(failure, done.get(), &plans, &current))
 }
 
 /// The query that is under way.
 #[derive(Default)]
 struct Current {
     /// Where its records go, until it is done.
-    writer: RefCell<Option<Writer>>,
+    writer: RefCell<Option<Writers>>,
     /// How far its walk had come when it was ended.
     progress: RefCell<Option<String>>,
 }
 
 /// Delivers what a run that was ended from outside has so far, and says how far it came.
-fn how_far(
-    failure: Failure,
-    done: usize,
-    plans: &[Rc<Plan>],
-    under_way: &Current,
-    app: &App,
-) -> Failure {
+fn how_far(failure: Failure, done: usize, plans: &[Rc<Plan>], under_way: &Current) -> Failure {
     let is_ended = failure.exit == Exit::Interrupted || failure.code == "timeout";
     let Some(current) = plans.get(done).filter(|_| is_ended) else {
         return failure;
@@ -204,13 +211,17 @@ fn how_far(
         failure = failure.fact("progress", progress);
     }
     let writer = under_way.writer.take();
-    if let Some(writer) = writer.filter(|writer| writer.records() > 0) {
+    if let Some(writer) = writer {
         let records = counted(writer.records() as u64, "record");
-        let words = match writer.finish(&[], app) {
-            Ok(()) => format!("{records} of `{}` came before that", current.query.name),
-            Err(_) => format!("{records} of `{}` could not be written", current.query.name),
+        let name = &current.query.name;
+        let words = match writer.finish_early() {
+            Ok(true) => Some(format!("{records} of `{name}` came before that")),
+            Ok(false) => None,
+            Err(_) => Some(format!("{records} of `{name}` could not be written")),
         };
-        failure = failure.fact("delivered", words);
+        if let Some(words) = words {
+            failure = failure.fact("delivered", words);
+        }
     }
     let is_told = failure
         .help
@@ -347,11 +358,17 @@ fn shown_requests<'p>(
     app: &App,
 ) -> Result<Vec<Shown<'p>>, Failure> {
     let explained = |error: &RenderError| explain::render_error(error, app);
-    if !plan.query.is_walk() {
+    if !plan.query.is_walk() && plan.query.data.is_empty() && plan.query.asks() {
         let request = plan.shown_request().map_err(|error| explained(&error))?;
         return Ok(vec![(plan, String::new(), request)]);
     }
-    if let Some(sites) = plan.listed_sites().map_err(|error| explained(&error))? {
+    let is_listed = plan.query.data.is_empty() && plan.query.asks();
+    let sites = if is_listed {
+        plan.listed_sites()
+    } else {
+        Ok(None)
+    };
+    if let Some(sites) = sites.map_err(|error| explained(&error))? {
         let requests = sites.iter().map(|site| {
             let request = plan.shown_request_at(site);
             request.map(|request| (plan, String::new(), request))
@@ -362,7 +379,7 @@ fn shown_requests<'p>(
     }
     if args.curl {
         let words = format!(
-            "`{}` asks for every item of another query: no curl line does the same",
+            "`{}` stands on other queries: no curl line does the same",
             plan.query.name
         );
         return Err(Failure::usage("curl", words).help("`--dry-run` shows its requests"));
@@ -371,7 +388,7 @@ fn shown_requests<'p>(
     let mut parts = plan.with_fed_by();
     // What is asked first is shown first.
     parts.reverse();
-    for part in parts {
+    for part in parts.into_iter().filter(|part| part.query.asks()) {
         let about = if part.query.is_walk() {
             let items: Vec<String> = part.loops().iter().map(items_of).collect();
             format!(
@@ -466,16 +483,21 @@ async fn execute(
     plan: &Rc<Plan>,
     session: &Rc<Session>,
     current: &Current,
+    state: Option<&State>,
     args: &RunArgs,
     app: &Rc<App>,
 ) -> Result<Exit, Failure> {
     let writer = &current.writer;
-    let want = writer.borrow().as_ref().map_or(Want::Records, Writer::want);
+    let want = writer
+        .borrow()
+        .as_ref()
+        .map_or(Want::Records, Writers::want);
     let mut through = Through {
         writer,
         plan,
         app,
         talk: args.talk,
+        kept: state.map(|_| RefCell::default()),
     };
     let report = engine::run(plan, session, want, &mut through).await;
     let report = match report {
@@ -495,23 +517,59 @@ async fn execute(
     }
     let mut is_closed = false;
     if let Some(writer) = writer.borrow_mut().take() {
-        let told = writer.summary(app);
-        match writer.finish(&report.body, app) {
+        let summaries = writer.summaries(app);
+        let told = writer.have_report().then(|| told(plan, &report, state));
+        let closing = Closing {
+            content: &report.body,
+            report: told.as_ref(),
+        };
+        match writer.finish(&closing) {
             Ok(()) => {}
             // A reader that has seen enough is no error, and what else is wrong is told all the same.
-            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => is_closed = true,
-            Err(error) => return Err(cannot_write(&error)),
+            Err(failure) if failure.is_closed() => is_closed = true,
+            Err(failure) => return Err(failure),
         }
-        if let Some(words) = told.filter(|_| !args.talk.quiet) {
-            app.say(&words);
+        for words in summaries.iter().filter(|_| !args.talk.quiet) {
+            app.say(words);
         }
     }
     let exit = outcome::tell(plan, &report, args.talk, app);
+    if let Some(state) = state {
+        // What is not whole would make everything that is missing look gone.
+        if exit == Exit::Done {
+            let rows = through.kept.take().map(RefCell::into_inner);
+            state.keep(plan, &report, &rows.unwrap_or_default())?;
+        } else if !args.talk.quiet {
+            app.say("note: the state stays as it was, since this run is not complete");
+        }
+    }
     match report.failed_expectations {
         // Nobody reads on: what comes next is not run.
         None if is_closed && exit == Exit::Done => Err(Failure::closed()),
         None => Ok(exit),
         Some(failed) => Err(explain::run_error(&failed, plan, app)),
+    }
+}
+
+/// The states of the queries, each held until the run is over.
+fn states(plans: &[Rc<Plan>], args: &RunArgs, app: &App) -> Result<Vec<Option<State>>, Failure> {
+    let states = plans.iter().map(|plan| {
+        let folder = args.state.as_ref();
+        folder
+            .map(|folder| State::open(folder, plan, app))
+            .transpose()
+    });
+    states.collect()
+}
+
+/// What a report tells of, besides its records.
+fn told(plan: &Rc<Plan>, report: &Report, state: Option<&State>) -> Told {
+    let ledger = &report.ledger;
+    Told {
+        plan: Rc::clone(plan),
+        data: Arc::clone(&report.data),
+        run: engine::run_facts(plan, report.requests, ledger.count(), !ledger.is_empty()),
+        previous: state.map_or_else(|| serde_json::json!({}), |state| state.previous.clone()),
     }
 }
 

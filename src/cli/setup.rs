@@ -15,7 +15,9 @@ use crate::cli::progress::Progress;
 use crate::cli::watch::Watch;
 use crate::core::name;
 use crate::core::source::{SourceFile, Span, Text};
-use crate::core::time::{DURATION_EXAMPLE, format_duration, parse_duration};
+use crate::core::time::{
+    DURATION_EXAMPLE, TIME_EXAMPLE, format_duration, parse_duration, parse_time,
+};
 use crate::demo::{self, Demo};
 use crate::engine::{Manner, Session, SessionOptions, Shelf};
 use crate::format::{FORMATS, Format, by_name};
@@ -142,11 +144,18 @@ pub struct World {
 
 impl World {
     /// The outside of a run. Starts the demo if it is asked for, and says so.
-    pub fn new(app: &App, connect: &ConnectArgs) -> Result<Self, Failure> {
+    pub fn new(app: &App, connect: &ConnectArgs, now: Option<&str>) -> Result<Self, Failure> {
+        let start = if connect.demo { demo::NOW } else { app.now };
+        let moment = match now {
+            None => start,
+            Some(text) => parse_time(text, start).ok_or_else(|| {
+                Failure::usage("now", format!("`--now` takes {TIME_EXAMPLE}, got `{text}`"))
+            })?,
+        };
         if !connect.demo {
             return Ok(Self {
                 outside: Outside {
-                    clock: Clock(app.now),
+                    clock: Clock(moment),
                     env: Arc::clone(&app.env),
                     git: git::facts(&app.working_directory),
                 },
@@ -163,7 +172,7 @@ impl World {
         app.say("demo: an embedded CircleCI with synthetic data answers");
         Ok(Self {
             outside: Outside {
-                clock: Clock(demo::NOW),
+                clock: Clock(moment),
                 env: Arc::clone(&app.env),
                 git: git::demo_facts(),
             },

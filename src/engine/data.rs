@@ -50,7 +50,7 @@ pub async fn all_data(run: &Rc<Run>, plan: &Rc<Plan>) -> Arc<DataValues> {
 
 /// What one query gives: its document if it ends in one, otherwise its records.
 async fn value(run: &Rc<Run>, plan: &Rc<Plan>) -> DataValue {
-    let rows = Arc::new(all_records(run, plan, true).await);
+    let rows = plan.records(all_records(run, plan, true).await);
     let document = plan
         .query
         .report
@@ -196,7 +196,7 @@ fn open(
     for (name, columns) in columns {
         match data.get(name) {
             Some(DataValue::Records(records)) => {
-                database.load(name, columns.as_deref(), records.iter())?;
+                database.load(name, columns.as_deref(), records.list.iter())?;
             }
             Some(DataValue::Text(text)) => {
                 let record = json!({ "value": &**text });

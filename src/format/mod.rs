@@ -14,6 +14,7 @@
 
 mod csv;
 mod delimited;
+mod html;
 mod json;
 mod key_value;
 mod layout;
@@ -42,6 +43,7 @@ pub static FORMATS: &[Format] = &[
     csv::FORMAT,
     tsv::FORMAT,
     markdown::FORMAT,
+    html::FORMAT,
     raw::FORMAT,
 ];
 

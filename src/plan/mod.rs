@@ -29,7 +29,7 @@ use crate::core::secret::{Scrubber, Secret};
 use crate::paginate::{Choice, Style};
 use crate::project::Query;
 use crate::resource::Resource;
-use crate::template::{Clock, Lookup, Mentions, RenderError, Scope};
+use crate::template::{Clock, Lookup, Mentions, Records, RenderError, Scope};
 
 pub use bind::{Input, Inputs};
 pub use feed::{Feed, Site};
@@ -126,6 +126,14 @@ impl Plan {
             .resources
             .get(name)
             .map_or(&*self.resource, |known| &**known)
+    }
+
+    /// Its records for a document.
+    pub fn records(&self, list: Vec<Value>) -> Records {
+        Records {
+            list: Arc::new(list),
+            have_columns: self.query.columns().is_some(),
+        }
     }
 
     /// The moment of the run.

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use crate::plan::Plan;
-use crate::template::{Document, RenderError, Scope};
+use crate::template::{Document, Records, RenderError, Scope};
 
 /// What another query of `data` gave.
 #[derive(Debug, Clone)]
 pub enum DataValue {
     /// Its records.
-    Records(Arc<Vec<Value>>),
+    Records(Records),
     /// Its document, if it ends in one.
     Text(Arc<str>),
 }
@@ -23,7 +23,7 @@ pub type DataValues = BTreeMap<String, DataValue>;
 /// What a document tells of.
 pub struct Facts {
     /// The records of the query itself.
-    pub rows: Arc<Vec<Value>>,
+    pub rows: Records,
     /// What the queries of `data` gave.
     pub data: Arc<DataValues>,
     /// What happened: `started`, `requests`, `failures`, `partial`.

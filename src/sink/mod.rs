@@ -4,12 +4,14 @@
 //! anything is asked.
 
 mod file;
+mod lock;
 mod scratch;
 mod stdout;
 
 use std::io;
 
-pub use file::FileSink;
+pub use file::{FileSink, private_folder};
+pub use lock::Lock;
 pub use scratch::Scratch;
 pub use stdout::StdoutSink;
 

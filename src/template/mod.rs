@@ -42,5 +42,5 @@ pub use environment::Missing;
 pub use error::{RenderError, SyntaxError};
 pub use expression::Expression;
 pub use inspect::{Mention, Mentions};
-pub use scope::{Clock, Hides, Lookup, Scope};
+pub use scope::{Clock, Hides, Lookup, Records, Scope};
 pub use text::{Piece, Template};

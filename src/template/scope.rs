@@ -136,8 +136,8 @@ impl Scope {
 
     /// Opens a layer with a list of records, which are looked at one by one.
     #[must_use]
-    pub fn with_list(&self, name: &str, records: &Arc<Vec<Json>>) -> Self {
-        let list = Value::from_object(List(Arc::clone(records)));
+    pub fn with_list(&self, name: &str, records: &Records) -> Self {
+        let list = Value::from_object(List(records.clone()));
         self.inner(BTreeMap::from([(name.to_owned(), list)]))
     }
 
@@ -146,19 +146,19 @@ impl Scope {
     pub fn with_lists<'a>(
         &self,
         name: &str,
-        members: impl IntoIterator<Item = (&'a str, Result<&'a Arc<Vec<Json>>, &'a Arc<str>>)>,
+        members: impl IntoIterator<Item = (&'a str, Result<&'a Records, &'a Arc<str>>)>,
     ) -> Self {
-        let members: Value = members
+        let members: BTreeMap<String, Value> = members
             .into_iter()
             .map(|(member, value)| {
                 let value = match value {
-                    Ok(records) => Value::from_object(List(Arc::clone(records))),
+                    Ok(records) => Value::from_object(List(records.clone())),
                     Err(text) => Value::from(&**text),
                 };
                 (member.to_owned(), value)
             })
             .collect();
-        self.inner(BTreeMap::from([(name.to_owned(), members)]))
+        self.inner(BTreeMap::from([(name.to_owned(), Value::from(members))]))
     }
 
     /// Opens a layer with more names.
@@ -226,7 +226,34 @@ impl Object for Record {
 /// Records of which each is made a template's value when it is asked for: a long list is never
 /// there twice.
 #[derive(Debug)]
-struct List(Arc<Vec<Json>>);
+struct List(Records);
+
+/// Records for a document.
+#[derive(Debug, Clone, Default)]
+pub struct Records {
+    /// The records.
+    pub list: Arc<Vec<Json>>,
+    /// Whether all have the same columns, so that another one is a mistake and not a missing field.
+    pub have_columns: bool,
+}
+
+/// An object that lacks nothing but what nobody declared.
+#[derive(Debug)]
+struct Row(BTreeMap<String, Value>, Vec<String>);
+
+impl Object for Row {
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        self.get_value_by_str(key.as_str()?)
+    }
+
+    fn get_value_by_str(self: &Arc<Self>, key: &str) -> Option<Value> {
+        self.0.get(key).cloned()
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::Values(self.1.iter().map(Value::from).collect())
+    }
+}
 
 impl Object for List {
     fn repr(self: &Arc<Self>) -> ObjectRepr {
@@ -234,11 +261,21 @@ impl Object for List {
     }
 
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        self.0.get(key.as_usize()?).map(lenient)
+        let record = self.0.list.get(key.as_usize()?)?;
+        Some(match record {
+            Json::Object(members) if self.0.have_columns => Value::from_object(Row(
+                members
+                    .iter()
+                    .map(|(key, member)| (key.clone(), lenient(member)))
+                    .collect(),
+                members.keys().cloned().collect(),
+            )),
+            other => lenient(other),
+        })
     }
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {
-        Enumerator::Seq(self.0.len())
+        Enumerator::Seq(self.0.list.len())
     }
 }
 

@@ -1,0 +1,126 @@
+//! What `--state` keeps of a report's last run, and the lock that keeps two runs apart.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value, json};
+
+use crate::cli::app::App;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::core::time::format_time;
+use crate::engine::Report;
+use crate::plan::{DataValue, Plan};
+use crate::project::load;
+use crate::sink::{FileSink, Lock, Sink as _};
+
+/// The layout of the file. Another one is not understood.
+const VERSION: u64 = 1;
+
+/// No state is longer.
+const LONGEST: u64 = 1024 * 1024 * 1024;
+
+/// A query's state, held until it is dropped.
+pub struct State {
+    path: PathBuf,
+    _lock: Lock,
+    /// What the last run left; empty on the first.
+    pub previous: Value,
+}
+
+impl State {
+    /// Takes a query's state.
+    ///
+    /// # Errors
+    ///
+    /// If another run holds it, or the folder cannot be written. A state that cannot be read is
+    /// told and begun anew.
+    pub fn open(folder: &Path, plan: &Plan, app: &App) -> Result<Self, Failure> {
+        let folder = app.working_directory.join(folder);
+        let name = &plan.query.name;
+        let fault = |path: &Path, error: &std::io::Error| {
+            let why = load::plain(error);
+            let words = format!("`{}` cannot be used for state: {why}", path.display());
+            Failure::usage("state", words)
+        };
+        crate::sink::private_folder(&folder).map_err(|error| fault(&folder, &error))?;
+        let lock_path = folder.join(format!("{name}.lock"));
+        let lock = Lock::take(&lock_path).map_err(|error| fault(&lock_path, &error))?;
+        let Some(lock) = lock else {
+            let words = format!("another run of `{name}` holds its state");
+            return Err(Failure::new(Exit::Forbidden, "locked", words)
+                .fact("file", lock_path.display().to_string())
+                .help("wait until it is done, or give this run a `--state` of its own"));
+        };
+        let path = folder.join(format!("{name}.json"));
+        let previous = match previous(&path) {
+            Ok(previous) => previous,
+            Err(words) => {
+                app.say(&format!(
+                    "note: the state `{}` {words}: it is begun anew",
+                    path.display()
+                ));
+                json!({})
+            }
+        };
+        Ok(Self {
+            path,
+            _lock: lock,
+            previous,
+        })
+    }
+
+    /// Keeps what a run gave for the next one.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written.
+    pub fn keep(&self, plan: &Plan, report: &Report, rows: &[Value]) -> Result<(), Failure> {
+        let mut data = Map::new();
+        for (name, value) in &*report.data {
+            let value = match value {
+                DataValue::Records(records) => Value::Array(records.list.to_vec()),
+                DataValue::Text(text) => Value::from(&**text),
+            };
+            data.insert(name.clone(), value);
+        }
+        data.insert("rows".to_owned(), Value::Array(rows.to_vec()));
+        let mut state = json!({
+            "version": VERSION,
+            "query": plan.query.name,
+            "started": format_time(plan.now()),
+            "data": data,
+        });
+        plan.scrubber.json(&mut state);
+        let write = || {
+            let mut sink = FileSink::create(&self.path)?;
+            sink.write(state.to_string().as_bytes())?;
+            Box::new(sink).finish()
+        };
+        write().map_err(|error| {
+            let why = load::plain(&error);
+            let words = format!(
+                "the state `{}` cannot be written: {why}",
+                self.path.display()
+            );
+            Failure::usage("state", words)
+        })
+    }
+}
+
+/// What the last run left: the names of `data`, `rows`, and `started`.
+fn previous(path: &Path) -> Result<Value, String> {
+    if !path.exists() {
+        return Ok(json!({}));
+    }
+    let bytes = load::read_at_most(path, LONGEST)?;
+    let state: Value =
+        serde_json::from_slice(&bytes).map_err(|_| "is no longer whole".to_owned())?;
+    if state["version"] != json!(VERSION) {
+        return Err("is of another version".to_owned());
+    }
+    let Value::Object(mut members) = state["data"].clone() else {
+        return Err("is no longer whole".to_owned());
+    };
+    members.insert("started".to_owned(), state["started"].clone());
+    Ok(Value::Object(members))
+}

@@ -1,0 +1,126 @@
+//! `html`: a page with a table, for a browser or an attachment.
+//!
+//! One file without scripts or anything from elsewhere, light or dark as the reader has it. Values
+//! show as the text they are.
+
+use serde_json::Value;
+
+use super::rows::{Columns, cell_text, key_values};
+use super::{Format, FormatError, OnlyOne, Render, Shape};
+
+pub(super) const FORMAT: Format = Format {
+    name: "html",
+    about: "A page with a table",
+    extensions: &["html", "htm"],
+    streams: false,
+    paints: false,
+    render: |shape: &Shape| {
+        Box::new(Page {
+            single: shape.single,
+            named: shape.columns.clone(),
+            only: OnlyOne::default(),
+            columns: Columns::new(shape),
+            rows: Vec::new(),
+        })
+    },
+};
+
+const HEAD: &str = "<!doctype html>
+<html lang=\"en\">
+<head>
+<meta charset=\"utf-8\">
+<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">
+<title>runner</title>
+<style>
+:root { color-scheme: light dark; }
+body { font: 14px/1.5 system-ui, sans-serif; margin: 1.5rem; }
+.wide { overflow-x: auto; }
+table { border-collapse: collapse; }
+th, td { border-bottom: 1px solid #8885; padding: .3rem .7rem; text-align: left; vertical-align: top; }
+th { position: sticky; top: 0; background: Canvas; }
+td.number { text-align: right; font-variant-numeric: tabular-nums; }
+</style>
+</head>
+<body>
+<div class=\"wide\">
+<table>
+";
+
+const FOOT: &str = "</tbody>
+</table>
+</div>
+</body>
+</html>
+";
+
+struct Page {
+    single: bool,
+    named: Option<Vec<String>>,
+    only: OnlyOne,
+    columns: Columns,
+    /// Lines of cells, whose columns may grow in number.
+    rows: Vec<String>,
+}
+
+impl Render for Page {
+    fn record(&mut self, record: &Value, _out: &mut Vec<u8>) -> Result<(), FormatError> {
+        if self.single {
+            self.only.check()?;
+            for (key, value) in key_values(record, self.named.as_deref())? {
+                let head = format!("<th scope=\"row\">{}</th>", escaped(&key));
+                self.rows.push(head + &cell(value));
+            }
+            return Ok(());
+        }
+        let row = self.columns.row(record)?;
+        let line = row.iter().map(|value| cell(value)).collect();
+        self.rows.push(line);
+        Ok(())
+    }
+
+    fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), FormatError> {
+        out.extend_from_slice(HEAD.as_bytes());
+        if !self.single {
+            out.extend_from_slice(b"<thead><tr>");
+            for name in self.columns.names() {
+                let cell = format!("<th scope=\"col\">{}</th>", escaped(name));
+                out.extend_from_slice(cell.as_bytes());
+            }
+            out.extend_from_slice(b"</tr></thead>\n");
+        }
+        out.extend_from_slice(b"<tbody>\n");
+        for row in &self.rows {
+            out.extend_from_slice(format!("<tr>{row}</tr>\n").as_bytes());
+        }
+        out.extend_from_slice(FOOT.as_bytes());
+        Ok(())
+    }
+}
+
+fn cell(value: &Value) -> String {
+    let class = if value.is_number() {
+        " class=\"number\""
+    } else {
+        ""
+    };
+    let text = cell_text(value).map_or_else(String::new, |text| escaped(&text));
+    format!("<td{class}>{text}</td>")
+}
+
+/// Text between tags. Control characters are no part of HTML (section 13.2.3.5 of its standard).
+fn escaped(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' => safe.push_str("&amp;"),
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '"' => safe.push_str("&quot;"),
+            '\n' => safe.push_str("<br>"),
+            '\t' => safe.push('\t'),
+            control if control.is_control() => safe.push('\u{fffd}'),
+            other => safe.push(other),
+        }
+    }
+    safe
+}

@@ -1,0 +1,46 @@
+//! A file that only one run at a time holds.
+
+use std::fs::{File, TryLockError};
+use std::io;
+use std::path::Path;
+
+/// A lock, until it is dropped or the process ends, however it ends.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+impl Lock {
+    /// Takes the lock of a file, which is made if need be; nothing if another run holds it.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system says.
+    pub fn take(path: &Path) -> io::Result<Option<Self>> {
+        let file = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(path)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Self { _file: file })),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_at_a_time() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("x.lock");
+        let first = Lock::take(&path).expect("a file").expect("the lock");
+        assert!(Lock::take(&path).expect("a file").is_none());
+        drop(first);
+        assert!(Lock::take(&path).expect("a file").is_some());
+    }
+}
