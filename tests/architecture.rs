@@ -335,6 +335,11 @@ const HOMES: &[Home] = &[
         why: "files appear whole in one place",
     },
     Home {
+        words: &["ring::digest", "ring::hmac", "ring::rand"],
+        places: &["sink/cache.rs"],
+        why: "one file hashes what lasts longer than a run",
+    },
+    Home {
         words: &["strsim::"],
         places: &["core/name.rs"],
         why: "names are compared in one place",

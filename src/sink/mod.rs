@@ -3,6 +3,7 @@
 //! A sink is settled before the first request: a place that cannot be written is known before
 //! anything is asked.
 
+mod cache;
 mod file;
 mod lock;
 mod scratch;
@@ -10,6 +11,7 @@ mod stdout;
 
 use std::io;
 
+pub use cache::CacheFolder;
 pub use file::{FileSink, private_folder};
 pub use lock::Lock;
 pub use scratch::Scratch;

@@ -1,0 +1,465 @@
+//! Entries on disk that outlast a run, private to the user.
+//!
+//! An entry is a file. Its name is a hash of what it was put under, keyed with random bytes that lie
+//! in the same folder: nobody can tell from a name what was asked, nor try tokens against it without
+//! those bytes. An entry holds a checksum under the same key, over its name too, so that one which
+//! is cut, changed, or put in another one's place is missing, and so is one of another version.
+//!
+//! What cannot be read is missing, and what cannot be written is not kept; neither is a failure.
+//! Entries are written aside and renamed, so that several runs may use the folder at once.
+//!
+//! The time of a file's last change is not when it was written but until when it is of use: what is
+//! to be removed first is known without opening anything.
+
+use std::cell::{Cell, OnceCell, RefCell};
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use ring::hmac;
+use ring::rand::{SecureRandom as _, SystemRandom};
+use tempfile::NamedTempFile;
+
+/// What an entry begins with. Another version is another text, of the same length or not.
+const MAGIC: &[u8] = b"runner-cache 1\n";
+/// The bytes that names and checksums are keyed with.
+const SALT: &str = "salt";
+const SALT_LENGTH: usize = 32;
+/// Its time of change says when the folder was last swept.
+const SWEPT: &str = "swept";
+/// The name of what is not renamed yet.
+const ASIDE: &str = ".new-";
+/// Bytes of all entries.
+const MOST: u64 = 500_000_000;
+/// A larger entry would push out too many others.
+const LARGEST: usize = 50_000_000;
+/// How often the folder is swept.
+const PERIOD: Duration = Duration::from_secs(24 * 60 * 60);
+/// What was written aside longer ago belongs to a run that has gone.
+const ABANDONED: Duration = Duration::from_secs(60 * 60);
+/// So that backups leave the folder out (<https://bford.info/cachedir/>).
+const TAG: (&str, &str) = (
+    "CACHEDIR.TAG",
+    "Signature: 8a477f597d28d172789f06886806bc55\n\
+     # Answers that `runner` keeps. They may be removed at any time.\n",
+);
+
+/// A folder of entries. It is made when the first one is put into it.
+pub struct CacheFolder {
+    folder: PathBuf,
+    key: OnceCell<hmac::Key>,
+    written: Cell<u64>,
+    fault: RefCell<Option<String>>,
+}
+
+impl CacheFolder {
+    /// The folder `answers` in another one. Nothing is touched yet.
+    pub fn new(around: &Path) -> Self {
+        Self {
+            folder: around.join("answers"),
+            key: OnceCell::new(),
+            written: Cell::new(0),
+            fault: RefCell::new(None),
+        }
+    }
+
+    /// The entry that was put under these pieces.
+    pub fn find(&self, pieces: &[&[u8]]) -> Option<Vec<u8>> {
+        let key = self.key()?;
+        let name = name(key, pieces);
+        let mut bytes = fs::read(self.folder.join(&name)).ok()?;
+        let tag = bytes.strip_prefix(MAGIC)?.first_chunk::<32>()?;
+        let content = MAGIC.len() + tag.len();
+        if tag != &checksum(key, &name, &bytes[content..]) {
+            return None;
+        }
+        bytes.drain(..content);
+        Some(bytes)
+    }
+
+    /// Puts an entry under these pieces, in place of what was there. After `until` nobody wants it.
+    pub fn put(&self, pieces: &[&[u8]], bytes: &[u8], until: SystemTime) {
+        // Where one cannot be written the next one cannot either.
+        if bytes.len() > LARGEST || self.fault.borrow().is_some() {
+            return;
+        }
+        match self.try_put(pieces, bytes, until) {
+            Ok(()) => self.written.set(self.written.get() + bytes.len() as u64),
+            Err(error) => {
+                let words = format!("{}: {error}", self.folder.display());
+                self.fault.replace(Some(words));
+            }
+        }
+    }
+
+    /// Why entries cannot be written.
+    pub fn fault(&self) -> Option<String> {
+        self.fault.borrow().clone()
+    }
+
+    /// Removes what is of no use any more, and what is too much. Does nothing if nothing was
+    /// written, or if it was done a short while ago.
+    pub fn sweep(&self, now: SystemTime) {
+        if self.written.get() == 0 {
+            return;
+        }
+        let marker = self.folder.join(SWEPT);
+        let last = fs::metadata(&marker).and_then(|metadata| metadata.modified());
+        let is_recent =
+            last.is_ok_and(|last| now.duration_since(last).is_ok_and(|age| age < PERIOD));
+        if is_recent && self.written.get() < MOST / 10 {
+            return;
+        }
+        let swept = aside(&self.folder).and_then(|file| {
+            file.as_file().set_modified(now)?;
+            file.persist(&marker).map_err(|error| error.error)
+        });
+        if swept.is_ok() {
+            let found = entries(&self.folder, now).unwrap_or_default();
+            for path in doomed(found, now, MOST) {
+                let _ = fs::remove_file(path);
+            }
+        }
+    }
+
+    fn try_put(&self, pieces: &[&[u8]], bytes: &[u8], until: SystemTime) -> io::Result<()> {
+        let key = self.key_or_new()?;
+        let name = name(key, pieces);
+        let mut file = aside(&self.folder)?;
+        file.write_all(MAGIC)?;
+        file.write_all(&checksum(key, &name, bytes))?;
+        file.write_all(bytes)?;
+        // Where a file system does not take it, the entry goes sooner.
+        let _ = file.as_file().set_modified(until);
+        file.persist(self.folder.join(name))
+            .map_err(|error| error.error)?;
+        Ok(())
+    }
+
+    /// The key, if there is one.
+    fn key(&self) -> Option<&hmac::Key> {
+        if self.key.get().is_none() {
+            let key = read_key(&self.folder)?;
+            return Some(self.key.get_or_init(|| key));
+        }
+        self.key.get()
+    }
+
+    fn key_or_new(&self) -> io::Result<&hmac::Key> {
+        make_private(&self.folder)?;
+        if let Some(key) = self.key() {
+            return Ok(key);
+        }
+        let path = self.folder.join(SALT);
+        let is_mine = new_salt(&self.folder, &path)?;
+        // Another run may have been quicker: then its key is the one. What is none is replaced.
+        if !is_mine && self.key().is_none() {
+            fs::remove_file(&path)?;
+            new_salt(&self.folder, &path)?;
+        }
+        let mut tag = aside(&self.folder)?;
+        tag.write_all(TAG.1.as_bytes())?;
+        let _ = tag.persist(self.folder.join(TAG.0));
+        self.key()
+            .ok_or_else(|| io::Error::other("what was written cannot be read"))
+    }
+}
+
+/// Writes random bytes, unless there are some already; says whether it did.
+fn new_salt(folder: &Path, path: &Path) -> io::Result<bool> {
+    let mut salt = [0; SALT_LENGTH];
+    SystemRandom::new()
+        .fill(&mut salt)
+        .map_err(|_| io::Error::other("the system gives no random bytes"))?;
+    let mut file = aside(folder)?;
+    file.write_all(&salt)?;
+    match file.persist_noclobber(path) {
+        Ok(_) => Ok(true),
+        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(error.error),
+    }
+}
+
+fn read_key(folder: &Path) -> Option<hmac::Key> {
+    let salt = fs::read(folder.join(SALT)).ok()?;
+    (salt.len() == SALT_LENGTH).then(|| hmac::Key::new(hmac::HMAC_SHA256, &salt))
+}
+
+/// A new file that only the user can read.
+fn aside(folder: &Path) -> io::Result<NamedTempFile> {
+    tempfile::Builder::new().prefix(ASIDE).tempfile_in(folder)
+}
+
+/// Makes the folder, and makes sure that nobody else can look into it.
+#[cfg(unix)]
+fn make_private(folder: &Path) -> io::Result<()> {
+    use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)?;
+    if fs::metadata(folder)?.permissions().mode() & 0o077 != 0 {
+        // Only the owner can do this: a folder of somebody else is refused.
+        fs::set_permissions(folder, fs::Permissions::from_mode(0o700))?;
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn make_private(folder: &Path) -> io::Result<()> {
+    fs::create_dir_all(folder)
+}
+
+fn name(key: &hmac::Key, pieces: &[&[u8]]) -> String {
+    let mut context = hmac::Context::with_key(key);
+    context.update(b"name");
+    for piece in pieces {
+        // With their lengths, so that no two lists of pieces are the same text.
+        context.update(&(piece.len() as u64).to_be_bytes());
+        context.update(piece);
+    }
+    let tag = context.sign();
+    tag.as_ref().iter().fold(String::new(), |mut text, byte| {
+        text.push_str(&format!("{byte:02x}"));
+        text
+    })
+}
+
+fn checksum(key: &hmac::Key, name: &str, bytes: &[u8]) -> [u8; 32] {
+    let mut context = hmac::Context::with_key(key);
+    context.update(b"content");
+    context.update(name.as_bytes());
+    context.update(bytes);
+    let mut tag = [0; 32];
+    tag.copy_from_slice(context.sign().as_ref());
+    tag
+}
+
+struct Found {
+    path: PathBuf,
+    size: u64,
+    until: SystemTime,
+}
+
+/// The entries of a folder, and what was left aside. Nothing else in it is touched.
+fn entries(folder: &Path, now: SystemTime) -> io::Result<Vec<Found>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder)?.flatten() {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        let is_entry = name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let is_aside = name.starts_with(ASIDE);
+        if !is_entry && !is_aside {
+            continue;
+        }
+        let Ok(metadata) = entry.metadata() else {
+            continue;
+        };
+        let Ok(changed) = metadata.modified() else {
+            continue;
+        };
+        let is_under_way = is_aside && now.duration_since(changed).is_ok_and(|age| age < ABANDONED);
+        if !is_under_way {
+            found.push(Found {
+                path: entry.path(),
+                size: metadata.len(),
+                until: changed,
+            });
+        }
+    }
+    Ok(found)
+}
+
+/// What is removed: all that is past its time and, where the rest is too much, those whose time ends
+/// first, until there is some room again.
+fn doomed(mut found: Vec<Found>, now: SystemTime, most: u64) -> Vec<PathBuf> {
+    found.sort_by_key(|entry| entry.until);
+    let mut left: u64 = found.iter().map(|entry| entry.size).sum();
+    let room = if left > most { most / 5 * 4 } else { most };
+    let mut doomed = Vec::new();
+    for entry in found {
+        if entry.until < now || left > room {
+            left -= entry.size;
+            doomed.push(entry.path);
+        }
+    }
+    doomed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3_600);
+
+    fn now() -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000)
+    }
+
+    fn folder() -> (tempfile::TempDir, CacheFolder) {
+        let around = tempfile::tempdir().expect("a folder");
+        let cache = CacheFolder::new(&around.path().join("deep/cache"));
+        (around, cache)
+    }
+
+    fn only_entry(cache: &CacheFolder) -> PathBuf {
+        let mut found = entries(&cache.folder, now()).expect("read");
+        assert_eq!(found.len(), 1);
+        found.remove(0).path
+    }
+
+    #[test]
+    fn what_is_put_in_comes_out_also_for_another_run() {
+        let (around, cache) = folder();
+        assert_eq!(cache.find(&[b"a"]), None);
+        assert_eq!(around.path().read_dir().expect("read").count(), 0);
+        cache.put(&[b"a", b"b"], b"one", now() + HOUR);
+        cache.put(&[b"ab", b""], b"two", now() + HOUR);
+        cache.put(&[b"a", b"b"], b"three", now() + HOUR);
+        assert_eq!(cache.fault(), None);
+        let other = CacheFolder::new(&around.path().join("deep/cache"));
+        for cache in [&cache, &other] {
+            assert_eq!(cache.find(&[b"a", b"b"]).as_deref(), Some(&b"three"[..]));
+            assert_eq!(cache.find(&[b"ab", b""]).as_deref(), Some(&b"two"[..]));
+            assert_eq!(cache.find(&[b"a"]), None);
+        }
+    }
+
+    #[test]
+    fn an_entry_that_is_not_as_it_was_written_is_missing_and_is_replaced() {
+        let (_around, cache) = folder();
+        cache.put(&[b"a"], b"content", now() + HOUR);
+        let path = only_entry(&cache);
+        let good = fs::read(&path).expect("read");
+        let mut flipped = good.clone();
+        *flipped.last_mut().expect("a byte") ^= 1;
+        let mut older = good.clone();
+        older[MAGIC.len() - 2] = b'0';
+        for bad in [
+            &b""[..],
+            b"garbage",
+            MAGIC,
+            &good[..good.len() - 1],
+            &good[..MAGIC.len() + 7],
+            &flipped,
+            &older,
+        ] {
+            fs::write(&path, bad).expect("written");
+            assert_eq!(cache.find(&[b"a"]), None);
+            cache.put(&[b"a"], b"content", now() + HOUR);
+            assert_eq!(cache.find(&[b"a"]).as_deref(), Some(&b"content"[..]));
+        }
+    }
+
+    #[test]
+    fn an_entry_in_the_place_of_another_one_is_missing() {
+        let (_around, cache) = folder();
+        cache.put(&[b"a"], b"of a", now() + HOUR);
+        let of_a = only_entry(&cache);
+        let bytes = fs::read(&of_a).expect("read");
+        fs::remove_file(&of_a).expect("removed");
+        cache.put(&[b"b"], b"of b", now() + HOUR);
+        fs::write(only_entry(&cache), bytes).expect("written");
+        assert_eq!(cache.find(&[b"b"]), None);
+    }
+
+    #[test]
+    fn without_its_key_everything_is_missing() {
+        let (around, cache) = folder();
+        cache.put(&[b"a"], b"content", now() + HOUR);
+        fs::write(cache.folder.join(SALT), b"short").expect("written");
+        let other = CacheFolder::new(&around.path().join("deep/cache"));
+        assert_eq!(other.find(&[b"a"]), None);
+        other.put(&[b"a"], b"new", now() + HOUR);
+        assert_eq!(other.find(&[b"a"]).as_deref(), Some(&b"new"[..]));
+        assert_eq!(other.fault(), None);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn nobody_else_can_look_into_it() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let (around, cache) = folder();
+        let mode = |path: &Path| fs::metadata(path).expect("there").permissions().mode() & 0o777;
+        cache.put(&[b"a"], b"content", now() + HOUR);
+        cache.sweep(now());
+        assert_eq!(mode(&around.path().join("deep/cache")), 0o700);
+        assert_eq!(mode(&cache.folder), 0o700);
+        let files: Vec<_> = fs::read_dir(&cache.folder)
+            .expect("read")
+            .flatten()
+            .collect();
+        assert_eq!(files.len(), 4, "an entry, the salt, the tag, the marker");
+        for file in files {
+            assert_eq!(mode(&file.path()), 0o600, "{}", file.path().display());
+        }
+        fs::set_permissions(&cache.folder, fs::Permissions::from_mode(0o755)).expect("set");
+        cache.put(&[b"b"], b"content", now() + HOUR);
+        assert_eq!(mode(&cache.folder), 0o700);
+    }
+
+    #[test]
+    fn where_nothing_can_be_written_nothing_is_kept_and_the_reason_is_known() {
+        let around = tempfile::tempdir().expect("a folder");
+        let file = around.path().join("file");
+        fs::write(&file, "").expect("written");
+        let cache = CacheFolder::new(&file);
+        assert_eq!(cache.find(&[b"a"]), None);
+        cache.put(&[b"a"], b"content", now() + HOUR);
+        cache.sweep(now());
+        assert!(cache.fault().is_some_and(|words| words.contains("answers")));
+    }
+
+    #[test]
+    fn what_is_past_its_time_is_swept_away_and_nothing_else() {
+        let (_around, cache) = folder();
+        cache.put(&[b"old"], b"content", now() - HOUR);
+        cache.put(&[b"new"], b"content", now() + HOUR);
+        let foreign = cache.folder.join("notes.txt");
+        fs::write(&foreign, "mine").expect("written");
+        let left = aside(&cache.folder).expect("a file");
+        left.as_file().set_modified(now() - HOUR * 2).expect("set");
+        let (_, left) = left.keep().expect("kept");
+        let under_way = aside(&cache.folder).expect("a file");
+        under_way.as_file().set_modified(now()).expect("set");
+        cache.sweep(now());
+        assert_eq!(cache.find(&[b"old"]), None);
+        assert!(cache.find(&[b"new"]).is_some());
+        assert!(foreign.exists() && under_way.path().exists() && !left.exists());
+        // A short while later there is nothing to do.
+        cache.put(&[b"old"], b"content", now() - HOUR);
+        cache.sweep(now() + HOUR);
+        assert!(cache.find(&[b"old"]).is_some());
+        cache.sweep(now() + PERIOD);
+        assert_eq!(cache.find(&[b"old"]), None);
+    }
+
+    #[test]
+    fn what_is_of_use_longest_stays_where_there_is_too_much() {
+        let entry = |name: &str, size, hours| Found {
+            path: name.into(),
+            size,
+            until: now() + HOUR * hours,
+        };
+        let found = || {
+            vec![
+                entry("good for ever", 30, 90_000),
+                entry("an hour", 40, 1),
+                entry("a day", 30, 24),
+            ]
+        };
+        let names = |most| {
+            let doomed = doomed(found(), now(), most);
+            let names: Vec<_> = doomed
+                .iter()
+                .map(|path| path.display().to_string())
+                .collect();
+            names.join(", ")
+        };
+        assert_eq!(names(100), "");
+        assert_eq!(names(90), "an hour");
+        assert_eq!(names(50), "an hour, a day");
+        assert_eq!(doomed(found(), now() + HOUR * 2, 100).len(), 1);
+    }
+}
