@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::auth::TokenScheme;
 use crate::http::{Method, StatusCode};
 use crate::paginate::{Cursor, CursorPlace, Style};
-use crate::resource::Speak;
+use crate::resource::{IsFinal, Speak};
 
 /// API v2.
 pub struct CircleCi;
@@ -54,6 +54,76 @@ impl Speak for CircleCi {
     fn advice(&self, status: StatusCode, path: &str) -> Option<&'static str> {
         advice(status, path)
     }
+
+    fn finality(&self) -> Option<IsFinal> {
+        Some(is_final)
+    }
+}
+
+/// A workflow and a job that have ended stay as they are: a rerun is a new workflow with new jobs.
+/// So does the list of a workflow's jobs once all of them have. The workflows of a pipeline do not: a
+/// rerun adds one. Nor do tests and artifacts: they do not say whether their job is done, and may
+/// come in after it.
+fn is_final(route: &str, answer: &Value) -> bool {
+    match segments(route).as_slice() {
+        ["workflow", _] => has_status(answer, &ENDED_WORKFLOW) && has_stopped(answer),
+        ["workflow", _, "job"] => is_final_list(answer),
+        // The slug is one segment, or three.
+        ["project", _, "job", _] | ["project", _, _, _, "job", _] => {
+            is_over(answer) && has_stopped(answer)
+        }
+        _ => false,
+    }
+}
+
+/// The parts of a route between its slashes.
+pub fn segments(route: &str) -> Vec<&str> {
+    route.trim_matches('/').split('/').collect()
+}
+
+/// Statuses of a workflow that has ended.
+const ENDED_WORKFLOW: [&str; 6] = [
+    "success",
+    "failed",
+    "error",
+    "canceled",
+    "unauthorized",
+    "not_run",
+];
+/// Statuses of a job that ran and has ended.
+const RAN: [&str; 5] = [
+    "success",
+    "failed",
+    "infrastructure_fail",
+    "timedout",
+    "terminated-unknown",
+];
+/// Statuses of a job that will not run, or was stopped, perhaps before it began.
+const NEVER_RAN: [&str; 3] = ["canceled", "not_run", "unauthorized"];
+
+/// Whether a whole list of jobs is over. One that goes on is not kept for good, since what its cursor
+/// leads to may be gone by then.
+fn is_final_list(answer: &Value) -> bool {
+    let cursor = answer.get("next_page_token");
+    let is_whole = cursor.is_none_or(|token| token.is_null() || token == "");
+    let jobs = answer.get("items").and_then(Value::as_array);
+    is_whole && jobs.is_some_and(|jobs| !jobs.is_empty() && jobs.iter().all(is_over))
+}
+
+/// Whether nothing more comes of a job. An approval has no times.
+fn is_over(job: &Value) -> bool {
+    let is_approval = job.get("type").is_some_and(|kind| kind == "approval");
+    has_status(job, &NEVER_RAN) || (has_status(job, &RAN) && (is_approval || has_stopped(job)))
+}
+
+fn has_status(thing: &Value, known: &[&str]) -> bool {
+    let status = thing.get("status").and_then(Value::as_str);
+    status.is_some_and(|status| known.contains(&status))
+}
+
+fn has_stopped(thing: &Value) -> bool {
+    let stopped_at = thing.get("stopped_at").and_then(Value::as_str);
+    stopped_at.is_some_and(|time| !time.is_empty())
 }
 
 /// What both versions of the API mean by a status on a path.
@@ -76,5 +146,109 @@ pub fn advice(status: StatusCode, path: &str) -> Option<&'static str> {
             Some("CircleCI answers 403 also for a context or group that does not exist")
         }
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn ended(status: &str) -> Value {
+        json!({"type": "build", "status": status, "stopped_at": "2026-11-02T09:00:00Z"})
+    }
+
+    #[test]
+    fn a_workflow_that_has_ended_is_final() {
+        for status in ENDED_WORKFLOW {
+            assert!(is_final("/workflow/1", &ended(status)), "{status}");
+        }
+        for status in ["running", "failing", "on_hold", "queued", "unheard_of", ""] {
+            assert!(!is_final("/workflow/1", &ended(status)), "{status}");
+        }
+        for other in [
+            json!({"status": "success", "stopped_at": null}),
+            json!({"status": "success"}),
+            json!({"items": [ended("success")]}),
+            json!([ended("success")]),
+            json!(null),
+        ] {
+            assert!(!is_final("/workflow/1", &other), "{other}");
+        }
+    }
+
+    #[test]
+    fn details_of_a_job_that_has_ended_are_final() {
+        for route in [
+            "/project/gh%2Facme%2Fweb/job/7",
+            "/project/gh/acme/web/job/7",
+        ] {
+            for status in RAN.iter().chain(&NEVER_RAN) {
+                assert!(is_final(route, &ended(status)), "{status}");
+            }
+            for status in [
+                "running",
+                "queued",
+                "on_hold",
+                "blocked",
+                "not_running",
+                "retried",
+                "new",
+            ] {
+                assert!(!is_final(route, &ended(status)), "{status}");
+            }
+            assert!(!is_final(route, &json!({"status": "canceled"})));
+        }
+    }
+
+    #[test]
+    fn a_list_of_jobs_is_final_when_all_of_them_are_over() {
+        let is_final = |jobs: Value| is_final("/workflow/1/job", &json!({"items": jobs}));
+        let approved = json!({"type": "approval", "status": "success"});
+        let waiting = json!({"type": "approval", "status": "on_hold"});
+        let skipped = json!({"type": "build", "status": "not_run"});
+        let undated = json!({"type": "build", "status": "success", "stopped_at": null});
+        assert!(is_final(json!([ended("success"), approved, skipped])));
+        for other in [
+            json!([]),
+            json!([ended("success"), ended("running")]),
+            json!([ended("success"), waiting]),
+            json!([ended("success"), undated]),
+            json!([ended("retried")]),
+            json!("none"),
+        ] {
+            assert!(!is_final(other.clone()), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_list_that_goes_on_is_not_final() {
+        let list = |cursor: Value| json!({"items": [ended("success")], "next_page_token": cursor});
+        assert!(is_final("/workflow/1/job", &list(json!(null))));
+        assert!(is_final("/workflow/1/job", &list(json!(""))));
+        assert!(!is_final("/workflow/1/job", &list(json!("more"))));
+    }
+
+    #[test]
+    fn nothing_else_is_final() {
+        for route in [
+            "/pipeline/1",
+            "/pipeline/1/workflow",
+            "/project/gh%2Facme%2Fweb/pipeline",
+            "/project/gh%2Facme%2Fweb/7/tests",
+            "/project/gh%2Facme%2Fweb/7/artifacts",
+            "/project/gh/acme/web/pipeline/7",
+            "/workflow",
+            "/workflow/1/rerun",
+            "/insights/gh%2Facme%2Fweb/workflows",
+            "/me",
+            "/",
+            "",
+        ] {
+            let mut answer = ended("success");
+            answer["items"] = json!([ended("success")]);
+            assert!(!is_final(route, &answer), "{route}");
+        }
     }
 }

@@ -5,7 +5,8 @@ use serde_json::Value;
 use crate::auth::TokenScheme;
 use crate::http::{Method, StatusCode};
 use crate::paginate::{Cursor, CursorPlace, Style};
-use crate::resource::{Speak, circleci};
+use crate::resource::circleci::segments;
+use crate::resource::{IsFinal, Speak, circleci};
 
 /// API v3.
 pub struct CircleCiV3;
@@ -53,5 +54,63 @@ impl Speak for CircleCiV3 {
 
     fn advice(&self, status: StatusCode, path: &str) -> Option<&'static str> {
         circleci::advice(status, path)
+    }
+
+    fn finality(&self) -> Option<IsFinal> {
+        Some(is_final)
+    }
+}
+
+/// What is known of v3 is little: only a single workflow or job that has ended is final. A list may be
+/// filtered by anything, and what a job wrote or stored is not said to be complete.
+fn is_final(route: &str, answer: &Value) -> bool {
+    let is_one = matches!(segments(route).as_slice(), ["workflows" | "jobs", _]);
+    let Some(thing) = answer.pointer("/data/attributes").filter(|_| is_one) else {
+        return false;
+    };
+    let text = |key: &str| thing.get(key).and_then(Value::as_str).unwrap_or_default();
+    text("phase") == "ended" && OUTCOMES.contains(&text("outcome")) && !text("ended_at").is_empty()
+}
+
+/// Known outcomes of what has ended.
+const OUTCOMES: [&str; 8] = [
+    "succeeded",
+    "failed",
+    "canceled",
+    "errored",
+    "not_run",
+    "unauthorized",
+    "infrastructure_fail",
+    "timedout",
+];
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn one_workflow_or_job_that_has_ended_is_final() {
+        let thing = |phase: &str, outcome: Value, ended_at: Value| {
+            let attributes = json!({"phase": phase, "outcome": outcome, "ended_at": ended_at});
+            json!({"data": {"id": "1", "attributes": attributes}})
+        };
+        let ended = thing("ended", json!("failed"), json!("2026-11-02T09:00:00Z"));
+        assert!(is_final("/workflows/1", &ended));
+        assert!(is_final("/jobs/1", &ended));
+        for route in ["/jobs", "/jobs/1/artifacts", "/runs/1", "/projects/1", "/"] {
+            assert!(!is_final(route, &ended), "{route}");
+        }
+        for other in [
+            thing("started", json!("failed"), json!("2026-11-02T09:00:00Z")),
+            thing("ended", json!(null), json!("2026-11-02T09:00:00Z")),
+            thing("ended", json!("unheard_of"), json!("2026-11-02T09:00:00Z")),
+            thing("ended", json!("succeeded"), json!(null)),
+            json!({"data": [ended]}),
+            json!(null),
+        ] {
+            assert!(!is_final("/workflows/1", &other), "{other}");
+        }
     }
 }

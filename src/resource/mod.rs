@@ -52,7 +52,14 @@ pub trait Speak: Sync {
 
     /// What a status of a path probably means with this API, where it is not what one would think.
     fn advice(&self, status: StatusCode, path: &str) -> Option<&'static str>;
+
+    /// How to tell an answer that will never be another one, where anything is known of that.
+    fn finality(&self) -> Option<IsFinal>;
 }
+
+/// Whether an answer to a GET of a route below the base URL says by itself that it is the last word:
+/// what it tells of is over and done. In doubt it is not.
+pub type IsFinal = fn(route: &str, answer: &Value) -> bool;
 
 /// All kinds. The first of a `type` is the one without an `api`.
 pub static KINDS: &[&dyn Speak] = &[&circleci::CircleCi, &circleci_v3::CircleCiV3, &rest::Rest];

@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::auth::TokenScheme;
 use crate::http::{Method, StatusCode};
 use crate::paginate::{Link, Style};
-use crate::resource::Speak;
+use crate::resource::{IsFinal, Speak};
 
 /// No presets: everything stands in the resource file.
 pub struct Rest;
@@ -44,6 +44,10 @@ impl Speak for Rest {
     }
 
     fn advice(&self, _: StatusCode, _: &str) -> Option<&'static str> {
+        None
+    }
+
+    fn finality(&self) -> Option<IsFinal> {
         None
     }
 }
