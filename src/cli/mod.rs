@@ -5,6 +5,7 @@
 //! its help) and its `run`.
 
 mod app;
+mod cache;
 mod check;
 mod completions;
 mod demo;

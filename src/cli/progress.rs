@@ -22,6 +22,8 @@ const MEMORY: Duration = Duration::from_secs(3);
 pub struct Stats {
     /// Attempts that were sent.
     pub sent: Cell<u64>,
+    /// Requests that an earlier run's answer was good for.
+    pub recalled: Cell<u64>,
     /// Attempts that were made again.
     pub retries: Cell<u64>,
     /// Answers with status 429.
@@ -53,6 +55,9 @@ impl Stats {
     /// The last line of `-v`.
     pub fn summary(&self, wall: Duration) -> String {
         let mut parts = vec![counted(self.sent.get(), "request")];
+        if self.recalled.get() > 0 {
+            parts.push(format!("{} from the cache", self.recalled.get()));
+        }
         if self.retries.get() > 0 {
             parts.push(format!("{} tried again", self.retries.get()));
         }
@@ -209,14 +214,15 @@ mod tests {
         let wall = Duration::from_micros(4_321);
         assert_eq!(stats.summary(wall), "1 request, 512 bytes, 4 ms");
         stats.sent.set(622);
+        stats.recalled.set(40);
         stats.retries.set(12);
         stats.refusals.set(2);
         stats.bytes.set(1_234_567);
         stats.waited.set(Duration::from_millis(1_500));
         assert_eq!(
             stats.summary(Duration::from_secs(90)),
-            "622 requests, 12 tried again, 2 refused with 429, 1.5s waited because of a limit, \
-             1.2 MB, 1m 30s"
+            "622 requests, 40 from the cache, 12 tried again, 2 refused with 429, 1.5s waited \
+             because of a limit, 1.2 MB, 1m 30s"
         );
     }
 }

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::cli::app::App;
+use crate::cli::cache::{CacheArgs, Kept};
 use crate::cli::exit::Exit;
 use crate::cli::failure::{ErrorFormat, Failure};
 use crate::cli::output::{Closing, Through, Told, Writers, cannot_write};
@@ -91,6 +92,9 @@ pub struct RunArgs {
     pub curl: bool,
 
     #[command(flatten)]
+    cache: CacheArgs,
+
+    #[command(flatten)]
     connect: ConnectArgs,
 
     #[command(flatten)]
@@ -150,6 +154,7 @@ pub fn run(args: &RunArgs, app: &Rc<App>) -> Result<Exit, Failure> {
     let states = states(&plans, args, app)?;
     let done = Cell::new(0);
     let current = Current::default();
+    let kept = kept(&plans, args, app);
     let manner = Manner {
         fail_fast: args.fail_fast,
         unordered: args.unordered,
@@ -157,6 +162,7 @@ pub fn run(args: &RunArgs, app: &Rc<App>) -> Result<Exit, Failure> {
             || plans
                 .iter()
                 .any(|plan| plan.query.with_fed_by().len() > 1 || plan.query.is_walk()),
+        cache: kept.as_ref().map(Kept::cache),
     };
     let result = setup::block_on(
         &args.connect,
@@ -184,7 +190,23 @@ pub fn run(args: &RunArgs, app: &Rc<App>) -> Result<Exit, Failure> {
             Ok(first_failed.unwrap_or(exit))
         },
     );
+    if let Some(kept) = kept {
+        kept.finish(app, args.talk.quiet);
+    }
     result.map_err(|failure| how_far(failure, done.get(), &plans, &current))
+}
+
+/// The cache, if a query wants it. What the demo answers is not kept: it is not what the real thing
+/// would say.
+fn kept(plans: &[Rc<Plan>], args: &RunArgs, app: &App) -> Option<Kept> {
+    let is_wanted = plans
+        .iter()
+        .flat_map(|plan| plan.query.with_fed_by())
+        .any(|query| query.cache.is_some());
+    if !is_wanted || args.connect.demo {
+        return None;
+    }
+    Kept::new(args.cache, app, args.talk.quiet)
 }
 
 /// The query that is under way.

@@ -275,6 +275,7 @@ pub fn block_on<T>(
         .build()
         .map_err(|error| Failure::usage("runtime", format!("cannot start: {error}")))?;
     let started = std::time::Instant::now();
+    let shows_progress = manner.is_some();
     let watch = Rc::new(Watch::new(Rc::clone(app), talk.verbose, talk.quiet));
     let result = runtime.block_on(async {
         let options = SessionOptions {
@@ -289,7 +290,7 @@ pub fn block_on<T>(
         };
         let shelf = Box::new(Answers(Scratch::default()));
         let session = Rc::new(Session::new(options, shelf));
-        let draws = manner.is_some()
+        let draws = shows_progress
             && app.stderr.is_terminal
             && app.stderr.moves_cursor
             && !talk.quiet

@@ -13,7 +13,7 @@ use crate::core::json::plain;
 use crate::core::name;
 use crate::core::text::{one_line, printable_lines};
 use crate::core::time::format_duration;
-use crate::project::query::{Body, ColumnSource, Items, Loop, Var, example_call};
+use crate::project::query::{Body, CacheRule, ColumnSource, Items, Loop, Var, example_call};
 use crate::project::template::ValueTemplate;
 use crate::project::{Project, Query, ResourceFile};
 
@@ -134,6 +134,13 @@ fn query_text(query: &Query) -> String {
     }
     if let Some(poll) = &query.poll {
         text.push_str(&format!("  until   {}\n", one_line(poll.until.source())));
+    }
+    match query.cache {
+        None => {}
+        Some(CacheRule::For(age)) => {
+            text.push_str(&format!("  cache   for {}\n", format_duration(age)));
+        }
+        Some(CacheRule::Finished) => text.push_str("  cache   what is finished\n"),
     }
     if !query.is_safe() {
         text.push_str("  writes  asks first, or needs --yes\n");

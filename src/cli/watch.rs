@@ -47,6 +47,7 @@ impl Watch {
             }
             Event::Retrying { .. } => Stats::count(&self.stats.retries, 1),
             Event::Paused { length, .. } => self.stats.pause(*length),
+            Event::Recalled(..) => Stats::count(&self.stats.recalled, 1),
             Event::Failed(..) => {}
         }
     }
@@ -99,6 +100,15 @@ impl Observe for Watch {
                         "{} {error} {}",
                         request.label(),
                         format_duration(*elapsed),
+                    ));
+                }
+            }
+            Event::Recalled(request, age) => {
+                if self.verbosity >= 1 {
+                    self.app.say(&format!(
+                        "{} from the cache, {} old",
+                        request.label(),
+                        format_duration(*age),
                     ));
                 }
             }

@@ -108,6 +108,11 @@ impl Scrubber {
         self.known().is_empty()
     }
 
+    /// Whether a secret stands in the bytes.
+    pub fn finds(&self, bytes: &[u8]) -> bool {
+        matches!(self.bytes(bytes), Cow::Owned(_))
+    }
+
     /// The text without the secrets.
     pub fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let mut text = Cow::Borrowed(text);

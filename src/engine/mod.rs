@@ -12,6 +12,7 @@
 //! This module knows neither formats nor the terminal nor files.
 
 mod answer;
+mod cache;
 mod data;
 mod error;
 mod ledger;
@@ -19,12 +20,14 @@ mod levels;
 mod listing;
 mod once;
 mod outlet;
+mod packed;
 mod records;
 mod run;
 mod session;
 mod stop;
 mod walk;
 
+pub use cache::{Archive, Cache};
 pub use data::run_facts;
 pub use error::{RunError, RunErrorKind};
 pub use ledger::{Cuts, Failures, Ledger};

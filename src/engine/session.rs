@@ -11,6 +11,7 @@ use crate::auth::{
     Auth, Authenticated, Credential, CredentialError, CredentialSource, run_command,
 };
 use crate::core::secret::Scrubber;
+use crate::engine::cache::Cache;
 use crate::engine::levels::Levels;
 use crate::engine::once::{Once, Shelf};
 use crate::engine::stop::Stop;
@@ -20,15 +21,22 @@ use crate::http::limit::{Budget, Limit, Patience};
 use crate::http::retry::{Jitter, Retry};
 use crate::http::trace::Trace;
 use crate::http::{
-    Client, ClientOptions, Observe, Proxy, Request, Response, Transport as _, TransportError,
-    TransportErrorKind,
+    Client, ClientOptions, Event, Observe, Proxy, Request, Response, Transport as _,
+    TransportError, TransportErrorKind,
 };
 use crate::plan::Plan;
 use crate::project::load;
+use crate::project::query::CacheRule;
 use crate::template::Scope;
 
 /// The whole stack of a resource.
-pub type Stack = Retry<Limit<Follow<Authenticated<Trace<Client>, Credentials>>>>;
+type Stack = Retry<Limit<Follow<Authenticated<Trace<Client>, Rc<Credentials>>>>>;
+
+/// What a resource is reached by.
+struct Connection {
+    stack: Stack,
+    credentials: Rc<Credentials>,
+}
 
 /// Settings of a run that no file holds.
 pub struct SessionOptions {
@@ -47,7 +55,7 @@ pub struct SessionOptions {
 }
 
 /// How a session goes about its work.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Clone, Default)]
 pub struct Manner {
     /// The first failure of an item ends a walk.
     pub fail_fast: bool,
@@ -55,12 +63,14 @@ pub struct Manner {
     pub unordered: bool,
     /// Equal requests that only read are sent once. Of use where a request could come twice.
     pub remembers: bool,
+    /// What earlier runs have left, for queries that want it.
+    pub cache: Option<Cache>,
 }
 
 /// Stacks by resource.
 pub struct Session {
     options: SessionOptions,
-    stacks: RefCell<BTreeMap<PathBuf, Rc<Stack>>>,
+    connections: RefCell<BTreeMap<PathBuf, Rc<Connection>>>,
     once: Once,
     levels: Levels,
     stop: Stop,
@@ -72,7 +82,7 @@ impl Session {
     pub fn new(options: SessionOptions, shelf: Box<dyn Shelf>) -> Self {
         Self {
             options,
-            stacks: RefCell::new(BTreeMap::new()),
+            connections: RefCell::new(BTreeMap::new()),
             once: Once::new(shelf),
             levels: Levels::default(),
             stop: Stop::default(),
@@ -99,18 +109,21 @@ impl Session {
         self.options.manner.unordered
     }
 
-    /// Sends a request of a plan, unless an equal one that only reads was sent before.
+    /// Sends a request of a plan, unless an equal one that only reads was sent before, or was
+    /// answered in an earlier run and the query takes such an answer.
     ///
     /// # Errors
     ///
     /// If there is no whole answer.
     pub async fn send(&self, plan: &Plan, request: &Request) -> Result<Response, TransportError> {
         if !self.options.manner.remembers || !request.is_safe() {
-            return self.send_anew(plan, request).await;
+            return self.send_or_recall(plan, request).await;
         }
         let place = plan.resource.source.path().to_string_lossy();
+        // A query that wants the latest answer is not given one that another took from the cache.
+        let place = format!("{place} {:?}", plan.query.cache);
         self.once
-            .send(&place, request, || self.send_anew(plan, request))
+            .send(&place, request, || self.send_or_recall(plan, request))
             .await
     }
 
@@ -124,26 +137,55 @@ impl Session {
         plan: &Plan,
         request: &Request,
     ) -> Result<Response, TransportError> {
-        self.stack(plan)?.send(request).await
+        self.connection(plan)?.stack.send(request).await
     }
 
-    /// The stack of a plan's resource, made on first use.
-    ///
-    /// # Errors
-    ///
-    /// If the resource's settings cannot be used.
-    fn stack(&self, plan: &Plan) -> Result<Rc<Stack>, TransportError> {
+    async fn send_or_recall(
+        &self,
+        plan: &Plan,
+        request: &Request,
+    ) -> Result<Response, TransportError> {
+        let Some((cache, rule)) = self.cache_of(plan) else {
+            return self.send_anew(plan, request).await;
+        };
+        let credential = self
+            .connection(plan)?
+            .credentials
+            .credential()
+            .await
+            .map_err(|words| TransportError::before(TransportErrorKind::Credentials(words)))?;
+        if let Some((response, age)) = cache.find(rule, plan, request, &credential) {
+            let event = Event::Recalled(request, age);
+            self.options.observer.event(&event);
+            // A walk that waits for no server still lets others have their turn.
+            tokio::task::yield_now().await;
+            return Ok(response);
+        }
+        let response = self.send_anew(plan, request).await?;
+        cache.keep(rule, plan, request, &credential, &response);
+        Ok(response)
+    }
+
+    /// The cache, for a query that wants it.
+    fn cache_of(&self, plan: &Plan) -> Option<(&Cache, CacheRule)> {
+        self.options.manner.cache.as_ref().zip(plan.query.cache)
+    }
+
+    /// The connection of a plan's resource, made on first use.
+    fn connection(&self, plan: &Plan) -> Result<Rc<Connection>, TransportError> {
         // Two projects may each have a resource of the same name.
         let key = plan.resource.source.path().to_path_buf();
-        if let Some(stack) = self.stacks.borrow().get(&key) {
-            return Ok(Rc::clone(stack));
+        if let Some(connection) = self.connections.borrow().get(&key) {
+            return Ok(Rc::clone(connection));
         }
-        let stack = Rc::new(self.build(plan)?);
-        self.stacks.borrow_mut().insert(key, Rc::clone(&stack));
-        Ok(stack)
+        let connection = Rc::new(self.build(plan)?);
+        self.connections
+            .borrow_mut()
+            .insert(key, Rc::clone(&connection));
+        Ok(connection)
     }
 
-    fn build(&self, plan: &Plan) -> Result<Stack, TransportError> {
+    fn build(&self, plan: &Plan) -> Result<Connection, TransportError> {
         let settings = |words: String| TransportError::before(TransportErrorKind::Settings(words));
         let resource = &plan.resource;
         let base_url = plan.base_url();
@@ -157,28 +199,29 @@ impl Session {
             tls,
             user_agent: concat!("runner/", env!("CARGO_PKG_VERSION")).to_owned(),
         });
-        let credentials = Credentials {
+        let credentials = Rc::new(Credentials {
             auth: resource.auth.clone(),
             scope: plan.scope().clone(),
             folder: plan.root.clone(),
             scrubber: plan.scrubber.clone(),
             known: OnceCell::new(),
-        };
+        });
         let observer = &self.options.observer;
         let traced = Trace::new(client, Rc::clone(observer));
-        let authenticated = Authenticated::new(traced, credentials, base_url.origin());
+        let authenticated = Authenticated::new(traced, Rc::clone(&credentials), base_url.origin());
         let patience = Patience {
             longest: Some(resource.retry.longest_asked),
             deadline: self.options.deadline,
         };
         let budget = Budget::new(resource.concurrency, resource.rate_limit, patience);
-        Ok(Retry::new(
+        let stack = Retry::new(
             Limit::new(Follow::new(authenticated), budget, Rc::clone(observer)),
             resource.retry,
             Rc::clone(&self.options.jitter),
             self.options.deadline,
             Rc::clone(observer),
-        ))
+        );
+        Ok(Connection { stack, credentials })
     }
 }
 
@@ -234,7 +277,7 @@ fn is_proxy(value: &str) -> bool {
 }
 
 /// The credential of a resource: rendered, or printed by a command once a run.
-pub struct Credentials {
+struct Credentials {
     auth: Auth,
     scope: Scope,
     folder: PathBuf,
@@ -242,7 +285,7 @@ pub struct Credentials {
     known: OnceCell<Credential>,
 }
 
-impl CredentialSource for Credentials {
+impl CredentialSource for Rc<Credentials> {
     async fn credential(&self) -> Result<Credential, String> {
         self.known
             .get_or_try_init(|| async {

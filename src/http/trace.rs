@@ -15,6 +15,8 @@ pub enum Event<'a> {
     Answered(&'a Request, &'a Response),
     /// It has none.
     Failed(&'a Request, &'a TransportError, Duration),
+    /// Nothing is sent: an earlier run was answered, that long ago, and its answer is good.
+    Recalled(&'a Request, Duration),
     /// It will be made again.
     Retrying {
         /// The request.

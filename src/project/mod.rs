@@ -8,7 +8,6 @@
 //! This module knows nothing of runs: no values, no network.
 
 mod check;
-mod later;
 mod literal;
 mod query_file;
 mod resource_file;
@@ -190,6 +189,17 @@ impl Project {
                 .map(|file| file.name.as_str())
                 .collect(),
             broken_resources: broken,
+            without_finality: self
+                .resources
+                .iter()
+                .filter(|file| {
+                    file.base
+                        .iter()
+                        .chain(file.environments.values())
+                        .any(tells_no_end)
+                })
+                .map(|file| file.name.as_str())
+                .collect(),
             formats: &self.formats,
             find: &|text| self.fed_by(text, &way),
             files: self.files(),
@@ -332,6 +342,7 @@ impl Project {
         let around = query_file::Surroundings {
             resources: vec![resource],
             broken_resources: Vec::new(),
+            without_finality: Vec::new(),
             formats: &self.formats,
             find: &|name| self.fed_by(name, &[]),
             files: self.files(),
@@ -434,6 +445,10 @@ impl Project {
             )
         })
     }
+}
+
+fn tells_no_end(resource: &Resource) -> bool {
+    resource.kind.finality().is_none()
 }
 
 /// Reads any YAML document, such as a file of vars.

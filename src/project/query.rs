@@ -50,6 +50,8 @@ pub struct Query {
     pub body: Option<Body>,
     /// Until when it asks again.
     pub poll: Option<Poll>,
+    /// For how long its answers serve later runs too.
+    pub cache: Option<CacheRule>,
     /// How it goes on, where that differs from its resource.
     pub paginate: Option<Pagination>,
     /// Where the records stand in the answer; without it the answer is one record.
@@ -165,6 +167,15 @@ pub struct Poll {
     pub every: Option<Duration>,
     /// How long it asks.
     pub timeout: Duration,
+}
+
+/// Which answers serve later runs too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CacheRule {
+    /// All that are not older.
+    For(Duration),
+    /// Those that the kind of API knows to be final.
+    Finished,
 }
 
 /// The type of a var.

@@ -1,5 +1,6 @@
 //! Query file → [`Query`].
 
+mod cache;
 mod data;
 mod for_each;
 mod poll;
@@ -13,7 +14,6 @@ use crate::core::document::{Content, Fields, Node};
 use crate::core::name;
 use crate::core::source::{SourceFile, Text};
 use crate::paginate::Pagination;
-use crate::project::later::not_yet_at;
 use crate::project::query::Query;
 use crate::project::template::{Names, template};
 use crate::project::{literal, var_declaration};
@@ -21,15 +21,14 @@ use crate::template::Files;
 
 pub use for_each::FindQuery;
 
-/// Keys that have a meaning which this version does not know.
-const NOT_YET: [&str; 1] = ["cache"];
-
 /// What the files around it offer.
 pub struct Surroundings<'p> {
     /// The resources' names.
     pub resources: Vec<&'p str>,
     /// Resource files that could not be understood: a missing name may stand in one of them.
     pub broken_resources: Vec<&'p str>,
+    /// The names of those whose kind of API cannot tell what is final.
+    pub without_finality: Vec<&'p str>,
     /// The formats' names.
     pub formats: &'p [&'static str],
     /// Finds a query that this one stands on.
@@ -58,7 +57,6 @@ pub fn read(
     let name = super::file_name(node, stem, faults);
     let mut fields = node.fields("a query file", faults);
     fields.get("name");
-    let is_later = note_later_keys(&mut fields, faults);
     let own_folder = text(&mut fields, "folder", faults);
     let description = text(&mut fields, "description", faults);
     let vars_node = fields.get("vars");
@@ -66,14 +64,7 @@ pub fn read(
     // A var that is itself wrong is still declared: one fault is enough.
     let names = Names::outside()
         .with_vars()
-        .with_all(vars_node.map_or_else(Vec::new, Node::keys))
-        // What a later version declares is no second fault.
-        .with_all(
-            NOT_YET
-                .iter()
-                .filter_map(|key| node.get(key))
-                .flat_map(Node::keys),
-        );
+        .with_all(vars_node.map_or_else(Vec::new, Node::keys));
 
     let has_resource = fields.get("resource").is_some();
     let resource = fields
@@ -100,6 +91,16 @@ pub fn read(
     let poll = fields
         .get("poll")
         .and_then(|node| poll::read(node, &of_item.with_all(result.columns()), faults));
+    let cache = fields.entry("cache").and_then(|entry| {
+        let asks = cache::Asks {
+            method: request.method.as_ref(),
+            polls: node.get("poll").is_some(),
+            tells_finality: !resource
+                .as_ref()
+                .is_some_and(|name| around.without_finality.contains(&&*name.value)),
+        };
+        cache::read(entry, &asks, faults)
+    });
     let confirm =
         text(&mut fields, "confirm", faults).and_then(|text| template(&text, &names, faults));
     let output = fields
@@ -115,7 +116,7 @@ pub fn read(
     let has_sql = node.get("sql").is_some();
     refuse_beside(node, has_sql, request.has_endpoint, faults);
 
-    if !request.has_endpoint && !is_later && !has_sql && !has_report {
+    if !request.has_endpoint && !has_sql && !has_report {
         let words = "the query has no `endpoint`";
         let fault = Diagnostic::at(&super::start(node), "missing-key", words);
         faults.push(fault.help("add for example `endpoint: /me`"));
@@ -148,6 +149,7 @@ pub fn read(
         headers: request.headers,
         body: request.body,
         poll,
+        cache,
         paginate,
         rows: result.rows,
         extract: result.extract,
@@ -165,7 +167,9 @@ pub fn read(
 
 /// Refuses what says nothing beside `sql`, or without a request.
 fn refuse_beside(node: &Node, has_sql: bool, has_endpoint: bool, faults: &mut Diagnostics) {
-    const OF_REQUESTS: [&str; 10] = [
+    const OF_REQUESTS: [&str; 12] = [
+        "resource",
+        "cache",
         "method",
         "params",
         "headers",
@@ -195,18 +199,6 @@ fn refuse_beside(node: &Node, has_sql: bool, has_endpoint: bool, faults: &mut Di
             faults.push(Diagnostic::at(&value.place, "no-request", words));
         }
     }
-}
-
-/// Refuses the keys that this version does not know. Says whether there was one.
-fn note_later_keys(fields: &mut Fields<'_>, faults: &mut Diagnostics) -> bool {
-    let mut is_later = false;
-    for key in NOT_YET {
-        if let Some(entry) = fields.entry(key) {
-            is_later = true;
-            faults.push(not_yet_at(&entry.key_place, key));
-        }
-    }
-    is_later
 }
 
 fn text(fields: &mut Fields<'_>, key: &'static str, faults: &mut Diagnostics) -> Option<Text> {

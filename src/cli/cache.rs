@@ -1,0 +1,96 @@
+//! Where answers are kept from run to run, and what a person says to it.
+
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::SystemTime;
+
+use jiff::Timestamp;
+
+use crate::cli::app::App;
+use crate::engine::{Archive, Cache};
+use crate::sink::CacheFolder;
+
+/// Options of verbs that use the cache.
+#[derive(Debug, Clone, Copy, Default, clap::Args)]
+pub struct CacheArgs {
+    /// Asks anew also where `cache` has an answer, and keeps the new one
+    #[arg(long, conflicts_with = "no_cache")]
+    pub refresh: bool,
+
+    /// Leaves `cache` out of account: takes nothing kept, and keeps nothing
+    #[arg(long)]
+    pub no_cache: bool,
+}
+
+/// The cache of a run.
+pub struct Kept {
+    folder: Rc<CacheFolder>,
+    is_refreshing: bool,
+}
+
+impl Kept {
+    /// The cache, unless it is not wanted. Says so where there is no place for it.
+    pub fn new(args: CacheArgs, app: &App, is_quiet: bool) -> Option<Self> {
+        if args.no_cache {
+            return None;
+        }
+        let Some(folder) = folder(app) else {
+            if !is_quiet {
+                app.say("note: there is no place for the cache: set `RUNNER_CACHE_DIR` or `HOME`");
+            }
+            return None;
+        };
+        Some(Self {
+            folder: Rc::new(CacheFolder::new(&folder)),
+            is_refreshing: args.refresh,
+        })
+    }
+
+    /// As the engine uses it.
+    pub fn cache(&self) -> Cache {
+        Cache {
+            archive: Rc::new(Answers(Rc::clone(&self.folder))),
+            clock: Rc::new(now),
+            is_refreshing: self.is_refreshing,
+        }
+    }
+
+    /// Tidies up after a run, and says what went wrong.
+    pub fn finish(&self, app: &App, is_quiet: bool) {
+        self.folder.sweep(now());
+        if let Some(fault) = self.folder.fault().filter(|_| !is_quiet) {
+            app.say(&format!("note: nothing is kept in the cache: {fault}"));
+        }
+    }
+}
+
+struct Answers(Rc<CacheFolder>);
+
+impl Archive for Answers {
+    fn find(&self, key: &[&[u8]]) -> Option<Vec<u8>> {
+        self.0.find(key)
+    }
+
+    fn put(&self, key: &[&[u8]], bytes: &[u8], until: SystemTime) {
+        self.0.put(key, bytes, until);
+    }
+}
+
+fn now() -> SystemTime {
+    Timestamp::now().into()
+}
+
+/// `RUNNER_CACHE_DIR`, else `runner` below `XDG_CACHE_HOME` or `~/.cache`, on macOS too.
+fn folder(app: &App) -> Option<PathBuf> {
+    let path = |name: &str| {
+        let value = app.env.get(name).filter(|value| !value.is_empty());
+        value.map(PathBuf::from)
+    };
+    if let Some(own) = path("RUNNER_CACHE_DIR") {
+        return Some(app.working_directory.join(own));
+    }
+    // A relative one is to be ignored (XDG Base Directory Specification).
+    let shared = path("XDG_CACHE_HOME").filter(|path| path.is_absolute());
+    let below_home = || Some(path("HOME")?.join(".cache"));
+    Some(shared.or_else(below_home)?.join("runner"))
+}

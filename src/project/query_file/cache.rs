@@ -1,0 +1,72 @@
+//! The `cache` part of a query file: which answers serve later runs too.
+
+use crate::core::diagnostic::{Diagnostic, Diagnostics};
+use crate::core::document::{Content, Entry};
+use crate::core::time::{DURATION_EXAMPLE, parse_duration};
+use crate::http::Method;
+use crate::project::query::CacheRule;
+
+/// What the query does besides.
+pub struct Asks<'q> {
+    /// Its method, if it could be read.
+    pub method: Option<&'q Method>,
+    /// Whether it asks until something holds.
+    pub polls: bool,
+    /// Whether its kind of API can tell what is final.
+    pub tells_finality: bool,
+}
+
+/// Reads the part.
+pub fn read(entry: &Entry, asks: &Asks<'_>, faults: &mut Diagnostics) -> Option<CacheRule> {
+    let mut refuse = |words: String, help: &'static str| {
+        faults.push(Diagnostic::at(&entry.key_place, "cache", words).help(help));
+    };
+    if let Some(method) = asks
+        .method
+        .filter(|method| !matches!(**method, Method::GET | Method::HEAD))
+    {
+        let words = format!("`cache` keeps what only reads, and `{method}` may write");
+        refuse(words, "it is for GET and HEAD");
+    }
+    if asks.polls {
+        let words = "`cache` and `poll` do not go together".to_owned();
+        refuse(words, "who waits for a change wants the latest answer");
+    }
+    let value = &entry.value;
+    let Content::Text(text) = &value.content else {
+        let hint = match &value.content {
+            Content::Number(_, number) => Some(format!("write `{number}m` for minutes")),
+            _ => None,
+        };
+        let expected = format!("{DURATION_EXAMPLE}, or `finished`");
+        faults.push(value.mismatch("cache", &expected).maybe_help(hint));
+        return None;
+    };
+    if text == "finished" {
+        if !asks.tells_finality {
+            let words = "`cache: finished` needs a resource of type `circleci`: \
+                         of others nothing is known to be final";
+            faults.push(
+                Diagnostic::at(&value.place, "cache", words)
+                    .help("say for how long, for example `cache: 10m`"),
+            );
+        }
+        return Some(CacheRule::Finished);
+    }
+    match parse_duration(text) {
+        Some(duration) if duration.is_zero() => {
+            let words = "`cache` is more than no time";
+            faults.push(
+                Diagnostic::at(&value.place, "cache", words)
+                    .help("without `cache` nothing is kept"),
+            );
+            None
+        }
+        Some(duration) => Some(CacheRule::For(duration)),
+        None => {
+            let expected = format!("{DURATION_EXAMPLE}, or `finished`");
+            faults.push(value.mismatch("cache", &expected));
+            None
+        }
+    }
+}
