@@ -54,12 +54,9 @@ impl Cache {
         if self.is_refreshing || !request.is_safe() {
             return None;
         }
-        let bytes = self.archive.find(&key(request, credential)?)?;
-        let (millis, bytes) = bytes.split_first_chunk::<8>()?;
-        let kept_at = Duration::from_millis(u64::from_be_bytes(*millis));
-        let kept_at = SystemTime::UNIX_EPOCH.checked_add(kept_at)?;
-        // One of a time to come was kept by a clock that was wrong.
-        let age = (self.clock)().duration_since(kept_at).ok()?;
+        let bytes = self.archive.find(&key(plan, request, credential)?)?;
+        let (kept_at, bytes) = bytes.split_first_chunk::<8>()?;
+        let age = age(*kept_at, (self.clock)())?;
         let response = unpacked(bytes)?;
         let serves = match rule {
             CacheRule::For(most) => age <= most,
@@ -77,7 +74,7 @@ impl Cache {
         credential: &Credential,
         response: &Response,
     ) {
-        let Some(key) = key(request, credential) else {
+        let Some(key) = key(plan, request, credential) else {
             return;
         };
         let is_good = request.is_safe()
@@ -99,17 +96,32 @@ impl Cache {
             CacheRule::For(most) => most.min(FOR_GOOD),
             CacheRule::Finished => FOR_GOOD,
         };
-        let millis = now
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(0));
-        let mut bytes = millis.to_be_bytes().to_vec();
+        let mut bytes = stamp(now).to_vec();
         bytes.extend_from_slice(&answer);
         self.archive.put(&key, &bytes, now + useful);
     }
 }
 
-/// What makes an answer the one to this request. Nothing for a body that is no text of ours.
-fn key<'r>(request: &'r Request, credential: &'r Credential) -> Option<Vec<&'r [u8]>> {
+/// A moment as bytes: milliseconds since 1970.
+fn stamp(now: SystemTime) -> [u8; 8] {
+    let since = now.duration_since(SystemTime::UNIX_EPOCH);
+    let millis = since.map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(0));
+    millis.to_be_bytes()
+}
+
+/// How long ago that was. Nothing for a time to come: the clock was wrong then, or is now.
+fn age(stamp: [u8; 8], now: SystemTime) -> Option<Duration> {
+    let since = Duration::from_millis(u64::from_be_bytes(stamp));
+    let then = SystemTime::UNIX_EPOCH.checked_add(since)?;
+    now.duration_since(then).ok()
+}
+
+/// What makes an answer the one to this request. Nothing for a form whose bytes are not known yet.
+fn key<'r>(
+    plan: &'r Plan,
+    request: &'r Request,
+    credential: &'r Credential,
+) -> Option<Vec<&'r [u8]>> {
     let mut key: Vec<&[u8]> = vec![request.method.as_str().as_bytes()];
     key.push(request.url.as_str().as_bytes());
     let (form, name, value) = match credential {
@@ -118,6 +130,9 @@ fn key<'r>(request: &'r Request, credential: &'r Credential) -> Option<Vec<&'r [
         Credential::Query(name, secret) => ("query", name.as_str(), secret.expose()),
     };
     key.extend([form.as_bytes(), name.as_bytes(), value.as_bytes()]);
+    // A certificate says who asks, too.
+    let certificate = plan.resource.tls.client_cert.as_ref();
+    key.push(certificate.map_or(&b""[..], |path| path.value.as_bytes()));
     match &request.body {
         Body::Empty => key.push(b""),
         Body::Bytes { bytes, .. } => key.push(bytes),
@@ -155,4 +170,53 @@ fn is_passing(name: &HeaderName) -> bool {
         || name.contains("ratelimit")
         || is_secret_name(name)
         || matches!(name, "retry-after" | "connection" | "keep-alive" | "date")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_of_a_time_to_come_has_no_age() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+        let later = now + Duration::from_secs(90);
+        assert_eq!(age(stamp(now), later), Some(Duration::from_secs(90)));
+        assert_eq!(age(stamp(now), now), Some(Duration::ZERO));
+        assert_eq!(age(stamp(later), now), None);
+        assert_eq!(age([0xff; 8], now), None);
+    }
+
+    #[test]
+    fn header_fields_that_are_credentials_or_of_the_moment_are_left_out() {
+        let mut headers = HeaderMap::new();
+        for name in [
+            "set-cookie",
+            "www-authenticate",
+            "authorization",
+            "x-api-key",
+            "circle-token",
+            "x-ratelimit-remaining",
+            "ratelimit-reset",
+            "retry-after",
+            "content-type",
+            "link",
+            "x-next-page-token",
+            "x-request-id",
+        ] {
+            headers.append(name, "1".parse().expect("a value"));
+        }
+        headers.append("link", "2".parse().expect("a value"));
+        let left = lasting(&headers);
+        let names: Vec<&str> = left.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(
+            names,
+            [
+                "content-type",
+                "link",
+                "link",
+                "x-next-page-token",
+                "x-request-id"
+            ]
+        );
+    }
 }
