@@ -161,7 +161,10 @@ impl State {
 mod tests {
     use std::cell::Cell;
 
-    use crate::http::{Body, Method, TransportErrorKind};
+    use std::time::Duration;
+
+    use crate::engine::packed::unpacked;
+    use crate::http::{Body, HeaderMap, HeaderValue, Method, StatusCode, TransportErrorKind};
 
     use super::*;
 

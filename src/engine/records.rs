@@ -444,8 +444,10 @@ mod tests {
         let project = Project::open(root, root, &[]).expect("this project");
         let mut query = project.ad_hoc_query("circleci", "/x").expect("a query");
         change(&mut query);
-        let resource = project.resource_of(&query, None).expect("a resource");
+        let resource = project.resource_of(&query, None).expect("resources");
+        let resource = resource.expect("a resource");
         let binding = Binding {
+            no_resource: Arc::new(project.no_resource().expect("a resource")),
             resources: BTreeMap::from([(resource.name.clone(), Arc::new(resource))]),
             outside: Outside {
                 clock: Clock(Timestamp::UNIX_EPOCH),
