@@ -238,7 +238,8 @@ fn what_a_floor_does_not_know() {
         (
             "engine",
             &[
-                "auth", "core", "http", "paginate", "plan", "project", "resource", "template",
+                "auth", "core", "http", "paginate", "plan", "project", "resource", "sql",
+                "template",
             ],
             "the engine knows neither formats nor sinks nor the demo",
         ),

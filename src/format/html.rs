@@ -124,3 +124,48 @@ fn escaped(text: &str) -> String {
     }
     safe
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn written(shape: &Shape, records: &[Value]) -> String {
+        let mut out = Vec::new();
+        let mut render = FORMAT.renderer(shape);
+        for record in records {
+            render.record(record, &mut out).expect("a record");
+        }
+        render.finish(&mut out).expect("an end");
+        String::from_utf8(out).expect("UTF-8")
+    }
+
+    #[test]
+    fn values_are_text_and_nothing_else() {
+        let record = json!({"a<b": "<script>&\"\u{7}", "n": 1, "null": null});
+        let page = written(&Shape::default(), &[record]);
+        let (_, body) = page.split_once("<table>").expect("a table");
+        assert_eq!(
+            body.lines().nth(1),
+            Some(
+                "<thead><tr><th scope=\"col\">a&lt;b</th><th scope=\"col\">n</th>\
+                 <th scope=\"col\">null</th></tr></thead>"
+            )
+        );
+        assert!(body.contains(
+            "<td>&lt;script&gt;&amp;&quot;\u{fffd}</td><td class=\"number\">1</td><td></td>"
+        ));
+    }
+
+    #[test]
+    fn one_record_stands_upright() {
+        let shape = Shape {
+            single: true,
+            ..Shape::default()
+        };
+        let page = written(&shape, &[json!({"id": "x"})]);
+        assert!(page.contains("<tr><th scope=\"row\">id</th><td>x</td></tr>"));
+        assert!(written(&shape, &[]).contains("<tbody>\n</tbody>"));
+    }
+}

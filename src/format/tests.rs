@@ -104,14 +104,14 @@ fn hostile() -> Value {
 }
 
 const ALL: &[&str] = &[
-    "table", "json", "ndjson", "yaml", "csv", "tsv", "markdown", "raw",
+    "table", "json", "ndjson", "yaml", "csv", "tsv", "markdown", "html", "raw",
 ];
 
 #[test]
 fn every_format_is_registered_once() {
     let names: Vec<&str> = FORMATS.iter().map(|format| format.name).collect();
     assert_eq!(names, ALL);
-    assert!(by_name("html").is_none());
+    assert!(by_name("xml").is_none());
     for (extension, name) in [
         ("json", "json"),
         ("NDJSON", "ndjson"),
@@ -128,7 +128,7 @@ fn every_format_is_registered_once() {
             Some(name)
         );
     }
-    assert!(by_extension("html").is_none());
+    assert!(by_extension("xml").is_none());
 }
 
 #[test]
@@ -139,6 +139,8 @@ fn file_order_of_columns_holds_in_every_format() {
             .columns(&["zeta", "alpha", "mid"])
             .write(format, &records)
             .to_lowercase();
+        // The style of a page holds numbers of its own.
+        let text = text.split("<tbody>").last().unwrap_or_default();
         let places: Vec<usize> = ["1", "2", "3"]
             .iter()
             .map(|v| text.find(v).expect("is there"))
@@ -239,6 +241,7 @@ fn empty_lists() {
     let run = list().columns(&["id", "name"]);
     let all: Vec<(&str, String)> = ALL
         .iter()
+        .filter(|format| **format != "html")
         .map(|format| (*format, run.write(format, &[])))
         .collect();
     insta::assert_debug_snapshot!(all, @r#"
@@ -286,6 +289,7 @@ fn empty_lists() {
 fn no_record_where_one_was_possible() {
     let all: Vec<(&str, String)> = ALL
         .iter()
+        .filter(|format| **format != "html")
         .map(|format| (*format, single().write(format, &[])))
         .collect();
     insta::assert_debug_snapshot!(all, @r#"

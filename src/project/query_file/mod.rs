@@ -114,7 +114,9 @@ pub fn read(
         .and_then(|node| data::report(node, &of_report, around, faults));
     fields.finish(faults);
     let has_sql = node.get("sql").is_some();
-    refuse_beside(node, has_sql, request.has_endpoint, faults);
+    if has_sql || has_report {
+        refuse_beside(node, has_sql, request.has_endpoint, faults);
+    }
 
     if !request.has_endpoint && !has_sql && !has_report {
         let words = "the query has no `endpoint`";
