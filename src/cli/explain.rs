@@ -183,15 +183,8 @@ pub fn run_error(error: &RunError, plan: &Plan, app: &App) -> Failure {
             help,
             is_stopped,
         } => {
-            let exit = if *is_stopped {
-                Exit::Network
-            } else {
-                Exit::Usage
-            };
             let help = help.clone().into_iter().collect();
-            Failure::new(exit, "sql", words.clone())
-                .at(place)
-                .helps(help)
+            sql_failure(words, *is_stopped).at(place).helps(help)
         }
         RunErrorKind::Waited(words) => {
             Failure::new(Exit::Expectation, "poll-timeout", words.clone())
@@ -199,18 +192,7 @@ pub fn run_error(error: &RunError, plan: &Plan, app: &App) -> Failure {
         RunErrorKind::Missing(words, place) => {
             Failure::new(Exit::Expectation, "missing-value", words.clone()).at(place)
         }
-        RunErrorKind::Expectation(failed) => {
-            let list: Vec<String> = failed.iter().map(|one| format!("`{one}`")).collect();
-            Failure::new(
-                Exit::Expectation,
-                "expectation",
-                format!(
-                    "`{}` expects what does not hold: {}",
-                    error.query,
-                    list.join(", ")
-                ),
-            )
-        }
+        RunErrorKind::Expectation(failed) => unmet(&error.query, failed),
         RunErrorKind::Sink(error) => return cannot_write(error),
     };
     if let Some(request) = &error.request {
@@ -229,6 +211,23 @@ pub fn run_error(error: &RunError, plan: &Plan, app: &App) -> Failure {
         failure = failure.help(MAY_HAVE_WRITTEN);
     }
     failure
+}
+
+/// A statement that failed, or that was ended with the run.
+fn sql_failure(words: &str, is_stopped: bool) -> Failure {
+    let exit = if is_stopped {
+        Exit::Network
+    } else {
+        Exit::Usage
+    };
+    Failure::new(exit, "sql", words)
+}
+
+/// Expectations that do not hold.
+fn unmet(query: &str, failed: &[String]) -> Failure {
+    let list: Vec<String> = failed.iter().map(|one| format!("`{one}`")).collect();
+    let words = format!("`{query}` expects what does not hold: {}", list.join(", "));
+    Failure::new(Exit::Expectation, "expectation", words)
 }
 
 fn refused(resource: &str, status: StatusCode, message: Option<&str>) -> Failure {

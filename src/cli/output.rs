@@ -133,9 +133,9 @@ impl Writer {
         }
     }
 
-    /// Whether it is of use before it is whole: a report is not.
+    /// Whether it is of use before it is whole: a report is not, nor is a file.
     fn is_of_use(&self) -> bool {
-        self.records > 0 && matches!(self.form, Form::Records { .. })
+        self.records > 0 && self.file.is_none() && matches!(self.form, Form::Records { .. })
     }
 
     /// What a person is told of the result, which shows it badly or not at all.
@@ -291,6 +291,12 @@ impl Writers {
         self.0.first().map_or(0, |writer| writer.records)
     }
 
+    /// The files that stay as they were.
+    pub fn files(&self) -> Vec<String> {
+        let files = self.0.iter().filter_map(|writer| writer.file.as_ref());
+        files.map(|file| file.display().to_string()).collect()
+    }
+
     /// What a person is told of the results.
     pub fn summaries(&self, app: &App) -> Vec<String> {
         self.0
@@ -306,7 +312,8 @@ impl Writers {
             .try_for_each(|writer| writer.finish(closing))
     }
 
-    /// Writes what is of use though it is not whole. Says whether there was anything.
+    /// Writes what is of use though it is not whole: to standard output, for a file stays as it was.
+    /// Says whether there was anything.
     pub fn finish_early(self) -> Result<bool, Failure> {
         let closing = Closing {
             content: &[],

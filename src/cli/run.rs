@@ -236,6 +236,10 @@ fn how_far(failure: Failure, done: usize, plans: &[Rc<Plan>], under_way: &Curren
     if let Some(writer) = writer {
         let records = counted(writer.records() as u64, "record");
         let name = &current.query.name;
+        let files = writer.files();
+        if !files.is_empty() {
+            failure = failure.fact("not_written", files.join(", "));
+        }
         let words = match writer.finish_early() {
             Ok(true) => Some(format!("{records} of `{name}` came before that")),
             Ok(false) => None,

@@ -313,7 +313,7 @@ fn query_json(query: &Query) -> Value {
         "file": query.source.name(),
         "resource": query.resource.as_ref().map(|resource| resource.value.to_string()),
         "method": query.asks().then(|| query.method.as_str()),
-        "endpoint": query.endpoint.as_ref().map(|endpoint| endpoint.source()),
+        "endpoint": query.endpoint.as_ref().map(crate::template::Template::source),
         "for_each": query.for_each.iter().map(feed_json).collect::<Vec<_>>(),
         "poll": query.poll.as_ref().map(|poll| poll.until.source().to_owned()),
         "data": query

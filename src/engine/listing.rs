@@ -279,6 +279,7 @@ impl<'r> Listing<'r> {
             Err(_) if self.run.want == Want::Content => None,
             Err(kind) => return Err(kind),
         };
+        self.run.note_answer();
         self.note_first(response, meaning, body.as_ref());
         let Some(body) = body else {
             self.pages += 1;

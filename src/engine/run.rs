@@ -106,6 +106,7 @@ pub struct Run {
     /// By plan, which is held so that no other one comes to lie in its place.
     data: RefCell<HashMap<*const Plan, (Rc<Plan>, SharedData)>>,
     requests: Cell<u64>,
+    has_answers: Cell<bool>,
 }
 
 type SharedData = Rc<OnceCell<Arc<DataValues>>>;
@@ -220,6 +221,16 @@ impl Run {
         Arc::clone(data)
     }
 
+    /// Notes that a server has answered what it was asked.
+    pub fn note_answer(&self) {
+        self.has_answers.set(true);
+    }
+
+    /// Whether any server has.
+    pub fn has_answers(&self) -> bool {
+        self.has_answers.get()
+    }
+
     /// How many requests were made so far.
     pub fn requests(&self) -> u64 {
         self.requests.get()
@@ -259,6 +270,7 @@ pub async fn run(
         state: RefCell::default(),
         data: RefCell::default(),
         requests: Cell::new(0),
+        has_answers: Cell::new(false),
     });
     let report = LocalSet::new().run_until(drive(&run, plan, deliver)).await;
     assert!(!run.panicked.get(), "a task of the walk panicked");
@@ -269,7 +281,7 @@ pub async fn run(
 /// than requests in flight, so that one slow item does not bring the others to a halt.
 fn window(plan: &Plan) -> usize {
     let concurrency = plan.resource.concurrency;
-    let window = (concurrency * 16).clamp(64, 1_024);
+    let window = (concurrency * 8).clamp(64, 1_024);
     match plan.limit {
         // What is not wanted is not asked for.
         Some(limit) if plan.query.sort.is_empty() => {

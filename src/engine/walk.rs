@@ -121,7 +121,8 @@ impl Walker {
     }
 
     fn failed(&self, error: RunError) {
-        if self.is_sole || error.kind.is_of_all() {
+        let is_hopeless = error.kind.is_of_server() && !self.run.has_answers();
+        if self.is_sole || is_hopeless || error.kind.is_of_all() {
             self.run.fail(error);
         } else {
             self.run.note_failure(error);

@@ -14,7 +14,7 @@ use crate::core::document::{Content, Fields, Node};
 use crate::core::name;
 use crate::core::source::{SourceFile, Text};
 use crate::paginate::Pagination;
-use crate::project::query::Query;
+use crate::project::query::{CacheRule, Data, Query};
 use crate::project::template::{Names, template};
 use crate::project::{literal, var_declaration};
 use crate::template::Files;
@@ -73,41 +73,27 @@ pub fn read(
     let (for_each, of_item) =
         for_each::read(fields.get("for_each"), &vars, &names, around.find, faults);
     let data = data::data(fields.get("data"), &vars, &names, around, faults);
-    let data_names: Vec<String> = data.iter().map(|data| data.name.clone()).collect();
-    let with_data = |names: &Names| {
-        if data_names.is_empty() {
-            names.clone()
-        } else {
-            names.with_columns("data", Some(data_names.clone()))
-        }
-    };
-    let of_request = with_data(&of_item);
-    let request = request::read(&mut fields, &of_request, faults);
+    let request = request::read(&mut fields, &with_data(&of_item, &data), faults);
     let paginate = fields
         .get("paginate")
         .and_then(|node| Pagination::check(node, faults));
     let sql = data::sql(&mut fields, &data, &vars, faults);
-    let result = result::read(&mut fields, &with_data(&names), &of_item, faults);
+    let result = result::read(&mut fields, &with_data(&names, &data), &of_item, faults);
     let poll = fields
         .get("poll")
         .and_then(|node| poll::read(node, &of_item.with_all(result.columns()), faults));
-    let cache = fields.entry("cache").and_then(|entry| {
-        let asks = cache::Asks {
-            method: request.method.as_ref(),
-            polls: node.get("poll").is_some(),
-            tells_finality: !resource
-                .as_ref()
-                .is_some_and(|name| around.without_finality.contains(&&*name.value)),
-        };
-        cache::read(entry, &asks, faults)
-    });
+    let cache = cache_rule(
+        &mut fields,
+        node,
+        request.method.as_ref(),
+        resource.as_ref(),
+        around,
+        faults,
+    );
     let confirm =
         text(&mut fields, "confirm", faults).and_then(|text| template(&text, &names, faults));
-    let output = fields
-        .get("output")
-        .and_then(|node| node.one_of("output", around.formats, faults))
-        .and_then(|word| around.formats.iter().find(|known| **known == word).copied());
-    let of_report = with_data(&names).with_all(["rows", "vars", "query", "run", "previous"]);
+    let output = output(&mut fields, around, faults);
+    let of_report = with_data(&names, &data).with_all(["rows", "vars", "query", "run", "previous"]);
     let has_report = fields.get("report").is_some();
     let report = fields
         .get("report")
@@ -118,17 +104,15 @@ pub fn read(
         refuse_beside(node, has_sql, request.has_endpoint, faults);
     }
 
-    if !request.has_endpoint && !has_sql && !has_report {
-        let words = "the query has no `endpoint`";
-        let fault = Diagnostic::at(&super::start(node), "missing-key", words);
-        faults.push(fault.help("add for example `endpoint: /me`"));
-    }
-    if request.has_endpoint && !has_resource {
-        let words = "the query has no `resource`";
-        let known = &around.resources;
-        let hint = (!known.is_empty()).then(|| format!("name one of {}", name::one_of(known)));
-        faults.push(Diagnostic::at(&super::start(node), "missing-key", words).maybe_help(hint));
-    }
+    let has_way = has_sql || has_report;
+    require(
+        node,
+        request.has_endpoint,
+        has_way,
+        has_resource,
+        around,
+        faults,
+    );
     if faults.len() > before {
         return None;
     }
@@ -165,6 +149,65 @@ pub fn read(
         confirm,
         output,
     })
+}
+
+/// These names, and `data` where there is some.
+fn with_data(names: &Names, data: &[Data]) -> Names {
+    if data.is_empty() {
+        return names.clone();
+    }
+    let members = data.iter().map(|data| data.name.clone()).collect();
+    names.with_columns("data", Some(members))
+}
+
+fn output(
+    fields: &mut Fields<'_>,
+    around: &Surroundings<'_>,
+    faults: &mut Diagnostics,
+) -> Option<&'static str> {
+    let node = fields.get("output")?;
+    let word = node.one_of("output", around.formats, faults)?;
+    around.formats.iter().find(|known| **known == word).copied()
+}
+
+fn cache_rule(
+    fields: &mut Fields<'_>,
+    node: &Node,
+    method: Option<&crate::http::Method>,
+    resource: Option<&Text>,
+    around: &Surroundings<'_>,
+    faults: &mut Diagnostics,
+) -> Option<CacheRule> {
+    let entry = fields.entry("cache")?;
+    let asks = cache::Asks {
+        method,
+        polls: node.get("poll").is_some(),
+        tells_finality: !resource
+            .is_some_and(|name| around.without_finality.contains(&&*name.value)),
+    };
+    cache::read(entry, &asks, faults)
+}
+
+/// Requires an endpoint or what stands in its place, and a resource with it.
+fn require(
+    node: &Node,
+    has_endpoint: bool,
+    has_way: bool,
+    has_resource: bool,
+    around: &Surroundings<'_>,
+    faults: &mut Diagnostics,
+) {
+    if !has_endpoint && !has_way {
+        let words = "the query has no `endpoint`";
+        let fault = Diagnostic::at(&super::start(node), "missing-key", words);
+        faults.push(fault.help("add for example `endpoint: /me`"));
+    }
+    if has_endpoint && !has_resource {
+        let words = "the query has no `resource`";
+        let known = &around.resources;
+        let hint = (!known.is_empty()).then(|| format!("name one of {}", name::one_of(known)));
+        faults.push(Diagnostic::at(&super::start(node), "missing-key", words).maybe_help(hint));
+    }
 }
 
 /// Refuses what says nothing beside `sql`, or without a request.
