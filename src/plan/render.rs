@@ -79,7 +79,7 @@ impl Plan {
     ///
     /// As [`Plan::request`].
     pub fn shown_request(&self) -> Result<ShownRequest, RenderError> {
-        let site = if self.query.is_walk() {
+        let site = if self.query.is_walk() || !self.data.is_empty() {
             self.unknown_site()
         } else {
             self.site()
