@@ -59,9 +59,13 @@ async fn value(run: &Rc<Run>, plan: &Rc<Plan>) -> DataValue {
     let Some(document) = document else {
         return DataValue::Records(rows);
     };
+    let data = run.data_of(plan).await;
+    if run.has_failed() {
+        return DataValue::Text("".into());
+    }
     let facts = Facts {
         rows,
-        data: run.data_of(plan).await,
+        data,
         run: facts_of(plan, run),
         previous: Value::Null,
     };
@@ -94,6 +98,9 @@ pub fn run_facts(plan: &Plan, requests: u64, failures: u64, is_partial: bool) ->
 /// records.
 pub async fn statement(run: &Rc<Run>, plan: &Rc<Plan>, taker: &Taker, outlet: &Outlet) -> End {
     let data = run.data_of(plan).await;
+    if run.has_failed() {
+        return End::Gone;
+    }
     let Some(sql) = &plan.query.sql else {
         return End::Done(Outcome::Complete);
     };
@@ -105,13 +112,16 @@ pub async fn statement(run: &Rc<Run>, plan: &Rc<Plan>, taker: &Taker, outlet: &O
             Some(Ok(batch)) => batch,
             Some(Err(error)) => return End::Failed(walk_fault(plan, fault(sql, error))),
         };
-        let kept = match read_rows(plan, &batch) {
-            Ok(kept) => kept,
+        let (kept, read) = match read_rows(plan, &batch) {
+            Ok(result) => result,
             Err(kind) => return End::Failed(walk_fault(plan, kind)),
         };
         Level::count(&level.records, kept.len() as u64);
         if taker(kept, outlet).await.is_err() {
             return End::Gone;
+        }
+        if read.is_enough {
+            return End::Done(Outcome::Complete);
         }
     }
 }

@@ -47,6 +47,10 @@ pub async fn listing(
         None
     } else {
         let data = run.data_of(plan).await;
+        if run.has_failed() {
+            // What would be sent lacks a part.
+            return End::Gone;
+        }
         Some(site.with_data(plan, &data))
     };
     let site = with_data.as_ref().unwrap_or(site);

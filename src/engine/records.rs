@@ -72,18 +72,18 @@ pub struct PageRead {
     pub is_capped: bool,
 }
 
-/// Reads the rows of a result that is no answer.
+/// Reads rows of a result that is no answer.
 ///
 /// # Errors
 ///
 /// As [`read_page`].
-pub fn read_rows(plan: &Plan, rows: &[Value]) -> Result<Vec<Kept>, RunErrorKind> {
+pub fn read_rows(plan: &Plan, rows: &[Value]) -> Result<(Vec<Kept>, PageRead), RunErrorKind> {
     let reader = Reader {
         plan,
         scope: plan.scope().clone(),
     };
     let rows: Vec<&Value> = rows.iter().collect();
-    reader.read_all(&rows, None).map(|(kept, _)| kept)
+    reader.read_all(&rows, None)
 }
 
 /// Reads a page, no more of it than `most` rows.

@@ -177,6 +177,11 @@ impl Run {
         self.end.say();
     }
 
+    /// Whether the walk was ended by a failure.
+    pub fn has_failed(&self) -> bool {
+        self.state.borrow().fatal.is_some()
+    }
+
     /// Notes that a listing was cut.
     pub fn note_cut(&self, query: &str, cut: Cut) {
         self.state.borrow_mut().ledger.cut(query, cut);
