@@ -50,6 +50,14 @@ pub struct Report {
     pub failed_expectations: Option<RunError>,
 }
 
+impl Report {
+    /// Whether nothing of what was asked for failed or was cut.
+    pub fn is_whole(&self) -> bool {
+        let is_listing_whole = matches!(self.outcome, Outcome::Complete | Outcome::FirstPage);
+        is_listing_whole && self.ledger.is_empty()
+    }
+}
+
 /// How complete the records of a listing are.
 #[derive(Debug)]
 pub enum Outcome {
