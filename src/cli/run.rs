@@ -561,12 +561,20 @@ async fn execute(
     }
     let exit = outcome::tell(plan, &report, args.talk, app);
     if let Some(state) = state {
-        // What is not whole would make everything that is missing look gone.
-        if exit == Exit::Done {
+        // What is not whole would make everything that is missing look gone, and what nobody was
+        // told of is still news the next time.
+        if exit == Exit::Done && !is_closed && report.failed_expectations.is_none() {
             let rows = through.kept.take().map(RefCell::into_inner);
             state.keep(plan, &report, &rows.unwrap_or_default())?;
         } else if !args.talk.quiet {
-            app.say("note: the state stays as it was, since this run is not complete");
+            let why = if exit == Exit::Done {
+                "did not succeed"
+            } else {
+                "is not complete"
+            };
+            app.say(&format!(
+                "note: the state stays as it was, since this run {why}"
+            ));
         }
     }
     match report.failed_expectations {
