@@ -155,9 +155,8 @@ impl Writer {
         is_empty_table.then(|| "no records".to_owned())
     }
 
-    /// Writes the rest.
-    fn finish(mut self, closing: &Closing<'_>) -> Result<(), Failure> {
-        self.clear_the_way();
+    /// Makes the rest, and writes nothing yet.
+    fn close(&mut self, closing: &Closing<'_>) -> Result<(), Failure> {
         let is_content = self.want() == Want::Content;
         match &mut self.form {
             Form::Records { .. } if is_content => {
@@ -194,6 +193,12 @@ impl Writer {
                 self.buffer = text.into_bytes();
             }
         }
+        Ok(())
+    }
+
+    /// Writes what was made.
+    fn write_last(mut self) -> Result<(), Failure> {
+        self.clear_the_way();
         let written = self.sink.write(&self.buffer);
         written
             .and_then(|()| self.sink.finish())
@@ -261,12 +266,16 @@ impl Writers {
         let mut paths: Vec<PathBuf> = Vec::new();
         for out in &args.out {
             let path = dated(out, plan, app)?;
-            if paths.contains(&path) {
-                let words = format!("`--out {}` is given twice", path.display());
+            let real = load::real_path(&app.working_directory.join(&path));
+            if paths.contains(&real) {
+                let words = format!(
+                    "`--out {}` names a file that is named already",
+                    path.display()
+                );
                 return Err(Failure::usage("out", words));
             }
             writers.push(Writer::new(plan, args, Some(&path), index, app)?);
-            paths.push(path);
+            paths.push(real);
         }
         Ok(Self(writers))
     }
@@ -305,11 +314,12 @@ impl Writers {
             .collect()
     }
 
-    /// Writes the rest of all.
-    pub fn finish(self, closing: &Closing<'_>) -> Result<(), Failure> {
+    /// Writes the rest of all. A report that cannot be made leaves every file as it was.
+    pub fn finish(mut self, closing: &Closing<'_>) -> Result<(), Failure> {
         self.0
-            .into_iter()
-            .try_for_each(|writer| writer.finish(closing))
+            .iter_mut()
+            .try_for_each(|writer| writer.close(closing))?;
+        self.0.into_iter().try_for_each(Writer::write_last)
     }
 
     /// Writes what is of use though it is not whole: to standard output, for a file stays as it was.
@@ -320,8 +330,9 @@ impl Writers {
             report: None,
         };
         let mut is_any = false;
-        for writer in self.0.into_iter().filter(Writer::is_of_use) {
-            writer.finish(&closing)?;
+        for mut writer in self.0.into_iter().filter(Writer::is_of_use) {
+            writer.close(&closing)?;
+            writer.write_last()?;
             is_any = true;
         }
         Ok(is_any)
@@ -383,6 +394,8 @@ fn looks(plan: &Plan, args: &RunArgs, file: Option<&Path>, app: &App) -> Result<
         (Some(format), _) => documents
             .iter()
             .find(|document| document.kind().format() == format.name),
+        // A place without an ending (`/dev/stdout`) says nothing of the kind.
+        (None, Some(file)) if file.extension().is_none() => documents.first(),
         (None, Some(file)) => DocumentKind::of_file(&file.to_string_lossy())
             .and_then(|kind| of_kind(kind).or_else(|| of_kind(DocumentKind::Text))),
         (None, None) => documents.first(),

@@ -185,6 +185,19 @@ pub fn template(root: &Path, path: &str) -> Result<Option<String>, String> {
 /// No file that a request sends is longer.
 const LONGEST_ATTACHMENT: u64 = 256 * 1024 * 1024;
 
+/// One path for all that name the same file, also one that is not there yet.
+pub fn real_path(path: &Path) -> PathBuf {
+    fs::canonicalize(path).unwrap_or_else(|_| {
+        let folder = path
+            .parent()
+            .and_then(|folder| fs::canonicalize(folder).ok());
+        match (folder, path.file_name()) {
+            (Some(folder), Some(name)) => folder.join(name),
+            _ => path.to_path_buf(),
+        }
+    })
+}
+
 /// Reads a file that has an end.
 ///
 /// # Errors
