@@ -191,7 +191,10 @@ impl Scrubber {
             .replace('&', "&amp;")
             .replace('<', "&lt;")
             .replace('>', "&gt;");
-        self.learn(html.replace('"', "&quot;").replace('\'', "&#39;"));
+        let quoted = html.replace('"', "&quot;");
+        self.learn(quoted.replace('\'', "&#39;"));
+        // As minijinja writes it.
+        self.learn(quoted.replace('\'', "&#x27;").replace('/', "&#x2f;"));
         self.learn(html);
     }
 

@@ -69,7 +69,13 @@ impl Plan {
                     PlanError::Call(vec![fault])
                 })?,
         };
-        let secrecy = Secrecy::of(&query, &resource);
+        let mut secrecy = Secrecy::of(&query, &resource);
+        for other in query.with_fed_by() {
+            let name = other.resource.as_ref().map(|name| &*name.value);
+            if let Some(resource) = name.and_then(|name| binding.resources.get(name)) {
+                secrecy.add_env_of(&Secrecy::of(other, resource));
+            }
+        }
         let scope = Scope::new(
             outside.clock,
             lookups(outside, &secrecy, Show::Values(scrubber)),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use crate::plan::Plan;
+use crate::plan::{Plan, disguise};
 use crate::template::{Document, Records, RenderError, Scope};
 
 /// What another query of `data` gave.
@@ -56,15 +56,17 @@ impl Plan {
             "folder": self.query.folder,
             "description": self.query.description,
         });
+        // A template may change what it prints in ways that no scrubber knows again, so it never
+        // sees a secret.
         let scope = self
-            .scope_with_data(&self.scope, &facts.data)
+            .scope_with_data(&self.shown_scope, &facts.data)
             .with_list("rows", &facts.rows)
             .with_record("run", &facts.run)
             .with_record("query", &query)
             .with_record("previous", &facts.previous)
             .with_all([("vars", &Value::Object(vars))]);
         let text = document.render(&scope)?;
-        Ok(self.scrubber.text(&text).into_owned())
+        Ok(self.scrubber.text(&disguise::masked(&text)).into_owned())
     }
 
     /// A scope that sees what the queries of `data` gave.

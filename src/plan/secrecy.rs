@@ -84,6 +84,11 @@ impl Secrecy {
         }
     }
 
+    /// Notes the variables that are secret elsewhere in the run.
+    pub fn add_env_of(&mut self, other: &Self) {
+        self.env.extend(other.env.iter().cloned());
+    }
+
     /// Notes a var whose value is secret.
     pub fn add_var(&mut self, name: &str) {
         self.vars.insert(name.to_owned());
