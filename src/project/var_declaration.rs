@@ -16,7 +16,7 @@ use crate::project::query::{Pattern, Var, VarType, seconds};
 use crate::project::template::{Names, ValueTemplate};
 
 /// Names that have another meaning in templates.
-const RESERVED: [&str; 27] = [
+const RESERVED: [&str; 29] = [
     "False",
     "None",
     "True",
@@ -37,6 +37,7 @@ const RESERVED: [&str; 27] = [
     "now",
     "omit",
     "or",
+    "previous",
     "query",
     "range",
     "response",
@@ -44,6 +45,7 @@ const RESERVED: [&str; 27] = [
     "rows",
     "run",
     "true",
+    "vars",
 ];
 
 /// Reads all declarations; each default sees the vars above it.
