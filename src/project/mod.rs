@@ -234,7 +234,7 @@ impl Project {
         match name {
             None => own.into_owned(),
             Some(name) => crate::template::join_path(name, &own, &|path| {
-                matches!(load::template(&self.root, path), Ok(Some(_)))
+                !matches!(load::template(&self.root, path), Ok(None))
             }),
         }
     }

@@ -22,6 +22,9 @@ pub struct Names {
     has_vars: bool,
 }
 
+/// Names that are no record, so that what they have is no column.
+const OF_THE_RUN: [&str; 4] = ["data", "query", "run", "vars"];
+
 impl Names {
     /// `env` and `git`, which every template sees.
     pub fn outside() -> Self {
@@ -108,11 +111,16 @@ impl Names {
                 && !columns.contains(column)
             {
                 is_good = false;
+                let kind = if OF_THE_RUN.contains(&root) {
+                    ""
+                } else {
+                    "column "
+                };
                 faults.push(
                     Diagnostic::at(
                         &text.locate(mention.range.clone()),
                         "undeclared-name",
-                        format!("`{root}` has no column `{column}`"),
+                        format!("`{root}` has no {kind}`{column}`"),
                     )
                     .maybe_help(name::hint(column, columns.iter().map(String::as_str))),
                 );

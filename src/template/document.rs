@@ -17,8 +17,8 @@ use crate::template::{Mentions, RenderError, Scope, SyntaxError, inspect};
 /// there is none, or in words why it cannot be read.
 pub type Files = Arc<dyn Fn(&str) -> Result<Option<String>, String> + Send + Sync>;
 
-/// Enough for a million cells, and not for ever.
-const FUEL: u64 = 2_000_000_000;
+/// Enough for a million cells, and not for ever: nothing else can end a template that runs.
+const FUEL: u64 = 50_000_000;
 
 /// What a document is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -172,7 +172,8 @@ impl Document {
             files(name).map_err(|words| Error::new(minijinja::ErrorKind::InvalidOperation, words))
         });
         environment.set_path_join_callback(move |name, parent| {
-            join(name, parent, &|path| matches!(known(path), Ok(Some(_)))).into()
+            // What may not be read is there, and is told so.
+            join(name, parent, &|path| !matches!(known(path), Ok(None))).into()
         });
         environment
     }
@@ -180,13 +181,17 @@ impl Document {
     fn fault(&self, error: &Error) -> RenderError {
         // The innermost fault says what is wrong; those around it only say what it is part of.
         let mut inner = error;
+        let is_in_own = |error: &Error| error.name().is_none_or(|name| name == self.name);
+        let mut range = None;
         while let Some(source) =
             std::error::Error::source(inner).and_then(|source| source.downcast_ref::<Error>())
         {
+            range = inner.range().filter(|_| is_in_own(inner)).or(range);
             inner = source;
         }
-        let is_own = inner.name().is_none_or(|name| name == self.name);
-        let place = match inner.range().filter(|_| is_own) {
+        let is_own = is_in_own(inner);
+        // A fault in another file is shown where this one uses that.
+        let place = match inner.range().filter(|_| is_own).or(range) {
             Some(range) => self.text.locate(range),
             None => self.text.place.clone(),
         };

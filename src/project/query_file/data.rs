@@ -59,16 +59,20 @@ pub fn data(
 pub fn sql(
     fields: &mut Fields<'_>,
     data: &[Data],
+    names: &[String],
     vars: &[Var],
     faults: &mut Diagnostics,
 ) -> Option<Sql> {
     let node = fields.get("sql")?;
     let text = node.text("sql", faults)?;
-    let columns: Vec<Option<Vec<String>>> = data.iter().map(|data| data.query.columns()).collect();
-    let tables: Vec<(&str, Option<&[String]>)> = data
+    let columns: Vec<Option<Vec<String>>> = names
+        .iter()
+        .map(|name| data.iter().find(|data| data.name == *name)?.query.columns())
+        .collect();
+    let tables: Vec<(&str, Option<&[String]>)> = names
         .iter()
         .zip(&columns)
-        .map(|(data, columns)| (data.name.as_str(), columns.as_deref()))
+        .map(|(name, columns)| (name.as_str(), columns.as_deref()))
         .collect();
     let mentions = match sql::check(&text.value, &tables) {
         Ok(mentions) => mentions,
@@ -125,6 +129,11 @@ pub fn report(
                 around,
                 faults,
             )?]
+        }
+        (None, Some(node)) if node.items().is_empty() => {
+            let words = "`template_file` names no file";
+            faults.push(Diagnostic::at(&node.place, "report", words));
+            return None;
         }
         (None, Some(node)) => {
             let read: Vec<Option<Document>> = node
@@ -206,8 +215,11 @@ fn document(
     match Document::parse(text, name, kind, Arc::clone(&around.files)) {
         Ok(document) => {
             let mut is_good = names.check(document.mentions(), text, faults);
-            let mut seen = vec![name.to_owned()];
-            is_good &= used_files(&document, name, around, &mut seen, text, faults);
+            let mut seen = Seen {
+                all: vec![name.to_owned()],
+                way: vec![name.to_owned()],
+            };
+            is_good &= used_files(&document, around, &mut seen, text, faults);
             is_good.then_some(document)
         }
         Err(errors) => {
@@ -217,23 +229,42 @@ fn document(
     }
 }
 
-/// Files that a document uses, and those that these use: they are there, and can be parsed.
+/// The template files that were looked at.
+struct Seen {
+    all: Vec<String>,
+    /// Those that use each other, up to the one that is looked at.
+    way: Vec<String>,
+}
+
+/// Files that a document uses, and those that these use: they are there, can be parsed, and do not
+/// use themselves, which would never end.
 fn used_files(
     document: &Document,
-    name: &str,
     around: &Surroundings<'_>,
-    seen: &mut Vec<String>,
+    seen: &mut Seen,
     text: &Text,
     faults: &mut Diagnostics,
 ) -> bool {
     let mut is_good = true;
     for used in document.uses() {
-        let exists = |path: &str| matches!((around.files)(path), Ok(Some(_)));
-        let path = crate::template::join_path(used, name, &exists);
-        if seen.contains(&path) {
+        let exists = |path: &str| !matches!((around.files)(path), Ok(None));
+        let own = seen.way.last().map_or("", String::as_str);
+        let path = crate::template::join_path(used, own, &exists);
+        if let Some(first) = seen.way.iter().position(|known| *known == path) {
+            let way: Vec<String> = seen.way[first..]
+                .iter()
+                .chain([&path])
+                .map(|name| format!("`{name}`"))
+                .collect();
+            let words = format!("the templates use each other: {}", way.join(" → "));
+            faults.push(Diagnostic::at(&place_of(text, used), "cycle", words));
+            is_good = false;
             continue;
         }
-        seen.push(path.clone());
+        if seen.all.contains(&path) {
+            continue;
+        }
+        seen.all.push(path.clone());
         let words = match (around.files)(&path) {
             Ok(Some(content)) => {
                 let file = SourceFile::new(path.clone(), path.clone(), content.clone());
@@ -242,7 +273,9 @@ fn used_files(
                 let files = Arc::clone(&around.files);
                 match Document::parse(&inner, &path, document.kind(), files) {
                     Ok(inner_document) => {
-                        is_good &= used_files(&inner_document, &path, around, seen, &inner, faults);
+                        seen.way.push(path);
+                        is_good &= used_files(&inner_document, around, seen, &inner, faults);
+                        seen.way.pop();
                     }
                     Err(errors) => {
                         push_all(&inner, errors, faults);
@@ -255,11 +288,19 @@ fn used_files(
             Err(words) => words,
         };
         is_good = false;
-        let at = text.value.find(used.as_str()).unwrap_or_default();
-        let place = text.locate(at..at + used.len());
-        faults.push(Diagnostic::at(&place, "no-file", words));
+        faults.push(Diagnostic::at(&place_of(text, used), "no-file", words));
     }
     is_good
+}
+
+/// Where a template names a file; all of it, if the name is written in another way.
+fn place_of(text: &Text, used: &str) -> Place {
+    let quoted = ['"', '\''].map(|quote| format!("{quote}{used}{quote}"));
+    let found = quoted.iter().filter_map(|word| text.value.find(word)).min();
+    found.map_or_else(
+        || text.place.clone(),
+        |at| text.locate(at + 1..at + 1 + used.len()),
+    )
 }
 
 fn push_all(text: &Text, errors: Vec<SyntaxError>, faults: &mut Diagnostics) {

@@ -14,7 +14,7 @@ use crate::core::document::{Content, Fields, Node};
 use crate::core::name;
 use crate::core::source::{SourceFile, Text};
 use crate::paginate::Pagination;
-use crate::project::query::{CacheRule, Data, Query};
+use crate::project::query::{CacheRule, Query};
 use crate::project::template::{Names, template};
 use crate::project::{literal, var_declaration};
 use crate::template::Files;
@@ -72,13 +72,19 @@ pub fn read(
         .and_then(|node| resource(node, around, faults));
     let (for_each, of_item) =
         for_each::read(fields.get("for_each"), &vars, &names, around.find, faults);
-    let data = data::data(fields.get("data"), &vars, &names, around, faults);
-    let request = request::read(&mut fields, &with_data(&of_item, &data), faults);
+    let data_node = fields.get("data");
+    let data = data::data(data_node, &vars, &names, around, faults);
+    // An entry that is itself wrong is still there: one fault is enough.
+    let data_names: Vec<String> = keys(data_node)
+        .into_iter()
+        .filter(|key| name::is_identifier(key))
+        .collect();
+    let request = request::read(&mut fields, &with_data(&of_item, &data_names), faults);
     let paginate = fields
         .get("paginate")
         .and_then(|node| Pagination::check(node, faults));
-    let sql = data::sql(&mut fields, &data, &vars, faults);
-    let result = result::read(&mut fields, &with_data(&names, &data), &of_item, faults);
+    let sql = data::sql(&mut fields, &data, &data_names, &vars, faults);
+    let result = result::read(&mut fields, &with_data(&names, &data_names), &of_item, faults);
     let poll = fields
         .get("poll")
         .and_then(|node| poll::read(node, &of_item.with_all(result.columns()), faults));
@@ -93,7 +99,7 @@ pub fn read(
     let confirm =
         text(&mut fields, "confirm", faults).and_then(|text| template(&text, &names, faults));
     let output = output(&mut fields, around, faults);
-    let of_report = with_data(&names, &data).with_all(["rows", "vars", "query", "run", "previous"]);
+    let of_report = report_names(&with_data(&names, &data_names), vars_node);
     let has_report = fields.get("report").is_some();
     let report = fields
         .get("report")
@@ -152,12 +158,11 @@ pub fn read(
 }
 
 /// These names, and `data` where there is some.
-fn with_data(names: &Names, data: &[Data]) -> Names {
-    if data.is_empty() {
+fn with_data(names: &Names, members: &[String]) -> Names {
+    if members.is_empty() {
         return names.clone();
     }
-    let members = data.iter().map(|data| data.name.clone()).collect();
-    names.with_columns("data", Some(members))
+    names.with_columns("data", Some(members.to_vec()))
 }
 
 fn output(
@@ -198,9 +203,18 @@ fn require(
     faults: &mut Diagnostics,
 ) {
     if !has_endpoint && !has_way {
-        let words = "the query has no `endpoint`";
-        let fault = Diagnostic::at(&super::start(node), "missing-key", words);
-        faults.push(fault.help("add for example `endpoint: /me`"));
+        let (words, help) = if node.get("data").is_none() {
+            (
+                "the query has no `endpoint`",
+                "add for example `endpoint: /me`",
+            )
+        } else {
+            (
+                "the query has `data`, and nothing is made of it",
+                "add `sql`, `report` or an `endpoint`",
+            )
+        };
+        faults.push(Diagnostic::at(&super::start(node), "missing-key", words).help(help));
     }
     if has_endpoint && !has_resource {
         let words = "the query has no `resource`";
@@ -244,6 +258,21 @@ fn refuse_beside(node: &Node, has_sql: bool, has_endpoint: bool, faults: &mut Di
             faults.push(Diagnostic::at(&value.place, "no-request", words));
         }
     }
+}
+
+fn keys(node: Option<&Node>) -> Vec<String> {
+    let names = node.map_or_else(Vec::new, Node::keys);
+    names.into_iter().map(str::to_owned).collect()
+}
+
+/// What a report sees besides.
+fn report_names(names: &Names, vars: Option<&Node>) -> Names {
+    let own = |list: &[&str]| Some(list.iter().map(|name| (*name).to_owned()).collect());
+    names
+        .with_all(["rows", "previous"])
+        .with_columns("vars", Some(keys(vars)))
+        .with_columns("query", own(&["name", "folder", "description"]))
+        .with_columns("run", own(&["started", "requests", "failures", "partial"]))
 }
 
 fn text(fields: &mut Fields<'_>, key: &'static str, faults: &mut Diagnostics) -> Option<Text> {
