@@ -203,6 +203,9 @@ pub fn run_error(error: &RunError, plan: &Plan, app: &App) -> Failure {
             diagnostic.facts.push(format!("item: {item}"));
         }
         failure.facts.insert(0, ("item", item.clone().into()));
+    }
+    let is_of_data = !plan.query.data.is_empty() && error.query != plan.query.name;
+    if error.item.is_some() || is_of_data {
         failure
             .facts
             .insert(0, ("query", error.query.clone().into()));
