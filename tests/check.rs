@@ -485,6 +485,66 @@ mod unix {
     use super::*;
 
     #[test]
+    fn a_template_outside_of_the_project_is_a_message() {
+        let outside = tempfile::tempdir().expect("a temporary folder");
+        fs::write(outside.path().join("x.md"), "OUTSIDE {{ nope }}").expect("a file");
+        let shown = hostile(|project| {
+            let link = |path: &str, to: &Path| symlink(to, project.path(path)).expect("a link");
+            link("queries/link.md", &outside.path().join("x.md"));
+            link("queries/folder", outside.path());
+            link("queries/dead.md", Path::new("nowhere.md"));
+            let report = |name: &str, lines: &str| {
+                project.file(
+                    &format!("queries/{name}.yaml"),
+                    format!("report: {lines}\n"),
+                );
+            };
+            report("a", "{ template_file: link.md }");
+            report("b", "{ template_file: folder/x.md }");
+            report("c", "{ template_file: dead.md }");
+            report("d", "{ template: '{% include \"link.md\" %}' }");
+            report("e", "{ template_file: /etc/passwd.md }");
+        });
+        assert!(!shown.contains("OUTSIDE"));
+        insta::assert_snapshot!(shown, @r#"
+        error[template-file]: `queries/link.md` lies outside of the project's folder, and is not read
+         --> queries/a.yaml:1:26
+          |
+        1 | report: { template_file: link.md }
+          |                          ^^^^^^^
+
+        error[template-file]: `queries/folder/x.md` lies outside of the project's folder, and is not read
+         --> queries/b.yaml:1:26
+          |
+        1 | report: { template_file: folder/x.md }
+          |                          ^^^^^^^^^^^
+
+        error[no-file]: there is no file `dead.md`
+         --> queries/c.yaml:1:26
+          |
+        1 | report: { template_file: dead.md }
+          |                          ^^^^^^^
+        help: a template lies beside the query, or is named from the project's folder
+
+        error[no-file]: `queries/link.md` lies outside of the project's folder, and is not read
+         --> queries/d.yaml:1:34
+          |
+        1 | report: { template: '{% include "link.md" %}' }
+          |                                  ^^^^^^^
+
+        error[no-file]: there is no file `/etc/passwd.md`
+         --> queries/e.yaml:1:26
+          |
+        1 | report: { template_file: /etc/passwd.md }
+          |                          ^^^^^^^^^^^^^^
+        help: a template lies beside the query, or is named from the project's folder
+
+        1 resource and 5 queries: 5 faults
+        exit code: 2
+        "#);
+    }
+
+    #[test]
     fn a_pipe_is_a_message() {
         let shown = hostile(|project| {
             let made = Command::new("mkfifo")
