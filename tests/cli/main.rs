@@ -8,11 +8,14 @@
 
 mod cache;
 mod case;
+mod data;
 mod errors;
 mod output;
 mod poll;
+mod report;
 mod request;
 mod secrets;
+mod state;
 mod support;
 mod tls;
 mod trees;
