@@ -195,6 +195,15 @@ pub fn run_error(error: &RunError, plan: &Plan, app: &App) -> Failure {
         RunErrorKind::Expectation(failed) => unmet(&error.query, failed),
         RunErrorKind::Sink(error) => return cannot_write(error),
     };
+    add_origin(&mut failure, error, plan);
+    if may_have_written {
+        failure = failure.help(MAY_HAVE_WRITTEN);
+    }
+    failure
+}
+
+/// Says which request failed; of an item and of `data`, which query's.
+fn add_origin(failure: &mut Failure, error: &RunError, plan: &Plan) {
     if let Some(request) = &error.request {
         failure.facts.insert(0, ("request", request.clone().into()));
     }
@@ -210,10 +219,6 @@ pub fn run_error(error: &RunError, plan: &Plan, app: &App) -> Failure {
             .facts
             .insert(0, ("query", error.query.clone().into()));
     }
-    if may_have_written {
-        failure = failure.help(MAY_HAVE_WRITTEN);
-    }
-    failure
 }
 
 /// A statement that failed, or that was ended with the run.

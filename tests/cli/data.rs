@@ -18,7 +18,8 @@ extract: { name: $.name, seconds: $.seconds }
 pub const RAW: &str = "resource: circleci\nendpoint: /raw\nrows: $.items[*]\n";
 
 /// An answer with these records.
-pub fn items(path: &str, records: Value) -> Exchange {
+pub fn items(path: &str, records: impl Into<Value>) -> Exchange {
+    let records: Value = records.into();
     Exchange::get(&format!("/api/v2{path}"))
         .answers(json!({"items": records, "next_page_token": null}))
 }
