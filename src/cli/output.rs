@@ -393,15 +393,19 @@ fn looks(plan: &Plan, args: &RunArgs, file: Option<&Path>, app: &App) -> Result<
     let named = match (asked, file) {
         (Some(format), _) => documents
             .iter()
-            .find(|document| document.kind().format() == format.name),
+            .find(|document| document.kind().format() == format.name)
+            .cloned(),
         // A place without an ending (`/dev/stdout`) says nothing of the kind.
-        (None, Some(file)) if file.extension().is_none() => documents.first(),
-        (None, Some(file)) => DocumentKind::of_file(&file.to_string_lossy())
-            .and_then(|kind| of_kind(kind).or_else(|| of_kind(DocumentKind::Text))),
-        (None, None) => documents.first(),
+        (None, Some(file)) if file.extension().is_none() => documents.first().cloned(),
+        (None, Some(file)) => DocumentKind::of_file(&file.to_string_lossy()).and_then(|kind| {
+            let text = || of_kind(DocumentKind::Text).cloned();
+            let as_kind = || text().map(|document| document.written_as(kind));
+            of_kind(kind).cloned().or_else(as_kind)
+        }),
+        (None, None) => documents.first().cloned(),
     };
     if let Some(document) = named {
-        return Ok(Looks::Document(document.clone()));
+        return Ok(Looks::Document(document));
     }
     let format = match file {
         None => {

@@ -120,6 +120,14 @@ impl Document {
         self.kind
     }
 
+    /// The same as another kind: an inline template does not say what it is, and the file that it
+    /// is written to does.
+    #[must_use]
+    pub fn written_as(mut self, kind: DocumentKind) -> Self {
+        self.kind = kind;
+        self
+    }
+
     /// What it needs from its scope.
     pub fn mentions(&self) -> &Mentions {
         &self.mentions

@@ -170,6 +170,47 @@ report:
     }
 
     #[test]
+    fn the_first_item_that_fails_may_end_the_run() {
+        let seen = Case::query(
+            "data: { walk: { query: walk } }\nreport: { template: \"{{ data.walk | length }}\" }",
+        )
+        .file(
+            "queries/walk.yaml",
+            "resource: circleci\nfor_each: { n: { in: [1] } }\nendpoint: /n/{{ n }}\nrows: $.items[*]",
+        )
+        .args(["--fail-fast"])
+        .asks(vec![
+            Exchange::get("/api/v2/n/1").answers((404, json!({"message": "none"}))),
+        ]);
+        assert_eq!(seen.outcome.assert_exit(3).stdout_text(), "");
+    }
+
+    #[test]
+    fn a_statement_gives_the_items_of_a_walk() {
+        let seen = Case::query(
+            "for_each: { job: { query: slow } }
+endpoint: /job/{{ job.name }}
+rows: $.items[*]
+extract: { name: $.name, place: \"{{ job.place }}\" }",
+        )
+        .file("queries/jobs.yaml", JOBS)
+        .file(
+            "queries/slow.yaml",
+            "data: { jobs: { query: jobs } }
+sql: select name, rank() over (order by seconds desc) as place from jobs where seconds > 1",
+        )
+        .asks(vec![
+            three_jobs(),
+            items("/job/build", json!([{"name": "b"}])),
+            items("/job/test", json!([{"name": "t"}])),
+        ]);
+        assert_eq!(
+            seen.outcome.assert_exit(0).stdout_json(),
+            json!([{"name": "t", "place": 1}, {"name": "b", "place": 2}])
+        );
+    }
+
+    #[test]
     fn a_cut_listing_of_its_own_is_partial_too() {
         let seen = Case::query(
             "endpoint: /x

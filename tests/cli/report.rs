@@ -509,6 +509,23 @@ mod places {
     }
 
     #[test]
+    fn a_template_without_a_kind_is_what_its_file_is() {
+        let server = Server::start(vec![items("/jobs", hostile())]);
+        let project = over_jobs("report: { template: \"<h1>{{ data.jobs[0].name }}</h1>\" }")
+            .project_at(&server.url());
+        let outcome = Run::in_(&project)
+            .args(["run", "q", "--out", "a.html", "--out", "b.md"])
+            .args(["--out", "/dev/stdout"])
+            .outcome();
+        let text = "<h1><script>alert('x')</script> & \"q\" a_b*c | `d`</h1>\n";
+        assert_eq!(outcome.assert_exit(0).stdout_text(), text);
+        assert_eq!(project.read("b.md").as_deref(), Some(text));
+        let page = project.read("a.html").unwrap();
+        assert!(page.starts_with("<h1>&lt;script&gt;"), "{page}");
+        server.finish();
+    }
+
+    #[test]
     fn dates_and_vars_stand_in_the_name_of_a_file() {
         let server = Server::start(one());
         let project =
