@@ -84,7 +84,12 @@ pub fn read(
         .get("paginate")
         .and_then(|node| Pagination::check(node, faults));
     let sql = data::sql(&mut fields, &data, &data_names, &vars, faults);
-    let result = result::read(&mut fields, &with_data(&names, &data_names), &of_item, faults);
+    let result = result::read(
+        &mut fields,
+        &with_data(&names, &data_names),
+        &of_item,
+        faults,
+    );
     let poll = fields
         .get("poll")
         .and_then(|node| poll::read(node, &of_item.with_all(result.columns()), faults));
@@ -226,8 +231,7 @@ fn require(
 
 /// Refuses what says nothing beside `sql`, or without a request.
 fn refuse_beside(node: &Node, has_sql: bool, has_endpoint: bool, faults: &mut Diagnostics) {
-    const OF_REQUESTS: [&str; 12] = [
-        "resource",
+    const OF_REQUESTS: [&str; 11] = [
         "cache",
         "method",
         "params",
