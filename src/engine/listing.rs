@@ -16,7 +16,7 @@ use crate::engine::outlet::{Gone, Outlet};
 use crate::engine::records::{Kept, PageRead, keeps_its_meaning, read_page};
 use crate::engine::run::{First, Run};
 use crate::engine::walk::Taker;
-use crate::engine::{Cut, Outcome, RunError, RunErrorKind, Want};
+use crate::engine::{Cut, Outcome, RunError, RunErrorKind};
 use crate::http::{Body, Request, Response};
 use crate::paginate::{Next, Page, Paginate, Style};
 use crate::plan::{Plan, Site};
@@ -280,7 +280,7 @@ impl<'r> Listing<'r> {
             _ if meaning == StatusMeaning::Empty => None,
             Ok(body) => body,
             // Whoever wants the content as it came wants it whatever it is.
-            Err(_) if self.run.want == Want::Content => None,
+            Err(_) if self.run.wants_content(plan) => None,
             Err(kind) => return Err(kind),
         };
         self.run.note_answer();
@@ -297,7 +297,7 @@ impl<'r> Listing<'r> {
         self.last_body = response.body.clone();
         let most = plan.caps().rows.map(|most| most.saturating_sub(self.rows));
         let is_asked = !plan.query.expect.is_empty() || plan.query.poll.is_some();
-        let (kept, read) = if self.run.want == Want::Content && !is_asked {
+        let (kept, read) = if self.run.wants_content(plan) && !is_asked {
             (Vec::new(), PageRead::default())
         } else {
             read_page(plan, self.site.scope(), &body, response, most)?
@@ -349,7 +349,7 @@ impl<'r> Listing<'r> {
                 Style::Cursor(_) | Style::Link(_) => Outcome::Cut(Cut::NoRows),
             });
         }
-        if self.run.want == Want::Content {
+        if self.run.wants_content(plan) {
             return Step::Done(Outcome::Cut(Cut::Content));
         }
         let caps = plan.caps();

@@ -103,7 +103,8 @@ pub struct First {
 
 /// What the tasks of a run share.
 pub struct Run {
-    pub want: Want,
+    /// The plan whose content is wanted as it came. Those that it stands on are read all the same.
+    content_of: Option<Rc<Plan>>,
     pub ahead: Rc<Ahead>,
     /// Set when a task panics.
     pub panicked: Rc<Cell<bool>>,
@@ -131,6 +132,13 @@ struct State {
 }
 
 impl Run {
+    /// Whether the content of a plan's answer is wanted, and not its records.
+    pub fn wants_content(&self, plan: &Plan) -> bool {
+        self.content_of
+            .as_ref()
+            .is_some_and(|wanted| std::ptr::eq(&raw const **wanted, plan))
+    }
+
     /// Sends a request of a plan; equal ones that only read are sent once.
     pub async fn send(&self, plan: &Plan, request: &Request) -> Result<Response, RunErrorKind> {
         self.requests.set(self.requests.get() + 1);
@@ -275,7 +283,7 @@ pub async fn run(
 ) -> Result<Report, RunError> {
     session.levels().clear();
     let run = Rc::new(Run {
-        want,
+        content_of: (want == Want::Content).then(|| Rc::clone(plan)),
         ahead: Ahead::new(window(plan)),
         panicked: Rc::default(),
         session: Rc::clone(session),
