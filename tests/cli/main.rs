@@ -13,6 +13,7 @@ mod errors;
 mod output;
 mod poll;
 mod report;
+mod reports;
 mod request;
 mod secrets;
 mod state;

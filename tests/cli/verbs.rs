@@ -1,9 +1,7 @@
 //! The other verbs, and the files that are shipped.
 
-use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
@@ -857,17 +855,5 @@ mod shipped_files {
 
 /// A project with the files of this repository.
 fn shipped() -> Project {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let project = Project::new();
-    for folder in ["resources", "queries"] {
-        for entry in fs::read_dir(root.join(folder)).expect("shipped files") {
-            let path = entry.expect("an entry").path();
-            let name = path.file_name().expect("a name").to_string_lossy();
-            project.write(
-                &format!("{folder}/{name}"),
-                fs::read(&path).expect("a file"),
-            );
-        }
-    }
-    project
+    Project::shipped()
 }

@@ -36,6 +36,29 @@ impl Project {
         project
     }
 
+    /// A project with the files that this repository ships.
+    pub fn shipped() -> Self {
+        let project = Self::new();
+        for folder in ["resources", "queries"] {
+            project.copy(Path::new(folder));
+        }
+        project
+    }
+
+    fn copy(&self, folder: &Path) {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        for entry in fs::read_dir(root.join(folder)).expect("shipped files") {
+            let entry = entry.expect("an entry");
+            let path = folder.join(entry.file_name());
+            if entry.path().is_dir() {
+                self.copy(&path);
+            } else {
+                let content = fs::read(entry.path()).expect("a file");
+                self.write(&path.to_string_lossy(), content);
+            }
+        }
+    }
+
     /// With a file, its folders made; also for one that is there already.
     pub fn file(self, path: &str, content: impl AsRef<[u8]>) -> Self {
         self.write(path, content);
