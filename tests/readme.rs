@@ -72,17 +72,7 @@ fn blocks() -> Vec<Block> {
 fn project() -> TempDir {
     let folder = tempfile::tempdir().expect("a temporary folder");
     for name in ["resources", "queries"] {
-        fs::create_dir(folder.path().join(name)).expect("a folder");
-        for entry in fs::read_dir(root().join(name))
-            .expect("shipped files")
-            .flatten()
-        {
-            fs::copy(
-                entry.path(),
-                folder.path().join(name).join(entry.file_name()),
-            )
-            .expect("a copy");
-        }
+        copy(Path::new(name), folder.path());
     }
     for block in blocks().iter().filter(|block| block.info == "yaml") {
         if let Some(path) = block.path() {
@@ -90,6 +80,19 @@ fn project() -> TempDir {
         }
     }
     folder
+}
+
+fn copy(name: &Path, to: &Path) {
+    fs::create_dir(to.join(name)).expect("a folder");
+    let entries = fs::read_dir(root().join(name)).expect("shipped files");
+    for entry in entries.flatten() {
+        let path = name.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&path, to);
+        } else {
+            fs::copy(entry.path(), to.join(&path)).expect("a copy");
+        }
+    }
 }
 
 fn runner(folder: &Path, arguments: &[String]) -> Output {
@@ -173,7 +176,10 @@ fn the_examples_print_what_the_readme_shows() {
                 block.line
             );
             let says_format = arguments.iter().any(|word| word == "-o" || word == "--out");
-            if matches!(arguments[0].as_str(), "run" | "ping") && !says_format {
+            // A report is the same everywhere.
+            let is_report = arguments.iter().any(|word| word.ends_with("-report"));
+            let has_table = matches!(arguments[0].as_str(), "run" | "ping") && !is_report;
+            if has_table && !says_format {
                 arguments.extend(["-o".to_owned(), "table".to_owned()]);
             }
             let output = runner(folder.path(), &arguments);
