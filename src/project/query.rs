@@ -141,8 +141,19 @@ impl Data {
 impl Sql {
     /// Whether no column of the result hides behind a `*` of a table that is not known.
     fn knows_all_columns(&self) -> bool {
-        !self.text.value.contains('*') && !self.columns.is_empty()
+        !has_star(&self.text.value) && !self.columns.is_empty()
     }
+}
+
+/// Whether a `*` of a statement may stand for columns: not that of `count(*)` or of `a * b`.
+fn has_star(statement: &str) -> bool {
+    let before: Vec<&str> = statement.split('*').collect();
+    before[..before.len() - 1].iter().any(|text| {
+        let text = text.trim_end();
+        let word = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
+        let word = text[word.len()..].to_ascii_lowercase();
+        text.ends_with([',', '.']) || ["select", "distinct", "all"].contains(&word.as_str())
+    })
 }
 
 impl Items {
@@ -571,4 +582,28 @@ pub fn example_call(query: &Query) -> String {
         }
     }
     call
+}
+
+#[cfg(test)]
+mod tests {
+    use super::has_star;
+
+    #[test]
+    fn only_a_star_for_columns_hides_some() {
+        for statement in [
+            "SELECT * FROM t",
+            "select distinct\n * from t",
+            "SELECT a, * FROM t",
+            "SELECT t.* FROM t",
+        ] {
+            assert!(has_star(statement), "{statement}");
+        }
+        for statement in [
+            "SELECT count(*) AS n FROM t",
+            "SELECT a * 2, sum(b*c) FROM t",
+            "SELECT count( * ) FILTER (WHERE a) FROM t",
+        ] {
+            assert!(!has_star(statement), "{statement}");
+        }
+    }
 }
