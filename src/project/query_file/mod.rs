@@ -61,12 +61,8 @@ pub fn read(
     let description = text(&mut fields, "description", faults);
     let vars_node = fields.get("vars");
     let vars = var_declaration::read(vars_node, faults);
-    // A var that is itself wrong is still declared: one fault is enough.
-    let names = Names::outside()
-        .with_vars()
-        .with_all(vars_node.map_or_else(Vec::new, Node::keys));
+    let names = names_of_query(vars_node);
 
-    let has_resource = fields.get("resource").is_some();
     let resource = fields
         .get("resource")
         .and_then(|node| resource(node, around, faults));
@@ -75,10 +71,8 @@ pub fn read(
     let data_node = fields.get("data");
     let data = data::data(data_node, &vars, &names, around, faults);
     // An entry that is itself wrong is still there: one fault is enough.
-    let data_names: Vec<String> = keys(data_node)
-        .into_iter()
-        .filter(|key| name::is_identifier(key))
-        .collect();
+    let mut data_names = keys(data_node);
+    data_names.retain(|key| name::is_identifier(key));
     let request = request::read(&mut fields, &with_data(&of_item, &data_names), faults);
     let paginate = fields
         .get("paginate")
@@ -116,14 +110,7 @@ pub fn read(
     }
 
     let has_way = has_sql || has_report;
-    require(
-        node,
-        request.has_endpoint,
-        has_way,
-        has_resource,
-        around,
-        faults,
-    );
+    require(node, request.has_endpoint, has_way, around, faults);
     if faults.len() > before {
         return None;
     }
@@ -160,6 +147,14 @@ pub fn read(
         confirm,
         output,
     })
+}
+
+/// What every template of a query sees. A var that is itself wrong is still declared: one fault is
+/// enough.
+fn names_of_query(vars: Option<&Node>) -> Names {
+    Names::outside()
+        .with_vars()
+        .with_all(vars.map_or_else(Vec::new, Node::keys))
 }
 
 /// These names, and `data` where there is some.
@@ -203,7 +198,6 @@ fn require(
     node: &Node,
     has_endpoint: bool,
     has_way: bool,
-    has_resource: bool,
     around: &Surroundings<'_>,
     faults: &mut Diagnostics,
 ) {
@@ -221,6 +215,7 @@ fn require(
         };
         faults.push(Diagnostic::at(&super::start(node), "missing-key", words).help(help));
     }
+    let has_resource = node.get("resource").is_some_and(|name| !name.is_null());
     if has_endpoint && !has_resource {
         let words = "the query has no `resource`";
         let known = &around.resources;
