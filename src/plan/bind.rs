@@ -214,7 +214,14 @@ fn base_url(
     bound: &Bound,
     scrubber: &Scrubber,
 ) -> Result<url::Url, PlanError> {
-    let text = resource.base_url.base_url(&bound.scope)?;
+    let text = resource.base_url.base_url(&bound.scope).map_err(|error| {
+        // A webhook's URL is its credential.
+        if bound.secrecy.taints(resource.base_url.mentions()) {
+            PlanError::Credential(CredentialError::Render(error))
+        } else {
+            PlanError::Render(error)
+        }
+    })?;
     let url = crate::project::base_url(&text).map_err(|words| {
         let place = resource.base_url.place();
         let fault = Diagnostic::at(place, "base-url", words);
