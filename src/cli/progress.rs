@@ -135,7 +135,11 @@ fn line(level: &Level, width: usize) -> String {
     if level.items.get() > 0 {
         parts.push(format!("{} of {}", level.done.get(), level.items.get()));
     }
-    parts.push(counted(level.records.get(), "record"));
+    if level.polls.get() > 0 {
+        parts.push(format!("asked {}", counted(level.polls.get(), "time")));
+    } else {
+        parts.push(counted(level.records.get(), "record"));
+    }
     if level.failed.get() > 0 {
         parts.push(format!("{} failed", level.failed.get()));
     }

@@ -18,6 +18,8 @@ pub struct Level {
     pub failed: Cell<u64>,
     /// Records found.
     pub records: Cell<u64>,
+    /// How often was asked whether it is time to go on, where that is waited for.
+    pub polls: Cell<u64>,
 }
 
 impl Level {
@@ -50,6 +52,7 @@ impl Levels {
             done: Cell::default(),
             failed: Cell::default(),
             records: Cell::default(),
+            polls: Cell::default(),
         });
         levels.push(Rc::clone(&level));
         // What stands further down the trail feeds what stands above it.

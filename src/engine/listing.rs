@@ -167,6 +167,7 @@ impl<'r> Listing<'r> {
         let mut pause = poll.every.unwrap_or(POLLS[0]);
         loop {
             let mut round = Self::new(self.run, self.plan, self.site);
+            Level::count(&self.run.level(self.plan).polls, 1);
             let result = round.round(poll).await;
             let left = poll.timeout.saturating_sub(started.elapsed());
             let is_last = left.is_zero();
