@@ -1,5 +1,6 @@
 //! Inputs → values, held against the declarations of a query.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -14,11 +15,12 @@ use crate::core::secret::{Scrubber, Secret};
 use crate::http::client::is_loopback;
 use crate::plan::disguise::{COMPUTED, mark};
 use crate::plan::secrecy::Secrecy;
-use crate::plan::{Binding, Outside, Plan, PlanError, Uses};
+use crate::plan::{Binding, Outside, Plan, PlanError, SecretParts, Uses};
 use crate::project::Query;
 use crate::project::query::{Limit, Var, VarType};
+use crate::project::template::ValueTemplate;
 use crate::resource::Resource;
-use crate::template::{Lookup, RenderError, Scope};
+use crate::template::{Lookup, RenderError, Scope, Template};
 
 /// A value that somebody gave.
 #[derive(Debug, Clone)]
@@ -110,11 +112,33 @@ impl Plan {
             shown_scope,
             secrecy: bound.secrecy,
             uses,
+            secret_parts: SecretParts::default(),
+            has_learned_resource: Cell::new(false),
         };
+        plan.secret_parts = plan.find_secret_parts();
         plan.refuse_plain_http()?;
         plan.feeds = plan.bind_feeds()?;
         plan.data = plan.bind_data()?;
         Ok(plan)
+    }
+
+    fn find_secret_parts(&self) -> SecretParts {
+        let is_secret = |template: &Template| self.secrecy.taints(template.mentions());
+        let params = self
+            .query
+            .params
+            .iter()
+            .filter_map(|(_, value)| value.as_ref())
+            .flat_map(ValueTemplate::templates);
+        let of_resource = self.resource.params.iter().map(|(_, value)| value);
+        SecretParts {
+            of_query: self.query.request_templates().into_iter().any(is_secret),
+            url: params
+                .chain(of_resource)
+                .chain(&self.query.endpoint)
+                .chain([&self.resource.base_url])
+                .any(is_secret),
+        }
     }
 
     /// A token does not cross a network in the clear.

@@ -60,9 +60,15 @@ impl Site {
             None => own,
             Some(outer) => format!("{outer}, {own}"),
         };
+        let [scope, shown] = if std::ptr::eq(item, shown) {
+            Scope::both_with_record([&self.scope, &self.shown], name, item)
+        } else {
+            let shown = self.shown.with_record(name, shown);
+            [self.scope.with_record(name, item), shown]
+        };
         Self {
-            scope: self.scope.with_record(name, item),
-            shown: self.shown.with_record(name, shown),
+            scope,
+            shown,
             about: Some(about.into()),
         }
     }

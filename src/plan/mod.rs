@@ -17,6 +17,7 @@ mod report;
 mod secrecy;
 mod uses;
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -91,6 +92,19 @@ pub struct Plan {
     shown_scope: Scope,
     secrecy: Secrecy,
     uses: Uses,
+    /// What of its requests is made of a secret.
+    secret_parts: SecretParts,
+    /// Whether the scrubber knows what the resource makes of secrets, which no item changes.
+    has_learned_resource: Cell<bool>,
+}
+
+/// What of a plan's requests is made of a secret: the rest need not be looked at for each.
+#[derive(Debug, Clone, Copy, Default)]
+struct SecretParts {
+    /// Anything that the query says.
+    of_query: bool,
+    /// The URL.
+    url: bool,
 }
 
 /// Where a listing is cut.

@@ -39,17 +39,27 @@ impl Plan {
     pub fn request(&self, site: &Site) -> Result<Request, RenderError> {
         self.learn_derived(site);
         let mut request = self.render(&site.scope)?;
-        let shown = disguise::masked_url(&self.shown_url(&request, site));
-        request.shown_url = (shown != request.url.as_str()).then_some(shown);
+        if self.secret_parts.url {
+            let shown = disguise::masked_url(&self.shown_url(&request, site));
+            request.shown_url = (shown != request.url.as_str()).then_some(shown);
+        }
         Ok(request)
     }
 
     /// What is made of a secret is as secret as that: the scrubber learns the values as they stand
     /// in this request.
     fn learn_derived(&self, site: &Site) {
+        if !self.has_learned_resource.replace(true) {
+            self.learn_of(self.resource.templates(), site);
+        }
+        if self.secret_parts.of_query {
+            self.learn_of(self.query.request_templates(), site);
+        }
+    }
+
+    fn learn_of<'t>(&self, templates: impl IntoIterator<Item = &'t Template>, site: &Site) {
         let is_secret = |mentions: &Mentions| self.is_secret(mentions);
-        let templates = self.query.request_templates();
-        for template in templates.into_iter().chain(self.resource.templates()) {
+        for template in templates {
             if is_secret(template.mentions()) {
                 for text in template.chosen_texts(&site.scope, &is_secret) {
                     self.scrubber.add(&Secret::new(text));

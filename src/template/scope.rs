@@ -134,6 +134,13 @@ impl Scope {
         self.inner(BTreeMap::from([(name.to_owned(), lenient(record))]))
     }
 
+    /// Opens the same layer over two scopes, as [`Scope::with_record`].
+    #[must_use]
+    pub fn both_with_record(scopes: [&Self; 2], name: &str, record: &Json) -> [Self; 2] {
+        let value = lenient(record);
+        scopes.map(|scope| scope.inner(BTreeMap::from([(name.to_owned(), value.clone())])))
+    }
+
     /// Opens a layer with a list of records, which are looked at one by one.
     #[must_use]
     pub fn with_list(&self, name: &str, records: &Records) -> Self {
