@@ -50,7 +50,7 @@ pub struct RunArgs {
     #[arg(long = "vars", value_name = "FILE")]
     pub vars_files: Vec<PathBuf>,
 
-    /// Format: table, json, ndjson, yaml, csv, tsv, markdown or raw
+    /// Format: table, json, ndjson, yaml, csv, tsv, markdown, html or raw
     /// (default: table on a terminal, json elsewhere)
     #[arg(short, long, value_name = "FORMAT", value_parser = setup::format_name)]
     pub output: Option<&'static Format>,

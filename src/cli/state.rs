@@ -1,5 +1,6 @@
 //! What `--state` keeps of a report's last run, and the lock that keeps two runs apart.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
@@ -11,6 +12,7 @@ use crate::core::time::format_time;
 use crate::engine::Report;
 use crate::plan::{DataValue, Plan};
 use crate::project::load;
+use crate::project::query::VarType;
 use crate::sink::{FileSink, Lock, Sink as _};
 
 /// The layout of the file. Another one is not understood.
@@ -36,7 +38,10 @@ impl State {
     /// told and begun anew.
     pub fn open(folder: &Path, plan: &Plan, app: &App) -> Result<Self, Failure> {
         let folder = app.working_directory.join(folder);
-        let name = &plan.query.name;
+        let name = match fingerprint(plan) {
+            None => plan.query.name.clone(),
+            Some(hash) => format!("{}-{hash}", plan.query.name),
+        };
         let fault = |path: &Path, error: &std::io::Error| {
             let why = load::plain(error);
             let words = format!("`{}` cannot be used for state: {why}", path.display());
@@ -46,7 +51,7 @@ impl State {
         let lock_path = folder.join(format!("{name}.lock"));
         let lock = Lock::take(&lock_path).map_err(|error| fault(&lock_path, &error))?;
         let Some(lock) = lock else {
-            let words = format!("another run of `{name}` holds its state");
+            let words = format!("another run of `{}` holds its state", plan.query.name);
             return Err(Failure::new(Exit::Forbidden, "locked", words)
                 .fact("file", lock_path.display().to_string())
                 .help("wait until it is done, or give this run a `--state` of its own"));
@@ -105,6 +110,36 @@ impl State {
             Failure::usage("state", words)
         })
     }
+}
+
+/// What tells the states of one query apart: its vars and where it asks. Moments are left out, since
+/// they are others in every run. A query without vars has one state.
+fn fingerprint(plan: &Plan) -> Option<String> {
+    let vars: Map<String, Value> = plan
+        .query
+        .vars
+        .iter()
+        .filter(|var| var.kind != VarType::Time && !var.secret)
+        .filter_map(|var| Some((var.name.clone(), plan.vars.get(&var.name)?.clone())))
+        .collect();
+    if vars.is_empty() {
+        return None;
+    }
+    let places: BTreeSet<&str> = plan
+        .with_fed_by()
+        .into_iter()
+        .filter(|part| part.query.asks())
+        // The demo has another port each time.
+        .map(|part| part.base_url().host_str().unwrap_or_default())
+        .collect();
+    // FNV-1a: the same in every version, as a file's name has to be.
+    let hash = json!([vars, places])
+        .to_string()
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+    Some(format!("{hash:016x}"))
 }
 
 /// What the last run left: the names of `data`, `rows`, and `started`.

@@ -102,10 +102,17 @@ impl RunErrorKind {
 
     /// Whether it would be the same for every other request.
     pub fn is_of_all(&self) -> bool {
-        matches!(self, Self::Transport(error) if matches!(
-            error.kind,
-            TransportErrorKind::Credentials(_) | TransportErrorKind::Settings(_)
-        ))
+        match self {
+            // A token that is no longer valid is so for all.
+            Self::Refused { status, .. } => *status == StatusCode::UNAUTHORIZED,
+            Self::Transport(error) => matches!(
+                error.kind,
+                TransportErrorKind::Credentials(_)
+                    | TransportErrorKind::Settings(_)
+                    | TransportErrorKind::Limited { .. }
+            ),
+            _ => false,
+        }
     }
 
     /// Whether it would be the same for every other request, as long as none has been answered.

@@ -1,5 +1,7 @@
 //! What of a walk is not whole: failures, counted by kind with one example each, and cuts.
 
+use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::rc::Rc;
 
 use crate::engine::{Cut, RunError};
@@ -11,6 +13,8 @@ pub struct Ledger {
     cuts: Vec<Cuts>,
     /// Failures that nobody was told of yet.
     fresh: Vec<Rc<RunError>>,
+    /// What was noted: an item that several parts of a query stand on fails once.
+    known: HashSet<u64>,
 }
 
 /// Failures of one kind.
@@ -38,6 +42,12 @@ impl Ledger {
     /// Notes a failure.
     pub fn fail(&mut self, error: RunError) {
         let class = error.kind.class();
+        let mut hasher = DefaultHasher::new();
+        (&error.query, &error.item, &error.request, &class).hash(&mut hasher);
+        let is_told_apart = error.item.is_some() && error.request.is_some();
+        if is_told_apart && !self.known.insert(hasher.finish()) {
+            return;
+        }
         let error = Rc::new(error);
         self.fresh.push(Rc::clone(&error));
         let known = self

@@ -25,6 +25,17 @@ use crate::project::query::{Poll, StatusMeaning};
 /// The shortest and the longest time between two questions of a `poll` that does not say how often.
 const POLLS: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(30)];
 
+/// However little time is left, the last question of a `poll` has this long for its answer.
+const LAST_ROUND: Duration = Duration::from_secs(5);
+
+fn unmet(poll: &Poll) -> String {
+    format!(
+        "`until: {}` does not hold after {}",
+        poll.until.source(),
+        format_duration(poll.timeout)
+    )
+}
+
 /// How one item's requests ended.
 pub enum End {
     /// They were made.
@@ -168,7 +179,15 @@ impl<'r> Listing<'r> {
         loop {
             let mut round = Self::new(self.run, self.plan, self.site);
             Level::count(&self.run.level(self.plan).polls, 1);
-            let result = round.round(poll).await;
+            // However long a server wants to be left alone, the wait ends when its time is over.
+            let time = poll
+                .timeout
+                .saturating_sub(started.elapsed())
+                .max(LAST_ROUND);
+            let result = match tokio::time::timeout(time, round.round(poll)).await {
+                Ok(result) => result,
+                Err(_) => Err(round.fault(None, RunErrorKind::Waited(unmet(poll)))),
+            };
             let left = poll.timeout.saturating_sub(started.elapsed());
             let is_last = left.is_zero();
             match result {
@@ -179,11 +198,7 @@ impl<'r> Listing<'r> {
                     };
                 }
                 Ok((kept, _, false)) if is_last => {
-                    let words = format!(
-                        "`until: {}` does not hold after {}",
-                        poll.until.source(),
-                        format_duration(poll.timeout)
-                    );
+                    let words = unmet(poll);
                     if round.hand_on(kept, taker, outlet).await.is_err() {
                         return End::Gone;
                     }

@@ -64,8 +64,15 @@ pub fn allowances(headers: &HeaderMap, now: SystemTime) -> Vec<Allowance> {
         }
     }
     found.extend(structured(headers));
+    // A limit of nothing, or one that lasts for more than a day, is none that anybody keeps.
+    found.retain(|allowance| {
+        allowance.limit != Some(0) && allowance.reset.is_none_or(|reset| reset <= LONGEST_RESET)
+    });
     found
 }
+
+/// The longest window that is counted: a day.
+const LONGEST_RESET: Duration = Duration::from_secs(86_400);
 
 /// How long a refused request should wait as the answer says: `Retry-After`, or else the last reset
 /// of those limits of which nothing is left.
