@@ -178,7 +178,7 @@ fn the_examples_print_what_the_readme_shows() {
             let says_format = arguments.iter().any(|word| word == "-o" || word == "--out");
             // A report is the same everywhere.
             let is_report = arguments.iter().any(|word| word.ends_with("-report"));
-            let has_table = matches!(arguments[0].as_str(), "run" | "ping") && !is_report;
+            let has_table = matches!(arguments[0].as_str(), "run" | "sql" | "ping") && !is_report;
             if has_table && !says_format {
                 arguments.extend(["-o".to_owned(), "table".to_owned()]);
             }

@@ -59,10 +59,9 @@ pub fn plan_error_in(error: &PlanError, binding: &Binding, app: &App) -> Failure
             .values()
             .find(|resource| resource.source.name() == place.file.name())
     });
-    match found.or_else(|| resources.next()) {
-        Some(resource) => plan_error(error, resource, app),
-        None => Failure::usage("no-resource", "the query has no resource"),
-    }
+    let resource = found.or_else(|| resources.next());
+    let resource = resource.unwrap_or(&binding.no_resource);
+    plan_error(error, resource, app)
 }
 
 fn unset_token(name: &str, resource: &Resource, place: &Place) -> Failure {

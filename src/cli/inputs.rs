@@ -36,7 +36,7 @@ pub fn sort_out(words: &[String]) -> Words {
 }
 
 /// The name that a word assigns to, if it is an assignment.
-fn assigned_name(word: &str) -> Option<&str> {
+pub fn assigned_name(word: &str) -> Option<&str> {
     let (name, _) = word.split_once('=')?;
     let name = name.strip_suffix(':').unwrap_or(name);
     name::is_identifier(&name.replace('-', "_")).then_some(name)
@@ -85,6 +85,23 @@ fn assignment(word: &str) -> Result<(String, Input), Failure> {
             .help(format!("for a text write `{name}=…`"))
     })?;
     Ok((name.to_owned(), Input::Json(value)))
+}
+
+/// All of standard input.
+///
+/// # Errors
+///
+/// In words, if it is longer or cannot be read.
+pub fn standard_input(most: u64) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    std::io::stdin()
+        .take(most + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| format!("cannot be read: {}", load::plain(&error)))?;
+    if bytes.len() as u64 > most {
+        return Err(format!("is longer than {} MiB", most / (1024 * 1024)));
+    }
+    Ok(bytes)
 }
 
 /// The text of a file, or of standard input for `-`, without its last line break.

@@ -23,6 +23,7 @@ mod run;
 mod setup;
 mod show;
 mod shown;
+mod sql;
 mod state;
 mod watch;
 
@@ -51,6 +52,8 @@ Try it without a token or a network:
 enum Command {
     /// Runs queries and prints what they give
     Run(Box<run::RunArgs>),
+    /// Runs one SELECT over queries and saved files
+    Sql(Box<sql::SqlArgs>),
     /// Checks all files, without a request
     Check(check::CheckArgs),
     /// Lists resources and queries
@@ -69,6 +72,7 @@ impl Command {
     fn run(&self, app: &Rc<App>) -> Result<Exit, Failure> {
         match self {
             Self::Run(args) => run::run(args, app),
+            Self::Sql(args) => sql::run(args, app),
             Self::Check(args) => check::run(args, app),
             Self::List(args) => list::run(args, app),
             Self::Show(args) => show::run(args, app),
@@ -81,6 +85,7 @@ impl Command {
     fn error_format(&self) -> ErrorFormat {
         match self {
             Self::Run(args) => args.error_format(),
+            Self::Sql(args) => args.error_format(),
             Self::Check(args) => args.error_format(),
             Self::Ping(args) => args.error_format(),
             Self::List(_) | Self::Show(_) | Self::Demo(_) | Self::Completions(_) => {

@@ -1,7 +1,7 @@
 //! `runner run`: the main job.
 
 use std::cell::{Cell, RefCell};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -14,6 +14,7 @@ use crate::cli::progress::counted;
 use crate::cli::setup::{self, ConnectArgs, TalkArgs, World};
 use crate::cli::state::State;
 use crate::cli::{explain, inputs, outcome, shown};
+use crate::core::diagnostic::Diagnostics;
 use crate::core::text::printable_lines;
 use crate::engine::{self, Manner, Report, RunError, RunErrorKind, Session, Want};
 use crate::format::Format;
@@ -92,13 +93,13 @@ pub struct RunArgs {
     pub curl: bool,
 
     #[command(flatten)]
-    cache: CacheArgs,
+    pub cache: CacheArgs,
 
     #[command(flatten)]
-    connect: ConnectArgs,
+    pub connect: ConnectArgs,
 
     #[command(flatten)]
-    talk: TalkArgs,
+    pub talk: TalkArgs,
 }
 
 impl RunArgs {
@@ -139,7 +140,16 @@ pub fn run(args: &RunArgs, app: &Rc<App>) -> Result<Exit, Failure> {
     if args.dry_run || args.curl {
         return show(&plans, args, app);
     }
-    for plan in &plans {
+    carry_out(&plans, args, app)
+}
+
+/// Sends what the plans ask, and writes what they give.
+///
+/// # Errors
+///
+/// The first failure.
+pub fn carry_out(plans: &[Rc<Plan>], args: &RunArgs, app: &Rc<App>) -> Result<Exit, Failure> {
+    for plan in plans {
         for part in plan.with_fed_by() {
             part.check_credential()
                 .map_err(|error| explain::plan_error(&error, &part.resource, app))?;
@@ -151,10 +161,10 @@ pub fn run(args: &RunArgs, app: &Rc<App>) -> Result<Exit, Failure> {
         let place = (plans.len() > 1).then_some(index);
         writers.push(Writers::new(plan, args, place, app)?);
     }
-    let states = states(&plans, args, app)?;
+    let states = states(plans, args, app)?;
     let done = Cell::new(0);
     let current = Current::default();
-    let kept = kept(&plans, args, app);
+    let kept = kept(plans, args, app);
     let manner = Manner {
         fail_fast: args.fail_fast,
         unordered: args.unordered,
@@ -193,7 +203,7 @@ pub fn run(args: &RunArgs, app: &Rc<App>) -> Result<Exit, Failure> {
     if let Some(kept) = kept {
         kept.finish(app, args.talk.quiet);
     }
-    result.map_err(|failure| how_far(failure, done.get(), &plans, &current))
+    result.map_err(|failure| how_far(failure, done.get(), plans, &current))
 }
 
 /// The cache, if a query wants it. What the demo answers is not kept: it is not what the real thing
@@ -264,27 +274,33 @@ fn how_far(failure: Failure, done: usize, plans: &[Rc<Plan>], under_way: &Curren
 fn queries(words: &[String], app: &App) -> Result<Vec<(Rc<Project>, Query)>, Failure> {
     let mut found: Vec<(Rc<Project>, Query)> = Vec::new();
     for word in words {
-        let is_path = setup::is_path(word, app);
-        let path = setup::resolved(word, app);
-        let start: &Path = if is_path {
-            &path
-        } else {
-            &app.working_directory
-        };
-        let project = Rc::new(setup::project(start, app)?);
-        let query = if is_path {
-            project.query_at(&path)
-        } else {
-            project.query_named(word)
-        };
+        let (project, query) = find(word, app)?;
         let query = query.map_err(|faults| match found.first() {
             // A value without its name looks like one more query.
-            Some((_, first)) if !is_path => not_a_query(word, first),
+            Some((_, first)) if !setup::is_path(word, app) => not_a_query(word, first),
             _ => Failure::from_diagnostics(faults),
         })?;
-        found.push((project, query));
+        found.push((Rc::new(project), query));
     }
     Ok(found)
+}
+
+/// Finds a query by its path or name, and its project.
+///
+/// # Errors
+///
+/// If there is no project.
+pub fn find(word: &str, app: &App) -> Result<(Project, Result<Query, Diagnostics>), Failure> {
+    let path = setup::resolved(word, app);
+    if setup::is_path(word, app) {
+        let project = setup::project(&path, app)?;
+        let query = project.query_at(&path);
+        Ok((project, query))
+    } else {
+        let project = setup::project(&app.working_directory, app)?;
+        let query = project.query_named(word);
+        Ok((project, query))
+    }
 }
 
 fn not_a_query(word: &str, first: &Query) -> Failure {

@@ -20,6 +20,7 @@ use crate::engine::{Outcome, RunErrorKind};
 use crate::plan::{DataValue, DataValues, Facts, Plan};
 use crate::project::query::Sql;
 use crate::sql::{Database, Row, SqlError, SqlErrorKind};
+use crate::template::Records;
 
 /// Rows of a result that are handed on at a time.
 const BATCH: usize = 256;
@@ -40,6 +41,13 @@ pub async fn all_data(run: &Rc<Run>, plan: &Rc<Plan>) -> Arc<DataValues> {
         waiting.push((data.name.clone(), receiver));
     }
     let mut values = DataValues::new();
+    for table in &plan.query.tables {
+        let records = Records {
+            list: Arc::clone(&table.records),
+            have_columns: table.columns.is_some(),
+        };
+        values.insert(table.name.clone(), DataValue::Records(records));
+    }
     for (name, receiver) in waiting {
         if let Ok(value) = receiver.await {
             values.insert(name, value);
@@ -165,12 +173,11 @@ fn start(plan: &Plan, sql: &Sql, data: Arc<DataValues>) -> Running {
     let stop = Arc::clone(&is_over);
     let text = Arc::clone(&sql.text.value);
     let (vars, now) = (plan.vars.clone(), plan.now());
-    let columns: Vec<(String, Option<Vec<String>>)> = plan
-        .query
-        .data
-        .iter()
-        .map(|data| (data.name.clone(), data.query.columns()))
-        .collect();
+    let of_data = plan.query.data.iter();
+    let of_data = of_data.map(|data| (data.name.clone(), data.query.columns()));
+    let ready = plan.query.tables.iter();
+    let ready = ready.map(|table| (table.name.clone(), table.columns.clone()));
+    let columns: Vec<(String, Option<Vec<String>>)> = of_data.chain(ready).collect();
     tokio::task::spawn_blocking(move || {
         let give = |rows: Rows| match sender.blocking_send(rows) {
             Ok(()) => ControlFlow::Continue(()),

@@ -11,11 +11,13 @@ mod check;
 mod literal;
 mod query_file;
 mod resource_file;
+mod statement;
 mod var_declaration;
 mod yaml;
 
 pub mod load;
 pub mod query;
+pub mod table;
 pub mod template;
 
 use std::cell::OnceCell;
@@ -34,6 +36,7 @@ use crate::template::Files;
 pub use check::Checked;
 pub use query::Query;
 pub use resource_file::ResourceFile;
+pub use statement::{Grounds, Parameter};
 
 /// A folder with resources and queries.
 pub struct Project {
@@ -76,7 +79,13 @@ impl Project {
                 Diagnostic::general("no-file", format!("there is no file `{place}`"))
             });
         };
-        let mut project = Self {
+        let mut project = Self::at(root, working_directory, formats);
+        project.read_resources();
+        Ok(project)
+    }
+
+    fn at(root: PathBuf, working_directory: &Path, formats: &[&'static str]) -> Self {
+        Self {
             root,
             working_directory: std::fs::canonicalize(working_directory)
                 .unwrap_or_else(|_| working_directory.to_path_buf()),
@@ -85,9 +94,7 @@ impl Project {
             resource_faults: Vec::new(),
             faults: Diagnostics::new(),
             named: OnceCell::new(),
-        };
-        project.read_resources();
-        Ok(project)
+        }
     }
 
     /// Its folder.
@@ -204,6 +211,7 @@ impl Project {
             find: &|text| self.fed_by(text, &way),
             files: self.files(),
             file_path: &|name| self.template_path(name, &path),
+            tables: &[],
         };
         let sub = sub_folder(&self.root.join("queries"), &path);
         let query = query_file::read(
@@ -347,6 +355,7 @@ impl Project {
             find: &|name| self.fed_by(name, &[]),
             files: self.files(),
             file_path: &|name| name.unwrap_or("ad-hoc").to_owned(),
+            tables: &[],
         };
         yaml::parse(&source, &mut faults)
             .and_then(|node| query_file::read(&node, &source, "ad-hoc", None, &around, &mut faults))

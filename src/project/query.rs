@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::core::source::{Place, SourceFile, Text};
 use crate::http::{HeaderName, Method};
 use crate::paginate::Pagination;
+use crate::project::table::Table;
 use crate::project::template::ValueTemplate;
 use crate::template::selector::Selector;
 use crate::template::{Document, Expression, Template};
@@ -31,6 +32,8 @@ pub struct Query {
     pub vars: Vec<Var>,
     /// The answers of other queries that it stands on as a whole.
     pub data: Vec<Data>,
+    /// Tables for its statement that are there already.
+    pub tables: Vec<Table>,
     /// What its records are made of, in place of a request.
     pub sql: Option<Sql>,
     /// The document that it ends in.

@@ -16,6 +16,7 @@ mod report;
 mod reports;
 mod request;
 mod secrets;
+mod sql;
 mod state;
 mod support;
 mod tls;

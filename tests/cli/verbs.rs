@@ -22,6 +22,7 @@ mod help {
         let project = Project::new();
         for verb in [
             "run",
+            "sql",
             "check",
             "list",
             "show",

@@ -61,6 +61,7 @@ pub fn sql(
     data: &[Data],
     names: &[String],
     vars: &[Var],
+    around: &Surroundings<'_>,
     faults: &mut Diagnostics,
 ) -> Option<Sql> {
     let node = fields.get("sql")?;
@@ -69,11 +70,13 @@ pub fn sql(
         .iter()
         .map(|name| data.iter().find(|data| data.name == *name)?.query.columns())
         .collect();
-    let tables: Vec<(&str, Option<&[String]>)> = names
+    let mut tables: Vec<(&str, Option<&[String]>)> = names
         .iter()
         .zip(&columns)
         .map(|(name, columns)| (name.as_str(), columns.as_deref()))
         .collect();
+    let ready = around.tables.iter();
+    tables.extend(ready.map(|table| (table.name.as_str(), table.columns.as_deref())));
     let mentions = match sql::check(&text.value, &tables) {
         Ok(mentions) => mentions,
         Err(error) => {

@@ -15,6 +15,7 @@ use crate::core::name;
 use crate::core::source::{SourceFile, Text};
 use crate::paginate::Pagination;
 use crate::project::query::{CacheRule, Query};
+use crate::project::table::Table;
 use crate::project::template::{Names, template};
 use crate::project::{literal, var_declaration};
 use crate::template::Files;
@@ -37,6 +38,8 @@ pub struct Surroundings<'p> {
     pub files: Files,
     /// The path of a template from the project's folder; of the query itself for none.
     pub file_path: &'p dyn Fn(Option<&str>) -> String,
+    /// Tables that are there already, for a statement without a file.
+    pub tables: &'p [Table],
 }
 
 /// Reads a query file. What is wrong goes into `faults`.
@@ -77,7 +80,7 @@ pub fn read(
     let paginate = fields
         .get("paginate")
         .and_then(|node| Pagination::check(node, faults));
-    let sql = data::sql(&mut fields, &data, &data_names, &vars, faults);
+    let sql = data::sql(&mut fields, &data, &data_names, &vars, around, faults);
     let result = result::read(
         &mut fields,
         &with_data(&names, &data_names),
@@ -127,6 +130,7 @@ pub fn read(
         method: request.method?,
         endpoint: request.endpoint,
         data,
+        tables: around.tables.to_vec(),
         sql,
         report,
         params: request.params,

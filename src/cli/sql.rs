@@ -1,0 +1,360 @@
+//! `runner sql`: one statement over queries and saved files.
+
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::cli::app::App;
+use crate::cli::cache::CacheArgs;
+use crate::cli::exit::Exit;
+use crate::cli::failure::{ErrorFormat, Failure};
+use crate::cli::run::{self, RunArgs};
+use crate::cli::setup::{self, ConnectArgs, TalkArgs, World};
+use crate::cli::{explain, inputs};
+use crate::core::diagnostic::Diagnostic;
+use crate::core::name;
+use crate::core::source::{Place, SourceFile, Span};
+use crate::format::Format;
+use crate::plan::{Input, Inputs, Plan};
+use crate::project::query::VarType;
+use crate::project::table::{self, Table, TableFormat};
+use crate::project::{Grounds, Parameter, Project, Query, load};
+use crate::sql;
+
+const EXAMPLES: &str = "\
+Examples:
+  runner sql 'select branch, count(*) as n from p group by branch' --from p=project-pipelines
+  runner sql 'select * from jobs where seconds > :least' --from jobs=jobs.csv least=60
+  runner sql 'select job from new where job not in (select job from old)' \\
+      --from new=slowest-jobs --from old=last-week.ndjson -o csv
+  jq -c '.[]' jobs.json | runner sql 'select avg(seconds) as mean from jobs' --from jobs=-
+
+The statement is one SELECT of SQLite. NAME=VALUE is its parameter `:NAME`, and the var NAME of
+those queries that declare it. In CSV and TSV, and of a parameter that no query declares, what
+looks like a number is one, unless it has leading zeros; everything else is text, and an empty
+field that is not quoted is null.";
+
+/// Options of `sql`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = format!("{EXAMPLES}\n\n{}", crate::cli::exit::HELP))]
+pub struct SqlArgs {
+    /// One SELECT, and its parameters: NAME=VALUE, NAME=@FILE, NAME:=JSON
+    #[arg(value_name = "SELECT | NAME=VALUE")]
+    pub words: Vec<String>,
+
+    /// A table: a query by path or name, a file (.ndjson, .jsonl, .json, .csv, .tsv), or `-` for
+    /// NDJSON from standard input
+    #[arg(long, value_name = "NAME=SOURCE")]
+    pub from: Vec<String>,
+
+    /// Reads the statement from a file
+    #[arg(long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+
+    /// Format: table, json, ndjson, yaml, csv, tsv or markdown
+    /// (default: table on a terminal, json elsewhere)
+    #[arg(short, long, value_name = "FORMAT", value_parser = setup::format_name)]
+    pub output: Option<&'static Format>,
+
+    /// Writes to a file, whole or not at all; its ending says the format
+    #[arg(long, value_name = "FILE")]
+    pub out: Vec<PathBuf>,
+
+    /// Runs as of a past moment: RFC 3339, a date, or so long ago (`7d`)
+    #[arg(long, value_name = "TIME")]
+    pub now: Option<String>,
+
+    /// At most this many records
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub limit: Option<u64>,
+
+    #[command(flatten)]
+    cache: CacheArgs,
+
+    #[command(flatten)]
+    connect: ConnectArgs,
+
+    #[command(flatten)]
+    talk: TalkArgs,
+}
+
+impl SqlArgs {
+    /// How errors are shown.
+    pub fn error_format(&self) -> ErrorFormat {
+        self.talk.error_format
+    }
+
+    /// As a run is told.
+    fn of_run(&self) -> RunArgs {
+        RunArgs {
+            words: Vec::new(),
+            vars: Vec::new(),
+            vars_files: Vec::new(),
+            output: self.output,
+            out: self.out.clone(),
+            state: None,
+            now: self.now.clone(),
+            limit: self.limit,
+            yes: false,
+            fail_fast: false,
+            unordered: false,
+            dry_run: false,
+            curl: false,
+            cache: self.cache,
+            connect: self.connect.clone(),
+            talk: self.talk,
+        }
+    }
+}
+
+/// Runs the verb.
+///
+/// # Errors
+///
+/// The first failure.
+pub fn run(args: &SqlArgs, app: &Rc<App>) -> Result<Exit, Failure> {
+    let (statement, assignments) = statement(args, app)?;
+    let mut given = inputs::read(&[], &assignments, &app.working_directory)?;
+    let sources = sources(&args.from)?;
+    let (project, queries) = queries(&sources, app)?;
+    refuse_missing_values(&queries, &given)?;
+    // What is wrong with the statement is told when all tables are known.
+    if let Ok(mentions) = sql::mentions(statement.text()) {
+        refuse_unknown_names(&mentions, &queries, &given, &statement)?;
+    }
+    let grounds = Grounds {
+        vars: parameters(&queries, &mut given),
+        tables: tables(&sources, app)?,
+        queries,
+    };
+    let query = project
+        .statement(&statement, &grounds)
+        .map_err(Failure::from_diagnostics)?;
+    let world = World::new(app, &args.connect, args.now.as_deref())?;
+    let binding = world.binding(&project, &query, &args.connect, app)?;
+    let mut plan = Plan::bind(Arc::new(query), &binding, &given)
+        .map_err(|error| explain::plan_error_in(&error, &binding, app))?;
+    if let Some(limit) = args.limit {
+        plan.limit_to(limit);
+    }
+    run::carry_out(&[Rc::new(plan)], &args.of_run(), app)
+}
+
+/// The statement, and the words that are values.
+fn statement(args: &SqlArgs, app: &App) -> Result<(Arc<SourceFile>, Vec<String>), Failure> {
+    let words = inputs::sort_out(&args.words);
+    let mut others = words.queries.into_iter();
+    let source =
+        if let Some(path) = &args.file {
+            load::source(&app.working_directory.join(path), &app.working_directory)?
+        } else {
+            let Some(text) = others.next() else {
+                return Err(Failure::usage("no-statement", "there is no statement").help(
+                "write it in quotes: `runner sql 'select * from jobs' --from jobs=jobs.csv`",
+            ));
+            };
+            SourceFile::new("the statement", "", text)
+        };
+    match others.next() {
+        None => Ok((source, words.assignments)),
+        Some(word) => {
+            let words = format!("`{word}` is neither the statement nor `NAME=VALUE`");
+            Err(Failure::usage("assignment", words)
+                .help("the statement is one word: put it in quotes"))
+        }
+    }
+}
+
+/// Where a table comes from.
+struct Source<'a> {
+    name: &'a str,
+    from: From<'a>,
+}
+
+enum From<'a> {
+    Query(&'a str),
+    File(&'a str, TableFormat),
+    StandardInput,
+}
+
+fn sources(words: &[String]) -> Result<Vec<Source<'_>>, Failure> {
+    let mut sources: Vec<Source<'_>> = Vec::new();
+    for word in words {
+        let wrong =
+            |words: String| Err(Failure::usage("from", format!("`--from {word}`: {words}")));
+        let Some((name, from)) = word.split_once('=') else {
+            let failure = Failure::usage("from", format!("`--from {word}` is not `NAME=SOURCE`"));
+            let stem = Path::new(word).file_stem().unwrap_or_default();
+            let stem = stem.to_string_lossy().replace(['-', '.', ' '], "_");
+            return Err(if name::is_identifier(&stem) {
+                failure.help(format!("for example `--from {stem}={word}`"))
+            } else {
+                failure
+            });
+        };
+        if !name::is_identifier(name) {
+            let words = format!("`--from {word}`: `{name}` cannot name a table without quotes");
+            let failure = Failure::usage("from", words);
+            return Err(failure.help("use letters, digits and `_`"));
+        }
+        if sources
+            .iter()
+            .any(|other| other.name.eq_ignore_ascii_case(name))
+        {
+            return wrong(format!("there is a table `{name}` already"));
+        }
+        let from = match TableFormat::of_file(Path::new(from)) {
+            _ if from.is_empty() => return wrong("it names no source".to_owned()),
+            _ if from == "-" => From::StandardInput,
+            Some(format) => From::File(from, format),
+            None => From::Query(from),
+        };
+        let is_input = |from: &From<'_>| matches!(from, From::StandardInput);
+        if is_input(&from) && sources.iter().any(|other| is_input(&other.from)) {
+            return wrong("standard input can be read once".to_owned());
+        }
+        sources.push(Source { name, from });
+    }
+    Ok(sources)
+}
+
+/// Queries by the names of their tables.
+type Named = Vec<(String, Arc<Query>)>;
+
+/// Finds the queries, and the project that they lie in; files alone need none.
+fn queries(sources: &[Source<'_>], app: &App) -> Result<(Project, Named), Failure> {
+    let mut queries = Named::new();
+    let mut project: Option<Project> = None;
+    for source in sources {
+        let From::Query(word) = source.from else {
+            continue;
+        };
+        let (own, query) = run::find(word, app).map_err(or_a_file)?;
+        let query = query.map_err(|faults| or_a_file(Failure::from_diagnostics(faults)))?;
+        if let Some(first) = project.as_ref().filter(|first| first.root() != own.root()) {
+            let words = format!(
+                "the queries of a statement lie in one project, and `{word}` does not lie in `{}`",
+                first.root().display()
+            );
+            return Err(Failure::usage("from", words));
+        }
+        project = Some(own);
+        queries.push((source.name.to_owned(), Arc::new(query)));
+    }
+    let project = project
+        .unwrap_or_else(|| Project::without_files(&app.working_directory, &setup::format_names()));
+    Ok((project, queries))
+}
+
+/// What is no query may have been meant as a file.
+fn or_a_file(mut failure: Failure) -> Failure {
+    let endings = TableFormat::ENDINGS.map(|(ending, _)| format!(".{ending}"));
+    let wanted = ["unknown-query", "no-project", "no-file"];
+    let mut faults = failure.diagnostics.iter_mut();
+    if let Some(fault) = faults.find(|fault| wanted.contains(&&*fault.code)) {
+        let words = format!("a file of records ends in {}", name::one_of(&endings));
+        fault.help.push(words);
+    }
+    failure
+}
+
+/// A person gives the values here, and not the file of a query.
+fn refuse_missing_values(queries: &Named, given: &Inputs) -> Result<(), Failure> {
+    for (_, query) in queries {
+        let mut required = query.vars.iter().filter(|var| var.required);
+        if let Some(var) = required.find(|var| !given.contains_key(&var.name)) {
+            let words = format!("`{}` needs a value for `{}`", query.name, var.name);
+            let example = var.example.as_ref().filter(|_| !var.secret);
+            let example = example.map_or_else(|| "…".to_owned(), crate::core::json::plain);
+            return Err(Failure::usage("missing-var", words)
+                .help(format!("for example `{}={example}`", var.name)));
+        }
+    }
+    Ok(())
+}
+
+/// Every value is one of the statement's parameters or of a query's vars, and every parameter has
+/// a value.
+fn refuse_unknown_names(
+    mentions: &sql::Mentions,
+    queries: &Named,
+    given: &Inputs,
+    statement: &Arc<SourceFile>,
+) -> Result<(), Failure> {
+    let params = mentions.params.iter().map(|param| param.name.as_str());
+    let vars = queries.iter().flat_map(|(_, query)| &query.vars);
+    let known: Vec<&str> = params.chain(vars.map(|var| var.name.as_str())).collect();
+    for name in given.keys() {
+        if !known.contains(&name.as_str()) {
+            let words = format!("neither the statement nor a query of `--from` uses `{name}`");
+            let fault = Diagnostic::general("unknown-var", words);
+            let hint = name::hint(name, known.iter().copied());
+            return Err(fault.maybe_help(hint).into());
+        }
+    }
+    for param in &mentions.params {
+        if !given.contains_key(&param.name) {
+            let place = Place {
+                file: Arc::clone(statement),
+                span: Span::new(param.range.start, param.range.end),
+            };
+            let words = format!("`:{}` has no value", param.name);
+            let fault = Diagnostic::at(&place, "missing-var", words);
+            return Err(fault
+                .help(format!("write `{}=VALUE` after it", param.name))
+                .into());
+        }
+    }
+    Ok(())
+}
+
+/// The values' types: those of the queries that declare them, and otherwise what they look like.
+fn parameters(queries: &Named, given: &mut Inputs) -> Vec<Parameter> {
+    let mut parameters = Vec::new();
+    for (name, input) in given {
+        let declared = || queries.iter().filter_map(|(_, query)| query.var(name));
+        let kind = match (declared().next(), &*input) {
+            (Some(var), _) => var.kind,
+            (None, Input::Text(text)) => match table::looks_like(text.clone()) {
+                Value::String(_) => VarType::String,
+                number => {
+                    *input = Input::Json(number);
+                    VarType::Json
+                }
+            },
+            (None, Input::Json(_) | Input::Secret(_)) => VarType::Json,
+        };
+        parameters.push(Parameter {
+            name: name.clone(),
+            kind,
+            is_secret: declared().any(|var| var.secret),
+        });
+    }
+    parameters
+}
+
+/// Reads the files.
+fn tables(sources: &[Source<'_>], app: &App) -> Result<Vec<Table>, Failure> {
+    let mut tables = Vec::new();
+    for source in sources {
+        let (shown, format, bytes) = match source.from {
+            From::Query(_) => continue,
+            From::StandardInput => {
+                let bytes = inputs::standard_input(table::LONGEST);
+                ("standard input".to_owned(), TableFormat::Ndjson, bytes)
+            }
+            From::File(word, format) => {
+                let bytes = load::read_at_most(&setup::resolved(word, app), table::LONGEST);
+                (format!("`{word}`"), format, bytes)
+            }
+        };
+        let bytes =
+            bytes.map_err(|words| Failure::usage("cannot-read", format!("{shown} {words}")))?;
+        let table = Table::read(source.name, format, &bytes)
+            .map_err(|words| Failure::usage("table", format!("{shown}, {words}")))?;
+        tables.push(table);
+    }
+    Ok(tables)
+}

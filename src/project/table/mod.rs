@@ -1,0 +1,143 @@
+//! Files of records: what was saved before, or came from elsewhere, as a table for a statement.
+//!
+//! A file is read whole before the first request, so that what is wrong with it is told first. The
+//! bytes are handed in: this knows forms, not files.
+
+mod delimited;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+pub use delimited::looks_like;
+
+/// No file of records is longer: they are held in memory.
+pub const LONGEST: u64 = 256 * 1024 * 1024;
+
+/// Records by the name under which a statement reads them.
+#[derive(Debug, Clone)]
+pub struct Table {
+    /// The name.
+    pub name: String,
+    /// Its columns, where all records are objects.
+    pub columns: Option<Vec<String>>,
+    /// The records.
+    pub records: Arc<Vec<Value>>,
+}
+
+/// How records stand in a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TableFormat {
+    /// A record a line.
+    Ndjson,
+    /// A list of records, or one record.
+    Json,
+    /// A header and a record a line, after RFC 4180.
+    Csv,
+    /// The same with tabs, and escapes in place of quotes.
+    Tsv,
+}
+
+impl TableFormat {
+    /// All endings of files.
+    pub const ENDINGS: [(&'static str, Self); 6] = [
+        ("ndjson", Self::Ndjson),
+        ("jsonl", Self::Ndjson),
+        ("json", Self::Json),
+        ("csv", Self::Csv),
+        ("tsv", Self::Tsv),
+        ("tab", Self::Tsv),
+    ];
+
+    /// What the ending of a file says.
+    pub fn of_file(path: &Path) -> Option<Self> {
+        let ending = path.extension()?.to_str()?.to_ascii_lowercase();
+        let mut all = Self::ENDINGS.iter();
+        all.find(|(known, _)| *known == ending)
+            .map(|(_, format)| *format)
+    }
+}
+
+impl Table {
+    /// Reads records.
+    ///
+    /// # Errors
+    ///
+    /// In words, with the line, and without the file's name.
+    pub fn read(name: &str, format: TableFormat, bytes: &[u8]) -> Result<Self, String> {
+        let text = std::str::from_utf8(bytes).map_err(|error| {
+            let lines = memchr::memchr_iter(b'\n', &bytes[..error.valid_up_to()]);
+            format!("line {}: this is not UTF-8", lines.count() + 1)
+        })?;
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let (columns, records) = match format {
+            TableFormat::Ndjson => of_objects(lines(text)?),
+            TableFormat::Json => of_objects(document(text)?),
+            TableFormat::Csv => delimited::csv(text)?,
+            TableFormat::Tsv => delimited::tsv(text)?,
+        };
+        Ok(Self {
+            name: name.to_owned(),
+            columns,
+            records: Arc::new(records),
+        })
+    }
+}
+
+/// Columns, where they are known, and records.
+type Content = (Option<Vec<String>>, Vec<Value>);
+
+/// The keys of all records in the order in which they came first.
+fn of_objects(records: Vec<Value>) -> Content {
+    let mut columns = serde_json::Map::new();
+    for record in &records {
+        let Value::Object(members) = record else {
+            return (None, records);
+        };
+        for key in members.keys() {
+            if !columns.contains_key(key) {
+                columns.insert(key.clone(), Value::Null);
+            }
+        }
+    }
+    let columns: Vec<String> = columns.into_iter().map(|(key, _)| key).collect();
+    ((!columns.is_empty()).then_some(columns), records)
+}
+
+fn lines(text: &str) -> Result<Vec<Value>, String> {
+    let mut records = Vec::new();
+    for (index, line) in text.lines().enumerate() {
+        if line.trim().is_empty() {
+            continue;
+        }
+        let record = serde_json::from_str(line).map_err(|error| {
+            let words = without_place(&error);
+            format!("line {}, column {}: {words}", index + 1, error.column())
+        })?;
+        records.push(record);
+    }
+    Ok(records)
+}
+
+fn document(text: &str) -> Result<Vec<Value>, String> {
+    let value = serde_json::from_str(text).map_err(|error| {
+        let words = without_place(&error);
+        format!("line {}, column {}: {words}", error.line(), error.column())
+    })?;
+    match value {
+        Value::Array(records) => Ok(records),
+        Value::Object(_) => Ok(vec![value]),
+        other => {
+            let kind = crate::core::json::kind(&other);
+            Err(format!("line 1: expected a list of records, got {kind}"))
+        }
+    }
+}
+
+/// What is wrong with a JSON text: the place is told in front of it.
+fn without_place(error: &serde_json::Error) -> String {
+    let words = error.to_string();
+    let end = words.rfind(" at line ").unwrap_or(words.len());
+    words[..end].to_owned()
+}
