@@ -158,7 +158,9 @@ impl App {
     /// Asks a question that is answered with yes or no; no answer is no.
     pub fn ask(&self, question: &str) -> bool {
         let question = self.scrubber.text(question);
-        let _ = write!(io::stderr().lock(), "{} [y/N] ", printable_lines(&question));
+        // In one piece, so that no answer comes between.
+        let prompt = format!("{} [y/N] ", printable_lines(&question));
+        let _ = io::stderr().lock().write_all(prompt.as_bytes());
         let mut answer = String::new();
         let _ = io::stdin().read_line(&mut answer);
         if !answer.ends_with('\n') {

@@ -36,7 +36,7 @@ pub fn sort_out(words: &[String]) -> Words {
 }
 
 /// The name that a word assigns to, if it is an assignment.
-pub fn assigned_name(word: &str) -> Option<&str> {
+fn assigned_name(word: &str) -> Option<&str> {
     let (name, _) = word.split_once('=')?;
     let name = name.strip_suffix(':').unwrap_or(name);
     name::is_identifier(&name.replace('-', "_")).then_some(name)
