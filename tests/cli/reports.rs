@@ -188,7 +188,7 @@ fn what_is_missing_is_said_in_the_report() {
         outcome.assert_exit(6);
         let text = outcome.stdout_text();
         assert!(text.contains("Not complete."), "{text}");
-        assert!(text.contains("Nothing ran in these 30 days"), "{text}");
+        assert!(text.contains("What ran is not known"), "{text}");
         server.finish();
     }
 }
