@@ -132,7 +132,7 @@ mod on_the_demo {
         let files = std::fs::read_dir(project.path().join("state")).expect("the folder");
         let path = files
             .filter_map(|file| file.expect("a file").file_name().into_string().ok())
-            .find(|name| name.starts_with("flaky-tests-report-") && name.ends_with(".json"))
+            .find(|name| name.starts_with("flaky-tests-report-") && !name.contains(".lock"))
             .map(|name| format!("state/{name}"))
             .expect("kept");
         let mut state: Value =
