@@ -118,7 +118,6 @@ impl RunErrorKind {
     /// Whether it would be the same for every other request, as long as none has been answered.
     pub fn is_of_server(&self) -> bool {
         match self {
-            Self::Refused { status, .. } => *status == StatusCode::UNAUTHORIZED,
             Self::Transport(error) => matches!(
                 error.kind,
                 TransportErrorKind::Connect

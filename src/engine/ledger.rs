@@ -105,3 +105,31 @@ impl Ledger {
         std::mem::take(&mut self.fresh)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::RunErrorKind;
+
+    fn failure(item: &str) -> RunError {
+        RunError {
+            query: "q".to_owned(),
+            resource: "r".to_owned(),
+            request: Some(format!("GET http://127.0.0.1/{item}")),
+            item: Some(item.to_owned()),
+            kind: RunErrorKind::Listing("broken".to_owned()),
+        }
+    }
+
+    #[test]
+    fn an_item_that_several_parts_stand_on_fails_once() {
+        let mut ledger = Ledger::default();
+        for item in ["a", "b", "a"] {
+            ledger.fail(failure(item));
+        }
+        assert_eq!(ledger.count(), 2);
+        assert_eq!(ledger.failures().len(), 1);
+        assert_eq!(ledger.take_fresh().len(), 2);
+        assert!(ledger.take_fresh().is_empty());
+    }
+}

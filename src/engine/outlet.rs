@@ -118,6 +118,8 @@ pub struct Outlet {
     rank: Rc<Rank>,
     ahead: Rc<Ahead>,
     batches: Arc<Semaphore>,
+    /// Slots that wait: what is next has no other bound for the tasks that it starts.
+    slots: Arc<Semaphore>,
     is_ordered: bool,
     /// The place of the task at its level, where no slot holds it.
     _place: Option<OwnedSemaphorePermit>,
@@ -127,6 +129,8 @@ pub struct Outlet {
 pub struct Inlet {
     /// The slots that are first, the innermost last.
     path: Vec<Slot>,
+    /// Given back when it is taken.
+    turn: Option<OwnedSemaphorePermit>,
 }
 
 struct Slot {
@@ -153,6 +157,7 @@ fn pair(
         rank: Rc::clone(&rank),
         ahead: Rc::clone(ahead),
         batches: Arc::new(Semaphore::new(BATCHES)),
+        slots: Arc::new(Semaphore::new(ahead.window.max(1))),
         is_ordered,
         _place: None,
     };
@@ -161,7 +166,13 @@ fn pair(
         rank,
         _place: place,
     };
-    (outlet, Inlet { path: vec![slot] })
+    (
+        outlet,
+        Inlet {
+            path: vec![slot],
+            turn: None,
+        },
+    )
 }
 
 impl Outlet {
@@ -210,12 +221,14 @@ impl Outlet {
                 rank: Rc::clone(&self.rank),
                 ahead: Rc::clone(&self.ahead),
                 batches: Arc::clone(&self.batches),
+                slots: Arc::clone(&self.slots),
                 is_ordered: false,
                 _place: place,
             });
         }
         let rank = Rank::new(false, Some(&self.rank));
-        let (outlet, inlet) = pair(&self.ahead, true, rank, place);
+        let (outlet, mut inlet) = pair(&self.ahead, true, rank, place);
+        inlet.turn = Arc::clone(&self.slots).acquire_owned().await.ok();
         self.put(Piece::Slot(inlet)).await?;
         Ok(outlet)
     }

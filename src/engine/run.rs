@@ -116,6 +116,8 @@ pub struct Run {
     data: RefCell<HashMap<*const Plan, (Rc<Plan>, SharedData)>>,
     requests: Cell<u64>,
     has_answers: Cell<bool>,
+    /// Ends all tasks.
+    tasks: RefCell<Option<Rc<Stop>>>,
 }
 
 type SharedData = Rc<OnceCell<Arc<DataValues>>>;
@@ -190,6 +192,10 @@ impl Run {
     /// Ends the walk with a failure.
     pub fn fail(&self, error: RunError) {
         self.state.borrow_mut().fatal.get_or_insert(error);
+        // At once, so that nothing more is asked.
+        if let Some(tasks) = &*self.tasks.borrow() {
+            tasks.say();
+        }
         self.end.say();
     }
 
@@ -292,6 +298,7 @@ pub async fn run(
         data: RefCell::default(),
         requests: Cell::new(0),
         has_answers: Cell::new(false),
+        tasks: RefCell::default(),
     });
     let report = LocalSet::new().run_until(drive(&run, plan, deliver)).await;
     assert!(!run.panicked.get(), "a task of the walk panicked");
@@ -318,6 +325,7 @@ async fn drive(
     deliver: &mut dyn Deliver,
 ) -> Result<Report, RunError> {
     let crew = Crew::new(&run.panicked);
+    run.tasks.replace(Some(crew.ender()));
     let (outlet, mut inlet) = channel(&run.ahead, !run.session.is_unordered());
     let walker = Walker::start(run, &crew.member(), plan, true);
     crew.member().spawn(walker.walk(let_out(), outlet));

@@ -58,6 +58,11 @@ impl Crew {
         }
     }
 
+    /// What ends the tasks, for others.
+    pub fn ender(&self) -> Rc<Stop> {
+        Rc::clone(&self.stop)
+    }
+
     /// Ends the tasks.
     pub fn stop(&self) {
         self.stop.say();

@@ -93,7 +93,7 @@ impl Walker {
         let is_failed = match end {
             End::Gone => return Err(Gone),
             End::Done(Outcome::Broken(error)) if !self.is_answer() => {
-                self.run.note_failure(error);
+                self.failed_later(error);
                 true
             }
             End::Done(Outcome::Cut(cut)) if !self.is_answer() => {
@@ -123,6 +123,15 @@ impl Walker {
     fn failed(&self, error: RunError) {
         let is_hopeless = error.kind.is_of_server() && !self.run.has_answers();
         if self.is_sole || is_hopeless || error.kind.is_of_all() {
+            self.run.fail(error);
+        } else {
+            self.run.note_failure(error);
+        }
+    }
+
+    /// A page after the first: what came before it is good, whatever it stands on.
+    fn failed_later(&self, error: RunError) {
+        if error.kind.is_of_all() {
             self.run.fail(error);
         } else {
             self.run.note_failure(error);

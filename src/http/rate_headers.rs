@@ -322,4 +322,26 @@ mod tests {
         assert_eq!(wait(&other), None);
         assert_eq!(wait(&[]), None);
     }
+
+    #[test]
+    fn a_limit_that_nobody_can_mean_is_passed_over() {
+        for (limit, reset) in [("0", "5"), ("30", "86401"), ("30", "99999999999999999999")] {
+            let found = read(&[
+                ("ratelimit-limit", limit),
+                ("ratelimit-remaining", "0"),
+                ("ratelimit-reset", reset),
+            ]);
+            assert!(
+                found.iter().all(|found| !found.contains("/Some(0)")
+                    && !found.contains("reset Some(86401")),
+                "{found:?}"
+            );
+        }
+        let a_day = read(&[
+            ("ratelimit-limit", "30"),
+            ("ratelimit-remaining", "0"),
+            ("ratelimit-reset", "86400"),
+        ]);
+        assert_eq!(a_day.len(), 1);
+    }
 }

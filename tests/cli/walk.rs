@@ -852,6 +852,21 @@ mod once {
 mod failures {
     use super::*;
 
+    #[test]
+    fn a_token_that_expires_on_the_way_ends_the_walk() {
+        let outcome = walk("")
+            .settings("concurrency: 1")
+            .asks(vec![
+                get("/parents").answers(page(&["a", "b", "c"])),
+                children("a"),
+                get("/p/b").answers((401, json!({ "message": "expired" }))),
+            ])
+            .outcome;
+        // `c` is not asked for: the server would say that nobody expects it.
+        let told = outcome.assert_exit(4).stderr_text();
+        assert!(told.contains("error[http-401]"), "{told}");
+    }
+
     fn broken() -> Vec<Exchange> {
         vec![
             get("/parents").answers(page(&[
