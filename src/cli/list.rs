@@ -111,9 +111,9 @@ fn queries(project: &Project, app: &App) -> Vec<Item> {
             let file = load::shown(path, &app.working_directory);
             match project.query_at(path) {
                 Ok(query) => Item {
-                    folder: query.folder.unwrap_or_default(),
-                    name: query.name,
-                    about: query.description.unwrap_or_default(),
+                    folder: query.folder.clone().unwrap_or_default(),
+                    name: query.name.clone(),
+                    about: query.description.clone().unwrap_or_default(),
                     file,
                     is_broken: false,
                 },

@@ -176,7 +176,7 @@ impl Writer {
                     return Ok(());
                 };
                 let facts = Facts {
-                    rows: told.plan.records(std::mem::take(rows)),
+                    rows: told.plan.records(Arc::new(std::mem::take(rows))),
                     data: Arc::clone(&told.data),
                     run: told.run.clone(),
                     previous: told.previous.clone(),

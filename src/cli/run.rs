@@ -270,9 +270,12 @@ fn how_far(failure: Failure, done: usize, plans: &[Rc<Plan>], under_way: &Curren
     }
 }
 
+/// A query and its project.
+type Found = (Rc<Project>, Arc<Query>);
+
 /// Finds the queries, each in its project.
-fn queries(words: &[String], app: &App) -> Result<Vec<(Rc<Project>, Query)>, Failure> {
-    let mut found: Vec<(Rc<Project>, Query)> = Vec::new();
+fn queries(words: &[String], app: &App) -> Result<Vec<Found>, Failure> {
+    let mut found: Vec<Found> = Vec::new();
     for word in words {
         let (project, query) = find(word, app)?;
         let query = query.map_err(|faults| match found.first() {
@@ -290,7 +293,7 @@ fn queries(words: &[String], app: &App) -> Result<Vec<(Rc<Project>, Query)>, Fai
 /// # Errors
 ///
 /// If there is no project.
-pub fn find(word: &str, app: &App) -> Result<(Project, Result<Query, Diagnostics>), Failure> {
+pub fn find(word: &str, app: &App) -> Result<(Project, Result<Arc<Query>, Diagnostics>), Failure> {
     let path = setup::resolved(word, app);
     if setup::is_path(word, app) {
         let project = setup::project(&path, app)?;
@@ -324,7 +327,7 @@ fn not_a_query(word: &str, first: &Query) -> Failure {
 
 /// Several queries share the values: each takes those that it declares, and every value must be
 /// declared by one of them. A single query reports its own.
-fn refuse_unknown_vars(given: &Inputs, queries: &[(Rc<Project>, Query)]) -> Result<(), Failure> {
+fn refuse_unknown_vars(given: &Inputs, queries: &[Found]) -> Result<(), Failure> {
     if queries.len() < 2 {
         return Ok(());
     }
@@ -341,7 +344,7 @@ fn refuse_unknown_vars(given: &Inputs, queries: &[(Rc<Project>, Query)]) -> Resu
 
 fn plan(
     project: &Project,
-    query: Query,
+    query: Arc<Query>,
     given: &Inputs,
     world: &World,
     args: &RunArgs,
@@ -349,7 +352,7 @@ fn plan(
 ) -> Result<Plan, Failure> {
     let own = own_inputs(given.clone(), &query, args);
     let binding = world.binding(project, &query, &args.connect, app)?;
-    let mut plan = Plan::bind(Arc::new(query), &binding, &own)
+    let mut plan = Plan::bind(query, &binding, &own)
         .map_err(|error| explain::plan_error_in(&error, &binding, app))?;
     if let Some(limit) = args.limit {
         plan.limit_to(limit);

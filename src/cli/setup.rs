@@ -22,7 +22,7 @@ use crate::demo::{self, Demo};
 use crate::engine::{Manner, Session, SessionOptions, Shelf};
 use crate::format::{FORMATS, Format, by_name};
 use crate::http::{HeaderName, Observe};
-use crate::plan::{Binding, Outside};
+use crate::plan::{Binding, Outside, SharedPlans};
 use crate::project::{Project, Query};
 use crate::resource::{Resource, TlsFiles};
 use crate::sink::Scratch;
@@ -218,6 +218,7 @@ impl World {
             outside: self.outside.clone(),
             root: project.root().to_path_buf(),
             scrubber: app.scrubber.clone(),
+            plans: SharedPlans::default(),
         }))
     }
 

@@ -241,7 +241,7 @@ fn queries(sources: &[Source<'_>], app: &App) -> Result<(Project, Named), Failur
             return Err(Failure::usage("from", words));
         }
         project = Some(own);
-        queries.push((source.name.to_owned(), Arc::new(query)));
+        queries.push((source.name.to_owned(), query));
     }
     let project = project
         .unwrap_or_else(|| Project::without_files(&app.working_directory, &setup::format_names()));

@@ -15,7 +15,7 @@ use crate::engine::outlet::Outlet;
 use crate::engine::records::read_rows;
 use crate::engine::run::Run;
 use crate::engine::stop::Crew;
-use crate::engine::walk::{Taker, all_records, walk_fault};
+use crate::engine::walk::{Taker, walk_fault};
 use crate::engine::{Outcome, RunErrorKind};
 use crate::plan::{DataValue, DataValues, Facts, Plan};
 use crate::project::query::Sql;
@@ -34,7 +34,7 @@ pub async fn all_data(run: &Rc<Run>, plan: &Rc<Plan>) -> Arc<DataValues> {
         let (sender, receiver) = oneshot::channel();
         let (run, fed_by) = (Rc::clone(run), Rc::clone(fed_by));
         crew.member().spawn(async move {
-            let value = value(&run, &fed_by).await;
+            let value = run.value_of(&fed_by).await;
             // Nobody waits for it any more where the run has ended.
             let _ = sender.send(value);
         });
@@ -57,8 +57,8 @@ pub async fn all_data(run: &Rc<Run>, plan: &Rc<Plan>) -> Arc<DataValues> {
 }
 
 /// What one query gives: its document if it ends in one, otherwise its records.
-async fn value(run: &Rc<Run>, plan: &Rc<Plan>) -> DataValue {
-    let rows = plan.records(all_records(run, plan, true).await);
+pub async fn value(run: &Rc<Run>, plan: &Rc<Plan>) -> DataValue {
+    let rows = plan.records(run.records_of(plan, true).await);
     let document = plan
         .query
         .report

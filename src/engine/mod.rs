@@ -18,6 +18,7 @@ mod error;
 mod ledger;
 mod levels;
 mod listing;
+mod memo;
 mod once;
 mod outlet;
 mod packed;

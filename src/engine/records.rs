@@ -431,7 +431,7 @@ mod tests {
 
     use crate::core::secret::Scrubber;
     use crate::http::{HeaderMap, StatusCode};
-    use crate::plan::{Binding, Inputs, Outside};
+    use crate::plan::{Binding, Inputs, Outside, SharedPlans};
     use crate::project::query::SortKey;
     use crate::project::{Project, Query};
     use crate::template::Clock;
@@ -456,6 +456,7 @@ mod tests {
             },
             root: root.to_path_buf(),
             scrubber: Scrubber::new(),
+            plans: SharedPlans::default(),
         };
         let bound = Plan::bind(Arc::new(query), &Rc::new(binding), &Inputs::new());
         let Ok(mut plan) = bound else {

@@ -1,27 +1,26 @@
 //! Drives a plan from its first request to its last record.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::Value;
-use tokio::sync::OnceCell;
 use tokio::task::LocalSet;
 
 use crate::engine::answer::expectations;
-use crate::engine::data::all_data;
+use crate::engine::data::{all_data, value};
 use crate::engine::ledger::Ledger;
 use crate::engine::levels::Level;
+use crate::engine::memo::Memo;
 use crate::engine::outlet::{Ahead, Batch, channel};
 use crate::engine::records::{Deliver, Gather};
 use crate::engine::stop::{Crew, Stop};
-use crate::engine::walk::{Walker, let_out, walk_fault};
+use crate::engine::walk::{Walker, all_records, let_out, walk_fault};
 use crate::engine::{RunError, RunErrorKind, Session};
 use crate::http::{HeaderMap, Request, Response};
-use crate::plan::{DataValues, Plan};
+use crate::plan::{DataValue, DataValues, Plan};
 
 /// What a query gave, besides its records.
 #[derive(Debug)]
@@ -112,15 +111,16 @@ pub struct Run {
     /// Ends the walk.
     end: Stop,
     state: RefCell<State>,
-    /// By plan, which is held so that no other one comes to lie in its place.
-    data: RefCell<HashMap<*const Plan, (Rc<Plan>, SharedData)>>,
+    data: Memo<Arc<DataValues>>,
+    values: Memo<DataValue>,
+    /// Records whose failure is that of the whole walk, and others.
+    sole_records: Memo<Arc<Vec<Value>>>,
+    records: Memo<Arc<Vec<Value>>>,
     requests: Cell<u64>,
     has_answers: Cell<bool>,
     /// Ends all tasks.
     tasks: RefCell<Option<Rc<Stop>>>,
 }
-
-type SharedData = Rc<OnceCell<Arc<DataValues>>>;
 
 #[derive(Default)]
 struct State {
@@ -236,16 +236,27 @@ impl Run {
 
     /// What the queries of a plan's `data` gave, asked for once.
     pub async fn data_of(self: &Rc<Self>, plan: &Rc<Plan>) -> Arc<DataValues> {
-        let cell = Rc::clone(
-            &self
-                .data
-                .borrow_mut()
-                .entry(Rc::as_ptr(plan))
-                .or_insert_with(|| (Rc::clone(plan), SharedData::default()))
-                .1,
-        );
+        let cell = self.data.cell(plan);
         let data = cell.get_or_init(|| all_data(self, plan)).await;
         Arc::clone(data)
+    }
+
+    /// The document or the records of a plan that others name under `data`, made once.
+    pub async fn value_of(self: &Rc<Self>, plan: &Rc<Plan>) -> DataValue {
+        let cell = self.values.cell(plan);
+        cell.get_or_init(|| value(self, plan)).await.clone()
+    }
+
+    /// All records of a plan, for items that are needed more than once, asked for once.
+    pub async fn records_of(self: &Rc<Self>, plan: &Rc<Plan>, is_sole: bool) -> Arc<Vec<Value>> {
+        let memo = if is_sole {
+            &self.sole_records
+        } else {
+            &self.records
+        };
+        let cell = memo.cell(plan);
+        let records = cell.get_or_init(async || Arc::new(all_records(self, plan, is_sole).await));
+        Arc::clone(records.await)
     }
 
     /// Notes that a server has answered what it was asked.
@@ -295,7 +306,10 @@ pub async fn run(
         session: Rc::clone(session),
         end: Stop::default(),
         state: RefCell::default(),
-        data: RefCell::default(),
+        data: Memo::default(),
+        values: Memo::default(),
+        sole_records: Memo::default(),
+        records: Memo::default(),
         requests: Cell::new(0),
         has_answers: Cell::new(false),
         tasks: RefCell::default(),

@@ -10,7 +10,6 @@ use std::pin::Pin;
 use std::rc::Rc;
 
 use serde_json::Value;
-use tokio::sync::OnceCell;
 
 use crate::engine::data::statement;
 use crate::engine::levels::Level;
@@ -44,16 +43,8 @@ pub struct Walker {
     pub known: usize,
     /// Whether there is no other: then its failure is that of the whole walk.
     pub is_sole: bool,
-    shared: Rc<Shared>,
-}
-
-/// What the items of one plan have in common. A plan that is bound anew for an item of another one
-/// shares nothing with the one before it.
-struct Shared {
-    /// For each of the plan's names, the records that every item before it needs.
-    records: Vec<OnceCell<Vec<Value>>>,
-    /// Whether a failure of theirs is that of the whole walk.
-    is_sole: bool,
+    /// Whether there was no other before the first item was known.
+    starts_sole: bool,
 }
 
 impl Walker {
@@ -66,10 +57,7 @@ impl Walker {
             site: plan.site(),
             known: 0,
             is_sole,
-            shared: Rc::new(Shared {
-                records: plan.feeds.iter().map(|_| OnceCell::new()).collect(),
-                is_sole,
-            }),
+            starts_sole: is_sole,
         }
     }
 
@@ -153,10 +141,7 @@ impl Walker {
             },
             // What stands on nothing is the same for every item before it.
             Feed::Plan(fed_by) if self.known > 0 => {
-                let shared = &self.shared;
-                let items = shared.records[self.known]
-                    .get_or_init(|| all_records(&self.run, fed_by, shared.is_sole))
-                    .await;
+                let items = self.run.records_of(fed_by, self.starts_sole).await;
                 for chunk in items.chunks(64) {
                     let kept = chunk.iter().cloned().map(Kept::new).collect();
                     (self.children(Rc::clone(&taker)))(kept, &outlet).await?;

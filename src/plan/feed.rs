@@ -6,8 +6,10 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::core::diagnostic::Diagnostic;
+use crate::core::graph::parents_first;
 use crate::plan::bind::note_secret;
 use crate::plan::disguise::{COMPUTED, mark};
+use crate::plan::shared::PlanKey;
 use crate::plan::{DataValues, Input, Inputs, Plan, PlanError};
 use crate::project::Query;
 use crate::project::query::{Items, Loop};
@@ -157,18 +159,16 @@ impl Plan {
         &self.query.for_each
     }
 
-    /// This plan and those that it stands on, as far as they are bound.
+    /// This plan and those that it stands on, as far as they are bound: each once, before those
+    /// that it stands on itself.
     pub fn with_fed_by(&self) -> Vec<&Plan> {
-        let mut all = vec![self];
-        for feed in &self.feeds {
-            if let Feed::Plan(plan) = feed {
-                all.extend(plan.with_fed_by());
-            }
-        }
-        for plan in &self.data {
-            all.extend(plan.with_fed_by());
-        }
-        all
+        parents_first(self, |plan| {
+            let feeds = plan.feeds.iter().filter_map(|feed| match feed {
+                Feed::Plan(plan) => Some(&**plan),
+                Feed::Dependent | Feed::List => None,
+            });
+            feeds.chain(plan.data.iter().map(|plan| &**plan)).collect()
+        })
     }
 
     /// The names of every request, if all items stand in lists.
@@ -228,7 +228,10 @@ impl Plan {
             feeds.push(match &feed.items {
                 Items::List(_) => Feed::List,
                 Items::Query { .. } if stands_on_item => Feed::Dependent,
-                Items::Query { .. } => Feed::Plan(Rc::new(self.fed_by(feed, &self.site())?)),
+                Items::Query { query, vars } => {
+                    let inputs = self.inputs_of(query, vars, &self.site())?;
+                    Feed::Plan(self.bind_shared(query, &inputs, &feed.name)?)
+                }
             });
             earlier.push(&feed.name);
         }
@@ -245,7 +248,8 @@ impl Plan {
             let words = format!("`{}` is a list", feed.name);
             return Err(RenderError::new(&feed.place, words).into());
         };
-        self.bind_other(query, vars, &feed.name, site)
+        let inputs = self.inputs_of(query, vars, site)?;
+        self.bind_other(query, &inputs, &feed.name)
     }
 
     /// Binds the queries of `data`.
@@ -253,30 +257,47 @@ impl Plan {
         let site = self.site();
         let bound = self.query.data.iter().map(|data| {
             let name = format!("data.{}", data.name);
-            self.bind_other(&data.query, &data.vars, &name, &site)
+            let inputs = self.inputs_of(&data.query, &data.vars, &site)?;
+            self.bind_shared(&data.query, &inputs, &name)
         });
-        bound.map(|plan| plan.map(Rc::new)).collect()
+        bound.collect()
+    }
+
+    /// Binds a query, unless one with the same inputs is bound already: a query that several
+    /// others stand on is bound and run once.
+    fn bind_shared(
+        &self,
+        query: &Arc<Query>,
+        inputs: &Inputs,
+        name: &str,
+    ) -> Result<Rc<Plan>, PlanError> {
+        let key = PlanKey::new(query, inputs);
+        if let Some(plan) = self.binding.plans.find(&key) {
+            return Ok(plan);
+        }
+        let plan = Rc::new(self.bind_other(query, inputs, name)?);
+        self.binding.plans.insert(key, &plan);
+        Ok(plan)
     }
 
     fn bind_other(
         &self,
         query: &Arc<Query>,
-        vars: &[(String, ValueTemplate)],
+        inputs: &Inputs,
         name: &str,
-        site: &Site,
     ) -> Result<Plan, PlanError> {
-        let inputs = self.inputs_of(query, vars, site)?;
         let trail = format!("{}/{name}", self.trail);
-        Self::bind_at(Arc::clone(query), &self.binding, &inputs, trail).map_err(|error| match error
-        {
-            PlanError::Call(faults) => PlanError::Call(
-                faults
-                    .into_iter()
-                    .map(|fault| about_query(fault, query))
-                    .collect(),
-            ),
-            other => other,
-        })
+        Self::bind_at(Arc::clone(query), &self.binding, inputs, trail).map_err(
+            |error| match error {
+                PlanError::Call(faults) => PlanError::Call(
+                    faults
+                        .into_iter()
+                        .map(|fault| about_query(fault, query))
+                        .collect(),
+                ),
+                other => other,
+            },
+        )
     }
 
     /// What another query is given: what `vars` says, and otherwise the var of the same name. Null

@@ -15,6 +15,7 @@ mod feed;
 mod render;
 mod report;
 mod secrecy;
+mod shared;
 mod uses;
 
 use std::cell::Cell;
@@ -36,6 +37,7 @@ pub use bind::{Input, Inputs};
 pub use feed::{Feed, Site};
 pub use render::ShownRequest;
 pub use report::{DataValue, DataValues, Facts};
+pub use shared::SharedPlans;
 
 use secrecy::Secrecy;
 pub use uses::Uses;
@@ -63,6 +65,8 @@ pub struct Binding {
     pub root: PathBuf,
     /// The values that must not be seen.
     pub scrubber: Scrubber,
+    /// The plans that are bound already.
+    pub plans: SharedPlans,
 }
 
 /// A bound query: what it asks is settled, but for the items that it stands on.
@@ -143,9 +147,9 @@ impl Plan {
     }
 
     /// Its records for a document.
-    pub fn records(&self, list: Vec<Value>) -> Records {
+    pub fn records(&self, list: Arc<Vec<Value>>) -> Records {
         Records {
-            list: Arc::new(list),
+            list,
             have_columns: self.query.columns().is_some(),
         }
     }

@@ -20,7 +20,8 @@ pub mod query;
 pub mod table;
 pub mod template;
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -49,7 +50,14 @@ pub struct Project {
     /// Faults of no file in particular.
     faults: Diagnostics,
     named: OnceCell<Vec<(String, PathBuf)>>,
+    read: RefCell<BTreeMap<PathBuf, ReadQuery>>,
 }
+
+/// A query that was read, or all that is wrong with it.
+type ReadQuery = Result<Arc<Query>, Diagnostics>;
+
+/// No queries stand on each other in a longer chain.
+const LONGEST_CHAIN: usize = 256;
 
 impl Project {
     /// Opens the project that a file or folder lies in and reads its resources.
@@ -94,6 +102,7 @@ impl Project {
             resource_faults: Vec::new(),
             faults: Diagnostics::new(),
             named: OnceCell::new(),
+            read: RefCell::default(),
         }
     }
 
@@ -161,13 +170,28 @@ impl Project {
     /// # Errors
     ///
     /// All that is wrong with it.
-    pub fn query_at(&self, path: &Path) -> Result<Query, Diagnostics> {
-        self.read_query(path, &[])
+    pub fn query_at(&self, path: &Path) -> Result<Arc<Query>, Diagnostics> {
+        let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+        // A cycle is described from the query that it was found from.
+        self.read.borrow_mut().retain(|_, read| read.is_ok());
+        self.read_once(&path, &[])
+    }
+
+    /// Reads a query, unless it was read before: several others may stand on it.
+    fn read_once(&self, path: &Path, above: &[PathBuf]) -> ReadQuery {
+        if let Some(known) = self.read.borrow().get(path) {
+            return known.clone();
+        }
+        let read = self.read_query(path, above).map(Arc::new);
+        self.read
+            .borrow_mut()
+            .insert(path.to_path_buf(), read.clone());
+        read
     }
 
     /// Reads a query; `above` are those that stand on it, the first one first.
     fn read_query(&self, path: &Path, above: &[PathBuf]) -> Result<Query, Diagnostics> {
-        let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+        let path = path.to_path_buf();
         let source = load::source(&path, &self.working_directory)?;
         if path.starts_with(self.root.join("resources")) {
             let words = format!("`{}` is a resource, not a query", source.name());
@@ -278,7 +302,11 @@ impl Project {
             let words = format!("the queries stand on each other: {}", names.join(" → "));
             return Err(Diagnostic::at(&name.place, "cycle", words).into());
         }
-        self.read_query(&path, way).map(Arc::new)
+        if way.len() >= LONGEST_CHAIN {
+            let words = format!("more than {LONGEST_CHAIN} queries stand on each other");
+            return Err(Diagnostic::at(&name.place, "too-deep", words).into());
+        }
+        self.read_once(&path, way)
     }
 
     /// The file of the only query of a name.
@@ -324,7 +352,7 @@ impl Project {
     /// # Errors
     ///
     /// If there is none or several of that name, and all that is wrong with it.
-    pub fn query_named(&self, wanted: &str) -> Result<Query, Diagnostics> {
+    pub fn query_named(&self, wanted: &str) -> Result<Arc<Query>, Diagnostics> {
         self.query_at(&self.path_of(wanted)?)
     }
 

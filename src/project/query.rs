@@ -7,6 +7,7 @@ use std::time::Duration;
 use regex::Regex;
 use serde_json::Value;
 
+use crate::core::graph::parents_first;
 use crate::core::source::{Place, SourceFile, Text};
 use crate::http::{HeaderName, Method};
 use crate::paginate::Pagination;
@@ -454,18 +455,16 @@ impl Query {
         matches!(self.method, Method::GET | Method::HEAD)
     }
 
-    /// This query and all that it stands on, each once for every place it stands at.
+    /// This query and all that it stands on, each once, before those that it stands on itself.
     pub fn with_fed_by(&self) -> Vec<&Query> {
-        let mut all = vec![self];
-        for feed in &self.for_each {
-            if let Items::Query { query, .. } = &feed.items {
-                all.extend(query.with_fed_by());
-            }
-        }
-        for data in &self.data {
-            all.extend(data.query.with_fed_by());
-        }
-        all
+        parents_first(self, |query| {
+            let feeds = query.for_each.iter().filter_map(|feed| match &feed.items {
+                Items::Query { query, .. } => Some(&**query),
+                Items::List(_) => None,
+            });
+            let data = query.data.iter().map(|data| &*data.query);
+            feeds.chain(data).collect()
+        })
     }
 
     /// Whether it sends requests of its own.

@@ -10,6 +10,7 @@ mod cache;
 mod case;
 mod data;
 mod errors;
+mod graphs;
 mod output;
 mod poll;
 mod report;

@@ -1,0 +1,39 @@
+//! Graphs whose nodes share their children.
+
+use std::collections::HashSet;
+
+/// The root and everything reachable from it, each node once, parents before their children. Of a
+/// tree, this is the preorder.
+///
+/// ```
+/// use runner::core::graph::parents_first;
+///
+/// let children: [&[usize]; 4] = [&[1, 2], &[3], &[3], &[]];
+/// let nodes = [0, 1, 2, 3];
+/// let order = parents_first(&nodes[0], |node| {
+///     children[*node].iter().map(|child| &nodes[*child]).collect()
+/// });
+/// assert_eq!(order, [&0, &1, &2, &3]);
+/// ```
+pub fn parents_first<'n, N>(root: &'n N, children: impl Fn(&'n N) -> Vec<&'n N>) -> Vec<&'n N> {
+    let mut order = Vec::new();
+    visit(root, &children, &mut HashSet::new(), &mut order);
+    order.reverse();
+    order
+}
+
+/// Adds the nodes in postorder, the last child first.
+fn visit<'n, N>(
+    node: &'n N,
+    children: &impl Fn(&'n N) -> Vec<&'n N>,
+    seen: &mut HashSet<*const N>,
+    order: &mut Vec<&'n N>,
+) {
+    if !seen.insert(std::ptr::from_ref(node)) {
+        return;
+    }
+    for child in children(node).into_iter().rev() {
+        visit(child, children, seen, order);
+    }
+    order.push(node);
+}

@@ -1,0 +1,62 @@
+//! Plans that several others stand on.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::rc::{Rc, Weak};
+
+use crate::plan::{Input, Inputs, Plan};
+use crate::project::Query;
+
+/// Entries kept before those of dropped plans are removed: items of a walk bind plans of their own.
+const MOST_DEAD: usize = 1_024;
+
+/// The plans bound so far, by query and inputs. Plans are not kept alive by it.
+#[derive(Default)]
+pub struct SharedPlans(RefCell<Bound>);
+
+#[derive(Default)]
+struct Bound {
+    plans: BTreeMap<PlanKey, Weak<Plan>>,
+    /// The number of entries at which dropped plans are removed next.
+    next_sweep: usize,
+}
+
+/// A query's file and its inputs.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PlanKey {
+    path: PathBuf,
+    inputs: String,
+}
+
+impl PlanKey {
+    /// The key of a query with these inputs.
+    pub fn new(query: &Query, inputs: &Inputs) -> Self {
+        let inputs = inputs.iter().map(|(name, input)| match input {
+            Input::Text(text) => format!("{name:?} is {text:?}"),
+            Input::Json(value) => format!("{name:?} = {value}"),
+            Input::Secret(value) => format!("{name:?} = secret {value}"),
+        });
+        Self {
+            path: query.source.path().to_path_buf(),
+            inputs: inputs.collect::<Vec<_>>().join(", "),
+        }
+    }
+}
+
+impl SharedPlans {
+    /// The plan of a key, if it is bound and in use.
+    pub fn find(&self, key: &PlanKey) -> Option<Rc<Plan>> {
+        self.0.borrow().plans.get(key)?.upgrade()
+    }
+
+    /// Adds a plan.
+    pub fn insert(&self, key: PlanKey, plan: &Rc<Plan>) {
+        let mut bound = self.0.borrow_mut();
+        if bound.plans.len() >= bound.next_sweep {
+            bound.plans.retain(|_, plan| plan.strong_count() > 0);
+            bound.next_sweep = bound.plans.len() + MOST_DEAD;
+        }
+        bound.plans.insert(key, Rc::downgrade(plan));
+    }
+}
