@@ -79,7 +79,13 @@ impl Failure {
 
     /// Faults of files or of a call, in their order.
     pub fn from_list(list: Vec<Diagnostic>) -> Self {
-        let mut failure = Self::usage("files", "");
+        let is_refused = !list.is_empty() && list.iter().all(|fault| fault.is_refusal);
+        let exit = if is_refused {
+            Exit::Forbidden
+        } else {
+            Exit::Usage
+        };
+        let mut failure = Self::new(exit, "files", "");
         failure.diagnostics = list;
         failure
     }

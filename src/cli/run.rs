@@ -263,7 +263,7 @@ fn how_far(failure: Failure, done: usize, plans: &[Rc<Plan>], under_way: &Curren
         .help
         .iter()
         .any(|help| help == explain::MAY_HAVE_WRITTEN);
-    if current.query.is_safe() || is_told {
+    if current.is_safe() || is_told {
         failure
     } else {
         failure.help(explain::MAY_HAVE_WRITTEN)
@@ -459,21 +459,7 @@ fn items_of(feed: &Loop) -> String {
 
 /// Refuses a method that writes, or asks, before a byte is sent.
 fn admit(plan: &Plan, args: &RunArgs, app: &App) -> Result<(), Failure> {
-    let mut queries = plan.query.with_fed_by().into_iter();
-    if let Some(writing) = queries.find(|query| !query.is_safe() && query.name != plan.query.name) {
-        let name = writing.resource.as_ref().map_or("", |name| &*name.value);
-        let resource = plan.resource_named(name);
-        // A search is a POST that writes nothing, and the kind of API knows which those are.
-        if resource.kind.pagination(&writing.method).is_none() || resource.read_only {
-            let words = format!(
-                "`{}` stands on `{}`, which writes",
-                plan.query.name, writing.name
-            );
-            return Err(Failure::new(Exit::Forbidden, "feed-writes", words)
-                .help("what gives items only reads: run the other query by itself"));
-        }
-    }
-    if plan.query.is_safe() {
+    if plan.is_safe() {
         return Ok(());
     }
     let request = plan

@@ -142,7 +142,7 @@ fn query_text(query: &Query) -> String {
         }
         Some(CacheRule::Finished) => text.push_str("  cache   what is finished\n"),
     }
-    if !query.is_safe() {
+    if !query.is_safe {
         text.push_str("  writes  asks first, or needs --yes\n");
     }
     if let Some(question) = &query.confirm {

@@ -22,6 +22,8 @@ pub struct Diagnostic {
     pub help: Vec<String>,
     /// Whether the line of the file must not be shown, since a secret stands in it.
     pub is_concealed: bool,
+    /// True if nothing is wrong with the file but what it would do is refused.
+    pub is_refusal: bool,
 }
 
 impl Diagnostic {
@@ -38,6 +40,7 @@ impl Diagnostic {
             facts: Vec::new(),
             help: Vec::new(),
             is_concealed: false,
+            is_refusal: false,
         }
     }
 
@@ -50,7 +53,15 @@ impl Diagnostic {
             facts: Vec::new(),
             help: Vec::new(),
             is_concealed: false,
+            is_refusal: false,
         }
+    }
+
+    /// Marks it as a refusal.
+    #[must_use]
+    pub fn refused(mut self) -> Self {
+        self.is_refusal = true;
+        self
     }
 
     /// Names the place without showing its line.

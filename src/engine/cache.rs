@@ -15,7 +15,7 @@ use crate::auth::Credential;
 use crate::core::secret::is_secret_name;
 use crate::engine::answer::{content, meaning};
 use crate::engine::packed::{packed, unpacked};
-use crate::http::{Body, HeaderMap, HeaderName, Request, Response};
+use crate::http::{Body, HeaderMap, HeaderName, Method, Request, Response};
 use crate::plan::Plan;
 use crate::project::query::{CacheRule, StatusMeaning};
 
@@ -51,7 +51,7 @@ impl Cache {
         request: &Request,
         credential: &Credential,
     ) -> Option<(Response, Duration)> {
-        if self.is_refreshing || !request.is_safe() {
+        if self.is_refreshing || !request.is_safe {
             return None;
         }
         let bytes = self.archive.find(&key(plan, request, credential)?)?;
@@ -77,7 +77,7 @@ impl Cache {
         let Some(key) = key(plan, request, credential) else {
             return;
         };
-        let is_good = request.is_safe()
+        let is_good = request.is_safe
             && response.status.is_success()
             && meaning(plan, response) != StatusMeaning::Fail
             && content(plan, response).is_ok();
@@ -147,7 +147,8 @@ fn key<'r>(
 /// Whether the kind of API knows that the answer is the last word.
 fn is_final(plan: &Plan, request: &Request, response: &Response) -> bool {
     let base = plan.base_url().path().trim_end_matches('/');
-    let route = request.url.path().strip_prefix(base);
+    let path = (request.method == Method::GET).then(|| request.url.path());
+    let route = path.and_then(|path| path.strip_prefix(base));
     let known = plan.resource.kind.finality().zip(route);
     known.is_some_and(|(is_final, route)| {
         response.json().is_ok_and(|answer| is_final(route, &answer))

@@ -336,10 +336,7 @@ impl<'r> Listing<'r> {
         }
         let style = plan.style();
         // Where the file wants one page only, the kind of API still knows whether there are more.
-        let Some(watched) = style
-            .clone()
-            .or_else(|| plan.resource.kind.pagination(&plan.query.method))
-        else {
+        let Some(watched) = style.clone().or_else(|| plan.usual_style()) else {
             return Step::Done(Outcome::Complete);
         };
         let next = watched.next(&Page {

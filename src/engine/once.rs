@@ -12,7 +12,7 @@ use std::rc::Rc;
 use tokio::sync::OnceCell;
 
 use crate::engine::packed::{packed, unpacked};
-use crate::http::{Request, Response, TransportError};
+use crate::http::{Body, Request, Response, TransportError};
 
 /// Bytes of answers that are kept in memory.
 const IN_MEMORY: usize = 4 * 1024 * 1024;
@@ -97,11 +97,19 @@ impl Once {
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_bytes()))
             .collect();
+        let content = match &request.body {
+            Body::Bytes {
+                content_type,
+                bytes,
+            } => Some((content_type, bytes)),
+            Body::Empty | Body::Multipart(_) => None,
+        };
         let whole = (
             place,
             request.method.as_str(),
             request.url.as_str(),
             headers,
+            content,
         );
         let [first, second] = &self.hashers;
         (first.hash_one(&whole), second.hash_one(&whole))
@@ -197,6 +205,7 @@ mod tests {
             url: format!("http://127.0.0.1{path}").parse().expect("a URL"),
             headers: HeaderMap::new(),
             body: Body::Empty,
+            is_safe: true,
             accepted: Vec::new(),
             is_next_page: false,
             shown_url: None,

@@ -21,7 +21,7 @@ use crate::http::limit::{Budget, Limit, Patience};
 use crate::http::retry::{Jitter, Retry};
 use crate::http::trace::Trace;
 use crate::http::{
-    Client, ClientOptions, Event, Observe, Proxy, Request, Response, Transport as _,
+    Body, Client, ClientOptions, Event, Observe, Proxy, Request, Response, Transport as _,
     TransportError, TransportErrorKind,
 };
 use crate::plan::Plan;
@@ -116,7 +116,9 @@ impl Session {
     ///
     /// If there is no whole answer.
     pub async fn send(&self, plan: &Plan, request: &Request) -> Result<Response, TransportError> {
-        if !self.options.manner.remembers || !request.is_safe() {
+        // The bytes of a form are not known before it is sent.
+        let is_form = matches!(request.body, Body::Multipart(_));
+        if !self.options.manner.remembers || !request.is_safe || is_form {
             return self.send_or_recall(plan, request).await;
         }
         let place = plan.resource.source.path().to_string_lossy();

@@ -17,6 +17,9 @@ pub struct Request {
     pub headers: HeaderMap,
     /// What is sent after the header.
     pub body: Body,
+    /// True if it changes nothing on the server (RFC 9110, section 9.2.1): it may be sent again, and
+    /// its answer may be kept.
+    pub is_safe: bool,
     /// Statuses that are the answer that is wanted, and no reason to try again.
     pub accepted: Vec<u16>,
     /// The URL as it may be shown, where a secret stands in it.
@@ -70,12 +73,13 @@ pub enum PartContent {
     },
 }
 
-impl Request {
-    /// Whether the request changes nothing on the server (RFC 9110, section 9.2.1).
-    pub fn is_safe(&self) -> bool {
-        matches!(self.method, Method::GET | Method::HEAD)
-    }
+/// Returns true for a method that changes nothing by its definition (RFC 9110, section 9.2.1).
+/// `OPTIONS` is one too, yet no query needs it: what it says is up to the server.
+pub fn is_safe_method(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD)
+}
 
+impl Request {
     /// Sets a URL parameter, instead of any of the same name.
     pub fn set_param(&mut self, name: &str, value: &str) {
         let own = percent::encode(name);

@@ -114,11 +114,11 @@ impl RetryPolicy {
             Ok(response) if request.accepted.contains(&response.status.as_u16()) => (false, None),
             Ok(response) if is_refused => (true, rate_headers::refusal(&response.headers, now)),
             Ok(response) => (
-                may_help(response.status, request.is_safe()),
+                may_help(response.status, request.is_safe),
                 headers::retry_after(&response.headers, now),
             ),
             Err(error) => (
-                is_passing(&error.kind) && (request.is_safe() || !error.may_have_acted),
+                is_passing(&error.kind) && (request.is_safe || !error.may_have_acted),
                 None,
             ),
         };
@@ -246,6 +246,7 @@ mod tests {
 
     fn request(method: Method) -> Request {
         Request {
+            is_safe: method == Method::GET,
             method,
             url: "http://127.0.0.1/x".parse().expect("a URL"),
             headers: HeaderMap::new(),

@@ -86,6 +86,7 @@ mod tests {
                     .to_string()
                     .into(),
             },
+            is_safe: true,
             accepted: Vec::new(),
             shown_url: None,
             is_next_page: false,

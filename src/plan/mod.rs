@@ -169,9 +169,18 @@ impl Plan {
         &self.base_url
     }
 
+    /// Returns true if its requests change nothing on the server (RFC 9110, section 9.2.1).
+    pub fn is_safe(&self) -> bool {
+        self.query.is_safe
+    }
+
     /// How the listing goes on; nothing if the first answer is the whole answer. The query's word
-    /// counts before the resource's, and that before what the kind of API is known to do.
+    /// counts before the resource's, and that before what the kind of API is known to do. What
+    /// writes is never sent again for a next page.
     pub fn style(&self) -> Option<Style> {
+        if !self.is_safe() {
+            return None;
+        }
         let own = self.query.paginate.as_ref().map(|own| &own.choice);
         for choice in own.into_iter().chain([&self.resource.paginate.choice]) {
             match choice {
@@ -180,7 +189,15 @@ impl Plan {
                 Choice::Style(style) => return Some(style.clone()),
             }
         }
-        self.resource.kind.pagination(&self.query.method)
+        self.usual_style()
+    }
+
+    /// How the kind of API goes on, whatever the files say.
+    pub fn usual_style(&self) -> Option<Style> {
+        let kind = self.resource.kind;
+        self.is_safe()
+            .then(|| kind.pagination(&self.query.method))
+            .flatten()
     }
 
     /// How many pages are read at most, and how many rows.

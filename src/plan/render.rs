@@ -176,6 +176,7 @@ impl Plan {
             url: self.url(scope)?,
             headers: self.headers(scope)?,
             body: self.body(scope)?,
+            is_safe: self.is_safe(),
             accepted: self
                 .query
                 .on_status

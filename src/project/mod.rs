@@ -31,7 +31,7 @@ use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::document::Node;
 use crate::core::name;
 use crate::core::source::{SourceFile, Text};
-use crate::resource::Resource;
+use crate::resource::{Resource, Speak};
 use crate::template::Files;
 
 pub use check::Checked;
@@ -220,17 +220,7 @@ impl Project {
                 .map(|file| file.name.as_str())
                 .collect(),
             broken_resources: broken,
-            without_finality: self
-                .resources
-                .iter()
-                .filter(|file| {
-                    file.base
-                        .iter()
-                        .chain(file.environments.values())
-                        .any(tells_no_end)
-                })
-                .map(|file| file.name.as_str())
-                .collect(),
+            kinds: &|name| self.kinds_of(name),
             formats: &self.formats,
             find: &|text| self.fed_by(text, &way),
             files: self.files(),
@@ -250,6 +240,15 @@ impl Project {
             Some(query) if faults.is_empty() => Ok(query),
             _ => Err(faults),
         }
+    }
+
+    /// The kinds of API that a resource may be, one for each of its environments.
+    fn kinds_of(&self, name: &str) -> Vec<&'static dyn Speak> {
+        let files = self.resources.iter().filter(|file| file.name == name);
+        files
+            .flat_map(|file| file.base.iter().chain(file.environments.values()))
+            .map(|resource| resource.kind)
+            .collect()
     }
 
     /// Reads files for templates: those of the project and no others.
@@ -378,7 +377,7 @@ impl Project {
         let around = query_file::Surroundings {
             resources: vec![resource],
             broken_resources: Vec::new(),
-            without_finality: Vec::new(),
+            kinds: &|_| Vec::new(),
             formats: &self.formats,
             find: &|name| self.fed_by(name, &[]),
             files: self.files(),
@@ -482,10 +481,6 @@ impl Project {
             )
         })
     }
-}
-
-fn tells_no_end(resource: &Resource) -> bool {
-    resource.kind.finality().is_none()
 }
 
 /// Reads any YAML document, such as a file of vars.

@@ -44,6 +44,9 @@ pub struct Query {
     pub for_each: Vec<Loop>,
     /// The method.
     pub method: Method,
+    /// True if its requests change nothing on the server (RFC 9110, section 9.2.1), whatever their
+    /// method: they may feed others, be sent again and be kept.
+    pub is_safe: bool,
     /// The route, relative to the resource's base URL; nothing if it sends no request.
     pub endpoint: Option<Template>,
     /// URL parameters; `None` removes one of the resource's.
@@ -448,11 +451,6 @@ impl Query {
     /// A declared var.
     pub fn var(&self, name: &str) -> Option<&Var> {
         self.vars.iter().find(|var| var.name == name)
-    }
-
-    /// Whether its method changes nothing.
-    pub fn is_safe(&self) -> bool {
-        matches!(self.method, Method::GET | Method::HEAD)
     }
 
     /// This query and all that it stands on, each once, before those that it stands on itself.

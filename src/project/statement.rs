@@ -57,7 +57,7 @@ impl Project {
         let around = query_file::Surroundings {
             resources: Vec::new(),
             broken_resources: Vec::new(),
-            without_finality: Vec::new(),
+            kinds: &|_| Vec::new(),
             formats: &self.formats,
             find: &|name| {
                 let mut all = grounds.queries.iter();

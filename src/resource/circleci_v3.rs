@@ -42,6 +42,17 @@ impl Speak for CircleCiV3 {
         Cursor::preset("$.page.next", place).map(Style::Cursor)
     }
 
+    fn is_search(&self, method: &Method, route: &[&str]) -> bool {
+        *method == Method::POST
+            && matches!(
+                route,
+                ["runs", "search"]
+                    | ["analysis" | "metric", _]
+                    | ["configs", "compile"]
+                    | ["orb", "packages", "validate"]
+            )
+    }
+
     fn health_check(&self) -> &'static str {
         "/users?filter[user_id]=me"
     }

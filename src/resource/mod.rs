@@ -40,9 +40,14 @@ pub trait Speak: Sync {
     /// The template of the token where the file has no `auth`.
     fn default_token(&self) -> Option<&'static str>;
 
-    /// How a listing goes on that is asked for with a method. A request that writes is not sent
-    /// again for a next page, unless the API is known to ask for lists that way.
+    /// How a listing goes on that a safe request with this method asks for.
     fn pagination(&self, method: &Method) -> Option<Style>;
+
+    /// Returns true for a request that changes nothing although its method may: a search that is
+    /// sent as a POST. `route` holds the segments below the base URL, `{}` in place of a value.
+    fn is_search(&self, _method: &Method, _route: &[&str]) -> bool {
+        false
+    }
 
     /// What `ping` asks for, relative to the base URL.
     fn health_check(&self) -> &'static str;

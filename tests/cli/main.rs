@@ -16,6 +16,7 @@ mod poll;
 mod report;
 mod reports;
 mod request;
+mod safe;
 mod secrets;
 mod sql;
 mod state;

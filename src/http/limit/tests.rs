@@ -184,6 +184,7 @@ fn request(is_next_page: bool) -> Request {
         url: "http://127.0.0.1/x".parse().expect("a URL"),
         headers: HeaderMap::new(),
         body: Body::Empty,
+        is_safe: true,
         accepted: Vec::new(),
         shown_url: None,
         is_next_page,

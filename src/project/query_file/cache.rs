@@ -8,8 +8,8 @@ use crate::project::query::CacheRule;
 
 /// What the query does besides.
 pub struct Asks<'q> {
-    /// Its method, if it could be read.
-    pub method: Option<&'q Method>,
+    /// Its method, if it is one that writes.
+    pub writes: Option<&'q Method>,
     /// Whether it asks until something holds.
     pub polls: bool,
     /// Whether its kind of API can tell what is final.
@@ -21,12 +21,12 @@ pub fn read(entry: &Entry, asks: &Asks<'_>, faults: &mut Diagnostics) -> Option<
     let mut refuse = |words: String, help: &'static str| {
         faults.push(Diagnostic::at(&entry.key_place, "cache", words).help(help));
     };
-    if let Some(method) = asks
-        .method
-        .filter(|method| !matches!(**method, Method::GET | Method::HEAD))
-    {
+    if let Some(method) = asks.writes {
         let words = format!("`cache` keeps what only reads, and `{method}` may write");
-        refuse(words, "it is for GET and HEAD");
+        refuse(
+            words,
+            "it is for GET and HEAD, and for requests with `safe: true`",
+        );
     }
     if asks.polls {
         let words = "`cache` and `poll` do not go together".to_owned();

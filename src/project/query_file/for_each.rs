@@ -132,6 +132,17 @@ pub fn called(
             return None;
         }
     };
+    if !found.is_safe {
+        let words = format!("`{}` writes, so it cannot feed another query", found.name);
+        faults.push(
+            Diagnostic::at(&text.place, "feed-writes", words)
+                .refused()
+                .help(
+                    "run it by itself; if its requests change nothing, say so in its file with \
+                     `safe: true`",
+                ),
+        );
+    }
     let known: Vec<&str> = found.vars.iter().map(|var| var.name.as_str()).collect();
     let mut values = Vec::new();
     for entry in given.map_or(&[][..], |node| node.entries("vars", faults)) {

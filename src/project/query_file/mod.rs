@@ -6,6 +6,7 @@ mod for_each;
 mod poll;
 mod request;
 mod result;
+mod safe;
 
 use std::sync::Arc;
 
@@ -14,10 +15,11 @@ use crate::core::document::{Content, Fields, Node};
 use crate::core::name;
 use crate::core::source::{SourceFile, Text};
 use crate::paginate::Pagination;
-use crate::project::query::{CacheRule, Query};
+use crate::project::query::Query;
 use crate::project::table::Table;
 use crate::project::template::{Names, template};
 use crate::project::{literal, var_declaration};
+use crate::resource::Speak;
 use crate::template::Files;
 
 pub use for_each::FindQuery;
@@ -28,8 +30,8 @@ pub struct Surroundings<'p> {
     pub resources: Vec<&'p str>,
     /// Resource files that could not be understood: a missing name may stand in one of them.
     pub broken_resources: Vec<&'p str>,
-    /// The names of those whose kind of API cannot tell what is final.
-    pub without_finality: Vec<&'p str>,
+    /// The kinds of API that a resource may be, one for each of its environments.
+    pub kinds: &'p dyn Fn(&str) -> Vec<&'static dyn Speak>,
     /// The formats' names.
     pub formats: &'p [&'static str],
     /// Finds a query that this one stands on.
@@ -77,6 +79,8 @@ pub fn read(
     let mut data_names = keys(data_node);
     data_names.retain(|key| name::is_identifier(key));
     let request = request::read(&mut fields, &with_data(&of_item, &data_names), faults);
+    let kinds = kinds(resource.as_ref(), around);
+    let is_safe = safe::read(fields.get("safe"), &request, &kinds, faults);
     let paginate = fields
         .get("paginate")
         .and_then(|node| Pagination::check(node, faults));
@@ -90,14 +94,14 @@ pub fn read(
     let poll = fields
         .get("poll")
         .and_then(|node| poll::read(node, &of_item.with_all(result.columns()), faults));
-    let cache = cache_rule(
-        &mut fields,
-        node,
-        request.method.as_ref(),
-        resource.as_ref(),
-        around,
-        faults,
-    );
+    let cache = fields.entry("cache").and_then(|entry| {
+        let asks = cache::Asks {
+            writes: request.method.as_ref().filter(|_| !is_safe),
+            polls: node.get("poll").is_some(),
+            tells_finality: kinds.iter().all(|kind| kind.finality().is_some()),
+        };
+        cache::read(entry, &asks, faults)
+    });
     let confirm =
         text(&mut fields, "confirm", faults).and_then(|text| template(&text, &names, faults));
     let output = output(&mut fields, around, faults);
@@ -128,6 +132,7 @@ pub fn read(
         vars,
         for_each,
         method: request.method?,
+        is_safe,
         endpoint: request.endpoint,
         data,
         tables: around.tables.to_vec(),
@@ -169,6 +174,11 @@ fn with_data(names: &Names, members: &[String]) -> Names {
     names.with_columns("data", Some(members.to_vec()))
 }
 
+/// The kinds of API that its requests may go to.
+fn kinds(resource: Option<&Text>, around: &Surroundings<'_>) -> Vec<&'static dyn Speak> {
+    resource.map_or_else(Vec::new, |name| (around.kinds)(&name.value))
+}
+
 fn output(
     fields: &mut Fields<'_>,
     around: &Surroundings<'_>,
@@ -177,24 +187,6 @@ fn output(
     let node = fields.get("output")?;
     let word = node.one_of("output", around.formats, faults)?;
     around.formats.iter().find(|known| **known == word).copied()
-}
-
-fn cache_rule(
-    fields: &mut Fields<'_>,
-    node: &Node,
-    method: Option<&crate::http::Method>,
-    resource: Option<&Text>,
-    around: &Surroundings<'_>,
-    faults: &mut Diagnostics,
-) -> Option<CacheRule> {
-    let entry = fields.entry("cache")?;
-    let asks = cache::Asks {
-        method,
-        polls: node.get("poll").is_some(),
-        tells_finality: !resource
-            .is_some_and(|name| around.without_finality.contains(&&*name.value)),
-    };
-    cache::read(entry, &asks, faults)
 }
 
 /// Requires an endpoint or what stands in its place, and a resource with it.
@@ -230,9 +222,10 @@ fn require(
 
 /// Refuses what says nothing beside `sql`, or without a request.
 fn refuse_beside(node: &Node, has_sql: bool, has_endpoint: bool, faults: &mut Diagnostics) {
-    const OF_REQUESTS: [&str; 11] = [
+    const OF_REQUESTS: [&str; 12] = [
         "cache",
         "method",
+        "safe",
         "params",
         "headers",
         "body",

@@ -1,0 +1,73 @@
+//! The `safe` part of a query file: if its requests change nothing on the server.
+
+use crate::core::diagnostic::Diagnostics;
+use crate::core::document::Node;
+use crate::http::is_safe_method;
+use crate::project::query_file::request::RequestParts;
+use crate::resource::Speak;
+use crate::template::{Piece, Template};
+
+/// Returns true if the requests change nothing (RFC 9110, section 9.2.1): as `safe` says, and
+/// otherwise as the method says, or all kinds of API that the resource may be.
+pub fn read(
+    node: Option<&Node>,
+    request: &RequestParts,
+    kinds: &[&'static dyn Speak],
+    faults: &mut Diagnostics,
+) -> bool {
+    if let Some(node) = node {
+        return node.boolean("safe", faults).unwrap_or(true);
+    }
+    // A method that could not be read is one fault, and not two.
+    let Some(method) = &request.method else {
+        return true;
+    };
+    if is_safe_method(method) {
+        return true;
+    }
+    let Some(route) = request.endpoint.as_ref().and_then(route) else {
+        return false;
+    };
+    let segments: Vec<&str> = route.split('/').collect();
+    !kinds.is_empty() && kinds.iter().all(|kind| kind.is_search(method, &segments))
+}
+
+/// The path of an endpoint with `{}` in place of each value; nothing if a value may be several
+/// segments of it.
+fn route(endpoint: &Template) -> Option<String> {
+    let mut route = String::new();
+    for piece in endpoint.pieces()? {
+        match piece {
+            Piece::Raw(raw) => route.push_str(raw),
+            // The filter `path` keeps slashes.
+            Piece::Hole(hole) if hole.source().contains("path") => return None,
+            Piece::Hole(_) => route.push_str("{}"),
+        }
+    }
+    let path = route.split('?').next().unwrap_or_default();
+    Some(path.strip_prefix('/').unwrap_or(path).to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::source::{Place, SourceFile, Span, Text};
+
+    #[test]
+    fn a_value_is_one_segment_unless_it_may_be_several() {
+        for (endpoint, expected) in [
+            ("/runs/search", Some("runs/search")),
+            ("runs/search?x=1/2", Some("runs/search")),
+            ("/analysis/{{ kind }}", Some("analysis/{}")),
+            ("/analysis/{{ kind }}-{{ kind }}", Some("analysis/{}-{}")),
+            ("/runs/search/", Some("runs/search/")),
+            ("/analysis/{{ kind | path }}", None),
+        ] {
+            let file = SourceFile::new("a.yaml", "", endpoint);
+            let span = Span::new(0, endpoint.len());
+            let text = Text::new(endpoint, &Place { file, span });
+            let template = Template::parse(&text).expect("a template");
+            assert_eq!(route(&template).as_deref(), expected, "{endpoint}");
+        }
+    }
+}
