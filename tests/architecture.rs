@@ -382,12 +382,12 @@ const HOMES: &[Home] = &[
     Home {
         words: &["std::fs", "tokio::fs"],
         places: &[
-            "project/load.rs",
+            "project/load/",
             "sink/",
             // `NAME=@file` of the command line.
             "cli/inputs.rs",
         ],
-        why: "files are read by project/load.rs and written by sink/",
+        why: "files are read by project/load and written by sink/",
     },
     Home {
         words: &["process::Command", "process::Stdio"],

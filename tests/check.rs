@@ -217,11 +217,11 @@ fn a_yaml_bomb_is_a_message() {
         bomb.push_str(&format!("a{level}: &a{level} [{aliases}]\n"));
     }
     insta::assert_snapshot!(hostile(|project| project.file("queries/bomb.yaml", &bomb)), @"
-    error[yaml-syntax]: its aliases expand to more than any query has
-     --> queries/bomb.yaml:1:1
+    error[too-many-nodes]: the file has more than 100000 values, aliases expanded
+     --> queries/bomb.yaml:6:10
       |
-    1 | a0: &a0 [lol, lol, lol, lol, lol, lol, lol, lol, lol]
-      | ^
+    6 | a5: &a5 [*a4, *a4, *a4, *a4, *a4, *a4, *a4, *a4, *a4]
+      |          ^^^
 
     1 resource and 1 query: 1 fault
     exit code: 2
@@ -238,11 +238,11 @@ fn a_bomb_of_merges_is_a_message() {
         ));
     }
     insta::assert_snapshot!(hostile(|project| project.file("queries/bomb.yaml", &bomb)), @"
-    error[yaml-syntax]: its aliases expand to more than any query has
-     --> queries/bomb.yaml:1:1
-      |
-    1 | a0: &a0 { k0: 1 }
-      | ^
+    error[too-many-nodes]: the file has more than 100000 values, aliases expanded
+      --> queries/bomb.yaml:29:6
+       |
+    29 |   r: *a6
+       |      ^^^
 
     1 resource and 1 query: 1 fault
     exit code: 2
@@ -362,11 +362,11 @@ fn a_file_of_many_things_is_a_message() {
     };
     let keys = many("", 60_000, &|index| format!("k{index}: 1\n"));
     insta::assert_snapshot!(keys, @"
-    error[too-many-nodes]: a mapping has more than 1000 keys
-     --> queries/many.yaml:1:1
-      |
-    1 | resource: circleci
-      | ^^^^^^^^^^^^^^^^^^
+    error[too-many-nodes]: the file has more than 100000 values, aliases expanded
+         --> queries/many.yaml:50000:9
+          |
+    50000 | k49997: 1
+          |         ^
 
     1 resource and 1 query: 1 fault
     exit code: 2
@@ -507,6 +507,8 @@ mod unix {
         });
         assert!(!shown.contains("OUTSIDE"));
         insta::assert_snapshot!(shown, @r#"
+        error[outside]: `queries/folder` leads out of the project by a link, and is not read
+
         error[template-file]: `queries/link.md` lies outside of the project's folder, and is not read
          --> queries/a.yaml:1:26
           |
@@ -539,7 +541,7 @@ mod unix {
           |                          ^^^^^^^^^^^^^^
         help: a template lies beside the query, or is named from the project's folder
 
-        1 resource and 5 queries: 5 faults
+        1 resource and 5 queries: 6 faults
         exit code: 2
         "#);
     }
@@ -601,9 +603,9 @@ mod unix {
             symlink("/dev/zero", project.path("queries/zero.yaml")).expect("a link");
         });
         insta::assert_snapshot!(shown, @"
-        error[cannot-read]: `/dev/zero` is not a regular file
+        error[outside]: `queries/zero.yaml` leads out of the project by a link, and is not read
 
-        1 resource and 1 query: 1 fault
+        1 resource and 0 queries: 1 fault
         exit code: 2
         ");
     }

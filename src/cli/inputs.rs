@@ -1,6 +1,5 @@
 //! `NAME=VALUE`, `NAME=@file`, `NAME:=json` and `--vars FILE`.
 
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -8,7 +7,7 @@ use serde_json::Value;
 use crate::cli::failure::Failure;
 use crate::core::name;
 use crate::plan::{Input, Inputs};
-use crate::project::load;
+use crate::project::load::bounded;
 
 /// No value of a var is longer.
 const LONGEST: u64 = 64 * 1024 * 1024;
@@ -93,30 +92,19 @@ fn assignment(word: &str) -> Result<(String, Input), Failure> {
 ///
 /// In words, if it is longer or cannot be read.
 pub fn standard_input(most: u64) -> Result<Vec<u8>, String> {
-    let mut bytes = Vec::new();
-    std::io::stdin()
-        .take(most + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|error| format!("cannot be read: {}", load::plain(&error)))?;
-    if bytes.len() as u64 > most {
-        return Err(format!("is longer than {} MiB", most / (1024 * 1024)));
-    }
-    Ok(bytes)
+    bounded::read(std::io::stdin(), most)
 }
 
 /// The text of a file, or of standard input for `-`, without its last line break.
 fn content(path: &str) -> Result<String, String> {
-    let mut text = String::new();
-    if path == "-" {
-        std::io::stdin()
-            .take(LONGEST)
-            .read_to_string(&mut text)
-            .map_err(|error| format!("standard input cannot be read: {error}"))?;
+    let (shown, bytes) = if path == "-" {
+        ("standard input".to_owned(), standard_input(LONGEST))
     } else {
-        let bytes = load::read_at_most(Path::new(path), LONGEST)
-            .map_err(|words| format!("`{path}` {words}"))?;
-        text = String::from_utf8(bytes).map_err(|_| format!("`{path}` is not text"))?;
-    }
+        let bytes = bounded::anything(Path::new(path), LONGEST);
+        (format!("`{path}`"), bytes)
+    };
+    let text = bytes.and_then(bounded::text);
+    let mut text = text.map_err(|words| format!("{shown} {words}"))?;
     if text.ends_with('\n') {
         text.pop();
         if text.ends_with('\r') {

@@ -23,7 +23,7 @@ use crate::engine::{Manner, Session, SessionOptions, Shelf};
 use crate::format::{FORMATS, Format, by_name};
 use crate::http::{HeaderName, Observe};
 use crate::plan::{Binding, Outside, SharedPlans};
-use crate::project::{Project, Query};
+use crate::project::{Project, Query, Trust};
 use crate::resource::{Resource, TlsFiles};
 use crate::sink::Scratch;
 use crate::template::{Clock, Template};
@@ -119,7 +119,8 @@ pub fn format_names() -> Vec<&'static str> {
 
 /// Opens the project around a path.
 pub fn project(start: &Path, app: &App) -> Result<Project, Failure> {
-    Project::open(start, &app.working_directory, &format_names()).map_err(Failure::from)
+    let trust = Trust::new(&app.env);
+    Project::open(start, &app.working_directory, &format_names(), &trust).map_err(Failure::from)
 }
 
 /// Whether a word names a file and not a query by its name.

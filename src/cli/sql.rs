@@ -346,7 +346,7 @@ fn tables(sources: &[Source<'_>], app: &App) -> Result<Vec<Table>, Failure> {
                 ("standard input".to_owned(), TableFormat::Ndjson, bytes)
             }
             From::File(word, format) => {
-                let bytes = load::read_at_most(&setup::resolved(word, app), table::LONGEST);
+                let bytes = load::bounded::anything(&setup::resolved(word, app), table::LONGEST);
                 (format!("`{word}`"), format, bytes)
             }
         };

@@ -147,7 +147,7 @@ fn previous(path: &Path) -> Result<Value, String> {
     if !path.exists() {
         return Ok(json!({}));
     }
-    let bytes = load::read_at_most(path, LONGEST)?;
+    let bytes = load::bounded::regular(path, LONGEST)?;
     let state: Value =
         serde_json::from_slice(&bytes).map_err(|_| "is no longer whole".to_owned())?;
     if state["version"] != json!(VERSION) {

@@ -433,7 +433,7 @@ mod tests {
     use crate::http::{HeaderMap, StatusCode};
     use crate::plan::{Binding, Inputs, Outside, SharedPlans};
     use crate::project::query::SortKey;
-    use crate::project::{Project, Query};
+    use crate::project::{Project, Query, Trust};
     use crate::template::Clock;
 
     use super::*;
@@ -441,7 +441,8 @@ mod tests {
     /// The plan of a query of this project's own resource, changed.
     fn plan(change: impl FnOnce(&mut Query), limit: Option<u64>) -> Rc<Plan> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let project = Project::open(root, root, &[]).expect("this project");
+        let project =
+            Project::open(root, root, &[], &Trust::new(&BTreeMap::new())).expect("this project");
         let mut query = project.ad_hoc_query("circleci", "/x").expect("a query");
         change(&mut query);
         let resource = project.resource_of(&query, None).expect("resources");

@@ -31,10 +31,8 @@ impl Project {
             }
         }
         let resources = self.root.join("resources");
-        if resources.is_dir() {
-            let files = load::yaml_files(&resources, &mut Diagnostics::new());
-            checked.resources = files.iter().filter(|path| wanted(path)).count();
-        }
+        let files = load::yaml_files(&self.root, "resources", &mut Diagnostics::new());
+        checked.resources = files.iter().filter(|path| wanted(path)).count();
         let mut named: Vec<(String, String)> = Vec::new();
         let mut paths = self.query_files(&mut checked.faults);
         // A file given by its path need not lie in `queries`.

@@ -12,6 +12,7 @@ mod literal;
 mod query_file;
 mod resource_file;
 mod statement;
+mod trust;
 mod var_declaration;
 mod yaml;
 
@@ -38,6 +39,7 @@ pub use check::Checked;
 pub use query::Query;
 pub use resource_file::ResourceFile;
 pub use statement::{Grounds, Parameter};
+pub use trust::Trust;
 
 /// A folder with resources and queries.
 pub struct Project {
@@ -64,12 +66,16 @@ impl Project {
     ///
     /// # Errors
     ///
-    /// If there is no project.
+    /// If there is no project, or it belongs to a user who is not trusted.
     pub fn open(
         start: &Path,
         working_directory: &Path,
         formats: &[&'static str],
+        trust: &Trust,
     ) -> Result<Self, Diagnostic> {
+        if load::leads_out(start) {
+            return Err(load::outside(&load::shown(start, working_directory)));
+        }
         let Some(root) = load::root_of(start) else {
             let place = load::shown(start, working_directory);
             let place = if place.is_empty() {
@@ -87,8 +93,12 @@ impl Project {
                 Diagnostic::general("no-file", format!("there is no file `{place}`"))
             });
         };
+        let parts = load::PARTS.map(|part| root.join(part));
+        for folder in parts.iter().chain([&root]) {
+            trust.check(folder, &root)?;
+        }
         let mut project = Self::at(root, working_directory, formats);
-        project.read_resources();
+        project.read_resources(trust);
         Ok(project)
     }
 
@@ -116,12 +126,9 @@ impl Project {
         &self.resources
     }
 
-    fn read_resources(&mut self) {
+    fn read_resources(&mut self, trust: &Trust) {
         let folder = self.root.join("resources");
-        if !folder.is_dir() {
-            return;
-        }
-        for path in load::yaml_files(&folder, &mut self.faults) {
+        for path in load::yaml_files(&self.root, "resources", &mut self.faults) {
             let source = match load::source(&path, &self.working_directory) {
                 Ok(source) => source,
                 Err(fault) => {
@@ -135,6 +142,11 @@ impl Project {
                 resource_file::read(&node, &source, &stem, sub.as_deref(), &mut faults)
             });
             if let Some(file) = file {
+                if file.runs_command()
+                    && let Err(fault) = trust.check(&path, &self.root)
+                {
+                    faults.push(fault);
+                }
                 // Both files are at fault: a run that meant one must not get the other.
                 if let Some(first) = self.resources.iter().find(|other| other.name == file.name) {
                     let fault = duplicate("resource", &file.name, &first.place, source.name());
@@ -157,12 +169,7 @@ impl Project {
 
     /// All query files, sorted.
     pub fn query_files(&self, faults: &mut Diagnostics) -> Vec<PathBuf> {
-        let folder = self.root.join("queries");
-        if folder.is_dir() {
-            load::yaml_files(&folder, faults)
-        } else {
-            Vec::new()
-        }
+        load::yaml_files(&self.root, "queries", faults)
     }
 
     /// Reads a query by its path.
@@ -323,7 +330,16 @@ impl Project {
                 let known = named.iter().map(|(name, _)| name.as_str());
                 let hint = name::hint(wanted, known)
                     .unwrap_or_else(|| "`runner list` shows all".to_owned());
-                Err(Diagnostic::general("unknown-query", words).help(hint))
+                let mut unread = Diagnostics::new();
+                self.query_files(&mut unread);
+                let fault = Diagnostic::general("unknown-query", words).help(hint);
+                // The name may be that of a file which was not looked at.
+                Err(unread
+                    .into_sorted()
+                    .into_iter()
+                    .fold(fault, |fault, unread| {
+                        fault.help(format!("not searched: {}", unread.message))
+                    }))
             }
             several => {
                 let files: Vec<String> = several

@@ -38,6 +38,16 @@ pub struct ResourceFile {
     pub environments: BTreeMap<String, Resource>,
 }
 
+impl ResourceFile {
+    /// Returns true if its credential is printed by a program, in any environment.
+    pub fn runs_command(&self) -> bool {
+        self.base
+            .iter()
+            .chain(self.environments.values())
+            .any(|resource| matches!(resource.auth, Auth::Command { .. }))
+    }
+}
+
 /// Reads a resource file. What is wrong goes into `faults`.
 pub fn read(
     node: &Node,

@@ -6,9 +6,10 @@
 //! and not a hang.
 
 use std::collections::HashMap;
+use std::rc::Rc;
 use std::sync::Arc;
 
-use saphyr_parser::{Event, Parser, Span as Mark, SpannedEventReceiver};
+use saphyr_parser::{Event, Parser, ScanError, Span as Mark, StrInput};
 use serde_yaml::Value;
 
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
@@ -29,7 +30,7 @@ const MOST_NODES: usize = 100_000;
 pub fn parse(file: &Arc<SourceFile>, faults: &mut Diagnostics) -> Option<Node> {
     let places = Offsets::new(file);
     let mut builder = Builder::new(&places);
-    let parsed = Parser::new_from_str(file.text()).load(&mut builder, false);
+    let parsed = builder.read(&mut Parser::new_from_str(file.text()));
     if let Some(fault) = builder.fault {
         faults.push(fault);
         return None;
@@ -76,7 +77,6 @@ pub fn parse(file: &Arc<SourceFile>, faults: &mut Diagnostics) -> Option<Node> {
     };
     let mut zipper = Zipper {
         anchors: &builder.anchors,
-        nodes: 0,
         faults,
     };
     zipper.node(&value, &tree)
@@ -92,6 +92,16 @@ fn line_of(place: &Place) -> &str {
         .find('\n')
         .map_or(text.len(), |at| place.span.start + at);
     &text[start..end]
+}
+
+fn too_many_nodes(place: &Place) -> Diagnostic {
+    let words = format!("the file has more than {MOST_NODES} values, aliases expanded");
+    Diagnostic::at(place, "too-many-nodes", words)
+}
+
+fn too_many_keys(place: &Place) -> Diagnostic {
+    let words = format!("a mapping has more than {MOST_ENTRIES} keys");
+    Diagnostic::at(place, "too-many-nodes", words)
 }
 
 fn too_deep(place: &Place) -> Diagnostic {
@@ -252,8 +262,8 @@ struct Tree {
 #[derive(Debug, Clone)]
 enum TreeKind {
     Scalar(String),
-    List(Vec<Tree>),
-    Map(Vec<(Tree, Tree)>),
+    List(Vec<Rc<Tree>>),
+    Map(Vec<(Rc<Tree>, Rc<Tree>)>),
     Alias(usize),
 }
 
@@ -261,17 +271,32 @@ enum TreeKind {
 struct Builder<'f> {
     places: &'f Offsets<'f>,
     stack: Vec<Open>,
-    root: Option<Tree>,
-    anchors: HashMap<usize, Tree>,
+    root: Option<Rc<Tree>>,
+    anchors: HashMap<usize, Anchored>,
     duplicates: Vec<Diagnostic>,
     fault: Option<Diagnostic>,
+    /// The nodes read so far, aliases expanded.
+    nodes: usize,
 }
 
 struct Open {
     start: Place,
     anchor: usize,
     is_map: bool,
-    children: Vec<Tree>,
+    children: Vec<Rc<Tree>>,
+    /// The nodes before this one.
+    nodes_before: usize,
+    /// The levels below this one, aliases expanded.
+    height: usize,
+}
+
+/// A node that aliases stand for.
+struct Anchored {
+    tree: Rc<Tree>,
+    /// Its nodes, aliases expanded.
+    nodes: usize,
+    /// Its levels, aliases expanded.
+    height: usize,
 }
 
 impl<'f> Builder<'f> {
@@ -283,22 +308,54 @@ impl<'f> Builder<'f> {
             anchors: HashMap::new(),
             duplicates: Vec::new(),
             fault: None,
+            nodes: 0,
+        }
+    }
+
+    /// Reads the first document, up to the first limit that it exceeds. Event by event: the parser's
+    /// own loop calls itself at every level.
+    fn read(&mut self, parser: &mut Parser<'_, StrInput<'_>>) -> Result<(), ScanError> {
+        while let Some(event) = parser.next_event() {
+            let (event, mark) = event?;
+            if event == Event::DocumentEnd {
+                break;
+            }
+            self.event(event, mark);
+            if self.fault.is_some() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts nodes, and levels of the innermost open node.
+    fn count(&mut self, nodes: usize, height: usize, place: &Place) {
+        self.nodes = self.nodes.saturating_add(nodes);
+        if let Some(open) = self.stack.last_mut() {
+            open.height = open.height.max(height);
+        }
+        if self.fault.is_some() {
+            return;
+        }
+        if self.nodes > MOST_NODES {
+            self.fault = Some(too_many_nodes(place));
+        } else if self.stack.len() + height > DEEPEST {
+            self.fault = Some(too_deep(place));
         }
     }
 
     fn open(&mut self, mark: Mark, anchor: usize, is_map: bool) {
         let start = self.places.place(mark);
-        if self.stack.len() >= DEEPEST && self.fault.is_none() {
-            self.fault = Some(too_deep(&start));
-        }
-        if self.fault.is_none() {
-            self.stack.push(Open {
-                start,
-                anchor,
-                is_map,
-                children: Vec::new(),
-            });
-        }
+        let nodes_before = self.nodes;
+        self.count(1, 1, &start);
+        self.stack.push(Open {
+            start,
+            anchor,
+            is_map,
+            children: Vec::new(),
+            nodes_before,
+            height: 0,
+        });
     }
 
     fn close(&mut self) {
@@ -308,14 +365,13 @@ impl<'f> Builder<'f> {
             place.span.end = place.span.end.max(last.place.span.end);
         }
         let kind = if open.is_map {
-            let mut pairs: Vec<(Tree, Tree)> = Vec::with_capacity(open.children.len() / 2);
+            let mut pairs: Vec<(Rc<Tree>, Rc<Tree>)> = Vec::with_capacity(open.children.len() / 2);
             let mut children = open.children.into_iter();
             while let (Some(key), Some(value)) = (children.next(), children.next()) {
                 self.note_duplicate(&pairs, &key);
                 pairs.push((key, value));
-                if pairs.len() > MOST_ENTRIES && self.fault.is_none() {
-                    let words = format!("a mapping has more than {MOST_ENTRIES} keys");
-                    self.fault = Some(Diagnostic::at(&place, "too-many-nodes", words));
+                if pairs.len() > MOST_ENTRIES {
+                    self.fault = Some(too_many_keys(&place));
                     return;
                 }
             }
@@ -323,10 +379,15 @@ impl<'f> Builder<'f> {
         } else {
             TreeKind::List(open.children)
         };
-        self.add(Tree { place, kind }, open.anchor);
+        let height = open.height + 1;
+        if let Some(above) = self.stack.last_mut() {
+            above.height = above.height.max(height);
+        }
+        let nodes = self.nodes - open.nodes_before;
+        self.add(Tree { place, kind }, open.anchor, nodes, height);
     }
 
-    fn note_duplicate(&mut self, pairs: &[(Tree, Tree)], key: &Tree) {
+    fn note_duplicate(&mut self, pairs: &[(Rc<Tree>, Rc<Tree>)], key: &Tree) {
         let TreeKind::Scalar(name) = &key.kind else {
             return;
         };
@@ -347,44 +408,43 @@ impl<'f> Builder<'f> {
         }
     }
 
-    fn add(&mut self, tree: Tree, anchor: usize) {
-        if self.fault.is_some() {
-            return;
-        }
+    fn add(&mut self, tree: Tree, anchor: usize, nodes: usize, height: usize) {
+        let tree = Rc::new(tree);
         if anchor > 0 {
-            self.anchors.insert(anchor, tree.clone());
+            let tree = Rc::clone(&tree);
+            let anchored = Anchored {
+                tree,
+                nodes,
+                height,
+            };
+            self.anchors.insert(anchor, anchored);
         }
         match self.stack.last_mut() {
             Some(open) => open.children.push(tree),
             None => self.root = Some(tree),
         }
     }
-}
 
-impl<'i> SpannedEventReceiver<'i> for Builder<'_> {
-    fn on_event(&mut self, event: Event<'i>, mark: Mark) {
+    fn event(&mut self, event: Event<'_>, mark: Mark) {
         match event {
             Event::Scalar(text, _, anchor, _) => {
-                let tree = Tree {
-                    place: self.places.place(mark),
-                    kind: TreeKind::Scalar(text.into_owned()),
-                };
-                self.add(tree, anchor);
+                let place = self.places.place(mark);
+                self.count(1, 0, &place);
+                let kind = TreeKind::Scalar(text.into_owned());
+                self.add(Tree { place, kind }, anchor, 1, 0);
             }
             Event::Alias(anchor) => {
-                let tree = Tree {
-                    place: self.places.place(mark),
-                    kind: TreeKind::Alias(anchor),
-                };
-                self.add(tree, 0);
+                let place = self.places.place(mark);
+                // One that is still open holds itself, which the reader of values refuses.
+                let anchored = self.anchors.get(&anchor);
+                let (nodes, height) = anchored.map_or((1, 0), |known| (known.nodes, known.height));
+                self.count(nodes, height, &place);
+                let kind = TreeKind::Alias(anchor);
+                self.add(Tree { place, kind }, 0, nodes, height);
             }
             Event::SequenceStart(anchor, _) => self.open(mark, anchor, false),
             Event::MappingStart(anchor, _) => self.open(mark, anchor, true),
-            Event::SequenceEnd | Event::MappingEnd => {
-                if self.fault.is_none() {
-                    self.close();
-                }
-            }
+            Event::SequenceEnd | Event::MappingEnd => self.close(),
             Event::Nothing
             | Event::StreamStart
             | Event::StreamEnd
@@ -396,26 +456,13 @@ impl<'i> SpannedEventReceiver<'i> for Builder<'_> {
 
 /// Walks values and places side by side.
 struct Zipper<'z> {
-    anchors: &'z HashMap<usize, Tree>,
-    nodes: usize,
+    anchors: &'z HashMap<usize, Anchored>,
     faults: &'z mut Diagnostics,
 }
 
 impl Zipper<'_> {
     fn node(&mut self, value: &Value, tree: &Tree) -> Option<Node> {
-        self.nodes += 1;
-        if self.nodes > MOST_NODES {
-            self.faults.push(Diagnostic::at(
-                &tree.place,
-                "too-many-nodes",
-                format!("the file has more than {MOST_NODES} values, aliases expanded"),
-            ));
-            return None;
-        }
-        let target = match &tree.kind {
-            TreeKind::Alias(anchor) => self.anchors.get(anchor).unwrap_or(tree),
-            _ => tree,
-        };
+        let target = target(self.anchors, tree);
         let content = match value {
             Value::Null => Content::Null,
             Value::Bool(value) => Content::Bool(*value),
@@ -432,15 +479,19 @@ impl Zipper<'_> {
             },
             Value::String(text) => Content::Text(text.clone()),
             Value::Sequence(items) => {
-                let places: &[Tree] = match &target.kind {
+                let places: &[Rc<Tree>] = match &target.kind {
                     TreeKind::List(places) => places,
                     _ => &[],
                 };
                 let mut nodes = Vec::with_capacity(items.len());
                 for (index, item) in items.iter().enumerate() {
-                    nodes.push(self.node(item, places.get(index).unwrap_or(tree))?);
+                    nodes.push(self.node(item, places.get(index).map_or(tree, |place| &**place))?);
                 }
                 Content::List(nodes)
+            }
+            Value::Mapping(members) if members.len() > MOST_ENTRIES => {
+                self.faults.push(too_many_keys(&tree.place));
+                return None;
             }
             Value::Mapping(members) => {
                 let mut entries = Vec::with_capacity(members.len());
@@ -495,7 +546,7 @@ impl Zipper<'_> {
 
 /// The places of a key and its value: in the mapping itself, or in what it merges (`<<`).
 fn member_of<'t>(
-    anchors: &'t HashMap<usize, Tree>,
+    anchors: &'t HashMap<usize, Anchored>,
     tree: &'t Tree,
     key: &str,
     depth: usize,
@@ -513,16 +564,20 @@ fn member_of<'t>(
     }
     let (_, merged) = named("<<").filter(|_| depth < DEEPEST)?;
     let sources = match &merged.kind {
-        TreeKind::List(items) => items.iter().collect(),
-        _ => vec![merged],
+        TreeKind::List(items) => items.iter().map(|item| &**item).collect(),
+        _ => vec![&**merged],
     };
-    sources.into_iter().find_map(|source| {
-        let source = match &source.kind {
-            TreeKind::Alias(anchor) => anchors.get(anchor).unwrap_or(source),
-            _ => source,
-        };
-        member_of(anchors, source, key, depth + 1)
-    })
+    sources
+        .into_iter()
+        .find_map(|source| member_of(anchors, target(anchors, source), key, depth + 1))
+}
+
+/// The node that an alias stands for; any other node is itself.
+fn target<'t>(anchors: &'t HashMap<usize, Anchored>, tree: &'t Tree) -> &'t Tree {
+    match &tree.kind {
+        TreeKind::Alias(anchor) => anchors.get(anchor).map_or(tree, |known| &*known.tree),
+        _ => tree,
+    }
 }
 
 #[cfg(test)]
@@ -612,7 +667,33 @@ mod tests {
             let list = vec![format!("*{last}"); 10].join(",");
             bomb.push_str(&format!("{next}: &{next} [{list}]\n"));
         }
-        assert!(!read(&bomb).expect_err("a bomb").is_empty());
+        assert!(read(&bomb).expect_err("a bomb")[0].contains("100000 values"));
+        for deep in [
+            "- ".repeat(17_500),
+            "? ".repeat(13_500),
+            "{a: ".repeat(500),
+            // Each is flat by itself; expanded they are not.
+            format!(
+                "a: &a {0}x{1}\nb: &b {0}*a{1}\nc: {0}*b{1}\n",
+                "[".repeat(30),
+                "]".repeat(30)
+            ),
+        ] {
+            let faults = read(&deep).expect_err("deep");
+            assert!(faults[0].contains("64 levels"), "{faults:?}");
+        }
+        let keys: Vec<String> = (0..900).map(|key| format!("k{key}: 1")).collect();
+        let aliases = vec!["*a"; 20_000].join(",");
+        for many in [format!("b: [{aliases}]"), format!("b: {{<<: [{aliases}]}}")] {
+            let faults =
+                read(&format!("a: &a {{{}}}\n{many}\n", keys.join(","))).expect_err("many");
+            assert!(faults[0].contains("100000 values"), "{faults:?}");
+        }
+        let merged: Vec<String> = (0..3)
+            .map(|map| format!("{{{}}}", keys.join(",").replace('k', &format!("m{map}"))))
+            .collect();
+        let faults = read(&format!("a: {{<<: [{}]}}", merged.join(","))).expect_err("many");
+        assert!(faults[0].contains("1000 keys"), "{faults:?}");
         assert!(read("").expect_err("empty")[0].contains("empty"));
         assert!(!read("a: !!binary x\nb: !foo 1").is_err_and(|faults| faults.is_empty()));
     }

@@ -11,6 +11,7 @@ mod case;
 mod data;
 mod errors;
 mod graphs;
+mod hostile;
 mod output;
 mod poll;
 mod report;

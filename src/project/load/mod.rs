@@ -1,93 +1,27 @@
 //! Reads the files of a project. The only place that reads YAML from disk.
 
-use std::collections::BTreeSet;
+pub mod bounded;
+mod folder;
+
 use std::fs;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::core::diagnostic::{Diagnostic, Diagnostics};
+use crate::core::diagnostic::Diagnostic;
 use crate::core::source::SourceFile;
 use crate::http::TlsOptions;
 use crate::http::client::ClientCertificate;
 use crate::resource::TlsFiles;
 
+pub use folder::{PARTS, leads_out, outside, root_of, yaml_files};
+
 /// No file that a person wrote is longer.
 const LONGEST_FILE: u64 = 1024 * 1024;
-
-/// No project has its files deeper.
-const DEEPEST_FOLDER: usize = 16;
-
-/// The folder of a project, seen from a file or folder in it: the nearest one upwards that has
-/// `resources` or `queries`.
-pub fn root_of(start: &Path) -> Option<PathBuf> {
-    let start = fs::canonicalize(start).ok()?;
-    start
-        .ancestors()
-        .find(|folder| folder.join("resources").is_dir() || folder.join("queries").is_dir())
-        .map(Path::to_path_buf)
-}
 
 /// A path as people know it: relative to the folder they are in, if it lies below it.
 pub fn shown(path: &Path, working_directory: &Path) -> String {
     let relative = path.strip_prefix(working_directory).unwrap_or(path);
     relative.display().to_string()
-}
-
-/// All YAML files below a folder, sorted. Hidden files and folders are left out; a link that leads
-/// back to a folder above it is a fault.
-pub fn yaml_files(folder: &Path, faults: &mut Diagnostics) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    let mut above = BTreeSet::new();
-    visit(folder, 0, &mut above, &mut files, faults);
-    files.sort();
-    files
-}
-
-fn visit(
-    folder: &Path,
-    depth: usize,
-    above: &mut BTreeSet<PathBuf>,
-    files: &mut Vec<PathBuf>,
-    faults: &mut Diagnostics,
-) {
-    let Ok(real) = fs::canonicalize(folder) else {
-        return;
-    };
-    if depth > DEEPEST_FOLDER {
-        let words = format!(
-            "`{}` lies deeper than {DEEPEST_FOLDER} folders",
-            folder.display()
-        );
-        faults.push(Diagnostic::general("too-deep", words));
-        return;
-    }
-    if !above.insert(real.clone()) {
-        let words = format!("`{}` leads back to a folder above it", folder.display());
-        faults.push(Diagnostic::general("folder-loop", words));
-        return;
-    }
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) => {
-            let words = format!("`{}` cannot be read: {error}", folder.display());
-            faults.push(Diagnostic::general("cannot-read", words));
-            above.remove(&real);
-            return;
-        }
-    };
-    for entry in entries.flatten() {
-        let path = entry.path();
-        if entry.file_name().to_string_lossy().starts_with('.') {
-            continue;
-        }
-        if path.is_dir() {
-            visit(&path, depth + 1, above, files, faults);
-        } else if is_yaml(&path) {
-            files.push(path);
-        }
-    }
-    above.remove(&real);
 }
 
 /// Whether a file is named like YAML.
@@ -118,21 +52,14 @@ pub fn source(path: &Path, working_directory: &Path) -> Result<Arc<SourceFile>, 
             "`{name}` is longer than 1 MiB ({megabytes} MiB), which no query is"
         )));
     }
-    let mut bytes = Vec::new();
-    fs::File::open(path)
-        .and_then(|file| file.take(LONGEST_FILE + 1).read_to_end(&mut bytes))
-        .map_err(|error| fault(format!("`{name}` cannot be read: {}", plain(&error))))?;
-    let text = String::from_utf8(bytes).map_err(|_| {
-        fault(format!(
-            "`{name}` is not a text file (its bytes are not UTF-8)"
-        ))
-    })?;
+    let text = bounded::regular(path, LONGEST_FILE)
+        .and_then(bounded::text)
+        .map_err(|words| fault(format!("`{name}` {words}")))?;
     if text.contains('\0') {
         return Err(fault(format!(
             "`{name}` is not a text file (it holds NUL bytes)"
         )));
     }
-    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     Ok(SourceFile::new(name, path, text))
 }
 
@@ -151,11 +78,8 @@ pub fn attachment(root: &Path, path: &str) -> Result<(PathBuf, Vec<u8>), String>
             "`{path}` lies outside of the project's folder, and is not sent"
         ));
     }
-    if !real.is_file() {
-        return Err(format!("`{path}` is not a regular file"));
-    }
     let bytes =
-        read_at_most(&real, LONGEST_ATTACHMENT).map_err(|words| format!("`{path}` {words}"))?;
+        bounded::regular(&real, LONGEST_ATTACHMENT).map_err(|words| format!("`{path}` {words}"))?;
     Ok((real, bytes))
 }
 
@@ -176,11 +100,14 @@ pub fn template(root: &Path, path: &str) -> Result<Option<String>, String> {
     if !real.is_file() {
         return Ok(None);
     }
-    let bytes = read_at_most(&real, LONGEST_FILE).map_err(|words| format!("`{path}` {words}"))?;
-    String::from_utf8(bytes)
+    bounded::regular(&real, LONGEST_FILE)
+        .and_then(bounded::text)
         .map(Some)
-        .map_err(|_| format!("`{path}` is not a text file (its bytes are not UTF-8)"))
+        .map_err(|words| format!("`{path}` {words}"))
 }
+
+/// No file of certificates is longer.
+const LONGEST_CERTIFICATES: u64 = 4 * 1024 * 1024;
 
 /// No file that a request sends is longer.
 const LONGEST_ATTACHMENT: u64 = 256 * 1024 * 1024;
@@ -198,22 +125,6 @@ pub fn real_path(path: &Path) -> PathBuf {
     })
 }
 
-/// Reads a file that has an end.
-///
-/// # Errors
-///
-/// In words, without the file's name.
-pub fn read_at_most(path: &Path, most: u64) -> Result<Vec<u8>, String> {
-    let mut bytes = Vec::new();
-    fs::File::open(path)
-        .and_then(|file| file.take(most + 1).read_to_end(&mut bytes))
-        .map_err(|error| format!("cannot be read: {}", plain(&error)))?;
-    if bytes.len() as u64 > most {
-        return Err(format!("is longer than {} MiB", most / (1024 * 1024)));
-    }
-    Ok(bytes)
-}
-
 /// Reads the certificate files of a resource; paths are relative to the project's folder.
 ///
 /// # Errors
@@ -221,8 +132,8 @@ pub fn read_at_most(path: &Path, most: u64) -> Result<Vec<u8>, String> {
 /// In words.
 pub fn certificates(root: &Path, files: &TlsFiles, system: bool) -> Result<TlsOptions, String> {
     let read = |key: &str, path: &str| {
-        fs::read(root.join(path))
-            .map_err(|error| format!("`tls.{key}`: `{path}` cannot be read: {}", plain(&error)))
+        bounded::regular(&root.join(path), LONGEST_CERTIFICATES)
+            .map_err(|words| format!("`tls.{key}`: `{path}` {words}"))
     };
     let ca = files
         .ca_file
@@ -248,4 +159,18 @@ pub fn plain(error: &std::io::Error) -> String {
     let words = error.to_string();
     let end = words.find(" (os error").unwrap_or(words.len());
     words[..end].to_lowercase()
+}
+
+/// The id of the user that a file or folder belongs to, where files belong to users.
+pub fn owner(path: &Path) -> Option<u32> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        fs::metadata(path).ok().map(|metadata| metadata.uid())
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = path;
+        None
+    }
 }

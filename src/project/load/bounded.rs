@@ -1,0 +1,124 @@
+//! Files are read up to a bound, and never waited for.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read};
+use std::path::Path;
+
+use crate::project::load::plain;
+
+/// Reads a regular file.
+///
+/// # Errors
+///
+/// In words, without the file's name.
+pub fn regular(path: &Path, most: u64) -> Result<Vec<u8>, String> {
+    let file = open(path).map_err(|error| cannot_read(&error))?;
+    let metadata = file.metadata().map_err(|error| cannot_read(&error))?;
+    if metadata.is_dir() {
+        return Err("is a folder, not a file".to_owned());
+    }
+    if !metadata.is_file() {
+        return Err("is not a regular file".to_owned());
+    }
+    read(file, most)
+}
+
+/// Reads anything that has an end: also a device, or a pipe that another program writes to, as in
+/// `NAME=@<(program)`. A named pipe without a writer would be waited for, and is refused.
+///
+/// # Errors
+///
+/// In words, without the file's name.
+pub fn anything(path: &Path, most: u64) -> Result<Vec<u8>, String> {
+    let file = open(path).map_err(|error| cannot_read(&error))?;
+    let mut start = Vec::new();
+    if is_pipe(&file) {
+        let mut byte = [0];
+        match (&file).read(&mut byte) {
+            Ok(0) if !is_inherited(path) => {
+                return Err("is a pipe that no program writes to".to_owned());
+            }
+            Ok(count) => start.extend(&byte[..count]),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(cannot_read(&error)),
+        }
+    }
+    wait_for_content(&file).map_err(|error| cannot_read(&error))?;
+    read(start.as_slice().chain(file), most)
+}
+
+/// Reads up to a bound.
+///
+/// # Errors
+///
+/// In words, if there is more or it cannot be read.
+pub fn read(source: impl Read, most: u64) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    source
+        .take(most + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| cannot_read(&error))?;
+    if bytes.len() as u64 > most {
+        return Err(format!("is longer than {} MiB", most / (1024 * 1024)));
+    }
+    Ok(bytes)
+}
+
+/// The text of a file, without a byte order mark.
+///
+/// # Errors
+///
+/// In words, without the file's name.
+pub fn text(bytes: Vec<u8>) -> Result<String, String> {
+    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
+        return Err("is text in UTF-16: save it as UTF-8".to_owned());
+    }
+    let text = String::from_utf8(bytes)
+        .map_err(|_| "is not a text file (its bytes are not UTF-8)".to_owned())?;
+    Ok(match text.strip_prefix('\u{feff}') {
+        Some(rest) => rest.to_owned(),
+        None => text,
+    })
+}
+
+fn cannot_read(error: &io::Error) -> String {
+    format!("cannot be read: {}", plain(error))
+}
+
+/// Opens a file without waiting for the other end of a pipe.
+fn open(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
+    }
+    options.open(path)
+}
+
+/// Makes reading wait for content again.
+fn wait_for_content(file: &File) -> io::Result<()> {
+    #[cfg(unix)]
+    rustix::fs::fcntl_setfl(file, rustix::fs::OFlags::empty())?;
+    #[cfg(not(unix))]
+    let _ = file;
+    Ok(())
+}
+
+#[cfg(unix)]
+fn is_pipe(file: &File) -> bool {
+    use std::os::unix::fs::FileTypeExt as _;
+    file.metadata()
+        .is_ok_and(|metadata| metadata.file_type().is_fifo())
+}
+
+#[cfg(not(unix))]
+fn is_pipe(_file: &File) -> bool {
+    false
+}
+
+/// Returns true for the pipes that the shell opened: what was written to them may be over.
+fn is_inherited(path: &Path) -> bool {
+    path.starts_with("/dev") || path.starts_with("/proc")
+}

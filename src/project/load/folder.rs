@@ -1,0 +1,137 @@
+//! The folders of a project: where it begins, which files it has, and which links leave it.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::core::diagnostic::{Diagnostic, Diagnostics};
+use crate::project::load::is_yaml;
+
+/// No project has its files deeper.
+const DEEPEST: usize = 16;
+
+/// No project has more files and folders below `resources/` or `queries/`.
+const MOST_ENTRIES: usize = 10_000;
+
+/// The folders that make a project.
+pub const PARTS: [&str; 2] = ["resources", "queries"];
+
+/// The folder of a project, seen from a file or folder in it: the nearest one upwards that has
+/// `resources` or `queries`.
+pub fn root_of(start: &Path) -> Option<PathBuf> {
+    around(&fs::canonicalize(start).ok()?).map(Path::to_path_buf)
+}
+
+fn around(start: &Path) -> Option<&Path> {
+    start
+        .ancestors()
+        .find(|folder| PARTS.iter().any(|part| folder.join(part).is_dir()))
+}
+
+/// Returns true if a path goes through a link that leaves the project in which the path begins.
+pub fn leads_out(path: &Path) -> bool {
+    let root = around(path).and_then(|root| fs::canonicalize(root).ok());
+    let real = fs::canonicalize(path);
+    root.zip(real.ok())
+        .is_some_and(|(root, real)| !real.starts_with(root))
+}
+
+/// All YAML files of one of a project's folders, sorted. Hidden files and folders are left out.
+/// Links that lead out of the project or back to a folder above, and more entries than any project
+/// has, are faults.
+pub fn yaml_files(root: &Path, part: &str, faults: &mut Diagnostics) -> Vec<PathBuf> {
+    let folder = root.join(part);
+    let mut search = Search {
+        root,
+        above: BTreeSet::new(),
+        files: Vec::new(),
+        entries: 0,
+        faults,
+    };
+    if folder.is_dir() && search.is_inside(&folder) {
+        search.visit(&folder, 0);
+    }
+    if search.entries > MOST_ENTRIES {
+        let words = format!("`{part}` holds more than {MOST_ENTRIES} files and folders");
+        search
+            .faults
+            .push(Diagnostic::general("too-many-files", words));
+    }
+    search.files.sort();
+    search.files
+}
+
+struct Search<'s> {
+    root: &'s Path,
+    /// The folders on the way to the one that is searched.
+    above: BTreeSet<PathBuf>,
+    files: Vec<PathBuf>,
+    entries: usize,
+    faults: &'s mut Diagnostics,
+}
+
+impl Search<'_> {
+    fn visit(&mut self, folder: &Path, depth: usize) {
+        let Ok(real) = fs::canonicalize(folder) else {
+            return;
+        };
+        if depth > DEEPEST {
+            let words = format!("`{}` lies deeper than {DEEPEST} folders", folder.display());
+            self.faults.push(Diagnostic::general("too-deep", words));
+            return;
+        }
+        if !self.above.insert(real.clone()) {
+            let words = format!("`{}` leads back to a folder above it", folder.display());
+            self.faults.push(Diagnostic::general("folder-loop", words));
+            return;
+        }
+        match fs::read_dir(folder) {
+            Ok(entries) => {
+                for entry in entries.flatten() {
+                    self.entries += 1;
+                    if self.entries > MOST_ENTRIES {
+                        break;
+                    }
+                    self.entry(&entry, depth);
+                }
+            }
+            Err(error) => {
+                let words = format!("`{}` cannot be read: {error}", folder.display());
+                self.faults.push(Diagnostic::general("cannot-read", words));
+            }
+        }
+        self.above.remove(&real);
+    }
+
+    fn entry(&mut self, entry: &fs::DirEntry, depth: usize) {
+        let path = entry.path();
+        if entry.file_name().to_string_lossy().starts_with('.') {
+            return;
+        }
+        let is_link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
+        let is_folder = path.is_dir();
+        if (is_folder || is_yaml(&path)) && (!is_link || self.is_inside(&path)) {
+            if is_folder {
+                self.visit(&path, depth + 1);
+            } else {
+                self.files.push(path);
+            }
+        }
+    }
+
+    /// Returns true if a link leads to a place in the project, or nowhere.
+    fn is_inside(&mut self, path: &Path) -> bool {
+        let is_inside = fs::canonicalize(path).map_or(true, |real| real.starts_with(self.root));
+        if !is_inside {
+            let shown = path.strip_prefix(self.root).unwrap_or(path);
+            self.faults.push(outside(&shown.display().to_string()));
+        }
+        is_inside
+    }
+}
+
+/// The fault of a link that leaves the project.
+pub fn outside(shown: &str) -> Diagnostic {
+    let words = format!("`{shown}` leads out of the project by a link, and is not read");
+    Diagnostic::general("outside", words)
+}
