@@ -19,6 +19,10 @@ use crate::template::RenderError;
 pub const MAY_HAVE_WRITTEN: &str =
     "the request may have been carried out all the same: look before you send it again";
 
+/// What to say when something was started, and waiting for it failed.
+const HAS_STARTED: &str =
+    "what was started goes on without this run: look before you start it once more";
+
 /// A plan that cannot be made.
 pub fn plan_error(error: &PlanError, resource: &Resource, app: &App) -> Failure {
     match error {
@@ -121,12 +125,12 @@ pub fn render_error(error: &RenderError, app: &App) -> Failure {
 /// A run that failed.
 pub fn run_error(error: &RunError, plan: &Plan, app: &App) -> Failure {
     let resource = plan.resource_named(&error.resource);
-    let is_write = error
-        .request
-        .as_ref()
-        .is_some_and(|request| !request.starts_with("GET ") && !request.starts_with("HEAD "));
-    let may_have_written =
-        is_write && matches!(&error.kind, RunErrorKind::Transport(error) if error.may_have_acted);
+    // What feeds a query only reads.
+    let writes = error.query == plan.query.name && !plan.is_safe();
+    let has_started = writes && has_started(error, plan);
+    let may_have_written = writes
+        && !has_started
+        && matches!(&error.kind, RunErrorKind::Transport(error) if error.may_have_acted);
     let mut failure = match &error.kind {
         RunErrorKind::Refused {
             status,
@@ -198,7 +202,25 @@ pub fn run_error(error: &RunError, plan: &Plan, app: &App) -> Failure {
     if may_have_written {
         failure = failure.help(MAY_HAVE_WRITTEN);
     }
+    if has_started {
+        failure = failure.help(HAS_STARTED);
+    }
     failure
+}
+
+/// Returns true if it failed after the request that a poll with an `endpoint` waits for was sent.
+fn has_started(error: &RunError, plan: &Plan) -> bool {
+    let poll = plan.query.poll.as_ref();
+    poll.is_some_and(|poll| poll.endpoint.is_some())
+        && match &error.kind {
+            RunErrorKind::Waited(_) => true,
+            // Before that, the fault has no request.
+            RunErrorKind::Render(_) => error.request.is_some(),
+            _ => {
+                let request = error.request.as_deref();
+                request.is_some_and(|request| request.starts_with("GET "))
+            }
+        }
 }
 
 /// Says which request failed; of an item and of `data`, which query's.

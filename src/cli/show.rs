@@ -133,6 +133,9 @@ fn query_text(query: &Query) -> String {
         text.push_str(&format!("  body    {source}\n"));
     }
     if let Some(poll) = &query.poll {
+        if let Some(endpoint) = &poll.endpoint {
+            text.push_str(&format!("  then    GET {}\n", endpoint.source()));
+        }
         text.push_str(&format!("  until   {}\n", one_line(poll.until.source())));
     }
     match query.cache {
@@ -315,7 +318,9 @@ fn query_json(query: &Query) -> Value {
         "method": query.asks().then(|| query.method.as_str()),
         "endpoint": query.endpoint.as_ref().map(crate::template::Template::source),
         "for_each": query.for_each.iter().map(feed_json).collect::<Vec<_>>(),
+        "safe": query.asks().then_some(query.is_safe),
         "poll": query.poll.as_ref().map(|poll| poll.until.source().to_owned()),
+        "poll_endpoint": query.poll.as_ref().and_then(|poll| poll.endpoint.as_ref()).map(crate::template::Template::source),
         "data": query
             .data
             .iter()

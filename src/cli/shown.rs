@@ -5,6 +5,7 @@ use serde_json::Value;
 use crate::auth::Credential;
 use crate::core::percent;
 use crate::core::secret::MASK;
+use crate::core::text::one_line;
 use crate::http::client::OCTETS;
 use crate::http::{Body, Method, PartContent, header};
 use crate::plan::disguise::{self, COMPUTED, Segment, masked, masked_url, segments, url_segments};
@@ -59,6 +60,10 @@ pub fn dry_run(shown: &ShownRequest) -> String {
         }
     }
     text.push('\n');
+    if let Some(poll) = &shown.poll {
+        text.push_str(&format!("\n# then, until {}:\n", one_line(&poll.until)));
+        text.push_str(&dry_run(&poll.request));
+    }
     text
 }
 
@@ -170,12 +175,20 @@ pub fn curl(shown: &ShownRequest, plan: &Plan) -> Result<String, String> {
         }
     }
     line.extend(connection(plan));
-    let line = line.join(" ") + "\n";
+    let mut line = line.join(" ") + "\n";
     if line.contains(&format!("${COMPUTED}")) {
         return Err(
             "a template computes something from a secret, and no shell variable holds that"
                 .to_owned(),
         );
+    }
+    if let Some(poll) = &shown.poll {
+        let url = masked_url(&with_query(&poll.request));
+        let until = one_line(&poll.until);
+        line.push_str(&format!(
+            "# then {} {url} until {until}\n",
+            poll.request.method
+        ));
     }
     Ok(line)
 }

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
+use crate::core::text::one_line;
 use crate::core::time::format_duration;
 use crate::engine::answer::{content, lost_rows, meaning, refusal};
 use crate::engine::levels::Level;
@@ -21,6 +22,7 @@ use crate::http::{Body, Request, Response};
 use crate::paginate::{Next, Page, Paginate, Style};
 use crate::plan::{Plan, Site};
 use crate::project::query::{Poll, StatusMeaning};
+use crate::resource::error_message;
 
 /// The shortest and the longest time between two questions of a `poll` that does not say how often.
 const POLLS: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(30)];
@@ -174,6 +176,10 @@ impl<'r> Listing<'r> {
 
     /// Asks again until the condition holds; what the last round gave is handed on.
     async fn poll(self, poll: &Poll, taker: &Taker, outlet: &Outlet) -> End {
+        let request = match self.polled_request(poll).await {
+            Ok(request) => request,
+            Err(error) => return End::Failed(error),
+        };
         let started = Instant::now();
         let mut pause = poll.every.unwrap_or(POLLS[0]);
         loop {
@@ -184,7 +190,7 @@ impl<'r> Listing<'r> {
                 .timeout
                 .saturating_sub(started.elapsed())
                 .max(LAST_ROUND);
-            let result = match tokio::time::timeout(time, round.round(poll)).await {
+            let result = match tokio::time::timeout(time, round.round(poll, &request)).await {
                 Ok(result) => result,
                 Err(_) => Err(round.fault(None, RunErrorKind::Waited(unmet(poll)))),
             };
@@ -217,12 +223,56 @@ impl<'r> Listing<'r> {
         }
     }
 
-    /// One question of a poll: its records, and whether the condition holds.
-    async fn round(&mut self, poll: &Poll) -> Result<(Vec<Kept>, Outcome, bool), RunError> {
-        let mut request = self
+    /// The request that is asked again: the query's own, or that of the poll's `endpoint`, before
+    /// which the query's own is sent once.
+    async fn polled_request(&self, poll: &Poll) -> Result<Request, RunError> {
+        let request = self
             .plan
             .request(self.site)
             .map_err(|error| self.fault(None, RunErrorKind::Render(error)))?;
+        let Some(endpoint) = &poll.endpoint else {
+            return Ok(request);
+        };
+        let fault = |kind| self.fault(Some(&request), kind);
+        self.run.note_request(self.plan, &request);
+        let sent = self.run.send_anew(self.plan, &request).await;
+        let response = sent.map_err(fault)?;
+        // An answer that means "no records" still starts nothing that could be waited for.
+        let is_failure = match meaning(self.plan, &response) {
+            StatusMeaning::Ok => false,
+            StatusMeaning::Empty => response.status.as_u16() >= 400,
+            StatusMeaning::Fail => true,
+        };
+        if is_failure {
+            return Err(fault(refusal(self.plan, request.url.path(), &response)));
+        }
+        self.run.note_answer();
+        let answer = if endpoint.mentions().has("row") {
+            content(self.plan, &response).map_err(fault)?
+        } else {
+            None
+        };
+        let answer = answer.unwrap_or(Value::Null);
+        let polled = self.plan.polled_request(self.site, &answer);
+        let polled = polled.map_err(|mut error| {
+            // Why there is nothing to wait for.
+            let message = error_message(&answer);
+            error.help = error.help.or(message.map(|words| {
+                let words = self.plan.scrubber.text(&words).into_owned();
+                format!("the answer says: {}", one_line(&words))
+            }));
+            fault(RunErrorKind::Render(error))
+        })?;
+        Ok(polled.unwrap_or(request))
+    }
+
+    /// One question of a poll: its records, and whether the condition holds.
+    async fn round(
+        &mut self,
+        poll: &Poll,
+        request: &Request,
+    ) -> Result<(Vec<Kept>, Outcome, bool), RunError> {
+        let mut request = request.clone();
         let mut all = Vec::new();
         loop {
             self.asked.insert(fingerprint(&request));
@@ -334,9 +384,9 @@ impl<'r> Listing<'r> {
         if read.is_capped {
             return Step::Done(Outcome::Cut(Cut::Rows(self.rows)));
         }
-        let style = plan.style();
+        let style = plan.style(request);
         // Where the file wants one page only, the kind of API still knows whether there are more.
-        let Some(watched) = style.clone().or_else(|| plan.usual_style()) else {
+        let Some(watched) = style.clone().or_else(|| plan.usual_style(request)) else {
             return Step::Done(Outcome::Complete);
         };
         let next = watched.next(&Page {

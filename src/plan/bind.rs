@@ -136,6 +136,12 @@ impl Plan {
             url: params
                 .chain(of_resource)
                 .chain(&self.query.endpoint)
+                .chain(
+                    self.query
+                        .poll
+                        .iter()
+                        .filter_map(|poll| poll.endpoint.as_ref()),
+                )
                 .chain([&self.resource.base_url])
                 .any(is_secret),
         }

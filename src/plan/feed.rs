@@ -57,6 +57,29 @@ impl Site {
         }
     }
 
+    /// With the answer to a request, for what is asked after it.
+    #[must_use]
+    pub(super) fn with_row(&self, answer: &Value) -> Self {
+        Self {
+            scope: self.scope.with_row(answer),
+            shown: self.shown.with_row(answer),
+            about: self.about.clone(),
+        }
+    }
+
+    /// With an answer that is not known yet: what comes of it is shown as `{row.id}`.
+    #[must_use]
+    pub(super) fn with_unknown_row(&self) -> Self {
+        let names = vec!["row".to_owned()];
+        let nothing = Value::Object(serde_json::Map::new());
+        let scope = self.shown.also_veiled(unknown(names)).with_row(&nothing);
+        Self {
+            scope: scope.clone(),
+            shown: scope,
+            about: self.about.clone(),
+        }
+    }
+
     fn with_item(&self, name: &str, item: &Value, shown: &Value, own: String) -> Self {
         let about = match &self.about {
             None => own,
@@ -74,6 +97,17 @@ impl Site {
             about: Some(about.into()),
         }
     }
+}
+
+/// Shows what comes of these names as what is written in the file.
+fn unknown(names: Vec<String>) -> Hides {
+    Arc::new(move |source, mentions| {
+        names.iter().any(|name| mentions.has(name)).then(|| {
+            let is_long = source.contains(['\n', '%']);
+            let what = if is_long { "…" } else { source.trim() };
+            mark(&format!("{{{what}}}"))
+        })
+    })
 }
 
 /// The value with a mark in place of everything that could be secret.
@@ -134,13 +168,7 @@ impl Plan {
     pub(super) fn unknown_site(&self) -> Site {
         let mut names: Vec<String> = self.loops().iter().map(|feed| feed.name.clone()).collect();
         names.extend((!self.data.is_empty()).then(|| "data".to_owned()));
-        let hides: Hides = Arc::new(move |source, mentions| {
-            names.iter().any(|name| mentions.has(name)).then(|| {
-                let is_long = source.contains(['\n', '%']);
-                let what = if is_long { "…" } else { source.trim() };
-                mark(&format!("{{{what}}}"))
-            })
-        });
+        let hides = unknown(names);
         let nothing = Value::Object(serde_json::Map::new());
         let mut scope = self.shown_scope.also_veiled(hides);
         for feed in self.loops() {

@@ -28,6 +28,7 @@ use serde_json::Value;
 
 use crate::core::diagnostic::Diagnostic;
 use crate::core::secret::{Scrubber, Secret};
+use crate::http::{Method, Request};
 use crate::paginate::{Choice, Style};
 use crate::project::Query;
 use crate::resource::Resource;
@@ -35,7 +36,7 @@ use crate::template::{Clock, Lookup, Mentions, Records, RenderError, Scope};
 
 pub use bind::{Input, Inputs};
 pub use feed::{Feed, Site};
-pub use render::ShownRequest;
+pub use render::{ShownPoll, ShownRequest};
 pub use report::{DataValue, DataValues, Facts};
 pub use shared::SharedPlans;
 
@@ -177,8 +178,12 @@ impl Plan {
     /// How the listing goes on; nothing if the first answer is the whole answer. The query's word
     /// counts before the resource's, and that before what the kind of API is known to do. What
     /// writes is never sent again for a next page.
-    pub fn style(&self) -> Option<Style> {
-        if !self.is_safe() {
+    pub fn style(&self, request: &Request) -> Option<Style> {
+        self.style_for(&request.method, request.is_safe)
+    }
+
+    fn style_for(&self, method: &Method, is_safe: bool) -> Option<Style> {
+        if !is_safe {
             return None;
         }
         let own = self.query.paginate.as_ref().map(|own| &own.choice);
@@ -189,15 +194,13 @@ impl Plan {
                 Choice::Style(style) => return Some(style.clone()),
             }
         }
-        self.usual_style()
+        self.resource.kind.pagination(method)
     }
 
     /// How the kind of API goes on, whatever the files say.
-    pub fn usual_style(&self) -> Option<Style> {
-        let kind = self.resource.kind;
-        self.is_safe()
-            .then(|| kind.pagination(&self.query.method))
-            .flatten()
+    pub fn usual_style(&self, request: &Request) -> Option<Style> {
+        let is_safe = request.is_safe;
+        is_safe.then(|| self.resource.kind.pagination(&request.method))?
     }
 
     /// How many pages are read at most, and how many rows.

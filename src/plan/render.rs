@@ -12,7 +12,7 @@ use crate::core::{json, percent};
 use crate::http::{Body, HeaderMap, HeaderName, HeaderValue, Method, Request, header};
 use crate::paginate::Paginate as _;
 use crate::plan::{Plan, Site, body, disguise};
-use crate::project::query::StatusMeaning;
+use crate::project::query::{self, StatusMeaning};
 use crate::project::template::ValueTemplate;
 use crate::template::{Mentions, RenderError, Scope, Template};
 
@@ -28,6 +28,25 @@ pub struct ShownRequest {
     pub body: Body,
     /// The same for the credential.
     pub credential: Credential,
+    /// What is asked until a condition holds, after this request was sent once.
+    pub poll: Option<Box<ShownPoll>>,
+}
+
+/// The polled request of a query that starts something and waits.
+pub struct ShownPoll {
+    /// The condition.
+    pub until: String,
+    /// The request.
+    pub request: ShownRequest,
+}
+
+/// A request of a query, as its file has it.
+struct Form<'p> {
+    method: &'p Method,
+    is_safe: bool,
+    endpoint: &'p Template,
+    params: &'p [(String, Option<ValueTemplate>)],
+    body: Option<&'p query::Body>,
 }
 
 impl Plan {
@@ -37,23 +56,71 @@ impl Plan {
     ///
     /// If a template cannot be rendered, or a value cannot stand where it was put.
     pub fn request(&self, site: &Site) -> Result<Request, RenderError> {
-        self.learn_derived(site);
-        let mut request = self.render(&site.scope)?;
+        self.request_of(&self.form()?, site)
+    }
+
+    /// The request that is polled after the first one was sent; nothing if that one is polled itself.
+    ///
+    /// # Errors
+    ///
+    /// As [`Plan::request`].
+    pub fn polled_request(
+        &self,
+        site: &Site,
+        first: &Value,
+    ) -> Result<Option<Request>, RenderError> {
+        let form = self.polled_form();
+        form.map(|form| self.request_of(&form, &site.with_row(first)))
+            .transpose()
+    }
+
+    fn request_of(&self, form: &Form<'_>, site: &Site) -> Result<Request, RenderError> {
+        self.learn_derived(form, site);
+        let mut request = self.render(form, &site.scope)?;
         if self.secret_parts.url {
-            let shown = disguise::masked_url(&self.shown_url(&request, site));
+            let shown = disguise::masked_url(&self.shown_url(form, &request, site));
             request.shown_url = (shown != request.url.as_str()).then_some(shown);
         }
         Ok(request)
     }
 
+    fn form(&self) -> Result<Form<'_>, RenderError> {
+        let query = &self.query;
+        let endpoint = query.endpoint.as_ref().ok_or_else(|| {
+            let file = Arc::clone(&query.source);
+            let span = Span::default();
+            let words = format!("`{}` sends no request", query.name);
+            RenderError::new(&Place { file, span }, words)
+        })?;
+        Ok(Form {
+            method: &query.method,
+            is_safe: self.is_safe(),
+            endpoint,
+            params: &query.params,
+            body: query.body.as_ref(),
+        })
+    }
+
+    /// Parameters and content belong to the first request.
+    fn polled_form(&self) -> Option<Form<'_>> {
+        Some(Form {
+            method: &Method::GET,
+            is_safe: true,
+            endpoint: self.query.poll.as_ref()?.endpoint.as_ref()?,
+            params: &[],
+            body: None,
+        })
+    }
+
     /// What is made of a secret is as secret as that: the scrubber learns the values as they stand
     /// in this request.
-    fn learn_derived(&self, site: &Site) {
+    fn learn_derived(&self, form: &Form<'_>, site: &Site) {
         if !self.has_learned_resource.replace(true) {
             self.learn_of(self.resource.templates(), site);
         }
         if self.secret_parts.of_query {
             self.learn_of(self.query.request_templates(), site);
+            self.learn_of([form.endpoint], site);
         }
     }
 
@@ -69,12 +136,12 @@ impl Plan {
     }
 
     /// The URL with marks in place of secrets, otherwise as it is sent.
-    fn shown_url(&self, request: &Request, site: &Site) -> String {
+    fn shown_url(&self, form: &Form<'_>, request: &Request, site: &Site) -> String {
         let shown = self
             .resource
             .base_url
             .text(&site.shown)
-            .and_then(|base| self.url_text(&base, &site.shown));
+            .and_then(|base| self.url_text(form, &base, &site.shown));
         match shown {
             // As the parser writes it, so that what is shown is what is sent.
             Ok(text) => Url::parse(&text).map_or(text, |url| url.to_string()),
@@ -103,13 +170,24 @@ impl Plan {
     ///
     /// As [`Plan::request`].
     pub fn shown_request_at(&self, site: &Site) -> Result<ShownRequest, RenderError> {
-        self.learn_derived(site);
-        let real = self.render(&site.scope)?;
-        let url = self.shown_url(&real, site);
+        let mut shown = self.shown(&self.form()?, site)?;
+        if let Some((form, poll)) = self.polled_form().zip(self.query.poll.as_ref()) {
+            shown.poll = Some(Box::new(ShownPoll {
+                until: poll.until.source().trim().to_owned(),
+                request: self.shown(&form, &site.with_unknown_row())?,
+            }));
+        }
+        Ok(shown)
+    }
+
+    fn shown(&self, form: &Form<'_>, site: &Site) -> Result<ShownRequest, RenderError> {
+        self.learn_derived(form, site);
+        let real = self.render(form, &site.scope)?;
+        let url = self.shown_url(form, &real, site);
         // A template that computes with a secret cannot do so with a mark. What it gives is then
         // shown as it is, less what the scrubber has learnt of it.
         let headers = self.headers(&site.shown).unwrap_or(real.headers);
-        let body = self.body(&site.shown).unwrap_or(real.body);
+        let body = self.body(form, &site.shown).unwrap_or(real.body);
         let credential = match &self.resource.auth {
             Auth::Command {
                 command, scheme, ..
@@ -137,6 +215,7 @@ impl Plan {
             headers,
             body,
             credential,
+            poll: None,
         })
     }
 
@@ -157,7 +236,7 @@ impl Plan {
     /// The file that is the whole body, for a line that names it.
     pub fn attached_file(&self) -> Option<String> {
         match &self.query.body {
-            Some(crate::project::query::Body::File(template)) => {
+            Some(query::Body::File(template)) => {
                 let path = template.text(&self.scope).ok()?;
                 Some(self.root.join(path.trim()).display().to_string())
             }
@@ -170,13 +249,13 @@ impl Plan {
         self.resource.proxy.as_ref()?.text(&self.shown_scope).ok()
     }
 
-    fn render(&self, scope: &Scope) -> Result<Request, RenderError> {
+    fn render(&self, form: &Form<'_>, scope: &Scope) -> Result<Request, RenderError> {
         Ok(Request {
-            method: self.query.method.clone(),
-            url: self.url(scope)?,
+            method: form.method.clone(),
+            url: self.url(form, scope)?,
             headers: self.headers(scope)?,
-            body: self.body(scope)?,
-            is_safe: self.is_safe(),
+            body: self.body(form, scope)?,
+            is_safe: form.is_safe,
             accepted: self
                 .query
                 .on_status
@@ -189,28 +268,19 @@ impl Plan {
         })
     }
 
-    fn body(&self, scope: &Scope) -> Result<Body, RenderError> {
-        body::render(self.query.body.as_ref(), scope, &self.root)
+    fn body(&self, form: &Form<'_>, scope: &Scope) -> Result<Body, RenderError> {
+        body::render(form.body, scope, &self.root)
     }
 
-    fn endpoint(&self) -> Result<&Template, RenderError> {
-        self.query.endpoint.as_ref().ok_or_else(|| {
-            let file = Arc::clone(&self.query.source);
-            let span = Span::default();
-            let words = format!("`{}` sends no request", self.query.name);
-            RenderError::new(&Place { file, span }, words)
-        })
-    }
-
-    fn url(&self, scope: &Scope) -> Result<Url, RenderError> {
-        let text = self.url_text(self.base_url.as_str(), scope)?;
-        let place = self.endpoint()?.place();
+    fn url(&self, form: &Form<'_>, scope: &Scope) -> Result<Url, RenderError> {
+        let text = self.url_text(form, self.base_url.as_str(), scope)?;
+        let place = form.endpoint.place();
         Url::parse(&text)
             .map_err(|error| RenderError::new(place, format!("the URL cannot be built: {error}")))
     }
 
-    fn url_text(&self, base: &str, scope: &Scope) -> Result<String, RenderError> {
-        let route = self.endpoint()?.segments(scope)?;
+    fn url_text(&self, form: &Form<'_>, base: &str, scope: &Scope) -> Result<String, RenderError> {
+        let route = form.endpoint.segments(scope)?;
         let (path, literal_query) = match route.split_once('?') {
             Some((path, query)) => (path, Some(query)),
             None => (route.as_str(), None),
@@ -225,7 +295,7 @@ impl Plan {
             .filter(|query| !query.is_empty())
             .map(str::to_owned)
             .collect();
-        for (name, value) in self.params(scope)? {
+        for (name, value) in self.params(form, scope)? {
             pairs.push(format!(
                 "{}={}",
                 percent::encode(&name),
@@ -240,8 +310,8 @@ impl Plan {
     }
 
     /// The resource's parameters and the query's own, which win.
-    fn params(&self, scope: &Scope) -> Result<Vec<(String, String)>, RenderError> {
-        let own = |name: &str| self.query.params.iter().any(|(known, _)| known == name);
+    fn params(&self, form: &Form<'_>, scope: &Scope) -> Result<Vec<(String, String)>, RenderError> {
+        let own = |name: &str| form.params.iter().any(|(known, _)| known == name);
         let mut pairs = Vec::new();
         for (name, template) in &self.resource.params {
             if !own(name) {
@@ -250,15 +320,15 @@ impl Plan {
             }
         }
         if !self.query.is_single()
-            && let Some(style) = self.style()
+            && let Some(style) = self.style_for(form.method, form.is_safe)
         {
             pairs.extend(style.first().into_iter().filter(|(name, _)| !own(name)));
         }
-        for (name, value) in &self.query.params {
+        for (name, value) in form.params {
             if let Some(value) = value {
                 let place = match place_of(value) {
                     Some(place) => place,
-                    None => self.endpoint()?.place(),
+                    None => form.endpoint.place(),
                 };
                 let value = value.render(scope)?.unwrap_or(Value::Null);
                 add_param(&mut pairs, name, &value, place)?;

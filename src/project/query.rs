@@ -181,6 +181,9 @@ impl Items {
 pub struct Poll {
     /// What must hold in the end.
     pub until: Expression,
+    /// The route that is asked, after the query's own request was sent once; nothing if that request
+    /// is sent again itself.
+    pub endpoint: Option<Template>,
     /// The time between two questions; without it the time grows from two seconds to thirty.
     pub every: Option<Duration>,
     /// How long it asks.
@@ -485,9 +488,10 @@ impl Query {
         self.limit.is_some() || self.unique.is_some() || !self.sort.is_empty()
     }
 
-    /// The templates that a request is made of.
+    /// The templates that its requests are made of.
     pub fn request_templates(&self) -> Vec<&Template> {
-        let mut templates: Vec<&Template> = self.endpoint.iter().collect();
+        let polled = self.poll.iter().filter_map(|poll| poll.endpoint.as_ref());
+        let mut templates: Vec<&Template> = self.endpoint.iter().chain(polled).collect();
         for (_, value) in &self.params {
             templates.extend(value.iter().flat_map(ValueTemplate::templates));
         }

@@ -215,8 +215,6 @@ body: { json: { since: \"{{ since }}\", tags: \"{{ tags }}\" } }
 confirm: Cancel {{ id }}?
 rows: $.items[*]
 extract: { id: $.id, minutes: \"{{ row.duration | minutes }}\", n: { path: '$.a[*]', take: count } }
-where: row.ok
-sort: [-minutes, id]
 limit: 5\n",
             )
             .query("broken", "endpoint: [\n")

@@ -325,7 +325,7 @@ mod items {
     #[test]
     fn an_item_is_seen_wherever_its_request_is() {
         let seen = Case::query(
-            "for_each: { parent: { query: parents } }\nmethod: POST\n\
+            "for_each: { parent: { query: parents } }\nmethod: POST\nsafe: true\n\
              endpoint: /p/{{ parent.id }}\n\
              params: { name: \"{{ parent.name }}\", none: \"{{ parent.nothing }}\", \
              lacks: \"{{ parent.lacks }}\", deep: \"{{ parent.deep.list }}\" }\n\

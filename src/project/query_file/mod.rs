@@ -7,6 +7,7 @@ mod poll;
 mod request;
 mod result;
 mod safe;
+mod writing;
 
 use std::sync::Arc;
 
@@ -75,9 +76,7 @@ pub fn read(
         for_each::read(fields.get("for_each"), &vars, &names, around.find, faults);
     let data_node = fields.get("data");
     let data = data::data(data_node, &vars, &names, around, faults);
-    // An entry that is itself wrong is still there: one fault is enough.
-    let mut data_names = keys(data_node);
-    data_names.retain(|key| name::is_identifier(key));
+    let data_names = data_names(data_node);
     let request = request::read(&mut fields, &with_data(&of_item, &data_names), faults);
     let kinds = kinds(resource.as_ref(), around);
     let is_safe = safe::read(fields.get("safe"), &request, &kinds, faults);
@@ -91,33 +90,32 @@ pub fn read(
         &of_item,
         faults,
     );
-    let poll = fields
-        .get("poll")
-        .and_then(|node| poll::read(node, &of_item.with_all(result.columns()), faults));
-    let cache = fields.entry("cache").and_then(|entry| {
-        let asks = cache::Asks {
-            writes: request.method.as_ref().filter(|_| !is_safe),
-            polls: node.get("poll").is_some(),
-            tells_finality: kinds.iter().all(|kind| kind.finality().is_some()),
-        };
-        cache::read(entry, &asks, faults)
-    });
+    let writes = request.method.as_ref().filter(|_| !is_safe);
+    let polls = poll::Asks {
+        names: &with_data(&of_item, &data_names),
+        columns: result.columns().collect(),
+        writes,
+    };
+    let poll_node = fields.get("poll");
+    let poll = poll_node.and_then(|node| poll::read(node, &polls, faults));
+    writing::refuse_choices(node, writes.is_some(), faults);
+    let keeps = cache::Asks {
+        writes,
+        polls: poll_node.is_some(),
+        tells_finality: kinds.iter().all(|kind| kind.finality().is_some()),
+    };
+    let cache_entry = fields.entry("cache");
+    let cache = cache_entry.and_then(|entry| cache::read(entry, &keeps, faults));
     let confirm =
         text(&mut fields, "confirm", faults).and_then(|text| template(&text, &names, faults));
     let output = output(&mut fields, around, faults);
     let of_report = report_names(&with_data(&names, &data_names), vars_node);
-    let has_report = fields.get("report").is_some();
     let report = fields
         .get("report")
         .and_then(|node| data::report(node, &of_report, around, faults));
     fields.finish(faults);
-    let has_sql = node.get("sql").is_some();
-    if has_sql || has_report {
-        refuse_beside(node, has_sql, request.has_endpoint, faults);
-    }
-
-    let has_way = has_sql || has_report;
-    require(node, request.has_endpoint, has_way, around, faults);
+    refuse_beside(node, request.has_endpoint, faults);
+    require(node, request.has_endpoint, around, faults);
     if faults.len() > before {
         return None;
     }
@@ -189,15 +187,14 @@ fn output(
     around.formats.iter().find(|known| **known == word).copied()
 }
 
+/// Returns true if it has what can stand in place of an endpoint.
+fn has_other_way(node: &Node) -> bool {
+    node.get("sql").or_else(|| node.get("report")).is_some()
+}
+
 /// Requires an endpoint or what stands in its place, and a resource with it.
-fn require(
-    node: &Node,
-    has_endpoint: bool,
-    has_way: bool,
-    around: &Surroundings<'_>,
-    faults: &mut Diagnostics,
-) {
-    if !has_endpoint && !has_way {
+fn require(node: &Node, has_endpoint: bool, around: &Surroundings<'_>, faults: &mut Diagnostics) {
+    if !has_endpoint && !has_other_way(node) {
         let (words, help) = if node.get("data").is_none() {
             (
                 "the query has no `endpoint`",
@@ -221,7 +218,7 @@ fn require(
 }
 
 /// Refuses what says nothing beside `sql`, or without a request.
-fn refuse_beside(node: &Node, has_sql: bool, has_endpoint: bool, faults: &mut Diagnostics) {
+fn refuse_beside(node: &Node, has_endpoint: bool, faults: &mut Diagnostics) {
     const OF_REQUESTS: [&str; 12] = [
         "cache",
         "method",
@@ -236,6 +233,7 @@ fn refuse_beside(node: &Node, has_sql: bool, has_endpoint: bool, faults: &mut Di
         "confirm",
         "rows",
     ];
+    let has_sql = node.get("sql").is_some();
     if has_sql && has_endpoint {
         let words = "a query has an `endpoint` or `sql`, not both";
         let place = node.get("sql").map_or(&node.place, |sql| &sql.place);
@@ -245,7 +243,7 @@ fn refuse_beside(node: &Node, has_sql: bool, has_endpoint: bool, faults: &mut Di
         );
         return;
     }
-    if has_endpoint {
+    if has_endpoint || !has_other_way(node) {
         return;
     }
     for key in OF_REQUESTS {
@@ -254,6 +252,13 @@ fn refuse_beside(node: &Node, has_sql: bool, has_endpoint: bool, faults: &mut Di
             faults.push(Diagnostic::at(&value.place, "no-request", words));
         }
     }
+}
+
+/// The names under `data`. An entry that is itself wrong is still there: one fault is enough.
+fn data_names(node: Option<&Node>) -> Vec<String> {
+    let mut names = keys(node);
+    names.retain(|name| name::is_identifier(name));
+    names
 }
 
 fn keys(node: Option<&Node>) -> Vec<String> {

@@ -1,17 +1,30 @@
-//! The `poll` part of a query file: until when it asks again.
+//! The `poll` part of a query file: until when it asks again, and which route.
 
 use std::time::Duration;
 
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::document::{Content, Node};
+use crate::http::Method;
 use crate::project::query::Poll;
+use crate::project::query_file::request;
 use crate::project::template::{Names, expression};
 
 /// How long a query asks that does not say so.
 const USUAL_TIMEOUT: Duration = Duration::from_secs(30 * 60);
 
-/// Reads the part. `names` is what each request sees, and the columns.
-pub fn read(node: &Node, names: &Names, faults: &mut Diagnostics) -> Option<Poll> {
+/// What the query does besides.
+pub struct Asks<'q> {
+    /// What each request sees.
+    pub names: &'q Names,
+    /// The query's columns.
+    pub columns: Vec<&'q str>,
+    /// Its method, if it is one that writes.
+    pub writes: Option<&'q Method>,
+}
+
+/// Reads the part.
+pub fn read(node: &Node, asks: &Asks<'_>, faults: &mut Diagnostics) -> Option<Poll> {
+    let names = asks.names.with_all(asks.columns.iter().copied());
     let names = names.with_all(["rows", "row", "response"]);
     if !matches!(node.content, Content::Map(_)) {
         let hint = node
@@ -29,7 +42,17 @@ pub fn read(node: &Node, names: &Names, faults: &mut Diagnostics) -> Option<Poll
         None => Some(USUAL_TIMEOUT),
         Some(node) => duration(node, "timeout", faults),
     };
+    let endpoint_node = fields.get("endpoint");
+    let endpoint = endpoint_node
+        .and_then(|node| request::endpoint(node, &asks.names.with_all(["row"]), faults));
     fields.finish(faults);
+    if let Some(method) = asks.writes.filter(|_| endpoint_node.is_none()) {
+        let words = format!("`poll` sends the request again and again, and `{method}` writes");
+        faults.push(Diagnostic::at(&node.place, "poll-writes", words).help(
+            "name the route to ask with `endpoint`, for example `endpoint: /jobs/{{ row.id }}`: \
+             the request itself then goes out once, and `row` is its answer",
+        ));
+    }
     if until_node.is_none() {
         let words = "`poll` needs `until`";
         faults.push(
@@ -39,6 +62,7 @@ pub fn read(node: &Node, names: &Names, faults: &mut Diagnostics) -> Option<Poll
     }
     Some(Poll {
         until: until?,
+        endpoint,
         every,
         timeout: timeout?,
     })

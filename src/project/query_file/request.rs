@@ -52,7 +52,8 @@ pub fn read(fields: &mut Fields<'_>, names: &Names, faults: &mut Diagnostics) ->
     }
 }
 
-fn endpoint(node: &Node, names: &Names, faults: &mut Diagnostics) -> Option<Template> {
+/// Reads a route, relative to the resource's base URL.
+pub fn endpoint(node: &Node, names: &Names, faults: &mut Diagnostics) -> Option<Template> {
     let text = node.text("endpoint", faults)?;
     let trimmed = text.value.trim();
     let text = Text::new(trimmed, &text.place);

@@ -1,0 +1,67 @@
+//! What a query that writes cannot say.
+
+use crate::core::diagnostic::{Diagnostic, Diagnostics};
+use crate::core::document::{Content, Entry, Node};
+
+/// What chooses records, which are answers: by then the request was sent.
+const CHOICES: [&str; 4] = ["where", "unique", "stop_when", "sort"];
+
+/// Refuses what would choose only what is shown of a query that writes, and what would send its
+/// request again for a next page.
+pub fn refuse_choices(node: &Node, writes: bool, faults: &mut Diagnostics) {
+    if !writes {
+        return;
+    }
+    let has_items = node.get("for_each").is_some();
+    for entry in CHOICES.iter().filter_map(|key| said(node, key)) {
+        let words = format!(
+            "the query writes, and `{}` would choose only what is shown of it, not what is sent",
+            entry.key
+        );
+        let help = if has_items {
+            "choose before it is sent: with `where` of an item of `for_each`, or in the query that \
+             gives the items"
+        } else {
+            "its one request is sent whatever this says: leave it out"
+        };
+        faults.push(
+            Diagnostic::at(&entry.key_place, "writes", words)
+                .help(help)
+                .help(SAFE),
+        );
+    }
+    // What is polled only reads, whatever started it.
+    let polls = node.get("poll").and_then(|poll| poll.get("endpoint"));
+    let pages = said(node, "paginate").filter(|entry| polls.is_none() && goes_on(&entry.value));
+    if let Some(entry) = pages {
+        let words = "the query writes, and `paginate` would send it again for every page";
+        faults.push(
+            Diagnostic::at(&entry.key_place, "writes", words)
+                .help("leave it out, or write `paginate: false`")
+                .help(SAFE),
+        );
+    }
+}
+
+const SAFE: &str = "if the request changes nothing, a search for example, say so with `safe: true`";
+
+/// What stands in the file under a key, unless it says nothing.
+fn said<'n>(node: &'n Node, key: &str) -> Option<&'n Entry> {
+    let Content::Map(entries) = &node.content else {
+        return None;
+    };
+    let mut entries = entries.iter();
+    entries.find(|entry| entry.key == key && !says_nothing(&entry.value))
+}
+
+fn says_nothing(value: &Node) -> bool {
+    matches!(value.content, Content::Null | Content::Bool(false))
+}
+
+/// Returns true if the value of `paginate` is one that a write cannot have.
+fn goes_on(value: &Node) -> bool {
+    match &value.content {
+        Content::Text(word) => word != "auto",
+        _ => true,
+    }
+}
