@@ -312,7 +312,12 @@ const HOMES: &[Home] = &[
     Home {
         words: &["serde_yaml::"],
         // The YAML format writes by itself; its tests read back what it wrote.
-        places: &["project/yaml.rs", "format/tests.rs", "format/tests/"],
+        places: &[
+            "project/yaml.rs",
+            "project/yaml/",
+            "format/tests.rs",
+            "format/tests/",
+        ],
         why: "one file reads YAML",
     },
     Home {

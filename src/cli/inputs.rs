@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::cli::failure::Failure;
-use crate::core::name;
+use crate::core::document::Content;
+use crate::core::{json, name};
 use crate::plan::{Input, Inputs};
 use crate::project::load::bounded;
 
@@ -78,8 +79,8 @@ fn assignment(word: &str) -> Result<(String, Input), Failure> {
     if !is_json {
         return Ok((name.to_owned(), Input::Text(text)));
     }
-    // The value may be a secret: serde's words do not repeat it.
-    let value: Value = serde_json::from_str(&text).map_err(|error| {
+    // The value may be a secret: the reader's words do not repeat it.
+    let value: Value = json::parse(text.as_bytes()).map_err(|error| {
         Failure::usage("var", format!("`{name}:=` takes JSON: {error}"))
             .help(format!("for a text write `{name}=…`"))
     })?;
@@ -116,21 +117,23 @@ fn content(path: &str) -> Result<String, String> {
 
 fn vars_file(path: &Path, folder: &Path) -> Result<Inputs, Failure> {
     let node = crate::project::document(path, folder).map_err(Failure::from_diagnostics)?;
-    let Value::Object(members) = node.to_json() else {
+    let Content::Map(entries) = &node.content else {
         return Err(Failure::usage(
             "vars-file",
             format!("`{}` takes a mapping of names to values", path.display()),
         ));
     };
-    Ok(members
-        .into_iter()
-        .map(|(name, value)| {
-            let input = match value {
+    Ok(entries
+        .iter()
+        .map(|entry| {
+            let value = entry.value.to_json();
+            let input = match &entry.value.content {
                 // As if it were typed, so that `since: 7d` and `tags: a,b` mean the same here.
-                Value::String(text) => Input::Text(text),
-                other => Input::Json(other),
+                Content::Text(text) => Input::Text(text.clone()),
+                Content::Number(_, written) => Input::Number(value, written.clone()),
+                _ => Input::Json(value),
             };
-            (name, input)
+            (entry.key.clone(), input)
         })
         .collect())
 }
@@ -160,7 +163,9 @@ mod tests {
     fn a_value_may_hold_anything() {
         let read = |word: &str| match assignment(word) {
             Ok((_, Input::Text(text))) => text,
-            Ok((_, Input::Json(value) | Input::Secret(value))) => format!("json {value}"),
+            Ok((_, Input::Json(value) | Input::Number(value, _) | Input::Secret(value))) => {
+                format!("json {value}")
+            }
             Err(failure) => format!("failure {}", failure.code),
         };
         assert_eq!(read("x=a=b c"), "a=b c");

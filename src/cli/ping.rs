@@ -146,7 +146,7 @@ async fn ask(
     let answer = engine::run(&plan, session, Want::Content, &mut Nobody)
         .await
         .map_err(|error| explain::run_error(&error, &plan, app))?;
-    let body: Value = serde_json::from_slice(&answer.body).unwrap_or(Value::Null);
+    let body: Value = crate::core::json::parse(&answer.body).unwrap_or(Value::Null);
     let who = kind.who(&body);
     // Of an API that tells who one is, an answer that does not is none of its answers.
     if who.is_none() && kind.api().is_some() {

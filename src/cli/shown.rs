@@ -220,7 +220,7 @@ fn data(plan: &Plan, bytes: &[u8]) -> Vec<String> {
             .map(|pair| format!("--data-urlencode {}", encoded_by_curl(pair)))
             .collect(),
         Some(query::Body::Json(_)) if disguise::is_marked(&text) => {
-            let value: Value = serde_json::from_str(&text).unwrap_or(Value::Null);
+            let value: Value = crate::core::json::parse(text.as_bytes()).unwrap_or(Value::Null);
             vec![format!("--data-raw {}", json_word(&value))]
         }
         _ => vec![format!("--data-raw {}", quoted(&text))],

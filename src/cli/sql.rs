@@ -324,7 +324,7 @@ fn parameters(queries: &Named, given: &mut Inputs) -> Vec<Parameter> {
                     VarType::Json
                 }
             },
-            (None, Input::Json(_) | Input::Secret(_)) => VarType::Json,
+            (None, Input::Json(_) | Input::Number(..) | Input::Secret(_)) => VarType::Json,
         };
         parameters.push(Parameter {
             name: name.clone(),

@@ -149,7 +149,7 @@ fn previous(path: &Path) -> Result<Value, String> {
     }
     let bytes = load::bounded::regular(path, LONGEST)?;
     let state: Value =
-        serde_json::from_slice(&bytes).map_err(|_| "is no longer whole".to_owned())?;
+        crate::core::json::parse(&bytes).map_err(|_| "is no longer whole".to_owned())?;
     if state["version"] != json!(VERSION) {
         return Err("is of another version".to_owned());
     }

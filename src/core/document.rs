@@ -79,6 +79,20 @@ impl Node {
         }
     }
 
+    /// The same with every number as the text that was written, for places where all is text.
+    #[must_use]
+    pub fn as_written(&self) -> Self {
+        let content = match &self.content {
+            Content::Number(_, raw) => Content::Text(raw.clone()),
+            Content::List(items) => Content::List(items.iter().map(Self::as_written).collect()),
+            other => other.clone(),
+        };
+        Self {
+            place: self.place.clone(),
+            content,
+        }
+    }
+
     /// The value without its places.
     pub fn to_json(&self) -> Value {
         match &self.content {

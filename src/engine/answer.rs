@@ -4,6 +4,7 @@ use std::time::SystemTime;
 
 use serde_json::{Value, json};
 
+use crate::core::json::{ParseError, parse_many};
 use crate::core::text::one_line;
 use crate::engine::RunErrorKind;
 use crate::engine::run::Run;
@@ -120,10 +121,7 @@ pub fn content(plan: &Plan, response: &Response) -> Result<Option<Value>, RunErr
     ]
     .contains(&media_type);
     if is_lines {
-        let lines: Result<Vec<Value>, _> = serde_json::Deserializer::from_slice(&response.body)
-            .into_iter()
-            .collect();
-        return lines
+        return parse_many(&response.body)
             .map(|lines| Some(Value::Array(lines)))
             .map_err(|error| unreadable(plan, response, &error));
     }
@@ -133,7 +131,7 @@ pub fn content(plan: &Plan, response: &Response) -> Result<Option<Value>, RunErr
         .map_err(|error| unreadable(plan, response, &error))
 }
 
-fn unreadable(plan: &Plan, response: &Response, error: &serde_json::Error) -> RunErrorKind {
+fn unreadable(plan: &Plan, response: &Response, error: &ParseError) -> RunErrorKind {
     let media_type = response.media_type().map_or_else(
         || "without a content type".to_owned(),
         |media_type| format!("`{}`", one_line(media_type)),

@@ -5,8 +5,9 @@ use std::collections::HashSet;
 use std::io;
 use std::rc::Rc;
 
-use serde_json::{Map, Number, Value, json};
+use serde_json::{Map, Value, json};
 
+use crate::core::json::{number, write_identity};
 use crate::core::secret::MASK;
 use crate::engine::{RunError, RunErrorKind};
 use crate::http::Response;
@@ -179,13 +180,18 @@ impl Gather {
     fn is_new(&mut self, record: &Value) -> bool {
         match &self.plan.query.unique {
             None => true,
-            Some(Unique::Record) => self.seen.insert(record.to_string()),
+            Some(Unique::Record) => {
+                let mut key = String::new();
+                write_identity(record, &mut key);
+                self.seen.insert(key)
+            }
             Some(Unique::Columns(columns)) => {
-                let key: Vec<&Value> = columns
-                    .iter()
-                    .map(|column| record.get(column).unwrap_or(&Value::Null))
-                    .collect();
-                self.seen.insert(json!(key).to_string())
+                let mut key = String::new();
+                for column in columns {
+                    write_identity(record.get(column).unwrap_or(&Value::Null), &mut key);
+                    key.push(',');
+                }
+                self.seen.insert(key)
             }
         }
     }
@@ -370,30 +376,6 @@ fn column_value(column: &Column, row: &Value, scope: &Scope) -> Result<Value, Ru
     Ok(column.default.clone().unwrap_or(Value::Null))
 }
 
-/// A number as a whole part and a fraction: integers of 64 bits do not fit a float, and comparing
-/// some numbers as floats and some as integers would be no order at all.
-fn size(number: &Number) -> (i128, f64) {
-    if let Some(whole) = number.as_i64() {
-        return (whole.into(), 0.0);
-    }
-    if let Some(whole) = number.as_u64() {
-        return (whole.into(), 0.0);
-    }
-    let float = number.as_f64().unwrap_or(0.0);
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "`as` stops at the bounds of i128"
-    )]
-    let whole = float.floor() as i128;
-    // Beyond the bounds the size of the float itself decides.
-    let fraction = if float.abs() < 1e38 {
-        float - float.floor()
-    } else {
-        float
-    };
-    (whole, fraction)
-}
-
 /// Orders two values: numbers by size, texts by their characters, kinds apart.
 fn compare(left: &Value, right: &Value, descending: bool) -> Ordering {
     let rank = |value: &Value| match value {
@@ -409,9 +391,7 @@ fn compare(left: &Value, right: &Value, descending: bool) -> Ordering {
     }
     let order = match (left, right) {
         (Value::Bool(left), Value::Bool(right)) => left.cmp(right),
-        (Value::Number(left), Value::Number(right)) => size(left)
-            .partial_cmp(&size(right))
-            .unwrap_or(Ordering::Equal),
+        (Value::Number(left), Value::Number(right)) => number::compare(left, right),
         (Value::String(left), Value::String(right)) => left.cmp(right),
         (left, right) => rank(left)
             .cmp(&rank(right))

@@ -5,6 +5,7 @@
 //! for YAML 1.2 leave those bare. Here a string is bare only if it is one in both, in double
 //! quotes as JSON has them otherwise, and as a block if it has several lines.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use serde_json::{Map, Number, Value};
@@ -108,13 +109,21 @@ fn write_node(node: &Value, after: After, indent: usize, out: &mut String) {
     }
 }
 
-/// The number as JSON has it. In YAML 1.1 a float has a point, so `1e+20` becomes `1.0e+20`.
-fn number_text(number: &Number) -> String {
-    let text = number.to_string();
-    match text.split_once('e') {
-        Some((digits, exponent)) if !digits.contains('.') => format!("{digits}.0e{exponent}"),
-        _ => text,
-    }
+/// The number as JSON has it. In YAML 1.1 a float has a point, and its exponent a sign, so `1e20`
+/// becomes `1.0e+20`.
+fn number_text(number: &Number) -> Cow<'_, str> {
+    let text = number.as_str();
+    let Some(at) = text.find(['e', 'E']) else {
+        return text.into();
+    };
+    let (digits, exponent) = (&text[..at], &text[at + 1..]);
+    let point = if digits.contains('.') { "" } else { ".0" };
+    let sign = if exponent.starts_with(['+', '-']) {
+        ""
+    } else {
+        "+"
+    };
+    format!("{digits}{point}{}{sign}{exponent}", &text[at..=at]).into()
 }
 
 fn write_mapping(fields: &Map<String, Value>, after: After, indent: usize, out: &mut String) {

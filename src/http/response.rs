@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde_json::Value;
 
+use crate::core::json;
 use crate::http::{HeaderMap, StatusCode, header};
 
 /// A whole answer.
@@ -42,14 +43,9 @@ impl Response {
     ///
     /// # Errors
     ///
-    /// What serde says of it.
-    pub fn json(&self) -> Result<Value, serde_json::Error> {
-        // A byte order mark is no part of the text (RFC 8259, section 8.1, lets a parser ignore it).
-        let body = self
-            .body
-            .strip_prefix(b"\xef\xbb\xbf")
-            .unwrap_or(&self.body);
-        serde_json::from_slice(body)
+    /// Fails if it is something else, or has too many values.
+    pub fn json(&self) -> Result<Value, json::ParseError> {
+        json::parse(&self.body)
     }
 
     /// The content as text, for messages.

@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use url::Url;
 
+use crate::core::json;
 use crate::http::{Body, HeaderName, HeaderValue, Request};
 
 /// What is different in the request for the next page.
@@ -40,7 +41,7 @@ impl Change {
                         "the cursor goes into a JSON body, and the query has none".to_owned()
                     );
                 };
-                let mut body: Value = serde_json::from_slice(bytes).map_err(|_| {
+                let mut body: Value = json::parse(bytes).map_err(|_| {
                     "the cursor goes into a JSON body, and the query's is something else".to_owned()
                 })?;
                 set(&mut body, &keys, value);

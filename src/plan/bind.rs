@@ -29,6 +29,8 @@ pub enum Input {
     Text(String),
     /// `NAME:=JSON`, or a value of a vars file.
     Json(Value),
+    /// A number of a vars file, and its text as it is written there.
+    Number(Value, String),
     /// A value that a plan passes on, made of a secret.
     Secret(Value),
 }
@@ -386,6 +388,13 @@ impl Binder<'_> {
                 var.parse(text, self.now).map_err(fault)?
             }
             Some(Input::Json(value)) => {
+                self.note_input(var, value);
+                var.accept(value, Some(self.now)).map_err(fault)?
+            }
+            Some(Input::Number(value, written)) => {
+                let text = Value::from(written.as_str());
+                let is_text = var.kind == VarType::String;
+                let value = if is_text { &text } else { value };
                 self.note_input(var, value);
                 var.accept(value, Some(self.now)).map_err(fault)?
             }

@@ -35,6 +35,7 @@ impl PlanKey {
         let inputs = inputs.iter().map(|(name, input)| match input {
             Input::Text(text) => format!("{name:?} is {text:?}"),
             Input::Json(value) => format!("{name:?} = {value}"),
+            Input::Number(_, written) => format!("{name:?} = {written}"),
             Input::Secret(value) => format!("{name:?} = secret {value}"),
         });
         Self {

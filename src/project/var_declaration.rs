@@ -93,7 +93,7 @@ pub fn check_name(entry: &Entry, faults: &mut Diagnostics) -> bool {
 fn short(entry: &Entry, names: &Names, faults: &mut Diagnostics) -> Option<Var> {
     let kind = match &entry.value.content {
         Content::Bool(_) => VarType::Bool,
-        Content::Number(number, _) if number.is_f64() => VarType::Number,
+        Content::Number(number, _) if !json::number::is_whole(number) => VarType::Number,
         Content::Number(..) => VarType::Int,
         Content::List(_) => VarType::List,
         Content::Null | Content::Text(_) | Content::Map(_) => VarType::String,
@@ -268,23 +268,23 @@ impl Var {
                 let text = text.trim();
                 let negative = text.parse::<i64>().map(Value::from);
                 negative
-                    .or_else(|_| text.parse::<u64>().map(Value::from))
-                    .map_err(|_| wrong("a whole number"))?
+                    .ok()
+                    .or_else(|| {
+                        let number = json::number::from_text(text);
+                        number.filter(json::number::is_whole).map(Value::Number)
+                    })
+                    .ok_or_else(|| wrong("a whole number"))?
             }
             VarType::Number => {
-                let number: Value =
-                    serde_json::from_str(text.trim()).map_err(|_| wrong("a number"))?;
-                if !number.is_number() {
-                    return Err(wrong("a number"));
-                }
-                number
+                let number = json::number::from_text(text.trim());
+                Value::Number(number.ok_or_else(|| wrong("a number"))?)
             }
             VarType::Bool => match text.trim() {
                 "true" => Value::Bool(true),
                 "false" => Value::Bool(false),
                 _ => return Err(wrong("`true` or `false`")),
             },
-            VarType::List if text.trim_start().starts_with('[') => serde_json::from_str(text)
+            VarType::List if text.trim_start().starts_with('[') => json::parse(text.as_bytes())
                 .map_err(|_| wrong("a list such as `a,b` or `[\"a\"]`"))?,
             VarType::List if text.is_empty() => Value::Array(Vec::new()),
             VarType::List => text
@@ -292,7 +292,7 @@ impl Var {
                 .map(|item| Value::from(item.trim()))
                 .collect(),
             VarType::String | VarType::Time | VarType::Duration => Value::from(text),
-            VarType::Json => serde_json::from_str(text)
+            VarType::Json => json::parse(text.as_bytes())
                 .map_err(|error| format!("{} ({error})", wrong("JSON")))?,
         };
         self.accept(&value, Some(now))
@@ -321,7 +321,7 @@ impl Var {
             &value
         };
         if let Some(choices) = &self.choices
-            && !choices.contains(held)
+            && !choices.iter().any(|choice| json::equal(choice, held))
         {
             let plain: Vec<String> = choices.iter().map(json::plain).collect();
             let words = self.wrong(&name::one_of(&plain), held);
@@ -355,9 +355,11 @@ impl Var {
             | (VarType::List, Value::Array(_))
             | (VarType::Json, _) => Ok(value.clone()),
             // A default may compute a number; it is a text all the same.
-            (VarType::String, Value::Number(number)) => Ok(Value::from(number.to_string())),
+            (VarType::String, Value::Number(number)) => Ok(Value::from(number.as_str())),
             (VarType::String, _) => wrong("a text"),
-            (VarType::Int, Value::Number(number)) if !number.is_f64() => Ok(value.clone()),
+            (VarType::Int, Value::Number(number)) if json::number::is_whole(number) => {
+                Ok(value.clone())
+            }
             (VarType::Int, _) => wrong("a whole number"),
             (VarType::Number, _) => wrong("a number"),
             (VarType::Bool, _) => wrong("`true` or `false`"),

@@ -5,15 +5,20 @@
 //! side by side. Limits on size, depth and aliases come first, so that a hostile file is a message
 //! and not a hang.
 
+mod value;
+
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use saphyr_parser::{Event, Parser, ScanError, Span as Mark, StrInput};
+use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span as Mark, StrInput};
 use serde_yaml::Value;
+
+use self::value::YamlValue;
 
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::document::{Content, Entry, Node};
+use crate::core::json::number;
 use crate::core::secret::is_secret_name;
 use crate::core::source::{Place, SourceFile, Span};
 
@@ -61,8 +66,8 @@ pub fn parse(file: &Arc<SourceFile>, faults: &mut Diagnostics) -> Option<Node> {
         ));
         return None;
     };
-    let value = match serde_yaml::from_str::<Value>(file.text()) {
-        Ok(mut value) => match value.apply_merge() {
+    let value = match serde_yaml::from_str::<YamlValue>(file.text()) {
+        Ok(YamlValue(mut value)) => match value.apply_merge() {
             Ok(()) => value,
             Err(error) => {
                 faults.push(Diagnostic::at(&tree.place, "yaml-merge", error.to_string()));
@@ -261,7 +266,11 @@ struct Tree {
 
 #[derive(Debug, Clone)]
 enum TreeKind {
-    Scalar(String),
+    Scalar {
+        text: String,
+        /// Without quotes and without a tag.
+        is_plain: bool,
+    },
     List(Vec<Rc<Tree>>),
     Map(Vec<(Rc<Tree>, Rc<Tree>)>),
     Alias(usize),
@@ -388,12 +397,12 @@ impl<'f> Builder<'f> {
     }
 
     fn note_duplicate(&mut self, pairs: &[(Rc<Tree>, Rc<Tree>)], key: &Tree) {
-        let TreeKind::Scalar(name) = &key.kind else {
+        let TreeKind::Scalar { text: name, .. } = &key.kind else {
             return;
         };
-        let first = pairs
-            .iter()
-            .find(|(other, _)| matches!(&other.kind, TreeKind::Scalar(known) if known == name));
+        let first = pairs.iter().find(
+            |(other, _)| matches!(&other.kind, TreeKind::Scalar { text, .. } if text == name),
+        );
         if let Some((first, _)) = first {
             let at = first.place.file.line_column(first.place.span.start);
             self.duplicates.push(
@@ -427,10 +436,13 @@ impl<'f> Builder<'f> {
 
     fn event(&mut self, event: Event<'_>, mark: Mark) {
         match event {
-            Event::Scalar(text, _, anchor, _) => {
+            Event::Scalar(text, style, anchor, tag) => {
                 let place = self.places.place(mark);
                 self.count(1, 0, &place);
-                let kind = TreeKind::Scalar(text.into_owned());
+                let kind = TreeKind::Scalar {
+                    text: text.into_owned(),
+                    is_plain: style == ScalarStyle::Plain && tag.is_none(),
+                };
                 self.add(Tree { place, kind }, anchor, 1, 0);
             }
             Event::Alias(anchor) => {
@@ -469,15 +481,22 @@ impl Zipper<'_> {
             Value::Number(number) => match serde_json::to_value(number) {
                 Ok(serde_json::Value::Number(number)) => {
                     let raw = match &target.kind {
-                        TreeKind::Scalar(raw) => raw.clone(),
+                        TreeKind::Scalar { text, .. } => text.clone(),
                         _ => number.to_string(),
                     };
-                    Content::Number(number, raw)
+                    // As it is written, where JSON writes numbers so.
+                    Content::Number(number::from_text(&raw).unwrap_or(number), raw)
                 }
                 // `.inf` and `.nan` are numbers in YAML and nowhere else.
                 _ => Content::Text(number.to_string()),
             },
-            Value::String(text) => Content::Text(text.clone()),
+            Value::String(text) => match (&target.kind, number::from_text(text)) {
+                // One beyond 128 bits or beyond the largest double.
+                (TreeKind::Scalar { is_plain: true, .. }, Some(number)) => {
+                    Content::Number(number, text.clone())
+                }
+                _ => Content::Text(text.clone()),
+            },
             Value::Sequence(items) => {
                 let places: &[Rc<Tree>] = match &target.kind {
                     TreeKind::List(places) => places,
@@ -557,7 +576,7 @@ fn member_of<'t>(
     let named = |wanted: &str| {
         pairs
             .iter()
-            .find(|(name, _)| matches!(&name.kind, TreeKind::Scalar(text) if text == wanted))
+            .find(|(name, _)| matches!(&name.kind, TreeKind::Scalar { text, .. } if text == wanted))
     };
     if let Some((name, value)) = named(key) {
         return Some((&name.place, value));
@@ -628,6 +647,25 @@ mod tests {
         );
         let merged = node.get("c").and_then(|c| c.get("k")).expect("k");
         assert_eq!(source(merged), "v");
+    }
+
+    #[test]
+    fn numbers_are_read_as_they_are_written() {
+        let node = read(
+            "a: [1.10, 1e3, 0o17, 123456789012345678901, -170141183460469231731687303715884105729, 1e400, .5, 0x1f, 007]\nb: ['1.10', \"1e400\", !!str 123456789012345678901]\n",
+        )
+        .expect("ok");
+        assert_eq!(
+            node.to_json().to_string(),
+            r#"{"a":[1.10,1e3,15,123456789012345678901,-170141183460469231731687303715884105729,1e400,0.5,31,"007"],"b":["1.10","1e400","123456789012345678901"]}"#
+        );
+        let written = node.get("a").expect("a").as_written();
+        let texts: Vec<_> = written.items().into_iter().map(Node::scalar).collect();
+        assert_eq!(
+            texts[..3],
+            ["1.10", "1e3", "0o17"].map(|text| Some(text.to_owned()))
+        );
+        assert_eq!(written.items()[2].kind(), "a text");
     }
 
     #[test]

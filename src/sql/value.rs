@@ -4,19 +4,21 @@ use rusqlite::types::{Null, ToSql, ToSqlOutput, ValueRef};
 use serde_json::{Map, Number, Value};
 
 use super::error::SqlError;
+use crate::core::json;
 
 /// A JSON value as SQL keeps it: null as NULL, booleans as 0 and 1, whole numbers as INTEGER,
 /// others as REAL, strings as TEXT, lists and objects as TEXT of JSON.
 ///
-/// A whole number beyond 2^63-1 becomes its digits as TEXT: REAL would make equal what is not.
+/// A whole number beyond 64 bits, and one beyond the largest double, becomes its digits as TEXT:
+/// REAL would make equal what is not.
 pub fn to_sql(value: &Value) -> ToSqlOutput<'_> {
     match value {
         Value::Null => ToSqlOutput::from(Null),
         Value::Bool(flag) => ToSqlOutput::from(i64::from(*flag)),
-        Value::Number(number) => match (number.as_i64(), number.is_u64(), number.as_f64()) {
-            (Some(whole), ..) => ToSqlOutput::from(whole),
-            (None, false, Some(real)) => ToSqlOutput::from(real),
-            _ => ToSqlOutput::from(number.to_string()),
+        Value::Number(number) => match (number.as_i64(), number.as_f64()) {
+            (Some(whole), _) => ToSqlOutput::from(whole),
+            (None, Some(real)) if !json::number::is_whole(number) => ToSqlOutput::from(real),
+            _ => ToSqlOutput::from(number.as_str()),
         },
         Value::String(text) => ToSqlOutput::from(text.as_str()),
         Value::Array(_) | Value::Object(_) => ToSqlOutput::from(value.to_string()),
@@ -80,7 +82,7 @@ fn from_text(text: &str, holds: Holds) -> Value {
     let parsed = match holds {
         Holds::Plain | Holds::Booleans => None,
         Holds::Nested => nested(text),
-        Holds::Json => serde_json::from_str(text).ok(),
+        Holds::Json => json::parse(text.as_bytes()).ok(),
     };
     parsed.unwrap_or_else(|| Value::from(text))
 }
@@ -89,7 +91,7 @@ fn from_text(text: &str, holds: Holds) -> Value {
 pub fn nested(text: &str) -> Option<Value> {
     let first = text.trim_start().as_bytes().first()?;
     if matches!(first, b'[' | b'{') {
-        serde_json::from_str(text).ok()
+        json::parse(text.as_bytes()).ok()
     } else {
         None
     }

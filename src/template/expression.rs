@@ -22,6 +22,8 @@ pub struct Expression {
     compiled: Arc<Compiled<'static, 'static>>,
     mentions: Mentions,
     missing: Missing,
+    /// The names of `a.b.c`, which passes a value on as it is.
+    path: Option<Vec<String>>,
 }
 
 impl fmt::Debug for Expression {
@@ -70,6 +72,7 @@ impl Expression {
             .map_err(|error| syntax::from_minijinja(&error, source, 0));
         match (mentions, compiled) {
             (Some(mentions), Ok(compiled)) if faults.is_empty() => Ok(Self {
+                path: plain_path(source.trim()),
                 text: text.clone(),
                 range,
                 compiled: Arc::new(compiled),
@@ -122,6 +125,9 @@ impl Expression {
     /// As [`Expression::json`].
     pub fn json_or_omitted(&self, scope: &Scope) -> Result<Option<Json>, RenderError> {
         let value = self.value(scope)?;
+        if let Some(exact) = self.exact(scope) {
+            return Ok(Some(exact.clone()));
+        }
         let wrong = |words: String| RenderError::new(&self.place(), words);
         if value.downcast_object_ref::<Omit>().is_some() {
             return Ok(None);
@@ -186,6 +192,25 @@ impl Expression {
         })
     }
 
+    /// The value as a template puts it into a text: a number that is only passed on is the text
+    /// that it came as.
+    pub(super) fn printed(&self, scope: &Scope) -> Result<Value, RenderError> {
+        let value = self.value(scope)?;
+        Ok(match self.exact(scope) {
+            Some(Json::Number(number)) => Value::from(number.as_str()),
+            _ => value,
+        })
+    }
+
+    /// The JSON that is passed on, where it is not what templates compute with.
+    pub(super) fn exact<'s>(&self, scope: &'s Scope) -> Option<&'s Json> {
+        let exact = scope.exact(self.path.as_deref()?)?;
+        scope
+            .veil_of(self.source(), &self.mentions)
+            .is_none()
+            .then_some(exact)
+    }
+
     pub(super) fn value(&self, scope: &Scope) -> Result<Value, RenderError> {
         if let Some(mark) = scope.veil_of(self.source(), &self.mentions) {
             return Ok(Value::from(mark));
@@ -237,6 +262,14 @@ impl Expression {
         };
         fault(&place, error)
     }
+}
+
+/// The names of `a.b.c`; nothing if the expression is anything else.
+fn plain_path(source: &str) -> Option<Vec<String>> {
+    let names = source.split('.').map(str::to_owned);
+    names
+        .map(|name| crate::core::name::is_identifier(&name).then_some(name))
+        .collect()
 }
 
 /// A fault of minijinja's in words of ours.

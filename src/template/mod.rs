@@ -14,6 +14,7 @@
 mod blocks;
 mod calendar;
 mod chart;
+mod convert;
 mod difference;
 mod document;
 mod environment;

@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use minijinja::Value;
-use minijinja::value::{Enumerator, Object, ObjectRepr, Serde};
+use minijinja::value::{Enumerator, Object, ObjectRepr};
 use serde_json::Value as Json;
 
 use crate::core::time;
 use crate::template::Mentions;
+use crate::template::convert::{from_json, is_exact};
 
 /// The moment that `now()` answers and that `ago` counts from. A run has one.
 #[derive(Debug, Clone, Copy)]
@@ -42,6 +43,8 @@ pub type Hides = Arc<dyn Fn(&str, &Mentions) -> Option<String> + Send + Sync>;
 #[derive(Debug, Default)]
 struct Layer {
     names: BTreeMap<String, Value>,
+    /// The names whose numbers templates would round or write in another way, as they came.
+    exact: BTreeMap<String, Json>,
     outer: Option<Arc<Layer>>,
 }
 
@@ -68,7 +71,11 @@ impl Scope {
         }
         Self {
             clock,
-            layer: Arc::new(Layer { names, outer: None }),
+            layer: Arc::new(Layer {
+                names,
+                exact: BTreeMap::new(),
+                outer: None,
+            }),
             veil: None,
         }
     }
@@ -122,30 +129,43 @@ impl Scope {
         let Json::Object(members) = row else {
             return self.with_record("row", row);
         };
-        let asked = members.iter().filter(|(key, _)| is_asked_for(key));
-        let members = asked.map(|(key, member)| (key.clone(), lenient(member)));
+        let asked = || members.iter().filter(|(key, _)| is_asked_for(key));
+        let mut exact = BTreeMap::new();
+        if !asked().all(|(_, member)| is_exact(member)) {
+            let members = asked().map(|(key, member)| (key.clone(), member.clone()));
+            exact.insert("row".to_owned(), Json::Object(members.collect()));
+        }
+        let members = asked().map(|(key, member)| (key.clone(), lenient(member)));
         let row = Value::from_object(Record(members.collect()));
-        self.inner(BTreeMap::from([("row".to_owned(), row)]))
+        self.inner(BTreeMap::from([("row".to_owned(), row)]), exact)
     }
 
     /// Opens a layer with a record, whose missing fields are null.
     #[must_use]
     pub fn with_record(&self, name: &str, record: &Json) -> Self {
-        self.inner(BTreeMap::from([(name.to_owned(), lenient(record))]))
+        self.inner(
+            BTreeMap::from([(name.to_owned(), lenient(record))]),
+            exact_of([(name, record)]),
+        )
     }
 
     /// Opens the same layer over two scopes, as [`Scope::with_record`].
     #[must_use]
     pub fn both_with_record(scopes: [&Self; 2], name: &str, record: &Json) -> [Self; 2] {
         let value = lenient(record);
-        scopes.map(|scope| scope.inner(BTreeMap::from([(name.to_owned(), value.clone())])))
+        scopes.map(|scope| {
+            scope.inner(
+                BTreeMap::from([(name.to_owned(), value.clone())]),
+                exact_of([(name, record)]),
+            )
+        })
     }
 
     /// Opens a layer with a list of records, which are looked at one by one.
     #[must_use]
     pub fn with_list(&self, name: &str, records: &Records) -> Self {
         let list = Value::from_object(List(records.clone()));
-        self.inner(BTreeMap::from([(name.to_owned(), list)]))
+        self.inner(BTreeMap::from([(name.to_owned(), list)]), BTreeMap::new())
     }
 
     /// Opens a layer with a name whose members are such lists, or texts.
@@ -165,24 +185,39 @@ impl Scope {
                 (member.to_owned(), value)
             })
             .collect();
-        self.inner(BTreeMap::from([(name.to_owned(), Value::from(members))]))
+        let names = BTreeMap::from([(name.to_owned(), Value::from(members))]);
+        self.inner(names, BTreeMap::new())
     }
 
     /// Opens a layer with more names.
     #[must_use]
     pub fn with_all<'a>(&self, names: impl IntoIterator<Item = (&'a str, &'a Json)>) -> Self {
-        let names = names
-            .into_iter()
-            .map(|(name, value)| (name.to_owned(), Value::from(Serde(value))))
+        let names: Vec<(&str, &Json)> = names.into_iter().collect();
+        let values = names
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), from_json(value)))
             .collect();
-        self.inner(names)
+        self.inner(values, exact_of(names))
     }
 
-    fn inner(&self, names: BTreeMap<String, Value>) -> Self {
+    /// The JSON that a path of names stands for, if templates would write it in another way.
+    pub(super) fn exact(&self, path: &[String]) -> Option<&Json> {
+        let (root, members) = path.split_first()?;
+        let mut layer = &self.layer;
+        while !layer.names.contains_key(root) {
+            layer = layer.outer.as_ref()?;
+        }
+        members
+            .iter()
+            .try_fold(layer.exact.get(root)?, |value, member| value.get(member))
+    }
+
+    fn inner(&self, names: BTreeMap<String, Value>, exact: BTreeMap<String, Json>) -> Self {
         Self {
             clock: self.clock,
             layer: Arc::new(Layer {
                 names,
+                exact,
                 outer: Some(Arc::clone(&self.layer)),
             }),
             veil: self.veil.clone(),
@@ -286,6 +321,15 @@ impl Object for List {
     }
 }
 
+/// The values that templates would write in another way.
+fn exact_of<'a>(names: impl IntoIterator<Item = (&'a str, &'a Json)>) -> BTreeMap<String, Json> {
+    names
+        .into_iter()
+        .filter(|(_, value)| !is_exact(value))
+        .map(|(name, value)| (name.to_owned(), value.clone()))
+        .collect()
+}
+
 /// A JSON value whose objects lack nothing.
 fn lenient(value: &Json) -> Value {
     match value {
@@ -296,7 +340,7 @@ fn lenient(value: &Json) -> Value {
                 .collect(),
         )),
         Json::Array(items) => items.iter().map(lenient).collect(),
-        other => Value::from(Serde(other)),
+        other => from_json(other),
     }
 }
 
@@ -315,7 +359,7 @@ impl fmt::Debug for LookedUp {
 
 impl Object for LookedUp {
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        (self.0)(key.as_str()?).map(|value| Value::from(Serde(value)))
+        (self.0)(key.as_str()?).map(|value| from_json(&value))
     }
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {

@@ -3,6 +3,7 @@
 use minijinja::value::ValueKind;
 use serde_json::Value as Json;
 
+use crate::core::json;
 use crate::core::source::{Place, Text};
 use crate::template::environment::{Missing, environment, to_text};
 use crate::template::expression::fault;
@@ -176,7 +177,12 @@ impl Template {
                         Piece::Raw(raw) => text.push_str(raw),
                         Piece::Hole(hole) => {
                             let value = hole.value(scope)?;
-                            text.push_str(&to_text(&value).map_err(|error| hole.fault(&error))?);
+                            match hole.exact(scope) {
+                                Some(exact) => text.push_str(&json::plain(exact)),
+                                None => text.push_str(
+                                    &to_text(&value).map_err(|error| hole.fault(&error))?,
+                                ),
+                            }
                         }
                     }
                 }
@@ -247,7 +253,7 @@ impl Template {
             match piece {
                 Piece::Raw(raw) => route.literal(raw)?,
                 Piece::Hole(hole) => {
-                    let value = hole.value(scope)?;
+                    let value = hole.printed(scope)?;
                     if let Some(path) = value.downcast_object_ref::<SlashedPath>() {
                         for (index, segment) in path.0.split('/').enumerate() {
                             if index > 0 {
@@ -293,7 +299,7 @@ impl Template {
             match piece {
                 Piece::Raw(raw) => base.literal(raw)?,
                 Piece::Hole(hole) => {
-                    let value = hole.value(scope)?;
+                    let value = hole.printed(scope)?;
                     let text = to_text(&value).map_err(|error| hole.fault(&error))?;
                     if index == 0 {
                         base.literal(&text)?;
@@ -323,7 +329,7 @@ impl Template {
             .iter()
             .filter_map(|piece| match piece {
                 Piece::Hole(hole) if is_chosen(hole.mentions()) => {
-                    to_text(&hole.value(scope).ok()?).ok()
+                    to_text(&hole.printed(scope).ok()?).ok()
                 }
                 _ => None,
             })

@@ -24,6 +24,7 @@ mod state;
 mod support;
 mod tls;
 mod trees;
+mod values;
 mod vars;
 mod verbs;
 mod walk;

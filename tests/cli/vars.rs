@@ -37,6 +37,11 @@ fn refusals(vars: &str, calls: &[&[&str]]) -> String {
     transcript(&calls.iter().map(refused).collect::<Vec<_>>())
 }
 
+/// A number as the test reads it back.
+fn as_written(number: &str) -> serde_json::Value {
+    serde_json::from_str(number).expect("a number")
+}
+
 #[test]
 fn a_value_becomes_what_its_type_says() {
     let case = echo(
@@ -74,7 +79,7 @@ fn a_value_becomes_what_its_type_says() {
     assert_eq!(
         sent(case),
         json!({
-            "text": "007 = 7", "int": i64::MIN, "number": 2500.0, "bool": true,
+            "text": "007 = 7", "int": i64::MIN, "number": as_written("2.5e3"), "bool": true,
             "list": ["a", "b"], "items": ["a,b", 1], "time": "2026-01-02T02:04:05Z",
             "duration": 5400, "json": {"a": [null]}, "choice": "dev", "pattern": "abc", "short": 8,
         })
@@ -168,7 +173,7 @@ fn what_does_not_suit_its_type_is_told_before_anything_is_sent() {
         vars,
         &[
             &["needed=1", "int=1.5"],
-            &["needed=1", "int=123456789012345678901"],
+            &["needed=1", "int=1e3"],
             &["needed=1", "number=much"],
             &["needed=1", "bool=yes"],
             &["needed=1", "time=someday", "duration=30"],

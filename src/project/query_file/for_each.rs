@@ -6,7 +6,7 @@ use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::document::{Content, Entry, Node};
 use crate::core::name;
 use crate::core::source::Text;
-use crate::project::query::{Items, Loop, Query, Var};
+use crate::project::query::{Items, Loop, Query, Var, VarType};
 use crate::project::template::{Names, ValueTemplate, template};
 use crate::project::var_declaration;
 
@@ -153,7 +153,13 @@ pub fn called(
             faults.push(Diagnostic::at(&entry.key_place, "unknown-var", words).help(hint));
             continue;
         }
-        if let Some(value) = ValueTemplate::read(&entry.value, names, faults) {
+        let is_text = |var: &Var| var.name == entry.key && var.kind == VarType::String;
+        let value = if found.vars.iter().any(is_text) {
+            ValueTemplate::read(&entry.value.as_written(), names, faults)
+        } else {
+            ValueTemplate::read(&entry.value, names, faults)
+        };
+        if let Some(value) = value {
             values.push((entry.key.clone(), value));
         }
     }

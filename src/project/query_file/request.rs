@@ -127,7 +127,7 @@ fn params(
             );
             continue;
         }
-        if let Some(value) = ValueTemplate::read(&entry.value, names, faults) {
+        if let Some(value) = ValueTemplate::read(&entry.value.as_written(), names, faults) {
             let is_constant = value.templates().iter().all(|part| part.is_constant());
             if is_constant && is_secret_name(&entry.key) && entry.key != "page-token" {
                 faults.push(literal::literal(&entry.value));
@@ -181,7 +181,7 @@ fn body(entry: &Entry, method: &Method, names: &Names, faults: &mut Diagnostics)
             let mut fields = Vec::new();
             for field in value.entries("form", faults) {
                 if is_flat(&field.value) {
-                    let value = ValueTemplate::read(&field.value, names, faults)?;
+                    let value = ValueTemplate::read(&field.value.as_written(), names, faults)?;
                     fields.push((field.key.clone(), value));
                 } else {
                     let fault = field
@@ -222,7 +222,7 @@ fn multipart_field(node: &Node, names: &Names, faults: &mut Diagnostics) -> Opti
             faults.push(node.mismatch("multipart", "a value, or `{file: …}`"));
             return None;
         }
-        return ValueTemplate::read(node, names, faults).map(MultipartField::Value);
+        return ValueTemplate::read(&node.as_written(), names, faults).map(MultipartField::Value);
     }
     let mut fields = node.fields("multipart", faults);
     let mut part = |key: &'static str, faults: &mut Diagnostics| {

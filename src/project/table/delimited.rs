@@ -6,6 +6,7 @@
 use serde_json::{Map, Value};
 
 use super::Content;
+use crate::core::json::number;
 
 /// Reads RFC 4180, with either line break.
 pub fn csv(text: &str) -> Result<Content, String> {
@@ -86,9 +87,8 @@ pub fn looks_like(text: String) -> Value {
     if whole == 0 || has_leading_zero || !ends_well || text == "-0" {
         return Value::String(text);
     }
-    let is_whole = whole == digits.len();
-    match serde_json::from_str::<Value>(&text) {
-        Ok(Value::Number(number)) if !is_whole || number.is_i64() => Value::Number(number),
+    match number::from_text(&text) {
+        Some(number) if number.is_i64() || number.is_f64() => Value::Number(number),
         _ => Value::String(text),
     }
 }

@@ -10,6 +10,8 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::core::json;
+
 pub use delimited::looks_like;
 
 /// No file of records is longer: they are held in memory.
@@ -111,8 +113,8 @@ fn lines(text: &str) -> Result<Vec<Value>, String> {
         if line.trim().is_empty() {
             continue;
         }
-        let record = serde_json::from_str(line).map_err(|error| {
-            let words = without_place(&error);
+        let record = json::parse(line.as_bytes()).map_err(|error| {
+            let words = error.message();
             format!("line {}, column {}: {words}", index + 1, error.column())
         })?;
         records.push(record);
@@ -121,23 +123,16 @@ fn lines(text: &str) -> Result<Vec<Value>, String> {
 }
 
 fn document(text: &str) -> Result<Vec<Value>, String> {
-    let value = serde_json::from_str(text).map_err(|error| {
-        let words = without_place(&error);
+    let value = json::parse(text.as_bytes()).map_err(|error| {
+        let words = error.message();
         format!("line {}, column {}: {words}", error.line(), error.column())
     })?;
     match value {
         Value::Array(records) => Ok(records),
         Value::Object(_) => Ok(vec![value]),
         other => {
-            let kind = crate::core::json::kind(&other);
+            let kind = json::kind(&other);
             Err(format!("line 1: expected a list of records, got {kind}"))
         }
     }
-}
-
-/// What is wrong with a JSON text: the place is told in front of it.
-fn without_place(error: &serde_json::Error) -> String {
-    let words = error.to_string();
-    let end = words.rfind(" at line ").unwrap_or(words.len());
-    words[..end].to_owned()
 }

@@ -2,11 +2,12 @@
 
 use std::borrow::Cow;
 use std::cell::{OnceCell, RefCell};
-use std::cmp::Ordering;
 use std::ops::ControlFlow;
 
 use regex::Regex;
-use serde_json::{Number, Value};
+use serde_json::Value;
+
+use crate::core::json::{self, number};
 
 use super::model::{Condition, Operand, Operator, Path, Pattern, Pick, Segment, Step, pattern};
 
@@ -312,7 +313,7 @@ fn compare(left: Option<&Value>, operator: Operator, right: Option<&Value>) -> b
 fn less(left: Option<&Value>, right: Option<&Value>) -> bool {
     match (left, right) {
         (Some(Value::Number(left)), Some(Value::Number(right))) => {
-            order(left, right) == Some(Ordering::Less)
+            number::compare(left, right).is_lt()
         }
         // UTF-8 keeps the order of the code points.
         (Some(Value::String(left)), Some(Value::String(right))) => left < right,
@@ -323,47 +324,7 @@ fn less(left: Option<&Value>, right: Option<&Value>) -> bool {
 /// Not `==`, for which 1 and 1.0 differ.
 fn equal(left: Option<&Value>, right: Option<&Value>) -> bool {
     match (left, right) {
-        (Some(Value::Number(left)), Some(Value::Number(right))) => {
-            order(left, right) == Some(Ordering::Equal)
-        }
-        (Some(Value::Array(left)), Some(Value::Array(right))) => {
-            left.len() == right.len()
-                && left
-                    .iter()
-                    .zip(right)
-                    .all(|(left, right)| equal(Some(left), Some(right)))
-        }
-        (Some(Value::Object(left)), Some(Value::Object(right))) => {
-            left.len() == right.len()
-                && left.iter().all(|(name, value)| {
-                    right.contains_key(name) && equal(Some(value), right.get(name))
-                })
-        }
-        (left, right) => left == right,
+        (Some(left), Some(right)) => json::equal(left, right),
+        (left, right) => left.is_none() && right.is_none(),
     }
-}
-
-/// Compares as numbers, exactly: an integer is never rounded to a float.
-fn order(left: &Number, right: &Number) -> Option<Ordering> {
-    let integer = |number: &Number| {
-        number
-            .as_i64()
-            .map(i128::from)
-            .or(number.as_u64().map(i128::from))
-    };
-    match (integer(left), integer(right)) {
-        (Some(left), Some(right)) => Some(left.cmp(&right)),
-        (Some(left), None) => order_integer(left, right.as_f64()?),
-        (None, Some(right)) => order_integer(right, left.as_f64()?).map(Ordering::reverse),
-        (None, None) => left.as_f64()?.partial_cmp(&right.as_f64()?),
-    }
-}
-
-fn order_integer(integer: i128, float: f64) -> Option<Ordering> {
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "saturates, far beyond any 64-bit integer"
-    )]
-    let whole = float.trunc() as i128;
-    Some(integer.cmp(&whole).then(0.0.partial_cmp(&float.fract())?))
 }

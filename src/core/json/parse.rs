@@ -1,0 +1,523 @@
+//! JSON text → [`Value`], as RFC 8259 has it.
+//!
+//! `serde_json` is not used for reading: it rewrites exponents (`1E5` becomes `1e+5`), takes an
+//! object with one key of its own for a number, refuses a lone surrogate, and does not count values.
+//! Here a number keeps its text, a lone surrogate becomes U+FFFD (as in jq, Go and JavaScript), and
+//! a text of very many tiny values is refused before it fills the memory.
+
+use serde_json::{Map, Value};
+
+/// Most values of one text: as a tree, each takes some 100 bytes.
+pub const MOST_VALUES: usize = 4_000_000;
+
+/// Deepest nesting of lists and objects.
+const DEEPEST: usize = 127;
+
+/// What is wrong with a text that is not JSON, and where.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message} at line {line} column {column}")]
+pub struct ParseError {
+    message: &'static str,
+    line: usize,
+    column: usize,
+    kind: FaultKind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum FaultKind {
+    Syntax,
+    /// The text ends before the value does.
+    Cut,
+    TooMany,
+}
+
+impl ParseError {
+    /// What is wrong, without its place.
+    pub fn message(&self) -> &'static str {
+        self.message
+    }
+
+    /// The line, from 1.
+    pub fn line(&self) -> usize {
+        self.line
+    }
+
+    /// The byte of the line, from 1.
+    pub fn column(&self) -> usize {
+        self.column
+    }
+
+    /// Returns true if the text ends before the value does.
+    pub fn is_eof(&self) -> bool {
+        self.kind == FaultKind::Cut
+    }
+
+    /// Returns true if the text has more than [`MOST_VALUES`] values.
+    pub fn is_too_many(&self) -> bool {
+        self.kind == FaultKind::TooMany
+    }
+}
+
+/// Reads one value.
+///
+/// # Errors
+///
+/// Fails if the text is not JSON, is nested too deep, or has more than [`MOST_VALUES`] values.
+pub fn parse(bytes: &[u8]) -> Result<Value, ParseError> {
+    let mut parser = Parser::new(bytes)?;
+    let value = parser.value(0)?;
+    parser.skip_blanks();
+    match parser.peek() {
+        None => Ok(value),
+        Some(_) => Err(parser.fault("trailing characters")),
+    }
+}
+
+/// Reads values that follow one another, a line each or not.
+///
+/// # Errors
+///
+/// As [`parse`].
+pub fn parse_many(bytes: &[u8]) -> Result<Vec<Value>, ParseError> {
+    let mut parser = Parser::new(bytes)?;
+    let mut values = Vec::new();
+    parser.skip_blanks();
+    while parser.peek().is_some() {
+        values.push(parser.value(0)?);
+        let end = parser.at;
+        parser.skip_blanks();
+        let is_apart = parser.at > end || matches!(parser.peek(), None | Some(b'{' | b'[' | b'"'));
+        if !is_apart {
+            return Err(parser.fault("trailing characters"));
+        }
+    }
+    Ok(values)
+}
+
+struct Parser<'t> {
+    text: &'t str,
+    at: usize,
+    values: usize,
+    most_values: usize,
+}
+
+impl<'t> Parser<'t> {
+    fn new(bytes: &'t [u8]) -> Result<Self, ParseError> {
+        // A byte order mark is no part of the text (RFC 8259, section 8.1, lets a parser ignore it).
+        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+        let text = match std::str::from_utf8(bytes) {
+            Ok(text) => text,
+            Err(error) => {
+                let message = "invalid unicode code point";
+                let place = error.valid_up_to();
+                return Err(fault_at(bytes, place, message, FaultKind::Syntax));
+            }
+        };
+        Ok(Self {
+            text,
+            at: 0,
+            values: 0,
+            most_values: MOST_VALUES,
+        })
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    fn skip_blanks(&mut self) {
+        while let Some(b' ' | b'\n' | b'\t' | b'\r') = self.peek() {
+            self.at += 1;
+        }
+    }
+
+    /// The next character that is no blank.
+    fn next(&mut self, missing: &'static str) -> Result<u8, ParseError> {
+        self.skip_blanks();
+        self.peek().ok_or_else(|| self.cut(missing))
+    }
+
+    fn value(&mut self, depth: usize) -> Result<Value, ParseError> {
+        let first = self.next("EOF while parsing a value")?;
+        self.values += 1;
+        if self.values > self.most_values {
+            return Err(self.fault_of("too many values", FaultKind::TooMany));
+        }
+        match first {
+            b'"' => self.string().map(Value::String),
+            b'{' | b'[' if depth >= DEEPEST => Err(self.fault("recursion limit exceeded")),
+            b'{' => self.object(depth + 1),
+            b'[' => self.list(depth + 1),
+            b'-' | b'0'..=b'9' => self.number(),
+            b't' => self.word("true", Value::Bool(true)),
+            b'f' => self.word("false", Value::Bool(false)),
+            b'n' => self.word("null", Value::Null),
+            _ => Err(self.fault("expected value")),
+        }
+    }
+
+    fn word(&mut self, word: &str, value: Value) -> Result<Value, ParseError> {
+        let rest = &self.text.as_bytes()[self.at..];
+        if rest.starts_with(word.as_bytes()) {
+            self.at += word.len();
+            Ok(value)
+        } else if word.as_bytes().starts_with(rest) {
+            Err(self.cut("EOF while parsing a value"))
+        } else {
+            Err(self.fault("expected ident"))
+        }
+    }
+
+    fn list(&mut self, depth: usize) -> Result<Value, ParseError> {
+        const CUT: &str = "EOF while parsing a list";
+        self.at += 1;
+        let mut items = Vec::new();
+        if self.next(CUT)? == b']' {
+            self.at += 1;
+            return Ok(Value::Array(items));
+        }
+        loop {
+            items.push(self.value(depth)?);
+            match self.next(CUT)? {
+                b',' => self.at += 1,
+                b']' => {
+                    self.at += 1;
+                    return Ok(Value::Array(items));
+                }
+                _ => return Err(self.fault("expected `,` or `]`")),
+            }
+            self.refuse_end(b']')?;
+        }
+    }
+
+    fn object(&mut self, depth: usize) -> Result<Value, ParseError> {
+        const CUT: &str = "EOF while parsing an object";
+        self.at += 1;
+        let mut members = Map::new();
+        if self.next(CUT)? == b'}' {
+            self.at += 1;
+            return Ok(Value::Object(members));
+        }
+        loop {
+            if self.next(CUT)? != b'"' {
+                return Err(self.fault("key must be a string"));
+            }
+            let key = self.string()?;
+            if self.next(CUT)? != b':' {
+                return Err(self.fault("expected `:`"));
+            }
+            self.at += 1;
+            // The last one counts where a name stands twice.
+            members.insert(key, self.value(depth)?);
+            match self.next(CUT)? {
+                b',' => self.at += 1,
+                b'}' => {
+                    self.at += 1;
+                    return Ok(Value::Object(members));
+                }
+                _ => return Err(self.fault("expected `,` or `}`")),
+            }
+            self.refuse_end(b'}')?;
+        }
+    }
+
+    /// Refuses the end of a list or an object behind a comma.
+    fn refuse_end(&mut self, end: u8) -> Result<(), ParseError> {
+        self.skip_blanks();
+        if self.peek() == Some(end) {
+            return Err(self.fault("trailing comma"));
+        }
+        Ok(())
+    }
+
+    fn number(&mut self) -> Result<Value, ParseError> {
+        let rest = &self.text[self.at..];
+        if let Some(length) = super::number::length(rest) {
+            self.at += length;
+            return Ok(Value::Number(super::number::trusted(&rest[..length])));
+        }
+        let digits = rest
+            .bytes()
+            .take_while(|byte| b"+-.0123456789eE".contains(byte));
+        self.at += digits.count();
+        let is_cut = self.peek().is_none() && super::number::length(&format!("{rest}0")).is_some();
+        Err(if is_cut {
+            self.cut("EOF while parsing a value")
+        } else {
+            self.fault("invalid number")
+        })
+    }
+
+    fn string(&mut self) -> Result<String, ParseError> {
+        self.at += 1;
+        let plain = self.plain();
+        if self.peek() == Some(b'"') {
+            self.at += 1;
+            return Ok(plain.to_owned());
+        }
+        let mut text = plain.to_owned();
+        loop {
+            match self.peek() {
+                None => return Err(self.cut("EOF while parsing a string")),
+                Some(b'"') => {
+                    self.at += 1;
+                    return Ok(text);
+                }
+                Some(b'\\') => text.push(self.escape()?),
+                Some(_) => {
+                    let message =
+                        "control character (\\u0000-\\u001F) found while parsing a string";
+                    return Err(self.fault(message));
+                }
+            }
+            text.push_str(self.plain());
+        }
+    }
+
+    /// The characters up to a quote, an escape, or what must be escaped.
+    fn plain(&mut self) -> &'t str {
+        let start = self.at;
+        let bytes = &self.text.as_bytes()[start..];
+        self.at += plain_length(bytes);
+        &self.text[start..self.at]
+    }
+
+    fn escape(&mut self) -> Result<char, ParseError> {
+        self.at += 1;
+        let Some(letter) = self.peek() else {
+            return Err(self.cut("EOF while parsing a string"));
+        };
+        let character = match letter {
+            b'"' | b'\\' | b'/' => char::from(letter),
+            b'b' => '\u{8}',
+            b'f' => '\u{c}',
+            b'n' => '\n',
+            b'r' => '\r',
+            b't' => '\t',
+            b'u' => return self.unicode(),
+            _ => return Err(self.fault("invalid escape")),
+        };
+        self.at += 1;
+        Ok(character)
+    }
+
+    /// `\uXXXX`, or a pair of them; half a pair stands for no character, and becomes U+FFFD.
+    fn unicode(&mut self) -> Result<char, ParseError> {
+        let first = self.unit()?;
+        if (0xD800..0xDC00).contains(&first) && self.text[self.at..].starts_with("\\u") {
+            let start = self.at;
+            self.at += 1;
+            let second = self.unit()?;
+            if (0xDC00..0xE000).contains(&second) {
+                let code = 0x10000 + ((first - 0xD800) << 10) + (second - 0xDC00);
+                return Ok(char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER));
+            }
+            self.at = start;
+        }
+        Ok(char::from_u32(first).unwrap_or(char::REPLACEMENT_CHARACTER))
+    }
+
+    /// The four digits behind the `u` that stands here.
+    fn unit(&mut self) -> Result<u32, ParseError> {
+        self.at += 1;
+        let mut unit = 0;
+        for _ in 0..4 {
+            let digit = match self.peek() {
+                None => return Err(self.cut("EOF while parsing a string")),
+                Some(byte) => char::from(byte).to_digit(16),
+            };
+            unit = unit * 16 + digit.ok_or_else(|| self.fault("invalid escape"))?;
+            self.at += 1;
+        }
+        Ok(unit)
+    }
+
+    fn fault(&self, message: &'static str) -> ParseError {
+        self.fault_of(message, FaultKind::Syntax)
+    }
+
+    fn cut(&self, message: &'static str) -> ParseError {
+        self.fault_of(message, FaultKind::Cut)
+    }
+
+    fn fault_of(&self, message: &'static str, kind: FaultKind) -> ParseError {
+        let place = if kind == FaultKind::Cut {
+            self.text.len()
+        } else {
+            self.at
+        };
+        fault_at(self.text.as_bytes(), place, message, kind)
+    }
+}
+
+/// Bytes before the first quote, backslash or control character.
+fn plain_length(bytes: &[u8]) -> usize {
+    const ONES: u64 = u64::MAX / 255;
+    const HIGHS: u64 = ONES << 7;
+    let mut length = 0;
+    // Eight at a time: in a chunk without any of them no high bit is left. One that a carry
+    // pretends is looked at again below.
+    while let Some(chunk) = bytes[length..].first_chunk::<8>() {
+        let word = u64::from_le_bytes(*chunk);
+        let zero_in = |word: u64| word.wrapping_sub(ONES) & !word;
+        let quote = zero_in(word ^ (ONES * u64::from(b'"')));
+        let escape = zero_in(word ^ (ONES * u64::from(b'\\')));
+        let control = word.wrapping_sub(ONES * 0x20) & !word;
+        if (quote | escape | control) & HIGHS != 0 {
+            break;
+        }
+        length += 8;
+    }
+    let is_plain = |byte: &&u8| !matches!(byte, b'"' | b'\\' | 0..0x20);
+    length + bytes[length..].iter().take_while(is_plain).count()
+}
+
+fn fault_at(bytes: &[u8], place: usize, message: &'static str, kind: FaultKind) -> ParseError {
+    let before = &bytes[..place];
+    let line_start = memchr::memrchr(b'\n', before).map_or(0, |newline| newline + 1);
+    ParseError {
+        message,
+        line: memchr::memchr_iter(b'\n', before).count() + 1,
+        column: place - line_start + usize::from(kind != FaultKind::Cut),
+        kind,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> String {
+        match parse(text.as_bytes()) {
+            Ok(value) => value.to_string(),
+            Err(error) => format!("error: {error}"),
+        }
+    }
+
+    #[test]
+    fn numbers_keep_their_text() {
+        let text = "[1.10,1e400,1E5,1e+5,-0,-0.0,0,123456789012345678901234567890,1e-7]";
+        assert_eq!(read(text), text);
+        let private = r#"{"$serde_json::private::Number":"1"}"#;
+        assert_eq!(read(private), private);
+    }
+
+    #[test]
+    fn half_a_surrogate_pair_is_a_replacement_character() {
+        assert_eq!(read(r#""x\ud83d""#), "\"x\u{fffd}\"");
+        assert_eq!(
+            read(r#""\udc00\ud83d\ud83d\ude00\ud83dA""#),
+            "\"\u{fffd}\u{fffd}😀\u{fffd}A\""
+        );
+        assert_eq!(read(r#""\ud83d\n\ud83dz""#), "\"\u{fffd}\\n\u{fffd}z\"");
+        assert_eq!(read(r#"{"a\ud83d":1}"#), "{\"a\u{fffd}\":1}");
+    }
+
+    #[test]
+    fn everything_else_is_read_as_serde_json_reads_it() {
+        let good = [
+            "null",
+            " true ",
+            "[]",
+            "[ ]",
+            "{}",
+            "{ }",
+            "[1,[2],{\"a\":[]}]",
+            "\"\"",
+            r#""\"\\\/\b\f\n\r\té\u00e9""#,
+            r#"{"a":1,"b":2,"a":3}"#,
+            "\"12345678\\n12345678\"",
+            "\"a long text without any escape, é, and then more\"",
+            "\u{feff}1",
+        ];
+        for text in good {
+            let theirs: Value =
+                serde_json::from_str(text.trim_start_matches('\u{feff}')).expect(text);
+            assert_eq!(parse(text.as_bytes()).expect(text), theirs, "{text}");
+        }
+        let bad = [
+            "",
+            " ",
+            "[",
+            "[1",
+            "[1,",
+            "[1,]",
+            "[,]",
+            "[1 2]",
+            "{",
+            "{\"a\"",
+            "{\"a\":",
+            "{\"a\":1",
+            "{\"a\":1,",
+            "{\"a\":1,}",
+            "{a:1}",
+            "{\"a\" 1}",
+            "{\"a\":1 \"b\"}",
+            "tru",
+            "trux",
+            "nul",
+            "01",
+            "1.",
+            ".5",
+            "1e",
+            "+1",
+            "-",
+            "-x",
+            "1x",
+            "\"a",
+            "\"a\\",
+            "\"a\\x\"",
+            "\"\\u12",
+            "\"a\nb\"",
+            "1 2",
+            "NaN",
+            "'a'",
+            "<html>",
+            "// x\n1",
+        ];
+        for text in bad {
+            let theirs = serde_json::from_str::<Value>(text).expect_err(text);
+            let ours = parse(text.as_bytes()).expect_err(text);
+            assert_eq!(ours.is_eof(), theirs.is_eof(), "{text}: {ours} / {theirs}");
+        }
+        assert!(parse(b"\"\xff\"").is_err());
+    }
+
+    #[test]
+    fn faults_have_a_place() {
+        assert_eq!(
+            read("[{\"id\":1},"),
+            "error: EOF while parsing a value at line 1 column 10"
+        );
+        assert_eq!(
+            read("[1,\n  2 3]"),
+            "error: expected `,` or `]` at line 2 column 5"
+        );
+        let deep = "[".repeat(1_000_000);
+        assert_eq!(
+            read(&deep),
+            "error: recursion limit exceeded at line 1 column 128"
+        );
+    }
+
+    #[test]
+    fn values_are_counted() {
+        let mut parser = Parser::new(b"[1,{\"a\":2}]").expect("text");
+        parser.most_values = 3;
+        let error = parser.value(0).expect_err("four values");
+        assert!(error.is_too_many(), "{error}");
+        parser.most_values = 8;
+        (parser.at, parser.values) = (0, 0);
+        assert!(parser.value(0).is_ok());
+    }
+
+    #[test]
+    fn many_values_follow_one_another() {
+        let many = |text: &str| parse_many(text.as_bytes()).map(|values| values.len());
+        assert_eq!(many("1\n2 \"a\"[]{}\r\n\n").ok(), Some(5));
+        assert_eq!(many(" \n").ok(), Some(0));
+        assert!(many("1\n[").is_err_and(|error| error.is_eof()));
+        assert!(many("1,2").is_err());
+        assert!(many("truefalse").is_err());
+    }
+}
