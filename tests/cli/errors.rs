@@ -453,8 +453,12 @@ mod retries {
         assert_eq!(all.each_ref().map(|outcome| outcome.exit), [3, 3, 5, 5, 5]);
         let slow = post()
             .settings("timeout: 100ms\nretry: { base_delay: 1ms }")
-            .asks(vec![Exchange::post("/api/v2/x").answers(Fault::Hang)]);
+            // On a busy machine the time is over before it comes.
+            .asks(vec![
+                Exchange::post("/api/v2/x").at_least(0).answers(Fault::Hang),
+            ]);
         slow.outcome.assert_exit(5);
+        assert!(slow.requests.len() <= 1);
         insta::assert_snapshot!(transcript(all.iter().chain([&slow.outcome])));
     }
 
