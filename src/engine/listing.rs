@@ -14,7 +14,7 @@ use crate::core::time::format_duration;
 use crate::engine::answer::{content, lost_rows, meaning, refusal};
 use crate::engine::levels::Level;
 use crate::engine::outlet::{Gone, Outlet};
-use crate::engine::records::{Kept, PageRead, keeps_its_meaning, read_page};
+use crate::engine::records::{Kept, PageRead, check_required, keeps_its_meaning, read_page};
 use crate::engine::run::{First, Run};
 use crate::engine::walk::Taker;
 use crate::engine::{Cut, Outcome, RunError, RunErrorKind};
@@ -362,16 +362,46 @@ impl<'r> Listing<'r> {
         }
         self.last_body = response.body.clone();
         let most = plan.caps().rows.map(|most| most.saturating_sub(self.rows));
-        let is_asked = !plan.query.expect.is_empty() || plan.query.poll.is_some();
+        let requires = plan.query.extract.iter().any(|column| column.required);
+        let is_asked = !plan.query.expect.is_empty() || plan.query.poll.is_some() || requires;
         let (kept, read) = if self.run.wants_content(plan) && !is_asked {
             (Vec::new(), PageRead::default())
         } else {
-            read_page(plan, self.site.scope(), &body, response, most)?
+            let read = read_page(plan, self.site.scope(), &body, response, most);
+            read.and_then(|(kept, read)| {
+                self.check_answer(&kept)?;
+                Ok((kept, read))
+            })
+            .map_err(|kind| self.with_message(kind, &body))?
         };
         self.pages += 1;
         self.rows += read.rows;
         self.last_rows = read.rows;
         Ok((kept, self.after(request, response, &body, read)))
+    }
+
+    /// Refuses an answer without what is required, where no condition could drop its record later:
+    /// then it is a fault of this item, and not of the whole walk.
+    fn check_answer(&self, kept: &[Kept]) -> Result<(), RunErrorKind> {
+        let plan = self.plan;
+        let is_certain = !plan.is_safe() || Run::is_sole_request(plan);
+        if !plan.query.is_single() || plan.query.poll.is_some() || !is_certain {
+            return Ok(());
+        }
+        kept.iter()
+            .try_for_each(|kept| check_required(plan, &kept.record))
+    }
+
+    /// The fault of an answer that lacks what is required, with the message that it has instead.
+    fn with_message(&self, kind: RunErrorKind, body: &Value) -> RunErrorKind {
+        match (kind, error_message(body)) {
+            (RunErrorKind::Missing(words, place), Some(message)) if self.plan.query.is_single() => {
+                let message = self.plan.scrubber.text(&message).into_owned();
+                let words = format!("{words}; the answer says: {}", one_line(&message));
+                RunErrorKind::Missing(words, place)
+            }
+            (kind, _) => kind,
+        }
     }
 
     /// What comes after a page.

@@ -144,7 +144,7 @@ impl Gather {
             if !self.is_new(&kept.record) {
                 continue;
             }
-            self.check_required(&kept.record)?;
+            check_required(&self.plan, &kept.record)?;
             if self.plan.query.sort.is_empty() {
                 self.passed += 1;
                 passed.push(kept.record);
@@ -195,23 +195,23 @@ impl Gather {
             }
         }
     }
+}
 
-    /// A record that is dropped need not be whole.
-    fn check_required(&self, record: &Value) -> Result<(), RunErrorKind> {
-        let lacking =
-            self.plan.query.extract.iter().find(|column| {
-                column.required && record.get(&column.name).is_none_or(Value::is_null)
-            });
-        match lacking {
-            None => Ok(()),
-            Some(column) => Err(RunErrorKind::Missing(
-                format!(
-                    "the column `{}` is required, and a record lacks it",
-                    column.name
-                ),
-                column.place.clone(),
-            )),
-        }
+/// Refuses a record without a value that the file requires. A record that is dropped need not be
+/// whole.
+pub fn check_required(plan: &Plan, record: &Value) -> Result<(), RunErrorKind> {
+    let mut columns = plan.query.extract.iter();
+    let lacking = columns
+        .find(|column| column.required && record.get(&column.name).is_none_or(Value::is_null));
+    match lacking {
+        None => Ok(()),
+        Some(column) => Err(RunErrorKind::Missing(
+            format!(
+                "the column `{}` is required, and a record lacks it",
+                column.name
+            ),
+            column.place.clone(),
+        )),
     }
 }
 

@@ -263,6 +263,18 @@ mod slack {
     }
 
     #[test]
+    fn an_answer_that_says_no_is_no_success() {
+        let demo = Demo::hostile();
+        let project = Project::shipped().circleci_at(&demo.url, "");
+        let no = json!({ "ok": false, "error": "invalid_auth" });
+        let server = Server::start(vec![Exchange::post(WEBHOOK).answers(no)]);
+        let outcome = posted(&project, &server, &["--yes"]);
+        outcome.assert_exit(1);
+        assert!(outcome.stdout_text().contains("invalid_auth"));
+        server.finish();
+    }
+
+    #[test]
     fn many_workflows_with_long_names_fit() {
         let metrics = json!({});
         let name = |number: usize| format!("{number}<&>{}", "&".repeat(5000));

@@ -1,11 +1,11 @@
 //! Requests that change nothing, and those that do: where each may stand.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::case::{Case, told};
-use crate::support::{Exchange, Outcome, Project, Run, Server};
+use crate::support::{Answer, Exchange, Outcome, Project, Run, Server};
 
-/// A kind of API with its operations that are no GET.
+/// The operations of API v3 that are no GET, without its searches.
 const WRITES: [(&str, &str); 24] = [
     ("POST", "/orgs/{{ id }}/update-settings"),
     ("POST", "/projects/{{ id }}/update-settings"),
@@ -257,4 +257,50 @@ fn the_answer_to_a_safe_post_can_be_kept() {
         assert_eq!(outcome.assert_exit(0).stdout_json(), json!({ "id": 1 }));
     }
     server.finish();
+}
+
+#[test]
+fn a_write_is_not_sent_again_for_a_next_page() {
+    let v3 = "type: circleci\napi: v3\nbase_url: URL/api/v2";
+    let cursor = "type: circleci\nbase_url: URL/api/v2\n\
+                  paginate: { cursor: { path: $.page.next, param: c } }";
+    let link = "type: rest\nbase_url: URL/api/v2";
+    for resource in [v3, cursor, link] {
+        let answer = Answer::status(200)
+            .header("link", "</api/v2/runs?page=2>; rel=\"next\"")
+            .json(&json!({ "data": [{ "id": 1 }], "page": { "next": "more" } }));
+        let seen = Case::query("method: POST\nendpoint: /runs\nrows: $.data[*]")
+            .resource(resource)
+            .args(["--yes"])
+            .asks(vec![Exchange::post("/api/v2/runs").answers(answer)]);
+        assert_eq!(
+            seen.outcome.assert_exit(0).stdout_json(),
+            json!([{ "id": 1 }])
+        );
+    }
+}
+
+#[test]
+fn a_search_is_read_to_its_last_page() {
+    let page = |ids: &[u64], next: Value| {
+        let data: Vec<Value> = ids.iter().map(|id| json!({ "id": id })).collect();
+        json!({ "data": data, "page": { "next": next } })
+    };
+    let seen = Case::query(
+        "method: POST\nendpoint: /runs/search\nbody: { json: { page: { limit: 1 } } }\n\
+         rows: $.data[*]",
+    )
+    .resource("type: circleci\napi: v3\nbase_url: URL/api/v3")
+    .asks(vec![
+        Exchange::post("/api/v3/runs/search")
+            .with_json(json!({ "page": { "limit": 1 } }))
+            .answers(page(&[1], json!("c2"))),
+        Exchange::post("/api/v3/runs/search")
+            .with_json(json!({ "page": { "limit": 1, "cursor": "c2" } }))
+            .answers(page(&[2], Value::Null)),
+    ]);
+    assert_eq!(
+        seen.outcome.assert_exit(0).stdout_json(),
+        json!([{ "id": 1 }, { "id": 2 }])
+    );
 }

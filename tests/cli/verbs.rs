@@ -628,7 +628,7 @@ mod shipped_files {
         let project = shipped();
         let list = run(&project, &["list", "-o", "json"]).stdout_json();
         let queries = list["queries"].as_array().expect("a list");
-        assert_eq!(queries.len(), 41);
+        assert_eq!(queries.len(), 42);
         for query in queries {
             let name = query["name"].as_str().expect("a name");
             let shown = run(&project, &["show", name, "-o", "json"])
@@ -805,10 +805,14 @@ mod shipped_files {
         );
         let failed = format!("workflow_id={}", workflow(&project, "failed"));
         let running = format!("workflow_id={}", workflow(&project, "running"));
-        let calls: [(&str, &[&str]); 5] = [
+        let calls: [(&str, &[&str]); 6] = [
             (
                 "trigger-pipeline",
                 &["branch=main", "parameters:={\"deploy\": true}"],
+            ),
+            (
+                "trigger-pipeline-run",
+                &["branch=main", "project_slug=gh/acme/api"],
             ),
             ("rerun-workflow", &[&failed, "from_failed=true"]),
             ("rerun-workflow", &[&failed]),
@@ -824,12 +828,61 @@ mod shipped_files {
         let project = shipped();
         for (query, args) in [
             ("trigger-pipeline", &["branch=main"][..]),
+            ("trigger-pipeline-run", &["branch=main"]),
             ("rerun-workflow", &["workflow_id=x"]),
             ("cancel-workflow", &["workflow_id=x"]),
             ("approve-job", &["workflow_id=x", "approval_request_id=y"]),
         ] {
             let outcome = run(&project, &[&["run", query, "--demo"], args].concat());
             assert!(outcome.assert_exit(7).stderr_text().contains("question: "));
+        }
+    }
+
+    #[test]
+    fn what_starts_nothing_is_no_success() {
+        let project = shipped();
+        let calls = ["trigger-pipeline", "trigger-pipeline-run"].map(|query| {
+            let words = ["branch=docs/skip-ci", "project_slug=gh/acme/web", "--yes"];
+            run(&project, &[&["run", query, "--demo"], &words[..]].concat())
+        });
+        for outcome in &calls {
+            assert_eq!(outcome.assert_exit(1).stdout_text(), "");
+        }
+        insta::assert_snapshot!(transcript(&calls));
+    }
+
+    /// Success by their status, and nothing of what was asked for.
+    #[test]
+    fn an_answer_without_what_was_asked_for_is_no_success() {
+        for (query, args, target) in [
+            (
+                "trigger-pipeline",
+                &["project_slug=gh/acme/web", "branch=main"][..],
+                "/api/v2/project/gh%2Facme%2Fweb/pipeline",
+            ),
+            (
+                "trigger-pipeline-run",
+                &["project_slug=circleci/a/b", "tag=v1"],
+                "/api/v2/project/circleci/a/b/pipeline/run",
+            ),
+            (
+                "rerun-workflow",
+                &["workflow_id=w"],
+                "/api/v2/workflow/w/rerun",
+            ),
+        ] {
+            let message = json!({ "message": "no workflow was started" });
+            let server = Server::start(vec![
+                Exchange::post(target).times(2).answers((201, message)),
+            ]);
+            let project = Project::shipped().circleci(&server);
+            for format in ["json", "raw"] {
+                let run = Run::in_(&project).args(["run", query, "--yes", "-o", format]);
+                let outcome = run.args(args).outcome();
+                let stderr = outcome.assert_exit(1).stderr_text();
+                assert!(stderr.contains("no workflow was started"), "{stderr}");
+            }
+            server.finish();
         }
     }
 

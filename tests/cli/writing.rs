@@ -609,3 +609,26 @@ body: { json: { k: \"{{ key }}\", l: [\"{{ e }}\"], m: \"it's {{ env.KEY }}\" } 
         }
     }
 }
+
+#[test]
+fn an_answer_without_what_is_required_fails_its_item_and_no_other() {
+    let seen = Case::query(
+        "for_each: { n: { in: [1, 2, 3] } }\nmethod: POST\nendpoint: /n/{{ n }}\n\
+         extract: { id: { path: $.id, required: true } }",
+    )
+    .args(["--yes"])
+    .asks(vec![
+        Exchange::post("/api/v2/n/1").answers(json!({ "id": 1 })),
+        Exchange::post("/api/v2/n/2").answers(json!({ "message": "nothing to do" })),
+        Exchange::post("/api/v2/n/3").answers(json!({ "id": 3 })),
+    ]);
+    assert_eq!(
+        seen.outcome.assert_exit(6).stdout_json(),
+        json!([{ "id": 1 }, { "id": 3 }])
+    );
+    let stderr = seen.outcome.stderr_text();
+    assert!(
+        stderr.contains("the answer says: nothing to do"),
+        "{stderr}"
+    );
+}

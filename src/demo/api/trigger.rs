@@ -13,6 +13,8 @@ use crate::demo::world::pipeline::Triggered;
 /// A run on this branch is skipped, as its commit says `[skip ci]`.
 pub const SKIPPED_BRANCH: &str = "docs/skip-ci";
 
+const NOTHING_STARTED: &str = "no workflow was started";
+
 const MOST_PARAMETERS: usize = 100;
 const LONGEST_KEY: usize = 128;
 const LONGEST_VALUE: usize = 512;
@@ -23,6 +25,10 @@ pub fn old(world: &mut World, call: &Call, slug: &str) -> Outcome {
     let body = call.object()?;
     let parameters = parameters(&body)?;
     let (branch, tag) = reference(&body)?;
+    if branch.as_deref() == Some(SKIPPED_BRANCH) {
+        // As the service does where no workflow fits: a success by its status, and no pipeline.
+        return Ok(Answer::message(StatusCode::CREATED, NOTHING_STARTED));
+    }
     start(world, slug, branch, tag, parameters, false)
 }
 

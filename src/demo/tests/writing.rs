@@ -209,6 +209,17 @@ fn a_run_wants_real_segments_and_may_be_skipped() {
 }
 
 #[test]
+fn a_trigger_of_nothing_is_a_success_by_its_status() {
+    let mut world = world();
+    let before = get(&mut world, "/project/gh/acme/web/pipeline");
+    let body = json!({ "branch": "docs/skip-ci" });
+    let answer = post(&mut world, "/project/gh/acme/web/pipeline", &body, 201);
+    assert_eq!(answer, json!({ "message": "no workflow was started" }));
+    let after = get(&mut world, "/project/gh/acme/web/pipeline");
+    assert_eq!(after["items"][0]["id"], before["items"][0]["id"]);
+}
+
+#[test]
 fn a_trigger_refuses_what_does_not_fit() {
     let mut world = world();
     for body in [
