@@ -1,8 +1,9 @@
 //! What an answer means: records, nothing, a refusal, something else than was asked for.
 
+use std::collections::BTreeMap;
 use std::time::SystemTime;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::core::json::{ParseError, parse_many};
 use crate::core::text::one_line;
@@ -12,6 +13,7 @@ use crate::http::{Response, headers};
 use crate::plan::{DataValues, Plan};
 use crate::project::query::StatusMeaning;
 use crate::resource::error_message;
+use crate::template::Answer;
 
 /// A `rows` that begins with a name that the answer does not have is probably a slip: an empty
 /// list would pass for an answer.
@@ -166,6 +168,41 @@ fn unreadable(plan: &Plan, response: &Response, error: &ParseError) -> RunErrorK
     }
 }
 
+/// The facts of an answer that cost nothing.
+pub fn answer_facts(response: &Response) -> Answer<'static> {
+    Answer {
+        status: response.status.as_u16(),
+        ..Answer::default()
+    }
+}
+
+/// All facts of an answer.
+pub fn whole_answer<'b>(response: &Response, body: &'b Value) -> Answer<'b> {
+    Answer {
+        headers: Some(header_fields(response)),
+        elapsed_ms: Some(u64::try_from(response.elapsed.as_millis()).unwrap_or(u64::MAX)),
+        body: Some(body),
+        ..answer_facts(response)
+    }
+}
+
+/// The header fields of an answer. The values of a repeated field are joined by commas (RFC 9110,
+/// section 5.3).
+pub fn header_fields(response: &Response) -> BTreeMap<String, String> {
+    let mut fields: BTreeMap<String, String> = BTreeMap::new();
+    for (name, value) in &response.headers {
+        let text = String::from_utf8_lossy(value.as_bytes());
+        fields
+            .entry(name.as_str().to_owned())
+            .and_modify(|known| {
+                known.push_str(", ");
+                known.push_str(&text);
+            })
+            .or_insert_with(|| text.into_owned());
+    }
+    fields
+}
+
 /// The expectations that do not hold.
 ///
 /// # Errors
@@ -180,28 +217,16 @@ pub fn expectations(
     if plan.query.expect.is_empty() {
         return Ok(Vec::new());
     }
-    // A walk has many answers, and none of its own.
-    let facts = answer.map_or(Value::Null, |(response, body)| {
-        json!({
-            "status": response.status.as_u16(),
-            "headers": response
-                .headers
-                .iter()
-                .map(|(name, value)| {
-                    let text = String::from_utf8_lossy(value.as_bytes()).into_owned();
-                    (name.as_str().to_owned(), Value::from(text))
-                })
-                .collect::<serde_json::Map<_, _>>(),
-            "elapsed_ms": u64::try_from(response.elapsed.as_millis()).unwrap_or(u64::MAX),
-            "body": body,
-        })
-    });
     let rows = Value::Array(records.to_vec());
     let row = records.first().unwrap_or(&Value::Null);
-    let scope = plan
+    let mut scope = plan
         .scope_with_data(plan.scope(), data)
-        .with_all([("rows", &rows), ("response", &facts)])
+        .with_all([("rows", &rows)])
         .with_row(row);
+    // A walk has many answers, and none of its own.
+    if let Some((response, body)) = answer {
+        scope = scope.with_response(&whole_answer(response, body));
+    }
     let mut failed = Vec::new();
     for expression in &plan.query.expect {
         if !expression.holds(&scope).map_err(RunErrorKind::Render)? {

@@ -6,12 +6,12 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::core::text::one_line;
 use crate::core::time::format_duration;
-use crate::engine::answer::{content, lost_rows, meaning, refusal};
+use crate::engine::answer::{content, lost_rows, meaning, refusal, whole_answer};
 use crate::engine::levels::Level;
 use crate::engine::outlet::{Gone, Outlet};
 use crate::engine::records::{Kept, PageRead, check_required, keeps_its_meaning, read_page};
@@ -299,14 +299,14 @@ impl<'r> Listing<'r> {
 
     fn holds(&self, poll: &Poll, all: &[Kept], response: &Response) -> Result<bool, RunErrorKind> {
         let rows: Value = all.iter().map(|kept| kept.record.clone()).collect();
-        let facts = json!({ "status": response.status.as_u16() });
         let body = response.json().unwrap_or(Value::Null);
         let nothing = Value::Null;
         let first = all.first().map_or(&nothing, |kept| &kept.record);
         let mut scope = self
             .site
             .scope()
-            .with_all([("rows", &rows), ("response", &facts)]);
+            .with_all([("rows", &rows)])
+            .with_response(&whole_answer(response, &body));
         // Columns by name, as in conditions over records.
         if let Value::Object(members) = first {
             scope = scope.with_all(

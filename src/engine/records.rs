@@ -5,24 +5,29 @@ use std::collections::HashSet;
 use std::io;
 use std::rc::Rc;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::core::json::{number, write_identity};
 use crate::core::secret::MASK;
+use crate::engine::answer::{answer_facts, header_fields};
 use crate::engine::{RunError, RunErrorKind};
 use crate::http::Response;
 use crate::plan::Plan;
 use crate::project::query::{Column, ColumnSource, SortBy, Take, Unique};
-use crate::template::{Expression, Scope};
+use crate::template::{Answer, Expression, Scope};
 
 /// Names that keep their meaning in templates over records: a column of such a name is seen in the
 /// result only.
-const OWN_NAMES: [&str; 7] = ["env", "git", "now", "omit", "response", "row", "rows"];
+const OWN_NAMES: [&str; 8] = [
+    "env", "git", "now", "omit", "response", "row", "rows", "vars",
+];
 
 /// Whether a name means the same beside a column that is called so: what is the program's, and the
 /// items that the query stands on, whose columns `check` knows.
 pub fn keeps_its_meaning(plan: &Plan, name: &str) -> bool {
-    OWN_NAMES.contains(&name) || plan.loops().iter().any(|feed| feed.name == name)
+    OWN_NAMES.contains(&name)
+        || name == "data" && !plan.query.data.is_empty()
+        || plan.loops().iter().any(|feed| feed.name == name)
 }
 
 /// Takes records as they come.
@@ -141,22 +146,23 @@ impl Gather {
             if self.is_full() {
                 break;
             }
-            if !self.is_new(&kept.record) {
-                continue;
-            }
-            check_required(&self.plan, &kept.record)?;
-            if self.plan.query.sort.is_empty() {
+            if !self.plan.query.sort.is_empty() {
+                self.unsorted.push(kept);
+            } else if self.is_new(&kept.record) {
+                check_required(&self.plan, &kept.record)?;
                 self.passed += 1;
                 passed.push(kept.record);
-            } else {
-                self.unsorted.push(kept);
             }
         }
         Ok(passed)
     }
 
-    /// Gives what was held back.
-    pub fn finish(&mut self) -> Vec<Value> {
+    /// Gives what was held back: the first of equal records in the new order.
+    ///
+    /// # Errors
+    ///
+    /// As [`Gather::pass`].
+    pub fn finish(&mut self) -> Result<Vec<Value>, RunErrorKind> {
         let mut unsorted = std::mem::take(&mut self.unsorted);
         let keys = &self.plan.query.sort;
         unsorted.sort_by(|left, right| {
@@ -166,15 +172,18 @@ impl Gather {
                 .find(|order| order.is_ne())
                 .unwrap_or(Ordering::Equal)
         });
-        let most = self.plan.limit.unwrap_or(usize::MAX);
-        let left = most.saturating_sub(self.passed);
-        let records: Vec<Value> = unsorted
-            .into_iter()
-            .take(left)
-            .map(|kept| kept.record)
-            .collect();
-        self.passed += records.len();
-        records
+        let mut records = Vec::new();
+        for kept in unsorted {
+            if self.is_full() {
+                break;
+            }
+            if self.is_new(&kept.record) {
+                check_required(&self.plan, &kept.record)?;
+                self.passed += 1;
+                records.push(kept.record);
+            }
+        }
+        Ok(records)
     }
 
     fn is_new(&mut self, record: &Value) -> bool {
@@ -240,10 +249,13 @@ struct Reader<'p> {
 
 impl<'p> Reader<'p> {
     fn new(plan: &'p Plan, scope: &Scope, response: &Response) -> Self {
-        let facts = json!({ "status": response.status.as_u16() });
+        let facts = Answer {
+            headers: plan.uses().has_headers().then(|| header_fields(response)),
+            ..answer_facts(response)
+        };
         Self {
             plan,
-            scope: scope.with("response", &facts),
+            scope: scope.with_response(&facts),
         }
     }
 
@@ -408,6 +420,7 @@ mod tests {
     use std::time::Duration;
 
     use jiff::Timestamp;
+    use serde_json::json;
 
     use crate::core::secret::Scrubber;
     use crate::http::{HeaderMap, StatusCode};
@@ -479,7 +492,7 @@ mod tests {
             }
             found.extend(gather.pass(kept).expect("they are whole"));
         }
-        found.extend(gather.finish());
+        found.extend(gather.finish().expect("they are whole"));
         (Value::from(found), taken)
     }
 
@@ -546,6 +559,18 @@ mod tests {
             Some(1),
         );
         assert_eq!(gathered(&sorted, &batches).0, json!([{ "a": "1", "b": 5 }]));
+        // The first in the new order, and not the first that came.
+        let sorted = plan(
+            |query| {
+                query.unique = Some(Unique::Columns(vec!["a".to_owned()]));
+                query.sort = vec![by("b", true)];
+            },
+            Some(2),
+        );
+        assert_eq!(
+            gathered(&sorted, &batches).0,
+            json!([{ "a": "1", "b": 5 }, { "a": 1, "b": 4 }])
+        );
     }
 
     fn sorted(values: &Value, descending: bool) -> Value {

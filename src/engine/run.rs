@@ -410,7 +410,8 @@ impl Collector<'_> {
     }
 
     fn finish(&mut self, deliver: &mut dyn Deliver) -> Result<(), RunError> {
-        let records = self.gather.finish();
+        let rest = self.gather.finish();
+        let records = rest.map_err(|kind| self.fault(kind))?;
         self.deliver(records, deliver)
     }
 

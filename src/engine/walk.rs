@@ -190,7 +190,13 @@ impl Walker {
             }
         }
         crew.stop();
-        let rest = gather.finish();
+        let rest = match gather.finish() {
+            Ok(rest) => rest,
+            Err(kind) => {
+                self.failed(self.fault(kind));
+                return Ok(());
+            }
+        };
         children(rest.into_iter().map(Kept::new).collect(), &outlet).await
     }
 
@@ -256,7 +262,10 @@ pub async fn all_records(run: &Rc<Run>, plan: &Rc<Plan>, is_sole: bool) -> Vec<V
             break;
         }
     }
-    records.extend(gather.finish());
+    match gather.finish() {
+        Ok(rest) => records.extend(rest),
+        Err(kind) => walker.failed(walk_fault(plan, kind)),
+    }
     records
 }
 

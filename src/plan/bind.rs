@@ -92,7 +92,7 @@ impl Plan {
             now: outside.clock.0,
             scrubber,
         }
-        .bind(scope, shown_scope, secrecy)?;
+        .bind(&scope, &shown_scope, secrecy)?;
         bound.secrecy.add_items(&query);
         let shown_scope = veiled(&bound.shown_scope, &bound.secrecy);
         let base_url = base_url(&resource, &bound, scrubber)?;
@@ -309,12 +309,17 @@ struct Bound {
 }
 
 impl Binder<'_> {
-    fn bind(&self, scope: Scope, shown_scope: Scope, secrecy: Secrecy) -> Result<Bound, PlanError> {
+    fn bind(
+        &self,
+        scope: &Scope,
+        shown_scope: &Scope,
+        secrecy: Secrecy,
+    ) -> Result<Bound, PlanError> {
         let mut faults: Vec<Diagnostic> = self.unknown_names();
         let mut bound = Bound {
             vars: BTreeMap::new(),
-            scope,
-            shown_scope,
+            scope: scope.with_no_vars(),
+            shown_scope: shown_scope.with_no_vars(),
             secrecy,
         };
         for var in &self.query.vars {
@@ -328,14 +333,14 @@ impl Binder<'_> {
                     } else {
                         value.clone()
                     };
-                    bound.scope = bound.scope.with(&var.name, &value);
-                    bound.shown_scope = bound.shown_scope.with(&var.name, &shown);
+                    bound.scope = bound.scope.with_var(&var.name, &value);
+                    bound.shown_scope = bound.shown_scope.with_var(&var.name, &shown);
                     bound.vars.insert(var.name.clone(), value);
                 }
                 Err(VarFault::Call(fault)) => {
                     faults.push(*fault);
                     // Later defaults may stand on it: they get null, and their own faults wait.
-                    bound.scope = bound.scope.with(&var.name, &Value::Null);
+                    bound.scope = bound.scope.with_var(&var.name, &Value::Null);
                 }
                 Err(VarFault::Render(error)) if faults.is_empty() => {
                     return Err(PlanError::Render(*error));

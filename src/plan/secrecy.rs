@@ -109,6 +109,11 @@ impl Secrecy {
         mentions.iter().any(|mention| match mention.root() {
             // `env[…]` with a name that is computed may be any of them.
             "env" => mention.path.get(1).is_none_or(|name| self.has_env(name)),
+            // So may `vars[…]`; and `vars` as a whole holds all of them.
+            "vars" => match mention.path.get(1) {
+                Some(name) => self.vars.contains(name),
+                None => !self.vars.is_empty(),
+            },
             name => self.vars.contains(name),
         })
     }

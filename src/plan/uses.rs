@@ -13,6 +13,7 @@ pub struct Uses {
     /// Columns by name.
     columns: BTreeSet<String>,
     row: RowUse,
+    headers: bool,
 }
 
 /// What of the raw row.
@@ -58,6 +59,9 @@ impl Uses {
             let root = mention.root();
             if root == "row" {
                 self.row.add(mention.path.get(1));
+            } else if root == "response" {
+                let member = mention.path.get(1);
+                self.headers |= member.is_none_or(|member| member == "headers");
             } else if query.extract.is_empty()
                 || query.extract.iter().any(|column| column.name == root)
             {
@@ -78,6 +82,11 @@ impl Uses {
             RowUse::Members(members) => members.contains(name),
             RowUse::Whole => true,
         }
+    }
+
+    /// Whether header fields of the answer are asked for.
+    pub fn has_headers(&self) -> bool {
+        self.headers
     }
 
     /// Whether the row is asked for at all.

@@ -7,7 +7,10 @@ use crate::core::document::{Content, Node};
 use crate::core::name;
 use crate::core::source::Text;
 use crate::template::selector::Selector;
-use crate::template::{Expression, Mentions, Missing, RenderError, Scope, SyntaxError, Template};
+use crate::template::{
+    Expression, Mention, Mentions, Presence, PresenceKind, RenderError, Scope, SyntaxError,
+    Template,
+};
 
 /// What `git.` knows.
 pub const GIT_FACTS: [&str; 3] = ["branch", "sha", "project_slug"];
@@ -15,118 +18,273 @@ pub const GIT_FACTS: [&str; 3] = ["branch", "sha", "project_slug"];
 /// The names that a template may mention at its place in the file.
 #[derive(Debug, Clone, Default)]
 pub struct Names {
-    known: Vec<String>,
-    /// What the items of some names are known to have.
-    columns: Vec<(String, Vec<String>)>,
+    known: Vec<Name>,
     /// Whether the file can declare more.
     has_vars: bool,
 }
 
-/// Names that are no record, so that what they have is no column.
-const OF_THE_RUN: [&str; 4] = ["data", "query", "run", "vars"];
+/// A name that is known.
+#[derive(Debug, Clone)]
+struct Name {
+    word: String,
+    kind: NameKind,
+    /// Its members, if all of them are known.
+    members: Option<Vec<String>>,
+}
+
+/// What a name stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum NameKind {
+    /// An input of the query.
+    Var,
+    /// A record: a member that it lacks is null.
+    Record,
+    /// The columns of an item, which is a record too.
+    Item,
+    /// An element of a list: a record or anything else.
+    Element,
+    /// A column of the record, with the same value read from `row` if there is one.
+    Column(Option<String>),
+    /// Anything else.
+    Other,
+}
+
+/// The name under which all vars are found.
+const VARS: &str = "vars";
 
 impl Names {
     /// `env` and `git`, which every template sees.
     pub fn outside() -> Self {
-        Self {
-            known: vec!["env".to_owned(), "git".to_owned()],
-            columns: Vec::new(),
-            has_vars: false,
+        Self::default().with_all(["env", "git"])
+    }
+
+    /// These and `vars`, in a file that can declare more.
+    #[must_use]
+    pub fn with_vars<'a>(&self, vars: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut names = self.add(VARS, NameKind::Other, Some(Vec::new()));
+        names.has_vars = true;
+        for var in vars {
+            names = names.with_var(var);
         }
+        names
+    }
+
+    /// These and one more var.
+    #[must_use]
+    pub fn with_var(&self, name: &str) -> Self {
+        let mut names = self.add(name, NameKind::Var, None);
+        for known in names.known.iter_mut().filter(|known| known.word == VARS) {
+            known
+                .members
+                .iter_mut()
+                .for_each(|vars| vars.push(name.to_owned()));
+        }
+        names
     }
 
     /// These and one more.
     #[must_use]
     pub fn with(&self, name: &str) -> Self {
-        self.with_all([name])
+        self.add(name, NameKind::Other, None)
     }
 
     /// These and more.
     #[must_use]
     pub fn with_all<'a>(&self, more: impl IntoIterator<Item = &'a str>) -> Self {
-        let mut known = self.known.clone();
-        known.extend(more.into_iter().map(str::to_owned));
-        Self {
-            known,
-            ..self.clone()
-        }
-    }
-
-    /// These and one more, of which is known what it has.
-    #[must_use]
-    pub fn with_columns(&self, name: &str, columns: Option<Vec<String>>) -> Self {
-        let mut names = self.with(name);
-        names
-            .columns
-            .extend(columns.map(|columns| (name.to_owned(), columns)));
+        let mut names = self.clone();
+        names.known.extend(more.into_iter().map(|name| Name {
+            word: name.to_owned(),
+            kind: NameKind::Other,
+            members: None,
+        }));
         names
     }
 
-    /// The same in a file that can declare more.
+    /// These and a record.
     #[must_use]
-    pub fn with_vars(mut self) -> Self {
-        self.has_vars = true;
-        self
+    pub fn with_record(&self, name: &str, members: Option<Vec<String>>) -> Self {
+        self.add(name, NameKind::Record, members)
     }
 
-    /// Whether all that a template mentions is declared.
+    /// These and an item, with its columns if they are known.
+    #[must_use]
+    pub fn with_item(&self, name: &str, columns: Option<Vec<String>>) -> Self {
+        self.add(name, NameKind::Item, columns)
+    }
+
+    /// These and an element of a list.
+    #[must_use]
+    pub fn with_element(&self, name: &str) -> Self {
+        self.add(name, NameKind::Element, None)
+    }
+
+    /// These and a column, with the same value read from `row` if there is one.
+    #[must_use]
+    pub fn with_column(&self, name: &str, field: Option<String>) -> Self {
+        self.add(name, NameKind::Column(field), None)
+    }
+
+    /// These and one more, whose members are known.
+    #[must_use]
+    pub fn with_members(&self, name: &str, members: &[&str]) -> Self {
+        let members = members.iter().map(|member| (*member).to_owned()).collect();
+        self.add(name, NameKind::Other, Some(members))
+    }
+
+    fn add(&self, name: &str, kind: NameKind, members: Option<Vec<String>>) -> Self {
+        let mut names = self.clone();
+        names.known.push(Name {
+            word: name.to_owned(),
+            kind,
+            members,
+        });
+        names
+    }
+
+    /// Whether all that a template mentions is declared, and says what its author means.
     pub fn check(&self, mentions: &Mentions, text: &Text, faults: &mut Diagnostics) -> bool {
-        let mut is_good = true;
+        let before = faults.len();
         for mention in mentions.iter() {
-            let root = mention.root();
-            if !self.known.iter().any(|known| known == root) {
-                is_good = false;
-                let declare = if self.has_vars {
-                    "declare it under `vars`, or "
-                } else {
-                    ""
-                };
-                let near = match name::nearest(root, self.known.iter().map(String::as_str)) {
-                    Some(near) => format!("did you mean `{near}`?"),
-                    None => format!("{declare}use one of {}", name::one_of(&self.known)),
-                };
-                faults.push(
-                    Diagnostic::at(
-                        &text.locate(mention.range.clone()),
-                        "undeclared-name",
-                        format!("`{root}` is not declared"),
-                    )
-                    .help(near),
-                );
-            } else if root == "git"
-                && let Some(fact) = mention.path.get(1)
-                && !GIT_FACTS.contains(&fact.as_str())
-            {
-                is_good = false;
-                faults.push(
-                    Diagnostic::at(
-                        &text.locate(mention.range.clone()),
-                        "undeclared-name",
-                        format!("`git` has no `{fact}`"),
-                    )
-                    .maybe_help(name::hint(fact, GIT_FACTS)),
-                );
-            } else if let Some((_, columns)) = self.columns.iter().find(|(known, _)| known == root)
-                && let Some(column) = mention.path.get(1)
-                && !columns.contains(column)
-            {
-                is_good = false;
-                let kind = if OF_THE_RUN.contains(&root) {
-                    ""
-                } else {
-                    "column "
-                };
-                faults.push(
-                    Diagnostic::at(
-                        &text.locate(mention.range.clone()),
-                        "undeclared-name",
-                        format!("`{root}` has no {kind}`{column}`"),
-                    )
-                    .maybe_help(name::hint(column, columns.iter().map(String::as_str))),
-                );
+            if let Some(fault) = self.fault(mention, text) {
+                faults.push(fault);
             }
         }
-        is_good
+        for presence in mentions.presences() {
+            if let Some(fault) = self.presence_fault(presence, text) {
+                faults.push(fault);
+            }
+        }
+        faults.len() == before
+    }
+
+    /// All names once, but for `vars`, which is no value of its own.
+    fn plain_names(&self) -> Vec<&str> {
+        let mut plain: Vec<&str> = Vec::new();
+        for known in self.known.iter().filter(|known| known.word != VARS) {
+            if !plain.contains(&known.word.as_str()) {
+                plain.push(&known.word);
+            }
+        }
+        plain
+    }
+
+    /// The names of this root: a column may be called as a var is.
+    fn of<'n>(&'n self, root: &'n str) -> impl Iterator<Item = &'n Name> {
+        self.known.iter().filter(move |known| known.word == root)
+    }
+
+    fn fault(&self, mention: &Mention, text: &Text) -> Option<Diagnostic> {
+        let root = mention.root();
+        let place = text.locate(mention.range.clone());
+        let undeclared = |words: String| Diagnostic::at(&place, "undeclared-name", words);
+        let Some(known) = self.of(root).next() else {
+            let declare = if self.has_vars {
+                "declare it under `vars`, or "
+            } else {
+                ""
+            };
+            let all: Vec<&str> = self.known.iter().map(|known| known.word.as_str()).collect();
+            let near = match name::nearest(root, all.iter().copied()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("{declare}use one of {}", name::one_of(&self.plain_names())),
+            };
+            return Some(undeclared(format!("`{root}` is not declared")).help(near));
+        };
+        let column = self.of(root).find_map(|known| match &known.kind {
+            NameKind::Column(field) => Some(field),
+            _ => None,
+        });
+        if known.kind == NameKind::Var
+            && let Some(field) = column
+        {
+            let words = format!("`{root}` is both a var and a column");
+            let other = match field {
+                Some(field) => format!("`{field}` for the record's own value"),
+                None => "and give the column another name, or read its value from `row`".to_owned(),
+            };
+            return Some(
+                Diagnostic::at(&place, "ambiguous-name", words)
+                    .help(format!("write `vars.{root}` for the var, {other}")),
+            );
+        }
+        let member = mention.path.get(1)?;
+        if root == "git" && !GIT_FACTS.contains(&member.as_str()) {
+            return Some(
+                undeclared(format!("`git` has no `{member}`"))
+                    .maybe_help(name::hint(member, GIT_FACTS)),
+            );
+        }
+        let members = known.members.as_ref()?;
+        if members.contains(member) {
+            return None;
+        }
+        let kind = if known.kind == NameKind::Item {
+            "column "
+        } else {
+            ""
+        };
+        Some(
+            undeclared(format!("`{root}` has no {kind}`{member}`"))
+                .maybe_help(name::hint(member, members.iter().map(String::as_str))),
+        )
+    }
+
+    /// A test that always gives the same: what a record lacks is null, and null is defined.
+    fn presence_fault(&self, presence: &Presence, text: &Text) -> Option<Diagnostic> {
+        let of = &presence.of;
+        let known = self.of(of.root()).next()?;
+        let is_record = match known.kind {
+            NameKind::Record | NameKind::Item => true,
+            NameKind::Element => presence.kind == PresenceKind::Defined && of.path.len() > 1,
+            NameKind::Column(_) => presence.kind == PresenceKind::Defined,
+            NameKind::Var => presence.kind == PresenceKind::Defined && of.path.len() == 1,
+            NameKind::Other => false,
+        };
+        let written = &text.value[of.range.clone()];
+        let is = |value: &str| {
+            let not = if presence.is_positive { "not " } else { "" };
+            format!("`{value} is {not}none`")
+        };
+        let (tested, right) = match &presence.kind {
+            _ if !is_record => return None,
+            PresenceKind::Defined => {
+                let verb = if presence.is_positive {
+                    "is defined"
+                } else {
+                    "is undefined"
+                };
+                (format!("`{written} {verb}`"), is(written))
+            }
+            // The member of a record may be a list or a text, where `in` is what is meant.
+            PresenceKind::Key(_) if of.path.len() > 1 => return None,
+            PresenceKind::Key(key) => {
+                let not = if presence.is_positive { "" } else { "not " };
+                let right = match key {
+                    Some(key) if name::is_identifier(key) => is(&format!("{written}.{key}")),
+                    _ => format!("`… {not}in ({written} | list)`"),
+                };
+                let is_row = written == "row";
+                let of_text = if is_row {
+                    ", or, if the rows are texts, `… in (row | string)`"
+                } else {
+                    ""
+                };
+                (format!("`{not}in {written}`"), format!("{right}{of_text}"))
+            }
+        };
+        let always = if presence.is_positive {
+            "always"
+        } else {
+            "never"
+        };
+        let why = match (&known.kind, of.path.len()) {
+            (NameKind::Var, _) => "a var without a value is null",
+            (NameKind::Column(_), 1) => "a column without a value is null",
+            _ => "a member that a record lacks is null",
+        };
+        let place = text.locate(of.range.clone());
+        let words = format!("{tested} {always} holds: {why}");
+        Some(Diagnostic::at(&place, "always-defined", words).help(format!("write {right}")))
     }
 }
 
@@ -192,7 +350,7 @@ pub fn expression(
         Content::Bool(_) | Content::Number(..) => Text::new(node.scalar()?, &node.place),
         _ => node.text(key, faults)?,
     };
-    match Expression::parse(&text, Missing::Null) {
+    match Expression::parse(&text) {
         Ok(expression) => names
             .check(expression.mentions(), &text, faults)
             .then_some(expression),

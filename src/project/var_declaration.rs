@@ -53,7 +53,7 @@ pub fn read(node: Option<&Node>, faults: &mut Diagnostics) -> Vec<Var> {
     let mut vars: Vec<Var> = Vec::new();
     let Some(node) = node else { return vars };
     let entries = node.entries("vars", faults);
-    let mut names = Names::outside().with_vars();
+    let mut names = Names::outside().with_vars([]);
     for entry in entries {
         if !check_name(entry, faults) {
             continue;
@@ -64,7 +64,7 @@ pub fn read(node: Option<&Node>, faults: &mut Diagnostics) -> Vec<Var> {
         } else {
             short(entry, &names, faults)
         };
-        names = names.with(&entry.key);
+        names = names.with_var(&entry.key);
         vars.extend(var);
     }
     vars

@@ -204,13 +204,13 @@ fn start_of(moment: &Zoned, bucket: Bucket) -> Result<Zoned, jiff::Error> {
 
 #[cfg(test)]
 mod tests {
-    use crate::template::environment::{Missing, environment};
+    use crate::template::environment::{Rules, environment};
     use crate::template::testing::render;
     use crate::template::{Clock, Scope};
 
     fn at(now: &str, source: &str) -> String {
         let scope = Scope::new(Clock(now.parse().expect("a time")), []);
-        environment(Missing::Fault)
+        environment(Rules::Strict)
             .render_str(source, scope.to_value())
             .expect("it renders")
     }

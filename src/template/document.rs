@@ -10,7 +10,8 @@ use minijinja::value::ValueKind;
 use minijinja::{AutoEscape, Environment, Error, HtmlEscape, Output, State, Value};
 
 use crate::core::source::Text;
-use crate::template::environment::{self, Missing, to_text};
+use crate::template::environment::{self, Rules, to_text};
+use crate::template::rewrite::Rewritten;
 use crate::template::{Mentions, RenderError, Scope, SyntaxError, inspect};
 
 /// Reads a file that a document names, by its path from the project's folder: its text, nothing if
@@ -69,6 +70,7 @@ impl DocumentKind {
 #[derive(Clone)]
 pub struct Document {
     text: Text,
+    rewritten: Arc<Rewritten>,
     /// Its path from the project's folder, or what stands for one.
     name: String,
     kind: DocumentKind,
@@ -105,6 +107,7 @@ impl Document {
         match found {
             Some((mentions, uses)) if faults.is_empty() => Ok(Self {
                 text: text.clone(),
+                rewritten: Arc::new(Rewritten::template(&text.value)),
                 name: name.to_owned(),
                 kind,
                 files,
@@ -147,7 +150,7 @@ impl Document {
     pub fn render(&self, scope: &Scope) -> Result<String, RenderError> {
         let environment = self.environment();
         let rendered = environment
-            .render_named_str(&self.name, &self.text.value, scope.to_value())
+            .render_named_str(&self.name, &self.rewritten.source, scope.to_value())
             .map_err(|error| self.fault(&error))?;
         // A file ends with its last line.
         Ok(if rendered.ends_with('\n') {
@@ -158,7 +161,7 @@ impl Document {
     }
 
     fn environment(&self) -> Environment<'static> {
-        let mut environment = environment::environment(Missing::Fault).clone();
+        let mut environment = environment::environment(Rules::Strict).clone();
         let escape = match self.kind {
             DocumentKind::Html => AutoEscape::Html,
             DocumentKind::Text | DocumentKind::Markdown => AutoEscape::None,
@@ -177,7 +180,9 @@ impl Document {
         let files = Arc::clone(&self.files);
         let known = Arc::clone(&self.files);
         environment.set_loader(move |name| {
-            files(name).map_err(|words| Error::new(minijinja::ErrorKind::InvalidOperation, words))
+            let file = files(name)
+                .map_err(|words| Error::new(minijinja::ErrorKind::InvalidOperation, words))?;
+            Ok(file.map(|text| Rewritten::template(&text).source))
         });
         environment.set_path_join_callback(move |name, parent| {
             // What may not be read is there, and is told so.
@@ -200,7 +205,7 @@ impl Document {
         let is_own = is_in_own(inner);
         // A fault in another file is shown where this one uses that.
         let place = match inner.range().filter(|_| is_own).or(range) {
-            Some(range) => self.text.locate(range),
+            Some(range) => self.text.locate(self.rewritten.original(range)),
             None => self.text.place.clone(),
         };
         let mut fault = crate::template::expression::fault(&place, inner);

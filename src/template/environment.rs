@@ -8,6 +8,7 @@ use minijinja::{
 };
 
 use crate::template::filters::{self, SlashedPath};
+use crate::template::order;
 
 /// Instructions that one rendering may use: enough for a large report, and an end to a template
 /// that does not end by itself.
@@ -134,22 +135,27 @@ pub fn holds_omit(value: &Value) -> bool {
             })
 }
 
-/// What a name is that its scope does not have.
+/// The rules for names that a scope does not have, and for values that have no order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Missing {
-    /// A mistake: requests are strict.
-    Fault,
-    /// Null, however deep: records lack fields.
-    Null,
+pub enum Rules {
+    /// Templates of requests and reports: a missing name is a fault, and so is a comparison of
+    /// values without an order.
+    Strict,
+    /// Templates over records, which lack fields: a missing name is null, however deep.
+    Record,
+    /// Conditions over records: a comparison of values without an order does not hold either.
+    Condition,
 }
 
 /// The environment.
-pub fn environment(missing: Missing) -> &'static Environment<'static> {
+pub fn environment(rules: Rules) -> &'static Environment<'static> {
     static STRICT: OnceLock<Environment<'static>> = OnceLock::new();
-    static LENIENT: OnceLock<Environment<'static>> = OnceLock::new();
-    let (cell, behavior) = match missing {
-        Missing::Fault => (&STRICT, UndefinedBehavior::Strict),
-        Missing::Null => (&LENIENT, UndefinedBehavior::Chainable),
+    static RECORD: OnceLock<Environment<'static>> = OnceLock::new();
+    static CONDITION: OnceLock<Environment<'static>> = OnceLock::new();
+    let (cell, behavior) = match rules {
+        Rules::Strict => (&STRICT, UndefinedBehavior::Strict),
+        Rules::Record => (&RECORD, UndefinedBehavior::Chainable),
+        Rules::Condition => (&CONDITION, UndefinedBehavior::Chainable),
     };
     cell.get_or_init(|| {
         let mut environment = Environment::new();
@@ -167,6 +173,7 @@ pub fn environment(missing: Missing) -> &'static Environment<'static> {
         environment.remove_global("debug");
         environment.add_global("omit", Value::from_object(Omit));
         filters::register(&mut environment);
+        order::register(&mut environment, rules);
         environment
     })
 }
@@ -229,7 +236,7 @@ mod tests {
 
     #[test]
     fn every_listed_filter_and_test_exists() {
-        let mut state = environment(Missing::Fault).empty_state();
+        let mut state = environment(Rules::Strict).empty_state();
         for name in filter_names() {
             let known = state
                 .apply_filter(name, &[Value::from("")])
@@ -248,7 +255,7 @@ mod tests {
 
     #[test]
     fn every_listed_function_exists() {
-        let globals: Vec<&str> = environment(Missing::Fault)
+        let globals: Vec<&str> = environment(Rules::Strict)
             .globals()
             .map(|(name, _)| name)
             .collect();
@@ -261,7 +268,7 @@ mod tests {
     fn a_template_that_does_not_end_runs_out_of_fuel() {
         let source =
             "{% for a in range(9999) %}{% for b in range(9999) %}x{% endfor %}{% endfor %}";
-        let error = environment(Missing::Fault)
+        let error = environment(Rules::Strict)
             .render_str(source, Value::UNDEFINED)
             .expect_err("it must stop");
         assert_eq!(error.kind(), ErrorKind::OutOfFuel);

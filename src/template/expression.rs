@@ -9,8 +9,9 @@ use minijinja::{Error, ErrorKind, Expression as Compiled, Value};
 use serde_json::Value as Json;
 
 use crate::core::source::{Place, Text};
-use crate::template::environment::{Missing, Omit, environment, holds_omit};
+use crate::template::environment::{Omit, Rules, environment, holds_omit};
 use crate::template::filters::SlashedPath;
+use crate::template::rewrite::Rewritten;
 use crate::template::syntax;
 use crate::template::{Mention, Mentions, RenderError, Scope, SyntaxError, inspect};
 
@@ -20,8 +21,9 @@ pub struct Expression {
     text: Text,
     range: Range<usize>,
     compiled: Arc<Compiled<'static, 'static>>,
-    mentions: Mentions,
-    missing: Missing,
+    mentions: Arc<Mentions>,
+    rules: Rules,
+    rewritten: Arc<Rewritten>,
     /// The names of `a.b.c`, which passes a value on as it is.
     path: Option<Vec<String>>,
 }
@@ -33,12 +35,12 @@ impl fmt::Debug for Expression {
 }
 
 impl Expression {
-    /// Reads a bare expression.
+    /// Reads a condition: a bare expression over records.
     ///
     /// # Errors
     ///
     /// Everything that can be known without values: syntax, unknown filters and tests.
-    pub fn parse(text: &Text, missing: Missing) -> Result<Self, Vec<SyntaxError>> {
+    pub fn parse(text: &Text) -> Result<Self, Vec<SyntaxError>> {
         if let Some(inner) = text.value.trim().strip_prefix("{{") {
             return Err(vec![SyntaxError {
                 code: "expression-in-braces",
@@ -47,13 +49,13 @@ impl Expression {
                 help: Some(format!("write `{}`", inner.trim_end_matches("}}").trim())),
             }]);
         }
-        Self::part(text, 0..text.value.len(), missing)
+        Self::part(text, 0..text.value.len(), Rules::Condition)
     }
 
     pub(super) fn part(
         text: &Text,
         range: Range<usize>,
-        missing: Missing,
+        rules: Rules,
     ) -> Result<Self, Vec<SyntaxError>> {
         let mut faults = Vec::new();
         let source = &text.value[range.clone()];
@@ -67,17 +69,19 @@ impl Expression {
         }
         syntax::check_size(source, true).map_err(|fault| vec![fault])?;
         let mentions = inspect::expression(source, range.start, &mut faults);
-        let compiled = environment(missing)
-            .compile_expression_owned(source.to_owned())
-            .map_err(|error| syntax::from_minijinja(&error, source, 0));
+        let rewritten = Arc::new(Rewritten::expression(source));
+        let compiled = environment(rules)
+            .compile_expression_owned(rewritten.source.clone())
+            .map_err(|error| rewritten.syntax_error(&error, source));
         match (mentions, compiled) {
             (Some(mentions), Ok(compiled)) if faults.is_empty() => Ok(Self {
                 path: plain_path(source.trim()),
                 text: text.clone(),
                 range,
                 compiled: Arc::new(compiled),
-                mentions,
-                missing,
+                mentions: Arc::new(mentions),
+                rules,
+                rewritten,
             }),
             (_, Err(fault)) if faults.is_empty() => Err(vec![fault]),
             _ => Err(faults),
@@ -219,7 +223,7 @@ impl Expression {
             .compiled
             .eval(scope.to_value())
             .map_err(|error| self.unset(scope).unwrap_or_else(|| self.fault(&error)))?;
-        if value.is_undefined() && self.missing == Missing::Null {
+        if value.is_undefined() && self.rules != Rules::Strict {
             return self.unset(scope).map_or_else(|| Ok(Value::from(())), Err);
         }
         if value.is_undefined() {
@@ -255,9 +259,11 @@ impl Expression {
 
     pub(super) fn fault(&self, error: &Error) -> RenderError {
         let place = match error.range() {
-            Some(range) if !range.is_empty() => self
-                .text
-                .locate(self.range.start + range.start..self.range.start + range.end),
+            Some(range) if !range.is_empty() => {
+                let range = self.rewritten.original(range);
+                self.text
+                    .locate(self.range.start + range.start..self.range.start + range.end)
+            }
             _ => self.place(),
         };
         fault(&place, error)

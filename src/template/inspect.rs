@@ -6,7 +6,9 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use minijinja::machinery::ast::{CallArg, Expr, Stmt};
+use minijinja::machinery::ast::{
+    BinOpKind, CallArg, Compare, CompareOpKind, Expr, Stmt, Test, UnaryOp, UnaryOpKind,
+};
 use minijinja::machinery::{Span, parse, parse_expr};
 use minijinja::syntax::SyntaxConfig;
 
@@ -18,6 +20,27 @@ use crate::template::{SyntaxError, syntax};
 #[derive(Debug, Clone, Default)]
 pub struct Mentions {
     list: Vec<Mention>,
+    presences: Vec<Presence>,
+}
+
+/// A test for the presence of a value: `NAME is defined`, `"key" in NAME`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Presence {
+    /// The value that is tested.
+    pub of: Mention,
+    /// The kind of test.
+    pub kind: PresenceKind,
+    /// Whether the test holds for a value that is there.
+    pub is_positive: bool,
+}
+
+/// A kind of test for presence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PresenceKind {
+    /// `is defined`, `is undefined`.
+    Defined,
+    /// `in`, with the key if it is written out.
+    Key(Option<String>),
 }
 
 /// One use of a name.
@@ -55,8 +78,14 @@ impl Mentions {
         self.list.iter().any(|mention| mention.root() == root)
     }
 
+    /// All tests for presence.
+    pub fn presences(&self) -> impl Iterator<Item = &Presence> {
+        self.presences.iter()
+    }
+
     pub(super) fn extend(&mut self, other: Mentions) {
         self.list.extend(other.list);
+        self.presences.extend(other.presences);
     }
 }
 
@@ -113,6 +142,7 @@ struct Walker<'s> {
     source: &'s str,
     offset: usize,
     mentions: Vec<Mention>,
+    presences: Vec<Presence>,
     /// Names that the template itself sets. Which part of it sees them is left to rendering.
     locals: BTreeSet<String>,
     /// The files that it names, where it may name some.
@@ -126,6 +156,7 @@ impl<'s> Walker<'s> {
             source,
             offset,
             mentions: Vec::new(),
+            presences: Vec::new(),
             locals: BTreeSet::new(),
             files: None,
             faults: Vec::new(),
@@ -137,6 +168,12 @@ impl<'s> Walker<'s> {
         let own = |mention: &Mention| {
             self.locals.contains(mention.root()) || GLOBALS.contains(&mention.root())
         };
+        let presences: Vec<Presence> = self
+            .presences
+            .iter()
+            .filter(|presence| !own(&presence.of))
+            .cloned()
+            .collect();
         Mentions {
             list: self
                 .mentions
@@ -144,6 +181,7 @@ impl<'s> Walker<'s> {
                 .filter(|mention| !own(mention))
                 .cloned()
                 .collect(),
+            presences,
         }
     }
 
@@ -310,15 +348,15 @@ impl<'s> Walker<'s> {
                     self.expr(part);
                 }
             }
-            Expr::UnaryOp(unary) => self.expr(&unary.expr),
+            Expr::UnaryOp(unary) => self.unary(unary),
             Expr::BinOp(binary) => {
                 self.expr(&binary.left);
                 self.expr(&binary.right);
+                if matches!(binary.op, BinOpKind::In) {
+                    self.key(&binary.left, &binary.right, true);
+                }
             }
-            Expr::Compare(compare) => {
-                self.expr(&compare.expr);
-                compare.ops.iter().for_each(|op| self.expr(&op.expr));
-            }
+            Expr::Compare(compare) => self.compare(compare),
             Expr::IfExpr(inline) => {
                 self.expr(&inline.test_expr);
                 self.expr(&inline.true_expr);
@@ -341,6 +379,7 @@ impl<'s> Walker<'s> {
             Expr::Test(test) => {
                 self.expr(&test.expr);
                 self.args(&test.args);
+                self.defined(test);
                 let operator = !test.name.starts_with(char::is_alphabetic);
                 if !operator && !test_names().any(|known| known == test.name) {
                     let known: Vec<_> = test_names().collect();
@@ -385,6 +424,65 @@ impl<'s> Walker<'s> {
                 | CallArg::PosSplat(expr)
                 | CallArg::KwargSplat(expr) => self.expr(expr),
             }
+        }
+    }
+
+    fn unary(&mut self, unary: &UnaryOp) {
+        let before = self.presences.len();
+        self.expr(&unary.expr);
+        // `is not defined` and `not in` are a `not` around the test.
+        let is_test = match &unary.expr {
+            Expr::Test(_) => true,
+            Expr::BinOp(binary) => matches!(binary.op, BinOpKind::In),
+            _ => false,
+        };
+        if is_test
+            && matches!(unary.op, UnaryOpKind::Not)
+            && let Some(presence) = self.presences[before..].last_mut()
+        {
+            presence.is_positive = !presence.is_positive;
+        }
+    }
+
+    fn compare(&mut self, compare: &Compare) {
+        self.expr(&compare.expr);
+        let mut left = &compare.expr;
+        for op in &compare.ops {
+            self.expr(&op.expr);
+            match op.op {
+                CompareOpKind::In => self.key(left, &op.expr, true),
+                CompareOpKind::NotIn => self.key(left, &op.expr, false),
+                _ => {}
+            }
+            left = &op.expr;
+        }
+    }
+
+    /// A test for a value that is there.
+    fn defined(&mut self, test: &Test) {
+        if matches!(test.name, "defined" | "undefined")
+            && let Some(of) = self.path(&test.expr)
+        {
+            self.presences.push(Presence {
+                of,
+                kind: PresenceKind::Defined,
+                is_positive: test.name == "defined",
+            });
+        }
+    }
+
+    /// A test for a key of a mapping.
+    fn key(&mut self, key: &Expr, container: &Expr, is_positive: bool) {
+        if let Some(of) = self.path(container) {
+            let key = match key {
+                Expr::Const(constant) => constant.value.as_str().map(str::to_owned),
+                _ => None,
+            };
+            self.presences.push(Presence {
+                of,
+                kind: PresenceKind::Key(key),
+                is_positive,
+            });
         }
     }
 

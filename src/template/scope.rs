@@ -7,7 +7,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use minijinja::Value;
 use minijinja::value::{Enumerator, Object, ObjectRepr};
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 use crate::core::time;
 use crate::template::Mentions;
@@ -27,7 +27,21 @@ pub const CLOCK: &str = "(clock)";
 pub struct Scope {
     clock: Clock,
     layer: Arc<Layer>,
+    vars: Arc<[(String, Value)]>,
     veil: Option<Arc<Veil>>,
+}
+
+/// The facts of an answer that templates see as `response`.
+#[derive(Debug, Clone, Default)]
+pub struct Answer<'a> {
+    /// The status code.
+    pub status: u16,
+    /// The header fields, if they are needed; names are in lower case.
+    pub headers: Option<BTreeMap<String, String>>,
+    /// The time from the request to the last byte.
+    pub elapsed_ms: Option<u64>,
+    /// The content, if it is needed.
+    pub body: Option<&'a Json>,
 }
 
 /// Hides what a template computes from certain names.
@@ -76,6 +90,7 @@ impl Scope {
                 exact: BTreeMap::new(),
                 outer: None,
             }),
+            vars: Arc::new([]),
             veil: None,
         }
     }
@@ -115,6 +130,68 @@ impl Scope {
     #[must_use]
     pub fn with(&self, name: &str, value: &Json) -> Self {
         self.with_all([(name, value)])
+    }
+
+    /// Opens a layer with a var: its name, and `vars` with one more member.
+    #[must_use]
+    pub fn with_var(&self, name: &str, value: &Json) -> Self {
+        let mut exact = exact_of([(name, value)]);
+        let mut all = match self.exact(&["vars".to_owned()]) {
+            Some(Json::Object(vars)) => vars.clone(),
+            _ => serde_json::Map::new(),
+        };
+        all.extend(exact.clone());
+        if !all.is_empty() {
+            exact.insert("vars".to_owned(), Json::Object(all));
+        }
+        let value = from_json(value);
+        let mut vars = self.vars.to_vec();
+        vars.push((name.to_owned(), value.clone()));
+        self.with_vars(vars, Some((name.to_owned(), value)), exact)
+    }
+
+    /// Opens a layer with an empty `vars`.
+    #[must_use]
+    pub fn with_no_vars(&self) -> Self {
+        self.with_vars(Vec::new(), None, BTreeMap::new())
+    }
+
+    fn with_vars(
+        &self,
+        vars: Vec<(String, Value)>,
+        own: Option<(String, Value)>,
+        exact: BTreeMap<String, Json>,
+    ) -> Self {
+        let vars: Arc<[(String, Value)]> = vars.into();
+        let object = Value::from_object(Vars(Arc::clone(&vars)));
+        let names = own.into_iter().chain([("vars".to_owned(), object)]);
+        Self {
+            vars,
+            ..self.inner(names.collect(), exact)
+        }
+    }
+
+    /// Opens a layer with `response`.
+    #[must_use]
+    pub fn with_response(&self, answer: &Answer<'_>) -> Self {
+        let mut members = vec![("status".to_owned(), Value::from(answer.status))];
+        if let Some(headers) = &answer.headers {
+            let headers = Value::from_object(Headers(headers.clone()));
+            members.push(("headers".to_owned(), headers));
+        }
+        if let Some(elapsed_ms) = answer.elapsed_ms {
+            members.push(("elapsed_ms".to_owned(), Value::from(elapsed_ms)));
+        }
+        if let Some(body) = answer.body {
+            members.push(("body".to_owned(), from_json(body)));
+        }
+        let response = Value::from_object(Record(members));
+        let body = answer.body.filter(|body| !is_exact(body));
+        let exact = body.map(|body| ("response".to_owned(), json!({ "body": body })));
+        self.inner(
+            BTreeMap::from([("response".to_owned(), response)]),
+            exact.into_iter().collect(),
+        )
     }
 
     /// Opens a layer with the row of an answer, whose missing fields are null.
@@ -220,6 +297,7 @@ impl Scope {
                 exact,
                 outer: Some(Arc::clone(&self.layer)),
             }),
+            vars: Arc::clone(&self.vars),
             veil: self.veil.clone(),
         }
     }
@@ -262,6 +340,44 @@ impl Object for Record {
     fn enumerate(self: &Arc<Self>) -> Enumerator {
         let names = self.0.iter().map(|(name, _)| Value::from(name));
         Enumerator::Values(names.collect())
+    }
+}
+
+/// The vars of a query by name.
+#[derive(Debug)]
+struct Vars(Arc<[(String, Value)]>);
+
+impl Object for Vars {
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        self.get_value_by_str(key.as_str()?)
+    }
+
+    fn get_value_by_str(self: &Arc<Self>, key: &str) -> Option<Value> {
+        let found = self.0.iter().find(|(name, _)| name == key);
+        found.map(|(_, value)| value.clone())
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::Values(self.0.iter().map(|(name, _)| Value::from(name)).collect())
+    }
+}
+
+/// Header fields, whose names are found in any case; one that is not there is null.
+#[derive(Debug)]
+struct Headers(BTreeMap<String, String>);
+
+impl Object for Headers {
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        self.get_value_by_str(key.as_str()?)
+    }
+
+    fn get_value_by_str(self: &Arc<Self>, key: &str) -> Option<Value> {
+        let field = self.0.get(&key.to_ascii_lowercase());
+        Some(field.map_or_else(|| Value::from(()), Value::from))
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::Values(self.0.keys().map(Value::from).collect())
     }
 }
 

@@ -9,21 +9,19 @@
 )]
 
 use minijinja::value::Kwargs;
-use minijinja::{Environment, Error, State, Value};
+use minijinja::{Environment, Error, Value};
 
 use crate::template::records::items_or_column;
 use crate::template::value::{choice, count, index, is_null, rounded, to_number, wrong};
 
-/// The filters of this module; `max`, `min` and `sum` stand for minijinja's.
+/// The filters of this module; `sum` stands for minijinja's.
 pub const NAMES: &[&str] = &["delta", "mean", "median", "percentile"];
 
 /// Adds them to the environment.
 pub fn register(environment: &mut Environment<'static>) {
     environment.add_filter("delta", delta);
-    environment.add_filter("max", max);
     environment.add_filter("mean", mean);
     environment.add_filter("median", median);
-    environment.add_filter("min", min);
     environment.add_filter("percentile", percentile_of);
     environment.add_filter("sum", sum);
 }
@@ -56,50 +54,6 @@ fn sum(value: &Value, column: Option<String>, options: Kwargs) -> Result<Value, 
     }
     let numbers: Result<Vec<f64>, Error> = present.iter().map(|item| to_number(item)).collect();
     Ok(rounded(numbers?.iter().sum(), 9))
-}
-
-/// As minijinja's, nulls left out: with `attribute`, the record that has the least of it.
-fn min(state: &mut State, value: &Value, options: Kwargs) -> Result<Value, Error> {
-    extreme(state, "min", value, &options)
-}
-
-fn max(state: &mut State, value: &Value, options: Kwargs) -> Result<Value, Error> {
-    extreme(state, "max", value, &options)
-}
-
-fn extreme(
-    state: &mut State,
-    filter: &str,
-    value: &Value,
-    options: &Kwargs,
-) -> Result<Value, Error> {
-    let column: Option<String> = options.get("attribute")?;
-    let case_sensitive: Option<bool> = options.get("case_sensitive")?;
-    options.assert_all_used()?;
-    let keys = items_or_column(filter, value, column.as_deref())?;
-    let items: Vec<Value> = value.try_iter()?.collect();
-    let mut best: Option<usize> = None;
-    let compared = Kwargs::from_iter([(
-        "case_sensitive",
-        Value::from(case_sensitive.unwrap_or(false)),
-    )]);
-    for (place, key) in keys.iter().enumerate().filter(|(_, key)| !is_null(key)) {
-        let Some(before) = best else {
-            best = Some(place);
-            continue;
-        };
-        let pair = Value::from(vec![keys[before].clone(), key.clone()]);
-        // minijinja's own comparison; the first of equal ones stays.
-        let chosen = if filter == "min" {
-            minijinja::filters::min(state, pair, compared.clone())?
-        } else {
-            minijinja::filters::max(state, pair, compared.clone())?
-        };
-        if chosen != keys[before] {
-            best = Some(place);
-        }
-    }
-    Ok(best.map_or_else(|| Value::from(()), |place| items[place].clone()))
 }
 
 /// `rows | mean(attribute="minutes")`: to six digits.

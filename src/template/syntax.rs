@@ -105,7 +105,17 @@ pub fn split(source: &str) -> Result<Option<Vec<Fragment>>, SyntaxError> {
 
 /// A fault of minijinja's with its place; `offset` is where its source starts in `source`.
 pub fn from_minijinja(error: &Error, source: &str, offset: usize) -> SyntaxError {
-    let range = error.range().map_or(0..source.len(), |range| {
+    from_minijinja_at(error, error.range(), source, offset)
+}
+
+/// The same for an error whose range has been translated.
+pub fn from_minijinja_at(
+    error: &Error,
+    range: Option<Range<usize>>,
+    source: &str,
+    offset: usize,
+) -> SyntaxError {
+    let range = range.map_or(0..source.len(), |range| {
         // minijinja's range can be empty or lie one past the end: widen it to something visible.
         let start = floor_boundary(source, (offset + range.start).min(source.len()));
         let end = floor_boundary(source, (offset + range.end).min(source.len()));

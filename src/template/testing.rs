@@ -1,6 +1,7 @@
 //! For tests of filters: a template with a fixed clock, and what it gives.
 
-use crate::template::environment::{Missing, environment};
+use crate::template::environment::{Rules, environment};
+use crate::template::rewrite::Rewritten;
 use crate::template::{Clock, Scope};
 
 /// The text, or `error: ` and what is wrong.
@@ -15,7 +16,7 @@ pub fn render_with(source: &str, names: &serde_json::Value) -> String {
     let names = names.as_object().expect("an object");
     let scope = Scope::new(Clock(now), [])
         .with_all(names.iter().map(|(name, value)| (name.as_str(), value)));
-    environment(Missing::Fault)
-        .render_str(source, scope.to_value())
+    environment(Rules::Strict)
+        .render_str(&Rewritten::template(source).source, scope.to_value())
         .unwrap_or_else(|error| format!("error: {}", error.detail().unwrap_or("?")))
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value as Json, json};
 
 use crate::core::source::{Place, SourceFile, Span, Text};
-use crate::template::{Clock, Expression, Lookup, Missing, Scope, Template};
+use crate::template::{Clock, Expression, Lookup, Scope, Template};
 
 fn text(source: &str) -> Text {
     let file = SourceFile::new("q.yaml", "q.yaml", source);
@@ -132,7 +132,7 @@ fn missing_fields_of_a_record_are_null_and_other_faults_are_not() {
 #[test]
 fn conditions_hold_or_not() {
     let holds = |source: &str, row: Json| {
-        Expression::parse(&text(source), Missing::Null)
+        Expression::parse(&text(source))
             .unwrap_or_else(|faults| panic!("{faults:?}"))
             .holds(&scope(&json!({})).with_row(&row))
     };
@@ -156,6 +156,141 @@ fn conditions_hold_or_not() {
             );
         }
     }
-    let error = Expression::parse(&text("{{ row.s }}"), Missing::Null).expect_err("braces");
+    let error = Expression::parse(&text("{{ row.s }}")).expect_err("braces");
     assert_eq!(error[0].help.as_deref(), Some("write `row.s`"));
+}
+
+fn holds(source: &str, row: &Json) -> Result<bool, String> {
+    Expression::parse(&text(source))
+        .unwrap_or_else(|faults| panic!("{faults:?}"))
+        .holds(&scope(&json!({})).with_row(row))
+        .map_err(|error| error.message)
+}
+
+#[test]
+fn a_comparison_without_an_order_does_not_hold() {
+    let rows = [
+        json!({}),
+        json!({"m": null}),
+        json!({"m": "9"}),
+        json!({"m": true}),
+        json!({"m": [1]}),
+        json!({"m": {"a": 1}}),
+    ];
+    for row in rows {
+        for source in [
+            "row.m < 5",
+            "row.m <= 5",
+            "row.m > 5",
+            "row.m >= 5",
+            "5 < row.m",
+            "5 > row.m",
+            "not (row.m < 5)",
+            "not row.m >= 5",
+            "not (row.m > 5 and true)",
+            "not (false or row.m > 5)",
+            "row.m is lt(5)",
+            "row.m is not lt 5",
+            "not row.m is greaterthan(5)",
+            "0 < row.m < 5",
+            "not (0 <= row.m <= 5)",
+            "row.m < 5 if true else true",
+            "[row.m] | select('lt', 5) | list",
+            "[row] | selectattr('m', 'ge', 5) | list",
+        ] {
+            assert_eq!(holds(source, &row), Ok(false), "{source} {row}");
+        }
+        for source in [
+            "row.m < 5 or true",
+            "true or row.m < 5",
+            "not (row.m < 5 and false)",
+            "not (false and row.m < 5)",
+            "row.m != 5",
+            "false if row.m < 5 else true",
+        ] {
+            assert_eq!(holds(source, &row), Ok(true), "{source} {row}");
+        }
+    }
+}
+
+#[test]
+fn values_of_one_kind_are_compared() {
+    let row = json!({"m": 5, "f": 5.5, "s": "b", "v": [1, 10], "t": "2026-11-02T09:00:00Z"});
+    for source in [
+        "row.m < 5.5",
+        "row.f >= row.m",
+        "not (row.m > 5)",
+        "1 < row.m <= 5 < row.f",
+        "1 < row.m != 7",
+        "row.m in [5] and row.s < 'c'",
+        "row.s > 'a'",
+        "row.v < [2]",
+        "row.v > [1, 9]",
+        "[1] < row.v",
+        "(row.t | time) <= (now() | time)",
+        "[9, row.m] | select('lt', 6) | list == [5]",
+        "[3, none, row.m] | max == 5",
+        "[row.m, none] | min < 6",
+        "[row, {'m': 1}] | min(attribute='m') == {'m': 1}",
+        "[3, none, 1] | sort == [1, 3, none]",
+        "[3, none, 1] | sort(reverse=true) == [3, 1, none]",
+        "['b', 'C', 'a'] | sort == ['a', 'b', 'C']",
+        "[{'a': 1, 'b': 2}, {'a': 1, 'b': 1}] | sort(attribute='a,b') | first == {'a': 1, 'b': 1}",
+    ] {
+        assert_eq!(holds(source, &row), Ok(true), "{source}");
+    }
+    for (source, words) in [
+        (
+            "[3, '9'] | max == 3",
+            "`max` takes values of one kind, got the number `3` and the text `9`",
+        ),
+        (
+            "[3, '9'] | sort",
+            "`sort` takes values of one kind, got the number `3` and the text `9`",
+        ),
+    ] {
+        assert_eq!(holds(source, &row), Err(words.to_owned()));
+    }
+}
+
+#[test]
+fn in_a_template_a_comparison_without_an_order_is_a_fault() {
+    let names = json!({"n": null, "five": 5, "nine": "9"});
+    let fault = |source: &str| {
+        let error = template(source).text(&scope(&names)).expect_err(source);
+        let span = error.place.span;
+        (error.message, source[span.start..span.end].to_owned())
+    };
+    for source in [
+        "{{ five > n }}",
+        "{{ not five > n }}",
+        "{% if five > n %}x{% endif %}",
+        "{{ 1 if five > n }}",
+        "{{ 1 < five > n }}",
+        "{{ [five] | select('>', n) | list }}",
+    ] {
+        let words =
+            "`>` cannot compare the number `5` with null; give null a value with `| default(…)`";
+        assert_eq!(fault(source).0, words, "{source}");
+    }
+    assert_eq!(
+        fault("{{ five }} {{ five + 1 <= nine }}"),
+        (
+            "`<=` cannot compare the number `6` with the text `9`; \
+             turn the text into a number with `| float`, a time with `| time`"
+                .to_owned(),
+            "five + 1 <= nine".to_owned()
+        )
+    );
+    assert_eq!(fault("{{ nosuch < 5 }}").0, "`nosuch` is undefined");
+    // A column of a record that lacks a value is null, as with arithmetic.
+    let column = |source: &str, row: Json| {
+        Template::of_record(&text(source))
+            .unwrap_or_else(|faults| panic!("{faults:?}"))
+            .json_of_record(&scope(&json!({})).with_row(&row))
+            .map_err(|error| error.message)
+    };
+    assert_eq!(column("{{ row.m < 5 }}", json!({})), Ok(Json::Null));
+    assert_eq!(column("{{ row.m < 5 }}", json!({"m": 4})), Ok(json!(true)));
+    column("{{ row.m < 5 }}", json!({"m": "4"})).expect_err("a text and a number");
 }

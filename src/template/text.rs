@@ -1,13 +1,16 @@
 //! A parsed text with `{{ … }}` in it, and what it gives: a text, a typed value, a route, a base URL.
 
+use std::sync::Arc;
+
 use minijinja::value::ValueKind;
 use serde_json::Value as Json;
 
 use crate::core::json;
 use crate::core::source::{Place, Text};
-use crate::template::environment::{Missing, environment, to_text};
+use crate::template::environment::{Rules, environment, to_text};
 use crate::template::expression::fault;
 use crate::template::filters::SlashedPath;
+use crate::template::rewrite::Rewritten;
 use crate::template::route::{BaseUrl, Route};
 use crate::template::syntax::{self, Fragment};
 use crate::template::{Expression, Mentions, RenderError, Scope, SyntaxError, inspect};
@@ -17,8 +20,8 @@ use crate::template::{Expression, Mentions, RenderError, Scope, SyntaxError, ins
 pub struct Template {
     text: Text,
     body: Body,
-    mentions: Mentions,
-    missing: Missing,
+    mentions: Arc<Mentions>,
+    rules: Rules,
 }
 
 /// A piece of a template without statements.
@@ -33,7 +36,7 @@ pub enum Piece {
 #[derive(Debug, Clone)]
 enum Body {
     Pieces(Vec<Piece>),
-    Statements,
+    Statements(Arc<Rewritten>),
 }
 
 impl Template {
@@ -43,7 +46,7 @@ impl Template {
     ///
     /// Everything that can be known without values: syntax, unknown filters and tests.
     pub fn parse(text: &Text) -> Result<Self, Vec<SyntaxError>> {
-        Self::with_missing(text, Missing::Fault)
+        Self::with_rules(text, Rules::Strict)
     }
 
     /// Reads a template over a record, which may lack fields: they are null.
@@ -52,24 +55,24 @@ impl Template {
     ///
     /// As [`Template::parse`].
     pub fn of_record(text: &Text) -> Result<Self, Vec<SyntaxError>> {
-        Self::with_missing(text, Missing::Null)
+        Self::with_rules(text, Rules::Record)
     }
 
-    fn with_missing(text: &Text, missing: Missing) -> Result<Self, Vec<SyntaxError>> {
+    fn with_rules(text: &Text, rules: Rules) -> Result<Self, Vec<SyntaxError>> {
         let fragments = syntax::split(&text.value).map_err(|fault| vec![fault])?;
         let mut mentions = Mentions::default();
         let mut faults = Vec::new();
         let body = match fragments {
             None => {
                 mentions.extend(inspect::statements(&text.value, &mut faults).unwrap_or_default());
-                Body::Statements
+                Body::Statements(Arc::new(Rewritten::template(&text.value)))
             }
             Some(fragments) => {
                 let mut pieces = Vec::with_capacity(fragments.len());
                 for fragment in fragments {
                     match fragment {
                         Fragment::Raw(raw) => pieces.push(Piece::Raw(raw)),
-                        Fragment::Hole(range) => match Expression::part(text, range, missing) {
+                        Fragment::Hole(range) => match Expression::part(text, range, rules) {
                             Ok(expression) => {
                                 mentions.extend(expression.mentions().clone());
                                 pieces.push(Piece::Hole(expression));
@@ -87,8 +90,8 @@ impl Template {
         Ok(Self {
             text: text.clone(),
             body,
-            mentions,
-            missing,
+            mentions: Arc::new(mentions),
+            rules,
         })
     }
 
@@ -139,7 +142,7 @@ impl Template {
     pub fn pieces(&self) -> Option<&[Piece]> {
         match &self.body {
             Body::Pieces(pieces) => Some(pieces),
-            Body::Statements => None,
+            Body::Statements(_) => None,
         }
     }
 
@@ -156,16 +159,16 @@ impl Template {
     /// If a name is undefined, a value is null, or values do not suit operators and filters.
     pub fn text(&self, scope: &Scope) -> Result<String, RenderError> {
         match &self.body {
-            Body::Statements => {
+            Body::Statements(rewritten) => {
                 if let Some(mark) = scope.veil_of(self.source(), &self.mentions) {
                     return Ok(mark);
                 }
-                environment(self.missing)
-                    .render_named_str("template", self.source(), scope.to_value())
+                environment(self.rules)
+                    .render_named_str("template", &rewritten.source, scope.to_value())
                     .map_err(|error| {
                         let place = error.range().map_or_else(
                             || self.text.place.clone(),
-                            |range| self.text.locate(range),
+                            |range| self.text.locate(rewritten.original(range)),
                         );
                         fault(&place, &error)
                     })

@@ -8,6 +8,7 @@
 
 mod cache;
 mod case;
+mod conditions;
 mod data;
 mod errors;
 mod graphs;

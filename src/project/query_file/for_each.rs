@@ -36,11 +36,10 @@ pub fn read(
             continue;
         }
         let items = items(entry, vars, &names, find, faults);
-        let columns = match &items {
-            Some(Items::Query { query, .. }) => query.columns(),
-            _ => None,
+        names = match &items {
+            Some(Items::Query { query, .. }) => names.with_item(&entry.key, query.columns()),
+            Some(Items::List(_)) | None => names.with_element(&entry.key),
         };
-        names = names.with_columns(&entry.key, columns);
         loops.extend(items.map(|items| Loop {
             name: entry.key.clone(),
             place: entry.key_place.clone(),

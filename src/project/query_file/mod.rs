@@ -91,9 +91,10 @@ pub fn read(
         faults,
     );
     let writes = request.method.as_ref().filter(|_| !is_safe);
+    let of_request = with_data(&of_item, &data_names);
     let polls = poll::Asks {
-        names: &with_data(&of_item, &data_names),
-        columns: result.columns().collect(),
+        of_record: &result.with_columns(&of_request),
+        of_request: &of_request,
         writes,
     };
     let poll_node = fields.get("poll");
@@ -109,7 +110,7 @@ pub fn read(
     let confirm =
         text(&mut fields, "confirm", faults).and_then(|text| template(&text, &names, faults));
     let output = output(&mut fields, around, faults);
-    let of_report = report_names(&with_data(&names, &data_names), vars_node);
+    let of_report = report_names(&with_data(&names, &data_names));
     let report = fields
         .get("report")
         .and_then(|node| data::report(node, &of_report, around, faults));
@@ -159,9 +160,7 @@ pub fn read(
 /// What every template of a query sees. A var that is itself wrong is still declared: one fault is
 /// enough.
 fn names_of_query(vars: Option<&Node>) -> Names {
-    Names::outside()
-        .with_vars()
-        .with_all(vars.map_or_else(Vec::new, Node::keys))
+    Names::outside().with_vars(vars.map_or_else(Vec::new, Node::keys))
 }
 
 /// These names, and `data` where there is some.
@@ -169,7 +168,8 @@ fn with_data(names: &Names, members: &[String]) -> Names {
     if members.is_empty() {
         return names.clone();
     }
-    names.with_columns("data", Some(members.to_vec()))
+    let members: Vec<&str> = members.iter().map(String::as_str).collect();
+    names.with_members("data", &members)
 }
 
 /// The kinds of API that its requests may go to.
@@ -267,13 +267,13 @@ fn keys(node: Option<&Node>) -> Vec<String> {
 }
 
 /// What a report sees besides.
-fn report_names(names: &Names, vars: Option<&Node>) -> Names {
+fn report_names(names: &Names) -> Names {
     let own = |list: &[&str]| Some(list.iter().map(|name| (*name).to_owned()).collect());
     names
-        .with_all(["rows", "previous"])
-        .with_columns("vars", Some(keys(vars)))
-        .with_columns("query", own(&["name", "folder", "description"]))
-        .with_columns("run", own(&["started", "requests", "failures", "partial"]))
+        .with("rows")
+        .with_record("previous", None)
+        .with_record("query", own(&["name", "folder", "description"]))
+        .with_record("run", own(&["started", "requests", "failures", "partial"]))
 }
 
 fn text(fields: &mut Fields<'_>, key: &'static str, faults: &mut Diagnostics) -> Option<Text> {

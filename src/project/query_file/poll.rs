@@ -7,6 +7,7 @@ use crate::core::document::{Content, Node};
 use crate::http::Method;
 use crate::project::query::Poll;
 use crate::project::query_file::request;
+use crate::project::query_file::result::RESPONSE;
 use crate::project::template::{Names, expression};
 
 /// How long a query asks that does not say so.
@@ -14,18 +15,21 @@ const USUAL_TIMEOUT: Duration = Duration::from_secs(30 * 60);
 
 /// What the query does besides.
 pub struct Asks<'q> {
-    /// What each request sees.
-    pub names: &'q Names,
-    /// The query's columns.
-    pub columns: Vec<&'q str>,
+    /// The names that each request sees.
+    pub of_request: &'q Names,
+    /// The same and the columns.
+    pub of_record: &'q Names,
     /// Its method, if it is one that writes.
     pub writes: Option<&'q Method>,
 }
 
 /// Reads the part.
 pub fn read(node: &Node, asks: &Asks<'_>, faults: &mut Diagnostics) -> Option<Poll> {
-    let names = asks.names.with_all(asks.columns.iter().copied());
-    let names = names.with_all(["rows", "row", "response"]);
+    let names = asks
+        .of_record
+        .with("rows")
+        .with_record("row", None)
+        .with_members("response", &RESPONSE);
     if !matches!(node.content, Content::Map(_)) {
         let hint = node
             .as_text()
@@ -43,8 +47,9 @@ pub fn read(node: &Node, asks: &Asks<'_>, faults: &mut Diagnostics) -> Option<Po
         Some(node) => duration(node, "timeout", faults),
     };
     let endpoint_node = fields.get("endpoint");
-    let endpoint = endpoint_node
-        .and_then(|node| request::endpoint(node, &asks.names.with_all(["row"]), faults));
+    let endpoint = endpoint_node.and_then(|node| {
+        request::endpoint(node, &asks.of_request.with_record("row", None), faults)
+    });
     fields.finish(faults);
     if let Some(method) = asks.writes.filter(|_| endpoint_node.is_none()) {
         let words = format!("`poll` sends the request again and again, and `{method}` writes");

@@ -13,6 +13,12 @@ use crate::project::template::{Names, expression, record_template, selector, tem
 use crate::template::selector::Selector;
 use crate::template::{Expression, Template};
 
+/// The members of `response` where an answer as a whole is looked at.
+pub const RESPONSE: [&str; 4] = ["status", "headers", "elapsed_ms", "body"];
+
+/// Its members beside a record.
+const RESPONSE_OF_RECORD: [&str; 2] = ["status", "headers"];
+
 /// What is kept of an answer, as far as it could be read.
 pub struct ResultParts {
     pub rows: Option<Selector>,
@@ -27,9 +33,11 @@ pub struct ResultParts {
 }
 
 impl ResultParts {
-    /// The names of the columns.
-    pub fn columns(&self) -> impl Iterator<Item = &str> {
-        self.extract.iter().map(|column| column.name.as_str())
+    /// These names and those of the columns.
+    pub fn with_columns(&self, names: &Names) -> Names {
+        self.extract.iter().fold(names.clone(), |names, column| {
+            names.with_column(&column.name, row_form(column))
+        })
     }
 }
 
@@ -44,12 +52,19 @@ pub fn read(
         .get("rows")
         .and_then(|node| node.text("rows", faults))
         .and_then(|text| selector(&text, faults));
-    let of_row = of_item.with_all(["row", "response"]);
+    let asks = fields.get("endpoint").is_some();
+    let mut of_row = of_item.with_record("row", None);
+    if asks {
+        of_row = of_row.with_members("response", &RESPONSE_OF_RECORD);
+    }
     let extract_node = fields.get("extract");
     let extract = extract(extract_node, &of_row, faults);
     // A column that is itself wrong is still there: one fault is enough.
     let columns: Vec<&str> = extract_node.map_or_else(Vec::new, Node::keys);
-    let of_record = of_row.with_all(columns.iter().copied());
+    let of_record = columns.iter().fold(of_row, |names, name| {
+        let read = extract.iter().find(|column| column.name == *name);
+        names.with_column(name, read.and_then(row_form))
+    });
     let keep = fields
         .get("where")
         .and_then(|node| expression(node, "where", &of_record, faults));
@@ -64,10 +79,11 @@ pub fn read(
         .get("unique")
         .and_then(|node| unique(node, &columns, faults));
     // A walk has many responses, and no item in the end.
-    let of_result = if fields.get("for_each").is_some() {
-        names.with_all(["rows", "row"])
+    let of_result = if !asks || fields.get("for_each").is_some() {
+        names.with("rows").with_record("row", None)
     } else {
-        names.with_all(["rows", "row", "response"])
+        let names = names.with("rows").with_record("row", None);
+        names.with_members("response", &RESPONSE)
     };
     let expect = fields.get("expect").map_or_else(Vec::new, |node| {
         node.items()
@@ -88,11 +104,23 @@ pub fn read(
     }
 }
 
+/// The expression that reads a column's value from `row`, if its path is a plain one.
+fn row_form(column: &Column) -> Option<String> {
+    let ColumnSource::Path { selector, .. } = &column.source else {
+        return None;
+    };
+    let members = selector.source().trim().strip_prefix("$.")?;
+    let is_plain = members.split('.').all(name::is_identifier);
+    is_plain.then(|| format!("row.{members}"))
+}
+
 fn extract(node: Option<&Node>, of_row: &Names, faults: &mut Diagnostics) -> Vec<Column> {
     let Some(node) = node else { return Vec::new() };
     let mut columns: Vec<Column> = Vec::new();
     for entry in node.entries("extract", faults) {
-        let names = of_row.with_all(columns.iter().map(|column| column.name.as_str()));
+        let names = columns.iter().fold(of_row.clone(), |names, column| {
+            names.with_column(&column.name, row_form(column))
+        });
         columns.extend(column(entry, &names, faults));
     }
     columns

@@ -1,0 +1,259 @@
+//! Conditions over records: comparisons, names, and what `check` refuses in them.
+
+use serde_json::{Value, json};
+
+use crate::case::{Case, transcript};
+use crate::support::{Answer, Exchange, Outcome, Project, Run};
+
+fn get_x() -> Exchange {
+    Exchange::get("/api/v2/x")
+}
+
+fn rows() -> Value {
+    json!([{ "id": 1, "m": 3 }, { "id": 2, "m": null }, { "id": 3, "m": "9" }])
+}
+
+/// The run of a query over these rows.
+fn over_rows(lines: &str) -> Outcome {
+    Case::query(&format!("endpoint: /x\nrows: $[*]\n{lines}"))
+        .asks(vec![get_x().answers(rows())])
+        .outcome
+}
+
+fn ids(lines: &str) -> Value {
+    let outcome = over_rows(lines);
+    let records = outcome.assert_exit(0).stdout_json();
+    let list = records.as_array().expect("a list").iter();
+    list.map(|record| record["id"].clone()).collect()
+}
+
+#[test]
+fn a_comparison_without_an_order_does_not_hold() {
+    assert_eq!(ids("where: row.m < 5"), json!([1]));
+    assert_eq!(ids("where: not (row.m < 5)"), json!([]));
+    assert_eq!(ids("where: row.m > 100"), json!([]));
+    assert_eq!(ids("where: row.m < 5 or row.id == 2"), json!([1, 2]));
+    assert_eq!(ids("where: row.m < \"a\""), json!([3]));
+    assert_eq!(ids("stop_when: row.nosuch < 5"), json!([1, 2, 3]));
+    assert_eq!(ids("stop_when: row.m < 5"), json!([]));
+    assert_eq!(
+        ids("sort: row.m < 5\nextract: { id: $.id }"),
+        json!([2, 3, 1])
+    );
+}
+
+#[test]
+fn an_expectation_on_a_field_that_is_gone_fails() {
+    let case = |expect: &str| {
+        Case::query(&format!("endpoint: /x\nexpect: {expect}"))
+            .asks(vec![get_x().answers(json!({ "n": 1 }))])
+            .outcome
+    };
+    case("row.elapsed < 500").assert_exit(1);
+    case("not (row.elapsed > 500)").assert_exit(1);
+    case("row.n < 500").assert_exit(0);
+}
+
+#[test]
+fn a_poll_does_not_end_with_a_field_that_is_not_there() {
+    let seen = Case::query("endpoint: /x\npoll: { until: row.left < 1, every: 1ms }").asks(vec![
+        get_x().answers(json!({})),
+        get_x().answers(json!({ "left": null })),
+        get_x().answers(json!({ "left": 0 })),
+    ]);
+    seen.outcome.assert_exit(0);
+}
+
+#[test]
+fn a_template_that_compares_without_an_order_names_both_sides() {
+    let case = |lines: &str, args: &[&str]| {
+        Case::query(lines)
+            .args(args.iter().copied())
+            .outcome_at("http://127.0.0.1:1")
+    };
+    let of_var = case(
+        "vars: { n: null }\nendpoint: /x\nparams: { big: \"{{ n > 5 }}\" }",
+        &[],
+    );
+    let of_text = case(
+        "vars: { n: { default: x } }\nendpoint: /x\nparams: { big: \"{{ 'yes' if n > 5 }}\" }",
+        &["n=9"],
+    );
+    let of_row = Case::query("endpoint: /x\nrows: $[*]\nextract: { big: \"{{ row.m > 5 }}\" }")
+        .asks(vec![get_x().answers(rows())])
+        .outcome;
+    let of_report = Case::query(
+        "endpoint: /x\nrows: $[*]\nreport:\n  template: |\n    \
+         {% for r in rows %}{% if 5 > r.m %}{{ r.id }}{% endif %}{% endfor %}",
+    )
+    .asks(vec![get_x().answers(rows())])
+    .outcome;
+    let all = [of_var, of_text, of_row, of_report];
+    for outcome in &all {
+        outcome.assert_exit(2);
+    }
+    insta::assert_snapshot!(transcript(&all));
+}
+
+#[test]
+fn vars_are_found_by_their_full_name_everywhere() {
+    let seen = Case::query(
+        "vars: { branch: main, like: \"{{ vars.branch }}*\", secret_key: { secret: true } }\n\
+         endpoint: /x/{{ vars.branch }}\nparams: { like: \"{{ vars.like }}\" }\n\
+         headers: { X-Key: \"{{ vars.secret_key }}\" }\nrows: $[*]\n\
+         for_each: { n: { in: [\"{{ vars.branch }}\"] } }\n\
+         extract: { branch: $.branch, wanted: \"{{ vars.branch }}\", n: \"{{ n }}\" }\n\
+         where: row.branch == vars.branch\nexpect: rows | length == 1 and vars.branch == \"main\"\n\
+         confirm: \"{{ vars.branch }}?\"",
+    )
+    .args(["secret_key=abcdefgh1234"])
+    .asks(vec![
+        Exchange::get("/api/v2/x/main?like=main%2A")
+            .answers(json!([{ "branch": "dev" }, { "branch": "main" }])),
+    ]);
+    assert_eq!(
+        seen.outcome.assert_exit(0).stdout_json(),
+        json!([{ "branch": "main", "wanted": "main", "n": "main" }])
+    );
+    assert_eq!(
+        seen.request().header("x-key").as_deref(),
+        Some("abcdefgh1234")
+    );
+}
+
+#[test]
+fn a_secret_var_is_masked_by_its_full_name_too() {
+    let outcome = Case::query(
+        "vars: { key: { secret: true }, other: \"{{ vars.key | upper }}\" }\nendpoint: /x\n\
+         headers: { X-Key: \"{{ vars.key | reverse }}\", X-All: \"{{ vars | tojson }}\" }\n\
+         params: { a: \"{{ vars.key }}\", o: \"{{ other }}\" }",
+    )
+    .args(["key=abcdefgh1234", "--dry-run"])
+    .asks_nothing();
+    let text = outcome.assert_exit(0).snapshot();
+    let shown = text.split_once("--- stdout").expect("the stream").1;
+    for part in ["abcdefgh", "ABCDEFGH", "hgfedcba"] {
+        assert!(!shown.contains(part), "{text}");
+    }
+}
+
+/// A column of such a name is in the result; in templates the program's own name stands.
+#[test]
+fn a_column_hides_no_name_of_the_program() {
+    let seen = Case::query(
+        "vars: { wanted: 1 }\nendpoint: /x\nrows: $[*]\nextract:\n  now: $.now\n  row: $.row\n  \
+         env: $.env\n  git: $.git\n  omit: $.omit\n  response: $.response\n  rows: $.rows\n  \
+         vars: $.vars\n  later: \"{{ row.id }} {{ env.HOME }} {{ now() | date('%Y') }} {{ response.status }}\"\n\
+         where: row.id == vars.wanted and env.HOME != \"column\" and now() != \"column\"\n\
+         stop_when: row.id == 3 and response.status == 200",
+    )
+    .with(|run| run.env("HOME", "/home/ann"))
+    .args(["--now", "2026-11-02T09:30:00Z"])
+    .asks(vec![get_x().answers(
+        [1, 2, 3, 1]
+            .into_iter()
+            .map(|id| {
+                json!({ "id": id, "now": "column", "row": "column", "env": "column", "git": "column",
+                    "omit": "column", "response": "column", "rows": "column", "vars": "column" })
+            })
+            .collect::<Value>(),
+    )]);
+    let records = seen.outcome.assert_exit(0).stdout_json();
+    assert_eq!(records.as_array().map(Vec::len), Some(1), "{records}");
+    assert_eq!(records[0]["later"], "1 /home/ann 2026 200");
+    for name in [
+        "now", "row", "env", "git", "omit", "response", "rows", "vars",
+    ] {
+        assert_eq!(records[0][name], "column", "{name}");
+    }
+}
+
+#[test]
+fn header_fields_of_the_answer_are_found_in_any_case() {
+    let answer = || {
+        get_x().answers(
+            Answer::status(200)
+                .header("X-Total", "7")
+                .header("Warning", "a")
+                .header("Warning", "b")
+                .json(&json!([{ "id": 1 }])),
+        )
+    };
+    let records = Case::query(
+        "endpoint: /x\nrows: $[*]\nextract:\n  id: $.id\n  \
+         total: \"{{ response.headers['x-total'] | int }}\"\n  \
+         same: \"{{ response.headers['X-TOTAL'] }}\"\n  \
+         warning: \"{{ response.headers.warning }}\"\n  none: \"{{ response.headers.nosuch }}\"\n\
+         where: response.headers[\"X-Total\"] == \"7\"\n\
+         expect: response.headers[\"X-TOTAL\"] == \"7\" and response.headers.nosuch is none",
+    )
+    .asks(vec![answer()])
+    .outcome;
+    assert_eq!(
+        records.assert_exit(0).stdout_json(),
+        json!([{ "id": 1, "total": 7, "same": "7", "warning": "a, b", "none": null }])
+    );
+    let polled = Case::query(
+        "endpoint: /x\nrows: $[*]\npoll:\n  until: response.headers[\"X-Total\"] == \"7\" and \
+         response.body[0].id == 1 and response.elapsed_ms >= 0\n  timeout: 1s",
+    )
+    .asks(vec![answer()]);
+    polled.outcome.assert_exit(0);
+}
+
+/// Pipelines 4801 and 4813 of the demo are of a GitHub App, which has no `vcs`.
+#[test]
+fn the_branch_of_a_pipeline_without_vcs_is_found() {
+    let project = Project::shipped();
+    let run = |args: &[&str]| {
+        let outcome = Run::in_(&project)
+            .without_env("CIRCLE_TOKEN")
+            .args([
+                "run",
+                "--demo",
+                "--now",
+                "2026-09-16T12:00:00Z",
+                "-o",
+                "json",
+            ])
+            .args(args)
+            .outcome();
+        outcome.assert_exit(0).stdout_json()
+    };
+    let mut shown = Vec::new();
+    for query in ["pipelines-since", "project-pipelines"] {
+        let records = run(&[query, "project_slug=gh/acme/web"]);
+        let list = records.as_array().expect("a list").iter();
+        let of_app: Vec<Value> = list
+            .filter(|record| [4801, 4813].contains(&record["number"].as_u64().unwrap_or(0)))
+            .cloned()
+            .collect();
+        for record in &of_app {
+            let id = record["id"].as_str().expect("an id");
+            shown.push(run(&["get-pipeline", &format!("pipeline_id={id}")]));
+        }
+        shown.extend(of_app);
+    }
+    insta::assert_snapshot!(serde_json::to_string_pretty(&shown).expect("JSON"));
+}
+
+#[test]
+fn of_equal_records_the_first_in_the_order_is_kept() {
+    let rows = json!([
+        { "b": "main", "n": 1 }, { "b": "dev", "n": 2 }, { "b": "main", "n": 3 },
+        { "b": null, "n": 4 }, { "b": null, "n": 5 }
+    ]);
+    let kept = |lines: &str| {
+        Case::query(&format!(
+            "endpoint: /x\nrows: $[*]\nextract: {{ b: $.b, n: $.n }}\nunique: b\n{lines}"
+        ))
+        .args(["-o", "csv"])
+        .asks(vec![get_x().answers(rows.clone())])
+        .outcome
+        .assert_exit(0)
+        .stdout_text()
+    };
+    assert_eq!(kept("sort: -n"), "b,n\n,5\nmain,3\ndev,2\n");
+    assert_eq!(kept("sort: -n\nlimit: 2"), "b,n\n,5\nmain,3\n");
+    assert_eq!(kept(""), "b,n\nmain,1\ndev,2\n,4\n");
+}
