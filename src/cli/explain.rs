@@ -19,7 +19,7 @@ use crate::template::RenderError;
 pub const MAY_HAVE_WRITTEN: &str =
     "the request may have been carried out all the same: look before you send it again";
 
-/// What to say when something was started, and waiting for it failed.
+/// The hint for a wait that failed after its first request was sent.
 const HAS_STARTED: &str =
     "what was started goes on without this run: look before you start it once more";
 

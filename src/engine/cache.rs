@@ -15,7 +15,7 @@ use crate::auth::Credential;
 use crate::core::secret::is_secret_name;
 use crate::engine::answer::{content, meaning};
 use crate::engine::packed::{packed, unpacked};
-use crate::http::{Body, HeaderMap, HeaderName, Method, Request, Response};
+use crate::http::{Body, HeaderMap, HeaderName, Request, Response};
 use crate::plan::Plan;
 use crate::project::query::{CacheRule, StatusMeaning};
 
@@ -147,8 +147,7 @@ fn key<'r>(
 /// Whether the kind of API knows that the answer is the last word.
 fn is_final(plan: &Plan, request: &Request, response: &Response) -> bool {
     let base = plan.base_url().path().trim_end_matches('/');
-    let path = (request.method == Method::GET).then(|| request.url.path());
-    let route = path.and_then(|path| path.strip_prefix(base));
+    let route = request.url.path().strip_prefix(base);
     let known = plan.resource.kind.finality().zip(route);
     known.is_some_and(|(is_final, route)| {
         response.json().is_ok_and(|answer| is_final(route, &answer))

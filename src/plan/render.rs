@@ -28,7 +28,7 @@ pub struct ShownRequest {
     pub body: Body,
     /// The same for the credential.
     pub credential: Credential,
-    /// What is asked until a condition holds, after this request was sent once.
+    /// The polled request, if this one is sent once and another one is polled.
     pub poll: Option<Box<ShownPoll>>,
 }
 
@@ -59,7 +59,8 @@ impl Plan {
         self.request_of(&self.form()?, site)
     }
 
-    /// The request that is polled after the first one was sent; nothing if that one is polled itself.
+    /// Renders the request that is polled after the first one was sent; nothing if that one is polled
+    /// itself.
     ///
     /// # Errors
     ///

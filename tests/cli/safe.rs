@@ -304,3 +304,38 @@ fn a_search_is_read_to_its_last_page() {
         json!([{ "id": 1 }, { "id": 2 }])
     );
 }
+
+/// What one environment calls a search may be a write in another one.
+#[test]
+fn a_search_has_to_be_one_in_every_environment() {
+    let case = |resource: &str| {
+        Case::query("method: POST\nendpoint: /runs/search").resource(&format!(
+            "type: circleci\napi: v3\nbase_url: URL\n{resource}"
+        ))
+    };
+    case("environments: { server: { api: v2 } }")
+        .asks_nothing()
+        .assert_exit(7);
+    let seen =
+        case("environments: { other: { api: v3 } }").asks(vec![Exchange::post("/runs/search")]);
+    seen.outcome.assert_exit(0);
+}
+
+#[test]
+fn a_value_does_not_make_a_search_of_another_route() {
+    for endpoint in [
+        "/runs/{{ word }}",
+        "/{{ word }}/search",
+        "/analysis/{{ word | path }}",
+        "/analysis/{{ word }}/rerun",
+        "/metric",
+        "/configs/compile/",
+    ] {
+        Case::query(&format!(
+            "vars: {{ word: search }}\nmethod: POST\nendpoint: {endpoint}"
+        ))
+        .resource("type: circleci\napi: v3\nbase_url: URL")
+        .asks_nothing()
+        .assert_exit(7);
+    }
+}

@@ -10,6 +10,8 @@ use crate::project::query::CacheRule;
 pub struct Asks<'q> {
     /// Its method, if it is one that writes.
     pub writes: Option<&'q Method>,
+    /// True for a request that is safe although its method is not.
+    pub is_search: bool,
     /// Whether it asks until something holds.
     pub polls: bool,
     /// Whether its kind of API can tell what is final.
@@ -46,6 +48,13 @@ pub fn read(entry: &Entry, asks: &Asks<'_>, faults: &mut Diagnostics) -> Option<
         if !asks.tells_finality {
             let words = "`cache: finished` needs a resource of type `circleci`: \
                          of others nothing is known to be final";
+            faults.push(
+                Diagnostic::at(&value.place, "cache", words)
+                    .help("say for how long, for example `cache: 10m`"),
+            );
+        }
+        if asks.is_search {
+            let words = "`cache: finished` is for GET: of no other answer is it known to be final";
             faults.push(
                 Diagnostic::at(&value.place, "cache", words)
                     .help("say for how long, for example `cache: 10m`"),

@@ -15,6 +15,7 @@ use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::document::{Content, Fields, Node};
 use crate::core::name;
 use crate::core::source::{SourceFile, Text};
+use crate::http::is_safe_method;
 use crate::paginate::Pagination;
 use crate::project::query::Query;
 use crate::project::table::Table;
@@ -77,40 +78,37 @@ pub fn read(
     let data_node = fields.get("data");
     let data = data::data(data_node, &vars, &names, around, faults);
     let data_names = data_names(data_node);
-    let request = request::read(&mut fields, &with_data(&of_item, &data_names), faults);
+    let of_query = with_data(&names, &data_names);
+    let of_request = with_data(&of_item, &data_names);
+    let request = request::read(&mut fields, &of_request, faults);
     let kinds = kinds(resource.as_ref(), around);
     let is_safe = safe::read(fields.get("safe"), &request, &kinds, faults);
     let paginate = fields
         .get("paginate")
         .and_then(|node| Pagination::check(node, faults));
     let sql = data::sql(&mut fields, &data, &data_names, &vars, around, faults);
-    let result = result::read(
-        &mut fields,
-        &with_data(&names, &data_names),
-        &of_item,
-        faults,
-    );
+    let result = result::read(&mut fields, &of_query, &of_item, faults);
     let writes = request.method.as_ref().filter(|_| !is_safe);
-    let of_request = with_data(&of_item, &data_names);
     let polls = poll::Asks {
         of_record: &result.with_columns(&of_request),
         of_request: &of_request,
         writes,
     };
-    let poll_node = fields.get("poll");
-    let poll = poll_node.and_then(|node| poll::read(node, &polls, faults));
+    let poll_entry = fields.entry("poll").filter(|entry| !entry.value.is_null());
+    let poll = poll_entry.and_then(|entry| poll::read(entry, &polls, faults));
     writing::refuse_choices(node, writes.is_some(), faults);
     let keeps = cache::Asks {
         writes,
-        polls: poll_node.is_some(),
+        is_search: is_safe && !request.method.as_ref().is_none_or(is_safe_method),
+        polls: poll_entry.is_some(),
         tells_finality: kinds.iter().all(|kind| kind.finality().is_some()),
     };
-    let cache_entry = fields.entry("cache");
-    let cache = cache_entry.and_then(|entry| cache::read(entry, &keeps, faults));
+    let cache = fields.entry("cache");
+    let cache = cache.and_then(|entry| cache::read(entry, &keeps, faults));
     let confirm =
         text(&mut fields, "confirm", faults).and_then(|text| template(&text, &names, faults));
     let output = output(&mut fields, around, faults);
-    let of_report = report_names(&with_data(&names, &data_names));
+    let of_report = report_names(&of_query);
     let report = fields
         .get("report")
         .and_then(|node| data::report(node, &of_report, around, faults));

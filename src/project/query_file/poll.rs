@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
-use crate::core::document::{Content, Node};
+use crate::core::document::{Content, Entry, Node};
 use crate::http::Method;
 use crate::project::query::Poll;
 use crate::project::query_file::request;
@@ -13,7 +13,7 @@ use crate::project::template::{Names, expression};
 /// How long a query asks that does not say so.
 const USUAL_TIMEOUT: Duration = Duration::from_secs(30 * 60);
 
-/// What the query does besides.
+/// The rest of the query, as far as it matters here.
 pub struct Asks<'q> {
     /// The names that each request sees.
     pub of_request: &'q Names,
@@ -24,7 +24,8 @@ pub struct Asks<'q> {
 }
 
 /// Reads the part.
-pub fn read(node: &Node, asks: &Asks<'_>, faults: &mut Diagnostics) -> Option<Poll> {
+pub fn read(entry: &Entry, asks: &Asks<'_>, faults: &mut Diagnostics) -> Option<Poll> {
+    let node = &entry.value;
     let names = asks
         .of_record
         .with("rows")
@@ -53,7 +54,7 @@ pub fn read(node: &Node, asks: &Asks<'_>, faults: &mut Diagnostics) -> Option<Po
     fields.finish(faults);
     if let Some(method) = asks.writes.filter(|_| endpoint_node.is_none()) {
         let words = format!("`poll` sends the request again and again, and `{method}` writes");
-        faults.push(Diagnostic::at(&node.place, "poll-writes", words).help(
+        faults.push(Diagnostic::at(&entry.key_place, "poll-writes", words).help(
             "name the route to ask with `endpoint`, for example `endpoint: /jobs/{{ row.id }}`: \
              the request itself then goes out once, and `row` is its answer",
         ));

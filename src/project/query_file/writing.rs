@@ -1,13 +1,13 @@
-//! What a query that writes cannot say.
+//! Keys that a query that writes cannot have.
 
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::document::{Content, Entry, Node};
 
-/// What chooses records, which are answers: by then the request was sent.
+/// Keys that choose among the records of an answer, by which time the request was sent.
 const CHOICES: [&str; 4] = ["where", "unique", "stop_when", "sort"];
 
-/// Refuses what would choose only what is shown of a query that writes, and what would send its
-/// request again for a next page.
+/// Refuses keys that would choose only the output of a query that writes, and a `paginate` that would
+/// send its request again for the next page.
 pub fn refuse_choices(node: &Node, writes: bool, faults: &mut Diagnostics) {
     if !writes {
         return;
@@ -45,7 +45,7 @@ pub fn refuse_choices(node: &Node, writes: bool, faults: &mut Diagnostics) {
 
 const SAFE: &str = "if the request changes nothing, a search for example, say so with `safe: true`";
 
-/// What stands in the file under a key, unless it says nothing.
+/// The entry of a key, unless its value is null or `false`.
 fn said<'n>(node: &'n Node, key: &str) -> Option<&'n Entry> {
     let Content::Map(entries) = &node.content else {
         return None;
