@@ -340,7 +340,10 @@ fn transport(error: &TransportError, resource: &Resource, app: &App) -> Failure 
             (Exit::Network, "timeout")
         }
         TransportErrorKind::Broken => (Exit::Network, "broken-connection"),
+        TransportErrorKind::Malformed(_) => (Exit::Network, "malformed-answer"),
+        TransportErrorKind::Coding(_) => (Exit::Refused, "content-coding"),
         TransportErrorKind::TooLarge(_) => (Exit::Refused, "too-large"),
+        TransportErrorKind::UrlTooLong { .. } => (Exit::Usage, "url-too-long"),
         TransportErrorKind::Limited(_) => (Exit::Refused, "rate-limit"),
         TransportErrorKind::Redirect(_) => (Exit::Refused, "redirect"),
         TransportErrorKind::Credentials(_) => (Exit::Credentials, "no-credential"),
@@ -368,6 +371,9 @@ fn transport(error: &TransportError, resource: &Resource, app: &App) -> Failure 
         TransportErrorKind::Tls => failure.help(tls_hint(&error.causes)),
         TransportErrorKind::TooLarge(_) => {
             failure.help("ask for less (`params`), or raise `max_body` in the resource file")
+        }
+        TransportErrorKind::UrlTooLong { .. } => {
+            failure.help("ask for less at once, or send it in a `body` if the API takes one")
         }
         TransportErrorKind::Redirect(_) => failure
             .help("if the API has moved, set `base_url` in the resource file to its new place"),

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use serde_json::Value;
 
-use crate::core::json::{ParseError, parse_many};
+use crate::core::json::ParseError;
 use crate::core::text::one_line;
 use crate::engine::RunErrorKind;
 use crate::engine::run::Run;
@@ -115,15 +115,9 @@ pub fn content(plan: &Plan, response: &Response) -> Result<Option<Value>, RunErr
     if response.body.iter().all(u8::is_ascii_whitespace) {
         return Ok(None);
     }
-    let media_type = response.media_type().unwrap_or("");
-    let is_lines = [
-        "application/x-ndjson",
-        "application/jsonl",
-        "application/json-lines",
-    ]
-    .contains(&media_type);
-    if is_lines {
-        return parse_many(&response.body)
+    if response.is_json_lines() {
+        return response
+            .json_lines()
             .map(|lines| Some(Value::Array(lines)))
             .map_err(|error| unreadable(plan, response, &error));
     }

@@ -1,18 +1,24 @@
 //! Talks HTTP/1.1 and HTTP/2 over TCP and TLS. The only place that names reqwest.
 
+mod failure;
+mod loopback;
+mod tls;
+
 use std::cell::OnceCell;
-use std::error::Error as _;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::BytesMut;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use url::{Host, Url};
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt as _;
+use hyper::body::Body as _;
+use url::Url;
 
+use crate::http::coding::{self, CodingError};
 use crate::http::{
-    Body, PartContent, Request, Response, Transport, TransportError, TransportErrorKind, header,
+    Body, HeaderMap, HeaderValue, Method, PartContent, Request, Response, Transport,
+    TransportError, TransportErrorKind, header,
 };
+
+pub use loopback::is_loopback;
 
 /// The media type of a file of which nothing is known (RFC 2046, section 4.5.1).
 pub const OCTETS: &str = "application/octet-stream";
@@ -98,35 +104,87 @@ impl Client {
 
     async fn exchange(&self, request: &Request) -> Result<Response, TransportError> {
         let started = Instant::now();
-        let mut answer = self
+        let answer = self
             .outgoing(request)?
             .send()
             .await
-            .map_err(|error| self.failure(&error))?;
-        let mut body = BytesMut::new();
-        while let Some(chunk) = answer.chunk().await.map_err(|error| self.failure(&error))? {
-            if (body.len() + chunk.len()) as u64 > self.options.max_body {
-                return Err(TransportError {
-                    kind: TransportErrorKind::TooLarge(self.options.max_body),
-                    may_have_acted: true,
-                    causes: Vec::new(),
-                });
+            .map_err(|error| failure::of(&error, &self.options))?;
+        let (head, body) = ::http::Response::from(answer).into_parts();
+        let body = self.whole(body, head.version).await?;
+        let mut headers = head.headers;
+        let body = match coding::decode(body, &mut headers, self.options.max_body) {
+            Ok(body) => body,
+            // The status says more than the words that cannot be read.
+            Err(CodingError::Unreadable { .. })
+                if is_failure(head.status) && !request.accepted.contains(&head.status.as_u16()) =>
+            {
+                Bytes::new()
             }
-            body.extend_from_slice(&chunk);
-        }
+            Err(error) => return Err(self.undecoded(error)),
+        };
         Ok(Response {
-            status: answer.status(),
-            headers: answer.headers().clone(),
-            body: body.freeze(),
+            status: head.status,
+            headers,
+            body,
             elapsed: started.elapsed(),
         })
     }
 
+    /// Reads a body to its end.
+    async fn whole(
+        &self,
+        mut body: reqwest::Body,
+        version: ::http::Version,
+    ) -> Result<Bytes, TransportError> {
+        let mut content = BytesMut::new();
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|error| failure::of(&error, &self.options))?;
+            let Ok(chunk) = frame.into_data() else {
+                continue;
+            };
+            if (content.len() + chunk.len()) as u64 > self.options.max_body {
+                return Err(self.too_large());
+            }
+            content.extend_from_slice(&chunk);
+        }
+        // The client takes a stream that was reset with NO_ERROR for one that ended, but an answer is
+        // whole only with END_STREAM (RFC 9113, section 8.1).
+        if version == ::http::Version::HTTP_2 && !body.is_end_stream() {
+            return Err(after_sending(
+                TransportErrorKind::Broken,
+                Some("the stream was reset before its end".to_owned()),
+            ));
+        }
+        Ok(content.freeze())
+    }
+
+    fn too_large(&self) -> TransportError {
+        after_sending(TransportErrorKind::TooLarge(self.options.max_body), None)
+    }
+
+    fn undecoded(&self, error: CodingError) -> TransportError {
+        match error {
+            CodingError::TooLarge => self.too_large(),
+            CodingError::Unreadable { words, cause } => {
+                after_sending(TransportErrorKind::Coding(words), cause)
+            }
+        }
+    }
+
     fn outgoing(&self, request: &Request) -> Result<reqwest::RequestBuilder, TransportError> {
+        let url = sendable(&request.url)?;
+        let mut headers = request.headers.clone();
+        if let Body::Multipart(_) = &request.body {
+            // The form's own type names its boundary: no other may stand beside it.
+            headers.remove(header::CONTENT_TYPE);
+        }
+        if is_empty_content(request) {
+            headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
+        }
         let mut outgoing = self
-            .reqwest(&request.url)?
-            .request(request.method.clone(), request.url.clone())
-            .headers(request.headers.clone());
+            .reqwest(&url)?
+            .request(request.method.clone(), url)
+            .headers(headers);
         match &request.body {
             Body::Empty => {}
             Body::Bytes {
@@ -139,58 +197,14 @@ impl Client {
                 outgoing = outgoing.body(bytes.clone());
             }
             Body::Multipart(parts) => {
-                // The form's own type names its boundary: no other may stand beside it.
-                let mut headers = request.headers.clone();
-                headers.remove(header::CONTENT_TYPE);
-                outgoing = self
-                    .reqwest(&request.url)?
-                    .request(request.method.clone(), request.url.clone())
-                    .headers(headers);
-                let mut form = reqwest::multipart::Form::new();
+                let mut form = reqwest::multipart::Form::new().percent_encode_noop();
                 for part in parts {
-                    form = form.part(part.name.clone(), multipart(&part.content)?);
+                    form = form.part(field_name(&part.name), multipart(&part.content)?);
                 }
                 outgoing = outgoing.multipart(form);
             }
         }
         Ok(outgoing)
-    }
-
-    fn failure(&self, error: &reqwest::Error) -> TransportError {
-        let mut causes: Vec<String> = Vec::new();
-        let mut is_tls = false;
-        let mut is_name = false;
-        let mut source = error.source();
-        while let Some(cause) = source {
-            is_tls |= cause.is::<rustls::Error>();
-            is_tls |= wraps_tls(cause);
-            let words = cause.to_string();
-            is_name |= words.contains("dns error");
-            if !causes.iter().any(|known| known.contains(&words)) {
-                causes.push(words);
-            }
-            source = cause.source();
-        }
-        let kind = if error.is_builder() {
-            TransportErrorKind::Settings("the request cannot be sent as it is".to_owned())
-        } else if error.is_connect() && error.is_timeout() {
-            TransportErrorKind::ConnectTimeout(self.options.connect_timeout)
-        } else if error.is_timeout() {
-            TransportErrorKind::Timeout(self.options.timeout)
-        } else if is_tls {
-            TransportErrorKind::Tls
-        } else if is_name {
-            TransportErrorKind::Name
-        } else if error.is_connect() {
-            TransportErrorKind::Connect
-        } else {
-            TransportErrorKind::Broken
-        };
-        TransportError {
-            kind,
-            may_have_acted: !error.is_connect(),
-            causes,
-        }
     }
 }
 
@@ -199,34 +213,64 @@ impl Transport for Client {
         // Our own limit and not reqwest's: it covers the whole answer and obeys a paused clock.
         match tokio::time::timeout(self.options.timeout, self.exchange(request)).await {
             Ok(result) => result,
-            Err(_) => Err(TransportError {
-                kind: TransportErrorKind::Timeout(self.options.timeout),
-                may_have_acted: true,
-                causes: Vec::new(),
-            }),
+            Err(_) => Err(after_sending(
+                TransportErrorKind::Timeout(self.options.timeout),
+                None,
+            )),
         }
     }
 }
 
-/// Whether an error of the operating system hides one of TLS, however deep.
-fn wraps_tls(error: &(dyn std::error::Error + 'static)) -> bool {
-    let inner = error
-        .downcast_ref::<std::io::Error>()
-        .and_then(std::io::Error::get_ref);
-    match inner {
-        Some(inner) => inner.is::<rustls::Error>() || wraps_tls(inner),
-        None => false,
+/// A failure after the request was sent.
+fn after_sending(kind: TransportErrorKind, cause: Option<String>) -> TransportError {
+    TransportError {
+        kind,
+        may_have_acted: true,
+        causes: cause.into_iter().collect(),
     }
 }
 
-/// Whether a host is this machine, so that what is sent to it crosses no network.
-pub fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
+fn is_failure(status: ::http::StatusCode) -> bool {
+    status.is_client_error() || status.is_server_error()
+}
+
+/// The longest URL that the client can send.
+const LONGEST_URL: usize = 65_534;
+
+/// The URL as it is sent: without a user and a password, which the client would turn into an
+/// `Authorization` of the server's choice if a link or a redirect brought them.
+fn sendable(url: &Url) -> Result<Url, TransportError> {
+    let length = url.as_str().len();
+    if length > LONGEST_URL {
+        return Err(TransportError::before(TransportErrorKind::UrlTooLong {
+            length,
+            most: LONGEST_URL,
+        }));
     }
+    let mut url = url.clone();
+    // Neither fails for a URL with a host, and one without is refused when it is sent.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    Ok(url)
+}
+
+/// Returns true if a method that takes content has none, which must be said (RFC 9110, section 8.6).
+fn is_empty_content(request: &Request) -> bool {
+    let takes_content = matches!(request.method, Method::POST | Method::PUT | Method::PATCH);
+    takes_content
+        && match &request.body {
+            Body::Empty => true,
+            Body::Bytes { bytes, .. } => bytes.is_empty(),
+            Body::Multipart(_) => false,
+        }
+}
+
+/// The name of a multipart field as it stands between quotes: UTF-8 (RFC 7578, section 5.1), with the
+/// three characters that would end it escaped as browsers do.
+fn field_name(name: &str) -> String {
+    name.replace('\r', "%0D")
+        .replace('\n', "%0A")
+        .replace('"', "%22")
 }
 
 fn multipart(content: &PartContent) -> Result<reqwest::multipart::Part, TransportError> {
@@ -252,12 +296,23 @@ fn multipart(content: &PartContent) -> Result<reqwest::multipart::Part, Transpor
 
 fn build(options: &ClientOptions, is_secure: bool) -> Result<reqwest::Client, String> {
     let mut builder = reqwest::Client::builder()
-        .tls_backend_preconfigured(tls(&options.tls, is_secure)?)
+        .tls_backend_preconfigured(tls::settings(&options.tls, is_secure)?)
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(options.connect_timeout)
         .user_agent(&options.user_agent)
+        .default_headers(HeaderMap::from_iter([(
+            header::ACCEPT_ENCODING,
+            HeaderValue::from_static(coding::ACCEPTED),
+        )]))
+        .http1_allow_obsolete_multiline_headers_in_responses(true)
+        .http1_allow_spaces_after_header_name_in_responses(true)
+        .http1_max_headers(failure::MOST_FIELDS)
+        .http2_max_header_list_size(failure::LONGEST_HEADER)
         .tcp_nodelay(true)
         .referer(false);
+    if !is_secure {
+        builder = builder.dns_resolver(loopback::Pinned);
+    }
     builder = match &options.proxy {
         Proxy::Environment => builder,
         Proxy::None => builder.no_proxy(),
@@ -269,60 +324,4 @@ fn build(options: &ClientOptions, is_secure: bool) -> Result<reqwest::Client, St
     builder
         .build()
         .map_err(|error| format!("the client cannot be built: {error}"))
-}
-
-/// The TLS settings. Without need no certificate is loaded: parsing the system's takes longer than
-/// a whole request over loopback.
-fn tls(options: &TlsOptions, is_secure: bool) -> Result<rustls::ClientConfig, String> {
-    let mut roots = rustls::RootCertStore::empty();
-    if is_secure {
-        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-        if options.system {
-            let found = rustls_native_certs::load_native_certs();
-            if found.certs.is_empty() {
-                let words = found.errors.first().map(ToString::to_string);
-                return Err(format!(
-                    "no certificate of the system could be loaded: {}",
-                    words.as_deref().unwrap_or("there are none")
-                ));
-            }
-            roots.add_parsable_certificates(found.certs);
-        }
-        if let Some(pem) = &options.ca {
-            for certificate in certificates(pem, "tls.ca_file")? {
-                roots
-                    .add(certificate)
-                    .map_err(|error| format!("`tls.ca_file` is not usable: {error}"))?;
-            }
-        }
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| error.to_string())?
-        .with_root_certificates(roots);
-    let mut config = match &options.client {
-        Some(client) if is_secure => {
-            let key = PrivateKeyDer::from_pem_slice(&client.key).map_err(|error| {
-                format!("`tls.client_key` is not a private key in PEM: {error}")
-            })?;
-            builder
-                .with_client_auth_cert(certificates(&client.chain, "tls.client_cert")?, key)
-                .map_err(|error| format!("the client certificate cannot be used: {error}"))?
-        }
-        _ => builder.with_no_client_auth(),
-    };
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(config)
-}
-
-fn certificates(pem: &[u8], key: &str) -> Result<Vec<CertificateDer<'static>>, String> {
-    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
-    match found {
-        Ok(certificates) if certificates.is_empty() => {
-            Err(format!("`{key}` holds no certificate in PEM"))
-        }
-        Ok(certificates) => Ok(certificates),
-        Err(error) => Err(format!("`{key}` is not PEM: {error}")),
-    }
 }

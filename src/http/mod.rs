@@ -9,6 +9,7 @@
 
 pub mod blind;
 pub mod client;
+pub mod coding;
 pub mod counted;
 pub mod follow;
 pub mod gate;

@@ -158,7 +158,10 @@ fn is_passing(kind: &TransportErrorKind) -> bool {
         | TransportErrorKind::Timeout(_)
         | TransportErrorKind::Broken => true,
         TransportErrorKind::Tls
+        | TransportErrorKind::Malformed(_)
+        | TransportErrorKind::Coding(_)
         | TransportErrorKind::TooLarge(_)
+        | TransportErrorKind::UrlTooLong { .. }
         | TransportErrorKind::Limited(_)
         | TransportErrorKind::Redirect(_)
         | TransportErrorKind::Credentials(_)

@@ -50,8 +50,19 @@ pub enum TransportErrorKind {
     Timeout(Duration),
     /// The connection broke before the answer was whole.
     Broken,
+    /// The answer breaks a rule of HTTP; the words say which.
+    Malformed(&'static str),
+    /// The content of the answer cannot be decoded; the words name the coding.
+    Coding(String),
     /// The answer is longer than allowed.
     TooLarge(u64),
+    /// The URL is longer than can be sent.
+    UrlTooLong {
+        /// Its length in bytes.
+        length: usize,
+        /// The most.
+        most: usize,
+    },
     /// The server's limit allows no request for so long, which is longer than anybody waits.
     Limited(Duration),
     /// A redirect that must not be followed; the words say why.
@@ -103,6 +114,13 @@ impl std::fmt::Display for TransportError {
                     megabytes(*limit)
                 )
             }
+            TransportErrorKind::UrlTooLong { length, most } => {
+                write!(
+                    formatter,
+                    "the URL has {length} bytes, and no more than {most} can be sent"
+                )
+            }
+            TransportErrorKind::Malformed(words) => formatter.write_str(words),
             TransportErrorKind::Limited(wait) => {
                 write!(
                     formatter,
@@ -110,7 +128,8 @@ impl std::fmt::Display for TransportError {
                     format_duration(*wait)
                 )
             }
-            TransportErrorKind::Redirect(words)
+            TransportErrorKind::Coding(words)
+            | TransportErrorKind::Redirect(words)
             | TransportErrorKind::Credentials(words)
             | TransportErrorKind::Settings(words) => formatter.write_str(words),
         }

@@ -6,6 +6,7 @@
 //!
 //! Beside the binary the tests run `sh`, `bash`, `git`, `curl`, `jq` and, for a terminal, `script`.
 
+mod answers;
 mod cache;
 mod case;
 mod conditions;

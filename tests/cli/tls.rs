@@ -16,7 +16,7 @@ use crate::support::Outcome;
 
 /// An authority, and what it signed: `127.0.0.1` as a server, and a client. Good for 100 years,
 /// made with `openssl`; the keys protect nothing.
-const CA: &str = "-----BEGIN CERTIFICATE-----
+pub const CA: &str = "-----BEGIN CERTIFICATE-----
 MIIBizCCATGgAwIBAgIUGq85KtpXrV3UBrMrZ10HJSShc7cwCgYIKoZIzj0EAwIw
 EjEQMA4GA1UEAwwHVGVzdCBDQTAgFw0yNjExMjMxNjUxNDhaGA8yMTI2MTAzMDE2
 NTE0OFowEjEQMA4GA1UEAwwHVGVzdCBDQTBZMBMGByqGSM49AgEGCCqGSM49AwEH
@@ -86,7 +86,8 @@ impl Secure {
     }
 }
 
-fn config(wants_client: bool) -> ServerConfig {
+/// The settings of the server of the certificates above.
+pub fn config(wants_client: bool) -> ServerConfig {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()

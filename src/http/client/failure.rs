@@ -1,0 +1,101 @@
+//! An error of the client → its kind.
+
+use std::error::Error;
+use std::io;
+
+use crate::http::client::loopback::NotThisMachine;
+use crate::http::{ClientOptions, TransportError, TransportErrorKind};
+
+/// The most header fields of an answer.
+pub const MOST_FIELDS: usize = 1_000;
+/// The longest header of an answer in bytes: the default of HTTP/1.1, used for HTTP/2 too.
+pub const LONGEST_HEADER: u32 = 8_192 + 4_096 * 100;
+
+/// The facts found in a chain of errors.
+#[derive(Default)]
+struct Facts {
+    causes: Vec<String>,
+    is_tls: bool,
+    is_name: bool,
+    is_elsewhere: bool,
+    rule: Option<&'static str>,
+}
+
+impl Facts {
+    fn of(error: &dyn Error) -> Self {
+        let mut facts = Self::default();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            let words = cause.to_string();
+            facts.is_tls |= cause.is::<rustls::Error>() || wraps_tls(cause);
+            facts.is_name |= words.contains("dns error");
+            facts.is_elsewhere |= cause.is::<NotThisMachine>();
+            facts.rule = facts.rule.or_else(|| broken_rule(cause));
+            if !facts.causes.iter().any(|known| known.contains(&words)) {
+                facts.causes.push(words);
+            }
+            source = cause.source();
+        }
+        facts
+    }
+}
+
+/// Returns the failure that an error of reqwest stands for.
+pub fn of(error: &reqwest::Error, options: &ClientOptions) -> TransportError {
+    let mut facts = Facts::of(error);
+    let kind = if error.is_builder() {
+        TransportErrorKind::Settings("the request cannot be sent as it is".to_owned())
+    } else if facts.is_elsewhere {
+        let words = facts.causes.pop().unwrap_or_default();
+        facts.causes.clear();
+        TransportErrorKind::Settings(words)
+    } else if error.is_connect() && error.is_timeout() {
+        TransportErrorKind::ConnectTimeout(options.connect_timeout)
+    } else if error.is_timeout() {
+        TransportErrorKind::Timeout(options.timeout)
+    } else if facts.is_tls {
+        TransportErrorKind::Tls
+    } else if facts.is_name {
+        TransportErrorKind::Name
+    } else if error.is_connect() {
+        TransportErrorKind::Connect
+    } else if let Some(words) = facts.rule {
+        TransportErrorKind::Malformed(words)
+    } else {
+        TransportErrorKind::Broken
+    };
+    TransportError {
+        kind,
+        may_have_acted: !error.is_connect(),
+        causes: facts.causes,
+    }
+}
+
+/// The rule of HTTP that an answer breaks, if that is the cause: a connection that merely ended
+/// breaks none, and only that is worth another attempt.
+fn broken_rule(cause: &(dyn Error + 'static)) -> Option<&'static str> {
+    if let Some(error) = cause.downcast_ref::<hyper::Error>() {
+        return if error.is_parse_too_large() {
+            Some("the answer's header is too large: more than 1,000 fields or 408 KiB")
+        } else {
+            error.is_parse().then_some("the answer is not valid HTTP")
+        };
+    }
+    let error = cause.downcast_ref::<io::Error>()?;
+    matches!(
+        error.kind(),
+        io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData
+    )
+    .then_some("the answer's chunks are not valid HTTP")
+}
+
+/// Returns true if an error of the operating system hides one of TLS, however deep.
+fn wraps_tls(error: &(dyn Error + 'static)) -> bool {
+    let inner = error
+        .downcast_ref::<io::Error>()
+        .and_then(io::Error::get_ref);
+    match inner {
+        Some(inner) => inner.is::<rustls::Error>() || wraps_tls(inner),
+        None => false,
+    }
+}

@@ -1,0 +1,127 @@
+//! The addresses of this machine.
+//!
+//! `localhost` and every name below it mean this machine (RFC 6761, section 6.3), but nothing makes a
+//! resolver keep to that. Over plain `http` such a name is used only with addresses of this machine,
+//! so that what may not cross a network does not.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use url::{Host, Url};
+
+/// Returns true if a host is this machine, so that what is sent to it crosses no network. A name is
+/// held to that by [`Pinned`] when the connection is made.
+pub fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => is_loopback_name(name),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+fn is_loopback_name(name: &str) -> bool {
+    name == "localhost" || name.ends_with(".localhost")
+}
+
+/// The system's resolver, which takes only addresses of this machine for names that mean it.
+#[derive(Debug, Default)]
+pub struct Pinned;
+
+impl Resolve for Pinned {
+    fn resolve(&self, name: Name) -> Resolving {
+        Box::pin(async move {
+            let name = name.as_str();
+            let found = tokio::net::lookup_host((name, 0)).await;
+            let found = found.map(Iterator::collect);
+            let addresses = if is_loopback_name(name) {
+                own_addresses(name, found.unwrap_or_default())?
+            } else {
+                found?
+            };
+            Ok(Box::new(addresses.into_iter()) as Addrs)
+        })
+    }
+}
+
+/// The addresses of this machine among those of a name that means it. Where the resolver knows none,
+/// as many do below `localhost`, those that the name stands for.
+fn own_addresses(
+    name: &str,
+    mut found: Vec<SocketAddr>,
+) -> Result<Vec<SocketAddr>, NotThisMachine> {
+    let Some(elsewhere) = found
+        .iter()
+        .map(SocketAddr::ip)
+        .find(|ip| !ip.is_loopback())
+    else {
+        if found.is_empty() {
+            let both = [
+                IpAddr::from(Ipv4Addr::LOCALHOST),
+                IpAddr::from(Ipv6Addr::LOCALHOST),
+            ];
+            found.extend(both.map(|ip| SocketAddr::new(ip, 0)));
+        }
+        return Ok(found);
+    };
+    found.retain(|address| address.ip().is_loopback());
+    if found.is_empty() {
+        return Err(NotThisMachine {
+            name: name.to_owned(),
+            address: elsewhere,
+        });
+    }
+    Ok(found)
+}
+
+/// A name that means this machine has the address of another.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "`{name}` has the address {address}, which is not this machine: nothing goes there over plain `http`"
+)]
+pub struct NotThisMachine {
+    name: String,
+    address: IpAddr,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn own(found: &[&str]) -> Result<Vec<String>, String> {
+        let found = found
+            .iter()
+            .map(|ip| SocketAddr::new(ip.parse().expect("an address"), 0));
+        own_addresses("api.localhost", found.collect())
+            .map(|own| own.iter().map(|address| address.ip().to_string()).collect())
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_name_of_this_machine_is_held_to_it() {
+        assert_eq!(own(&["127.0.0.1"]).unwrap(), ["127.0.0.1"]);
+        assert_eq!(own(&["::1", "127.0.0.2"]).unwrap(), ["::1", "127.0.0.2"]);
+        assert_eq!(own(&[]).unwrap(), ["127.0.0.1", "::1"]);
+        assert_eq!(own(&["192.0.2.2", "127.0.0.1"]).unwrap(), ["127.0.0.1"]);
+        assert_eq!(
+            own(&["192.0.2.2"]).unwrap_err(),
+            "`api.localhost` has the address 192.0.2.2, which is not this machine: nothing goes \
+             there over plain `http`"
+        );
+    }
+
+    #[test]
+    fn names_and_addresses_of_this_machine_are_known() {
+        for (url, is_own) in [
+            ("http://localhost:1", true),
+            ("http://api.localhost", true),
+            ("http://127.3.2.1", true),
+            ("http://[::1]:80", true),
+            ("http://localhost.example.com", false),
+            ("http://mylocalhost", false),
+            ("http://10.0.0.1", false),
+        ] {
+            assert_eq!(is_loopback(&url.parse().expect("a URL")), is_own, "{url}");
+        }
+    }
+}
