@@ -7,7 +7,7 @@ use crate::core::percent;
 use crate::core::secret::MASK;
 use crate::core::text::one_line;
 use crate::http::client::OCTETS;
-use crate::http::{Body, Method, PartContent, header};
+use crate::http::{Body, Method, PartContent, header, takes_content};
 use crate::plan::disguise::{self, COMPUTED, Segment, masked, masked_url, segments, url_segments};
 use crate::plan::{Plan, ShownRequest};
 use crate::project::query;
@@ -133,6 +133,10 @@ pub fn curl(shown: &ShownRequest, plan: &Plan) -> Result<String, String> {
         }
     }
     match &shown.body {
+        // Without data curl says nothing of the length.
+        Body::Empty if takes_content(&shown.method) => {
+            line.push("--header 'content-length: 0'".to_owned());
+        }
         Body::Empty => {}
         Body::Bytes {
             content_type,

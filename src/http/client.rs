@@ -14,8 +14,8 @@ use url::Url;
 
 use crate::http::coding::{self, CodingError};
 use crate::http::{
-    Body, HeaderMap, HeaderValue, Method, PartContent, Request, Response, Transport,
-    TransportError, TransportErrorKind, header,
+    Body, HeaderMap, HeaderValue, LONGEST_URL, PartContent, Request, Response, Transport,
+    TransportError, TransportErrorKind, header, takes_content, without_user,
 };
 
 pub use loopback::is_loopback;
@@ -178,7 +178,8 @@ impl Client {
             // The form's own type names its boundary: no other may stand beside it.
             headers.remove(header::CONTENT_TYPE);
         }
-        if is_empty_content(request) {
+        if takes_content(&request.method) && request.body.is_empty() {
+            // An empty body must be said to be one (RFC 9110, section 8.6).
             headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
         let mut outgoing = self
@@ -234,35 +235,16 @@ fn is_failure(status: ::http::StatusCode) -> bool {
     status.is_client_error() || status.is_server_error()
 }
 
-/// The longest URL that the client can send.
-const LONGEST_URL: usize = 65_534;
-
 /// The URL as it is sent: without a user and a password, which the client would turn into an
 /// `Authorization` of the server's choice if a link or a redirect brought them.
 fn sendable(url: &Url) -> Result<Url, TransportError> {
     let length = url.as_str().len();
     if length > LONGEST_URL {
-        return Err(TransportError::before(TransportErrorKind::UrlTooLong {
-            length,
-            most: LONGEST_URL,
-        }));
+        let most = LONGEST_URL;
+        let kind = TransportErrorKind::UrlTooLong { length, most };
+        return Err(TransportError::before(kind));
     }
-    let mut url = url.clone();
-    // Neither fails for a URL with a host, and one without is refused when it is sent.
-    let _ = url.set_username("");
-    let _ = url.set_password(None);
-    Ok(url)
-}
-
-/// Returns true if a method that takes content has none, which must be said (RFC 9110, section 8.6).
-fn is_empty_content(request: &Request) -> bool {
-    let takes_content = matches!(request.method, Method::POST | Method::PUT | Method::PATCH);
-    takes_content
-        && match &request.body {
-            Body::Empty => true,
-            Body::Bytes { bytes, .. } => bytes.is_empty(),
-            Body::Multipart(_) => false,
-        }
+    Ok(without_user(url.clone()))
 }
 
 /// The name of a multipart field as it stands between quotes: UTF-8 (RFC 7578, section 5.1), with the

@@ -1,7 +1,8 @@
 //! Follows redirects, where that is safe.
 
 use crate::http::{
-    Method, Request, Response, StatusCode, Transport, TransportError, TransportErrorKind, header,
+    LONGEST_URL, Method, Request, Response, StatusCode, Transport, TransportError,
+    TransportErrorKind, header, without_user,
 };
 
 /// As many as browsers follow before they call it a loop.
@@ -76,8 +77,14 @@ fn next(request: &Request, response: &Response) -> Result<Option<Request>, Trans
             shown(&target)
         )));
     }
+    let length = target.as_str().len();
+    if length > LONGEST_URL {
+        return Err(refused(format!(
+            "redirected ({status}) to a URL of {length} bytes, and no more than {LONGEST_URL} can be sent"
+        )));
+    }
     let mut following = request.clone();
-    following.url = target;
+    following.url = without_user(target);
     Ok(Some(following))
 }
 

@@ -25,7 +25,9 @@ pub mod transport;
 
 pub use ::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 pub use client::{Client, ClientOptions, Proxy, TlsOptions};
-pub use request::{Body, Part, PartContent, Request, is_safe_method};
+pub use request::{
+    Body, LONGEST_URL, Part, PartContent, Request, is_safe_method, takes_content, without_user,
+};
 pub use response::Response;
 pub use trace::{Event, Observe};
 pub use transport::{Transport, TransportError, TransportErrorKind};

@@ -46,6 +46,17 @@ pub enum Body {
     Multipart(Vec<Part>),
 }
 
+impl Body {
+    /// Returns true if no byte is sent.
+    pub fn is_empty(&self) -> bool {
+        match self {
+            Self::Empty => true,
+            Self::Bytes { bytes, .. } => bytes.is_empty(),
+            Self::Multipart(_) => false,
+        }
+    }
+}
+
 /// One field of a multipart body.
 #[derive(Debug, Clone)]
 pub struct Part {
@@ -71,6 +82,24 @@ pub enum PartContent {
         /// Its content.
         bytes: Bytes,
     },
+}
+
+/// The longest URL that can be sent, in bytes.
+pub const LONGEST_URL: usize = 65_534;
+
+/// Returns true for the methods whose content has a meaning (RFC 9110, section 9.3), so that a request
+/// without any says so.
+pub fn takes_content(method: &Method) -> bool {
+    matches!(*method, Method::POST | Method::PUT | Method::PATCH)
+}
+
+/// The URL without the user and the password that a server put into it: as a link or a redirect it
+/// leads to the same place, with the credential of the resource.
+pub fn without_user(mut url: Url) -> Url {
+    // Both fail only for a URL without a host, which holds neither.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    url
 }
 
 /// Returns true for a method that changes nothing by its definition (RFC 9110, section 9.2.1).

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use crate::core::json;
-use crate::http::{Body, HeaderName, HeaderValue, Request};
+use crate::http::{Body, HeaderName, HeaderValue, LONGEST_URL, Request, without_user};
 
 /// What is different in the request for the next page.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,7 +29,7 @@ impl Change {
     pub fn apply(self, request: &mut Request) -> Result<(), String> {
         match self {
             Self::Param(name, value) => request.set_param(&name, &value),
-            Self::Url(url) => request.url = url,
+            Self::Url(url) => request.url = without_user(url),
             Self::Header(name, value) => {
                 let value = HeaderValue::from_bytes(value.as_bytes())
                     .map_err(|_| format!("the cursor cannot stand in the header `{name}`"))?;
@@ -47,6 +47,12 @@ impl Change {
                 set(&mut body, &keys, value);
                 *bytes = body.to_string().into();
             }
+        }
+        let length = request.url.as_str().len();
+        if length > LONGEST_URL {
+            return Err(format!(
+                "the URL of the next page has {length} bytes, and no more than {LONGEST_URL} can be sent"
+            ));
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::case::{Case, Seen, told};
+use crate::case::{Case, Seen, told, transcript};
 use crate::support::{Answer, CANARY, Exchange, Received, Server};
 
 /// The value of the table.
@@ -367,6 +367,105 @@ body:
         .expect("a boundary");
     let body = String::from_utf8_lossy(&request.body).replace(boundary, "BOUNDARY");
     insta::assert_snapshot!(body.replace("\r\n", "\n"));
+}
+
+#[test]
+fn the_name_of_a_multipart_field_is_sent_as_browsers_send_it() {
+    let seen = Case::query(
+        "method: POST
+endpoint: /x
+body: { multipart: { ok: x, \"a b\": y, é: z, \"q\\\"r\\ns\": w, \"p[%]\": v } }",
+    )
+    .args(["--yes"])
+    .asks(vec![Exchange::post("/api/v2/x")]);
+    seen.outcome.assert_exit(0);
+    let body = String::from_utf8(seen.request().body.clone()).expect("UTF-8");
+    let names: Vec<&str> = body
+        .lines()
+        .filter_map(|line| line.strip_prefix("Content-Disposition: form-data; "))
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "name=\"ok\"",
+            "name=\"a b\"",
+            "name=\"é\"",
+            "name=\"q%22r%0As\"",
+            "name=\"p[%]\"",
+        ]
+    );
+}
+
+#[test]
+fn a_method_that_takes_content_says_that_it_has_none() {
+    for (method, body, length) in [
+        ("POST", "", Some("0")),
+        ("PUT", "", Some("0")),
+        ("PATCH", "", Some("0")),
+        ("POST", "body: { text: \"\" }", Some("0")),
+        ("POST", "body: { form: {} }", Some("0")),
+        ("POST", "body: { json: {} }", Some("2")),
+        ("DELETE", "", None),
+        ("GET", "", None),
+    ] {
+        let seen = Case::query(&format!("method: {method}\nendpoint: /x\n{body}"))
+            .args(["--yes"])
+            .asks(vec![Exchange::new(method, "/api/v2/x")]);
+        seen.outcome.assert_exit(0);
+        let sent = seen.request().header("content-length");
+        assert_eq!(sent.as_deref(), length, "{method} {body}");
+    }
+}
+
+#[test]
+fn a_user_in_a_redirect_or_a_link_is_not_sent() {
+    let server = Server::start_with(|url| {
+        let with_user = |target: &str| url.replace("http://", "http://a:b@") + target;
+        vec![
+            Exchange::get("/x")
+                .without_header("authorization")
+                .answers(Answer::redirect(302, &with_user("/y"))),
+            Exchange::get("/y").without_header("authorization").answers(
+                Answer::status(200)
+                    .header("link", format!("<{}>; rel=next", with_user("/z")))
+                    .json(&json!([1])),
+            ),
+            Exchange::get("/z")
+                .without_header("authorization")
+                .answers(json!([2])),
+        ]
+    });
+    let seen = Case::query("endpoint: /x\nrows: $[*]")
+        .resource("type: rest\nbase_url: URL\nauth: none")
+        .args(["-v"])
+        .asks_at(server);
+    seen.outcome.assert_exit(0);
+    assert_eq!(seen.outcome.stdout_json(), json!([1, 2]));
+    assert!(!seen.outcome.stderr_text().contains("a:b@"));
+}
+
+#[test]
+fn a_url_that_is_too_long_is_told_with_its_length() {
+    let long = "x".repeat(70_000);
+    let own = Case::query("vars: { q: {} }\nendpoint: /x\nparams: { q: \"{{ q }}\" }")
+        .args([format!("q={long}")])
+        .asks_nothing();
+    let redirect = Case::get()
+        .asks(vec![
+            Exchange::get("/api/v2/x").answers(Answer::redirect(302, &format!("/{long}"))),
+        ])
+        .outcome;
+    let link = Answer::status(200)
+        .header("link", format!("</{long}>; rel=next"))
+        .json(&json!([1]));
+    let listing = Case::query("endpoint: /x\nrows: $[*]\npaginate: link")
+        .asks(vec![Exchange::get("/api/v2/x").answers(link)])
+        .outcome;
+    own.assert_exit(2);
+    redirect.assert_exit(3);
+    listing.assert_exit(6);
+    let all = transcript([&own, &redirect, &listing]).replace(&long, "[LONG]");
+    insta::assert_snapshot!(all);
 }
 
 #[test]
