@@ -138,9 +138,14 @@ pub fn run_error(error: &RunError, plan: &Plan, app: &App) -> Failure {
             request_id,
             advice,
             retry_after,
+            is_rate_limited,
         } => {
             let (status, retry_after) = (*status, *retry_after);
             let mut failure = refused(&error.resource, status, message.as_deref());
+            if *is_rate_limited {
+                // A 403 of this kind says nothing of the credentials.
+                failure.exit = Exit::Refused;
+            }
             failure = failure.fact("status", status.as_u16());
             if let Some(id) = request_id {
                 failure = failure.fact("request_id", id.clone());
@@ -155,7 +160,7 @@ pub fn run_error(error: &RunError, plan: &Plan, app: &App) -> Failure {
                         "it may be tried again in {}",
                         format_duration(wait)
                     ));
-            } else if status == StatusCode::TOO_MANY_REQUESTS {
+            } else if *is_rate_limited {
                 failure = failure.help(
                     "the server does not say when it may be tried again; `rate_limit` in the \
                      resource file keeps below its limit",

@@ -7,7 +7,7 @@ use crate::cli::app::App;
 use crate::cli::progress::Stats;
 use crate::core::time::format_duration;
 use crate::http::pace::PauseReason;
-use crate::http::{Event, HeaderMap, Observe, StatusCode};
+use crate::http::{Event, HeaderMap, Observe};
 
 /// Longer waits are told without `-v`: a program that stands still must say why.
 const LONG_WAIT: Duration = Duration::from_secs(5);
@@ -42,7 +42,7 @@ impl Watch {
             Event::Sending(_) => Stats::count(&self.stats.sent, 1),
             Event::Answered(_, response) => {
                 Stats::count(&self.stats.bytes, response.body.len() as u64);
-                let is_refusal = response.status == StatusCode::TOO_MANY_REQUESTS;
+                let is_refusal = response.is_rate_limited();
                 Stats::count(&self.stats.refusals, u64::from(is_refusal));
             }
             Event::Retrying { .. } => Stats::count(&self.stats.retries, 1),
@@ -118,10 +118,10 @@ impl Observe for Watch {
                 delay,
                 attempt,
                 asked,
+                is_refused,
             } => {
                 // A refusal pauses everybody, which is told once for all.
-                let is_refused = *status == Some(StatusCode::TOO_MANY_REQUESTS);
-                if self.is_passed_over(*delay) || (is_refused && self.verbosity == 0) {
+                if self.is_passed_over(*delay) || (*is_refused && self.verbosity == 0) {
                     return;
                 }
                 let why = status.map_or_else(
@@ -144,8 +144,10 @@ impl Observe for Watch {
                     return;
                 }
                 let why = match reason {
-                    PauseReason::Refused => "the server refuses more requests (429)",
-                    PauseReason::UsedUp => "the server's limit is used up",
+                    PauseReason::Refused(status) => {
+                        format!("the server refuses more requests ({})", status.as_u16())
+                    }
+                    PauseReason::UsedUp => "the server's limit is used up".to_owned(),
                 };
                 // A wait that began a moment ago is told as it was asked for.
                 let whole = length.as_secs() + u64::from(length.subsec_nanos() > 0);

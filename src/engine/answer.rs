@@ -9,7 +9,7 @@ use crate::core::json::ParseError;
 use crate::core::text::one_line;
 use crate::engine::RunErrorKind;
 use crate::engine::run::Run;
-use crate::http::{Response, headers};
+use crate::http::{Response, StatusCode, headers, rate_headers};
 use crate::plan::{DataValues, Plan};
 use crate::project::query::StatusMeaning;
 use crate::resource::error_message;
@@ -38,6 +38,10 @@ pub fn lost_rows(plan: &Plan, body: &Value) -> Option<String> {
 
 /// What the status of an answer means to the query.
 pub fn meaning(plan: &Plan, response: &Response) -> StatusMeaning {
+    if response.status == StatusCode::FORBIDDEN && response.is_rate_limited() {
+        // What a file says of 403 is about rights.
+        return StatusMeaning::Fail;
+    }
     let status = response.status.as_u16();
     if let Some(meaning) = plan.query.on_status.get(&status) {
         return *meaning;
@@ -63,12 +67,22 @@ pub fn refusal(plan: &Plan, path: &str, response: &Response) -> RunErrorKind {
         }
         Err(_) => first_line(&text),
     };
+    let is_rate_limited = response.is_rate_limited();
     RunErrorKind::Refused {
         status: response.status,
         message: message.map(|words| shortened(&words, 500)),
         request_id: response.request_id().map(|id| one_line(id).into_owned()),
-        advice: plan.resource.kind.advice(response.status, path),
-        retry_after: headers::retry_after(&response.headers, SystemTime::now()),
+        advice: plan
+            .resource
+            .kind
+            .advice(response.status, path)
+            .filter(|_| !is_rate_limited),
+        retry_after: if is_rate_limited {
+            rate_headers::refusal(&response.headers, SystemTime::now())
+        } else {
+            headers::retry_after(&response.headers, SystemTime::now())
+        },
+        is_rate_limited,
     }
 }
 

@@ -37,6 +37,8 @@ pub enum RunErrorKind {
         advice: Option<&'static str>,
         /// When the server wants to be asked again.
         retry_after: Option<Duration>,
+        /// True if it refuses for a time only.
+        is_rate_limited: bool,
     },
     /// There was no answer.
     Transport(TransportError),
@@ -132,12 +134,14 @@ impl RunErrorKind {
     /// Whether asking again later may help.
     pub fn is_passing(&self) -> bool {
         match self {
-            Self::Refused { status, .. } => {
+            Self::Refused {
+                status,
+                is_rate_limited,
+                ..
+            } => {
                 status.is_server_error()
-                    || matches!(
-                        *status,
-                        StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT
-                    )
+                    || *is_rate_limited
+                    || *status == StatusCode::REQUEST_TIMEOUT
             }
             Self::Transport(_) => !self.is_of_all(),
             _ => false,

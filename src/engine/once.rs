@@ -207,6 +207,7 @@ mod tests {
             body: Body::Empty,
             is_safe: true,
             accepted: Vec::new(),
+            retry: None,
             is_next_page: false,
             shown_url: None,
         }

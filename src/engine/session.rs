@@ -218,7 +218,7 @@ impl Session {
         let budget = Budget::new(resource.concurrency, resource.rate_limit, patience);
         let stack = Retry::new(
             Limit::new(Follow::new(authenticated), budget, Rc::clone(observer)),
-            resource.retry,
+            resource.retry.clone(),
             Rc::clone(&self.options.jitter),
             self.options.deadline,
             Rc::clone(observer),

@@ -34,9 +34,14 @@ const LONGEST: Duration = Duration::from_secs(366 * 86_400);
 /// side does no harm, or else from `now`.
 pub fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let text = headers.get("retry-after")?.to_str().ok()?.trim();
-    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
-        let seconds = text.parse::<u64>().unwrap_or(u64::MAX);
-        return Some(Duration::from_secs(seconds).min(LONGEST));
+    if text
+        .bytes()
+        .all(|byte| byte.is_ascii_digit() || byte == b'.')
+        && let Ok(seconds) = text.parse::<f64>()
+    {
+        // Some servers send the fraction that the specification leaves out.
+        let seconds = seconds.min(LONGEST.as_secs_f64());
+        return Some(Duration::from_secs_f64(seconds));
     }
     let then = httpdate::parse_http_date(text).ok()?;
     let base = date(headers).unwrap_or(now);
@@ -70,6 +75,12 @@ mod tests {
         let wait = |pairs: &[_]| retry_after(&headers(pairs), now);
         assert_eq!(wait(&[("retry-after", "7")]), Some(Duration::from_secs(7)));
         assert_eq!(wait(&[("retry-after", " 0 ")]), Some(Duration::ZERO));
+        assert_eq!(
+            wait(&[("retry-after", "1.5")]),
+            Some(Duration::from_millis(1_500))
+        );
+        assert_eq!(wait(&[("retry-after", ".")]), None);
+        assert_eq!(wait(&[("retry-after", "1.2.3")]), None);
         assert_eq!(
             wait(&[
                 ("retry-after", "Mon, 02 Nov 2026 09:00:30 GMT"),

@@ -25,8 +25,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// Why requests wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PauseReason {
-    /// The server refused a request: 429.
-    Refused,
+    /// The server refused a request with this status.
+    Refused(StatusCode),
     /// The server said that nothing, or next to nothing, remains until its reset.
     UsedUp,
 }
@@ -52,8 +52,8 @@ pub struct Wait {
 /// What an answer says of limits.
 #[derive(Debug, Clone, Default)]
 pub struct Heard {
-    /// It is a 429.
-    pub is_refused: bool,
+    /// The status with which a request was refused for a time.
+    pub refused: Option<StatusCode>,
     /// How long a refused request should wait, where the server says.
     pub asked: Option<Duration>,
     /// The limits that it counts.
@@ -64,12 +64,11 @@ impl Heard {
     /// Reads an answer; `now` is the time of day.
     pub fn from(response: &Response, now: SystemTime) -> Self {
         let fields: &HeaderMap = &response.headers;
-        let is_refused = response.status == StatusCode::TOO_MANY_REQUESTS;
+        let refused = response.is_rate_limited().then_some(response.status);
         Self {
-            is_refused,
-            asked: is_refused
-                .then(|| rate_headers::refusal(fields, headers::date(fields).unwrap_or(now)))
-                .flatten(),
+            refused,
+            asked: refused
+                .and_then(|_| rate_headers::refusal(fields, headers::date(fields).unwrap_or(now))),
             allowances: rate_headers::allowances(fields, now),
         }
     }
@@ -175,7 +174,8 @@ impl Pace {
     pub fn answered(&mut self, ticket: Ticket, now: Instant, heard: &Heard) {
         self.in_flight.retain(|other| other.number != ticket.number);
         for (name, counted) in &mut self.counted {
-            if !heard.allowances.iter().any(|known| known.name == *name) && !heard.is_refused {
+            if !heard.allowances.iter().any(|known| known.name == *name) && heard.refused.is_none()
+            {
                 counted.lost(ticket);
             }
         }
@@ -187,14 +187,14 @@ impl Pace {
         let overlaps = ticket.beside.saturating_add(later);
         for allowance in &heard.allowances {
             if let Some(counted) = self.counted.get_mut(&allowance.name) {
-                counted.answered(ticket, overlaps, slack, allowance, heard.is_refused);
+                counted.answered(ticket, overlaps, slack, allowance, heard.refused.is_some());
             } else {
                 let counted = Counted::new(ticket, allowance);
                 self.counted.insert(allowance.name.clone(), counted);
             }
         }
-        if heard.is_refused {
-            self.refused(ticket, now, heard);
+        if let Some(status) = heard.refused {
+            self.refused(ticket, now, heard, status);
             return;
         }
         if self.paused_at.is_none_or(|at| ticket.at > at) {
@@ -216,7 +216,7 @@ impl Pace {
         self.pause.filter(|pause| pause.until > now)
     }
 
-    fn refused(&mut self, ticket: Ticket, now: Instant, heard: &Heard) {
+    fn refused(&mut self, ticket: Ticket, now: Instant, heard: &Heard, status: StatusCode) {
         let is_new = self.paused_at.is_none_or(|at| ticket.at >= at);
         if is_new {
             self.refusals = self.refusals.saturating_add(1);
@@ -237,7 +237,7 @@ impl Pace {
         };
         self.pause = Some(Pause {
             until,
-            reason: PauseReason::Refused,
+            reason: PauseReason::Refused(status),
         });
         if !heard.is_counted() {
             self.blind.refused(now, until);

@@ -43,6 +43,21 @@ const LONGEST: f64 = 366.0 * 86_400.0;
 /// All limits that an answer tells of. `now` is needed for resets that are times of day, where the
 /// answer has no `Date`.
 pub fn allowances(headers: &HeaderMap, now: SystemTime) -> Vec<Allowance> {
+    let mut found = counts(headers, now);
+    // A limit that lasts for more than a day is none that anybody keeps.
+    found.retain(|allowance| allowance.reset.is_none_or(|reset| reset <= LONGEST_RESET));
+    found
+}
+
+/// Returns true if an answer says that nothing is left of a limit.
+pub fn is_used_up(headers: &HeaderMap) -> bool {
+    counts(headers, SystemTime::UNIX_EPOCH)
+        .iter()
+        .any(|allowance| allowance.remaining == 0)
+}
+
+/// All limits that an answer counts, however long they last.
+fn counts(headers: &HeaderMap, now: SystemTime) -> Vec<Allowance> {
     let now = headers::date(headers).unwrap_or(now);
     let mut found = Vec::new();
     for prefix in ["ratelimit", "x-ratelimit"] {
@@ -52,6 +67,9 @@ pub fn allowances(headers: &HeaderMap, now: SystemTime) -> Vec<Allowance> {
                 continue;
             };
             let limit = text("limit");
+            if limit.is_some_and(is_unlimited) {
+                continue;
+            }
             found.push(Allowance {
                 name: format!("{prefix}{suffix}"),
                 limit: limit.and_then(count),
@@ -64,10 +82,8 @@ pub fn allowances(headers: &HeaderMap, now: SystemTime) -> Vec<Allowance> {
         }
     }
     found.extend(structured(headers));
-    // A limit of nothing, or one that lasts for more than a day, is none that anybody keeps.
-    found.retain(|allowance| {
-        allowance.limit != Some(0) && allowance.reset.is_none_or(|reset| reset <= LONGEST_RESET)
-    });
+    // A limit of nothing is none.
+    found.retain(|allowance| allowance.limit != Some(0));
     found
 }
 
@@ -149,8 +165,16 @@ fn number(text: &str) -> Option<f64> {
         .filter(|number| number.is_finite())
 }
 
-/// A count: less than nothing is nothing, and a part of one is none.
+/// Returns true for -1, with which some servers say that there is no limit.
+fn is_unlimited(text: &str) -> bool {
+    number(text).is_some_and(|number| (number + 1.0).abs() < f64::EPSILON)
+}
+
+/// A count: less than nothing is nothing, and a part of one is none. No limit is no count.
 fn count(text: &str) -> Option<u32> {
+    if is_unlimited(text) {
+        return None;
+    }
     let number = number(text)?.clamp(0.0, f64::from(u32::MAX));
     #[expect(
         clippy::cast_possible_truncation,
@@ -303,6 +327,38 @@ mod tests {
         assert!(with("", "1").is_empty());
         assert!(read(&[("ratelimit", "???;;=,r=")]).is_empty());
         assert!(read(&[]).is_empty());
+    }
+
+    #[test]
+    fn no_limit_is_no_count() {
+        for (limit, remaining) in [("-1", "-1"), ("5000", "-1"), ("-1", "0")] {
+            let found = read(&[
+                ("x-ratelimit-limit", limit),
+                ("x-ratelimit-remaining", remaining),
+                ("x-ratelimit-reset", "60"),
+            ]);
+            assert!(found.is_empty(), "{found:?}");
+        }
+        assert!(read(&[("ratelimit", "\"all\";r=-1;t=60")]).is_empty());
+    }
+
+    #[test]
+    fn what_is_used_up_is_known_however_long_it_lasts() {
+        let is_used_up = |remaining, reset| {
+            let mut headers = HeaderMap::new();
+            for (name, value) in [
+                ("x-ratelimit-limit", "60"),
+                ("x-ratelimit-remaining", remaining),
+                ("x-ratelimit-reset", reset),
+            ] {
+                headers.insert(name, value.parse().expect("a value"));
+            }
+            is_used_up(&headers)
+        };
+        assert!(is_used_up("0", "9"));
+        assert!(is_used_up("0", "2000000"));
+        assert!(!is_used_up("1", "9"));
+        assert!(!is_used_up("-1", "9"));
     }
 
     #[test]

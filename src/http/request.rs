@@ -1,9 +1,12 @@
 //! A request as it will be sent.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use url::Url;
 
 use crate::core::percent;
+use crate::http::retry::RetryPolicy;
 use crate::http::{HeaderMap, Method};
 
 /// A rendered request. It can be sent again: nothing in it is used up.
@@ -22,6 +25,8 @@ pub struct Request {
     pub is_safe: bool,
     /// Statuses that are the answer that is wanted, and no reason to try again.
     pub accepted: Vec<u16>,
+    /// When to try again, if not as the resource says.
+    pub retry: Option<Arc<RetryPolicy>>,
     /// The URL as it may be shown, where a secret stands in it.
     pub shown_url: Option<String>,
     /// Whether it continues a listing. The chain of pages decides how long a walk takes, so these

@@ -1,12 +1,12 @@
 //! A response as it came.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use serde_json::Value;
 
 use crate::core::json;
-use crate::http::{HeaderMap, StatusCode, header};
+use crate::http::{HeaderMap, StatusCode, header, headers, rate_headers};
 
 /// The names of JSON lines, without `x-`.
 const JSON_LINES: [&str; 8] = [
@@ -42,6 +42,19 @@ impl Response {
         self.headers.get(name)?.to_str().ok()
     }
 
+    /// Returns true if the server refuses the request for a time only: with 429, or as GitHub does
+    /// with a 403 that says when to come again or that nothing is left.
+    pub fn is_rate_limited(&self) -> bool {
+        match self.status {
+            StatusCode::TOO_MANY_REQUESTS => true,
+            StatusCode::FORBIDDEN => {
+                headers::retry_after(&self.headers, SystemTime::now()).is_some()
+                    || rate_headers::is_used_up(&self.headers)
+            }
+            _ => false,
+        }
+    }
+
     /// The id under which the server logged the request, in the spellings that are in use.
     pub fn request_id(&self) -> Option<&str> {
         [
@@ -72,7 +85,13 @@ impl Response {
         if !self.body.contains(&RECORD_SEPARATOR) {
             return json::parse_many(&self.body);
         }
-        let blank = |byte: &u8| if *byte == RECORD_SEPARATOR { b'\n' } else { *byte };
+        let blank = |byte: &u8| {
+            if *byte == RECORD_SEPARATOR {
+                b'\n'
+            } else {
+                *byte
+            }
+        };
         json::parse_many(&self.body.iter().map(blank).collect::<Vec<_>>())
     }
 

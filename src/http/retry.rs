@@ -9,10 +9,10 @@ use crate::http::{
 };
 
 /// When to try again and how long to wait.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct RetryPolicy {
-    /// Attempts in all, the first included. Being refused with 429 is not the request's own fault:
-    /// unless there is to be only one attempt, that is borne more often.
+    /// Attempts in all, the first included. A refusal for a time does not count against it (unless
+    /// it is 1) and has its own cap, [`MOST_REFUSALS`].
     pub max_attempts: u32,
     /// The longest first wait; each further one may be twice as long.
     pub base_delay: Duration,
@@ -21,6 +21,38 @@ pub struct RetryPolicy {
     /// A server that asks for a longer wait is not waited for: it is told when it may be tried
     /// again.
     pub longest_asked: Duration,
+    /// Statuses that are tried again beside the usual ones. A write is only sent again after one
+    /// below 500, with which the server says that it has not acted.
+    pub statuses: Vec<u16>,
+}
+
+/// The part of a policy that a file sets.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RetryChange {
+    /// See [`RetryPolicy::max_attempts`].
+    pub max_attempts: Option<u32>,
+    /// See [`RetryPolicy::base_delay`].
+    pub base_delay: Option<Duration>,
+    /// See [`RetryPolicy::max_delay`].
+    pub max_delay: Option<Duration>,
+    /// See [`RetryPolicy::statuses`].
+    pub statuses: Option<Vec<u16>>,
+}
+
+impl RetryChange {
+    /// A policy with these settings in place of its own.
+    pub fn over(&self, policy: &RetryPolicy) -> RetryPolicy {
+        RetryPolicy {
+            max_attempts: self.max_attempts.unwrap_or(policy.max_attempts),
+            base_delay: self.base_delay.unwrap_or(policy.base_delay),
+            max_delay: self.max_delay.unwrap_or(policy.max_delay),
+            longest_asked: policy.longest_asked,
+            statuses: self
+                .statuses
+                .clone()
+                .unwrap_or_else(|| policy.statuses.clone()),
+        }
+    }
 }
 
 impl Default for RetryPolicy {
@@ -30,17 +62,18 @@ impl Default for RetryPolicy {
             base_delay: Duration::from_millis(100),
             max_delay: Duration::from_secs(30),
             longest_asked: Duration::from_secs(2 * 3_600),
+            statuses: Vec::new(),
         }
     }
 }
 
-/// As often may a request be refused.
-const MOST_REFUSALS: u32 = 10;
+/// As often may a request be refused for a time.
+pub const MOST_REFUSALS: u32 = 10;
 
 /// The attempts so far, the last one included.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Attempts {
-    /// Those that were refused with 429.
+    /// Those that were refused for a time.
     pub refused: u32,
     /// All others.
     pub failed: u32,
@@ -61,8 +94,7 @@ impl Attempts {
 }
 
 fn is_refused(result: &Result<Response, TransportError>) -> bool {
-    let status = result.as_ref().map(|response| response.status);
-    status.is_ok_and(|status| status == StatusCode::TOO_MANY_REQUESTS)
+    result.as_ref().is_ok_and(Response::is_rate_limited)
 }
 
 /// What to do after an attempt.
@@ -88,9 +120,10 @@ pub type Jitter = Rc<dyn Fn() -> f64>;
 impl RetryPolicy {
     /// Decides after some attempts.
     ///
-    /// Connection errors, timeouts, 408, 429, 500 and 502 to 504 are tried again; a write only if
-    /// the server cannot have acted: never connected, or 429. The wait is a random part of a time
-    /// that grows twofold (full jitter), unless `Retry-After` says how long.
+    /// Connection errors, timeouts, refusals for a time, 408, 500, 502 to 504, 520 to 524 and the
+    /// policy's own statuses are tried again; a write only if the server cannot have acted. The wait
+    /// is a random part of a time that grows twofold (full jitter), unless `Retry-After` says how
+    /// long.
     pub fn decide(
         &self,
         attempts: Attempts,
@@ -111,10 +144,10 @@ impl RetryPolicy {
             return Decision::Done;
         }
         let (again, asked) = match result {
-            Ok(response) if request.accepted.contains(&response.status.as_u16()) => (false, None),
+            Ok(response) if self.is_accepted(request, response) => (false, None),
             Ok(response) if is_refused => (true, rate_headers::refusal(&response.headers, now)),
             Ok(response) => (
-                may_help(response.status, request.is_safe),
+                self.may_help(response.status, request.is_safe),
                 headers::retry_after(&response.headers, now),
             ),
             Err(error) => (
@@ -135,18 +168,25 @@ impl RetryPolicy {
         }
     }
 
+    /// Returns true if the status is the answer that the query wants. A 403 that means a rate limit is
+    /// not the one that a file accepts, and the policy's own statuses are tried again all the same.
+    fn is_accepted(&self, request: &Request, response: &Response) -> bool {
+        let status = response.status.as_u16();
+        let is_limit = response.status == StatusCode::FORBIDDEN && response.is_rate_limited();
+        request.accepted.contains(&status) && !is_limit && !self.statuses.contains(&status)
+    }
+
+    fn may_help(&self, status: StatusCode, is_safe: bool) -> bool {
+        let is_usual = matches!(status.as_u16(), 408 | 500 | 502..=504 | 520..=524);
+        let is_own = self.statuses.contains(&status.as_u16());
+        (is_usual || is_own) && is_safe || is_own && status.is_client_error()
+    }
+
     fn backoff(&self, failed: u32, jitter: f64) -> Duration {
         let doubled = 2_u32.saturating_pow(failed.saturating_sub(1));
         let longest = self.base_delay.saturating_mul(doubled).min(self.max_delay);
         // Requests that failed together come back apart.
         longest.mul_f64(jitter.clamp(0.001, 1.0))
-    }
-}
-
-fn may_help(status: StatusCode, is_safe: bool) -> bool {
-    match status.as_u16() {
-        408 | 500 | 502 | 503 | 504 => is_safe,
-        _ => false,
     }
 }
 
@@ -206,11 +246,12 @@ impl<T> Retry<T> {
 
 impl<T: Transport> Transport for Retry<T> {
     async fn send(&self, request: &Request) -> Result<Response, TransportError> {
+        let policy = request.retry.as_deref().unwrap_or(&self.policy);
         let mut attempts = Attempts::default();
         loop {
             let result = self.inner.send(request).await;
             attempts.add(&result);
-            let decision = self.policy.decide(
+            let decision = policy.decide(
                 attempts,
                 request,
                 &result,
@@ -231,6 +272,7 @@ impl<T: Transport> Transport for Retry<T> {
                 delay,
                 attempt: attempts.all() + 1,
                 asked,
+                is_refused: matches!(decision, Decision::WithTheOthers(_)),
             });
             if let Decision::After { delay, .. } = decision {
                 tokio::time::sleep(delay).await;
@@ -255,6 +297,7 @@ mod tests {
             headers: HeaderMap::new(),
             body: Body::Empty,
             accepted: Vec::new(),
+            retry: None,
             shown_url: None,
             is_next_page: false,
         }
@@ -297,10 +340,10 @@ mod tests {
 
     #[test]
     fn reads_are_tried_again_where_it_may_help() {
-        for status in [408, 429, 500, 502, 503, 504] {
+        for status in [408, 429, 500, 502, 503, 504, 520, 522, 524] {
             assert!(again(Method::GET, &answer(status, None)), "{status}");
         }
-        for status in [200, 301, 400, 401, 403, 404, 409, 501, 505] {
+        for status in [200, 301, 400, 401, 403, 404, 409, 501, 505, 519, 525] {
             assert!(!again(Method::GET, &answer(status, None)), "{status}");
         }
         assert!(again(
@@ -335,6 +378,55 @@ mod tests {
             Method::PUT,
             &failure(TransportErrorKind::Timeout(Duration::from_secs(1)), true)
         ));
+    }
+
+    #[test]
+    fn own_statuses_are_tried_again_for_a_write_below_500_only() {
+        let change = RetryChange {
+            max_attempts: Some(2),
+            statuses: Some(vec![409, 530]),
+            ..RetryChange::default()
+        };
+        let policy = change.over(&RetryPolicy::default());
+        let again = |method, status, failed| {
+            let attempts = Attempts { refused: 0, failed };
+            let mut request = request(method);
+            request.accepted = vec![409];
+            let now = SystemTime::UNIX_EPOCH;
+            policy.decide(attempts, &request, &answer(status, None), 1.0, now) != Decision::Done
+        };
+        assert!(again(Method::GET, 409, 1) && again(Method::GET, 530, 1));
+        assert!(!again(Method::GET, 409, 2), "two attempts in all");
+        assert!(again(Method::POST, 409, 1) && !again(Method::POST, 530, 1));
+        assert!(again(Method::GET, 503, 1) && !again(Method::GET, 404, 1));
+        let none = RetryChange {
+            statuses: Some(Vec::new()),
+            ..RetryChange::default()
+        };
+        assert_eq!(none.over(&policy).statuses, Vec::<u16>::new());
+        assert_eq!(none.over(&policy).max_attempts, 2);
+    }
+
+    #[test]
+    fn a_403_with_a_word_on_when_to_come_again_is_a_refusal_for_a_time() {
+        let second = Some(Duration::from_secs(1));
+        let limited = answer(403, Some("1"));
+        assert_eq!(
+            decide(Method::POST, 1, &limited),
+            Decision::WithTheOthers(second)
+        );
+        let mut request = request(Method::GET);
+        request.accepted = vec![403];
+        let decide = |result| {
+            let now = SystemTime::UNIX_EPOCH;
+            let attempts = Attempts {
+                refused: 1,
+                failed: 0,
+            };
+            RetryPolicy::default().decide(attempts, &request, result, 1.0, now)
+        };
+        assert_eq!(decide(&limited), Decision::WithTheOthers(second));
+        assert_eq!(decide(&answer(403, None)), Decision::Done);
     }
 
     #[test]

@@ -29,6 +29,8 @@ pub enum Event<'a> {
         attempt: u32,
         /// Whether the server said how long.
         asked: bool,
+        /// True if the server refuses for a time, so that it waits with all others.
+        is_refused: bool,
     },
     /// No request of a resource leaves for a while: told once, however many wait.
     Paused {

@@ -95,6 +95,7 @@ mod tests {
             },
             is_safe: true,
             accepted: Vec::new(),
+            retry: None,
             shown_url: None,
             is_next_page: false,
         }

@@ -98,8 +98,11 @@ impl Plan {
         let base_url = base_url(&resource, &bound, scrubber)?;
         let limit = limit(&query, &bound.scope)?;
         let uses = Uses::of(&query);
+        let retry = query.retry.as_ref();
+        let retry = retry.map(|change| Arc::new(change.over(&resource.retry)));
         let mut plan = Self {
             limit,
+            retry,
             query,
             resource,
             feeds: Vec::new(),

@@ -28,6 +28,7 @@ use serde_json::Value;
 
 use crate::core::diagnostic::Diagnostic;
 use crate::core::secret::{Scrubber, Secret};
+use crate::http::retry::RetryPolicy;
 use crate::http::{Method, Request};
 use crate::paginate::{Choice, Style};
 use crate::project::Query;
@@ -93,6 +94,8 @@ pub struct Plan {
     pub limit: Option<usize>,
     binding: Rc<Binding>,
     base_url: url::Url,
+    /// The query's own policy, over the resource's.
+    retry: Option<Arc<RetryPolicy>>,
     scope: Scope,
     shown_scope: Scope,
     secrecy: Secrecy,

@@ -264,6 +264,7 @@ impl Plan {
                 .filter(|(_, meaning)| **meaning != StatusMeaning::Fail)
                 .map(|(status, _)| *status)
                 .collect(),
+            retry: self.retry.clone(),
             shown_url: None,
             is_next_page: false,
         })

@@ -11,6 +11,7 @@ mod check;
 mod literal;
 mod query_file;
 mod resource_file;
+mod retry;
 mod statement;
 mod trust;
 mod var_declaration;

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::core::graph::parents_first;
 use crate::core::source::{Place, SourceFile, Text};
+use crate::http::retry::RetryChange;
 use crate::http::{HeaderName, Method};
 use crate::paginate::Pagination;
 use crate::project::table::Table;
@@ -57,6 +58,8 @@ pub struct Query {
     pub body: Option<Body>,
     /// Until when it asks again.
     pub poll: Option<Poll>,
+    /// When it tries again, where that differs from its resource.
+    pub retry: Option<RetryChange>,
     /// For how long its answers serve later runs too.
     pub cache: Option<CacheRule>,
     /// How it goes on, where that differs from its resource.

@@ -185,8 +185,9 @@ fn resource(node: &Node, context: &Context, faults: &mut Diagnostics) -> Option<
     let max_body = fields.get("max_body").and_then(|node| bytes(node, faults));
     let retry = fields
         .get("retry")
-        .map(|node| retry(node, faults))
-        .unwrap_or_default();
+        .map(|node| super::retry::read(node, faults))
+        .unwrap_or_default()
+        .over(&RetryPolicy::default());
     let rate_limit = fields
         .get("rate_limit")
         .and_then(|node| rate_limit(node, faults));
@@ -453,29 +454,6 @@ fn bytes(node: &Node, faults: &mut Diagnostics) -> Option<u64> {
         faults.push(node.mismatch("max_body", "a size such as `64MiB` or a number of bytes"));
     }
     found
-}
-
-fn retry(node: &Node, faults: &mut Diagnostics) -> RetryPolicy {
-    let default = RetryPolicy::default();
-    let mut fields = node.fields("retry", faults);
-    let max_attempts = fields
-        .get("max_attempts")
-        .and_then(|node| node.integer("max_attempts", 1..=100, faults));
-    let base_delay = fields
-        .get("base_delay")
-        .and_then(|node| node.duration("base_delay", faults));
-    let max_delay = fields
-        .get("max_delay")
-        .and_then(|node| node.duration("max_delay", faults));
-    fields.finish(faults);
-    RetryPolicy {
-        max_attempts: max_attempts
-            .and_then(|number| u32::try_from(number).ok())
-            .unwrap_or(default.max_attempts),
-        base_delay: base_delay.unwrap_or(default.base_delay),
-        max_delay: max_delay.unwrap_or(default.max_delay),
-        longest_asked: default.longest_asked,
-    }
 }
 
 fn rate_limit(node: &Node, faults: &mut Diagnostics) -> Option<RateLimit> {

@@ -14,6 +14,7 @@ mod data;
 mod errors;
 mod graphs;
 mod hostile;
+mod limits;
 mod output;
 mod poll;
 mod report;

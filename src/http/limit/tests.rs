@@ -186,6 +186,7 @@ fn request(is_next_page: bool) -> Request {
         body: Body::Empty,
         is_safe: true,
         accepted: Vec::new(),
+        retry: None,
         shown_url: None,
         is_next_page,
     }
@@ -362,7 +363,10 @@ async fn a_limit_that_only_refuses_is_learned() {
     // Each pause is told once.
     assert!(outcome.pauses.len() <= 8, "{}", outcome.pauses.len());
     let second = Duration::from_secs(1);
-    assert_eq!(outcome.pauses[0], (second, PauseReason::Refused));
+    assert_eq!(
+        outcome.pauses[0],
+        (second, PauseReason::Refused(StatusCode::TOO_MANY_REQUESTS))
+    );
 }
 
 #[tokio::test(start_paused = true)]

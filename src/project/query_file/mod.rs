@@ -20,7 +20,7 @@ use crate::paginate::Pagination;
 use crate::project::query::Query;
 use crate::project::table::Table;
 use crate::project::template::{Names, template};
-use crate::project::{literal, var_declaration};
+use crate::project::{literal, retry, var_declaration};
 use crate::resource::Speak;
 use crate::template::Files;
 
@@ -97,6 +97,13 @@ pub fn read(
     let poll_entry = fields.entry("poll").filter(|entry| !entry.value.is_null());
     let poll = poll_entry.and_then(|entry| poll::read(entry, &polls, faults));
     writing::refuse_choices(node, writes.is_some(), faults);
+    let retry = fields.get("retry").map(|node| {
+        let change = retry::read(node, faults);
+        if writes.is_some() {
+            retry::refuse_on_write(node, &change, faults);
+        }
+        change
+    });
     let keeps = cache::Asks {
         writes,
         is_search: is_safe && !request.method.as_ref().is_none_or(is_safe_method),
@@ -139,6 +146,7 @@ pub fn read(
         headers: request.headers,
         body: request.body,
         poll,
+        retry,
         cache,
         paginate,
         rows: result.rows,
@@ -217,7 +225,8 @@ fn require(node: &Node, has_endpoint: bool, around: &Surroundings<'_>, faults: &
 
 /// Refuses what says nothing beside `sql`, or without a request.
 fn refuse_beside(node: &Node, has_endpoint: bool, faults: &mut Diagnostics) {
-    const OF_REQUESTS: [&str; 12] = [
+    const OF_REQUESTS: [&str; 13] = [
+        "retry",
         "cache",
         "method",
         "safe",

@@ -1,0 +1,49 @@
+//! The `retry` part of a resource file or a query file: when a request is tried again.
+
+use crate::core::diagnostic::{Diagnostic, Diagnostics};
+use crate::core::document::Node;
+use crate::http::retry::RetryChange;
+
+/// Reads the part. What it does not set stays as it is.
+pub fn read(node: &Node, faults: &mut Diagnostics) -> RetryChange {
+    let mut fields = node.fields("retry", faults);
+    let max_attempts = fields
+        .get("max_attempts")
+        .and_then(|node| node.integer("max_attempts", 1..=100, faults))
+        .and_then(|number| u32::try_from(number).ok());
+    let base_delay = fields
+        .get("base_delay")
+        .and_then(|node| node.duration("base_delay", faults));
+    let max_delay = fields
+        .get("max_delay")
+        .and_then(|node| node.duration("max_delay", faults));
+    let statuses = fields.get("statuses").map(|node| statuses(node, faults));
+    fields.finish(faults);
+    RetryChange {
+        max_attempts,
+        base_delay,
+        max_delay,
+        statuses,
+    }
+}
+
+fn statuses(node: &Node, faults: &mut Diagnostics) -> Vec<u16> {
+    let read = |item: &&Node| item.integer("statuses", 400..=599, faults);
+    let found = node.items().iter().filter_map(read).collect::<Vec<_>>();
+    found
+        .into_iter()
+        .filter_map(|status| u16::try_from(status).ok())
+        .collect()
+}
+
+/// Refuses statuses after which a request that writes is not sent again.
+pub fn refuse_on_write(node: &Node, change: &RetryChange, faults: &mut Diagnostics) {
+    let own = change.statuses.iter().flatten();
+    for status in own.filter(|status| **status >= 500) {
+        let words = format!("after {status} the request may have been carried out, and it writes");
+        let place = node.get("statuses").map_or(&node.place, |node| &node.place);
+        faults.push(Diagnostic::at(place, "retry", words).help(
+            "only what changes nothing is sent again then: `safe: true` says that it does not",
+        ));
+    }
+}
