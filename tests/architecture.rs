@@ -286,8 +286,8 @@ const HOMES: &[Home] = &[
             "rustls_native_certs::",
             "webpki_roots::",
         ],
-        places: &["http/client.rs"],
-        why: "one file talks to the network",
+        places: &["http/client.rs", "http/client/"],
+        why: "one place talks to the network",
     },
     Home {
         words: &["minijinja::", "minijinja_contrib::"],
@@ -338,8 +338,8 @@ const HOMES: &[Home] = &[
     },
     Home {
         words: &["hyper::", "hyper_util::", "http_body_util::"],
-        places: &["demo/"],
-        why: "only the demo is a server",
+        places: &["demo/", "http/client.rs", "http/client/"],
+        why: "only the demo is a server, and only the client looks behind reqwest",
     },
     Home {
         words: &["tempfile::"],

@@ -87,3 +87,77 @@ pub fn apply(request: &Request, credential: &Credential) -> Result<Request, Stri
     }
     Ok(request)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::core::secret::Secret;
+    use crate::http::{Body, HeaderMap, Method, StatusCode, header};
+
+    /// Keeps the requests that reach it.
+    #[derive(Default)]
+    struct Wire(RefCell<Vec<Request>>);
+
+    impl Transport for &Wire {
+        async fn send(&self, request: &Request) -> Result<Response, TransportError> {
+            self.0.borrow_mut().push(request.clone());
+            Ok(Response {
+                status: StatusCode::OK,
+                headers: HeaderMap::new(),
+                body: bytes::Bytes::new(),
+                elapsed: Duration::ZERO,
+            })
+        }
+    }
+
+    struct Token(Credential);
+
+    impl CredentialSource for Token {
+        async fn credential(&self) -> Result<Credential, String> {
+            Ok(self.0.clone())
+        }
+    }
+
+    fn request(url: &str) -> Request {
+        Request {
+            method: Method::GET,
+            url: url.parse().expect("a URL"),
+            headers: HeaderMap::new(),
+            body: Body::Empty,
+            accepted: Vec::new(),
+            retry: None,
+            is_safe: true,
+            shown_url: None,
+            is_next_page: false,
+        }
+    }
+
+    #[tokio::test]
+    async fn the_credential_goes_to_its_own_origin_only() {
+        let own: url::Url = "https://api.test/v1".parse().expect("a URL");
+        for credential in [
+            Credential::Header(header::AUTHORIZATION, Secret::new("Bearer t0ken")),
+            Credential::Query("key".to_owned(), Secret::new("t0ken")),
+        ] {
+            let wire = Wire::default();
+            let layer = Authenticated::new(&wire, Token(credential), own.origin());
+            for (url, is_own) in [
+                ("https://api.test/v1/x", true),
+                ("https://api.test:443/other", true),
+                ("http://api.test/v1/x", false),
+                ("https://api.test:8443/v1/x", false),
+                ("https://www.api.test/v1/x", false),
+                ("https://api.test.evil.test/v1/x", false),
+            ] {
+                layer.send(&request(url)).await.expect("an answer");
+                let sent = wire.0.borrow_mut().pop().expect("a request");
+                let has_token = sent.url.as_str().contains("t0ken")
+                    || sent.headers.contains_key(header::AUTHORIZATION);
+                assert_eq!(has_token, is_own, "{url}");
+            }
+        }
+    }
+}

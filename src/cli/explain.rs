@@ -8,7 +8,7 @@ use crate::cli::git;
 use crate::cli::output::cannot_write;
 use crate::core::source::Place;
 use crate::core::time::format_duration;
-use crate::engine::{RunError, RunErrorKind};
+use crate::engine::{Refusal, RunError, RunErrorKind};
 use crate::http::client::is_loopback;
 use crate::http::{StatusCode, TransportError, TransportErrorKind};
 use crate::plan::{Binding, Plan, PlanError};
@@ -132,45 +132,7 @@ pub fn run_error(error: &RunError, plan: &Plan, app: &App) -> Failure {
         && !has_started
         && matches!(&error.kind, RunErrorKind::Transport(error) if error.may_have_acted);
     let mut failure = match &error.kind {
-        RunErrorKind::Refused {
-            status,
-            message,
-            request_id,
-            advice,
-            retry_after,
-            is_rate_limited,
-        } => {
-            let (status, retry_after) = (*status, *retry_after);
-            let mut failure = refused(&error.resource, status, message.as_deref());
-            if *is_rate_limited {
-                // A 403 of this kind says nothing of the credentials.
-                failure.exit = Exit::Refused;
-            }
-            failure = failure.fact("status", status.as_u16());
-            if let Some(id) = request_id {
-                failure = failure.fact("request_id", id.clone());
-            }
-            if status == StatusCode::UNAUTHORIZED {
-                failure = failure.help(token_source(&resource.auth));
-            }
-            if let Some(wait) = retry_after.filter(|wait| !wait.is_zero()) {
-                failure = failure
-                    .fact("retry_after_seconds", wait.as_secs())
-                    .help(format!(
-                        "it may be tried again in {}",
-                        format_duration(wait)
-                    ));
-            } else if *is_rate_limited {
-                failure = failure.help(
-                    "the server does not say when it may be tried again; `rate_limit` in the \
-                     resource file keeps below its limit",
-                );
-            }
-            match advice {
-                Some(words) => failure.help(*words),
-                None => failure,
-            }
-        }
+        RunErrorKind::Refused(refusal) => refused(refusal, &error.resource, resource),
         RunErrorKind::Transport(error) => transport(error, resource, app),
         RunErrorKind::Unreadable { words, help } => {
             let failure = Failure::new(Exit::Refused, "not-json", words.clone());
@@ -264,20 +226,70 @@ fn unmet(query: &str, failed: &[String]) -> Failure {
     Failure::new(Exit::Expectation, "expectation", words)
 }
 
-fn refused(resource: &str, status: StatusCode, message: Option<&str>) -> Failure {
-    let exit = match status {
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Exit::Credentials,
-        _ => Exit::Refused,
+/// An answer that refuses. `name` is the resource's.
+fn refused(refusal: &Refusal, name: &str, resource: &Resource) -> Failure {
+    let status = refusal.status;
+    // A 403 of a rate limit says nothing of the credentials.
+    let is_of_credentials = !refusal.is_rate_limited
+        && matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
+    let exit = if is_of_credentials {
+        Exit::Credentials
+    } else {
+        Exit::Refused
     };
-    let reason = status.canonical_reason().unwrap_or("");
-    let head = format!("{resource} answered {} {reason}", status.as_u16());
+    let code = format!("http-{}", status.as_u16());
+    let mut failure =
+        Failure::new(exit, code, refused_words(refusal, name)).fact("status", status.as_u16());
+    for (fact, value) in [
+        ("request_id", &refusal.request_id),
+        ("pointer", &refusal.says.pointer),
+        ("error_id", &refusal.says.id),
+        ("error_type", &refusal.says.kind),
+    ] {
+        if let Some(value) = value {
+            failure = failure.fact(fact, value.clone());
+        }
+    }
+    if status == StatusCode::GONE {
+        failure = failure.help(match &refusal.retirement {
+            Some(words) => format!("it is gone for good; the answer says: {words}"),
+            None => "it is gone for good".to_owned(),
+        });
+    }
+    if status == StatusCode::UNAUTHORIZED {
+        failure = failure.help(token_source(&resource.auth));
+    }
+    if let Some(wait) = refusal.retry_after.filter(|wait| !wait.is_zero()) {
+        let words = format!("it may be tried again in {}", format_duration(wait));
+        failure = failure
+            .fact("retry_after_seconds", wait.as_secs())
+            .help(words);
+    } else if refusal.is_rate_limited {
+        failure = failure.help(
+            "the server does not say when it may be tried again; `rate_limit` in the \
+             resource file keeps below its limit",
+        );
+    }
+    match refusal.advice {
+        Some(words) => failure.help(words),
+        None => failure,
+    }
+}
+
+fn refused_words(refusal: &Refusal, name: &str) -> String {
+    let reason = refusal.status.canonical_reason().unwrap_or("");
+    let status_line = format!("{} {reason}", refusal.status.as_u16());
+    let head = format!("{name} answered {}", status_line.trim_end());
     // The title of a gateway's page repeats the status.
-    let status_line = format!("{} {reason}", status.as_u16());
-    let words = match message.filter(|message| *message != status_line) {
-        Some(message) => format!("{}: {message}", head.trim_end()),
-        None => head.trim_end().to_owned(),
-    };
-    Failure::new(exit, format!("http-{}", status.as_u16()), words)
+    match refusal
+        .says
+        .message
+        .as_ref()
+        .filter(|message| **message != status_line)
+    {
+        Some(message) => format!("{head}: {message}"),
+        None => head,
+    }
 }
 
 /// Where the token came from; never what it is.

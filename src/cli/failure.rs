@@ -156,7 +156,7 @@ impl Failure {
         }
         for (name, value) in &self.facts {
             // These stand in the message or the hints already, in words.
-            if !["status", "retry_after_seconds"].contains(name) {
+            if !["status", "retry_after_seconds", "pointer"].contains(name) {
                 let text = crate::core::json::plain(value);
                 diagnostic
                     .facts

@@ -62,7 +62,7 @@ impl Stats {
             parts.push(format!("{} tried again", self.retries.get()));
         }
         if self.refusals.get() > 0 {
-            parts.push(format!("{} refused for a time", self.refusals.get()));
+            parts.push(format!("{} rate-limited", self.refusals.get()));
         }
         if !self.waited.get().is_zero() {
             parts.push(format!(
@@ -225,7 +225,7 @@ mod tests {
         stats.waited.set(Duration::from_millis(1_500));
         assert_eq!(
             stats.summary(Duration::from_secs(90)),
-            "622 requests, 40 from the cache, 12 tried again, 2 refused for a time, 1.5s waited \
+            "622 requests, 40 from the cache, 12 tried again, 2 rate-limited, 1.5s waited \
              because of a limit, 1.2 MB, 1m 30s"
         );
     }

@@ -13,6 +13,7 @@ use crate::core::json::plain;
 use crate::core::name;
 use crate::core::text::{one_line, printable_lines};
 use crate::core::time::format_duration;
+use crate::http::retry::RetryChange;
 use crate::project::query::{Body, CacheRule, ColumnSource, Items, Loop, Var, example_call};
 use crate::project::template::ValueTemplate;
 use crate::project::{Project, Query, ResourceFile};
@@ -138,12 +139,11 @@ fn query_text(query: &Query) -> String {
         }
         text.push_str(&format!("  until   {}\n", one_line(poll.until.source())));
     }
-    match query.cache {
-        None => {}
-        Some(CacheRule::For(age)) => {
-            text.push_str(&format!("  cache   for {}\n", format_duration(age)));
-        }
-        Some(CacheRule::Finished) => text.push_str("  cache   what is finished\n"),
+    if let Some(retry) = &query.retry {
+        text.push_str(&format!("  retry   {}\n", retry_words(retry)));
+    }
+    if let Some(rule) = query.cache {
+        text.push_str(&format!("  cache   {}\n", cache_words(rule)));
     }
     if !query.is_safe {
         text.push_str("  writes  asks first, or needs --yes\n");
@@ -191,6 +191,44 @@ fn query_text(query: &Query) -> String {
         example_call(query)
     ));
     text
+}
+
+/// How long answers are kept.
+fn cache_words(rule: CacheRule) -> String {
+    match rule {
+        CacheRule::For(age) => format!("for {}", format_duration(age)),
+        CacheRule::Finished => "what is finished".to_owned(),
+    }
+}
+
+/// What a query changes of its resource's retries.
+fn retry_words(retry: &RetryChange) -> String {
+    let parts = [
+        retry
+            .max_attempts
+            .map(|number| format!("{number} attempts in all")),
+        retry
+            .base_delay
+            .map(|delay| format!("waits from {}", format_duration(delay))),
+        retry
+            .max_delay
+            .map(|delay| format!("waits up to {}", format_duration(delay))),
+        retry.statuses.as_ref().map(|statuses| {
+            let statuses: Vec<String> = statuses.iter().map(ToString::to_string).collect();
+            format!("also after {}", name::one_of(&statuses))
+        }),
+    ];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    parts.join(", ")
+}
+
+fn retry_json(retry: &RetryChange) -> Value {
+    json!({
+        "max_attempts": retry.max_attempts,
+        "base_delay_seconds": retry.base_delay.map(|delay| delay.as_secs_f64()),
+        "max_delay_seconds": retry.max_delay.map(|delay| delay.as_secs_f64()),
+        "statuses": retry.statuses,
+    })
 }
 
 /// Where the items of a name come from.
@@ -319,6 +357,7 @@ fn query_json(query: &Query) -> Value {
         "endpoint": query.endpoint.as_ref().map(crate::template::Template::source),
         "for_each": query.for_each.iter().map(feed_json).collect::<Vec<_>>(),
         "safe": query.asks().then_some(query.is_safe),
+        "retry": query.retry.as_ref().map(retry_json),
         "poll": query.poll.as_ref().map(|poll| poll.until.source().to_owned()),
         "poll_endpoint": query.poll.as_ref().and_then(|poll| poll.endpoint.as_ref()).map(crate::template::Template::source),
         "data": query

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::cli::app::App;
 use crate::cli::progress::Stats;
+use crate::core::text::one_line;
 use crate::core::time::format_duration;
 use crate::http::pace::PauseReason;
 use crate::http::{Event, HeaderMap, Observe};
@@ -48,7 +49,7 @@ impl Watch {
             Event::Retrying { .. } => Stats::count(&self.stats.retries, 1),
             Event::Paused { length, .. } => self.stats.pause(*length),
             Event::Recalled(..) => Stats::count(&self.stats.recalled, 1),
-            Event::Failed(..) => {}
+            Event::Failed(..) | Event::Retiring { .. } => {}
         }
     }
 
@@ -138,6 +139,19 @@ impl Observe for Watch {
                 let label = request.label();
                 self.app
                     .say(&format!("{label}: {why}; attempt {attempt} {when}"));
+            }
+            Event::Retiring {
+                resource,
+                route,
+                words,
+            } => {
+                if !self.is_quiet {
+                    let words = one_line(words);
+                    self.app.say(&format!(
+                        "warning: `{}` of {resource} is {words}",
+                        one_line(route)
+                    ));
+                }
             }
             Event::Paused { length, reason } => {
                 if self.is_passed_over(*length) {

@@ -7,12 +7,13 @@ use serde_json::Value;
 
 use crate::core::json::ParseError;
 use crate::core::text::one_line;
-use crate::engine::RunErrorKind;
 use crate::engine::run::Run;
-use crate::http::{Response, StatusCode, headers, rate_headers};
+use crate::engine::{Refusal, RunErrorKind};
+use crate::http::retirement::Retirement;
+use crate::http::{Request, Response, StatusCode, headers, rate_headers};
 use crate::plan::{DataValues, Plan};
 use crate::project::query::StatusMeaning;
-use crate::resource::error_message;
+use crate::resource::ErrorBody;
 use crate::template::Answer;
 
 /// A `rows` that begins with a name that the answer does not have is probably a slip: an empty
@@ -54,28 +55,32 @@ pub fn meaning(plan: &Plan, response: &Response) -> StatusMeaning {
 }
 
 /// The fault of an answer that refuses.
-pub fn refusal(plan: &Plan, path: &str, response: &Response) -> RunErrorKind {
+pub fn refusal(plan: &Plan, request: &Request, response: &Response) -> RunErrorKind {
     let text = plan.scrubber.text(&response.text()).into_owned();
-    let message = match response.json() {
+    let says = match response.json() {
         Ok(mut body) => {
             plan.scrubber.json(&mut body);
-            // An unknown shape is shown as it is rather than not at all.
-            error_message(&body).or_else(|| {
-                let says = says_something(&body);
-                says.then(|| first_line(&text)).flatten()
-            })
+            let mut says = ErrorBody::read(&body);
+            if says.message.is_none() && says_something(&body) {
+                // An unknown shape is shown as it is rather than not at all.
+                says.message = first_line(&text);
+            }
+            says
         }
-        Err(_) => first_line(&text),
+        Err(_) => ErrorBody {
+            message: first_line(&text),
+            ..ErrorBody::default()
+        },
     };
     let is_rate_limited = response.is_rate_limited();
-    RunErrorKind::Refused {
+    RunErrorKind::Refused(Box::new(Refusal {
         status: response.status,
-        message: message.map(|words| shortened(&words, 500)),
+        says: says.map(|words| shortened(&words, 500)),
         request_id: response.request_id().map(|id| one_line(id).into_owned()),
         advice: plan
             .resource
             .kind
-            .advice(response.status, path)
+            .advice(response.status, request.url.path())
             .filter(|_| !is_rate_limited),
         retry_after: if is_rate_limited {
             rate_headers::refusal(&response.headers, SystemTime::now())
@@ -83,7 +88,9 @@ pub fn refusal(plan: &Plan, path: &str, response: &Response) -> RunErrorKind {
             headers::retry_after(&response.headers, SystemTime::now())
         },
         is_rate_limited,
-    }
+        retirement: Retirement::of(&response.headers, &request.url)
+            .map(|retirement| retirement.words(plan.now())),
+    }))
 }
 
 /// Whether any text or number stands in a value.

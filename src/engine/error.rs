@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::core::source::Place;
 use crate::http::{StatusCode, TransportError, TransportErrorKind};
 use crate::plan::PlanError;
+use crate::resource::ErrorBody;
 use crate::template::RenderError;
 
 /// A fault of a run: where and what.
@@ -22,24 +23,30 @@ pub struct RunError {
     pub kind: RunErrorKind,
 }
 
+/// An answer that refuses.
+#[derive(Debug)]
+pub struct Refusal {
+    /// The status.
+    pub status: StatusCode,
+    /// What the body says.
+    pub says: ErrorBody,
+    /// The id under which the server logged the request.
+    pub request_id: Option<String>,
+    /// What the status probably means with this kind of API.
+    pub advice: Option<&'static str>,
+    /// When the server wants to be asked again.
+    pub retry_after: Option<Duration>,
+    /// True if it refuses for a time only.
+    pub is_rate_limited: bool,
+    /// What it says of the end of the route.
+    pub retirement: Option<String>,
+}
+
 /// The kinds of fault of a run.
 #[derive(Debug)]
 pub enum RunErrorKind {
     /// The API answered with an error.
-    Refused {
-        /// The status.
-        status: StatusCode,
-        /// What the body says.
-        message: Option<String>,
-        /// The id under which the server logged the request.
-        request_id: Option<String>,
-        /// What the status probably means with this kind of API.
-        advice: Option<&'static str>,
-        /// When the server wants to be asked again.
-        retry_after: Option<Duration>,
-        /// True if it refuses for a time only.
-        is_rate_limited: bool,
-    },
+    Refused(Box<Refusal>),
     /// There was no answer.
     Transport(TransportError),
     /// The answer is not what was asked for; the words say why.
@@ -93,7 +100,7 @@ impl RunErrorKind {
             | Self::Rows { .. }
             | Self::Missing(..)
             | Self::Sink(_) => true,
-            Self::Refused { .. }
+            Self::Refused(_)
             | Self::Transport(_)
             | Self::Unreadable { .. }
             | Self::Listing(_)
@@ -106,7 +113,7 @@ impl RunErrorKind {
     pub fn is_of_all(&self) -> bool {
         match self {
             // A token that is no longer valid is so for all.
-            Self::Refused { status, .. } => *status == StatusCode::UNAUTHORIZED,
+            Self::Refused(refusal) => refusal.status == StatusCode::UNAUTHORIZED,
             Self::Transport(error) => matches!(
                 error.kind,
                 TransportErrorKind::Credentials(_)
@@ -134,14 +141,10 @@ impl RunErrorKind {
     /// Whether asking again later may help.
     pub fn is_passing(&self) -> bool {
         match self {
-            Self::Refused {
-                status,
-                is_rate_limited,
-                ..
-            } => {
-                status.is_server_error()
-                    || *is_rate_limited
-                    || *status == StatusCode::REQUEST_TIMEOUT
+            Self::Refused(refusal) => {
+                refusal.status.is_server_error()
+                    || refusal.is_rate_limited
+                    || refusal.status == StatusCode::REQUEST_TIMEOUT
             }
             Self::Transport(_) => !self.is_of_all(),
             _ => false,
@@ -151,7 +154,7 @@ impl RunErrorKind {
     /// What failures are counted together by.
     pub fn class(&self) -> String {
         match self {
-            Self::Refused { status, .. } => format!("HTTP {}", status.as_u16()),
+            Self::Refused(refusal) => format!("HTTP {}", refusal.status.as_u16()),
             Self::Transport(error) => error.to_string(),
             Self::Unreadable { .. } => "unreadable".to_owned(),
             Self::Rows { .. } => "rows".to_owned(),

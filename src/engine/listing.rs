@@ -22,7 +22,7 @@ use crate::http::{Body, Request, Response};
 use crate::paginate::{Next, Page, Paginate, Style};
 use crate::plan::{Plan, Site};
 use crate::project::query::{Poll, StatusMeaning};
-use crate::resource::error_message;
+use crate::resource::ErrorBody;
 
 /// The shortest and the longest time between two questions of a `poll` that does not say how often.
 const POLLS: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(30)];
@@ -244,7 +244,7 @@ impl<'r> Listing<'r> {
             StatusMeaning::Fail => true,
         };
         if is_failure {
-            return Err(fault(refusal(self.plan, request.url.path(), &response)));
+            return Err(fault(refusal(self.plan, &request, &response)));
         }
         self.run.note_answer();
         let answer = if endpoint.mentions().has("row") {
@@ -256,7 +256,7 @@ impl<'r> Listing<'r> {
         let polled = self.plan.polled_request(self.site, &answer);
         let polled = polled.map_err(|mut error| {
             // Why there is nothing to wait for.
-            let message = error_message(&answer);
+            let message = ErrorBody::read(&answer).message;
             error.help = error.help.or(message.map(|words| {
                 let words = self.plan.scrubber.text(&words).into_owned();
                 format!("the answer says: {}", one_line(&words))
@@ -340,7 +340,7 @@ impl<'r> Listing<'r> {
         let plan = self.plan;
         let meaning = meaning(plan, response);
         if meaning == StatusMeaning::Fail {
-            return Err(refusal(plan, request.url.path(), response));
+            return Err(refusal(plan, request, response));
         }
         let body = match content(plan, response) {
             _ if meaning == StatusMeaning::Empty => None,
@@ -394,7 +394,7 @@ impl<'r> Listing<'r> {
 
     /// The fault of an answer that lacks what is required, with the message that it has instead.
     fn with_message(&self, kind: RunErrorKind, body: &Value) -> RunErrorKind {
-        match (kind, error_message(body)) {
+        match (kind, ErrorBody::read(body).message) {
             (RunErrorKind::Missing(words, place), Some(message)) if self.plan.query.is_single() => {
                 let message = self.plan.scrubber.text(&message).into_owned();
                 let words = format!("{words}; the answer says: {}", one_line(&message));

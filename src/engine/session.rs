@@ -1,7 +1,7 @@
 //! What the plans of a run share: connections, budgets, credentials.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::rc::Rc;
 
@@ -18,6 +18,7 @@ use crate::engine::stop::Stop;
 use crate::http::client::is_loopback;
 use crate::http::follow::Follow;
 use crate::http::limit::{Budget, Limit, Patience};
+use crate::http::retirement::Retirement;
 use crate::http::retry::{Jitter, Retry};
 use crate::http::trace::Trace;
 use crate::http::{
@@ -74,6 +75,8 @@ pub struct Session {
     once: Once,
     levels: Levels,
     stop: Stop,
+    /// Resources and routes whose end was reported.
+    retiring: RefCell<BTreeSet<(String, String)>>,
 }
 
 impl Session {
@@ -86,6 +89,7 @@ impl Session {
             once: Once::new(shelf),
             levels: Levels::default(),
             stop: Stop::default(),
+            retiring: RefCell::default(),
         }
     }
 
@@ -139,7 +143,34 @@ impl Session {
         plan: &Plan,
         request: &Request,
     ) -> Result<Response, TransportError> {
-        self.connection(plan)?.stack.send(request).await
+        let response = self.connection(plan)?.stack.send(request).await?;
+        self.report_retirement(plan, request, &response);
+        Ok(response)
+    }
+
+    /// Reports that a route is deprecated or will be gone, once a run.
+    fn report_retirement(&self, plan: &Plan, request: &Request, response: &Response) {
+        let Some(retirement) = Retirement::of(&response.headers, &request.url) else {
+            return;
+        };
+        let query = &plan.query;
+        let polled = query.poll.as_ref().and_then(|poll| poll.endpoint.as_ref());
+        let is_polled = request.method != query.method;
+        let endpoint = polled.filter(|_| is_polled).or(query.endpoint.as_ref());
+        let endpoint = endpoint.map_or("", |endpoint| endpoint.source());
+        let route = format!("{} {endpoint}", request.method);
+        let resource = &plan.resource.name;
+        if self
+            .retiring
+            .borrow_mut()
+            .insert((resource.clone(), route.clone()))
+        {
+            self.options.observer.event(&Event::Retiring {
+                resource,
+                route: &route,
+                words: &retirement.words(plan.now()),
+            });
+        }
     }
 
     async fn send_or_recall(

@@ -32,6 +32,15 @@ pub enum Event<'a> {
         /// True if the server refuses for a time, so that it waits with all others.
         is_refused: bool,
     },
+    /// A route is deprecated or will be gone: reported once a run.
+    Retiring {
+        /// The resource's name.
+        resource: &'a str,
+        /// The method and the endpoint.
+        route: &'a str,
+        /// What the answer says of it.
+        words: &'a str,
+    },
     /// No request of a resource leaves for a while: told once, however many wait.
     Paused {
         /// How long.

@@ -36,14 +36,21 @@ fn statuses(node: &Node, faults: &mut Diagnostics) -> Vec<u16> {
         .collect()
 }
 
-/// Refuses statuses after which a request that writes is not sent again.
-pub fn refuse_on_write(node: &Node, change: &RetryChange, faults: &mut Diagnostics) {
+/// Reads the part of a query file. One that writes is not sent again after a status from 500 on.
+pub fn of_query(
+    node: Option<&Node>,
+    writes: bool,
+    faults: &mut Diagnostics,
+) -> Option<RetryChange> {
+    let node = node?;
+    let change = read(node, faults);
     let own = change.statuses.iter().flatten();
-    for status in own.filter(|status| **status >= 500) {
+    for status in own.filter(|status| writes && **status >= 500) {
         let words = format!("after {status} the request may have been carried out, and it writes");
         let place = node.get("statuses").map_or(&node.place, |node| &node.place);
         faults.push(Diagnostic::at(place, "retry", words).help(
             "only what changes nothing is sent again then: `safe: true` says that it does not",
         ));
     }
+    Some(change)
 }

@@ -8,6 +8,7 @@
 
 mod circleci;
 mod circleci_v3;
+mod error_body;
 mod rest;
 
 use std::sync::Arc;
@@ -22,6 +23,8 @@ use crate::http::retry::RetryPolicy;
 use crate::http::{HeaderName, Method, StatusCode};
 use crate::paginate::{Pagination, Style};
 use crate::template::Template;
+
+pub use error_body::ErrorBody;
 
 /// The manners of a kind of API.
 pub trait Speak: Sync {
@@ -143,72 +146,5 @@ impl Resource {
             .chain(self.headers.iter().map(|(_, value)| value))
             .chain(self.params.iter().map(|(_, value)| value))
             .chain(&self.proxy)
-    }
-}
-
-/// The message in the body of an error, in the shapes that are in use: CircleCI v2 (`message`, or
-/// `error` as text), v3 (`error.title` and `error.detail`), GitHub (`message`), problem details
-/// (`title` and `detail`, RFC 9457), lists of `errors`, OAuth (`error_description`, RFC 6749).
-pub fn error_message(body: &Value) -> Option<String> {
-    let text = |value: &Value, key: &str| {
-        value
-            .get(key)
-            .and_then(Value::as_str)
-            .map(str::trim)
-            .filter(|text| !text.is_empty())
-            .map(str::to_owned)
-    };
-    let titled = |value: &Value| match (text(value, "title"), text(value, "detail")) {
-        (Some(title), Some(detail)) => Some(format!("{title}: {detail}")),
-        (title, detail) => title.or(detail),
-    };
-    if let Value::String(words) = body {
-        return Some(words.clone());
-    }
-    let error = body.get("error");
-    let first = body.get("errors").and_then(|errors| errors.get(0));
-    text(body, "message")
-        .or_else(|| text(body, "error_description"))
-        .or_else(|| text(body, "error"))
-        .or_else(|| error.and_then(titled))
-        .or_else(|| error.and_then(|error| text(error, "message")))
-        .or_else(|| titled(body))
-        .or_else(|| first.and_then(|first| text(first, "message").or_else(|| titled(first))))
-        .or_else(|| first.and_then(Value::as_str).map(str::to_owned))
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn the_message_of_an_error_is_found_in_every_shape() {
-        for (body, message) in [
-            (
-                json!({"message": "Project not found."}),
-                "Project not found.",
-            ),
-            (json!({"error": "forbidden"}), "forbidden"),
-            (
-                json!({"error": {"title": "Invalid", "detail": "limit"}}),
-                "Invalid: limit",
-            ),
-            (json!({"error": {"message": "no"}}), "no"),
-            (json!({"title": "Out of credit"}), "Out of credit"),
-            (json!({"errors": [{"message": "first"}]}), "first"),
-            (json!({"errors": ["plain"]}), "plain"),
-            (
-                json!({"error": "invalid_grant", "error_description": "expired"}),
-                "expired",
-            ),
-            (json!("text"), "text"),
-        ] {
-            assert_eq!(error_message(&body).as_deref(), Some(message), "{body}");
-        }
-        for body in [json!({}), json!({"message": ""}), json!([]), json!(null)] {
-            assert_eq!(error_message(&body), None, "{body}");
-        }
     }
 }

@@ -166,6 +166,64 @@ fn lines_of_json_are_read_under_every_name() {
     rows_of("rows: $[*]", cut).assert_exit(3);
 }
 
+mod routes_that_end {
+    use super::*;
+
+    const SINCE: &str = "@1688169599";
+    const SUNSET: &str = "Thu, 31 Dec 2099 23:59:59 GMT";
+
+    fn deprecated() -> Answer {
+        Answer::status(200)
+            .header("deprecation", SINCE)
+            .header("sunset", SUNSET)
+            .header(
+                "link",
+                "</docs/v1>; rel=\"deprecation\"; type=\"text/html\"",
+            )
+            .json(&json!({"id": 1}))
+    }
+
+    fn walk() -> Case {
+        Case::query("for_each: { i: { in: [1, 2, 3] } }\nendpoint: /x/{{ i }}")
+            .args(["-o", "ndjson"])
+    }
+
+    fn exchanges() -> Vec<Exchange> {
+        (1..4)
+            .map(|i| Exchange::get(&format!("/api/v2/x/{i}")).answers(deprecated()))
+            .collect()
+    }
+
+    #[test]
+    fn a_route_that_will_end_is_told_once() {
+        let outcome = walk().asks(exchanges()).outcome;
+        insta::assert_snapshot!(outcome.assert_exit(0).snapshot());
+        let quiet = walk().args(["-q"]).asks(exchanges()).outcome;
+        assert_eq!(quiet.assert_exit(0).stderr_text(), "");
+    }
+
+    #[test]
+    fn a_route_that_ended_is_gone_for_good() {
+        let gone = || Answer::status(410).json(&json!({"message": "Use v2."}));
+        let all = [
+            gone(),
+            gone()
+                .header("sunset", "Sun, 31 Dec 2023 23:59:59 GMT")
+                .header("link", "<https://docs.test/v2>; rel=sunset"),
+        ]
+        .map(|answer| {
+            Case::get()
+                .args(["-q"])
+                .asks(vec![get_x().answers(answer)])
+                .outcome
+        });
+        for outcome in &all {
+            outcome.assert_exit(3);
+        }
+        insta::assert_snapshot!(transcript(&all));
+    }
+}
+
 mod http2 {
     use std::net::{TcpListener, TcpStream};
     use std::sync::Arc;
@@ -188,11 +246,11 @@ mod http2 {
     /// How a stream ends after its first line.
     #[derive(Clone, Copy)]
     enum End {
-        /// With END_STREAM.
+        /// With `END_STREAM`.
         Whole,
-        /// With RST_STREAM and this code.
+        /// With `RST_STREAM` and this code.
         Reset(u8),
-        /// With RST_STREAM(NO_ERROR) before any content.
+        /// With `RST_STREAM(NO_ERROR)` before any content.
         ResetAtOnce,
     }
 

@@ -182,6 +182,34 @@ mod api {
     }
 
     #[test]
+    fn the_place_and_the_id_of_an_error_are_kept() {
+        let v3 = json!({"error": {
+            "type": "invalid_request",
+            "id": "0b3c",
+            "title": "Invalid filter",
+            "detail": "the expression cannot be read",
+            "source": {"pointer": "/filter", "offset": 12, "error": "unexpected `)`"},
+        }});
+        let json_api = json!({"errors": [
+            {"title": "Name is blank", "source": {"pointer": "/data/attributes/name"}},
+            {"title": "Limit is too large", "source": {"parameter": "page[limit]"}},
+        ]});
+        let told = |body: &serde_json::Value, format: &str| {
+            Case::get()
+                .args(["--error-format", format])
+                .asks(vec![get_x().answers(Answer::status(400).json(body))])
+                .outcome
+        };
+        let all = [
+            told(&v3, "text"),
+            told(&v3, "json"),
+            told(&json_api, "text"),
+            told(&json_api, "json"),
+        ];
+        insta::assert_snapshot!(transcript(&all));
+    }
+
+    #[test]
     fn errors_are_objects_for_programs() {
         let answer = Answer::status(404)
             .header("x-request-id", "3f9a1c-77")
@@ -611,6 +639,45 @@ mod network {
             outcome.assert_exit(2);
         }
         insta::assert_snapshot!(transcript(&all));
+    }
+
+    #[test]
+    fn a_secret_of_the_resource_crosses_no_network_in_the_clear_without_auth_either() {
+        for lines in [
+            "headers: { X-Key: \"{{ env.CIRCLE_TOKEN }}\" }",
+            "params: { key: \"{{ env.CIRCLE_TOKEN }}\" }",
+        ] {
+            let resource = |url: &str| format!("type: rest\nbase_url: {url}\nauth: none\n{lines}");
+            let outcome = Case::get()
+                .resource(&resource("http://10.0.0.1:8080"))
+                .outcome_at("");
+            outcome.assert_exit(2);
+            let words =
+                "a secret of `circleci` would cross the network in the clear, to `10.0.0.1`";
+            assert!(outcome.stderr_text().contains(words), "{lines}");
+            let seen = Case::get()
+                .resource(&resource("URL"))
+                .asks(vec![Exchange::new(
+                    "GET",
+                    if lines.starts_with('h') {
+                        "/x".to_owned()
+                    } else {
+                        format!("/x?key={}", "canary_4f9a%2BZq%2F81c7d%3De2Xw~KmR5tB0y")
+                    }
+                    .as_str(),
+                )]);
+            seen.outcome.assert_exit(0);
+        }
+    }
+
+    #[test]
+    fn names_of_this_machine_are_reached_with_the_token() {
+        for host in ["localhost", "api.localhost"] {
+            let server = Server::start(vec![get_x().with_header("circle-token", CANARY)]);
+            let url = server.url().replace("127.0.0.1", host);
+            Case::get().outcome_at(&url).assert_exit(0);
+            server.finish();
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::case::{Case, told, transcript};
-use crate::support::{Answer, Exchange, Outcome};
+use crate::support::{Answer, Exchange, Outcome, Run};
 
 /// Another API than CircleCI, with retries without a wait that anybody would feel.
 const REST: &str = "type: rest\nbase_url: URL\nauth: none\nretry: { base_delay: 1ms }";
@@ -163,6 +163,21 @@ mod statuses {
             .asks_nothing();
         insta::assert_snapshot!(told(refused.assert_exit(2)));
     }
+}
+
+#[test]
+fn show_says_what_a_query_changes_of_its_retries() {
+    let project = case(
+        "endpoint: /x\nretry: { max_attempts: 3, base_delay: 1s, max_delay: 1m, statuses: [409, 423] }",
+    )
+    .project_at("http://127.0.0.1:1");
+    let show = |args: &[&str]| Run::in_(&project).args(args).outcome();
+    let text = show(&["show", "q"]).assert_exit(0).stdout_text();
+    let line =
+        "  retry   3 attempts in all, waits from 1s, waits up to 1m, also after `409` or `423`\n";
+    assert!(text.contains(line), "{text}");
+    let json = show(&["show", "q", "-o", "json"]).stdout_json();
+    assert_eq!(json["retry"]["statuses"], json!([409, 423]));
 }
 
 #[test]

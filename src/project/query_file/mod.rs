@@ -97,13 +97,7 @@ pub fn read(
     let poll_entry = fields.entry("poll").filter(|entry| !entry.value.is_null());
     let poll = poll_entry.and_then(|entry| poll::read(entry, &polls, faults));
     writing::refuse_choices(node, writes.is_some(), faults);
-    let retry = fields.get("retry").map(|node| {
-        let change = retry::read(node, faults);
-        if writes.is_some() {
-            retry::refuse_on_write(node, &change, faults);
-        }
-        change
-    });
+    let retry = retry::of_query(fields.get("retry"), writes.is_some(), faults);
     let keeps = cache::Asks {
         writes,
         is_search: is_safe && !request.method.as_ref().is_none_or(is_safe_method),
