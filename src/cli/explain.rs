@@ -183,9 +183,11 @@ fn has_started(error: &RunError, plan: &Plan) -> bool {
             RunErrorKind::Waited(_) => true,
             // Before that, the fault has no request.
             RunErrorKind::Render(_) => error.request.is_some(),
+            // A first request that is a GET itself looks like those that are polled.
             _ => {
                 let request = error.request.as_deref();
-                request.is_some_and(|request| request.starts_with("GET "))
+                plan.query.method != "GET"
+                    && request.is_some_and(|request| request.starts_with("GET "))
             }
         }
 }

@@ -354,6 +354,21 @@ extract: { id: $.id, status: $.status }";
     }
 
     #[test]
+    fn a_start_that_is_a_get_may_have_been_carried_out() {
+        let seen = Case::query(
+            "safe: false\nendpoint: /start\n\
+             poll: { endpoint: /x, until: row.status == \"done\", every: 5ms }",
+        )
+        .args(["--yes"])
+        .asks(vec![
+            Exchange::get("/api/v2/start").answers(Fault::CloseAtOnce),
+        ]);
+        let stderr = seen.outcome.assert_exit(5).stderr_text();
+        assert!(stderr.contains("may have been carried out"), "{stderr}");
+        assert!(!stderr.contains("what was started"), "{stderr}");
+    }
+
+    #[test]
     fn a_start_is_never_tried_again_and_its_waiting_is() {
         let case = || {
             Case::query(START)
