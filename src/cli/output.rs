@@ -101,6 +101,7 @@ impl Writer {
                 let mut renderer = format.renderer(&Shape {
                     columns: plan.query.columns(),
                     single: plan.query.yields_one(),
+                    csv: args.csv.unwrap_or_default().or(plan.query.csv),
                     terminal: app.stdout.terminal().filter(|_| is_terminal),
                 });
                 if let Some(index) = index {

@@ -12,7 +12,7 @@ use crate::cli::failure::Failure;
 use crate::cli::setup::{self, ConnectArgs, TalkArgs, World};
 use crate::core::name;
 use crate::engine::{self, Deliver, Report, Session, Want};
-use crate::format::{Format, Shape, by_name};
+use crate::format::{CsvOptions, Format, Shape, by_name};
 use crate::http::HeaderMap;
 use crate::plan::{Inputs, Plan};
 use crate::project::{Project, ResourceFile};
@@ -197,6 +197,7 @@ fn print(rows: &[Value], format: &Format, app: &App) -> Result<(), Failure> {
     let columns = ["resource", "state", "who", "latency_ms", "limit_left"];
     let mut out = Vec::new();
     let mut renderer = format.renderer(&Shape {
+        csv: CsvOptions::default(),
         columns: Some(columns.map(str::to_owned).to_vec()),
         single: false,
         terminal: app.stdout.terminal(),

@@ -17,7 +17,7 @@ use crate::cli::{explain, inputs, outcome, shown};
 use crate::core::diagnostic::Diagnostics;
 use crate::core::text::printable_lines;
 use crate::engine::{self, Manner, Report, RunError, RunErrorKind, Session, Want};
-use crate::format::Format;
+use crate::format::{CsvOptions, Format};
 use crate::plan::{Inputs, Plan, ShownRequest};
 use crate::project::query::{Items, Loop};
 use crate::project::{Project, Query};
@@ -59,6 +59,10 @@ pub struct RunArgs {
     /// Writes to a file, whole or not at all; its ending says the format
     #[arg(long, value_name = "FILE")]
     pub out: Vec<PathBuf>,
+
+    /// Write CSV for a spreadsheet: `bom`, `separator=;`, `formulas=escape`, separated by commas
+    #[arg(long, value_name = "OPTIONS")]
+    pub csv: Option<CsvOptions>,
 
     /// Keeps what the run gave in this folder, for `previous` in the report of the next one
     #[arg(long, value_name = "DIR")]

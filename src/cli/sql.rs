@@ -16,7 +16,7 @@ use crate::cli::{explain, inputs};
 use crate::core::diagnostic::Diagnostic;
 use crate::core::name;
 use crate::core::source::{Place, SourceFile, Span};
-use crate::format::Format;
+use crate::format::{CsvOptions, Format};
 use crate::plan::{Input, Inputs, Plan};
 use crate::project::query::VarType;
 use crate::project::table::{self, Table, TableFormat};
@@ -34,7 +34,7 @@ Examples:
 The statement is one SELECT of SQLite. NAME=VALUE is its parameter `:NAME`, and the var NAME of
 those queries that declare it. In CSV and TSV, and of a parameter that no query declares, what
 looks like a number is one, unless it has leading zeros; everything else is text, and an empty
-field that is not quoted is null.";
+field that is not quoted is null. A column with a text in it is a column of texts.";
 
 /// Options of `sql`.
 #[derive(Debug, clap::Args)]
@@ -61,6 +61,10 @@ pub struct SqlArgs {
     /// Writes to a file, whole or not at all; its ending says the format
     #[arg(long, value_name = "FILE")]
     pub out: Vec<PathBuf>,
+
+    /// Write CSV for a spreadsheet: `bom`, `separator=;`, `formulas=escape`, separated by commas
+    #[arg(long, value_name = "OPTIONS")]
+    pub csv: Option<CsvOptions>,
 
     /// Runs as of a past moment: RFC 3339, a date, or so long ago (`7d`)
     #[arg(long, value_name = "TIME")]
@@ -94,6 +98,7 @@ impl SqlArgs {
             vars_files: Vec::new(),
             output: self.output,
             out: self.out.clone(),
+            csv: self.csv,
             state: None,
             now: self.now.clone(),
             limit: self.limit,

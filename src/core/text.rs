@@ -242,6 +242,16 @@ fn line_end(text: &str, width: usize) -> Option<usize> {
     None
 }
 
+/// A text that no spreadsheet takes for a formula: an apostrophe stands before one that begins as
+/// they do (OWASP, "CSV Injection").
+pub fn defused(text: &str) -> Cow<'_, str> {
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+        Cow::Owned(format!("'{text}"))
+    } else {
+        Cow::Borrowed(text)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,12 +2,14 @@
 //!
 //! Nothing here asks a clock: "now" is an argument.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::time::Duration;
 
-use jiff::Timestamp;
-use jiff::civil::Date;
-use jiff::tz::TimeZone;
+use jiff::civil::{Date, DateTime};
+use jiff::fmt::strtime::BrokenDownTime;
+use jiff::fmt::temporal::Pieces;
+use jiff::tz::{Offset, TimeZone};
+use jiff::{SignedDuration, Timestamp, Zoned};
 
 /// Units of a duration with their milliseconds; a day is 24 hours, a week 7 days.
 const UNITS: [(&str, u64); 6] = [
@@ -86,45 +88,129 @@ pub fn format_duration(duration: Duration) -> String {
     text
 }
 
+/// A moment up to the last one of the year 9999 in UTC, which APIs send for "never".
+///
+/// A [`Timestamp`] ends a day earlier, so that it is a date in every zone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Moment {
+    utc: DateTime,
+}
+
+impl From<Timestamp> for Moment {
+    fn from(time: Timestamp) -> Self {
+        let utc = Offset::UTC.to_datetime(time);
+        Self { utc }
+    }
+}
+
+impl Moment {
+    /// The moment of a date and time with an offset from UTC.
+    fn new(local: DateTime, offset: Offset) -> Option<Self> {
+        let ahead = SignedDuration::from_secs(i64::from(offset.seconds()));
+        let utc = local.checked_sub(ahead).ok()?;
+        Some(Self { utc })
+    }
+
+    /// The moment so many milliseconds after 1970 began.
+    pub fn from_milliseconds(milliseconds: i64) -> Option<Self> {
+        let epoch = Offset::UTC.to_datetime(Timestamp::UNIX_EPOCH);
+        let utc = epoch
+            .checked_add(SignedDuration::from_millis(milliseconds))
+            .ok()?;
+        Some(Self { utc })
+    }
+
+    /// As a timestamp; nothing on the last day of all.
+    pub fn timestamp(self) -> Option<Timestamp> {
+        Offset::UTC.to_timestamp(self.utc).ok()
+    }
+
+    /// The time since 1970.
+    pub fn since_1970(self) -> SignedDuration {
+        let epoch = Offset::UTC.to_datetime(Timestamp::UNIX_EPOCH);
+        self.utc.duration_since(epoch)
+    }
+
+    /// The date and time in a zone, to be formatted; nothing if it lies beyond the year 9999 there.
+    pub fn in_zone(self, zone: &TimeZone) -> Option<BrokenDownTime> {
+        if let Some(time) = self.timestamp() {
+            return Some(BrokenDownTime::from(&time.to_zoned(zone.clone())));
+        }
+        let offset = zone.to_offset(Timestamp::MAX);
+        let ahead = SignedDuration::from_secs(i64::from(offset.seconds()));
+        let local = self.utc.checked_add(ahead).ok()?;
+        let mut parts = BrokenDownTime::from(local);
+        parts.set_offset(Some(offset));
+        Some(parts)
+    }
+
+    /// The date and time with its zone, to calculate with; nothing on the last day of all.
+    pub fn zoned(self, zone: TimeZone) -> Option<Zoned> {
+        self.timestamp().map(|time| time.to_zoned(zone))
+    }
+}
+
+impl fmt::Display for Moment {
+    /// RFC 3339 in UTC, with a fraction only where there is one.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}Z", self.utc)
+    }
+}
+
 /// Reads a moment: RFC 3339 (section 5.6; a blank for the `T` and `+0000` for the offset are
-/// accepted, since APIs send them), a date (its first moment in UTC), `now`, `today`, `yesterday`,
-/// or a duration, which means that long before `now`.
-pub fn parse_time(text: &str, now: Timestamp) -> Option<Timestamp> {
+/// accepted, since APIs send them, and without an offset it is UTC, as SQLite's `datetime()` gives
+/// it), a date (its first moment in UTC), `now`, `today`, `yesterday`, or a duration, which means
+/// that long before `now`.
+pub fn parse_moment(text: &str, now: Timestamp) -> Option<Moment> {
     let text = text.trim();
-    let midnight = |date: Date| date.to_zoned(TimeZone::UTC).ok().map(|day| day.timestamp());
+    let midnight =
+        |date: Date| Moment::new(date.to_datetime(jiff::civil::Time::midnight()), Offset::UTC);
     let today = now.to_zoned(TimeZone::UTC).date();
     match text {
-        "now" => return Some(now),
+        "now" => return Some(now.into()),
         "today" => return midnight(today),
         "yesterday" => return midnight(today.yesterday().ok()?),
         _ => {}
     }
-    if let Some(time) = parse_timestamp(text) {
-        return Some(time);
-    }
-    if text.len() == 10
-        && let Ok(date) = text.parse::<Date>()
-    {
-        return midnight(date);
+    if let Some(moment) = parse_written(text) {
+        return Some(moment);
     }
     let ago = text.strip_suffix("ago").unwrap_or(text);
-    let span = jiff::SignedDuration::try_from(parse_duration(ago)?).ok()?;
-    now.checked_sub(span).ok()
+    let span = SignedDuration::try_from(parse_duration(ago)?).ok()?;
+    now.checked_sub(span).ok().map(Moment::from)
 }
 
-/// Reads a moment as APIs write it: RFC 3339, or with `+0000`, or a bare date.
-pub fn parse_timestamp(text: &str) -> Option<Timestamp> {
+/// As [`parse_moment`], but nothing for the last day of the year 9999.
+pub fn parse_time(text: &str, now: Timestamp) -> Option<Timestamp> {
+    parse_moment(text, now)?.timestamp()
+}
+
+/// Reads a moment as APIs write it: RFC 3339, or with `+0000`, or a date without a time.
+pub fn parse_written(text: &str) -> Option<Moment> {
     let text = text.trim();
-    text.parse().ok().or_else(|| {
-        ["%Y-%m-%dT%H:%M:%S%.f%z", "%Y-%m-%d %H:%M:%S%.f%z"]
-            .iter()
-            .find_map(|format| {
-                jiff::fmt::strtime::parse(format, text)
-                    .ok()?
-                    .to_timestamp()
-                    .ok()
-            })
-    })
+    // Year, month and day, and hours and minutes behind them: jiff takes shorter forms.
+    let is_dash = |at: usize| text.as_bytes().get(at) == Some(&b'-');
+    let is_colon = |at: usize| text.as_bytes().get(at) == Some(&b':');
+    let is_whole = is_dash(4) && is_dash(7) && (text.len() == 10 || is_colon(13));
+    if !is_whole {
+        return text.parse::<Timestamp>().ok().map(Moment::from);
+    }
+    if let Ok(pieces) = Pieces::parse(text) {
+        let time = pieces.time().unwrap_or(jiff::civil::Time::midnight());
+        let offset = pieces.to_numeric_offset().unwrap_or(Offset::UTC);
+        return Moment::new(pieces.date().to_datetime(time), offset);
+    }
+    ["%Y-%m-%dT%H:%M:%S%.f%z", "%Y-%m-%d %H:%M:%S%.f%z"]
+        .iter()
+        .find_map(|format| {
+            let parsed = BrokenDownTime::parse(format, text).ok()?;
+            Moment::new(parsed.to_datetime().ok()?, parsed.offset()?)
+        })
+}
+
+/// As [`parse_written`], but nothing for the last day of the year 9999.
+pub fn parse_timestamp(text: &str) -> Option<Timestamp> {
+    parse_written(text)?.timestamp()
 }
 
 /// RFC 3339 in UTC, with a fraction only where there is one.
@@ -138,6 +224,30 @@ mod tests {
 
     fn now() -> Timestamp {
         "2026-11-02T09:30:00Z".parse().expect("a fixed time")
+    }
+
+    #[test]
+    fn the_year_9999_has_all_its_days() {
+        let last = parse_moment("9999-12-31T23:59:59.999Z", now()).expect("a moment");
+        assert_eq!(last.to_string(), "9999-12-31T23:59:59.999Z");
+        assert_eq!(last.since_1970().as_secs(), 253_402_300_799);
+        let text = |zone: &str| {
+            let zone = TimeZone::get(zone).expect("a zone");
+            let parts = last.in_zone(&zone)?;
+            parts.to_string("%Y-%m-%d %H:%M %:z").ok()
+        };
+        assert_eq!(text("UTC").as_deref(), Some("9999-12-31 23:59 +00:00"));
+        assert_eq!(
+            text("America/New_York").as_deref(),
+            Some("9999-12-31 18:59 -05:00")
+        );
+        assert_eq!(text("Europe/Berlin"), None);
+        let first = parse_moment("0001-01-01T00:00:00Z", now()).expect("a moment");
+        assert_eq!(
+            first.timestamp().map(|time| time.to_string()).as_deref(),
+            Some("0001-01-01T00:00:00Z")
+        );
+        assert_eq!(parse_written("9999-12-31T23:59:59-01:00"), None);
     }
 
     #[test]
@@ -194,6 +304,25 @@ mod tests {
         assert_eq!(read("yesterday"), some("2026-11-01T00:00:00Z"));
         assert_eq!(read("7d"), some("2026-10-26T09:30:00Z"));
         assert_eq!(read("2h ago"), some("2026-11-02T07:30:00Z"));
+        assert_eq!(read("2026-11-01 08:00:00"), some("2026-11-01T08:00:00Z"));
+        assert_eq!(
+            read("2026-11-01T08:00:00.25"),
+            some("2026-11-01T08:00:00.25Z")
+        );
+        assert_eq!(read("2026-11-01T08:00"), some("2026-11-01T08:00:00Z"));
+        for odd in [
+            "",
+            " ",
+            "2026-11",
+            "2026-11-31",
+            "2026-11-01T25:00:00Z",
+            "2026-11-01T08",
+            "2026-11-01x",
+            "20261101",
+            "08:00:00",
+        ] {
+            assert_eq!(read(odd), None, "{odd}");
+        }
         assert_eq!(read("last week"), None);
         assert_eq!(read("7"), None);
         assert_eq!(read("9999999d"), None);

@@ -44,7 +44,7 @@ pub async fn all_data(run: &Rc<Run>, plan: &Rc<Plan>) -> Arc<DataValues> {
     for table in &plan.query.tables {
         let records = Records {
             list: Arc::clone(&table.records),
-            have_columns: table.columns.is_some(),
+            columns: table.columns.clone(),
         };
         values.insert(table.name.clone(), DataValue::Records(records));
     }
@@ -124,6 +124,7 @@ pub async fn statement(run: &Rc<Run>, plan: &Rc<Plan>, taker: &Taker, outlet: &O
             Ok(result) => result,
             Err(kind) => return End::Failed(walk_fault(plan, kind)),
         };
+        run.note_unreadable(plan);
         Level::count(&level.records, kept.len() as u64);
         if taker(kept, outlet).await.is_err() {
             return End::Gone;

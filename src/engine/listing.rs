@@ -374,6 +374,7 @@ impl<'r> Listing<'r> {
             })
             .map_err(|kind| self.with_message(kind, &body))?
         };
+        self.run.note_unreadable(plan);
         self.pages += 1;
         self.rows += read.rows;
         self.last_rows = read.rows;

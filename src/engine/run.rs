@@ -1,6 +1,7 @@
 //! Drives a plan from its first request to its last record.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -129,6 +130,7 @@ struct State {
     first: Option<First>,
     outcome: Option<Outcome>,
     notes: Vec<String>,
+    unreadable: BTreeMap<(String, String), (usize, String)>,
     /// The last request of a query that asks for no items.
     request: Option<String>,
 }
@@ -226,6 +228,20 @@ impl Run {
             && !state.notes.contains(&note)
         {
             state.notes.push(note);
+        }
+    }
+
+    /// Notes the values that should have been times, by query and expression.
+    pub fn note_unreadable(&self, plan: &Plan) {
+        let met = plan.scope().take_unreadable();
+        if met.is_empty() {
+            return;
+        }
+        let mut state = self.state.borrow_mut();
+        for (expression, (count, first)) in met {
+            let key = (plan.query.name.clone(), expression);
+            let first = plan.scrubber.text(&first).into_owned();
+            state.unreadable.entry(key).or_insert((0, first)).0 += count;
         }
     }
 
@@ -462,6 +478,9 @@ impl Collector<'_> {
             ),
         };
         let outcome = state.outcome.take().unwrap_or(Outcome::Complete);
+        let mut notes = state.notes;
+        let unreadable = std::mem::take(&mut state.unreadable);
+        notes.extend(unreadable.into_iter().map(no_times));
         // What a run that was ended would have given is not known.
         let failed = if is_stopped {
             Vec::new()
@@ -478,7 +497,7 @@ impl Collector<'_> {
             body,
             headers,
             elapsed,
-            notes: state.notes,
+            notes,
             requests: self.run.requests(),
             data,
             failed_expectations: (!failed.is_empty())
@@ -486,3 +505,16 @@ impl Collector<'_> {
         })
     }
 }
+
+/// What is noted of an expression whose values are no times.
+fn no_times(((query, expression), (count, first)): Unreadable) -> String {
+    let values = if count == 1 {
+        "a value as null, since it is no time".to_owned()
+    } else {
+        format!("{count} values as null, since they are no times")
+    };
+    format!("in `{query}`, `{expression}` read {values} (the first is {first})")
+}
+
+/// The query, the expression, how many values and the first of them.
+type Unreadable = ((String, String), (usize, String));

@@ -1,29 +1,88 @@
 //! What `csv` and `tsv` share: a header and a line a record.
 
-use std::marker::PhantomData;
+use std::borrow::Cow;
+use std::str::FromStr;
 
 use serde_json::Value;
 
-use super::rows::{Columns, cell_text};
+use super::rows::{Columns, Gaps, cell_text};
 use super::{FormatError, OnlyOne, Render, Shape};
+use crate::core::text::defused;
+
+/// How `csv` is written, as far as it is said; byte order mark and formulas count for `tsv` too.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CsvOptions {
+    /// Whether a byte order mark comes first, by which Excel knows UTF-8.
+    pub bom: Option<bool>,
+    /// The character between two values.
+    pub separator: Option<u8>,
+    /// Whether a text that a spreadsheet takes for a formula gets an apostrophe in front.
+    pub escapes_formulas: Option<bool>,
+}
+
+impl CsvOptions {
+    /// What `--csv` takes, for messages.
+    const WORDS: &str = "`bom`, `separator=;`, `formulas=escape` and `formulas=keep`";
+
+    /// These options; where one is not said, that of others.
+    #[must_use]
+    pub fn or(self, others: Self) -> Self {
+        Self {
+            bom: self.bom.or(others.bom),
+            separator: self.separator.or(others.separator),
+            escapes_formulas: self.escapes_formulas.or(others.escapes_formulas),
+        }
+    }
+
+    /// A separator: one ASCII character that is no letter, no digit and no quote.
+    pub fn separator_of(text: &str) -> Option<u8> {
+        match text.as_bytes() {
+            [byte @ (b'\t' | b' '..=b'~')] if !byte.is_ascii_alphanumeric() && *byte != b'"' => {
+                Some(*byte)
+            }
+            _ => None,
+        }
+    }
+}
+
+impl FromStr for CsvOptions {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut options = Self::default();
+        for word in text.split(',') {
+            let fault = || format!("`{word}` is none of {}", Self::WORDS);
+            match word.split_once('=') {
+                None if word == "bom" => options.bom = Some(true),
+                Some(("separator", separator)) => {
+                    options.separator = Some(Self::separator_of(separator).ok_or_else(fault)?);
+                }
+                Some(("formulas", "escape")) => options.escapes_formulas = Some(true),
+                Some(("formulas", "keep")) => options.escapes_formulas = Some(false),
+                _ => return Err(fault()),
+            }
+        }
+        Ok(options)
+    }
+}
 
 /// How values stand in a line.
-pub(super) trait Dialect: Send {
+pub(super) struct Dialect {
     /// What stands between two values.
-    const SEPARATOR: u8;
+    pub(super) separator: u8,
     /// A row whose one value is null.
-    const BLANK_ROW: &'static [u8];
-
+    pub(super) blank_row: &'static [u8],
     /// Appends a value that is not null.
-    fn field(text: &str, out: &mut Vec<u8>);
+    pub(super) field: fn(&str, u8, &mut Vec<u8>),
 }
 
 /// Writes at once if the columns are known, otherwise after the last record, when they are.
-pub(super) struct Delimited<D> {
+pub(super) struct Delimited {
     columns: Columns,
     only: Option<OnlyOne>,
     held: HeldRows,
-    dialect: PhantomData<D>,
+    dialect: Dialect,
+    options: CsvOptions,
 }
 
 /// Rows that wait for the header: their text, and where each ends.
@@ -38,22 +97,50 @@ struct HeldRow {
     columns: usize,
 }
 
-impl<D: Dialect> Delimited<D> {
-    pub(super) fn new(shape: &Shape) -> Self {
+impl Delimited {
+    pub(super) fn new(shape: &Shape, dialect: Dialect) -> Self {
         Self {
-            columns: Columns::new(shape),
+            // A gap is a separator.
+            columns: Columns::new(shape, Gaps::Bytes),
             only: shape.single.then(OnlyOne::default),
             held: HeldRows::default(),
-            dialect: PhantomData,
+            dialect,
+            options: shape.csv,
+        }
+    }
+
+    fn field(&self, text: &str, out: &mut Vec<u8>) {
+        let text = if self.options.escapes_formulas == Some(true) {
+            defused(text)
+        } else {
+            Cow::Borrowed(text)
+        };
+        (self.dialect.field)(&text, self.dialect.separator, out);
+    }
+
+    fn write_row(&self, row: &[&Value], out: &mut Vec<u8>) {
+        for (index, value) in row.iter().enumerate() {
+            if index > 0 {
+                out.push(self.dialect.separator);
+            }
+            match value {
+                Value::String(text) => self.field(text, out),
+                // Numbers and the like are no formulas.
+                other => {
+                    if let Some(text) = cell_text(other) {
+                        (self.dialect.field)(&text, self.dialect.separator, out);
+                    }
+                }
+            }
         }
     }
 
     fn write_header(&self, out: &mut Vec<u8>) {
         for (index, name) in self.columns.names().iter().enumerate() {
             if index > 0 {
-                out.push(D::SEPARATOR);
+                out.push(self.dialect.separator);
             }
-            D::field(name, out);
+            self.field(name, out);
         }
         out.push(b'\n');
     }
@@ -65,20 +152,23 @@ impl<D: Dialect> Delimited<D> {
             let text = &self.held.text[start..row.end];
             start = row.end;
             if text.is_empty() && count == 1 {
-                out.extend_from_slice(D::BLANK_ROW);
+                out.extend_from_slice(self.dialect.blank_row);
             } else {
                 out.extend_from_slice(text);
                 // A row of no columns lacks one separator less than columns.
                 let missing = count - row.columns.max(1).min(count);
-                out.extend(std::iter::repeat_n(D::SEPARATOR, missing));
+                out.extend(std::iter::repeat_n(self.dialect.separator, missing));
             }
             out.push(b'\n');
         }
     }
 }
 
-impl<D: Dialect> Render for Delimited<D> {
+impl Render for Delimited {
     fn begin(&mut self, out: &mut Vec<u8>) -> Result<(), FormatError> {
+        if self.options.bom == Some(true) {
+            out.extend_from_slice("\u{feff}".as_bytes());
+        }
         if self.columns.are_known() {
             self.write_header(out);
         }
@@ -92,13 +182,15 @@ impl<D: Dialect> Render for Delimited<D> {
         let row = self.columns.row(record)?;
         if self.columns.are_known() {
             let start = out.len();
-            write_row::<D>(&row, out);
+            self.write_row(&row, out);
             if out.len() == start && row.len() == 1 {
-                out.extend_from_slice(D::BLANK_ROW);
+                out.extend_from_slice(self.dialect.blank_row);
             }
             out.push(b'\n');
         } else {
-            write_row::<D>(&row, &mut self.held.text);
+            let mut text = std::mem::take(&mut self.held.text);
+            self.write_row(&row, &mut text);
+            self.held.text = text;
             self.held.ends.push(HeldRow {
                 end: self.held.text.len(),
                 columns: row.len(),
@@ -116,13 +208,32 @@ impl<D: Dialect> Render for Delimited<D> {
     }
 }
 
-fn write_row<D: Dialect>(row: &[&Value], out: &mut Vec<u8>) {
-    for (index, value) in row.iter().enumerate() {
-        if index > 0 {
-            out.push(D::SEPARATOR);
-        }
-        if let Some(text) = cell_text(value) {
-            D::field(&text, out);
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_are_words() {
+        let read = |text: &str| text.parse::<CsvOptions>();
+        assert_eq!(
+            read("bom,separator=;,formulas=escape"),
+            Ok(CsvOptions {
+                bom: Some(true),
+                separator: Some(b';'),
+                escapes_formulas: Some(true),
+            })
+        );
+        for odd in [
+            "",
+            "mark",
+            "separator=",
+            "separator=ab",
+            "separator=\"",
+            "separator=a",
+            "formulas=drop",
+            "bom=yes",
+        ] {
+            assert!(read(odd).is_err(), "{odd}");
         }
     }
 }

@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use super::rows::{Columns, cell_text, key_values};
+use super::rows::{Columns, Gaps, cell_text, key_values};
 use super::{Format, FormatError, OnlyOne, Render, Shape};
 
 pub(super) const FORMAT: Format = Format {
@@ -19,7 +19,7 @@ pub(super) const FORMAT: Format = Format {
             single: shape.single,
             named: shape.columns.clone(),
             only: OnlyOne::default(),
-            columns: Columns::new(shape),
+            columns: Columns::new(shape, Gaps::Cells),
             rows: Vec::new(),
         })
     },

@@ -7,7 +7,7 @@
 
 use serde_json::Value;
 
-use super::rows::{Columns, cell_text, key_values};
+use super::rows::{Columns, Gaps, cell_text, key_values};
 use super::{Format, FormatError, OnlyOne, Render, Shape};
 use crate::core::markdown::{Align, escape, table};
 
@@ -34,7 +34,7 @@ struct List {
 impl List {
     fn new(shape: &Shape) -> Self {
         Self {
-            columns: Columns::new(shape),
+            columns: Columns::new(shape, Gaps::Cells),
             grid: Grid::default(),
         }
     }

@@ -32,6 +32,8 @@ mod tests;
 
 use serde_json::Value;
 
+pub use self::delimited::CsvOptions;
+
 use crate::core::text::printable_lines;
 
 /// All formats, in the order in which help shows them.
@@ -69,6 +71,8 @@ pub struct Shape {
     pub columns: Option<Vec<String>>,
     /// The query yields one record, not a list. At most one record follows.
     pub single: bool,
+    /// How `csv` and `tsv` are written.
+    pub csv: CsvOptions,
     /// The terminal that will show the output, if one will.
     pub terminal: Option<Terminal>,
 }
@@ -149,8 +153,8 @@ pub trait Render: Send {
     fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), FormatError>;
 }
 
-/// A record that cannot be written. It is a fault of the program, not of a person: the engine
-/// announces a [`Shape`] and keeps to it.
+/// A record that cannot be written: it does not suit the announced [`Shape`], which is a fault of the
+/// program, or the records do not make a table.
 #[derive(Debug, thiserror::Error)]
 pub enum FormatError {
     /// More than one record where one was announced.
@@ -161,6 +165,24 @@ pub enum FormatError {
     NoColumns {
         /// The record, cut to a readable length.
         got: String,
+    },
+    /// More columns than a table has.
+    #[error(
+        "the records have more than {most} different keys, and a table has at most {most} columns; name columns under `extract`, or write `-o ndjson`"
+    )]
+    Columns {
+        /// The bound.
+        most: usize,
+    },
+    /// Records that have little in common.
+    #[error(
+        "the records have too little in common for a table of {columns} columns: more than {most} cells would be empty; name columns under `extract`, or write `-o ndjson`"
+    )]
+    Sparse {
+        /// The columns so far.
+        columns: usize,
+        /// The bound.
+        most: usize,
     },
     /// A value that JSON cannot hold.
     #[error("the record cannot be written as JSON")]

@@ -13,6 +13,28 @@ const VALUE_COLUMN: &str = "value";
 
 static NULL: Value = Value::Null;
 
+/// Most columns that are gathered from records: as many as a table of SQL has.
+const MOST_COLUMNS: usize = 2_000;
+
+/// What a value costs that a record lacks.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Gaps {
+    /// A byte, as in `csv`.
+    Bytes,
+    /// A cell that is held and padded.
+    Cells,
+}
+
+impl Gaps {
+    /// How many values may be lacking.
+    fn most(self) -> usize {
+        match self {
+            Self::Bytes => 100_000_000,
+            Self::Cells => 2_500_000,
+        }
+    }
+}
+
 /// The columns of a run: announced, or gathered from the keys of the records in the order in which
 /// they first appear.
 #[derive(Debug)]
@@ -20,15 +42,20 @@ pub(super) struct Columns {
     names: Vec<String>,
     places: HashMap<String, usize>,
     known: bool,
+    /// Values that records lack.
+    gaps: usize,
+    most_gaps: usize,
 }
 
 impl Columns {
-    pub(super) fn new(shape: &Shape) -> Self {
+    pub(super) fn new(shape: &Shape, gaps: Gaps) -> Self {
         let names = shape.columns.clone().unwrap_or_default();
         Self {
             names,
             places: HashMap::new(),
             known: shape.columns.is_some(),
+            gaps: 0,
+            most_gaps: gaps.most(),
         }
     }
 
@@ -54,26 +81,41 @@ impl Columns {
             Value::Object(fields) => {
                 let mut row = vec![&NULL; self.names.len()];
                 for (name, value) in fields {
-                    self.place(name, value, &mut row);
+                    self.place(name, value, &mut row)?;
+                }
+                self.gaps += row.len() - fields.len();
+                if self.gaps > self.most_gaps {
+                    return Err(FormatError::Sparse {
+                        columns: self.names.len(),
+                        most: self.most_gaps,
+                    });
                 }
                 Ok(row)
             }
             _ => {
                 let mut row = vec![&NULL; self.names.len()];
-                self.place(VALUE_COLUMN, record, &mut row);
+                self.place(VALUE_COLUMN, record, &mut row)?;
                 Ok(row)
             }
         }
     }
 
-    fn place<'r>(&mut self, name: &str, value: &'r Value, row: &mut Vec<&'r Value>) {
+    fn place<'r>(
+        &mut self,
+        name: &str,
+        value: &'r Value,
+        row: &mut Vec<&'r Value>,
+    ) -> Result<(), FormatError> {
         if let Some(&place) = self.places.get(name) {
             row[place] = value;
+        } else if self.names.len() == MOST_COLUMNS {
+            return Err(FormatError::Columns { most: MOST_COLUMNS });
         } else {
             self.places.insert(name.to_owned(), self.names.len());
             self.names.push(name.to_owned());
             row.push(value);
         }
+        Ok(())
     }
 }
 

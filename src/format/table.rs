@@ -17,7 +17,7 @@ use serde_json::Value;
 use super::key_value::{Field, end_line, push_blanks, write_fields};
 use super::layout::{Measure, fit};
 use super::paint::{ABSENT, Look};
-use super::rows::{Columns, cell_text, key_values};
+use super::rows::{Columns, Gaps, cell_text, key_values};
 use super::{Format, FormatError, OnlyOne, Render, Shape, Terminal};
 use crate::core::text::{display_width, printable, truncate_to_width};
 
@@ -72,7 +72,7 @@ struct Cell {
 impl List {
     fn new(shape: &Shape) -> Self {
         Self {
-            columns: Columns::new(shape),
+            columns: Columns::new(shape, Gaps::Cells),
             measures: Vec::new(),
             rows: Vec::new(),
             terminal: believable(shape.terminal),

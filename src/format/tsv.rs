@@ -12,24 +12,24 @@ pub(super) const FORMAT: Format = Format {
     extensions: &["tsv", "tab"],
     streams: true,
     paints: false,
-    render: |shape: &Shape| Box::new(Delimited::<Tsv>::new(shape)),
+    render: |shape: &Shape| {
+        let dialect = Dialect {
+            separator: b'\t',
+            blank_row: b"",
+            field,
+        };
+        Box::new(Delimited::new(shape, dialect))
+    },
 };
 
-struct Tsv;
-
-impl Dialect for Tsv {
-    const SEPARATOR: u8 = b'\t';
-    const BLANK_ROW: &'static [u8] = b"";
-
-    fn field(text: &str, out: &mut Vec<u8>) {
-        for byte in text.bytes() {
-            match byte {
-                b'\t' => out.extend_from_slice(br"\t"),
-                b'\n' => out.extend_from_slice(br"\n"),
-                b'\r' => out.extend_from_slice(br"\r"),
-                b'\\' => out.extend_from_slice(br"\\"),
-                _ => out.push(byte),
-            }
+fn field(text: &str, _: u8, out: &mut Vec<u8>) {
+    for byte in text.bytes() {
+        match byte {
+            b'\t' => out.extend_from_slice(br"\t"),
+            b'\n' => out.extend_from_slice(br"\n"),
+            b'\r' => out.extend_from_slice(br"\r"),
+            b'\\' => out.extend_from_slice(br"\\"),
+            _ => out.push(byte),
         }
     }
 }

@@ -154,7 +154,7 @@ impl Plan {
     pub fn records(&self, list: Arc<Vec<Value>>) -> Records {
         Records {
             list,
-            have_columns: self.query.columns().is_some(),
+            columns: self.query.columns(),
         }
     }
 

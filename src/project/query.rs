@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::core::graph::parents_first;
 use crate::core::source::{Place, SourceFile, Text};
+use crate::format::CsvOptions;
 use crate::http::retry::RetryChange;
 use crate::http::{HeaderName, Method};
 use crate::paginate::Pagination;
@@ -86,6 +87,8 @@ pub struct Query {
     pub confirm: Option<Template>,
     /// The default format.
     pub output: Option<&'static str>,
+    /// How it is written as CSV.
+    pub csv: CsvOptions,
 }
 
 /// The answer of another query, by the name under which `sql`, `report` and others see it.
@@ -444,7 +447,11 @@ impl Query {
         if self.extract.is_empty()
             && let Some(sql) = &self.sql
         {
-            return sql.knows_all_columns().then(|| sql.columns.clone());
+            let tables = self.tables.iter().map(|table| table.columns.is_some());
+            let data = self.data.iter().map(|data| data.query.columns().is_some());
+            let are_known = tables.chain(data).all(|is_known| is_known);
+            let is_whole = sql.knows_all_columns() || are_known && !sql.columns.is_empty();
+            return is_whole.then(|| sql.columns.clone());
         }
         (!self.extract.is_empty()).then(|| {
             self.extract

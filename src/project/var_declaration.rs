@@ -10,7 +10,9 @@ use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::document::{Content, Entry, Node};
 use crate::core::json;
 use crate::core::name;
-use crate::core::time::{DURATION_EXAMPLE, TIME_EXAMPLE, format_time, parse_duration, parse_time};
+use crate::core::time::{
+    DURATION_EXAMPLE, Moment, TIME_EXAMPLE, parse_duration, parse_moment, parse_written,
+};
 use crate::project::literal;
 use crate::project::query::{Pattern, Var, VarType, seconds};
 use crate::project::template::{Names, ValueTemplate};
@@ -366,8 +368,8 @@ impl Var {
             (VarType::List, _) => wrong("a list"),
             (VarType::Time, Value::String(text)) => {
                 let base = now.unwrap_or(Timestamp::UNIX_EPOCH);
-                match parse_time(text, base) {
-                    Some(time) if now.is_some() => Ok(Value::from(format_time(whole(time, text)))),
+                match parse_moment(text, base) {
+                    Some(time) if now.is_some() => Ok(Value::from(whole(time, text).to_string())),
                     Some(_) => Ok(value.clone()),
                     // Before 1970 only since there was no clock to count from.
                     None if now.is_none() && parse_duration(text).is_some() => Ok(value.clone()),
@@ -407,11 +409,12 @@ impl Var {
 }
 
 /// A moment that was counted from now, to the second: nobody means its fraction.
-fn whole(time: Timestamp, text: &str) -> Timestamp {
-    if crate::core::time::parse_timestamp(text).is_some() {
-        return time;
+fn whole(moment: Moment, text: &str) -> Moment {
+    if parse_written(text).is_some() {
+        return moment;
     }
-    Timestamp::from_second(time.as_second()).unwrap_or(time)
+    let seconds = moment.since_1970().as_secs();
+    Moment::from_milliseconds(seconds * 1000).unwrap_or(moment)
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Error, Result};
 
 use super::value::kind;
-use crate::core::time::{TIME_EXAMPLE, format_time, parse_time};
+use crate::core::time::{Moment, TIME_EXAMPLE, format_time, parse_moment};
 
 /// How the functions are called.
 pub const USAGE: &[&str] = &[
@@ -33,14 +33,14 @@ pub fn register(connection: &Connection, now: Timestamp) -> Result<()> {
         | FunctionFlags::SQLITE_INNOCUOUS;
     connection.create_scalar_function("epoch", 1, flags, move |context| {
         let time = moment(context, 0, "epoch", now)?;
-        Ok(time.map(|time| seconds(time.duration_since(Timestamp::UNIX_EPOCH))))
+        Ok(time.map(|time| seconds(time.since_1970())))
     })?;
     connection.create_scalar_function("seconds_between", 2, flags, move |context| {
         let from = moment(context, 0, "seconds_between", now)?;
         let to = moment(context, 1, "seconds_between", now)?;
         Ok(from
             .zip(to)
-            .map(|(from, to)| seconds(to.duration_since(from))))
+            .map(|(from, to)| seconds(to.since_1970() - from.since_1970())))
     })?;
     connection.create_scalar_function("time_bucket", 2, flags, move |context| {
         let Some(time) = moment(context, 0, "time_bucket", now)? else {
@@ -49,12 +49,10 @@ pub fn register(connection: &Connection, now: Timestamp) -> Result<()> {
         let Some(width) = width(context.get_raw(1))? else {
             return Ok(None);
         };
-        let start = width.start(time).ok_or_else(|| {
-            fault(format!(
-                "`time_bucket` cannot reckon with {}",
-                format_time(time)
-            ))
-        })?;
+        let start = time
+            .timestamp()
+            .and_then(|time| width.start(time))
+            .ok_or_else(|| fault(format!("`time_bucket` cannot reckon with {time}")))?;
         Ok(Some(format_time(start)))
     })?;
     connection.create_scalar_function("regexp", 2, flags, regexp)
@@ -70,18 +68,18 @@ fn seconds(span: jiff::SignedDuration) -> f64 {
     span.as_secs_f64()
 }
 
-/// The time that an argument is, as [`parse_time`] reads it.
+/// The time that an argument is, as [`parse_moment`] reads it.
 fn moment(
     context: &Context<'_>,
     index: usize,
     function: &str,
     now: Timestamp,
-) -> Result<Option<Timestamp>> {
+) -> Result<Option<Moment>> {
     let value = context.get_raw(index);
     if value == ValueRef::Null {
         return Ok(None);
     }
-    let time = value.as_str().ok().and_then(|text| parse_time(text, now));
+    let time = value.as_str().ok().and_then(|text| parse_moment(text, now));
     match time {
         Some(time) => Ok(Some(time)),
         None => Err(fault(format!(

@@ -10,6 +10,9 @@ use super::value;
 /// A column and what was seen in it.
 #[derive(Debug, Clone)]
 pub struct Column {
+    /// The key of the records.
+    key: String,
+    /// The name in statements: another one where keys differ in case only.
     pub name: String,
     /// Whether all values are booleans; unknown before there is one that is not null.
     is_boolean: Option<bool>,
@@ -19,9 +22,10 @@ pub struct Column {
 }
 
 impl Column {
-    fn new(name: &str) -> Self {
+    fn new(key: &str, name: String) -> Self {
         Self {
-            name: name.to_owned(),
+            key: key.to_owned(),
+            name,
             is_boolean: None,
             has_nested: false,
             has_lookalike: false,
@@ -63,6 +67,8 @@ pub struct Table {
     pub columns: Vec<Column>,
     /// Column by its name in lower case.
     by_name: HashMap<String, usize>,
+    /// Column by the key of the records, where it has another name.
+    renamed: HashMap<String, usize>,
     /// Nothing is known of its columns: no record came, and none were declared.
     pub is_open: bool,
     /// Whether SQLite's table has a [`Table::filler`].
@@ -85,32 +91,35 @@ impl Table {
             name: name.to_owned(),
             columns: Vec::new(),
             by_name: HashMap::new(),
+            renamed: HashMap::new(),
             is_open: true,
             has_filler: true,
         })
     }
 
-    /// Adds a column.
+    /// Adds a column. SQL cannot tell `id` and `ID` apart, so the second of them is called `ID_2`.
     ///
     /// # Errors
     ///
-    /// Fails if no column can have that name, or if another one differs from it in case only.
-    pub fn add(&mut self, name: &str) -> Result<(), SqlError> {
-        check_name("column", name)?;
-        let other = self.by_name.insert(fold(name), self.columns.len());
-        if let Some(other) = other {
-            let other = &self.columns[other].name;
-            let message = if other == name {
-                format!("table `{}` has two columns `{name}`", self.name)
-            } else {
-                format!(
-                    "table `{}` has the columns `{other}` and `{name}`, which SQL cannot tell apart",
-                    self.name
-                )
-            };
+    /// Fails if no column can have that name, or if there is one already.
+    pub fn add(&mut self, key: &str) -> Result<(), SqlError> {
+        check_name("column", key)?;
+        if self.position(key, 0).is_some() {
+            let message = format!("table `{}` has two columns `{key}`", self.name);
             return Err(SqlError::records(message).help("give one of them another name"));
         }
-        self.columns.push(Column::new(name));
+        let place = self.columns.len();
+        let mut name = key.to_owned();
+        let mut number = 2;
+        while self.by_name.contains_key(&fold(&name)) {
+            name = format!("{key}_{number}");
+            number += 1;
+        }
+        if name != key {
+            self.renamed.insert(key.to_owned(), place);
+        }
+        self.by_name.insert(fold(&name), place);
+        self.columns.push(Column::new(key, name));
         Ok(())
     }
 
@@ -119,14 +128,17 @@ impl Table {
         self.by_name.get(&fold(name)).map(|at| &self.columns[*at])
     }
 
-    /// Where the column with exactly this name stands. Records have their keys mostly in the same
+    /// Where the column of exactly this key stands. Records have their keys mostly in the same
     /// order, so the caller's guess is looked at first.
-    pub fn position(&self, name: &str, guess: usize) -> Option<usize> {
-        if self.columns.get(guess).is_some_and(|one| one.name == name) {
+    pub fn position(&self, key: &str, guess: usize) -> Option<usize> {
+        if self.columns.get(guess).is_some_and(|one| one.key == key) {
             return Some(guess);
         }
-        let at = *self.by_name.get(&fold(name))?;
-        (self.columns[at].name == name).then_some(at)
+        let at = *self.by_name.get(&fold(key))?;
+        if self.columns[at].key == key {
+            return Some(at);
+        }
+        self.renamed.get(key).copied()
     }
 
     /// The statement that makes it. SQL knows no table without columns, so one that has none yet

@@ -60,11 +60,14 @@ pub fn to_json(value: ValueRef<'_>, holds: Holds, name: &str) -> Result<Value, S
             (Holds::Booleans, 1) => Value::Bool(true),
             _ => Value::from(whole),
         }),
-        ValueRef::Real(real) => Number::from_f64(real).map(Value::Number).ok_or_else(|| {
-            SqlError::values(format!(
-                "column `{name}` holds an infinite number, which JSON does not have"
-            ))
-        }),
+        // Without the sign of `-0`.
+        ValueRef::Real(real) => Number::from_f64(real + 0.0)
+            .map(Value::Number)
+            .ok_or_else(|| {
+                SqlError::values(format!(
+                    "column `{name}` holds an infinite number, which JSON does not have"
+                ))
+            }),
         ValueRef::Text(bytes) => {
             let text = std::str::from_utf8(bytes).map_err(|_| {
                 SqlError::values(format!("column `{name}` holds a text that is not UTF-8"))

@@ -17,7 +17,7 @@ use minijinja::value::Kwargs;
 use minijinja::{Environment, Error, State, Value};
 
 use crate::core::time;
-use crate::template::value::{is_null, mapping, moment, now, wrong, zone};
+use crate::template::value::{mapping, moment_or, now, wrong, zone};
 
 /// The filters of this module.
 pub const NAMES: &[&str] = &["time_bucket"];
@@ -126,17 +126,21 @@ enum Bucket {
 /// `row.created_at | time_bucket("1d", tz="Europe/Berlin")`: the start of the hour, day, week or
 /// month that a moment lies in, RFC 3339 with the zone's offset. Null stays null.
 ///
-/// Parts of a day are counted from midnight, days and weeks from Monday, 5 January 1970, months
+/// Parts of a day are counted on the clock of the zone from midnight, days and weeks from Monday, 5 January 1970, months
 /// from January.
 fn time_bucket(state: &State, value: &Value, size: &str, options: Kwargs) -> Result<Value, Error> {
     let name: Option<String> = options.get("tz")?;
+    let default: Option<Value> = options.get("default")?;
     options.assert_all_used()?;
     let bucket = bucket(size)?;
     let zone = zone(name.as_deref())?;
-    if is_null(value) {
-        return Ok(Value::from(()));
-    }
-    let zoned = moment(state, value)?.to_zoned(zone.clone());
+    let moment = match moment_or(state, value, default)? {
+        Ok(moment) => moment,
+        Err(other) => return Ok(other),
+    };
+    let zoned = moment
+        .zoned(zone.clone())
+        .ok_or_else(|| wrong(format!("`time_bucket` cannot reckon with {moment}")))?;
     let start = start_of(&zoned, bucket).map_err(|error| wrong(error.to_string()))?;
     if zone == TimeZone::UTC {
         return Ok(Value::from(time::format_time(start.timestamp())));
@@ -188,10 +192,18 @@ fn start_of(moment: &Zoned, bucket: Bucket) -> Result<Zoned, jiff::Error> {
     };
     match bucket {
         Bucket::Short(length) => {
-            let start = moment.start_of_day()?;
-            let since = moment.timestamp().duration_since(start.timestamp());
+            let time = moment.datetime();
+            let since = time.duration_since(day.at(0, 0, 0, 0));
             let rest = since.as_secs() % length.as_secs();
-            start.checked_add(SignedDuration::from_secs(since.as_secs() - rest))
+            let start = day
+                .at(0, 0, 0, 0)
+                .checked_add(SignedDuration::from_secs(since.as_secs() - rest))?;
+            let zone = moment.time_zone();
+            let first = zone.to_ambiguous_zoned(start).compatible()?;
+            // Where the clock is put back, an hour comes twice: buckets that fit into it do too.
+            let again = zone.to_ambiguous_zoned(start).later()?;
+            let is_again = length <= SignedDuration::from_hours(1) && again <= *moment;
+            Ok(if is_again { again } else { first })
         }
         Bucket::Days(days) => whole(days),
         Bucket::Weeks(weeks) => whole(weeks * 7),
@@ -338,6 +350,56 @@ mod tests {
             jiff::tz::TimeZoneDatabase::bundled()
                 .get("Europe/Berlin")
                 .is_ok()
+        );
+    }
+
+    #[test]
+    fn hours_follow_the_clock_on_the_day_it_changes() {
+        let bucket = |time: &str, size: &str| {
+            let source = format!("{{{{ '{time}' | time_bucket('{size}', tz='Europe/Berlin') }}}}");
+            at("2026-11-02T09:30:00Z", &source)
+        };
+        // Put forward at two: 02:00 does not exist.
+        assert_eq!(
+            bucket("2026-03-29T04:30:00Z", "6h"),
+            "2026-03-29T06:00:00+02:00"
+        );
+        assert_eq!(
+            bucket("2026-03-29T03:59:00Z", "6h"),
+            "2026-03-29T00:00:00+01:00"
+        );
+        assert_eq!(
+            bucket("2026-03-29T01:30:00Z", "1h"),
+            "2026-03-29T03:00:00+02:00"
+        );
+        assert_eq!(
+            bucket("2026-03-29T01:30:00Z", "2h"),
+            "2026-03-29T03:00:00+02:00"
+        );
+        // Put back at three: 02:00 comes twice.
+        assert_eq!(
+            bucket("2026-10-25T00:30:00Z", "1h"),
+            "2026-10-25T02:00:00+02:00"
+        );
+        assert_eq!(
+            bucket("2026-10-25T01:30:00Z", "1h"),
+            "2026-10-25T02:00:00+01:00"
+        );
+        assert_eq!(
+            bucket("2026-10-25T01:45:00Z", "15m"),
+            "2026-10-25T02:45:00+01:00"
+        );
+        assert_eq!(
+            bucket("2026-10-25T01:30:00Z", "2h"),
+            "2026-10-25T02:00:00+02:00"
+        );
+        assert_eq!(
+            bucket("2026-10-25T05:30:00Z", "6h"),
+            "2026-10-25T06:00:00+01:00"
+        );
+        assert_eq!(
+            bucket("2026-10-25T04:59:00Z", "6h"),
+            "2026-10-25T00:00:00+02:00"
         );
     }
 }

@@ -9,6 +9,7 @@ use minijinja::{
 
 use crate::template::filters::{self, SlashedPath};
 use crate::template::order;
+use crate::template::value::unsigned_zero;
 
 /// Instructions that one rendering may use: enough for a large report, and an end to a template
 /// that does not end by itself.
@@ -226,7 +227,7 @@ pub fn to_text(value: &Value) -> Result<String, Error> {
             ErrorKind::InvalidOperation,
             "`path` is for an endpoint: values are encoded where they go by themselves",
         )),
-        _ => Ok(value.to_string()),
+        _ => Ok(unsigned_zero(value.clone()).to_string()),
     }
 }
 

@@ -13,6 +13,7 @@ use crate::template::environment::{Omit, Rules, environment, holds_omit};
 use crate::template::filters::SlashedPath;
 use crate::template::rewrite::Rewritten;
 use crate::template::syntax;
+use crate::template::value::unsigned_zero;
 use crate::template::{Mention, Mentions, RenderError, Scope, SyntaxError, inspect};
 
 /// A parsed bare expression, such as `row.status == "failed"`.
@@ -26,6 +27,8 @@ pub struct Expression {
     rewritten: Arc<Rewritten>,
     /// The names of `a.b.c`, which passes a value on as it is.
     path: Option<Vec<String>>,
+    /// Whether a filter in it reads a time.
+    reads_times: bool,
 }
 
 impl fmt::Debug for Expression {
@@ -76,6 +79,9 @@ impl Expression {
         match (mentions, compiled) {
             (Some(mentions), Ok(compiled)) if faults.is_empty() => Ok(Self {
                 path: plain_path(source.trim()),
+                reads_times: ["time", "date", "ago"]
+                    .iter()
+                    .any(|name| source.contains(name)),
                 text: text.clone(),
                 range,
                 compiled: Arc::new(compiled),
@@ -145,7 +151,7 @@ impl Expression {
         if value.downcast_object_ref::<SlashedPath>().is_some() {
             return Err(wrong("`path` is for an endpoint".to_owned()));
         }
-        serde_json::to_value(&value)
+        serde_json::to_value(unsigned_zero(value))
             .map(Some)
             .map_err(|error| wrong(error.to_string()))
     }
@@ -222,7 +228,11 @@ impl Expression {
         let value = self
             .compiled
             .eval(scope.to_value())
-            .map_err(|error| self.unset(scope).unwrap_or_else(|| self.fault(&error)))?;
+            .map_err(|error| self.unset(scope).unwrap_or_else(|| self.fault(&error)));
+        if self.rules != Rules::Strict && self.reads_times {
+            scope.settle_unreadable(self.source());
+        }
+        let value = value?;
         if value.is_undefined() && self.rules != Rules::Strict {
             return self.unset(scope).map_or_else(|| Ok(Value::from(())), Err);
         }

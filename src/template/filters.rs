@@ -11,14 +11,16 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
 use minijinja::value::{Kwargs, Rest};
 use minijinja::{Environment, Error, State, Value};
 
-use crate::core::{percent, time};
+use crate::core::percent;
+use crate::core::time::{self, Moment};
 use crate::template::environment::to_text;
 use crate::template::statistics::grouped;
-use crate::template::value::{is_null, moment, now, rounded, to_number, wrong, zone};
+use crate::template::value::{
+    is_null, moment_or, now, rounded, to_number, unsigned_zero, wrong, zone,
+};
 use crate::template::{blocks, calendar, chart, difference, escape, statistics, tables};
 
 const NAMES: &[&str] = &[
@@ -61,6 +63,7 @@ pub fn register(environment: &mut Environment<'static>) {
     environment.add_filter("number", number);
     environment.add_filter("path", path);
     environment.add_filter("percent", percent_of);
+    environment.add_filter("round", round);
     environment.add_filter("string", string);
     environment.add_filter("time", seconds);
     environment.add_filter("tojson", tojson);
@@ -132,8 +135,8 @@ fn tojson(value: &Value, options: Kwargs) -> Result<String, Error> {
     clippy::cast_precision_loss,
     reason = "milliseconds of any year fit 2^53"
 )]
-fn seconds_since_1970(moment: Timestamp) -> Value {
-    let millis = moment.as_millisecond();
+fn seconds_since_1970(moment: Moment) -> Value {
+    let millis = moment.since_1970().as_millis();
     if millis % 1000 == 0 {
         Value::from(millis / 1000)
     } else {
@@ -142,11 +145,10 @@ fn seconds_since_1970(moment: Timestamp) -> Value {
 }
 
 /// `"2026-11-02T09:00:00Z" | time`: seconds since 1970.
-fn seconds(state: &State, value: &Value) -> Result<Value, Error> {
-    if is_null(value) {
-        return Ok(Value::from(()));
-    }
-    Ok(seconds_since_1970(moment(state, value)?))
+fn seconds(state: &State, value: &Value, options: Kwargs) -> Result<Value, Error> {
+    let default: Option<Value> = options.get("default")?;
+    options.assert_all_used()?;
+    Ok(moment_or(state, value, default)?.map_or_else(|other| other, seconds_since_1970))
 }
 
 /// `… | date`, `… | date("%d %b %H:%M")`, `… | date(tz="Europe/Berlin")`.
@@ -158,14 +160,19 @@ fn date(
 ) -> Result<Value, Error> {
     let zone_name: Option<String> = options.get("tz")?;
     let named: Option<String> = options.get("format")?;
+    let default: Option<Value> = options.get("default")?;
     options.assert_all_used()?;
-    if is_null(value) {
-        return Ok(Value::from(()));
-    }
     let zone = zone(zone_name.as_deref())?;
     let format = format.or(named).unwrap_or_else(|| "%Y-%m-%d %H:%M".into());
-    let zoned = moment(state, value)?.to_zoned(zone);
-    jiff::fmt::strtime::format(&format, &zoned)
+    let moment = match moment_or(state, value, default)? {
+        Ok(moment) => moment,
+        Err(other) => return Ok(other),
+    };
+    let parts = moment
+        .in_zone(&zone)
+        .ok_or_else(|| wrong(format!("`{moment}` lies beyond the year 9999 in that zone")))?;
+    parts
+        .to_string(&format)
         .map(Value::from)
         .map_err(|error| wrong(format!("`{format}` is not a date format: {error}")))
 }
@@ -199,11 +206,14 @@ fn minutes(value: &Value) -> Result<Value, Error> {
 }
 
 /// `"3h 5m ago"` of a moment.
-fn ago(state: &State, value: &Value) -> Result<Value, Error> {
-    if is_null(value) {
-        return Ok(Value::from(()));
-    }
-    let past = now(state)?.duration_since(moment(state, value)?);
+fn ago(state: &State, value: &Value, options: Kwargs) -> Result<Value, Error> {
+    let default: Option<Value> = options.get("default")?;
+    options.assert_all_used()?;
+    let moment = match moment_or(state, value, default)? {
+        Ok(moment) => moment,
+        Err(other) => return Ok(other),
+    };
+    let past = Moment::from(now(state)?).since_1970() - moment.since_1970();
     let length = time::format_duration(past.unsigned_abs());
     Ok(Value::from(if past.is_negative() {
         format!("in {length}")
@@ -218,10 +228,8 @@ fn percent_of(value: &Value, digits: Option<u32>) -> Result<Value, Error> {
         return Ok(Value::from(()));
     }
     let digits = digits.unwrap_or(1).min(10) as usize;
-    Ok(Value::from(format!(
-        "{:.digits$} %",
-        to_number(value)? * 100.0
-    )))
+    let text = format!("{:.digits$}", to_number(value)? * 100.0);
+    Ok(Value::from(format!("{} %", without_sign_of_zero(&text))))
 }
 
 /// A number with thousands set apart, `1,234,567.8`; with digits: rounded to them.
@@ -236,10 +244,28 @@ fn number(value: &Value, digits: Option<u32>) -> Result<Value, Error> {
             None => to_number(value)?.to_string(),
         },
     };
-    let (sign, text) = text
+    let (sign, text) = without_sign_of_zero(&text)
         .strip_prefix('-')
-        .map_or(("", &*text), |rest| ("-", rest));
+        .map_or(("", without_sign_of_zero(&text)), |rest| ("-", rest));
     Ok(Value::from(format!("{sign}{}", grouped(text))))
+}
+
+/// The digits of a number, without the sign where they are all zero.
+fn without_sign_of_zero(text: &str) -> &str {
+    match text.strip_prefix('-') {
+        Some(rest) if !rest.bytes().any(|byte| matches!(byte, b'1'..=b'9')) => rest,
+        _ => text,
+    }
+}
+
+/// As minijinja's, without `-0`.
+fn round(
+    value: Value,
+    digits: Option<i32>,
+    method: Option<&str>,
+    options: Kwargs,
+) -> Result<Value, Error> {
+    minijinja::filters::round(value, digits, method, options).map(unsigned_zero)
 }
 
 #[cfg(test)]

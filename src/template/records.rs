@@ -9,6 +9,7 @@ use minijinja::value::{Kwargs, ValueKind};
 use minijinja::{Error, Value};
 
 use crate::core::name;
+use crate::template::scope::columns_of;
 use crate::template::value::{got, is_null, wrong};
 
 /// A list of records.
@@ -43,6 +44,9 @@ impl Records {
                     keys.push(key);
                 }
             }
+        }
+        if list.is_empty() {
+            keys.extend(columns_of(value).unwrap_or_default().iter().cloned());
         }
         Ok(Self { list, keys })
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use minijinja::Value;
@@ -20,6 +20,46 @@ pub struct Clock(pub Timestamp);
 /// The name under which filters find the clock. No file can write it, so that no column hides it.
 pub const CLOCK: &str = "(clock)";
 
+/// The name under which filters find [`Unreadable`].
+pub const UNREADABLE: &str = "(unreadable)";
+
+/// Values of records that should have been times, by the expression that met them.
+#[derive(Debug, Default)]
+pub struct Unreadable {
+    /// Those that the expression that runs has met.
+    met: Mutex<Vec<String>>,
+    /// How many, and the first of them.
+    noted: Mutex<BTreeMap<String, (usize, String)>>,
+}
+
+impl Unreadable {
+    pub(super) fn push(&self, shown: &str) {
+        lock(&self.met).push(shown.to_owned());
+    }
+
+    /// Notes what an expression has met.
+    fn settle(&self, expression: &str) {
+        let mut met = lock(&self.met);
+        let Some(first) = met.first() else { return };
+        let mut noted = lock(&self.noted);
+        noted
+            .entry(expression.to_owned())
+            .or_insert_with(|| (0, first.clone()))
+            .0 += met.len();
+        met.clear();
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Object for Unreadable {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Plain
+    }
+}
+
 /// Names and their values, in layers: an inner scope sees the outer one.
 ///
 /// Cloning is cheap; adding a name to a clone leaves the original as it was.
@@ -27,6 +67,7 @@ pub const CLOCK: &str = "(clock)";
 pub struct Scope {
     clock: Clock,
     layer: Arc<Layer>,
+    unreadable: Arc<Unreadable>,
     vars: Arc<[(String, Value)]>,
     veil: Option<Arc<Veil>>,
 }
@@ -80,6 +121,9 @@ impl Scope {
         let clock_function = Value::from_function(move || Value::from(now.clone()));
         names.insert(CLOCK.to_owned(), clock_function.clone());
         names.insert("now".to_owned(), clock_function);
+        let unreadable = Arc::new(Unreadable::default());
+        let noted = Value::from_dyn_object(Arc::clone(&unreadable));
+        names.insert(UNREADABLE.to_owned(), noted);
         for (name, lookup) in lookups {
             names.insert(name.to_owned(), Value::from_object(LookedUp(lookup)));
         }
@@ -91,8 +135,20 @@ impl Scope {
                 outer: None,
             }),
             vars: Arc::new([]),
+            unreadable,
             veil: None,
         }
+    }
+
+    /// Notes what an expression has met that should have been a time.
+    pub(super) fn settle_unreadable(&self, expression: &str) {
+        self.unreadable.settle(expression);
+    }
+
+    /// What should have been a time and was null instead, since this was asked last: expressions,
+    /// each with the number of values and the first of them.
+    pub fn take_unreadable(&self) -> BTreeMap<String, (usize, String)> {
+        std::mem::take(&mut *lock(&self.unreadable.noted))
     }
 
     /// A scope in which a hidden expression gives what stands for it.
@@ -298,6 +354,7 @@ impl Scope {
                 outer: Some(Arc::clone(&self.layer)),
             }),
             vars: Arc::clone(&self.vars),
+            unreadable: Arc::clone(&self.unreadable),
             veil: self.veil.clone(),
         }
     }
@@ -391,8 +448,8 @@ struct List(Records);
 pub struct Records {
     /// The records.
     pub list: Arc<Vec<Json>>,
-    /// Whether all have the same columns, so that another one is a mistake and not a missing field.
-    pub have_columns: bool,
+    /// The columns, where all have the same: another one is a mistake then, and no missing field.
+    pub columns: Option<Vec<String>>,
 }
 
 /// An object that lacks nothing but what nobody declared.
@@ -421,7 +478,7 @@ impl Object for List {
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
         let record = self.0.list.get(key.as_usize()?)?;
         Some(match record {
-            Json::Object(members) if self.0.have_columns => Value::from_object(Row(
+            Json::Object(members) if self.0.columns.is_some() => Value::from_object(Row(
                 members
                     .iter()
                     .map(|(key, member)| (key.clone(), lenient(member)))
@@ -435,6 +492,11 @@ impl Object for List {
     fn enumerate(self: &Arc<Self>) -> Enumerator {
         Enumerator::Seq(self.0.list.len())
     }
+}
+
+/// The columns of a list of records, where they are known without the records.
+pub(super) fn columns_of(value: &Value) -> Option<&[String]> {
+    value.downcast_object_ref::<List>()?.0.columns.as_deref()
 }
 
 /// The values that templates would write in another way.

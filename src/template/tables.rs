@@ -9,7 +9,7 @@ use minijinja::value::{Kwargs, ValueKind};
 use minijinja::{Environment, Error, State, Value};
 
 use crate::core::markdown::{self, Align};
-use crate::core::text::truncate_to_width;
+use crate::core::text::{defused, truncate_to_width};
 use crate::template::environment::{filter_names, to_text};
 use crate::template::records::{Records, check_by_column, names, of_column};
 use crate::template::value::{choice, is_null, wrong};
@@ -167,7 +167,14 @@ fn csv(value: &Value, options: Kwargs) -> Result<String, Error> {
     let columns = columns(&records, &options)?;
     let headers_option: Option<Value> = options.get("headers")?;
     let separator: Option<String> = options.get("separator")?;
+    let formulas: Option<String> = options.get("formulas")?;
     options.assert_all_used()?;
+    let words = ["keep", "escape"];
+    let formulas = choice("formulas", formulas.as_deref().unwrap_or("keep"), &words)?;
+    let defuse = |text: &str| match formulas {
+        "escape" => defused(text).into_owned(),
+        _ => text.to_owned(),
+    };
     let separator = separator.unwrap_or_else(|| ",".into());
     if separator.chars().count() != 1 || separator.contains(['"', '\r', '\n']) {
         return Err(wrong(format!(
@@ -178,7 +185,7 @@ fn csv(value: &Value, options: Kwargs) -> Result<String, Error> {
     let mut lines = vec![
         header
             .iter()
-            .map(|name| field(name, &separator))
+            .map(|name| field(&defuse(name), &separator))
             .collect::<Vec<_>>(),
     ];
     lines.resize(records.len() + 1, Vec::new());
@@ -186,6 +193,8 @@ fn csv(value: &Value, options: Kwargs) -> Result<String, Error> {
         for (index, value) in records.column(column)?.iter().enumerate() {
             lines[index + 1].push(if is_null(value) {
                 String::new()
+            } else if let Some(text) = value.as_str() {
+                field(&defuse(text), &separator)
             } else {
                 field(&to_text(value)?, &separator)
             });

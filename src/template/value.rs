@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use minijinja::value::ValueKind;
-use minijinja::{Error, ErrorKind, State, Value};
+use minijinja::{Error, ErrorKind, State, UndefinedBehavior, Value};
 
 use crate::core::name;
 use crate::core::text::{one_line, truncate_to_width};
-use crate::core::time;
-use crate::template::scope::CLOCK;
+use crate::core::time::{self, Moment};
+use crate::template::scope::{CLOCK, UNREADABLE, Unreadable};
 
 /// A fault of the values that a filter was given.
 pub fn wrong(message: impl Into<String>) -> Error {
@@ -105,19 +105,62 @@ pub fn now(state: &State) -> Result<Timestamp, Error> {
 /// # Errors
 ///
 /// If it is none.
-pub fn moment(state: &State, value: &Value) -> Result<Timestamp, Error> {
+pub fn moment(state: &State, value: &Value) -> Result<Moment, Error> {
     if let Some(text) = value.as_str() {
         let now = now(state)?;
-        return time::parse_time(text, now)
-            .ok_or_else(|| wrong(format!("`{text}` is not {}", time::TIME_EXAMPLE)));
+        return time::parse_moment(text, now).ok_or_else(|| {
+            let text = truncate_to_width(text, 60);
+            wrong(format!("`{text}` is not {}", time::TIME_EXAMPLE))
+        });
     }
     let seconds = to_number(value)?;
     #[expect(
         clippy::cast_possible_truncation,
-        reason = "checked by from_millisecond"
+        reason = "checked by from_milliseconds"
     )]
-    Timestamp::from_millisecond((seconds * 1000.0).round() as i64)
-        .map_err(|_| wrong(format!("{seconds} seconds since 1970 is out of range")))
+    Moment::from_milliseconds((seconds * 1000.0).round() as i64)
+        .ok_or_else(|| wrong(format!("{seconds} seconds since 1970 is out of range")))
+}
+
+/// A moment of a record, or what stands for it: `default` where it is null or no time.
+///
+/// Over a record, what is no time is null, and is noted in the scope; elsewhere it is a fault.
+///
+/// # Errors
+///
+/// If it is no time, outside of records and without a default.
+pub fn moment_or(
+    state: &State,
+    value: &Value,
+    default: Option<Value>,
+) -> Result<Result<Moment, Value>, Error> {
+    let null = || Value::from(());
+    if is_null(value) {
+        return Ok(Err(default.unwrap_or_else(null)));
+    }
+    match (moment(state, value), default) {
+        (Ok(moment), _) => Ok(Ok(moment)),
+        (Err(_), Some(default)) => Ok(Err(default)),
+        (Err(error), None) => match state.lookup(UNREADABLE) {
+            Some(noted) if state.undefined_behavior() == UndefinedBehavior::Chainable => {
+                if let Some(noted) = noted.downcast_object_ref::<Unreadable>() {
+                    noted.push(&got(value));
+                }
+                Ok(Err(null()))
+            }
+            _ => Err(error),
+        },
+    }
+}
+
+/// A number that is no negative zero: `-0` is nothing that a person or an API means.
+pub fn unsigned_zero(value: Value) -> Value {
+    match f64::try_from(value.clone()) {
+        Ok(number) if number == 0.0 && number.is_sign_negative() && !value.is_integer() => {
+            Value::from(0.0)
+        }
+        _ => value,
+    }
 }
 
 /// An IANA time zone by its name; UTC where none is said.

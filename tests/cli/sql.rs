@@ -132,7 +132,7 @@ mod files {
             ("scalar.json", "7"),
             ("short.csv", "a,b\n1,2\n\"x\ny\"\n"),
             ("quote.csv", "a,b\n1,\"2\n"),
-            ("case.csv", "a,A\n1,2\n"),
+            ("case.csv", "a,a\n1,2\n"),
             ("folder.csv/x", ""),
         ]);
         project.write("bytes.csv", b"a\n\xff\n");

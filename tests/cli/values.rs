@@ -1,7 +1,7 @@
 //! Values: what came comes out, and what is written is sent.
 
 use crate::case::Case;
-use crate::support::{Answer, Exchange};
+use crate::support::{Answer, Exchange, Project, Run, Server};
 
 /// A row with numbers that a 64-bit integer or a double would change.
 const NUMBERS: &str = r#"{"a":1.10,"b":1e400,"c":123456789012345678901234567890,"d":1E5,"e":-0}"#;
@@ -153,5 +153,237 @@ mod texts {
             prints("rows: $[*]", &["-o", "ndjson"], body),
             "{\"id\":1,\"m\":\"ok\"}\n{\"id\":2,\"m\":\"x\u{fffd}\",\"\u{fffd}\":\"😀\"}\n"
         );
+    }
+}
+
+mod times {
+    use super::*;
+
+    #[test]
+    fn a_text_that_is_no_time_is_null_and_noted_once() {
+        let rows = r#"[{"id":1,"t":"2026-11-02T09:00:00Z"},{"id":2,"t":""},{"id":3,"t":"soon"},{"id":4,"t":"2026-11-02T09:00:00"},{"id":5,"t":"9999-12-31T23:59:59Z"}]"#;
+        let case = Case::query(
+            "endpoint: /x\nrows: $[*]\nwhere: (row.t | time) > 0 or row.id > 1\nsort: \"row.t | time\"\nextract: { id: $.id, t: \"{{ row.t | date }}\", d: \"{{ row.t | date(default='-') }}\", h: \"{{ row.t | time_bucket('1d') | default('?') }}\" }",
+        )
+        .args(["-o", "csv"])
+        .asks(vec![get_x(
+            &rows.replace(r#",{"id":5,"t":"9999-12-31T23:59:59Z"}"#, ""),
+        )]);
+        insta::assert_snapshot!(case.outcome.assert_exit(0).snapshot());
+        let lines = "rows: $[*]\nextract: { t: \"{{ row.t | date }}\", s: \"{{ row.t | time }}\" }";
+        assert!(
+            prints(lines, &["-o", "csv", "-q"], rows).ends_with("9999-12-31 23:59,253402300799\n")
+        );
+    }
+
+    #[test]
+    fn a_request_takes_times_only() {
+        let outcome =
+            Case::query("vars: { t: {} }\nendpoint: /x\nparams: { t: \"{{ t | date }}\" }")
+                .args(["t=soon"])
+                .asks_nothing();
+        insta::assert_snapshot!(outcome.assert_exit(2).snapshot());
+    }
+
+    #[test]
+    fn what_sqlite_makes_is_a_time_of_a_report() {
+        let project = Project::new()
+            .file("a.csv", "t\n2026-11-02T09:00:00Z\n")
+            .query("b", "data: { d: { query: c } }\nsql: select datetime(t) t, round(-0.4) z from d\nreport: { template: \"{{ rows[0].t | date }} {{ rows[0].z }} {{ (-0.4) | round }} {{ -0.4 | number(0) }} {{ -0.0001 | percent }} {{ 0 * -1.5 }}\" }")
+            .query("c", "data: { a: { query: e } }\nsql: select '2026-11-02T09:00:00Z' as t")
+            .query("e", "sql: select 1 as n\ndata: { f: { query: g } }")
+            .query("g", "resource: circleci\nendpoint: /x");
+        let server = Server::start(vec![get_x("{}").at_least(0)]);
+        let project = project.circleci(&server);
+        let outcome = Run::in_(&project).args(["run", "b"]).outcome();
+        assert_eq!(
+            outcome.assert_exit(0).stdout_text(),
+            "2026-11-02 09:00 0.0 0.0 0 0.0 % 0.0\n"
+        );
+    }
+}
+
+mod csv {
+    use super::*;
+
+    /// A folder with these files, which is no project.
+    fn sql(files: &[(&str, &[u8])], words: &[&str]) -> String {
+        let mut project = Project::new();
+        for (path, content) in files {
+            project = project.file(path, content);
+        }
+        let outcome = Run::in_(&project).args(["sql"]).args(words).outcome();
+        outcome.assert_exit(0).stdout_text()
+    }
+
+    #[test]
+    fn a_column_is_typed_as_a_whole() {
+        let own = b"sha,owner\n5e10,alice\n1234567,bob\nabc1234,carol\n".as_slice();
+        let lines =
+            b"{\"sha\":\"5e10\"}\n{\"sha\":\"1234567\"}\n{\"sha\":\"abc1234\"}\n".as_slice();
+        assert_eq!(
+            sql(
+                &[("own.csv", own), ("j.ndjson", lines)],
+                &[
+                    "select j.sha, owner from j left join own using (sha)",
+                    "--from",
+                    "j=j.ndjson",
+                    "--from",
+                    "own=own.csv",
+                    "-o",
+                    "csv",
+                ],
+            ),
+            "sha,owner\n5e10,alice\n1234567,bob\nabc1234,carol\n"
+        );
+        let odd = b"zero,version,power,whole,part,none\n007,1.10,5e10,12,0.5,\n1,2,3,-4,2.0,\n"
+            .as_slice();
+        assert_eq!(
+            sql(
+                &[("o.csv", odd)],
+                &["select * from o", "--from", "o=o.csv", "-o", "ndjson"]
+            ),
+            "{\"zero\":\"007\",\"version\":\"1.10\",\"power\":\"5e10\",\"whole\":12,\"part\":0.5,\"none\":null}\n{\"zero\":\"1\",\"version\":\"2\",\"power\":\"3\",\"whole\":-4,\"part\":2.0,\"none\":null}\n"
+        );
+    }
+
+    #[test]
+    fn every_line_break_ends_a_line() {
+        for text in [
+            "a,b\r1,x\r2,\"y\rz\"\r",
+            "a,b\r\n1,x\r\n2,\"y\rz\"",
+            "\u{feff}a,b\n1,x\r2,\"y\rz\"\r\n",
+        ] {
+            assert_eq!(
+                sql(
+                    &[("o.csv", text.as_bytes())],
+                    &["select * from o", "--from", "o=o.csv", "-o", "ndjson"]
+                ),
+                "{\"a\":1,\"b\":\"x\"}\n{\"a\":2,\"b\":\"y\\rz\"}\n",
+                "{text:?}"
+            );
+        }
+        let tsv = b"a\tb\r1\tx\r".as_slice();
+        assert_eq!(
+            sql(
+                &[("o.tsv", tsv)],
+                &["select * from o", "--from", "o=o.tsv", "-o", "tsv"]
+            ),
+            "a\tb\n1\tx\n"
+        );
+    }
+
+    #[test]
+    fn a_spreadsheet_gets_what_it_asks_for() {
+        let body = r#"[{"=k":"=HYPERLINK(\"http://evil.test\")","b":"é;","n":-5}]"#;
+        let expected = "\u{feff}'=k;b;n\n\"'=HYPERLINK(\"\"http://evil.test\"\")\";\"é;\";-5\n";
+        let flag = prints(
+            "rows: $[*]",
+            &["-o", "csv", "--csv", "bom,separator=;,formulas=escape"],
+            body,
+        );
+        assert_eq!(flag, expected);
+        let key = "rows: $[*]\ncsv: { bom: true, separator: \";\", formulas: escape }";
+        assert_eq!(prints(key, &["-o", "csv"], body), expected);
+        // The flag wins, option by option; a table of tabs keeps its tabs.
+        let kept = prints(
+            key,
+            &["-o", "csv", "--csv", "formulas=keep,separator=|"],
+            body,
+        );
+        assert!(kept.starts_with("\u{feff}=k|b|n\n"), "{kept}");
+        assert_eq!(
+            prints(key, &["-o", "tsv"], body),
+            "\u{feff}'=k\tb\tn\n'=HYPERLINK(\"http://evil.test\")\té;\t-5\n"
+        );
+        assert_eq!(
+            prints("rows: $[*]", &["-o", "csv"], body).chars().next(),
+            Some('=')
+        );
+    }
+
+    #[test]
+    fn options_that_do_not_exist_are_refused() {
+        let outcome = Case::get().args(["--csv", "mark"]).asks_nothing();
+        insta::assert_snapshot!(outcome.assert_exit(2).snapshot());
+    }
+
+    #[test]
+    fn nothing_has_a_header_too() {
+        assert_eq!(
+            prints(
+                "rows: $[*]\nextract: { a: $.a, b: $.b }",
+                &["-o", "csv"],
+                "[]"
+            ),
+            "a,b\n"
+        );
+        let empty = b"a,b\n".as_slice();
+        assert_eq!(
+            sql(
+                &[("o.csv", empty)],
+                &["select * from o", "--from", "o=o.csv", "-o", "csv"]
+            ),
+            "a,b\n"
+        );
+        assert_eq!(
+            sql(
+                &[("o.csv", empty)],
+                &[
+                    "select b, count(*) as n from o group by b",
+                    "--from",
+                    "o=o.csv",
+                    "-o",
+                    "tsv"
+                ]
+            ),
+            "b\tn\n"
+        );
+        let report = "rows: $[*]\nextract: { a: $.a, b: $.b }\nreport: { template: \"{{ rows | csv }}|{{ rows | csv(formulas='escape') }}\" }";
+        assert_eq!(prints(report, &[], "[]"), "a,b|a,b\n");
+        assert_eq!(
+            prints(report, &[], r#"[{"a":"=1","b":-1}]"#),
+            "a,b\n=1,-1|a,b\n'=1,-1\n"
+        );
+    }
+
+    #[test]
+    fn columns_that_differ_in_case_only_are_kept_apart() {
+        let rows = br#"[{"id":1,"ID":2,"Id":3,"ID_2":4},{"ID":5}]"#.as_slice();
+        assert_eq!(
+            sql(
+                &[("o.json", rows)],
+                &["select * from o", "--from", "o=o.json", "-o", "ndjson"]
+            ),
+            "{\"id\":1,\"ID_2\":2,\"Id_3\":3,\"ID_2_2\":4}\n{\"id\":null,\"ID_2\":5,\"Id_3\":null,\"ID_2_2\":null}\n"
+        );
+    }
+}
+
+mod bounds {
+    use super::*;
+
+    #[test]
+    fn a_table_has_so_many_columns() {
+        let rows: Vec<String> = (0..2001).map(|n| format!("{{\"c{n}\":1}}")).collect();
+        let body = format!("[{}]", rows.join(","));
+        for format in ["table", "csv", "tsv", "markdown", "html"] {
+            let outcome = Case::query("endpoint: /x\nrows: $[*]")
+                .args(["-o", format])
+                .asks(vec![get_x(&body)])
+                .outcome;
+            let told = outcome.assert_exit(2).stderr_text();
+            assert!(
+                told.contains("more than 2000 different keys"),
+                "{format}: {told}"
+            );
+        }
+        assert_eq!(
+            prints("rows: $[*]", &["-o", "ndjson"], &body)
+                .lines()
+                .count(),
+            2001
+        );
+        assert!(prints("rows: $[*]", &["-o", "yaml"], &body).ends_with("- c2000: 1\n"));
     }
 }

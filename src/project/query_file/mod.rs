@@ -15,6 +15,7 @@ use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::document::{Content, Fields, Node};
 use crate::core::name;
 use crate::core::source::{SourceFile, Text};
+use crate::format::CsvOptions;
 use crate::http::is_safe_method;
 use crate::paginate::Pagination;
 use crate::project::query::Query;
@@ -109,10 +110,10 @@ pub fn read(
     let confirm =
         text(&mut fields, "confirm", faults).and_then(|text| template(&text, &names, faults));
     let output = output(&mut fields, around, faults);
+    let csv = csv(&mut fields, faults);
     let of_report = report_names(&of_query);
-    let report = fields
-        .get("report")
-        .and_then(|node| data::report(node, &of_report, around, faults));
+    let report = fields.get("report");
+    let report = report.and_then(|node| data::report(node, &of_report, around, faults));
     fields.finish(faults);
     refuse_beside(node, request.has_endpoint, faults);
     require(node, request.has_endpoint, around, faults);
@@ -154,6 +155,7 @@ pub fn read(
         on_status: result.on_status,
         confirm,
         output,
+        csv,
     })
 }
 
@@ -190,6 +192,34 @@ fn output(
 /// Returns true if it has what can stand in place of an endpoint.
 fn has_other_way(node: &Node) -> bool {
     node.get("sql").or_else(|| node.get("report")).is_some()
+}
+
+fn csv(fields: &mut Fields<'_>, faults: &mut Diagnostics) -> CsvOptions {
+    let Some(node) = fields.get("csv") else {
+        return CsvOptions::default();
+    };
+    let mut fields = node.fields("csv", faults);
+    let bom = fields
+        .get("bom")
+        .and_then(|node| node.boolean("bom", faults));
+    let separator = fields.get("separator").and_then(|node| {
+        let text = node.text("separator", faults)?;
+        let separator = CsvOptions::separator_of(&text.value);
+        if separator.is_none() {
+            let expected = "one character such as `;`, no letter, digit or quote";
+            faults.push(node.mismatch("separator", expected));
+        }
+        separator
+    });
+    let formulas = fields
+        .get("formulas")
+        .and_then(|node| node.one_of("formulas", &["keep", "escape"], faults));
+    fields.finish(faults);
+    CsvOptions {
+        bom,
+        separator,
+        escapes_formulas: formulas.map(|word| word == "escape"),
+    }
 }
 
 /// Requires an endpoint or what stands in its place, and a resource with it.

@@ -3,19 +3,19 @@
 //! An empty field is null, and a quoted empty one an empty text: that is why this reads by itself,
 //! since readers of CSV do not tell the two apart.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 
 use super::Content;
 use crate::core::json::number;
 
-/// Reads RFC 4180, with either line break.
+/// Reads RFC 4180, with any line break: LF, CR LF, CR, and these mixed.
 pub fn csv(text: &str) -> Result<Content, String> {
     records(CsvRows { text, line: 1 })
 }
 
 /// Reads values between tabs; `\t`, `\n`, `\r` and `\\` are escapes.
 pub fn tsv(text: &str) -> Result<Content, String> {
-    let rows = text.lines().enumerate().map(|(index, line)| {
+    let rows = lines(text).enumerate().map(|(index, line)| {
         let fields = line.split('\t').map(|field| {
             let is_null = field.is_empty();
             (!is_null).then(|| unescaped(field))
@@ -28,9 +28,23 @@ pub fn tsv(text: &str) -> Result<Content, String> {
 /// The number of a line, and its fields; nothing for an empty one that is not quoted.
 type Row = (usize, Vec<Option<String>>);
 
+/// The lines of a text, whichever line break it has.
+pub fn lines(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = Some(text).filter(|text| !text.is_empty());
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let end = text.find(['\n', '\r']);
+        let (line, more) = end.map_or((text, None), |end| {
+            (&text[..end], after_break(&text[end..]))
+        });
+        rest = more.filter(|more| !more.is_empty());
+        Some(line)
+    })
+}
+
 fn records(rows: impl Iterator<Item = Result<Row, String>>) -> Result<Content, String> {
     let mut columns: Option<Vec<String>> = None;
-    let mut records = Vec::new();
+    let mut lines = Vec::new();
     for row in rows {
         let (line, fields) = row?;
         let is_empty = matches!(fields.as_slice(), [None]);
@@ -51,13 +65,44 @@ fn records(rows: impl Iterator<Item = Result<Row, String>>) -> Result<Content, S
                 "line {line}: it has {got} {noun}, and the header has {wanted}"
             ));
         }
+        lines.push(fields);
+    }
+    let names = columns.as_deref().unwrap_or_default();
+    // A column is typed as a whole: one text in it makes it a column of texts.
+    let are_numbers: Vec<bool> = (0..names.len())
+        .map(|place| {
+            lines
+                .iter()
+                .filter_map(|fields| fields[place].as_deref())
+                .all(is_number)
+        })
+        .collect();
+    let records = lines.into_iter().map(|fields| {
         let values = fields
             .into_iter()
-            .map(|field| field.map_or(Value::Null, looks_like));
-        let record: Map<String, Value> = columns.iter().cloned().zip(values).collect();
-        records.push(Value::Object(record));
-    }
+            .zip(&are_numbers)
+            .map(|(field, is_number)| match field {
+                None => Value::Null,
+                Some(text) if *is_number => looks_like(text),
+                Some(text) => Value::String(text),
+            });
+        let record: Map<String, Value> = names.iter().cloned().zip(values).collect();
+        Value::Object(record)
+    });
+    let records = records.collect();
     Ok((columns, records))
+}
+
+/// Returns true if a text is a number that is written as this program writes it, so that nothing of
+/// it is lost: not `007`, `1.10` or `5e10`, which may well be a version or the id of a commit.
+fn is_number(text: &str) -> bool {
+    match looks_like(text.to_owned()) {
+        Value::Number(number) => {
+            let float = || number.as_f64().and_then(Number::from_f64);
+            number.is_i64() || float().is_some_and(|float| float.as_str() == text)
+        }
+        _ => false,
+    }
 }
 
 fn header(line: usize, fields: Vec<Option<String>>) -> Result<Vec<String>, String> {
@@ -155,11 +200,8 @@ impl Iterator for CsvRows<'_> {
 impl CsvRows<'_> {
     fn field(&mut self) -> Result<Option<String>, String> {
         let Some(mut rest) = self.text.strip_prefix('"') else {
-            let end = self.text.find([',', '\n']).unwrap_or(self.text.len());
+            let end = self.text.find([',', '\n', '\r']).unwrap_or(self.text.len());
             let field = &self.text[..end];
-            let is_last = self.text[end..].starts_with('\n');
-            let bare = field.strip_suffix('\r').filter(|_| is_last);
-            let field = bare.unwrap_or(field);
             self.text = &self.text[field.len()..];
             return Ok((!field.is_empty()).then(|| field.to_owned()));
         };
@@ -177,7 +219,7 @@ impl CsvRows<'_> {
             text.push('"');
             rest = more;
         }
-        self.line += text.matches('\n').count();
+        self.line += lines(&text).count().saturating_sub(1);
         let is_over = rest.is_empty() || rest.starts_with(',') || after_break(rest).is_some();
         if !is_over {
             let line = self.line;
@@ -191,7 +233,8 @@ impl CsvRows<'_> {
 }
 
 fn after_break(text: &str) -> Option<&str> {
-    text.strip_prefix("\r\n").or(text.strip_prefix('\n'))
+    text.strip_prefix("\r\n")
+        .or(text.strip_prefix(['\n', '\r']))
 }
 
 #[cfg(test)]

@@ -109,7 +109,7 @@ fn of_objects(records: Vec<Value>) -> Content {
 
 fn lines(text: &str) -> Result<Vec<Value>, String> {
     let mut records = Vec::new();
-    for (index, line) in text.lines().enumerate() {
+    for (index, line) in delimited::lines(text).enumerate() {
         if line.trim().is_empty() {
             continue;
         }
