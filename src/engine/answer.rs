@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use serde_json::Value;
 
-use crate::core::json::ParseError;
+use crate::core::json::{MOST_VALUES, ParseError};
 use crate::core::text::one_line;
 use crate::engine::run::Run;
 use crate::engine::{Refusal, RunErrorKind};
@@ -160,6 +160,12 @@ fn unreadable(plan: &Plan, response: &Response, error: &ParseError) -> RunErrorK
         format!(", begins: {}", shortened(line, 200))
     });
     let is_cut = error.is_eof();
+    if error.is_too_many() {
+        return RunErrorKind::Unreadable {
+            words: format!("the answer has more than {MOST_VALUES} values, the most that are read"),
+            help: Some("ask for less at a time, by parameters or `paginate`".to_owned()),
+        };
+    }
     let words = if is_cut && is_json {
         format!("the answer's JSON ends too early ({error}){shown}")
     } else if is_json {

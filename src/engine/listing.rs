@@ -10,11 +10,13 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::core::text::one_line;
-use crate::core::time::format_duration;
+use crate::core::time::{TIME_EXAMPLE, format_duration};
 use crate::engine::answer::{content, lost_rows, meaning, refusal, whole_answer};
 use crate::engine::levels::Level;
 use crate::engine::outlet::{Gone, Outlet};
-use crate::engine::records::{Kept, PageRead, check_required, keeps_its_meaning, read_page};
+use crate::engine::records::{
+    Kept, PageRead, check_required, keeps_its_meaning, read_page, take_rows,
+};
 use crate::engine::run::{First, Run};
 use crate::engine::walk::Taker;
 use crate::engine::{Cut, Outcome, RunError, RunErrorKind};
@@ -23,6 +25,7 @@ use crate::paginate::{Next, Page, Paginate, Style};
 use crate::plan::{Plan, Site};
 use crate::project::query::{Poll, StatusMeaning};
 use crate::resource::ErrorBody;
+use crate::template::RenderError;
 
 /// The shortest and the longest time between two questions of a `poll` that does not say how often.
 const POLLS: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(30)];
@@ -325,9 +328,16 @@ impl<'r> Listing<'r> {
         } else {
             first
         };
-        poll.until
-            .holds(&scope.with_row(raw))
-            .map_err(RunErrorKind::Render)
+        let holds = poll.until.holds(&scope.with_row(raw));
+        // What is no time will hardly become one: a wait for it would take all the time there is.
+        if let Some((_, first)) = scope.take_unreadable().into_values().next() {
+            let words = format!("{first} is not {TIME_EXAMPLE}");
+            return Err(RunErrorKind::Render(RenderError::new(
+                &poll.until.place(),
+                self.plan.scrubber.text(&words),
+            )));
+        }
+        holds.map_err(RunErrorKind::Render)
     }
 
     /// Reads a page.
@@ -364,7 +374,7 @@ impl<'r> Listing<'r> {
         let most = plan.caps().rows.map(|most| most.saturating_sub(self.rows));
         let requires = plan.query.extract.iter().any(|column| column.required);
         let is_asked = !plan.query.expect.is_empty() || plan.query.poll.is_some() || requires;
-        let (kept, read) = if self.run.wants_content(plan) && !is_asked {
+        let (mut kept, read) = if self.run.wants_content(plan) && !is_asked {
             (Vec::new(), PageRead::default())
         } else {
             let read = read_page(plan, self.site.scope(), &body, response, most);
@@ -378,7 +388,9 @@ impl<'r> Listing<'r> {
         self.pages += 1;
         self.rows += read.rows;
         self.last_rows = read.rows;
-        Ok((kept, self.after(request, response, &body, read)))
+        let step = self.after(request, response, &body, read);
+        take_rows(plan, &mut kept, body);
+        Ok((kept, step))
     }
 
     /// Refuses an answer without what is required, where no condition could drop its record later:

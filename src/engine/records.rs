@@ -14,6 +14,7 @@ use crate::engine::{RunError, RunErrorKind};
 use crate::http::Response;
 use crate::plan::Plan;
 use crate::project::query::{Column, ColumnSource, SortBy, Take, Unique};
+use crate::template::selector::Selector;
 use crate::template::{Answer, Expression, Scope};
 
 /// Names that keep their meaning in templates over records: a column of such a name is seen in the
@@ -52,8 +53,10 @@ pub trait Deliver {
 
 /// A record, and what it is sorted by.
 pub struct Kept {
-    /// The record.
+    /// The record; null as long as it is a row that stays in its answer.
     pub record: Value,
+    /// The place among the rows of the page, of a record that is the row as it is.
+    row: Option<usize>,
     keys: Vec<Value>,
 }
 
@@ -62,6 +65,7 @@ impl Kept {
     pub fn new(record: Value) -> Self {
         Self {
             record,
+            row: None,
             keys: Vec::new(),
         }
     }
@@ -87,6 +91,7 @@ pub fn read_rows(plan: &Plan, rows: &[Value]) -> Result<(Vec<Kept>, PageRead), R
     let reader = Reader {
         plan,
         scope: plan.scope().clone(),
+        leaves_rows: false,
     };
     let rows: Vec<&Value> = rows.iter().collect();
     reader.read_all(&rows, None)
@@ -106,6 +111,23 @@ pub fn read_page(
 ) -> Result<(Vec<Kept>, PageRead), RunErrorKind> {
     let reader = Reader::new(plan, scope, response);
     reader.read_all(&rows(plan, body)?, most)
+}
+
+/// Moves rows out of their answer into the records that they are: a copy of a large page would take
+/// as much memory again.
+pub fn take_rows(plan: &Plan, kept: &mut [Kept], mut body: Value) {
+    if kept.iter().all(|kept| kept.row.is_none()) {
+        return;
+    }
+    let mut rows = match &plan.query.rows {
+        Some(rows) => rows.take_items(&mut body),
+        None => vec![body],
+    };
+    for kept in kept {
+        if let Some(row) = kept.row.take().and_then(|place| rows.get_mut(place)) {
+            kept.record = row.take();
+        }
+    }
 }
 
 /// Puts records together that come in the query's order, and holds back only what a new order
@@ -245,6 +267,8 @@ struct Reader<'p> {
     plan: &'p Plan,
     /// Vars, items and the response.
     scope: Scope,
+    /// Whether a record that is its row stays in the answer, until [`take_rows`].
+    leaves_rows: bool,
 }
 
 impl<'p> Reader<'p> {
@@ -256,6 +280,8 @@ impl<'p> Reader<'p> {
         Self {
             plan,
             scope: scope.with_response(&facts),
+            leaves_rows: plan.query.extract.is_empty()
+                && plan.query.rows.as_ref().is_none_or(Selector::finds_items),
         }
     }
 
@@ -272,7 +298,7 @@ impl<'p> Reader<'p> {
             .plan
             .limit
             .filter(|_| query.sort.is_empty() && query.unique.is_none());
-        for row in rows {
+        for (place, row) in rows.iter().enumerate() {
             if enough.is_some_and(|enough| kept.len() >= enough) {
                 break;
             }
@@ -287,8 +313,10 @@ impl<'p> Reader<'p> {
                 break;
             }
             if Self::holds(query.keep.as_ref(), true, &scope)? {
-                let keys = self.keys(&record, &scope)?;
-                kept.push(Kept { record, keys });
+                let seen = if self.leaves_rows { row } else { &record };
+                let keys = self.keys(seen, &scope)?;
+                let row = self.leaves_rows.then_some(place);
+                kept.push(Kept { record, row, keys });
             }
         }
         Ok((kept, read))
@@ -303,6 +331,9 @@ impl<'p> Reader<'p> {
         } else {
             self.scope.clone()
         };
+        if self.leaves_rows {
+            return Ok((Value::Null, scope));
+        }
         if self.plan.query.extract.is_empty() {
             return Ok((row.clone(), scope));
         }

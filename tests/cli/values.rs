@@ -386,4 +386,29 @@ mod bounds {
         );
         assert!(prints("rows: $[*]", &["-o", "yaml"], &body).ends_with("- c2000: 1\n"));
     }
+
+    #[test]
+    fn an_answer_has_so_many_values() {
+        let body = format!("[{}1]", "1,".repeat(3_000_000));
+        let outcome = Case::query("endpoint: /x\nrows: $[*]")
+            .asks(vec![get_x(&body)])
+            .outcome;
+        let told = outcome.assert_exit(3).stderr_text();
+        assert!(told.contains("more than 3000000 values"), "{told}");
+    }
+
+    #[test]
+    fn rows_are_moved_out_of_lists_and_objects() {
+        let rows = r#"{"a":{"x":{"n":1},"y":{"n":2}},"next":null}"#;
+        let of = |lines: &str| prints(lines, &["-o", "ndjson"], rows);
+        assert_eq!(of("rows: $.a[*]"), "{\"n\":1}\n{\"n\":2}\n");
+        assert_eq!(
+            of("rows: $.a[*]\nsort: -n\nwhere: row.n > 0"),
+            "{\"n\":2}\n{\"n\":1}\n"
+        );
+        assert_eq!(of("rows: $.a[*].n"), "1\n2\n");
+        assert_eq!(of("rows: $.a[*]\nunique: true\nlimit: 1"), "{\"n\":1}\n");
+        assert_eq!(of("rows: $.b[*]"), "");
+        assert_eq!(of("expect: row.next is none"), format!("{rows}\n"));
+    }
 }

@@ -87,6 +87,17 @@ impl Selector {
         self.inner.path.is_singular()
     }
 
+    /// Returns true if it is names and then all children, such as `$.items[*]`, so that
+    /// [`Selector::take_items`] gives its nodes.
+    pub fn finds_items(&self) -> bool {
+        self.inner.path.finds_items()
+    }
+
+    /// Moves the nodes of a path that finds items out of a document; none of another path.
+    pub fn take_items(&self, root: &mut Value) -> Vec<Value> {
+        self.inner.path.take_items(root)
+    }
+
     /// The nodes in the order of the RFC (sections 2.5.1.2 and 2.5.2.2), members of an object in
     /// the order of the document. A node that is selected twice is there twice.
     pub fn select<'a>(&self, root: &'a Value) -> Vec<&'a Value> {

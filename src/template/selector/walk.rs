@@ -42,6 +42,34 @@ impl Path {
     }
 }
 
+impl Path {
+    /// Moves the nodes of a path that finds items out of a document.
+    pub(super) fn take_items(&self, root: &mut Value) -> Vec<Value> {
+        let steps = match self.segments.split_last() {
+            Some((_, steps)) if self.finds_items() => steps,
+            _ => return Vec::new(),
+        };
+        let holder = steps.iter().try_fold(root, |node, step| match step {
+            Segment::Step(Step::Name(name)) => node.get_mut(name),
+            _ => None,
+        });
+        match holder.map(Value::take) {
+            Some(Value::Array(items)) => items,
+            Some(Value::Object(members)) => members.into_iter().map(|(_, member)| member).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Returns true if it is names and then all children.
+    pub(super) fn finds_items(&self) -> bool {
+        let is_name = |segment: &Segment| matches!(segment, Segment::Step(Step::Name(_)));
+        self.segments.split_last().is_some_and(|(last, steps)| {
+            matches!(last, Segment::Children(picks) if matches!(picks.as_slice(), [Pick::All]))
+                && steps.iter().all(is_name)
+        })
+    }
+}
+
 impl Step {
     fn of<'v>(&self, node: &'v Value) -> Option<&'v Value> {
         match (self, node) {
