@@ -519,7 +519,9 @@ mod tests {
             let mut kept = Vec::new();
             for record in batch.as_array().expect("a list") {
                 let page = read_page(plan, plan.scope(), record, &response, None);
-                kept.extend(page.expect("a page").0);
+                let (mut records, _) = page.expect("a page");
+                take_rows(plan, &mut records, record.clone());
+                kept.extend(records);
             }
             found.extend(gather.pass(kept).expect("they are whole"));
         }

@@ -109,8 +109,7 @@ pub fn read(
     let cache = cache.and_then(|entry| cache::read(entry, &keeps, faults));
     let confirm =
         text(&mut fields, "confirm", faults).and_then(|text| template(&text, &names, faults));
-    let output = output(&mut fields, around, faults);
-    let csv = csv(&mut fields, faults);
+    let (output, csv) = looks(&mut fields, around, faults);
     let of_report = report_names(&of_query);
     let report = fields.get("report");
     let report = report.and_then(|node| data::report(node, &of_report, around, faults));
@@ -177,6 +176,15 @@ fn with_data(names: &Names, members: &[String]) -> Names {
 /// The kinds of API that its requests may go to.
 fn kinds(resource: Option<&Text>, around: &Surroundings<'_>) -> Vec<&'static dyn Speak> {
     resource.map_or_else(Vec::new, |name| (around.kinds)(&name.value))
+}
+
+/// The default format, and how it is written as CSV.
+fn looks(
+    fields: &mut Fields<'_>,
+    around: &Surroundings<'_>,
+    faults: &mut Diagnostics,
+) -> (Option<&'static str>, CsvOptions) {
+    (output(fields, around, faults), csv(fields, faults))
 }
 
 fn output(
