@@ -104,6 +104,12 @@ fn token_hints(resource: &Resource) -> Vec<String> {
 /// A template that cannot be rendered.
 pub fn render_error(error: &RenderError, app: &App) -> Failure {
     let failure = Failure::usage("template", error.message.clone()).at(&error.place);
+    if let Some(fact) = error.undefined.as_ref().filter(|name| name.starts_with("git.")) {
+        let default = || format!("give a default: `{{{{ {fact} | default(\"…\") }}}}`");
+        return failure
+            .help(git::why_unknown(fact, &app.working_directory))
+            .help(error.help.clone().unwrap_or_else(default));
+    }
     let failure = match &error.help {
         Some(help) => failure.help(help.clone()),
         None => failure,
@@ -114,9 +120,6 @@ pub fn render_error(error: &RenderError, app: &App) -> Failure {
             failure.help(format!(
                 "set it: `export {variable}=…`, or give a default: `{{{{ {name} | default(\"…\") }}}}`"
             ))
-        }
-        Some(name) if name.starts_with("git.") => {
-            failure.help(git::why_unknown(name, &app.working_directory))
         }
         _ => failure,
     }

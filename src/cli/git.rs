@@ -33,22 +33,18 @@ pub fn demo_facts() -> Lookup {
     })
 }
 
-/// Why a fact is not known, in words.
+/// Returns why a fact is not known, in words.
 pub fn why_unknown(fact: &str, folder: &Path) -> String {
     if git(folder, &["rev-parse", "--git-dir"]).is_none() {
-        return format!("{}: give the value yourself", refusal(folder));
+        return refusal(folder);
     }
     let words = match fact {
-        "git.branch" => "no branch is checked out here: give the value yourself",
-        "git.sha" => "there is no commit here yet: give the value yourself",
+        "git.branch" => "no branch is checked out here",
+        "git.sha" => "there is no commit here yet",
         _ if git(folder, &["remote", "get-url", "origin"]).is_none() => {
-            "this repository has no remote `origin`: give the slug yourself, for example \
-             `gh/org/repo` (copy it from the project's settings)"
+            "this repository has no remote `origin`"
         }
-        _ => {
-            "the remote `origin` is neither on GitHub nor on Bitbucket: give the slug yourself \
-             (copy it from the project's settings)"
-        }
+        _ => "the remote `origin` is neither on GitHub nor on Bitbucket",
     };
     words.to_owned()
 }

@@ -162,7 +162,7 @@ mod tests {
     #[test]
     fn a_value_may_hold_anything() {
         let read = |word: &str| match assignment(word) {
-            Ok((_, Input::Text(text))) => text,
+            Ok((_, Input::Text(text) | Input::Environment(text))) => text,
             Ok((_, Input::Json(value) | Input::Number(value, _) | Input::Secret(value))) => {
                 format!("json {value}")
             }

@@ -85,7 +85,9 @@ impl ConnectArgs {
     /// Faults of choosing a resource, with where the environment's name came from.
     pub fn explain(&self, faults: crate::core::diagnostic::Diagnostics, app: &App) -> Failure {
         let mut failure = Failure::from_diagnostics(faults);
-        let from_variable = app.env.get("RUNNER_ENV").map(String::as_str) == self.environment();
+        let chosen = self.environment();
+        let from_variable =
+            chosen.is_some() && app.env.get("RUNNER_ENV").map(String::as_str) == chosen;
         for diagnostic in &mut failure.diagnostics {
             if diagnostic.code == "unknown-environment" && from_variable {
                 diagnostic

@@ -322,7 +322,7 @@ fn parameters(queries: &Named, given: &mut Inputs) -> Vec<Parameter> {
         let declared = || queries.iter().filter_map(|(_, query)| query.var(name));
         let kind = match (declared().next(), &*input) {
             (Some(var), _) => var.kind,
-            (None, Input::Text(text)) => match table::looks_like(text.clone()) {
+            (None, Input::Text(text) | Input::Environment(text)) => match table::looks_like(text.clone()) {
                 Value::String(_) => VarType::String,
                 number => {
                     *input = Input::Json(number);

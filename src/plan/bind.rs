@@ -33,10 +33,30 @@ pub enum Input {
     Number(Value, String),
     /// A value that a plan passes on, made of a secret.
     Secret(Value),
+    /// The text of `RUNNER_VAR_NAME`, read as the var's type says.
+    Environment(String),
 }
 
 /// Values by name. The last one wins.
 pub type Inputs = BTreeMap<String, Input>;
+
+/// The environment variable that gives a var its value where the call does not.
+fn variable_of(var: &str) -> String {
+    format!("RUNNER_VAR_{}", var.to_uppercase())
+}
+
+/// The inputs, with those that the environment adds. An empty variable counts as unset.
+fn with_environment(mut inputs: Inputs, query: &Query, outside: &Outside) -> Inputs {
+    for var in &query.vars {
+        if let Some(text) = outside.env.get(&variable_of(&var.name))
+            && !text.is_empty()
+        {
+            let input = Input::Environment(text.clone());
+            inputs.entry(var.name.clone()).or_insert(input);
+        }
+    }
+    inputs
+}
 
 impl Plan {
     /// Settles what a query asks.
@@ -86,9 +106,10 @@ impl Plan {
         );
         let shown_scope = Scope::new(outside.clock, lookups(outside, &secrecy, Show::Marks));
         let shown_scope = veiled(&shown_scope, &secrecy);
+        let inputs = with_environment(inputs.clone(), &query, outside);
         let mut bound = Binder {
             query: &query,
-            inputs,
+            inputs: &inputs,
             now: outside.clock.0,
             scrubber,
         }
@@ -378,20 +399,18 @@ impl Binder<'_> {
     }
 
     fn value(&self, var: &Var, scope: &Scope) -> Result<Value, VarFault> {
+        let input = self.inputs.get(&var.name);
         let fault = |words: String| {
-            VarFault::Call(Box::new(
-                Diagnostic::general("var", words).maybe_help(
-                    (!var.secret)
-                        .then_some(var.example.as_ref())
-                        .flatten()
-                        .map(|example| {
-                            format!("for example `{}`", crate::core::json::plain(example))
-                        }),
-                ),
-            ))
+            let example = var.example.as_ref().filter(|_| !var.secret);
+            let example =
+                example.map(|example| format!("for example `{}`", crate::core::json::plain(example)));
+            let origin = matches!(input, Some(Input::Environment(_)))
+                .then(|| format!("the value came from `{}`", variable_of(&var.name)));
+            let fault = Diagnostic::general("var", words);
+            VarFault::Call(Box::new(fault.maybe_help(example).maybe_help(origin)))
         };
-        let value = match self.inputs.get(&var.name) {
-            Some(Input::Text(text)) => {
+        let value = match input {
+            Some(Input::Text(text) | Input::Environment(text)) => {
                 self.note_input(var, &Value::from(text.as_str()));
                 var.parse(text, self.now).map_err(fault)?
             }
@@ -425,7 +444,7 @@ impl Binder<'_> {
                 Some(default) => {
                     let value = default
                         .render(scope)
-                        .map_err(|error| VarFault::Render(Box::new(error)))?
+                        .map_err(|error| VarFault::Render(Box::new(unknown_fact(error, var))))?
                         .unwrap_or(Value::Null);
                     self.note_input(var, &value);
                     match &value {
@@ -480,7 +499,10 @@ impl Binder<'_> {
             {
                 Value::from(text)
             }
-            _ => Value::from(mark(&var.name.to_uppercase())),
+            _ => Value::from(mark(&match self.inputs.get(&var.name) {
+                Some(Input::Environment(_)) => variable_of(&var.name),
+                _ => var.name.to_uppercase(),
+            })),
         }
     }
 
@@ -488,6 +510,20 @@ impl Binder<'_> {
         let call = crate::project::query::example_call(self.query);
         format!("for example `runner run {call}`")
     }
+}
+
+/// Adds how else a var gets its value where the repository does not give it.
+fn unknown_fact(error: RenderError, var: &Var) -> RenderError {
+    let is_of_git = |name: &String| name.starts_with("git.");
+    if !error.undefined.as_ref().is_some_and(is_of_git) {
+        return error;
+    }
+    let name = &var.name;
+    error.help(format!(
+        "give `{name}` in the call (`{name}=…`), in the environment (`{}`), or for all queries \
+         under `vars` in `runner.yaml`",
+        variable_of(name)
+    ))
 }
 
 /// Learns a value with all its parts.

@@ -33,7 +33,7 @@ impl PlanKey {
     /// The key of a query with these inputs.
     pub fn new(query: &Query, inputs: &Inputs) -> Self {
         let inputs = inputs.iter().map(|(name, input)| match input {
-            Input::Text(text) => format!("{name:?} is {text:?}"),
+            Input::Text(text) | Input::Environment(text) => format!("{name:?} is {text:?}"),
             Input::Json(value) => format!("{name:?} = {value}"),
             Input::Number(_, written) => format!("{name:?} = {written}"),
             Input::Secret(value) => format!("{name:?} = secret {value}"),

@@ -25,6 +25,7 @@ impl Project {
             queries: 0,
             faults: self.faults.clone(),
         };
+        checked.faults.extend(self.settings_faults.clone());
         for (source, faults) in &self.resource_faults {
             if wanted(source.path()) {
                 checked.faults.extend(faults.clone());
@@ -34,6 +35,7 @@ impl Project {
         let files = load::yaml_files(&self.root, "resources", &mut Diagnostics::new());
         checked.resources = files.iter().filter(|path| wanted(path)).count();
         let mut named: Vec<(String, String)> = Vec::new();
+        let mut vars = Vec::new();
         let mut paths = self.query_files(&mut checked.faults);
         // A file given by its path need not lie in `queries`.
         for path in below.iter().filter(|path| path.is_file()) {
@@ -55,9 +57,17 @@ impl Project {
                     .push(Diagnostic::general("duplicate-name", words));
             }
             named.push((name, shown));
-            if is_wanted && let Err(faults) = self.query_at(&path) {
-                checked.faults.extend(faults);
+            if !is_wanted {
+                continue;
             }
+            match self.read_file(&path) {
+                Ok(query) => vars.extend(query.vars.iter().map(|var| var.name.clone())),
+                Err(faults) => checked.faults.extend(faults),
+            }
+        }
+        // The vars of a query that cannot be read are not known.
+        if below.is_empty() && checked.faults.is_empty() {
+            self.settings.check_names(&vars, &mut checked.faults);
         }
         checked
     }

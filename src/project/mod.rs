@@ -12,6 +12,7 @@ mod literal;
 mod query_file;
 mod resource_file;
 mod retry;
+mod settings;
 mod statement;
 mod trust;
 mod var_declaration;
@@ -39,6 +40,7 @@ use crate::template::Files;
 pub use check::Checked;
 pub use query::Query;
 pub use resource_file::ResourceFile;
+use settings::Settings;
 pub use statement::{Grounds, Parameter};
 pub use trust::Trust;
 
@@ -52,6 +54,9 @@ pub struct Project {
     resource_faults: Vec<(Arc<SourceFile>, Diagnostics)>,
     /// Faults of no file in particular.
     faults: Diagnostics,
+    settings: Settings,
+    /// Faults of the project file: with one of them, no query runs.
+    settings_faults: Diagnostics,
     named: OnceCell<Vec<(String, PathBuf)>>,
     read: RefCell<BTreeMap<PathBuf, ReadQuery>>,
 }
@@ -89,16 +94,18 @@ impl Project {
                     "no-project",
                     format!("there is no project at `{place}` or above it"),
                 )
-                .help("a project is a folder with `queries/` and `resources/`")
+                .help("a project is a folder with `queries/` and `resources/`, or with a `runner.yaml`")
             } else {
                 Diagnostic::general("no-file", format!("there is no file `{place}`"))
             });
         };
         let parts = load::PARTS.map(|part| root.join(part));
-        for folder in parts.iter().chain([&root]) {
-            trust.check(folder, &root)?;
+        let settings = root.join(settings::FILE_NAME);
+        for path in parts.iter().chain([&root, &settings]) {
+            trust.check(path, &root)?;
         }
         let mut project = Self::at(root, working_directory, formats);
+        project.read_settings();
         project.read_resources(trust);
         Ok(project)
     }
@@ -112,6 +119,8 @@ impl Project {
             resources: Vec::new(),
             resource_faults: Vec::new(),
             faults: Diagnostics::new(),
+            settings: Settings::default(),
+            settings_faults: Diagnostics::new(),
             named: OnceCell::new(),
             read: RefCell::default(),
         }
@@ -125,6 +134,36 @@ impl Project {
     /// Its resources, as far as they could be read.
     pub fn resources(&self) -> &[ResourceFile] {
         &self.resources
+    }
+
+    fn read_settings(&mut self) {
+        let path = self.root.join(settings::FILE_NAME);
+        if !path.exists() {
+            let other = path.with_extension("yml");
+            if other.exists() {
+                let other = load::shown(&other, &self.working_directory);
+                let words = format!("`{other}` is not read");
+                let help = format!("the project file is called `{}`", settings::FILE_NAME);
+                self.settings_faults
+                    .push(Diagnostic::general("project-file", words).help(help));
+            }
+            return;
+        }
+        let faults = &mut self.settings_faults;
+        if load::leads_out(&path) {
+            faults.push(load::outside(&load::shown(&path, &self.working_directory)));
+            return;
+        }
+        match load::source(&path, &self.working_directory) {
+            // A file that only marks the root.
+            Ok(source) if is_blank(source.text()) => {}
+            Ok(source) => {
+                if let Some(node) = yaml::parse(&source, faults) {
+                    self.settings = Settings::read(&node, faults);
+                }
+            }
+            Err(fault) => faults.push(fault),
+        }
     }
 
     fn read_resources(&mut self, trust: &Trust) {
@@ -179,6 +218,14 @@ impl Project {
     ///
     /// All that is wrong with it.
     pub fn query_at(&self, path: &Path) -> Result<Arc<Query>, Diagnostics> {
+        if !self.settings_faults.is_empty() {
+            return Err(self.settings_faults.clone());
+        }
+        self.read_file(path)
+    }
+
+    /// Reads a query, whatever is wrong with the project file.
+    fn read_file(&self, path: &Path) -> Result<Arc<Query>, Diagnostics> {
         let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
         // A cycle is described from the query that it was found from.
         self.read.borrow_mut().retain(|_, read| read.is_ok());
@@ -234,6 +281,7 @@ impl Project {
             files: self.files(),
             file_path: &|name| self.template_path(name, &path),
             tables: &[],
+            settings: &self.settings,
         };
         let sub = sub_folder(&self.root.join("queries"), &path);
         let query = query_file::read(
@@ -400,6 +448,7 @@ impl Project {
             files: self.files(),
             file_path: &|name| name.unwrap_or("ad-hoc").to_owned(),
             tables: &[],
+            settings: &self.settings,
         };
         yaml::parse(&source, &mut faults)
             .and_then(|node| query_file::read(&node, &source, "ad-hoc", None, &around, &mut faults))
@@ -449,13 +498,23 @@ impl Project {
             return Err(faults.clone());
         }
         let known: Vec<&str> = file.environments.keys().map(String::as_str).collect();
+        let usual = self.settings.environment.as_ref();
+        let environment = environment.or(usual.map(|name| &*name.value));
         let resource = match environment {
             None => file.base.as_ref(),
             Some(name) => match file.environments.get(name) {
                 Some(resource) => Some(resource),
                 // An environment of another resource: this one is the same everywhere.
                 None if known.is_empty() && self.has_environment(name) => file.base.as_ref(),
-                None => return Err(self.unknown_environment(file, name).into()),
+                None => {
+                    let fault = self.unknown_environment(file, name);
+                    let written = usual.filter(|usual| std::ptr::eq(&raw const *usual.value, name));
+                    return Err(match written {
+                        Some(usual) => fault.moved_to(&usual.place),
+                        None => fault,
+                    }
+                    .into());
+                }
             },
         };
         resource.cloned().ok_or_else(|| {
@@ -498,6 +557,13 @@ impl Project {
             )
         })
     }
+}
+
+/// Returns true if a YAML text holds nothing but comments.
+fn is_blank(text: &str) -> bool {
+    text.lines()
+        .map(str::trim)
+        .all(|line| line.is_empty() || line.starts_with('#'))
 }
 
 /// Reads any YAML document, such as a file of vars.

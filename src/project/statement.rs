@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::core::diagnostic::Diagnostics;
 use crate::core::document::{Content, Node};
 use crate::core::source::{Place, SourceFile, Span};
+use crate::project::settings::Settings;
 use crate::project::query::{Query, VarType};
 use crate::project::table::Table;
 use crate::project::{Project, query_file, yaml};
@@ -69,6 +70,7 @@ impl Project {
             files: self.files(),
             file_path: &|name| name.unwrap_or("the statement").to_owned(),
             tables: &grounds.tables,
+            settings: &Settings::default(),
         };
         let query = yaml::parse(&made, &mut faults).and_then(|mut node| {
             put(&mut node, source);

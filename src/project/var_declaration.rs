@@ -194,16 +194,7 @@ fn read_declaration(entry: &Entry, names: &Names, faults: &mut Diagnostics) -> O
         var.choices = Some(values);
     }
     if let Some(default) = default_entry {
-        // `default: 1.10` of a text is `1.10`, as it was written.
-        let node = match (&default.value.content, kind) {
-            (Content::Number(_, raw), VarType::String) => Node {
-                place: default.value.place.clone(),
-                content: Content::Text(raw.clone()),
-            },
-            _ => default.value.clone(),
-        };
-        var.default = ValueTemplate::read(&node, names, faults);
-        check_default(&var, &node, faults);
+        set_default(&mut var, &default.value, names, faults);
     }
     if let Some(example) = &var.example
         && let Err(words) = var.accept(example, None)
@@ -215,6 +206,20 @@ fn read_declaration(entry: &Entry, names: &Names, faults: &mut Diagnostics) -> O
         ));
     }
     (faults.len() == before).then_some(var)
+}
+
+/// Gives a var its default, which sees `names`.
+pub fn set_default(var: &mut Var, node: &Node, names: &Names, faults: &mut Diagnostics) {
+    // `default: 1.10` of a text is `1.10`, as it was written.
+    let node = match (&node.content, var.kind) {
+        (Content::Number(_, raw), VarType::String) => Node {
+            place: node.place.clone(),
+            content: Content::Text(raw.clone()),
+        },
+        _ => node.clone(),
+    };
+    var.default = ValueTemplate::read(&node, names, faults);
+    check_default(var, &node, faults);
 }
 
 /// A default that is the same in every scope must suit the declaration.

@@ -22,6 +22,7 @@ mod reports;
 mod request;
 mod safe;
 mod secrets;
+mod settings;
 mod sql;
 mod state;
 mod support;

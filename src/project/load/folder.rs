@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::project::load::is_yaml;
+use crate::project::settings::FILE_NAME;
 
 /// No project has its files deeper.
 const DEEPEST: usize = 16;
@@ -16,16 +17,17 @@ const MOST_ENTRIES: usize = 10_000;
 /// The folders that make a project.
 pub const PARTS: [&str; 2] = ["resources", "queries"];
 
-/// The folder of a project, seen from a file or folder in it: the nearest one upwards that has
-/// `resources` or `queries`.
+/// Returns the root of the project that a file or folder belongs to: the nearest folder upwards with
+/// a project file or, if there is none, the nearest one with `resources` or `queries`.
 pub fn root_of(start: &Path) -> Option<PathBuf> {
     around(&fs::canonicalize(start).ok()?).map(Path::to_path_buf)
 }
 
 fn around(start: &Path) -> Option<&Path> {
-    start
-        .ancestors()
-        .find(|folder| PARTS.iter().any(|part| folder.join(part).is_dir()))
+    let is_marked = |folder: &&Path| folder.join(FILE_NAME).is_file();
+    let has_parts = |folder: &&Path| PARTS.iter().any(|part| folder.join(part).is_dir());
+    let marked = start.ancestors().find(is_marked);
+    marked.or_else(|| start.ancestors().find(has_parts))
 }
 
 /// Returns true if a path goes through a link that leaves the project in which the path begins.

@@ -19,6 +19,7 @@ use crate::format::CsvOptions;
 use crate::http::is_safe_method;
 use crate::paginate::Pagination;
 use crate::project::query::Query;
+use crate::project::settings::Settings;
 use crate::project::table::Table;
 use crate::project::template::{Names, template};
 use crate::project::{literal, retry, var_declaration};
@@ -45,6 +46,8 @@ pub struct Surroundings<'p> {
     pub file_path: &'p dyn Fn(Option<&str>) -> String,
     /// Tables that are there already, for a statement without a file.
     pub tables: &'p [Table],
+    /// What the queries of the project share.
+    pub settings: &'p Settings,
 }
 
 /// Reads a query file. What is wrong goes into `faults`.
@@ -68,7 +71,8 @@ pub fn read(
     let own_folder = text(&mut fields, "folder", faults);
     let description = text(&mut fields, "description", faults);
     let vars_node = fields.get("vars");
-    let vars = var_declaration::read(vars_node, faults);
+    let mut vars = var_declaration::read(vars_node, faults);
+    around.settings.complete(&mut vars, &name, faults);
     let names = names_of_query(vars_node);
 
     let resource = fields

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Read, Write};
 use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
@@ -21,6 +22,7 @@ const RUNNER: &str = env!("CARGO_BIN_EXE_runner");
 #[must_use = "nothing runs until `outcome` or `start`"]
 pub struct Run<'p> {
     project: &'p Project,
+    folder: PathBuf,
     program: OsString,
     args: Vec<OsString>,
     env: BTreeMap<OsString, OsString>,
@@ -56,6 +58,7 @@ impl<'p> Run<'p> {
         ];
         Self {
             project,
+            folder: project.path().to_owned(),
             program: program.into(),
             args: Vec::new(),
             env: env.map(|(name, value)| (name.into(), value)).into(),
@@ -72,6 +75,12 @@ impl<'p> Run<'p> {
     pub fn args<A: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
         self.args
             .extend(args.into_iter().map(|arg| arg.as_ref().to_owned()));
+        self
+    }
+
+    /// Starts in a folder of the project.
+    pub fn folder(mut self, path: &str) -> Self {
+        self.folder = self.project.path().join(path);
         self
     }
 
@@ -147,7 +156,7 @@ impl<'p> Run<'p> {
         let day = SystemTime::now();
         let mut command = self.command();
         command
-            .current_dir(self.project.path())
+            .current_dir(&self.folder)
             .env_clear()
             .envs(&self.env)
             .stdin(match (&self.stdin, self.terminal) {

@@ -1,0 +1,99 @@
+//! `runner.yaml`: the file that marks the root of a project and holds what its queries share.
+
+use crate::core::diagnostic::{Diagnostic, Diagnostics};
+use crate::core::document::{Content, Entry, Node};
+use crate::core::name;
+use crate::core::source::Text;
+use crate::project::query::Var;
+use crate::project::template::{Names, ValueTemplate};
+use crate::project::{literal, var_declaration};
+
+/// The name of the file.
+pub const FILE_NAME: &str = "runner.yaml";
+
+/// The settings of a project.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// Defaults for the vars of these names in all queries. They see `env`, `git` and `now()`.
+    vars: Vec<Entry>,
+    /// The environment of runs that choose none.
+    pub environment: Option<Text>,
+}
+
+impl Settings {
+    /// Reads the file. Faults go into `faults`.
+    pub fn read(node: &Node, faults: &mut Diagnostics) -> Self {
+        let mut settings = Self::default();
+        match node.content {
+            // A file that only marks the root.
+            Content::Null => return settings,
+            Content::Map(_) => {}
+            _ => {
+                faults.push(node.mismatch("the project file", "a mapping"));
+                return settings;
+            }
+        }
+        literal::check(node, faults);
+        let mut fields = node.fields("the project file", faults);
+        if let Some(vars) = fields.get("vars") {
+            settings.vars = shared_defaults(vars, faults);
+        }
+        settings.environment = fields
+            .get("environment")
+            .filter(|node| !node.is_null())
+            .and_then(|node| node.text("environment", faults));
+        fields.finish(faults);
+        settings
+    }
+
+    /// Gives the vars of a query their shared defaults, in place of their own.
+    pub fn complete(&self, vars: &mut [Var], query: &str, faults: &mut Diagnostics) {
+        for var in vars {
+            let Some(shared) = self.vars.iter().find(|shared| shared.key == var.name) else {
+                continue;
+            };
+            let mut own = Diagnostics::new();
+            var.required = false;
+            var_declaration::set_default(var, &shared.value, &Names::outside(), &mut own);
+            for mut fault in own.into_sorted() {
+                fault.facts.push(format!("query: {query}"));
+                faults.push(fault);
+            }
+        }
+    }
+
+    /// Reports shared defaults that no query takes, given the names of all vars.
+    pub fn check_names(&self, known: &[String], faults: &mut Diagnostics) {
+        for shared in &self.vars {
+            if !known.contains(&shared.key) {
+                let words = format!("no query has a var `{}`", shared.key);
+                let hint = name::hint(&shared.key, known.iter().map(String::as_str));
+                faults.push(
+                    Diagnostic::at(&shared.key_place, "unknown-var", words).maybe_help(hint),
+                );
+            }
+        }
+    }
+}
+
+fn shared_defaults(node: &Node, faults: &mut Diagnostics) -> Vec<Entry> {
+    let mut defaults = Vec::new();
+    for entry in node.entries("vars", faults) {
+        if !var_declaration::check_name(entry, faults) {
+            continue;
+        }
+        let is_declaration = ["default", "type", "required"]
+            .iter()
+            .any(|key| entry.value.get(key).is_some());
+        if is_declaration {
+            let words = format!("`{}` takes a value: vars are declared in queries", entry.key);
+            let help = format!("write `{}: VALUE`", entry.key);
+            faults.push(Diagnostic::at(&entry.value.place, "wrong-type", words).help(help));
+            continue;
+        }
+        if ValueTemplate::read(&entry.value, &Names::outside(), faults).is_some() {
+            defaults.push(entry.clone());
+        }
+    }
+    defaults
+}
