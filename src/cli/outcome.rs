@@ -6,7 +6,8 @@ use crate::cli::explain;
 use crate::cli::failure::{ErrorFormat, Failure};
 use crate::cli::progress::counted;
 use crate::cli::setup::TalkArgs;
-use crate::engine::{Cut, Cuts, Failures, Outcome, Report, RunError, Session, first_page_note};
+use crate::core::text::truncate_to_width;
+use crate::engine::{Cut, Cuts, Failures, Level, Outcome, Report, RunError, Session, first_page_note};
 use crate::plan::Plan;
 
 /// More kinds of failure than this are only counted.
@@ -179,6 +180,22 @@ pub fn progress(session: &Session) -> Option<String> {
         })
         .collect();
     (!parts.is_empty()).then(|| parts.join(", "))
+}
+
+/// The last state of what a run waited for, on one line.
+pub fn last_state(session: &Session, app: &App) -> Option<String> {
+    let levels = session.levels().all();
+    levels.iter().find_map(|level| state_of(level, app))
+}
+
+/// The last state of a poll, on one line and cut to a sensible length.
+pub fn state_of(level: &Level, app: &App) -> Option<String> {
+    /// Longer states are cut.
+    const LONGEST: usize = 300;
+    let mut state = level.last_state.borrow().clone()?;
+    // Before the cut, which could leave half of a secret.
+    app.scrubber.json(&mut state);
+    Some(truncate_to_width(&state.to_string(), LONGEST).into_owned())
 }
 
 /// The failure of one item of a walk.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::cli::app::App;
+use crate::cli::outcome;
 use crate::core::time::format_duration;
 use crate::engine::{Level, Session};
 
@@ -14,6 +15,9 @@ use crate::engine::{Level, Session};
 const PATIENCE: Duration = Duration::from_millis(600);
 /// How often the lines are drawn: often enough to look alive, seldom enough to be read.
 const PERIOD: Duration = Duration::from_millis(200);
+/// The time between two lines where there is no terminal: CI services end jobs that are silent for
+/// ten minutes.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(60);
 /// Rates are measured over about this long.
 const MEMORY: Duration = Duration::from_secs(3);
 
@@ -104,6 +108,42 @@ impl Progress {
         }
     }
 
+    /// Passes on a line a minute, for ever, for those who have no terminal.
+    pub async fn report(self, say: impl Fn(&str)) -> ! {
+        let started = Instant::now();
+        loop {
+            tokio::time::sleep(SIGN_OF_LIFE).await;
+            say(&self.sign_of_life(started.elapsed()));
+        }
+    }
+
+    fn sign_of_life(&self, elapsed: Duration) -> String {
+        let mut parts: Vec<String> = self
+            .session
+            .levels()
+            .all()
+            .iter()
+            .map(|level| {
+                let state = outcome::state_of(level, &self.app);
+                let state = state.map_or_else(String::new, |state| format!(", last {state}"));
+                format!("{} {}{state}", level.query, counts(level))
+            })
+            .collect();
+        parts.push(counted(self.stats.sent.get(), "request"));
+        parts.extend(self.pause());
+        let elapsed = format_duration(Duration::from_secs(elapsed.as_secs()));
+        format!("after {elapsed}: {}", parts.join("; "))
+    }
+
+    /// The wait that a limit imposes at present.
+    fn pause(&self) -> Option<String> {
+        let until = self.stats.waits_until.get()?;
+        let left = until.saturating_duration_since(Instant::now());
+        let left_seconds = Duration::from_secs(left.as_secs() + 1);
+        (!left.is_zero())
+            .then(|| format!("waiting {} because of a limit", format_duration(left_seconds)))
+    }
+
     fn lines(&self, per_second: u64) -> Vec<String> {
         let levels = self.session.levels().all();
         let width = levels.iter().map(|level| level.query.len()).max();
@@ -115,15 +155,8 @@ impl Progress {
             "{}, {per_second}/s",
             counted(self.stats.sent.get(), "request")
         );
-        if let Some(until) = self.stats.waits_until.get() {
-            let left = until.saturating_duration_since(Instant::now());
-            if !left.is_zero() {
-                let left = Duration::from_secs(left.as_secs() + 1);
-                last.push_str(&format!(
-                    ", waiting {} because of a limit",
-                    format_duration(left)
-                ));
-            }
+        if let Some(pause) = self.pause() {
+            last.push_str(&format!(", {pause}"));
         }
         lines.push(last);
         lines
@@ -131,6 +164,10 @@ impl Progress {
 }
 
 fn line(level: &Level, width: usize) -> String {
+    format!("{:width$}  {}", level.query, counts(level))
+}
+
+fn counts(level: &Level) -> String {
     let mut parts = Vec::new();
     if level.items.get() > 0 {
         parts.push(format!("{} of {}", level.done.get(), level.items.get()));
@@ -143,7 +180,7 @@ fn line(level: &Level, width: usize) -> String {
     if level.failed.get() > 0 {
         parts.push(format!("{} failed", level.failed.get()));
     }
-    format!("{:width$}  {}", level.query, parts.join(", "))
+    parts.join(", ")
 }
 
 /// Requests a second, over the last few seconds.
@@ -208,7 +245,54 @@ fn rounded(duration: Duration) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::RefCell;
+
     use super::*;
+    use crate::cli::watch::Watch;
+    use crate::engine::{Manner, SessionOptions, Shelf};
+
+    struct NoShelf;
+
+    impl Shelf for NoShelf {
+        fn push(&mut self, _: &[u8]) -> Option<u64> {
+            None
+        }
+
+        fn read(&mut self, _: u64) -> Option<Vec<u8>> {
+            None
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_line_a_minute_is_passed_on() {
+        let app = Rc::new(App::new());
+        let options = SessionOptions {
+            system_certs: false,
+            deadline: None,
+            jitter: Rc::new(|| 0.0),
+            proxies: Vec::new(),
+            observer: Rc::new(Watch::new(Rc::clone(&app), 0, false)),
+            manner: Manner::default(),
+        };
+        let session = Rc::new(Session::new(options, Box::new(NoShelf)));
+        let stats = Rc::new(Stats::default());
+        stats.sent.set(41);
+        let level = session.levels().of("", "wait-for-workflow");
+        level.polls.set(40);
+        let state = serde_json::json!({"status": "running"});
+        level.last_state.replace(Some(state));
+        let said = RefCell::new(Vec::new());
+        let report = Progress::new(&app, &session, &stats)
+            .report(|words| said.borrow_mut().push(words.to_owned()));
+        let _ = tokio::time::timeout(Duration::from_secs(150), report).await;
+        assert_eq!(
+            said.into_inner(),
+            [1, 2].map(|minutes| format!(
+                "after {minutes}m: wait-for-workflow asked 40 times, last \
+                 {{\"status\":\"running\"}}; 41 requests"
+            ))
+        );
+    }
 
     #[test]
     fn a_summary_says_only_what_happened() {

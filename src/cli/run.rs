@@ -230,6 +230,8 @@ struct Current {
     writer: RefCell<Option<Writers>>,
     /// How far its walk had come when it was ended.
     progress: RefCell<Option<String>>,
+    /// The last state of what it waited for.
+    last_state: RefCell<Option<String>>,
 }
 
 /// Delivers what a run that was ended from outside has so far, and says how far it came.
@@ -245,6 +247,9 @@ fn how_far(failure: Failure, done: usize, plans: &[Rc<Plan>], under_way: &Curren
     }
     if let Some(progress) = under_way.progress.take() {
         failure = failure.fact("progress", progress);
+    }
+    if let Some(state) = under_way.last_state.take() {
+        failure = failure.fact("last_state", state);
     }
     let writer = under_way.writer.take();
     if let Some(writer) = writer {
@@ -548,6 +553,7 @@ async fn execute(
         // Whoever ended the run says so, and delivers what there is.
         outcome::tell(plan, &report, args.talk, app);
         current.progress.replace(outcome::progress(session));
+        current.last_state.replace(outcome::last_state(session, app));
         return Err(Failure::closed());
     }
     let mut is_closed = false;

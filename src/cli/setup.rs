@@ -299,12 +299,14 @@ pub fn block_on<T>(
             && app.stderr.moves_cursor
             && !talk.quiet
             && talk.verbose == 0;
-        let progress = Progress::new(app, &session, watch.stats());
+        let reports = shows_progress && !draws && !talk.quiet;
+        let progress = || Progress::new(app, &session, watch.stats());
         let mut work = std::pin::pin!(work(Rc::clone(&session)));
         let ended = tokio::select! {
             result = &mut work => return result,
             failure = end_from_outside(connect.timeout) => failure,
-            never = progress.draw(), if draws => never,
+            never = progress().draw(), if draws => never,
+            never = progress().report(|words| app.say(words)), if reports => never,
         };
         // What is done is delivered; whatever does not hear of it is dropped.
         session.stop().say();

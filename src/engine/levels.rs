@@ -3,6 +3,8 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+use serde_json::Value;
+
 /// The requests of one query of a walk.
 #[derive(Debug)]
 pub struct Level {
@@ -20,6 +22,8 @@ pub struct Level {
     pub records: Cell<u64>,
     /// How often was asked whether it is time to go on, where that is waited for.
     pub polls: Cell<u64>,
+    /// The first record of the last round of a poll.
+    pub last_state: RefCell<Option<Value>>,
 }
 
 impl Level {
@@ -53,6 +57,7 @@ impl Levels {
             failed: Cell::default(),
             records: Cell::default(),
             polls: Cell::default(),
+            last_state: RefCell::default(),
         });
         levels.push(Rc::clone(&level));
         // What stands further down the trail feeds what stands above it.

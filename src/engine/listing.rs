@@ -197,6 +197,10 @@ impl<'r> Listing<'r> {
                 Ok(result) => result,
                 Err(_) => Err(round.fault(None, RunErrorKind::Waited(unmet(poll)))),
             };
+            if let Ok((kept, ..)) = &result {
+                let state = kept.first().map(|kept| kept.record.clone());
+                self.run.level(self.plan).last_state.replace(state);
+            }
             let left = poll.timeout.saturating_sub(started.elapsed());
             let is_last = left.is_zero();
             match result {

@@ -266,6 +266,14 @@ fn an_interrupt_ends_the_wait() {
     server.finish();
 }
 
+#[test]
+fn a_run_that_is_out_of_time_shows_the_last_state() {
+    let seen = Case::query("endpoint: /x\npoll: { until: row.status == \"done\", every: 1h }")
+        .settings(ONCE)
+        .args(["--timeout", "500ms"])
+        .asks(vec![get_x().answers(state("running"))]);
+    insta::assert_snapshot!(seen.outcome.assert_exit(5).snapshot());
+
 /// Queries that start something with one request and wait for it with others.
 mod starting {
     use super::*;
