@@ -17,7 +17,7 @@ pub enum Exit {
     Network = 5,
     /// The listing is not whole.
     Partial = 6,
-    /// Refused here: a write without `--yes`, or `access: read-only`.
+    /// Refused here: a write without `--yes`, or `access` of the resource.
     Forbidden = 7,
     /// Ctrl-C.
     Interrupted = 130,
@@ -40,5 +40,5 @@ Exit codes:
   4    no or bad credentials (401, 403, unset token)
   5    network, TLS, timeout
   6    partial: items of a walk failed, or a listing is not whole
-  7    refused here: needs --yes, or `access: read-only`
+  7    refused here: needs --yes, or the resource's `access`
   130  interrupted";

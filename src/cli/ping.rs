@@ -23,6 +23,8 @@ Examples:
   runner ping circleci --env staging
   runner ping --demo";
 
+const COLUMNS: [&str; 6] = ["resource", "state", "who", "latency_ms", "limit_left", "reason"];
+
 /// Options of `ping`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = format!("{EXAMPLES}\n\n{}", crate::cli::exit::HELP))]
@@ -70,12 +72,18 @@ pub fn run(args: &PingArgs, app: &Rc<App>) -> Result<Exit, Failure> {
         let mut rows = Vec::new();
         let mut exit = Exit::Done;
         for file in files {
-            let row = match ask(&project, file, args, &world, &session, app).await {
+            let row = match not_asked(&project, file, args) {
+                Some(row) => Ok(row),
+                None => ask(&project, file, args, &world, &session, app).await,
+            };
+            let row = match row {
                 Ok(row) => row,
                 Err(failure) => {
                     failure.show(app, args.talk.error_format);
                     exit = exit.max(failure.exit);
-                    json!({"resource": file.name, "state": "failed"})
+                    let mut reason = Value::from(failure.message.as_str());
+                    app.scrubber.json(&mut reason);
+                    json!({"resource": file.name, "state": "failed", "reason": reason})
                 }
             };
             rows.push(row);
@@ -120,6 +128,19 @@ fn chosen<'p>(project: &'p Project, names: &[String]) -> Result<Vec<&'p Resource
             })
         })
         .collect()
+}
+
+/// The row of a resource that takes no question, such as a webhook.
+fn not_asked(project: &Project, file: &ResourceFile, args: &PingArgs) -> Option<Value> {
+    let environment = args.connect.environment();
+    let resource = project.in_environment(file, environment).ok()?;
+    (!resource.access.may_read()).then(|| {
+        json!({
+            "resource": file.name,
+            "state": "not asked",
+            "reason": "write-only: there is nothing to read",
+        })
+    })
 }
 
 async fn ask(
@@ -194,7 +215,7 @@ fn limit_left(answer: &Report) -> Option<u64> {
 
 fn print(rows: &[Value], format: &Format, app: &App) -> Result<(), Failure> {
     let wrong = |words: String| Failure::usage("cannot-write", words);
-    let columns = ["resource", "state", "who", "latency_ms", "limit_left"];
+    let columns = COLUMNS;
     let mut out = Vec::new();
     let mut renderer = format.renderer(&Shape {
         csv: CsvOptions::default(),

@@ -155,6 +155,7 @@ pub fn run(args: &RunArgs, app: &Rc<App>) -> Result<Exit, Failure> {
 pub fn carry_out(plans: &[Rc<Plan>], args: &RunArgs, app: &Rc<App>) -> Result<Exit, Failure> {
     for plan in plans {
         for part in plan.with_fed_by() {
+            refuse_reading(part)?;
             part.check_credential()
                 .map_err(|error| explain::plan_error(&error, &part.resource, app))?;
         }
@@ -466,6 +467,18 @@ fn items_of(feed: &Loop) -> String {
     }
 }
 
+/// Refuses a method that reads where a resource takes writes only.
+fn refuse_reading(plan: &Plan) -> Result<(), Failure> {
+    if plan.resource.access.may_read() || !plan.query.asks() || !plan.is_safe() {
+        return Ok(());
+    }
+    let words = format!(
+        "the resource `{}` is write-only, and `{}` reads: {}",
+        plan.resource.name, plan.query.name, plan.query.method
+    );
+    Err(Failure::new(Exit::Forbidden, "write-only", words))
+}
+
 /// Refuses a method that writes, or asks, before a byte is sent.
 fn admit(plan: &Plan, args: &RunArgs, app: &App) -> Result<(), Failure> {
     if plan.is_safe() {
@@ -483,7 +496,7 @@ fn admit(plan: &Plan, args: &RunArgs, app: &App) -> Result<(), Failure> {
         let items: Vec<String> = plan.loops().iter().map(items_of).collect();
         action = format!("{action}, for each {}", items.join(", and each "));
     }
-    if plan.resource.read_only {
+    if !plan.resource.access.may_write() {
         return Err(Failure::new(
             Exit::Forbidden,
             "read-only",

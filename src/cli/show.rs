@@ -406,7 +406,7 @@ fn resource_text(
             "api": resource.kind.api(),
             "base_url": resource.base_url.source(),
             "auth": auth,
-            "access": if resource.read_only { "read-only" } else { "read-write" },
+            "access": resource.access.name(),
             "concurrency": resource.concurrency,
             "timeout_seconds": resource.timeout.as_secs_f64(),
             "environments": environments,
@@ -417,11 +417,7 @@ fn resource_text(
     if let Some(description) = &resource.description {
         text.push_str(&format!("  {}\n", description.trim()));
     }
-    let access = if resource.read_only {
-        "read-only"
-    } else {
-        "read-write"
-    };
+    let access = resource.access.name();
     text.push_str(&format!(
         "\nfile          {}\ntype          {}{api}\nbase_url      {}\nauth          {auth}\n\
          access        {access}\nconcurrency   {}\ntimeout       {}\n",

@@ -17,7 +17,7 @@ use crate::http::retry::RetryPolicy;
 use crate::paginate::Pagination;
 use crate::project::literal;
 use crate::project::template::{Names, scalar_template, template};
-use crate::resource::{KINDS, Resource, Speak, TlsFiles};
+use crate::resource::{Access, KINDS, Resource, Speak, TlsFiles};
 use crate::template::Template;
 
 /// Default of `max_body`: 64 MiB.
@@ -178,7 +178,8 @@ fn resource(node: &Node, context: &Context, faults: &mut Diagnostics) -> Option<
     let params = params(fields.get("params"), &names, faults);
     let access = fields
         .get("access")
-        .and_then(|node| node.one_of("access", &["read-write", "read-only"], faults));
+        .and_then(|node| node.one_of("access", &Access::names(), faults))
+        .and_then(Access::named);
     let timeout = positive_duration(fields.get("timeout"), "timeout", faults);
     let connect_timeout =
         positive_duration(fields.get("connect_timeout"), "connect_timeout", faults);
@@ -230,7 +231,7 @@ fn resource(node: &Node, context: &Context, faults: &mut Diagnostics) -> Option<
             .filter_map(|(name, value)| Some((name, value?)))
             .collect(),
         params,
-        read_only: access == Some("read-only"),
+        access: access.unwrap_or_default(),
         timeout: timeout.unwrap_or(Duration::from_secs(30)),
         connect_timeout: connect_timeout.unwrap_or(Duration::from_secs(10)),
         max_body: max_body.unwrap_or(MAX_BODY),

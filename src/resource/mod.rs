@@ -93,8 +93,8 @@ pub struct Resource {
     pub headers: Vec<(HeaderName, Template)>,
     /// Sent with every request.
     pub params: Vec<(String, Template)>,
-    /// Whether methods that write are refused.
-    pub read_only: bool,
+    /// The methods that it takes.
+    pub access: Access,
     /// The longest wait for a whole answer.
     pub timeout: Duration,
     /// The longest wait for a connection.
@@ -128,6 +128,56 @@ pub struct TlsFiles {
     pub client_key: Option<Text>,
     /// The system's roots are trusted too.
     pub system_certs: bool,
+}
+
+/// What may be sent to a resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Access {
+    /// Everything.
+    #[default]
+    ReadWrite,
+    /// What changes nothing.
+    ReadOnly,
+    /// What writes: a webhook takes messages and has nothing to read.
+    WriteOnly,
+}
+
+impl Access {
+    const ALL: [(&'static str, Self); 3] = [
+        ("read-write", Self::ReadWrite),
+        ("read-only", Self::ReadOnly),
+        ("write-only", Self::WriteOnly),
+    ];
+
+    /// The names in files.
+    pub fn names() -> [&'static str; 3] {
+        Self::ALL.map(|(name, _)| name)
+    }
+
+    /// The access of a name.
+    pub fn named(name: &str) -> Option<Self> {
+        let found = Self::ALL.iter().find(|(known, _)| *known == name);
+        found.map(|(_, access)| *access)
+    }
+
+    /// Its name in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ReadWrite => "read-write",
+            Self::ReadOnly => "read-only",
+            Self::WriteOnly => "write-only",
+        }
+    }
+
+    /// Returns true if requests that change nothing are let through.
+    pub fn may_read(self) -> bool {
+        self != Self::WriteOnly
+    }
+
+    /// Returns true if requests that write are let through.
+    pub fn may_write(self) -> bool {
+        self != Self::ReadOnly
+    }
 }
 
 impl Resource {

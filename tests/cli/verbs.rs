@@ -324,7 +324,7 @@ mod ping {
         let outcome = pinged(me().answers(answer), &[]);
         assert_eq!(
             rows(outcome.assert_exit(0)),
-            json!([{"resource": "circleci", "state": "ok", "who": "Mika L (mika)", "latency_ms": "measured", "limit_left": 7}])
+            json!([{"resource": "circleci", "state": "ok", "who": "Mika L (mika)", "latency_ms": "measured", "limit_left": 7, "reason": null}])
         );
         assert_eq!(outcome.stderr_text(), "");
     }
@@ -345,7 +345,7 @@ mod ping {
             .collect();
         assert_eq!(
             words[0],
-            ["RESOURCE", "STATE", "WHO", "LATENCY_MS", "LIMIT_LEFT"]
+            ["RESOURCE", "STATE", "WHO", "LATENCY_MS", "LIMIT_LEFT", "REASON"]
         );
         assert_eq!(words[1][..3], ["circleci", "ok", "mika"]);
         server.finish();
@@ -414,12 +414,43 @@ mod ping {
         assert_eq!(
             rows(outcome.assert_exit(4)),
             json!([
-                {"resource": "a", "state": "failed", "who": null, "latency_ms": null, "limit_left": null},
-                {"resource": "b", "state": "ok", "who": "mika", "latency_ms": "measured", "limit_left": null},
-                {"resource": "c", "state": "ok", "who": null, "latency_ms": "measured", "limit_left": null},
+                {"resource": "a", "state": "failed", "who": null, "latency_ms": null, "limit_left": null,
+                 "reason": "a answered 403 Forbidden: Forbidden"},
+                {"resource": "b", "state": "ok", "who": "mika", "latency_ms": "measured", "limit_left": null,
+                 "reason": null},
+                {"resource": "c", "state": "ok", "who": null, "latency_ms": "measured", "limit_left": null,
+                 "reason": null},
             ])
         );
         server.finish();
+    }
+
+    /// The shipped project has a webhook, whose variable most people do not set.
+    #[test]
+    fn a_resource_that_only_takes_messages_is_not_asked() {
+        let server = Server::start(vec![
+            me().answers(json!({"login": "mika", "name": "Mika"})).times(4),
+        ]);
+        let project = Project::new()
+            .circleci(&server)
+            .file(
+                "resources/slack.yaml",
+                "type: rest\nbase_url: \"{{ env.SLACK_WEBHOOK_URL }}\"\naccess: write-only\n",
+            )
+            .query("read", "resource: slack\nendpoint: \"\"\n");
+        for format in ["json", "csv", "markdown", "table"] {
+            let outcome = run(&project, &["ping", "-o", format]);
+            let text = outcome.assert_exit(0).stdout_text();
+            assert!(text.contains("not asked"), "{text}");
+            assert!(text.contains("write-only: there is nothing to read"), "{text}");
+            assert_eq!(outcome.stderr_text(), "");
+        }
+        let read = Run::in_(&project)
+            .args(["run", "read"])
+            .env("SLACK_WEBHOOK_URL", "http://127.0.0.1:9/services/secret")
+            .outcome();
+        server.finish();
+        insta::assert_snapshot!(read.assert_exit(7).snapshot());
     }
 }
 
