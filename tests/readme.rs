@@ -122,7 +122,7 @@ fn steady(text: &str) -> String {
         pattern.replace_all(&text, with).into_owned()
     };
     let text = replace(text.to_owned(), r"127\.0\.0\.1:\d+", "127.0.0.1:PORT");
-    let text = replace(text, r"(?m)^(circleci  ok .*\)) +\d+  -$", "$1 LATENCY  -");
+    let text = replace(text, r"(?m)^(circleci  ok .*\)) +\d+  -", "$1 LATENCY  -");
     // Of a walk's requests any may arrive first.
     let text = replace(text, r"request id: [0-9a-f-]+", "request id: ID");
     text.trim_end().to_owned()

@@ -104,7 +104,11 @@ fn token_hints(resource: &Resource) -> Vec<String> {
 /// A template that cannot be rendered.
 pub fn render_error(error: &RenderError, app: &App) -> Failure {
     let failure = Failure::usage("template", error.message.clone()).at(&error.place);
-    if let Some(fact) = error.undefined.as_ref().filter(|name| name.starts_with("git.")) {
+    if let Some(fact) = error
+        .undefined
+        .as_ref()
+        .filter(|name| name.starts_with("git."))
+    {
         let default = || format!("give a default: `{{{{ {fact} | default(\"…\") }}}}`");
         return failure
             .help(git::why_unknown(fact, &app.working_directory))

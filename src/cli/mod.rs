@@ -25,6 +25,7 @@ mod show;
 mod shown;
 mod sql;
 mod state;
+mod usage;
 mod watch;
 
 use std::process::ExitCode;
@@ -95,41 +96,13 @@ impl Command {
     }
 }
 
-/// What is wrong with the command line, or the help that was asked for.
-fn usage(error: &clap::Error) -> ExitCode {
-    if !error.use_stderr() {
-        // Help and version go to standard output.
-        let _ = error.print();
-        return ExitCode::from(Exit::Done.code());
-    }
-    let words: Vec<String> = std::env::args_os()
-        .map(|word| word.to_string_lossy().into_owned())
-        .collect();
-    let wants_json = words.iter().any(|word| word == "--error-format=json")
-        || words
-            .windows(2)
-            .any(|pair| pair[0] == "--error-format" && pair[1] == "json");
-    if wants_json {
-        let text = error.to_string();
-        let message = text
-            .lines()
-            .next()
-            .unwrap_or("")
-            .trim_start_matches("error: ");
-        Failure::usage("usage", message).show(&App::new(), ErrorFormat::Json);
-    } else {
-        let _ = error.print();
-    }
-    ExitCode::from(Exit::Usage.code())
-}
-
 /// The program.
 pub fn main() -> ExitCode {
     app::tell_panics();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            return usage(&error);
+            return usage::report(error);
         }
     };
     let app = Rc::new(App::new());

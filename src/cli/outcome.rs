@@ -7,7 +7,9 @@ use crate::cli::failure::{ErrorFormat, Failure};
 use crate::cli::progress::counted;
 use crate::cli::setup::TalkArgs;
 use crate::core::text::truncate_to_width;
-use crate::engine::{Cut, Cuts, Failures, Level, Outcome, Report, RunError, Session, first_page_note};
+use crate::engine::{
+    Cut, Cuts, Failures, Level, Outcome, Report, RunError, Session, first_page_note,
+};
 use crate::plan::Plan;
 
 /// More kinds of failure than this are only counted.

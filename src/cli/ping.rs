@@ -23,7 +23,14 @@ Examples:
   runner ping circleci --env staging
   runner ping --demo";
 
-const COLUMNS: [&str; 6] = ["resource", "state", "who", "latency_ms", "limit_left", "reason"];
+const COLUMNS: [&str; 6] = [
+    "resource",
+    "state",
+    "who",
+    "latency_ms",
+    "limit_left",
+    "reason",
+];
 
 /// Options of `ping`.
 #[derive(Debug, clap::Args)]
@@ -67,7 +74,7 @@ pub fn run(args: &PingArgs, app: &Rc<App>) -> Result<Exit, Failure> {
             resource.is_ok_and(|resource| World::can_answer_for(&resource))
         });
     }
-    let world = World::new(app, &args.connect, None)?;
+    let world = World::new(app, &args.connect, args.talk, None)?;
     let (rows, exit) = setup::block_on(&args.connect, app, args.talk, None, async |session| {
         let mut rows = Vec::new();
         let mut exit = Exit::Done;

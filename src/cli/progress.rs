@@ -140,8 +140,12 @@ impl Progress {
         let until = self.stats.waits_until.get()?;
         let left = until.saturating_duration_since(Instant::now());
         let left_seconds = Duration::from_secs(left.as_secs() + 1);
-        (!left.is_zero())
-            .then(|| format!("waiting {} because of a limit", format_duration(left_seconds)))
+        (!left.is_zero()).then(|| {
+            format!(
+                "waiting {} because of a limit",
+                format_duration(left_seconds)
+            )
+        })
     }
 
     fn lines(&self, per_second: u64) -> Vec<String> {

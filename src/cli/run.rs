@@ -136,7 +136,7 @@ pub fn run(args: &RunArgs, app: &Rc<App>) -> Result<Exit, Failure> {
             "`--out` takes the result of one query, got several",
         ));
     }
-    let world = World::new(app, &args.connect, args.now.as_deref())?;
+    let world = World::new(app, &args.connect, args.talk, args.now.as_deref())?;
     let mut plans = Vec::new();
     for (project, query) in queries {
         plans.push(Rc::new(plan(&project, query, &given, &world, args, app)?));
@@ -566,7 +566,9 @@ async fn execute(
         // Whoever ended the run says so, and delivers what there is.
         outcome::tell(plan, &report, args.talk, app);
         current.progress.replace(outcome::progress(session));
-        current.last_state.replace(outcome::last_state(session, app));
+        current
+            .last_state
+            .replace(outcome::last_state(session, app));
         return Err(Failure::closed());
     }
     let mut is_closed = false;

@@ -147,7 +147,12 @@ pub struct World {
 
 impl World {
     /// The outside of a run. Starts the demo if it is asked for, and says so.
-    pub fn new(app: &App, connect: &ConnectArgs, now: Option<&str>) -> Result<Self, Failure> {
+    pub fn new(
+        app: &App,
+        connect: &ConnectArgs,
+        talk: TalkArgs,
+        now: Option<&str>,
+    ) -> Result<Self, Failure> {
         let start = if connect.demo { demo::NOW } else { app.now };
         let moment = match now {
             None => start,
@@ -159,8 +164,7 @@ impl World {
             return Ok(Self {
                 outside: Outside {
                     clock: Clock(moment),
-                    env: Arc::clone(&app.env),
-                    git: git::facts(&app.working_directory),
+                    ..Self::outside_of(app)
                 },
                 demo: None,
             });
@@ -172,7 +176,9 @@ impl World {
                 format!("the demo cannot be started: {error}"),
             )
         })?;
-        app.say("demo: an embedded CircleCI with synthetic data answers");
+        if !talk.quiet {
+            app.say("demo: an embedded CircleCI with synthetic data answers");
+        }
         Ok(Self {
             outside: Outside {
                 clock: Clock(moment),
@@ -181,6 +187,15 @@ impl World {
             },
             demo: Some(demo),
         })
+    }
+
+    /// The outside as it is: its clock, its environment, its repository.
+    pub fn outside_of(app: &App) -> Outside {
+        Outside {
+            clock: Clock(app.now),
+            env: Arc::clone(&app.env),
+            git: git::facts(&app.working_directory),
+        }
     }
 
     /// What a query and those that it stands on are bound with.

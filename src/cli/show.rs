@@ -8,12 +8,13 @@ use crate::auth::Auth;
 use crate::cli::app::App;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
-use crate::cli::setup::{self, TextFormat};
+use crate::cli::setup::{self, TextFormat, World};
 use crate::core::json::plain;
 use crate::core::name;
 use crate::core::text::{one_line, printable_lines};
 use crate::core::time::format_duration;
 use crate::http::retry::RetryChange;
+use crate::plan::vars_to_give;
 use crate::project::query::{Body, CacheRule, ColumnSource, Items, Loop, Var, example_call};
 use crate::project::template::ValueTemplate;
 use crate::project::{Project, Query, ResourceFile};
@@ -69,10 +70,11 @@ pub fn run(args: &ShowArgs, app: &Rc<App>) -> Result<Exit, Failure> {
             resource_text(&project, file, args.output == TextFormat::Json)?
         }
         (Ok(query), _) => {
+            let needed = vars_to_give(&query, &World::outside_of(app));
             if args.output == TextFormat::Json {
-                format!("{:#}\n", query_json(&query))
+                format!("{:#}\n", query_json(&query, &needed))
             } else {
-                query_text(&query)
+                query_text(&query, &needed)
             }
         }
         (Err(_), Some(file)) => resource_text(&project, file, args.output == TextFormat::Json)?,
@@ -91,7 +93,7 @@ pub fn run(args: &ShowArgs, app: &Rc<App>) -> Result<Exit, Failure> {
     }
 }
 
-fn query_text(query: &Query) -> String {
+fn query_text(query: &Query, needed: &[String]) -> String {
     let mut text = format!("{}\n", query.name);
     if let Some(description) = &query.description {
         text.push_str(&format!("  {}\n", description.trim().replace('\n', "\n  ")));
@@ -188,7 +190,7 @@ fn query_text(query: &Query) -> String {
     }
     text.push_str(&format!(
         "\nexample\n  runner run {}\n",
-        example_call(query)
+        example_call(query, |var| needed.contains(&var.name))
     ));
     text
 }
@@ -329,7 +331,7 @@ fn body_source(body: &Body) -> String {
     }
 }
 
-fn query_json(query: &Query) -> Value {
+fn query_json(query: &Query, needed: &[String]) -> Value {
     let vars: Vec<Value> = query
         .vars
         .iter()
@@ -376,7 +378,7 @@ fn query_json(query: &Query) -> Value {
         "vars": vars,
         "rows": query.rows.as_ref().map(|rows| rows.source().to_owned()),
         "columns": query.columns(),
-        "example": format!("runner run {}", example_call(query)),
+        "example": format!("runner run {}", example_call(query, |var| needed.contains(&var.name))),
     })
 }
 

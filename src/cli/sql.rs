@@ -137,7 +137,7 @@ pub fn run(args: &SqlArgs, app: &Rc<App>) -> Result<Exit, Failure> {
     let query = project
         .statement(&statement, &grounds)
         .map_err(Failure::from_diagnostics)?;
-    let world = World::new(app, &args.connect, args.now.as_deref())?;
+    let world = World::new(app, &args.connect, args.talk, args.now.as_deref())?;
     let binding = world.binding(&project, &query, &args.connect, app)?;
     let mut plan = Plan::bind(Arc::new(query), &binding, &given)
         .map_err(|error| explain::plan_error_in(&error, &binding, app))?;
@@ -322,13 +322,15 @@ fn parameters(queries: &Named, given: &mut Inputs) -> Vec<Parameter> {
         let declared = || queries.iter().filter_map(|(_, query)| query.var(name));
         let kind = match (declared().next(), &*input) {
             (Some(var), _) => var.kind,
-            (None, Input::Text(text) | Input::Environment(text)) => match table::looks_like(text.clone()) {
-                Value::String(_) => VarType::String,
-                number => {
-                    *input = Input::Json(number);
-                    VarType::Json
+            (None, Input::Text(text) | Input::Environment(text)) => {
+                match table::looks_like(text.clone()) {
+                    Value::String(_) => VarType::String,
+                    number => {
+                        *input = Input::Json(number);
+                        VarType::Json
+                    }
                 }
-            },
+            }
             (None, Input::Json(_) | Input::Number(..) | Input::Secret(_)) => VarType::Json,
         };
         parameters.push(Parameter {

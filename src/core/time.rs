@@ -159,17 +159,19 @@ impl fmt::Display for Moment {
 
 /// Reads a moment: RFC 3339 (section 5.6; a blank for the `T` and `+0000` for the offset are
 /// accepted, since APIs send them, and without an offset it is UTC, as SQLite's `datetime()` gives
-/// it), a date (its first moment in UTC), `now`, `today`, `yesterday`, or a duration, which means
-/// that long before `now`.
+/// it), a date, `now`, `today`, `yesterday`, or a duration, which means that long before `now`. Days
+/// begin at midnight in UTC, or in the zone that is added as in RFC 9557 (section 3.1):
+/// `yesterday[Europe/Berlin]`.
 pub fn parse_moment(text: &str, now: Timestamp) -> Option<Moment> {
     let text = text.trim();
-    let midnight =
-        |date: Date| Moment::new(date.to_datetime(jiff::civil::Time::midnight()), Offset::UTC);
-    let today = now.to_zoned(TimeZone::UTC).date();
+    if let Some((day, zone)) = with_zone(text) {
+        let written = || Some(text.parse::<Zoned>().ok()?.timestamp());
+        let moment = parse_day(day, &zone, now).or_else(written);
+        return moment.map(Moment::from);
+    }
     match text {
         "now" => return Some(now.into()),
-        "today" => return midnight(today),
-        "yesterday" => return midnight(today.yesterday().ok()?),
+        "today" | "yesterday" => return parse_day(text, &TimeZone::UTC, now).map(Moment::from),
         _ => {}
     }
     if let Some(moment) = parse_written(text) {
@@ -183,6 +185,24 @@ pub fn parse_moment(text: &str, now: Timestamp) -> Option<Moment> {
 /// As [`parse_moment`], but nothing for the last day of the year 9999.
 pub fn parse_time(text: &str, now: Timestamp) -> Option<Timestamp> {
     parse_moment(text, now)?.timestamp()
+}
+
+/// Splits a text that ends with the name of a time zone in brackets.
+fn with_zone(text: &str) -> Option<(&str, TimeZone)> {
+    let (day, zone) = text.strip_suffix(']')?.split_once('[')?;
+    Some((day, TimeZone::get(zone).ok()?))
+}
+
+/// Reads a day and returns its first moment in a zone.
+fn parse_day(text: &str, zone: &TimeZone, now: Timestamp) -> Option<Timestamp> {
+    let today = now.to_zoned(zone.clone()).date();
+    let day = match text {
+        "today" => today,
+        "yesterday" => today.yesterday().ok()?,
+        _ if text.len() == 10 => text.parse::<Date>().ok()?,
+        _ => return None,
+    };
+    Some(day.to_zoned(zone.clone()).ok()?.timestamp())
 }
 
 /// Reads a moment as APIs write it: RFC 3339, or with `+0000`, or a date without a time.
@@ -302,6 +322,24 @@ mod tests {
         assert_eq!(read("2026-11-01"), some("2026-11-01T00:00:00Z"));
         assert_eq!(read("today"), some("2026-11-02T00:00:00Z"));
         assert_eq!(read("yesterday"), some("2026-11-01T00:00:00Z"));
+        assert_eq!(
+            read("yesterday[Europe/Berlin]"),
+            some("2026-10-31T23:00:00Z")
+        );
+        assert_eq!(
+            read("today[America/New_York]"),
+            some("2026-11-02T05:00:00Z")
+        );
+        assert_eq!(
+            read("2026-07-01[Europe/Berlin]"),
+            some("2026-06-30T22:00:00Z")
+        );
+        assert_eq!(
+            read("2026-07-01T09:00[Europe/Berlin]"),
+            some("2026-07-01T07:00:00Z")
+        );
+        assert_eq!(read("yesterday[Europe/Nowhere]"), None);
+        assert_eq!(read("7d[Europe/Berlin]"), None);
         assert_eq!(read("7d"), some("2026-10-26T09:30:00Z"));
         assert_eq!(read("2h ago"), some("2026-11-02T07:30:00Z"));
         assert_eq!(read("2026-11-01 08:00:00"), some("2026-11-01T08:00:00Z"));

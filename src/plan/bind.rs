@@ -318,6 +318,32 @@ fn limit(query: &Query, scope: &Scope) -> Result<Option<usize>, PlanError> {
     Ok(Some(usize::try_from(number).unwrap_or(usize::MAX)))
 }
 
+/// Returns the names of the vars that a call has to give here: the required ones, and those whose
+/// default needs a variable or a repository that is not there.
+pub fn vars_to_give(query: &Query, outside: &Outside) -> Vec<String> {
+    let inputs = with_environment(Inputs::new(), query, outside);
+    let scrubber = Scrubber::new();
+    let lookups = lookups(outside, &Secrecy::default(), Show::Values(&scrubber));
+    let mut scope = Scope::new(outside.clock, lookups);
+    let mut names = Vec::new();
+    for var in &query.vars {
+        let default = var.default.as_ref().map(|default| default.render(&scope));
+        let is_known = match default {
+            None => !var.required,
+            Some(Ok(_)) => true,
+            Some(Err(error)) => !error
+                .undefined
+                .is_some_and(|name| ["env.", "git."].iter().any(|root| name.starts_with(root))),
+        };
+        if !is_known && !inputs.contains_key(&var.name) {
+            names.push(var.name.clone());
+        }
+        // Defaults that stand on others have no need of their own.
+        scope = scope.with(&var.name, &Value::Null);
+    }
+    names
+}
+
 struct Binder<'b> {
     query: &'b Query,
     inputs: &'b Inputs,
@@ -402,8 +428,8 @@ impl Binder<'_> {
         let input = self.inputs.get(&var.name);
         let fault = |words: String| {
             let example = var.example.as_ref().filter(|_| !var.secret);
-            let example =
-                example.map(|example| format!("for example `{}`", crate::core::json::plain(example)));
+            let example = example
+                .map(|example| format!("for example `{}`", crate::core::json::plain(example)));
             let origin = matches!(input, Some(Input::Environment(_)))
                 .then(|| format!("the value came from `{}`", variable_of(&var.name)));
             let fault = Diagnostic::general("var", words);
@@ -507,7 +533,7 @@ impl Binder<'_> {
     }
 
     fn example_call(&self) -> String {
-        let call = crate::project::query::example_call(self.query);
+        let call = crate::project::query::example_call(self.query, |var| var.required);
         format!("for example `runner run {call}`")
     }
 }

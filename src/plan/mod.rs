@@ -35,7 +35,7 @@ use crate::project::Query;
 use crate::resource::Resource;
 use crate::template::{Clock, Lookup, Mentions, Records, RenderError, Scope};
 
-pub use bind::{Input, Inputs};
+pub use bind::{Input, Inputs, vars_to_give};
 pub use feed::{Feed, Site};
 pub use render::{ShownPoll, ShownRequest};
 pub use report::{DataValue, DataValues, Facts};

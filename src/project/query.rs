@@ -576,26 +576,34 @@ impl Query {
     }
 }
 
-/// How a query is called: its name and its required vars, with their examples.
-pub fn example_call(query: &Query) -> String {
+/// A call of a query: its name and the vars that need a value, with their examples. `is_needed`
+/// chooses them.
+pub fn example_call(query: &Query, is_needed: impl Fn(&Var) -> bool) -> String {
     let mut call = query.name.clone();
-    for var in query.vars.iter().filter(|var| var.required) {
+    let vars = query.vars.iter();
+    for var in vars.filter(|var| is_needed(var)) {
         let value = var
             .example
             .as_ref()
             .or(var.choices.as_ref().and_then(|choices| choices.first()))
             .filter(|_| !var.secret)
             .map_or_else(|| "…".to_owned(), crate::core::json::plain);
-        let is_plain = value
-            .chars()
-            .all(|c| c.is_alphanumeric() || "-_./:@…".contains(c));
-        if is_plain {
-            call.push_str(&format!(" {}={value}", var.name));
-        } else {
-            call.push_str(&format!(" '{}={}'", var.name, value.replace('\'', "'\\''")));
-        }
+        call.push(' ');
+        call.push_str(&assignment(&var.name, &value));
     }
     call
+}
+
+/// `NAME=VALUE` for a shell, in quotes where it needs them.
+pub fn assignment(name: &str, value: &str) -> String {
+    let is_plain = value
+        .chars()
+        .all(|c| c.is_alphanumeric() || "-_./:@…".contains(c));
+    if is_plain {
+        format!("{name}={value}")
+    } else {
+        format!("'{name}={}'", value.replace('\'', "'\\''"))
+    }
 }
 
 #[cfg(test)]

@@ -68,9 +68,8 @@ impl Settings {
             if !known.contains(&shared.key) {
                 let words = format!("no query has a var `{}`", shared.key);
                 let hint = name::hint(&shared.key, known.iter().map(String::as_str));
-                faults.push(
-                    Diagnostic::at(&shared.key_place, "unknown-var", words).maybe_help(hint),
-                );
+                faults
+                    .push(Diagnostic::at(&shared.key_place, "unknown-var", words).maybe_help(hint));
             }
         }
     }
@@ -86,7 +85,10 @@ fn shared_defaults(node: &Node, faults: &mut Diagnostics) -> Vec<Entry> {
             .iter()
             .any(|key| entry.value.get(key).is_some());
         if is_declaration {
-            let words = format!("`{}` takes a value: vars are declared in queries", entry.key);
+            let words = format!(
+                "`{}` takes a value: vars are declared in queries",
+                entry.key
+            );
             let help = format!("write `{}: VALUE`", entry.key);
             faults.push(Diagnostic::at(&entry.value.place, "wrong-type", words).help(help));
             continue;

@@ -8,8 +8,8 @@ use serde_json::{Map, Value, json};
 use crate::core::diagnostic::Diagnostics;
 use crate::core::document::{Content, Node};
 use crate::core::source::{Place, SourceFile, Span};
-use crate::project::settings::Settings;
 use crate::project::query::{Query, VarType};
+use crate::project::settings::Settings;
 use crate::project::table::Table;
 use crate::project::{Project, query_file, yaml};
 

@@ -749,6 +749,41 @@ mod usage {
     }
 
     #[test]
+    fn what_was_meant_is_proposed_where_the_project_knows_it() {
+        let project = Project::new()
+            .circleci_at("http://127.0.0.1:1", "")
+            .query(
+                "failed-jobs",
+                "resource: circleci\nvars: { branch: null, job_name: null, pin: { default: null, secret: true } }\n\
+                 endpoint: /workflow\n",
+            );
+        let calls: [&[&str]; 9] = [
+            &["failed-jobs"],
+            &["queries/failed-jobs.yaml"],
+            &["failed-job"],
+            &["run", "failed-jobs", "--branch", "main"],
+            &["run", "failed-jobs", "--job-name=e2e tests"],
+            &["run", "failed-jobs", "--branch", "--limit", "3"],
+            &["run", "failed-jobs", "--pin", "hunter2hunter2"],
+            &["run", "failed-jobs", "--bransh", "main"],
+            &[
+                "run",
+                "failed-jobs",
+                "--branch",
+                "main",
+                "--error-format",
+                "json",
+            ],
+        ];
+        let all = calls.map(|args| Run::in_(&project).args(args).outcome());
+        for outcome in &all {
+            outcome.assert_exit(2);
+            assert!(!outcome.stderr_text().contains("hunter2"));
+        }
+        insta::assert_snapshot!(transcript(&all));
+    }
+
+    #[test]
     fn a_folder_without_a_project_is_told() {
         let project = Project::new();
         for folder in ["resources", "queries"] {

@@ -20,7 +20,10 @@ fn shared_defaults_are_used_by_every_query_that_has_the_var() {
         .assert_exit(0);
     // A query that feeds another takes them too, and needs no value there.
     Case::query("for_each: { p: { query: parents } }\nendpoint: /p/{{ p.id }}")
-        .file("queries/parents.yaml", format!("resource: circleci\n{SLUG}"))
+        .file(
+            "queries/parents.yaml",
+            format!("resource: circleci\n{SLUG}"),
+        )
         .file("runner.yaml", project)
         .asks(vec![
             Exchange::get("/api/v2/circleci%2Fabc%2Fdef?n=7").answers(serde_json::json!({"id": 3})),
@@ -71,7 +74,10 @@ fn a_secret_from_the_environment_is_masked_under_its_variable() {
     assert!(!dry.assert_exit(0).stdout_text().contains("0123456789"));
     let line = case().args(["--curl"]).asks_nothing();
     let line = line.assert_exit(0).stdout_text();
-    assert!(line.contains("RUNNER_VAR_PIN") && !line.contains("0123456789"), "{line}");
+    assert!(
+        line.contains("RUNNER_VAR_PIN") && !line.contains("0123456789"),
+        "{line}"
+    );
 }
 
 #[test]

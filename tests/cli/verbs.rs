@@ -345,7 +345,14 @@ mod ping {
             .collect();
         assert_eq!(
             words[0],
-            ["RESOURCE", "STATE", "WHO", "LATENCY_MS", "LIMIT_LEFT", "REASON"]
+            [
+                "RESOURCE",
+                "STATE",
+                "WHO",
+                "LATENCY_MS",
+                "LIMIT_LEFT",
+                "REASON"
+            ]
         );
         assert_eq!(words[1][..3], ["circleci", "ok", "mika"]);
         server.finish();
@@ -429,7 +436,8 @@ mod ping {
     #[test]
     fn a_resource_that_only_takes_messages_is_not_asked() {
         let server = Server::start(vec![
-            me().answers(json!({"login": "mika", "name": "Mika"})).times(4),
+            me().answers(json!({"login": "mika", "name": "Mika"}))
+                .times(4),
         ]);
         let project = Project::new()
             .circleci(&server)
@@ -442,7 +450,10 @@ mod ping {
             let outcome = run(&project, &["ping", "-o", format]);
             let text = outcome.assert_exit(0).stdout_text();
             assert!(text.contains("not asked"), "{text}");
-            assert!(text.contains("write-only: there is nothing to read"), "{text}");
+            assert!(
+                text.contains("write-only: there is nothing to read"),
+                "{text}"
+            );
             assert_eq!(outcome.stderr_text(), "");
         }
         let read = Run::in_(&project)

@@ -1,0 +1,118 @@
+//! Faults of the command line, and the help that it asks for.
+
+use std::process::ExitCode;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+
+use crate::cli::app::App;
+use crate::cli::exit::Exit;
+use crate::cli::failure::{ErrorFormat, Failure};
+use crate::cli::{inputs, run};
+use crate::core::name;
+use crate::project::query::assignment;
+
+/// Shows what clap has to say, and returns the exit code.
+pub fn report(mut error: clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        // Help and version go to standard output.
+        let _ = error.print();
+        return ExitCode::from(Exit::Done.code());
+    }
+    let words: Vec<String> = std::env::args_os()
+        .skip(1)
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect();
+    let app = App::new();
+    let hint = hint(&error, &words, &app);
+    // No query, value or name begins with a dash: clap's `-- --branch` is never right.
+    error.remove(ContextKind::Suggested);
+    if wants_json(&words) {
+        let text = error.to_string();
+        let message = text.lines().next().unwrap_or("");
+        let failure = Failure::usage("usage", message.trim_start_matches("error: "));
+        let failure = failure.helps(hint.into_iter().collect());
+        failure.show(&app, ErrorFormat::Json);
+    } else {
+        if let Some(hint) = hint {
+            // What clap would propose instead is not what was meant.
+            error.remove(ContextKind::SuggestedArg);
+            error.remove(ContextKind::SuggestedSubcommand);
+            error.insert(
+                ContextKind::Suggested,
+                ContextValue::StyledStrs(vec![hint.into()]),
+            );
+        }
+        let _ = error.print();
+    }
+    ExitCode::from(Exit::Usage.code())
+}
+
+fn wants_json(words: &[String]) -> bool {
+    words.iter().any(|word| word == "--error-format=json")
+        || words
+            .windows(2)
+            .any(|pair| pair[0] == "--error-format" && pair[1] == "json")
+}
+
+/// What was meant, where the project knows the name: a var written as an option, or a query without
+/// its verb.
+fn hint(error: &clap::Error, words: &[String], app: &App) -> Option<String> {
+    let text = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.as_str()),
+        _ => None,
+    };
+    match error.kind() {
+        ErrorKind::UnknownArgument => {
+            let (var, hint) = var_hint(text(ContextKind::InvalidArg)?, words, app)?;
+            // An option that is nearly right is nearer than a var that is.
+            let is_exact = words.iter().any(|word| is_option(word, &var));
+            (is_exact || error.get(ContextKind::SuggestedArg).is_none()).then_some(hint)
+        }
+        ErrorKind::InvalidSubcommand => {
+            let word = text(ContextKind::InvalidSubcommand)?;
+            let (_, query) = run::find(word, app).ok()?;
+            query.ok()?;
+            Some(format!("run a query with its verb: `runner run {word}`"))
+        }
+        _ => None,
+    }
+}
+
+/// Returns true for `--branch` and `--branch=main`, given `branch`.
+fn is_option(word: &str, var: &str) -> bool {
+    let name = word
+        .strip_prefix("--")
+        .and_then(|word| word.split('=').next());
+    name.is_some_and(|name| name.replace('-', "_") == var)
+}
+
+/// The var that was meant by `--branch main`, and how it is written.
+fn var_hint(argument: &str, words: &[String], app: &App) -> Option<(String, String)> {
+    if words.first()? != "run" {
+        return None;
+    }
+    let var = argument.strip_prefix("--")?.split('=').next()?;
+    let var = var.replace('-', "_");
+    let mut queries = inputs::sort_out(words).queries.into_iter().skip(1);
+    let declared = queries.find_map(|word| {
+        let (_, query) = run::find(&word, app).ok()?;
+        let query = query.ok()?;
+        let names = query.vars.iter().map(|known| known.name.as_str());
+        query.var(name::nearest(&var, names)?).cloned()
+    })?;
+    let value = value_of(argument, words).filter(|_| !declared.secret);
+    let assignment = assignment(&declared.name, value.as_deref().unwrap_or("…"));
+    Some((declared.name, format!("write `{assignment}`")))
+}
+
+/// The value that follows an option, or stands behind its `=`.
+fn value_of(argument: &str, words: &[String]) -> Option<String> {
+    let option = argument.split('=').next()?;
+    words.iter().enumerate().find_map(|(at, word)| {
+        if let Some(value) = word.strip_prefix(option)?.strip_prefix('=') {
+            return Some(value.to_owned());
+        }
+        let next = words.get(at + 1)?;
+        (word == option && !next.starts_with('-')).then(|| next.clone())
+    })
+}
