@@ -102,7 +102,9 @@ pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            return usage::report(error);
+            let words = std::env::args_os().skip(1);
+            let words = words.map(|word| word.to_string_lossy().into_owned());
+            return usage::report(error, &words.collect::<Vec<_>>());
         }
     };
     let app = Rc::new(App::new());

@@ -11,22 +11,18 @@ use crate::cli::{inputs, run};
 use crate::core::name;
 use crate::project::query::assignment;
 
-/// Shows what clap has to say, and returns the exit code.
-pub fn report(mut error: clap::Error) -> ExitCode {
+/// Shows what clap has to say of a call, and returns the exit code.
+pub fn report(mut error: clap::Error, words: &[String]) -> ExitCode {
     if !error.use_stderr() {
         // Help and version go to standard output.
         let _ = error.print();
         return ExitCode::from(Exit::Done.code());
     }
-    let words: Vec<String> = std::env::args_os()
-        .skip(1)
-        .map(|word| word.to_string_lossy().into_owned())
-        .collect();
     let app = App::new();
-    let hint = hint(&error, &words, &app);
+    let hint = hint(&error, words, &app);
     // No query, value or name begins with a dash: clap's `-- --branch` is never right.
     error.remove(ContextKind::Suggested);
-    if wants_json(&words) {
+    if wants_json(words) {
         let text = error.to_string();
         let message = text.lines().next().unwrap_or("");
         let failure = Failure::usage("usage", message.trim_start_matches("error: "));

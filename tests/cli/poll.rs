@@ -255,11 +255,12 @@ fn a_poll_is_never_answered_from_memory() {
 
 #[test]
 fn an_interrupt_ends_the_wait() {
-    let server = Server::start(vec![get_x().answers(state("running"))]);
-    let project = Case::query("endpoint: /x\npoll: { until: row.status == \"done\", every: 1h }")
+    let server = Server::start(vec![get_x().at_least(2).answers(state("running"))]);
+    let project = Case::query("endpoint: /x\npoll: { until: row.status == \"done\", every: 20ms }")
         .project_at(&server.url());
     let running = Run::in_(&project).args(["run", "q"]).start();
-    server.wait_for_requests(1);
+    // The first answer was read before the second question was asked.
+    server.wait_for_requests(2);
     running.interrupt();
     let outcome = running.finish();
     insta::assert_snapshot!(outcome.assert_exit(130).snapshot());
@@ -270,7 +271,7 @@ fn an_interrupt_ends_the_wait() {
 fn a_run_that_is_out_of_time_shows_the_last_state() {
     let seen = Case::query("endpoint: /x\npoll: { until: row.status == \"done\", every: 1h }")
         .settings(ONCE)
-        .args(["--timeout", "500ms"])
+        .args(["--timeout", "2s"])
         .asks(vec![get_x().answers(state("running"))]);
     insta::assert_snapshot!(seen.outcome.assert_exit(5).snapshot());
 
