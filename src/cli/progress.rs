@@ -283,8 +283,8 @@ mod tests {
         stats.sent.set(41);
         let level = session.levels().of("", "wait-for-workflow");
         level.polls.set(40);
-        let state = serde_json::json!({"status": "running"});
-        level.last_state.replace(Some(state));
+        let running = serde_json::json!({"status": "running"});
+        level.last_state.replace(Some(running));
         let said = RefCell::new(Vec::new());
         let report = Progress::new(&app, &session, &stats)
             .report(|words| said.borrow_mut().push(words.to_owned()));

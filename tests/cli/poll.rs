@@ -274,6 +274,7 @@ fn a_run_that_is_out_of_time_shows_the_last_state() {
         .args(["--timeout", "2s"])
         .asks(vec![get_x().answers(state("running"))]);
     insta::assert_snapshot!(seen.outcome.assert_exit(5).snapshot());
+}
 
 /// Queries that start something with one request and wait for it with others.
 mod starting {
