@@ -285,6 +285,7 @@ const HOMES: &[Home] = &[
             "rustls::",
             "rustls_native_certs::",
             "webpki_roots::",
+            "h2::",
         ],
         places: &["http/client.rs", "http/client/"],
         why: "one place talks to the network",

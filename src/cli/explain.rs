@@ -261,7 +261,7 @@ fn refused(refusal: &Refusal, name: &str, resource: &Resource) -> Failure {
     }
     if status == StatusCode::GONE {
         failure = failure.help(match &refusal.retirement {
-            Some(words) => format!("it is gone for good; the answer says: {words}"),
+            Some(words) => format!("it is gone for good: the answer says that it {words}"),
             None => "it is gone for good".to_owned(),
         });
     }

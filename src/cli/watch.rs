@@ -148,7 +148,7 @@ impl Observe for Watch {
                 if !self.is_quiet {
                     let words = one_line(words);
                     self.app.say(&format!(
-                        "warning: `{}` of {resource} is {words}",
+                        "warning: `{}` of {resource} {words}",
                         one_line(route)
                     ));
                 }

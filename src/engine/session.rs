@@ -22,8 +22,8 @@ use crate::http::retirement::Retirement;
 use crate::http::retry::{Jitter, Retry};
 use crate::http::trace::Trace;
 use crate::http::{
-    Body, Client, ClientOptions, Event, Observe, Proxy, Request, Response, Transport as _,
-    TransportError, TransportErrorKind,
+    Body, Client, ClientOptions, Event, Observe, Proxy, Request, Response, StatusCode,
+    Transport as _, TransportError, TransportErrorKind,
 };
 use crate::plan::Plan;
 use crate::project::load;
@@ -150,7 +150,11 @@ impl Session {
 
     /// Reports that a route is deprecated or will be gone, once a run.
     fn report_retirement(&self, plan: &Plan, request: &Request, response: &Response) {
-        let Some(retirement) = Retirement::of(&response.headers, &request.url) else {
+        let is_failure = response.status == StatusCode::GONE
+            && !request.accepted.contains(&response.status.as_u16());
+        let found = Retirement::of(&response.headers, &request.url);
+        // The failure of a 410 says it itself.
+        let Some(retirement) = found.filter(|_| !is_failure) else {
             return;
         };
         let query = &plan.query;

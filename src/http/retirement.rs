@@ -43,24 +43,31 @@ impl Retirement {
         })
     }
 
-    /// What it says, for a message: `deprecated since 2023-06-30, gone after 2026-12-31, see …`.
+    /// What it says, for a message: `is deprecated since 2023-06-30 and will be gone after
+    /// 2026-12-31, see …`.
     pub fn words(&self, now: Timestamp) -> String {
         let mut words = Vec::new();
         match self.deprecation {
             None => {}
-            Some(Deprecation::Undated) => words.push("deprecated".to_owned()),
+            Some(Deprecation::Undated) => words.push("is deprecated".to_owned()),
             Some(Deprecation::At(time)) => {
-                let since = if time > now { "from" } else { "since" };
-                words.push(format!("deprecated {since} {}", day(time)));
+                let since = if time > now {
+                    "will be deprecated from"
+                } else {
+                    "is deprecated since"
+                };
+                words.push(format!("{since} {}", day(time)));
             }
         }
         if let Some(time) = self.sunset {
-            words.push(format!("gone after {}", day(time)));
+            let verb = if time > now { "will" } else { "was to" };
+            words.push(format!("{verb} be gone after {}", day(time)));
         }
-        if let Some(link) = &self.link {
-            words.push(format!("see {link}"));
+        let words = words.join(" and ");
+        match &self.link {
+            Some(link) => format!("{words}, see {link}"),
+            None => words,
         }
-        words.join(", ")
     }
 }
 
@@ -108,17 +115,21 @@ mod tests {
         let since = ("deprecation", "@1688169599");
         let sunset = ("sunset", "Thu, 31 Dec 2026 23:59:59 GMT");
         for (fields, expected) in [
-            (&[since][..], "deprecated since 2023-06-30"),
+            (&[since][..], "is deprecated since 2023-06-30"),
             (
                 &[("deprecation", "@1893456000")],
-                "deprecated from 2030-01-01",
+                "will be deprecated from 2030-01-01",
             ),
-            (&[("deprecation", "true")], "deprecated"),
+            (&[("deprecation", "true")], "is deprecated"),
             (
                 &[("deprecation", "Fri, 30 Jun 2023 23:59:59 GMT")],
-                "deprecated since 2023-06-30",
+                "is deprecated since 2023-06-30",
             ),
-            (&[sunset], "gone after 2026-12-31"),
+            (&[sunset], "will be gone after 2026-12-31"),
+            (
+                &[("sunset", "Sun, 31 Dec 2023 23:59:59 GMT")],
+                "was to be gone after 2023-12-31",
+            ),
             (
                 &[
                     since,
@@ -128,11 +139,11 @@ mod tests {
                         "</docs>; rel=\"sunset\", <https://d.test/x>; rel=deprecation",
                     ),
                 ],
-                "deprecated since 2023-06-30, gone after 2026-12-31, see https://d.test/x",
+                "is deprecated since 2023-06-30 and will be gone after 2026-12-31, see https://d.test/x",
             ),
             (
                 &[sunset, ("link", "</docs>; rel=\"sunset\"")],
-                "gone after 2026-12-31, see https://api.test/docs",
+                "will be gone after 2026-12-31, see https://api.test/docs",
             ),
         ] {
             assert_eq!(words(fields).as_deref(), Some(expected), "{fields:?}");

@@ -252,6 +252,8 @@ mod http2 {
         Reset(u8),
         /// With `RST_STREAM(NO_ERROR)` before any content.
         ResetAtOnce,
+        /// With `END_STREAM`, after so many more fields of 100 bytes.
+        ManyFields(usize),
     }
 
     fn frame(kind: u8, flags: u8, stream: &[u8], payload: &[u8]) -> Vec<u8> {
@@ -275,6 +277,14 @@ mod http2 {
                 frame(RST_STREAM, 0, stream, &[0, 0, 0, code]),
             ]
             .concat(),
+            End::ManyFields(count) => {
+                // A field that the table learns, and then its index.
+                let value = [b'y'; 65];
+                let learned = [&[0x40, 3], &b"x-a"[..], &[65], &value].concat();
+                let fields = [fields, learned, vec![0xbe; count - 1]].concat();
+                let head = frame(HEADERS, END_HEADERS, stream, &fields);
+                [head, frame(DATA, END_STREAM, stream, line)].concat()
+            }
             End::ResetAtOnce => [head, frame(RST_STREAM, 0, stream, &[0; 4])].concat(),
         }
     }
@@ -344,6 +354,14 @@ mod http2 {
             assert_eq!(outcome.stdout_text(), "");
         }
         let outcome = run(vec![End::Reset(0)], 1);
+        insta::assert_snapshot!(outcome.assert_exit(5).snapshot());
+    }
+
+    #[test]
+    fn many_fields_are_read_up_to_a_limit() {
+        let outcome = run(vec![End::ManyFields(3_000)], 1);
+        assert_eq!(outcome.assert_exit(0).stdout_text(), "{\"id\":1}\n");
+        let outcome = run(vec![End::ManyFields(6_000)], 1);
         insta::assert_snapshot!(outcome.assert_exit(5).snapshot());
     }
 

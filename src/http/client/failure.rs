@@ -81,6 +81,18 @@ fn broken_rule(cause: &(dyn Error + 'static)) -> Option<&'static str> {
             error.is_parse().then_some("the answer is not valid HTTP")
         };
     }
+    if let Some(error) = cause.downcast_ref::<h2::Error>() {
+        let is_rule = matches!(
+            error.reason(),
+            Some(
+                h2::Reason::PROTOCOL_ERROR
+                    | h2::Reason::FRAME_SIZE_ERROR
+                    | h2::Reason::COMPRESSION_ERROR
+            )
+        );
+        return (error.is_library() && is_rule)
+            .then_some("the answer is not valid HTTP/2, or its header is larger than 408 KiB");
+    }
     let error = cause.downcast_ref::<io::Error>()?;
     matches!(
         error.kind(),
