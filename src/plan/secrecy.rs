@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::core::secret::is_secret_name;
+use crate::core::secret::{is_secret_name, is_secret_param};
 use crate::project::Query;
 use crate::project::query::Items;
 use crate::project::template::ValueTemplate;
@@ -43,12 +43,12 @@ impl Secrecy {
         let resource_params = resource
             .params
             .iter()
-            .filter(|(name, _)| is_secret_name(name))
+            .filter(|(name, _)| is_secret_param(name))
             .map(|(_, value)| value);
         let query_params = query
             .params
             .iter()
-            .filter(|(name, _)| is_secret_name(name))
+            .filter(|(name, _)| is_secret_param(name))
             .filter_map(|(_, value)| value.as_ref())
             .flat_map(ValueTemplate::templates);
         let env = resource

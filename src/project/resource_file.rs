@@ -8,7 +8,7 @@ use crate::auth::{Auth, TokenScheme};
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::document::{Content, Entry, Node};
 use crate::core::name;
-use crate::core::secret::is_secret_name;
+use crate::core::secret::{is_secret_name, is_secret_param};
 use crate::core::source::{SourceFile, Text};
 use crate::http::HeaderName;
 use crate::http::headers::is_framing;
@@ -394,7 +394,7 @@ fn params(node: Option<&Node>, names: &Names, faults: &mut Diagnostics) -> Vec<(
             continue;
         }
         if let Some(value) = scalar_template(&entry.value, &entry.key, names, faults) {
-            if value.is_constant() && is_secret_name(&entry.key) {
+            if value.is_constant() && is_secret_param(&entry.key) {
                 faults.push(literal::literal(&entry.value));
             }
             params.push((entry.key.clone(), value));

@@ -4,7 +4,7 @@ use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::document::{Content, Entry, Fields, Node};
 use crate::core::name;
 use crate::core::percent;
-use crate::core::secret::is_secret_name;
+use crate::core::secret::is_secret_param;
 use crate::core::source::Text;
 use crate::http::{HeaderName, Method};
 use crate::project::literal;
@@ -94,7 +94,7 @@ pub fn endpoint(node: &Node, names: &Names, faults: &mut Diagnostics) -> Option<
     let query = literal.split_once('?').map_or("", |(_, query)| query);
     let holds_secret = query.split('&').any(|pair| {
         pair.split_once('=')
-            .is_some_and(|(name, value)| is_secret_name(name) && value != "x" && !value.is_empty())
+            .is_some_and(|(name, value)| is_secret_param(name) && value != "x" && !value.is_empty())
     });
     if holds_secret {
         faults.push(literal::literal(node));
@@ -129,7 +129,7 @@ fn params(
         }
         if let Some(value) = ValueTemplate::read(&entry.value.as_written(), names, faults) {
             let is_constant = value.templates().iter().all(|part| part.is_constant());
-            if is_constant && is_secret_name(&entry.key) && entry.key != "page-token" {
+            if is_constant && is_secret_param(&entry.key) {
                 faults.push(literal::literal(&entry.value));
             }
             params.push((entry.key.clone(), Some(value)));

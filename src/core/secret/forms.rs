@@ -1,0 +1,171 @@
+//! The forms in which a secret may come back: escaped for JSON, a URL or HTML, or in base64.
+
+use std::collections::BTreeSet;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+use serde_json::Value;
+
+use crate::core::percent;
+use crate::core::secret::SHORTEST;
+
+/// The shortest piece of base64 that stands for a secret by itself. A shorter one is found in
+/// ordinary words.
+const SHORTEST_BASE64: usize = 8;
+
+/// The characters that writers of HTML escape differently, each with the ways in which they do:
+/// Python, Go, PHP, minijinja, and those that leave it.
+const HTML: [(char, &[&str]); 4] = [
+    ('"', &["\"", "&quot;", "&#34;"]),
+    ('\'', &["'", "&#39;", "&#x27;", "&apos;"]),
+    ('/', &["/", "&#x2f;", "&#x2F;", "&#47;"]),
+    ('+', &["+", "&#43;"]),
+];
+
+/// All forms of a secret, the text itself among them.
+pub fn forms(text: &str) -> BTreeSet<String> {
+    let mut forms = BTreeSet::from([text.to_owned()]);
+    add_escaped(text, &mut forms);
+    // JSON may be quoted in JSON once more.
+    add_escaped(&json_escaped(text), &mut forms);
+    for form in [text.to_owned(), format!("{text}:"), format!(":{text}")] {
+        for encoded in [STANDARD.encode(&form), URL_SAFE.encode(&form)] {
+            forms.insert(encoded.trim_end_matches('=').to_owned());
+            forms.insert(encoded);
+        }
+    }
+    for shift in 0..3 {
+        let piece = base64_within(text, shift);
+        if piece.len() >= SHORTEST_BASE64 {
+            forms.insert(piece.replace('+', "-").replace('/', "_"));
+            forms.insert(piece);
+        }
+    }
+    for line in text.lines().map(str::trim) {
+        // A key of several lines may come back line by line.
+        if line.len() >= 16 {
+            forms.insert(line.to_owned());
+        }
+    }
+    forms.retain(|form| form.len() >= SHORTEST);
+    forms
+}
+
+/// Adds a text in the escapes of URLs, JSON and HTML, in the ways in which servers write them.
+fn add_escaped(text: &str, forms: &mut BTreeSet<String>) {
+    let percent = percent::encode(text);
+    let form: String = url::form_urlencoded::byte_serialize(text.as_bytes()).collect();
+    for once in [percent, form] {
+        // A URL that stands in a URL is escaped twice.
+        for escaped in [percent::encode(&once), once] {
+            forms.insert(percent::encode(&lower_escapes(&escaped)));
+            forms.insert(lower_escapes(&escaped));
+            forms.insert(escaped);
+        }
+    }
+    let json = json_escaped(text);
+    for escaped in ["", "+&<>'", "+&<>'="] {
+        for is_lower in [false, true] {
+            let ascii = unicode_escapes(&json, |c| escaped.contains(c) || !c.is_ascii(), is_lower);
+            let unicode = unicode_escapes(&json, |c| escaped.contains(c), is_lower);
+            for json in [ascii, unicode] {
+                forms.insert(json.replace('/', "\\/"));
+                forms.insert(json);
+            }
+        }
+    }
+    add_html(text, forms);
+}
+
+fn add_html(text: &str, forms: &mut BTreeSet<String>) {
+    let html = text
+        .replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;");
+    let mut written = BTreeSet::from([html]);
+    for (character, ways) in HTML {
+        written = written
+            .iter()
+            .flat_map(|html| ways.iter().map(|way| html.replace(character, way)))
+            .collect();
+    }
+    forms.append(&mut written);
+}
+
+/// The part of a base64 text that depends on `text` alone, where `shift` bytes (or three more, or
+/// six more …) stand before it.
+fn base64_within(text: &str, shift: usize) -> String {
+    let mut bytes = vec![0; shift];
+    bytes.extend_from_slice(text.as_bytes());
+    let encoded = STANDARD.encode(&bytes);
+    let first = (shift * 8).div_ceil(6);
+    let whole = bytes.len() * 8 / 6;
+    encoded.get(first..whole).unwrap_or_default().to_owned()
+}
+
+/// As it stands between the quotes of a JSON text.
+fn json_escaped(text: &str) -> String {
+    let quoted = Value::from(text).to_string();
+    quoted[1..quoted.len() - 1].to_owned()
+}
+
+/// JSON whose writer escapes some characters as `\uXXXX` that need not be.
+fn unicode_escapes(json: &str, is_escaped: impl Fn(char) -> bool, is_lower: bool) -> String {
+    let mut escaped = String::with_capacity(json.len());
+    for character in json.chars() {
+        if !is_escaped(character) {
+            escaped.push(character);
+            continue;
+        }
+        for unit in character.encode_utf16(&mut [0; 2]) {
+            escaped.push_str(&if is_lower {
+                format!("\\u{unit:04x}")
+            } else {
+                format!("\\u{unit:04X}")
+            });
+        }
+    }
+    escaped
+}
+
+/// Percent-encoding with lower-case digits, which some servers write.
+fn lower_escapes(text: &str) -> String {
+    let mut lowered = String::with_capacity(text.len());
+    let mut digits = 0;
+    for character in text.chars() {
+        if character == '%' {
+            digits = 2;
+            lowered.push(character);
+        } else if digits > 0 {
+            digits -= 1;
+            lowered.push(character.to_ascii_lowercase());
+        } else {
+            lowered.push(character);
+        }
+    }
+    lowered
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plain_token_has_few_forms() {
+        // Itself, and base64 in its alignments: every form costs a little in every answer.
+        let count = forms("CCIPAT_FERZRjN3x0123456789").len();
+        assert!(count <= 16, "{count}");
+    }
+
+    #[test]
+    fn base64_is_found_at_every_alignment() {
+        let forms = forms("canary+4f9a/81c7");
+        for before in ["", "a", "ab", "abc", "user:"] {
+            for engine in [STANDARD, URL_SAFE] {
+                let encoded = engine.encode(format!("{before}canary+4f9a/81c7!"));
+                let is_found = forms.iter().any(|form| encoded.contains(form.as_str()));
+                assert!(is_found, "{encoded}");
+            }
+        }
+    }
+}

@@ -1,0 +1,367 @@
+//! Finds known secrets in texts and replaces them.
+
+use std::borrow::Cow;
+use std::collections::{BTreeSet, HashSet};
+use std::fmt;
+use std::ops::Range;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
+use serde_json::Value;
+
+use crate::core::secret::forms::forms;
+use crate::core::secret::{MASK, SHORTEST, Secret};
+
+/// More letters of secrets than this are looked for with a table that is slower and far smaller.
+const LARGE: usize = 16 * 1024;
+
+/// Replaces known secret values in texts. Clones share what they know: a token that a command
+/// prints in the middle of a run is known to all of them.
+#[derive(Clone, Default)]
+pub struct Scrubber {
+    known: Arc<RwLock<Known>>,
+}
+
+#[derive(Default)]
+struct Known {
+    /// The values themselves, so that one that comes again costs nothing.
+    values: HashSet<String>,
+    /// Forms that no needle set holds yet. They wait for the first text, since a run learns its
+    /// secrets one by one.
+    fresh: BTreeSet<String>,
+    /// Each at least twice as large as the next, so that a walk that learns a secret an item
+    /// builds them in time.
+    sets: Vec<Needles>,
+}
+
+/// Forms of secrets that are looked for at once.
+struct Needles {
+    forms: BTreeSet<String>,
+    /// Finds the first one quickly.
+    first: AhoCorasick,
+    /// Finds all, those that overlap too.
+    all: AhoCorasick,
+}
+
+impl fmt::Debug for Scrubber {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Scrubber({} sets)", self.known().sets.len())
+    }
+}
+
+impl Scrubber {
+    /// Knows nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Learns a value with the forms in which it may come back.
+    pub fn add(&self, secret: &Secret) {
+        let text = secret.expose().trim();
+        // A template may ask for the same variable a thousand times.
+        if text.len() < SHORTEST || self.read().values.contains(text) {
+            return;
+        }
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        if known.values.insert(text.to_owned()) {
+            known.fresh.append(&mut forms(text));
+        }
+    }
+
+    /// Returns true if nothing was learnt.
+    pub fn is_empty(&self) -> bool {
+        self.read().values.is_empty()
+    }
+
+    /// Returns true if a secret stands in the bytes.
+    pub fn finds(&self, bytes: &[u8]) -> bool {
+        self.known().finds(bytes)
+    }
+
+    /// Returns true if a secret may stand in a JSON text: as it is, or in letters that are written
+    /// as escapes, which only the parsed value shows.
+    pub fn may_stand_in_json(&self, json: &[u8]) -> bool {
+        !self.is_empty() && (self.finds(json) || hides_ascii(json))
+    }
+
+    /// The text without the secrets.
+    pub fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        self.known().text(text)
+    }
+
+    /// The bytes without the secrets. Where two overlap, both are cut out as one.
+    pub fn bytes<'a>(&self, bytes: &'a [u8]) -> Cow<'a, [u8]> {
+        self.known().bytes(bytes)
+    }
+
+    /// Replaces the secrets in all strings, keys and numbers of a JSON value.
+    pub fn json(&self, value: &mut Value) {
+        if !self.is_empty() {
+            self.known().json(value);
+        }
+    }
+
+    /// What is known, ready to be looked for.
+    fn known(&self) -> RwLockReadGuard<'_, Known> {
+        if !self.read().fresh.is_empty() {
+            let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+            known.gather();
+        }
+        self.read()
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Known> {
+        // Nothing panics while it holds the lock, so it cannot be poisoned; if it were, what is
+        // known would still be right.
+        self.known.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Known {
+    fn gather(&mut self) {
+        let mut forms = std::mem::take(&mut self.fresh);
+        while let Some(last) = self.sets.pop() {
+            if last.forms.len() >= 2 * forms.len() {
+                self.sets.push(last);
+                break;
+            }
+            forms.extend(last.forms);
+        }
+        self.sets.extend(Needles::new(forms));
+    }
+
+    fn finds(&self, bytes: &[u8]) -> bool {
+        self.sets.iter().any(|set| set.first.is_match(bytes))
+    }
+
+    fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        match self.bytes(text.as_bytes()) {
+            Cow::Borrowed(_) => Cow::Borrowed(text),
+            // The needles are text, so that what is cut out begins and ends between characters.
+            Cow::Owned(bytes) => Cow::Owned(String::from_utf8_lossy(&bytes).into_owned()),
+        }
+    }
+
+    fn bytes<'a>(&self, bytes: &'a [u8]) -> Cow<'a, [u8]> {
+        let found = self.find_all(bytes);
+        if found.is_empty() {
+            return Cow::Borrowed(bytes);
+        }
+        let mut clean = Vec::with_capacity(bytes.len());
+        let mut rest = 0;
+        for range in found {
+            clean.extend_from_slice(&bytes[rest..range.start]);
+            clean.extend_from_slice(MASK.as_bytes());
+            rest = range.end;
+        }
+        clean.extend_from_slice(&bytes[rest..]);
+        Cow::Owned(clean)
+    }
+
+    fn json(&self, value: &mut Value) {
+        match value {
+            Value::String(text) => {
+                if let Cow::Owned(clean) = self.text(text) {
+                    *text = clean;
+                }
+            }
+            Value::Array(items) => items.iter_mut().for_each(|item| self.json(item)),
+            Value::Object(members) => {
+                members.values_mut().for_each(|member| self.json(member));
+                if members.keys().any(|key| self.finds(key.as_bytes())) {
+                    *members = std::mem::take(members)
+                        .into_iter()
+                        .map(|(key, member)| (self.text(&key).into_owned(), member))
+                        .collect();
+                }
+            }
+            Value::Number(number) => {
+                // A secret of digits may be part of any larger number.
+                if self.text(&number.to_string()) == MASK {
+                    *value = Value::from(MASK);
+                }
+            }
+            Value::Null | Value::Bool(_) => {}
+        }
+    }
+
+    /// The places of all secrets, in their order, those that overlap as one.
+    fn find_all(&self, bytes: &[u8]) -> Vec<Range<usize>> {
+        let mut found: Vec<Range<usize>> = Vec::new();
+        for set in &self.sets {
+            if let Some(first) = set.first.find(bytes) {
+                // Before the first one there is none.
+                let start = first.start();
+                let all = set.all.find_overlapping_iter(&bytes[start..]);
+                found.extend(all.map(|one| start + one.start()..start + one.end()));
+            }
+        }
+        found.sort_by_key(|range| (range.start, range.end));
+        found.dedup_by(|next, last| {
+            let overlaps = next.start < last.end;
+            if overlaps {
+                last.end = last.end.max(next.end);
+            }
+            overlaps
+        });
+        found
+    }
+}
+
+impl Needles {
+    /// `None` if there is nothing to look for.
+    fn new(forms: BTreeSet<String>) -> Option<Self> {
+        if forms.is_empty() {
+            return None;
+        }
+        let size: usize = forms.iter().map(String::len).sum();
+        let small = (size > LARGE).then_some(AhoCorasickKind::ContiguousNFA);
+        let build = |match_kind: MatchKind, kind| {
+            AhoCorasick::builder()
+                .match_kind(match_kind)
+                .kind(kind)
+                .build(&forms)
+                .expect("secrets do not fill the memory with their forms")
+        };
+        Some(Self {
+            // Of this kind the search jumps from candidate to candidate.
+            first: build(MatchKind::LeftmostLongest, small),
+            all: build(MatchKind::Standard, Some(AhoCorasickKind::ContiguousNFA)),
+            forms,
+        })
+    }
+}
+
+/// Returns true if a JSON text writes ASCII as escapes that need not be: `\u0041`, `\/`.
+fn hides_ascii(json: &[u8]) -> bool {
+    memchr::memchr_iter(b'\\', json).any(|at| match json.get(at + 1) {
+        Some(b'/') => true,
+        Some(b'u') => json
+            .get(at + 2..at + 5)
+            .is_some_and(|code| code.starts_with(b"00") && code[2] < b'8' && code[2] > b'1'),
+        _ => false,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base64::Engine as _;
+    use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+    use serde_json::json;
+
+    fn scrubber(secrets: &[&str]) -> Scrubber {
+        let scrubber = Scrubber::new();
+        for secret in secrets {
+            scrubber.add(&Secret::new(*secret));
+        }
+        scrubber
+    }
+
+    #[test]
+    fn every_encoding_of_a_secret_is_masked() {
+        let scrubber = scrubber(&["ca/na ry\"1'x"]);
+        for form in [
+            "ca/na ry\"1'x",
+            "ca%2Fna%20ry%221%27x",
+            "ca%2Fna+ry%221%27x",
+            "ca%2fna%20ry%221%27x",
+            "ca%252Fna%2520ry%25221%2527x",
+            "ca%252fna%2520ry%25221%2527x",
+            "ca/na ry\\\"1'x",
+            "ca\\/na ry\\\"1'x",
+            "ca/na ry\\\\\\\"1'x",
+            "ca/na ry&quot;1&#39;x",
+            "ca/na ry&quot;1&#x27;x",
+            "ca/na ry&#34;1&#39;x",
+            "ca/na ry&#34;1&apos;x",
+            "ca&#x2f;na ry&quot;1&#x27;x",
+            &STANDARD.encode("ca/na ry\"1'x:"),
+            &STANDARD.encode("ca/na ry\"1'x"),
+            &URL_SAFE.encode("ca/na ry\"1'x"),
+        ] {
+            assert_eq!(scrubber.text(&format!("a {form} b")), "a *** b", "{form}");
+        }
+    }
+
+    #[test]
+    fn base64_around_a_secret_leaves_nothing_of_it() {
+        let secret = "canary/4f9a+81c7";
+        let scrubber = scrubber(&[secret]);
+        for before in ["", "a", "ab", "abc"] {
+            let encoded = STANDARD.encode(format!("{before}{secret}{before}"));
+            let shown = scrubber.text(&encoded).into_owned();
+            let (start, end) = shown.split_once("***").expect("it is masked");
+            assert!(start.len() <= 5 && end.len() <= 7, "{encoded}: {shown}");
+        }
+    }
+
+    #[test]
+    fn a_secret_inside_another_one_leaves_nothing_of_it() {
+        for secrets in [["hunter", "hunter-two"], ["hunter-two", "hunter"]] {
+            assert_eq!(scrubber(&secrets).text("a hunter-two b"), "a *** b");
+        }
+        // Learnt after the first search, too.
+        let known = scrubber(&["hunter"]);
+        assert_eq!(known.text("hunter-two"), "***-two");
+        known.add(&Secret::new("hunter-two"));
+        assert_eq!(known.text("hunter-two, hunter"), "***, ***");
+    }
+
+    #[test]
+    fn secrets_that_overlap_are_cut_out_as_one() {
+        let known = scrubber(&["abcdef", "defghijk"]);
+        assert_eq!(known.text("x abcdefghijk x"), "x *** x");
+        assert_eq!(known.text("x abcdefdefghijk x"), "x ****** x");
+    }
+
+    #[test]
+    fn thousands_of_secrets_are_found() {
+        let known = Scrubber::new();
+        for number in 0..200 {
+            let secret = format!("secret-{number:05}-x");
+            known.add(&Secret::new(secret.as_str()));
+            assert_eq!(known.text(&secret), MASK);
+        }
+        assert_eq!(known.text("a secret-00042-x b"), "a *** b");
+        assert!(known.known().sets.len() < 9);
+    }
+
+    #[test]
+    fn json_is_scrubbed_in_values_keys_and_numbers() {
+        let mut value = json!({"x123456": ["123456", 123_456, 1, 1_234_567]});
+        scrubber(&["123456"]).json(&mut value);
+        assert_eq!(value, json!({"x***": ["***", "***", 1, 1_234_567]}));
+    }
+
+    #[test]
+    fn json_that_may_hold_a_secret_is_told_by_its_bytes() {
+        let known = scrubber(&["canary"]);
+        for (json, may) in [
+            (r#"{"a": "canary"}"#, true),
+            (r#"{"a": "c\u0061nary"}"#, true),
+            (r#"{"a": "a\/b"}"#, true),
+            (r#"{"a": "caf\u00e9 \n \" \ud83d\ude00"}"#, false),
+            (r#"{"a": "Canary"}"#, false),
+            (r#"{"a": "\u"#, false),
+        ] {
+            assert_eq!(known.may_stand_in_json(json.as_bytes()), may, "{json}");
+        }
+        let nothing = Scrubber::new();
+        assert!(!nothing.may_stand_in_json(br#"{"a": "\/"}"#));
+    }
+
+    #[test]
+    fn a_short_secret_does_not_blot_out_words() {
+        assert_eq!(scrubber(&["1"]).text("1 of 10"), "1 of 10");
+        assert_eq!(scrubber(&["pass1"]).text("cGFz cHBh"), "cGFz cHBh");
+    }
+
+    #[test]
+    fn bytes_that_are_not_text_are_scrubbed_too() {
+        let bytes = [b"\xff".as_slice(), b"canary", b"\xfe"].concat();
+        let known = scrubber(&["canary"]);
+        assert_eq!(known.bytes(&bytes).as_ref(), b"\xff***\xfe");
+        assert!(!format!("{known:?}").contains("canary"));
+    }
+}
