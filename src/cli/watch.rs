@@ -79,7 +79,8 @@ impl Observe for Watch {
         match event {
             Event::Sending(request) => {
                 if self.verbosity >= 2 {
-                    self.app.say(&format!("> {}", request.label()));
+                    self.app
+                        .say(&format!("> {}", request.label(&self.app.scrubber)));
                     self.headers(">", &request.headers);
                 }
             }
@@ -87,7 +88,7 @@ impl Observe for Watch {
                 if self.verbosity >= 1 {
                     self.app.say(&format!(
                         "{} {} {} {} bytes",
-                        request.label(),
+                        request.label(&self.app.scrubber),
                         response.status.as_u16(),
                         format_duration(response.elapsed),
                         response.body.len(),
@@ -99,7 +100,7 @@ impl Observe for Watch {
                 if self.verbosity >= 1 {
                     self.app.say(&format!(
                         "{} {error} {}",
-                        request.label(),
+                        request.label(&self.app.scrubber),
                         format_duration(*elapsed),
                     ));
                 }
@@ -108,7 +109,7 @@ impl Observe for Watch {
                 if self.verbosity >= 1 {
                     self.app.say(&format!(
                         "{} from the cache, {} old",
-                        request.label(),
+                        request.label(&self.app.scrubber),
                         format_duration(*age),
                     ));
                 }
@@ -136,7 +137,7 @@ impl Observe for Watch {
                     }
                     (false, false) => format!("in {}", format_duration(*delay)),
                 };
-                let label = request.label();
+                let label = request.label(&self.app.scrubber);
                 self.app
                     .say(&format!("{label}: {why}; attempt {attempt} {when}"));
             }

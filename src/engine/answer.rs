@@ -148,6 +148,16 @@ pub fn content(plan: &Plan, response: &Response) -> Result<Option<Value>, RunErr
         .map_err(|error| unreadable(plan, response, &error))
 }
 
+/// The content without the secrets that the server repeats.
+pub fn scrubbed(plan: &Plan, response: &Response, content: &Value) -> Value {
+    let scrubbed = if plan.scrubber.may_stand_in_json(&response.body) {
+        plan.scrubber.record(content)
+    } else {
+        None
+    };
+    scrubbed.unwrap_or_else(|| content.clone())
+}
+
 fn unreadable(plan: &Plan, response: &Response, error: &ParseError) -> RunErrorKind {
     let media_type = response.media_type().map_or_else(
         || "without a content type".to_owned(),
@@ -198,9 +208,9 @@ pub fn answer_facts(response: &Response) -> Answer<'static> {
 }
 
 /// All facts of an answer.
-pub fn whole_answer<'b>(response: &Response, body: &'b Value) -> Answer<'b> {
+pub fn whole_answer<'b>(plan: &Plan, response: &Response, body: &'b Value) -> Answer<'b> {
     Answer {
-        headers: Some(header_fields(response)),
+        headers: Some(header_fields(plan, response)),
         elapsed_ms: Some(u64::try_from(response.elapsed.as_millis()).unwrap_or(u64::MAX)),
         body: Some(body),
         ..answer_facts(response)
@@ -208,11 +218,12 @@ pub fn whole_answer<'b>(response: &Response, body: &'b Value) -> Answer<'b> {
 }
 
 /// The header fields of an answer. The values of a repeated field are joined by commas (RFC 9110,
-/// section 5.3).
-pub fn header_fields(response: &Response) -> BTreeMap<String, String> {
+/// section 5.3). What the server repeats of a secret is masked.
+pub fn header_fields(plan: &Plan, response: &Response) -> BTreeMap<String, String> {
     let mut fields: BTreeMap<String, String> = BTreeMap::new();
     for (name, value) in &response.headers {
         let text = String::from_utf8_lossy(value.as_bytes());
+        let text = plan.scrubber.text(&text);
         fields
             .entry(name.as_str().to_owned())
             .and_modify(|known| {
@@ -246,7 +257,7 @@ pub fn expectations(
         .with_row(row);
     // A walk has many answers, and none of its own.
     if let Some((response, body)) = answer {
-        scope = scope.with_response(&whole_answer(response, body));
+        scope = scope.with_response(&whole_answer(plan, response, body));
     }
     let mut failed = Vec::new();
     for expression in &plan.query.expect {

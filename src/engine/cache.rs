@@ -12,7 +12,7 @@ use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
 use crate::auth::Credential;
-use crate::core::secret::is_secret_name;
+use crate::core::secret::is_secret_param;
 use crate::engine::answer::{content, meaning};
 use crate::engine::packed::{packed, unpacked};
 use crate::http::{Body, HeaderMap, HeaderName, Request, Response};
@@ -168,7 +168,7 @@ fn is_passing(name: &HeaderName) -> bool {
     name.contains("auth")
         || name.contains("cookie")
         || name.contains("ratelimit")
-        || is_secret_name(name)
+        || is_secret_param(name)
         || matches!(name, "retry-after" | "connection" | "keep-alive" | "date")
 }
 

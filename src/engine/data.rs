@@ -19,7 +19,7 @@ use crate::engine::walk::{Taker, walk_fault};
 use crate::engine::{Outcome, RunErrorKind};
 use crate::plan::{DataValue, DataValues, Facts, Plan};
 use crate::project::query::Sql;
-use crate::sql::{Database, Row, SqlError, SqlErrorKind};
+use crate::sql::{Database, Params, Row, SqlError, SqlErrorKind};
 use crate::template::Records;
 
 /// Rows of a result that are handed on at a time.
@@ -43,7 +43,7 @@ pub async fn all_data(run: &Rc<Run>, plan: &Rc<Plan>) -> Arc<DataValues> {
     let mut values = DataValues::new();
     for table in &plan.query.tables {
         let records = Records {
-            list: Arc::clone(&table.records),
+            list: scrubbed(plan, &table.records),
             columns: table.columns.clone(),
         };
         values.insert(table.name.clone(), DataValue::Records(records));
@@ -54,6 +54,19 @@ pub async fn all_data(run: &Rc<Run>, plan: &Rc<Plan>) -> Arc<DataValues> {
         }
     }
     Arc::new(values)
+}
+
+/// Records of a file without the secrets in them, as those of an answer.
+fn scrubbed(plan: &Plan, records: &Arc<Vec<Value>>) -> Arc<Vec<Value>> {
+    let scrub = |record: &Value| {
+        let clean = plan.scrubber.record(record);
+        clean.unwrap_or_else(|| record.clone())
+    };
+    if plan.scrubber.stand_in(records) {
+        Arc::new(records.iter().map(scrub).collect())
+    } else {
+        Arc::clone(records)
+    }
 }
 
 /// What one query gives: its document if it ends in one, otherwise its records.
@@ -173,7 +186,11 @@ fn start(plan: &Plan, sql: &Sql, data: Arc<DataValues>) -> Running {
     let is_over = Arc::new(AtomicBool::new(false));
     let stop = Arc::clone(&is_over);
     let text = Arc::clone(&sql.text.value);
-    let (vars, now) = (plan.vars.clone(), plan.now());
+    let now = plan.now();
+    let params = Params {
+        values: plan.vars.clone(),
+        secrets: plan.secret_vars().cloned().collect(),
+    };
     let of_data = plan.query.data.iter();
     let of_data = of_data.map(|data| (data.name.clone(), data.query.columns()));
     let ready = plan.query.tables.iter();
@@ -186,7 +203,7 @@ fn start(plan: &Plan, sql: &Sql, data: Arc<DataValues>) -> Running {
         };
         let mut batch = Vec::new();
         let result = open(now, stop, &columns, &data).and_then(|database| {
-            database.select(&text, &vars, |row: Row| {
+            database.select(&text, &params, |row: Row| {
                 batch.push(Value::Object(row));
                 if batch.len() < BATCH {
                     return ControlFlow::Continue(());

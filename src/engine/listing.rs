@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use crate::core::text::one_line;
 use crate::core::time::{TIME_EXAMPLE, format_duration};
-use crate::engine::answer::{content, lost_rows, meaning, refusal, whole_answer};
+use crate::engine::answer::{content, lost_rows, meaning, refusal, scrubbed, whole_answer};
 use crate::engine::levels::Level;
 use crate::engine::outlet::{Gone, Outlet};
 use crate::engine::records::{
@@ -313,7 +313,7 @@ impl<'r> Listing<'r> {
             .site
             .scope()
             .with_all([("rows", &rows)])
-            .with_response(&whole_answer(response, &body));
+            .with_response(&whole_answer(self.plan, response, &body));
         // Columns by name, as in conditions over records.
         if let Value::Object(members) = first {
             scope = scope.with_all(
@@ -501,7 +501,7 @@ impl<'r> Listing<'r> {
             json: if self.plan.query.expect.is_empty() {
                 Value::Null
             } else {
-                body.cloned().unwrap_or(Value::Null)
+                body.map_or(Value::Null, |body| scrubbed(self.plan, response, body))
             },
         });
     }
@@ -515,7 +515,7 @@ impl<'r> Listing<'r> {
         RunError {
             query: self.plan.query.name.clone(),
             resource: self.plan.resource.name.clone(),
-            request: request.map(Request::label),
+            request: request.map(|request| request.label(&self.plan.scrubber)),
             item: self.site.about().map(str::to_owned),
             kind,
         }

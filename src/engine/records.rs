@@ -92,6 +92,7 @@ pub fn read_rows(plan: &Plan, rows: &[Value]) -> Result<(Vec<Kept>, PageRead), R
         plan,
         scope: plan.scope().clone(),
         leaves_rows: false,
+        may_hold_secrets: false,
     };
     let rows: Vec<&Value> = rows.iter().collect();
     reader.read_all(&rows, None)
@@ -269,19 +270,35 @@ struct Reader<'p> {
     scope: Scope,
     /// Whether a record that is its row stays in the answer, until [`take_rows`].
     leaves_rows: bool,
+    /// Whether a secret may stand in the rows. Looked for in the answer as a whole, so that an
+    /// answer without one costs nothing a row.
+    may_hold_secrets: bool,
+}
+
+/// What becomes of a row.
+enum Verdict {
+    Stop,
+    Keep(Kept),
+    Drop,
 }
 
 impl<'p> Reader<'p> {
     fn new(plan: &'p Plan, scope: &Scope, response: &Response) -> Self {
         let facts = Answer {
-            headers: plan.uses().has_headers().then(|| header_fields(response)),
+            headers: plan
+                .uses()
+                .has_headers()
+                .then(|| header_fields(plan, response)),
             ..answer_facts(response)
         };
+        let may_hold_secrets = plan.scrubber.may_stand_in_json(&response.body);
         Self {
             plan,
             scope: scope.with_response(&facts),
-            leaves_rows: plan.query.extract.is_empty()
+            leaves_rows: !may_hold_secrets
+                && plan.query.extract.is_empty()
                 && plan.query.rows.as_ref().is_none_or(Selector::finds_items),
+            may_hold_secrets,
         }
     }
 
@@ -307,19 +324,57 @@ impl<'p> Reader<'p> {
                 break;
             }
             read.rows += 1;
-            let (record, scope) = self.read(row)?;
-            if Self::holds(query.stop_when.as_ref(), false, &scope)? {
-                read.is_enough = true;
-                break;
-            }
-            if Self::holds(query.keep.as_ref(), true, &scope)? {
-                let seen = if self.leaves_rows { row } else { &record };
-                let keys = self.keys(seen, &scope)?;
-                let row = self.leaves_rows.then_some(place);
-                kept.push(Kept { record, row, keys });
+            match self.judge(row, place)? {
+                Verdict::Stop => {
+                    read.is_enough = true;
+                    break;
+                }
+                Verdict::Keep(record) => kept.push(record),
+                Verdict::Drop => {}
             }
         }
         Ok((kept, read))
+    }
+
+    /// Judges a row as it came, and makes the record of what may be seen of it: a template that
+    /// changes a secret leaves nothing that could be recognised.
+    fn judge(&self, row: &Value, place: usize) -> Result<Verdict, RunErrorKind> {
+        let scrubbed = if self.may_hold_secrets {
+            self.plan.scrubber.record(row)
+        } else {
+            None
+        };
+        let Some(scrubbed) = scrubbed else {
+            return self.judge_as_it_is(row, place);
+        };
+        let Ok(verdict) = self.judge_as_it_is(row, place) else {
+            // The words of the fault could hold a part of the secret.
+            return self.judge_as_it_is(&scrubbed, place);
+        };
+        // What was noted of values could hold a part of it, too.
+        drop(self.scope.take_unreadable());
+        Ok(match verdict {
+            Verdict::Keep(kept) => Verdict::Keep(Kept {
+                record: self.read(&scrubbed)?.0,
+                ..kept
+            }),
+            verdict => verdict,
+        })
+    }
+
+    fn judge_as_it_is(&self, row: &Value, place: usize) -> Result<Verdict, RunErrorKind> {
+        let query = &self.plan.query;
+        let (record, scope) = self.read(row)?;
+        if Self::holds(query.stop_when.as_ref(), false, &scope)? {
+            return Ok(Verdict::Stop);
+        }
+        if !Self::holds(query.keep.as_ref(), true, &scope)? {
+            return Ok(Verdict::Drop);
+        }
+        let seen = if self.leaves_rows { row } else { &record };
+        let keys = self.keys(seen, &scope)?;
+        let row = self.leaves_rows.then_some(place);
+        Ok(Verdict::Keep(Kept { record, row, keys }))
     }
 
     /// The record of a row, and what conditions over it see.

@@ -178,7 +178,7 @@ impl Run {
     /// Notes the request that a fault of the whole query would be about.
     pub fn note_request(&self, plan: &Plan, request: &Request) {
         if Self::is_sole_request(plan) {
-            self.state.borrow_mut().request = Some(request.label());
+            self.state.borrow_mut().request = Some(request.label(&plan.scrubber));
         }
     }
 

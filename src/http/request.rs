@@ -6,6 +6,7 @@ use bytes::Bytes;
 use url::Url;
 
 use crate::core::percent;
+use crate::core::secret::Scrubber;
 use crate::http::retry::RetryPolicy;
 use crate::http::{HeaderMap, Method};
 
@@ -133,16 +134,46 @@ impl Request {
         self.url.set_query(Some(&query));
     }
 
-    /// `METHOD URL` for messages, shortened to what a line holds.
-    pub fn label(&self) -> String {
-        let mut url = self
-            .shown_url
-            .clone()
-            .unwrap_or_else(|| self.url.to_string());
+    /// `METHOD URL` for messages, without secrets, shortened to what a line holds.
+    ///
+    /// The order matters: a secret that the end of the line cuts is not recognised any more.
+    pub fn label(&self, scrubber: &Scrubber) -> String {
+        let url = self.shown_url.as_deref().unwrap_or(self.url.as_str());
+        let mut url = scrubber.text(url).into_owned();
         if let Some((at, _)) = url.char_indices().nth(300) {
             url.truncate(at);
             url.push('…');
         }
         format!("{} {url}", self.method)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::secret::Secret;
+
+    #[test]
+    fn a_label_is_scrubbed_before_it_is_cut() {
+        let scrubber = Scrubber::new();
+        scrubber.add(&Secret::new("canary-4f9a81c7"));
+        for length in 250..310 {
+            let cursor = "a".repeat(length);
+            let url = format!("https://x/?cursor={cursor}&key=canary-4f9a81c7&page=2");
+            let request = Request {
+                method: Method::GET,
+                url: Url::parse(&url).expect("a URL"),
+                headers: HeaderMap::new(),
+                body: Body::Empty,
+                accepted: Vec::new(),
+                shown_url: None,
+                is_next_page: false,
+                is_safe: true,
+                retry: None,
+            };
+            let label = request.label(&scrubber);
+            assert!(!label.contains("can"), "{label}");
+            assert!(label.len() <= 310, "{label}");
+        }
     }
 }

@@ -104,6 +104,7 @@ impl Plan {
             outside.clock,
             lookups(outside, &secrecy, Show::Values(scrubber)),
         );
+        let scope = silenced(&scope, &secrecy);
         let shown_scope = Scope::new(outside.clock, lookups(outside, &secrecy, Show::Marks));
         let shown_scope = veiled(&shown_scope, &secrecy);
         let inputs = with_environment(inputs.clone(), &query, outside);
@@ -115,6 +116,7 @@ impl Plan {
         }
         .bind(&scope, &shown_scope, secrecy)?;
         bound.secrecy.add_items(&query);
+        bound.scope = silenced(&bound.scope, &bound.secrecy);
         let shown_scope = veiled(&bound.shown_scope, &bound.secrecy);
         let base_url = base_url(&resource, &bound, scrubber)?;
         let limit = limit(&query, &bound.scope)?;
@@ -231,6 +233,12 @@ fn veiled(scope: &Scope, secrecy: &Secrecy) -> Scope {
         // A name alone gives the mark that is its value.
         (!is_name && secrecy.taints(mentions)).then(|| mark(COMPUTED))
     }))
+}
+
+/// The scope, in which no fault shows what was computed from a secret.
+fn silenced(scope: &Scope, secrecy: &Secrecy) -> Scope {
+    let secrecy = secrecy.clone();
+    scope.silenced(Arc::new(move |mentions| secrecy.taints(mentions)))
 }
 
 /// What a scope shows of secret variables.

@@ -236,6 +236,12 @@ impl Plan {
         &self.uses
     }
 
+    /// The names of the vars that are secret.
+    pub fn secret_vars(&self) -> impl Iterator<Item = &String> {
+        let names = self.vars.keys();
+        names.filter(|name| self.secrecy.has_var(name))
+    }
+
     /// Learns a secret.
     pub fn learn(&self, secret: &Secret) {
         self.scrubber.add(secret);

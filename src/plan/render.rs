@@ -6,7 +6,7 @@ use serde_json::Value;
 use url::Url;
 
 use crate::auth::{Auth, Credential};
-use crate::core::secret::{Secret, is_secret_name};
+use crate::core::secret::{MASK, Secret, is_secret_name};
 use crate::core::source::{Place, Span};
 use crate::core::{json, percent};
 use crate::http::{Body, HeaderMap, HeaderName, HeaderValue, Method, Request, header};
@@ -82,6 +82,11 @@ impl Plan {
             let shown = disguise::masked_url(&self.shown_url(form, &request, site));
             request.shown_url = (shown != request.url.as_str()).then_some(shown);
         }
+        let stands_on_answers =
+            self.query.is_walk() || !self.data.is_empty() || self.query.poll.is_some();
+        if stands_on_answers && self.scrubber.has_masked_answers() {
+            self.refuse_mask(&request)?;
+        }
         Ok(request)
     }
 
@@ -111,6 +116,31 @@ impl Plan {
             params: &[],
             body: None,
         })
+    }
+
+    /// What an answer repeated of a secret is masked when it is read, and the mask is not sent in
+    /// its place.
+    fn refuse_mask(&self, request: &Request) -> Result<(), RenderError> {
+        let encoded = percent::encode(MASK);
+        let url = request.url.as_str();
+        let body = match &request.body {
+            Body::Bytes { bytes, .. } => &bytes[..],
+            Body::Empty | Body::Multipart(_) => &[],
+        };
+        let is_masked = url.contains(MASK)
+            || url.contains(&encoded)
+            || memchr::memmem::find(body, MASK.as_bytes()).is_some()
+            || memchr::memmem::find(body, encoded.as_bytes()).is_some()
+            || request
+                .headers
+                .values()
+                .any(|value| memchr::memmem::find(value.as_bytes(), MASK.as_bytes()).is_some());
+        if !is_masked {
+            return Ok(());
+        }
+        let words = "an answer repeated a secret, and `***` would be sent in its place";
+        Err(RenderError::new(self.form()?.endpoint.place(), words)
+            .help("a secret that a request needs comes from `env` or a `secret` var"))
     }
 
     /// What is made of a secret is as secret as that: the scrubber learns the values as they stand

@@ -37,6 +37,7 @@ mod explain;
 mod functions;
 mod guard;
 mod load;
+mod params;
 mod prepare;
 mod result_list;
 mod select;
@@ -63,6 +64,7 @@ use table::Table;
 pub use check::{Mentions, check, mentions};
 pub use error::{SqlError, SqlErrorKind};
 pub use load::Loader;
+pub use params::Params;
 pub use statement::Mention;
 pub use value::Row;
 

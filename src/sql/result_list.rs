@@ -3,6 +3,8 @@
 //! SQLite marks texts that its JSON functions made, but the mark cannot be read of a result. So the
 //! result list of the statement is looked at.
 
+use std::collections::BTreeSet;
+
 use super::statement::Statement;
 use super::token::{Token, TokenKind, Tokens};
 
@@ -42,7 +44,22 @@ impl Statement<'_> {
     /// Which of the `count` result columns are written as an expression whose text is always JSON:
     /// a call of a JSON function, or `… -> …`.
     pub fn json_columns(&self, count: usize) -> Vec<bool> {
-        let mut is_json = vec![false; count];
+        self.columns_where(count, |expression| self.is_json(expression))
+    }
+
+    /// Which of the `count` result columns are written as an expression over one of the parameters.
+    pub fn columns_that_mention(&self, params: &BTreeSet<String>, count: usize) -> Vec<bool> {
+        self.columns_where(count, |expression| {
+            let mut names = expression
+                .iter()
+                .filter(|token| token.kind == TokenKind::Param)
+                .map(|token| &self.tokens.text(token)[1..]);
+            names.any(|name| params.contains(name))
+        })
+    }
+
+    fn columns_where(&self, count: usize, holds: impl Fn(&[Token]) -> bool) -> Vec<bool> {
+        let mut flags = vec![false; count];
         let expressions = self.result_list();
         // `*` stands for any number of columns: count from both ends up to it.
         let is_star = |expression: &&[Token]| {
@@ -52,19 +69,19 @@ impl Statement<'_> {
         };
         let from_front = expressions.iter().take_while(|one| !is_star(one)).count();
         for (index, expression) in expressions[..from_front].iter().enumerate() {
-            if let Some(flag) = is_json.get_mut(index) {
-                *flag = self.is_json(expression);
+            if let Some(flag) = flags.get_mut(index) {
+                *flag = holds(expression);
             }
         }
         if from_front < expressions.len() {
             let from_back = expressions.iter().rev().take_while(|one| !is_star(one));
             for (index, expression) in from_back.enumerate() {
-                if let Some(flag) = count.checked_sub(index + 1).map(|at| &mut is_json[at]) {
-                    *flag = self.is_json(expression);
+                if let Some(flag) = count.checked_sub(index + 1).map(|at| &mut flags[at]) {
+                    *flag = holds(expression);
                 }
             }
         }
-        is_json
+        flags
     }
 
     /// The expressions of the first SELECT that is not inside parentheses.

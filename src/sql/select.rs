@@ -1,13 +1,14 @@
 //! Runs a statement and gives its rows as JSON objects.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 use serde_json::Value;
 
 use super::statement::Statement;
 use super::value::{self, Holds, Row};
-use super::{Database, SqlError, explain};
+use super::{Database, Params, SqlError, explain};
+use crate::core::secret::MASK;
 
 /// A column of a result.
 #[derive(Debug)]
@@ -22,9 +23,8 @@ impl Database {
     /// Runs one read and hands each row to `row`, until that breaks. A row is an object whose keys
     /// are the columns of the result, in their order.
     ///
-    /// `params` are the values of `:name` (`@name` and `$name` are the same); booleans are bound as
-    /// 0 and 1, lists and objects as texts of JSON. Those that the statement does not name are left
-    /// alone.
+    /// Of `params`, booleans are bound as 0 and 1, lists and objects as texts of JSON, secrets as
+    /// `***`. Those that the statement does not name are left alone.
     ///
     /// # Errors
     ///
@@ -34,21 +34,26 @@ impl Database {
     pub fn select<B>(
         &self,
         sql: &str,
-        params: &BTreeMap<String, Value>,
+        params: &Params,
         mut row: impl FnMut(Row) -> ControlFlow<B>,
     ) -> Result<ControlFlow<B>, SqlError> {
         let statement = Statement::read(sql)?;
         let _watch = self.guard.watch();
         let mut prepared = self.prepare(&statement)?;
         let columns = self.result_columns(&prepared, &statement)?;
-        bind(&mut prepared, &statement, params)?;
+        let is_secret = statement.columns_that_mention(&params.secrets, columns.len());
+        params.bind(&mut prepared, &statement)?;
         let mut rows = prepared.raw_query();
         while let Some(found) = rows.next().map_err(|error| explain::own(&error))? {
             let mut object = Row::with_capacity(columns.len());
             for (index, column) in columns.iter().enumerate() {
                 if !column.is_hidden {
                     let value = found.get_ref(index).map_err(|error| explain::own(&error))?;
-                    let value = value::to_json(value, column.holds, &column.name)?;
+                    let value = match value::to_json(value, column.holds, &column.name)? {
+                        Value::Null => Value::Null,
+                        _ if is_secret[index] => Value::from(MASK),
+                        value => value,
+                    };
                     object.insert(column.name.clone(), value);
                 }
             }
@@ -112,31 +117,4 @@ impl ResultColumn {
     pub(super) fn is_shown(&self) -> bool {
         !self.is_hidden
     }
-}
-
-fn bind(
-    prepared: &mut rusqlite::Statement<'_>,
-    statement: &Statement<'_>,
-    params: &BTreeMap<String, Value>,
-) -> Result<(), SqlError> {
-    for index in 1..=prepared.parameter_count() {
-        let name = prepared.parameter_name(index).unwrap_or("?");
-        let bare = name.get(1..).unwrap_or_default();
-        let Some(value) = params.get(bare) else {
-            let place = statement
-                .params()
-                .into_iter()
-                .find(|param| param.name == bare);
-            let known = params.keys().map(String::as_str);
-            return Err(SqlError::statement(
-                format!("parameter `{name}` has no value"),
-                place.map(|param| param.range),
-            )
-            .maybe_help(crate::core::name::hint(bare, known)));
-        };
-        prepared
-            .raw_bind_parameter(index, value::Bound(value))
-            .map_err(|error| explain::own(&error))?;
-    }
-    Ok(())
 }

@@ -225,10 +225,10 @@ impl Expression {
         if let Some(mark) = scope.veil_of(self.source(), &self.mentions) {
             return Ok(Value::from(mark));
         }
-        let value = self
-            .compiled
-            .eval(scope.to_value())
-            .map_err(|error| self.unset(scope).unwrap_or_else(|| self.fault(&error)));
+        let value = self.compiled.eval(scope.to_value()).map_err(|error| {
+            let fault = || scope.fault_of(&self.mentions, self.fault(&error));
+            self.unset(scope).unwrap_or_else(fault)
+        });
         if self.rules != Rules::Strict && self.reads_times {
             scope.settle_unreadable(self.source());
         }

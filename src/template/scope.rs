@@ -10,8 +10,8 @@ use minijinja::value::{Enumerator, Object, ObjectRepr};
 use serde_json::{Value as Json, json};
 
 use crate::core::time;
-use crate::template::Mentions;
 use crate::template::convert::{from_json, is_exact};
+use crate::template::{Mentions, RenderError};
 
 /// The moment that `now()` answers and that `ago` counts from. A run has one.
 #[derive(Debug, Clone, Copy)]
@@ -70,6 +70,8 @@ pub struct Scope {
     unreadable: Arc<Unreadable>,
     vars: Arc<[(String, Value)]>,
     veil: Option<Arc<Veil>>,
+    /// Chooses the expressions whose values no message shows.
+    silences: Option<Silences>,
 }
 
 /// The facts of an answer that templates see as `response`.
@@ -84,6 +86,8 @@ pub struct Answer<'a> {
     /// The content, if it is needed.
     pub body: Option<&'a Json>,
 }
+/// Whether what mentions these names is secret.
+pub type Silences = Arc<dyn Fn(&Mentions) -> bool + Send + Sync>;
 
 /// Hides what a template computes from certain names.
 struct Veil {
@@ -137,6 +141,7 @@ impl Scope {
             vars: Arc::new([]),
             unreadable,
             veil: None,
+            silences: None,
         }
     }
 
@@ -149,6 +154,28 @@ impl Scope {
     /// each with the number of values and the first of them.
     pub fn take_unreadable(&self) -> BTreeMap<String, (usize, String)> {
         std::mem::take(&mut *lock(&self.unreadable.noted))
+    }
+
+    /// A scope in which a fault of an expression over a secret does not show what it made of it.
+    #[must_use]
+    pub fn silenced(&self, silences: Silences) -> Self {
+        Self {
+            silences: Some(silences),
+            ..self.clone()
+        }
+    }
+
+    /// The fault of an expression as it may be shown.
+    pub(super) fn fault_of(&self, mentions: &Mentions, mut error: RenderError) -> RenderError {
+        let is_secret = self
+            .silences
+            .as_ref()
+            .is_some_and(|silences| silences(mentions));
+        if is_secret && error.undefined.is_none() {
+            "a secret does not suit this place; its value is not shown"
+                .clone_into(&mut error.message);
+        }
+        error
     }
 
     /// A scope in which a hidden expression gives what stands for it.
@@ -356,6 +383,7 @@ impl Scope {
             vars: Arc::clone(&self.vars),
             unreadable: Arc::clone(&self.unreadable),
             veil: self.veil.clone(),
+            silences: self.silences.clone(),
         }
     }
 

@@ -170,7 +170,7 @@ impl Template {
                             || self.text.place.clone(),
                             |range| self.text.locate(rewritten.original(range)),
                         );
-                        fault(&place, &error)
+                        scope.fault_of(&self.mentions, fault(&place, &error))
                     })
             }
             Body::Pieces(pieces) => {

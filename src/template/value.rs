@@ -8,9 +8,12 @@ use minijinja::value::ValueKind;
 use minijinja::{Error, ErrorKind, State, UndefinedBehavior, Value};
 
 use crate::core::name;
-use crate::core::text::{one_line, truncate_to_width};
+use crate::core::text::one_line;
 use crate::core::time::{self, Moment};
 use crate::template::scope::{CLOCK, UNREADABLE, Unreadable};
+
+/// The longest text that a message repeats.
+const LONGEST_SHOWN: usize = 60;
 
 /// A fault of the values that a filter was given.
 pub fn wrong(message: impl Into<String>) -> Error {
@@ -22,12 +25,16 @@ pub fn is_null(value: &Value) -> bool {
     matches!(value.kind(), ValueKind::None | ValueKind::Undefined)
 }
 
-/// A value as a message shows it: its kind, and the beginning of its text.
+/// A value as a message shows it: its kind, and its text unless that is long. It is not cut: a
+/// piece of a secret would not be recognised any more.
 pub fn got(value: &Value) -> String {
-    let short = |text: &str| truncate_to_width(&one_line(text), 40).into_owned();
+    let text = value.as_str().unwrap_or_default();
     match value.kind() {
         ValueKind::None | ValueKind::Undefined => "null".to_owned(),
-        ValueKind::String => format!("the text `{}`", short(value.as_str().unwrap_or_default())),
+        ValueKind::String if text.len() <= LONGEST_SHOWN => {
+            format!("the text `{}`", one_line(text))
+        }
+        ValueKind::String => format!("a text of {} characters", text.chars().count()),
         ValueKind::Number | ValueKind::Bool => format!("`{}`", value.to_string().to_lowercase()),
         ValueKind::Seq | ValueKind::Iterable => "a list".to_owned(),
         ValueKind::Map => "a mapping".to_owned(),
@@ -109,8 +116,15 @@ pub fn moment(state: &State, value: &Value) -> Result<Moment, Error> {
     if let Some(text) = value.as_str() {
         let now = now(state)?;
         return time::parse_moment(text, now).ok_or_else(|| {
-            let text = truncate_to_width(text, 60);
-            wrong(format!("`{text}` is not {}", time::TIME_EXAMPLE))
+            let words = time::TIME_EXAMPLE;
+            wrong(if text.len() <= LONGEST_SHOWN {
+                format!("`{text}` is not {words}")
+            } else {
+                format!(
+                    "a text of {} characters is not {words}",
+                    text.chars().count()
+                )
+            })
         });
     }
     let seconds = to_number(value)?;

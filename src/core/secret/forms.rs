@@ -75,6 +75,23 @@ fn add_escaped(text: &str, forms: &mut BTreeSet<String>) {
         }
     }
     add_html(text, forms);
+    add_url(text, forms);
+    // As CSV quotes it.
+    forms.insert(text.replace('"', "\"\""));
+}
+
+/// Adds a text as a parser of URLs writes it that stood in one unescaped.
+fn add_url(text: &str, forms: &mut BTreeSet<String>) {
+    let Ok(mut url) = url::Url::parse("https://x/") else {
+        return;
+    };
+    url.set_query(Some(text));
+    forms.extend(url.query().map(str::to_owned));
+    url.set_path(text);
+    forms.insert(url.path()[1..].to_owned());
+    if url.set_password(Some(text)).is_ok() {
+        forms.extend(url.password().map(str::to_owned));
+    }
 }
 
 fn add_html(text: &str, forms: &mut BTreeSet<String>) {

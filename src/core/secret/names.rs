@@ -44,7 +44,14 @@ const LAST: [&str; 11] = [
 
 /// Words before `key`, as the last word, that make no secret of it.
 const OPEN_KEYS: [&str; 8] = [
-    "public", "primary", "foreign", "sort", "order", "cache", "group", "partition",
+    "public",
+    "primary",
+    "foreign",
+    "sort",
+    "order",
+    "cache",
+    "group",
+    "partition",
 ];
 
 /// Neighbouring words that make a name secret wherever they stand.

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
@@ -20,6 +21,8 @@ const LARGE: usize = 16 * 1024;
 #[derive(Clone, Default)]
 pub struct Scrubber {
     known: Arc<RwLock<Known>>,
+    /// Set once an answer repeated a secret.
+    has_masked_answers: Arc<AtomicBool>,
 }
 
 #[derive(Default)]
@@ -101,6 +104,30 @@ impl Scrubber {
         }
     }
 
+    /// A record of an answer without the secrets; `None` if it holds none.
+    pub fn record(&self, record: &Value) -> Option<Value> {
+        let known = self.known();
+        if !known.stands_in(record) {
+            return None;
+        }
+        self.has_masked_answers.store(true, Ordering::Relaxed);
+        let mut clean = record.clone();
+        known.json(&mut clean);
+        Some(clean)
+    }
+
+    /// Returns true if a secret stands in one of the records.
+    pub fn stand_in(&self, records: &[Value]) -> bool {
+        let known = self.known();
+        !known.sets.is_empty() && records.iter().any(|record| known.stands_in(record))
+    }
+
+    /// Returns true if an answer repeated a secret. From then on `***` in what was read may stand
+    /// for one, and must not be sent in its place.
+    pub fn has_masked_answers(&self) -> bool {
+        self.has_masked_answers.load(Ordering::Relaxed)
+    }
+
     /// What is known, ready to be looked for.
     fn known(&self) -> RwLockReadGuard<'_, Known> {
         if !self.read().fresh.is_empty() {
@@ -156,6 +183,18 @@ impl Known {
         }
         clean.extend_from_slice(&bytes[rest..]);
         Cow::Owned(clean)
+    }
+
+    fn stands_in(&self, value: &Value) -> bool {
+        match value {
+            Value::String(text) => self.finds(text.as_bytes()),
+            Value::Array(items) => items.iter().any(|item| self.stands_in(item)),
+            Value::Object(members) => members
+                .iter()
+                .any(|(key, member)| self.finds(key.as_bytes()) || self.stands_in(member)),
+            Value::Number(number) => self.text(&number.to_string()) == MASK,
+            Value::Null | Value::Bool(_) => false,
+        }
     }
 
     fn json(&self, value: &mut Value) {

@@ -47,7 +47,9 @@ mod tests {
             "https://hooks.slack.com/services/T000/B000/XXXXXXXX"
         ));
         assert!(!holds_token("CCIPAT_{{ env.TOKEN }}"));
-        assert!(!holds_token("https://hooks.slack.com/services/{{ env.PATH }}"));
+        assert!(!holds_token(
+            "https://hooks.slack.com/services/{{ env.PATH }}"
+        ));
         assert!(!holds_token("the prefix xoxb- is Slack's"));
         assert!(!holds_token("a token such as CCIPAT_ followed by letters"));
         assert!(holds_token("-----BEGIN RSA PRIVATE KEY-----"));

@@ -1,11 +1,11 @@
 //! Statements that give rows.
 
-use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use serde_json::json;
 
 use super::{ask, database, empty, fault, load, one, select, told};
+use crate::sql::Params;
 
 #[test]
 fn tables_are_joined_and_grouped() {
@@ -243,7 +243,7 @@ fn what_json_lacks_is_refused() {
 fn the_caller_may_have_enough() {
     let mut seen = 0;
     let sql = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n";
-    let end = empty().select(sql, &BTreeMap::new(), |row| {
+    let end = empty().select(sql, &Params::default(), |row| {
         seen += 1;
         if seen == 3 {
             ControlFlow::Break(row)
@@ -255,4 +255,39 @@ fn the_caller_may_have_enough() {
         panic!("{end:?}");
     };
     assert_eq!(last["i"], 3);
+}
+
+#[test]
+fn nothing_can_be_made_of_a_secret() {
+    let database = empty();
+    load(
+        &database,
+        "logins",
+        &json!([{"name": "a", "token": "***"}, {"name": "b", "token": "x"}]),
+    );
+    let params = json!({"secret": "canary"});
+    let made = "select :secret as plain, upper(:secret) up, hex(:secret), name, \
+                (select substr(:secret, 2)) as cut from logins where token = :secret";
+    let mask = "***";
+    assert_eq!(
+        select(&database, made, &params).expect("rows"),
+        json!([{"plain": mask, "up": mask, "hex(:secret)": mask, "name": "a", "cut": mask}])
+    );
+    let within = "with made as (select hex(:secret) as h) select h from made union select :secret";
+    assert_eq!(
+        select(&database, within, &params).expect("rows"),
+        json!([{"h": "***"}, {"h": "2A2A2A"}])
+    );
+    let nothing = select(&database, "select :secret as s", &json!({"secret": null}));
+    assert_eq!(nothing.expect("rows"), json!([{"s": null}]));
+    let list = json!({"secret": ["canary", {"k": 123_456}]});
+    assert_eq!(
+        select(&database, "select value from json_each(:secret)", &list).expect("rows"),
+        json!([{"value": "***"}, {"value": "{\"k\":\"***\"}"}])
+    );
+    let short = select(&database, "select :secret as s", &json!({"secret": "abc"}));
+    assert_eq!(
+        short.expect_err("it is refused").message,
+        "`:secret` is a secret of fewer than 4 characters, which is not masked in records"
+    );
 }

@@ -7,13 +7,13 @@ mod load;
 mod measure;
 mod refuse;
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{Database, SqlError};
+use super::{Database, Params, SqlError};
 
 /// A Monday.
 pub fn now() -> Timestamp {
@@ -52,8 +52,10 @@ pub fn load(database: &Database, name: &str, records: &Value) {
 
 /// All rows of a statement, or its fault.
 pub fn select(database: &Database, sql: &str, params: &Value) -> Result<Value, SqlError> {
-    let params: BTreeMap<String, Value> =
-        serde_json::from_value(params.clone()).expect("an object");
+    let params = Params {
+        values: serde_json::from_value(params.clone()).expect("an object"),
+        secrets: BTreeSet::from(["secret".to_owned()]),
+    };
     let mut rows = Vec::new();
     let end = database.select(sql, &params, |row| {
         rows.push(Value::Object(row));

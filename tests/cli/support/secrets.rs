@@ -20,7 +20,21 @@ impl Secret {
     pub(super) fn new(value: &str) -> Self {
         assert!(value.len() >= 8, "`{value}` is too short to be looked for");
         let percent = percent_encoded(value);
-        let mut forms = vec![value.to_owned(), percent.to_lowercase(), percent];
+        let reversed = value.chars().rev().collect();
+        let hex = value.bytes().fold(String::new(), |mut hex, byte| {
+            let _ = write!(hex, "{byte:02X}");
+            hex
+        });
+        let mut forms = vec![
+            value.to_owned(),
+            value.to_uppercase(),
+            value.to_lowercase(),
+            reversed,
+            hex.to_lowercase(),
+            hex,
+            percent.to_lowercase(),
+            percent,
+        ];
         for shift in 0..3 {
             let encoded = base64_within(value, shift);
             forms.push(encoded.replace('+', "-").replace('/', "_"));

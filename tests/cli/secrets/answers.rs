@@ -1,0 +1,237 @@
+//! What servers repeat is scrubbed when it is read, before a template or a statement sees it.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+use serde_json::{Value, json};
+
+use crate::case::Case;
+use crate::support::{Answer, CANARY, Exchange, Server};
+
+/// Columns that change what they are given, so that nothing that knows the token knows them.
+const CHANGED: &str = "extract:
+  whole: $.said
+  upper: \"{{ row.said | upper }}\"
+  reverse: \"{{ row.said | reverse }}\"
+  slice: \"{{ row.said[6:] }}\"
+  list: \"{{ row.said | list | join('.') }}\"
+  url: \"{{ row.said | urlencode | lower }}\"
+  json: \"{{ row | tojson | upper }}\"";
+
+fn said() -> Answer {
+    Answer::status(200).json(&json!({"items": [{"id": 1, "said": CANARY}, {"id": 2, "said": "x"}]}))
+}
+
+#[test]
+fn a_column_that_changes_what_a_server_repeats_is_masked() {
+    let seen = Case::query(&format!(
+        "endpoint: /x\nrows: $.items[*]\n{CHANGED}\nsort: upper"
+    ))
+    .args(["--out", "a.json"])
+    .asks(vec![Exchange::get("/api/v2/x").answers(said())]);
+    seen.outcome.assert_exit(0);
+    let seen = Case::query(&format!("endpoint: /x\nrows: $.items[*]\n{CHANGED}"))
+        .asks(vec![Exchange::get("/api/v2/x").answers(said())]);
+    let rows = seen.outcome.assert_exit(0).stdout_json();
+    assert_eq!(rows[0]["upper"], "***");
+    assert_eq!(rows[0]["list"], "*.*.*");
+    assert_eq!(rows[1]["upper"], "X");
+}
+
+#[test]
+fn conditions_still_see_what_came() {
+    // `***` stands for the secret in records; what decides about them compares the real one.
+    let query = "vars: { who: { secret: true } }
+endpoint: /x
+rows: $.items[*]
+where: row.said == who
+extract: { id: $.id, said: \"{{ row.said | upper }}\" }";
+    let seen = Case::query(query)
+        .args([format!("who={CANARY}")])
+        .asks(vec![Exchange::get("/api/v2/x").answers(said())]);
+    assert_eq!(
+        seen.outcome.assert_exit(0).stdout_json(),
+        json!([{"id": 1, "said": "***"}])
+    );
+}
+
+#[test]
+fn escapes_of_json_hide_nothing() {
+    let letters: Vec<String> = CANARY
+        .chars()
+        .map(|character| format!("\\u{:04x}", u32::from(character)))
+        .collect();
+    let escaped = letters.concat();
+    let slashes = CANARY.replace('/', "\\/");
+    for text in [escaped, slashes] {
+        let body = format!("{{\"items\": [{{\"id\": 1, \"said\": \"{text}\"}}]}}");
+        Case::query(&format!("endpoint: /x\nrows: $.items[*]\n{CHANGED}"))
+            .asks(vec![
+                Exchange::get("/api/v2/x")
+                    .answers(Answer::status(200).body("application/json", body)),
+            ])
+            .outcome
+            .assert_exit(0);
+    }
+}
+
+#[test]
+fn a_template_that_fails_on_a_secret_does_not_show_a_piece_of_it() {
+    let long = format!("{CANARY}, {CANARY}, {CANARY}");
+    for column in [
+        "\"{{ row.said | time }}\"",
+        "\"{{ row.said | upper | time }}\"",
+        "\"{{ row.said + 1 }}\"",
+        "\"{{ env.CIRCLE_TOKEN | upper | duration }}\"",
+    ] {
+        for said in [CANARY, &long] {
+            let answer = json!({"said": said});
+            Case::query(&format!("endpoint: /x\nextract: {{ a: {column} }}"))
+                .asks(vec![Exchange::get("/api/v2/x").answers(answer)]);
+        }
+    }
+    let long = format!("{CANARY}{CANARY}");
+    Case::query("endpoint: /x\nparams: { a: \"{{ env.CIRCLE_TOKEN | time }}\" }")
+        .with(move |run| run.env("CIRCLE_TOKEN", long))
+        .asks_nothing();
+}
+
+#[test]
+fn a_statement_over_what_a_server_repeats_sees_the_mask() {
+    let query = "data: { d: { query: d } }
+sql: select upper(said) as up, hex(said) as hex, substr(said, 2) as cut from d where id = 1";
+    let case = Case::query(query).file(
+        "queries/d.yaml",
+        "resource: circleci\nendpoint: /x\nrows: $.items[*]\n",
+    );
+    let seen = case.asks(vec![Exchange::get("/api/v2/x").answers(said())]);
+    assert_eq!(
+        seen.outcome.assert_exit(0).stdout_json(),
+        json!([{"up": "***", "hex": "2A2A2A", "cut": "**"}])
+    );
+}
+
+#[test]
+fn a_report_and_its_state_see_the_mask() {
+    let query = "data: { d: { query: d } }
+report: { template: \"{% for one in data.d %}{{ one.said | upper }} {{ one.said[4:] }}\\n{% endfor %}\" }";
+    let case = Case::query(query)
+        .file(
+            "queries/d.yaml",
+            "resource: circleci\nendpoint: /x\nrows: $.items[*]\n",
+        )
+        .args(["--state", "s.json", "--out", "r.md"]);
+    // The support looks through the files.
+    case.asks(vec![Exchange::get("/api/v2/x").answers(said())])
+        .outcome
+        .assert_exit(0);
+}
+
+#[test]
+fn a_secret_var_of_a_statement_gives_masked_columns() {
+    let pin = "cnryPINq1w2e3";
+    let case = || {
+        Case::query(
+            "vars: { pin: { secret: true } }
+data: { d: { query: d } }
+sql: select :pin as plain, upper(:pin) as up, substr(:pin, 2) as cut, hex(:pin) as hex, id from d where pin = :pin",
+        )
+        .file(
+            "queries/d.yaml",
+            "resource: circleci\nendpoint: /x\nrows: $.items[*]\n",
+        )
+        .with(move |run| run.secret(pin))
+        .args([format!("pin={pin}")])
+    };
+    let asks = || {
+        let items = json!({"items": [{"id": 1, "pin": "other"}, {"id": 2, "pin": pin}]});
+        vec![Exchange::get("/api/v2/x").answers(items)]
+    };
+    let mask = "***";
+    assert_eq!(
+        case().asks(asks()).outcome.assert_exit(0).stdout_json(),
+        json!([{"plain": mask, "up": mask, "cut": mask, "hex": mask, "id": 2}])
+    );
+    for more in [&["--out", "a.csv"][..], &["--state", "s.json"], &["-vv"]] {
+        case().args(more.iter().copied()).asks(asks());
+    }
+}
+
+#[test]
+fn a_mask_is_not_sent_in_place_of_a_secret() {
+    // The token that a server repeats is no id of anything.
+    let case = Case::query(
+        "for_each: { item: { query: items } }
+endpoint: /x/{{ item.said }}
+extract: { id: \"{{ item.id }}\" }",
+    )
+    .file(
+        "queries/items.yaml",
+        "resource: circleci\nendpoint: /x\nrows: $.items[*]\n",
+    );
+    let seen = case.asks(vec![
+        Exchange::get("/api/v2/x").answers(said()),
+        Exchange::get("/api/v2/x/x").answers(json!({"ok": true})),
+    ]);
+    insta::assert_snapshot!(seen.outcome.assert_exit(6).snapshot());
+}
+
+#[test]
+fn a_url_is_scrubbed_before_it_is_shortened() {
+    let token = "cnry7Q4zZ9k8Xw2Lm3";
+    for before in (150..280).step_by(13) {
+        for flags in [&[][..], &["-v"], &["--error-format", "json"]] {
+            let resource = "type: rest\nbase_url: URL\nretry: { max_attempts: 1 }
+auth: { bearer: \"{{ env.CIRCLE_TOKEN }}\" }";
+            let server = Server::start_with(|url| {
+                let cursor = "a".repeat(before);
+                let next = format!("/x?p=2&cursor={cursor}&api_key={token}");
+                vec![
+                    Exchange::get("/x").answers(
+                        Answer::status(200)
+                            .header("link", format!("<{url}{next}>; rel=\"next\""))
+                            .json(&json!([{"id": 1}])),
+                    ),
+                    Exchange::get(&next).answers(Answer::status(500)),
+                ]
+            });
+            Case::query("endpoint: /x\nrows: $[*]\npaginate: link")
+                .resource(resource)
+                .args(flags.iter().copied())
+                .with(move |run| run.env("CIRCLE_TOKEN", token))
+                .asks_at(server)
+                .outcome
+                .assert_exit(6);
+        }
+    }
+}
+
+#[test]
+fn encodings_that_servers_use_are_known() {
+    let token = "ca'n\"ary/4f9a+81c7=d2";
+    let twice = "ca%2527n%2522ary%252F4f9a%252B81c7%253Dd2";
+    let mut forms = vec![
+        twice.to_owned(),
+        twice.to_lowercase(),
+        "ca&#x27;n&quot;ary/4f9a+81c7=d2".to_owned(),
+        "ca&#39;n&#34;ary/4f9a&#43;81c7=d2".to_owned(),
+        "ca&#39;n&#34;ary/4f9a+81c7=d2".to_owned(),
+    ];
+    for before in ["", "a", "ab", "user:"] {
+        forms.push(STANDARD.encode(format!("{before}{token}")));
+        forms.push(URL_SAFE.encode(format!("{before}{token}@host")));
+    }
+    for form in forms {
+        for format in ["json", "raw"] {
+            let body: Value = json!({"said": format!("<{form}>")});
+            let seen = Case::get()
+                .args(["-o", format])
+                .with(move |run| run.env("CIRCLE_TOKEN", token))
+                .asks(vec![Exchange::get("/api/v2/x").answers(
+                    Answer::status(200).body("application/json", body.to_string()),
+                )]);
+            let shown = seen.outcome.assert_exit(0).stdout_text();
+            assert!(!shown.contains(&form), "{form}: {shown}");
+            assert!(shown.contains("***"), "{form}: {shown}");
+        }
+    }
+}
