@@ -13,7 +13,7 @@ use crate::cli::output::{Closing, Through, Told, Writers, cannot_write};
 use crate::cli::progress::counted;
 use crate::cli::setup::{self, ConnectArgs, TalkArgs, World};
 use crate::cli::state::State;
-use crate::cli::{explain, inputs, outcome, shown};
+use crate::cli::{explain, inputs, outcome, show, shown};
 use crate::core::diagnostic::Diagnostics;
 use crate::core::text::printable_lines;
 use crate::engine::{self, Manner, Report, RunError, RunErrorKind, Session, Want};
@@ -423,7 +423,8 @@ fn shown_requests<'p>(
     } else {
         Ok(None)
     };
-    if let Some(sites) = sites.map_err(|error| explained(&error))? {
+    let sites = sites.map_err(|error| explain::plan_error(&error, &plan.resource, app))?;
+    if let Some(sites) = sites {
         let requests = sites.iter().map(|site| {
             let request = plan.shown_request_at(site);
             request.map(|request| (plan, String::new(), request))
@@ -460,11 +461,13 @@ fn shown_requests<'p>(
     Ok(shown)
 }
 
+/// Where the items of a name come from, and which of them.
 fn items_of(feed: &Loop) -> String {
-    match &feed.items {
+    let source = match &feed.items {
         Items::Query { query, .. } => format!("{} of {}", feed.name, query.name),
         Items::List(_) => format!("{} of a list", feed.name),
-    }
+    };
+    format!("{source}{}", show::choice_words(feed))
 }
 
 /// Refuses a method that reads where a resource takes writes only.

@@ -15,7 +15,7 @@ use crate::core::text::{one_line, printable_lines};
 use crate::core::time::format_duration;
 use crate::http::retry::RetryChange;
 use crate::plan::vars_to_give;
-use crate::project::query::{Body, CacheRule, ColumnSource, Items, Loop, Var, example_call};
+use crate::project::query::{Body, CacheRule, ColumnSource, Items, Limit, Loop, Var, example_call};
 use crate::project::template::ValueTemplate;
 use crate::project::{Project, Query, ResourceFile};
 
@@ -235,7 +235,7 @@ fn retry_json(retry: &RetryChange) -> Value {
 
 /// Where the items of a name come from.
 fn feed_words(feed: &Loop) -> String {
-    match &feed.items {
+    let source = match &feed.items {
         Items::List(list) => format!("{} in {}", feed.name, value_source(list)),
         Items::Query { query, vars } if vars.is_empty() => {
             format!("{} of {}", feed.name, query.name)
@@ -247,10 +247,40 @@ fn feed_words(feed: &Loop) -> String {
                 .collect();
             format!("{} of {}, {}", feed.name, query.name, given.join(", "))
         }
+    };
+    format!("{source}{}", choice_words(feed))
+}
+
+/// The condition and the number of the items of a name, after its source.
+pub fn choice_words(feed: &Loop) -> String {
+    let keep = feed.keep.as_ref();
+    let keep = keep.map(|keep| format!(", where {}", keep.source().trim()));
+    let limit = feed.limit.as_ref();
+    let limit = limit.map(|limit| format!(", at most {}", limit_source(limit)));
+    [keep, limit].into_iter().flatten().collect()
+}
+
+fn limit_source(limit: &Limit) -> String {
+    match limit {
+        Limit::Number(number) => number.to_string(),
+        Limit::Template(template) => template.source().trim().to_owned(),
     }
 }
 
 fn feed_json(feed: &Loop) -> Value {
+    let mut shown = items_json(feed);
+    if let Some(keep) = &feed.keep {
+        shown["where"] = json!(keep.source().trim());
+    }
+    match &feed.limit {
+        Some(Limit::Number(number)) => shown["limit"] = json!(number),
+        Some(Limit::Template(template)) => shown["limit"] = json!(template.source().trim()),
+        None => {}
+    }
+    shown
+}
+
+fn items_json(feed: &Loop) -> Value {
     match &feed.items {
         Items::List(list) => json!({ "name": feed.name, "in": source_json(list) }),
         Items::Query { query, vars } => {

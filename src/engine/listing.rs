@@ -51,11 +51,13 @@ pub enum End {
     Gone,
 }
 
-/// Makes the requests of a plan for one item, and hands on what they give.
+/// Makes the requests of a plan for one item, and hands on what they give. The next page of a
+/// listing whose records are counted is asked for only when those before it were taken.
 pub async fn listing(
     run: &Rc<Run>,
     plan: &Rc<Plan>,
     site: &Site,
+    is_counted: bool,
     taker: &Taker,
     outlet: &Outlet,
 ) -> End {
@@ -70,7 +72,8 @@ pub async fn listing(
         Some(site.with_data(plan, &data))
     };
     let site = with_data.as_ref().unwrap_or(site);
-    let listing = Listing::new(run, plan, site);
+    let mut listing = Listing::new(run, plan, site);
+    listing.is_counted |= is_counted;
     match &plan.query.poll {
         None => listing.pages(taker, outlet).await,
         Some(poll) => listing.poll(poll, taker, outlet).await,
@@ -104,6 +107,8 @@ struct Listing<'r> {
     run: &'r Run,
     plan: &'r Plan,
     site: &'r Site,
+    /// Whether its reader may have enough before the listing ends.
+    is_counted: bool,
     pages: u64,
     rows: u64,
     /// Requests that were sent: one that comes again would never end.
@@ -118,6 +123,7 @@ impl<'r> Listing<'r> {
             run,
             plan,
             site,
+            is_counted: plan.limit.is_some(),
             pages: 0,
             rows: 0,
             asked: HashSet::new(),
@@ -170,7 +176,7 @@ impl<'r> Listing<'r> {
         let level = self.run.level(self.plan);
         Level::count(&level.records, kept.len() as u64);
         taker(kept, outlet).await?;
-        if self.plan.limit.is_some() && self.plan.query.sort.is_empty() {
+        if self.is_counted && self.plan.query.sort.is_empty() {
             // Whether more is wanted is known when these were taken.
             outlet.settled().await?;
         }

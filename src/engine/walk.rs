@@ -5,6 +5,7 @@
 //! comes of them still stands in the query's order (see [`crate::engine::outlet`]). Only a query
 //! that sorts, limits or drops records has to see them in order before its children start.
 
+use std::cell::Cell;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -20,6 +21,7 @@ use crate::engine::run::Run;
 use crate::engine::stop::{Crew, Member};
 use crate::engine::{Outcome, RunError, RunErrorKind};
 use crate::plan::{Feed, Plan, Site};
+use crate::project::query::Loop;
 
 /// Takes the records of one item of a plan.
 pub type Taker = Rc<dyn for<'o> Fn(Vec<Kept>, &'o Outlet) -> Taking<'o>>;
@@ -29,6 +31,21 @@ type Taking<'o> = Pin<Box<dyn Future<Output = Result<(), Gone>> + 'o>>;
 /// A taker that lets records out.
 pub fn let_out() -> Taker {
     Rc::new(|kept, outlet| Box::pin(outlet.send(kept)))
+}
+
+/// The tasks of the items of one name.
+struct Children {
+    /// Starts them.
+    take: Taker,
+    /// The number of items that it still takes, if it counts them.
+    left: Rc<Cell<Option<usize>>>,
+}
+
+impl Children {
+    /// Returns true if no more items are taken.
+    fn are_enough(&self) -> bool {
+        self.left.get() == Some(0)
+    }
 }
 
 /// One item of a plan, as far as its names are known.
@@ -45,6 +62,8 @@ pub struct Walker {
     pub is_sole: bool,
     /// Whether there was no other before the first item was known.
     starts_sole: bool,
+    /// The number of records that are wanted of the plan, if its reader counts them.
+    wanted: Option<usize>,
 }
 
 impl Walker {
@@ -58,6 +77,15 @@ impl Walker {
             known: 0,
             is_sole,
             starts_sole: is_sole,
+            wanted: None,
+        }
+    }
+
+    /// The same for a reader that takes no more than `most` records.
+    fn for_at_most(self, most: Option<usize>) -> Self {
+        Self {
+            wanted: most,
+            ..self
         }
     }
 
@@ -73,7 +101,8 @@ impl Walker {
 
     async fn ask(&self, taker: &Taker, outlet: &Outlet) -> Result<(), Gone> {
         let end = if self.plan.query.asks() {
-            listing(&self.run, &self.plan, &self.site, taker, outlet).await
+            let is_counted = self.wanted.is_some();
+            listing(&self.run, &self.plan, &self.site, is_counted, taker, outlet).await
         } else {
             statement(&self.run, &self.plan, taker, outlet).await
         };
@@ -128,11 +157,18 @@ impl Walker {
 
     async fn find_items(self, taker: Taker, outlet: Outlet) -> Result<(), Gone> {
         let feed = &self.plan.loops()[self.known];
+        let most = match self.plan.most_items(feed, &self.site) {
+            Ok(most) => most,
+            Err(error) => {
+                self.failed(self.fault(RunErrorKind::Plan(error)));
+                return Ok(());
+            }
+        };
         match &self.plan.feeds[self.known] {
             Feed::List => match self.plan.list(feed, &self.site) {
                 Ok(items) => {
                     let kept = items.into_iter().map(Kept::new).collect();
-                    (self.children(taker))(kept, &outlet).await
+                    (self.children(taker, most).take)(kept, &outlet).await
                 }
                 Err(error) => {
                     self.failed(self.fault(RunErrorKind::Render(error)));
@@ -140,20 +176,26 @@ impl Walker {
                 }
             },
             // What stands on nothing is the same for every item before it.
-            Feed::Plan(fed_by) if self.known > 0 => {
+            Feed::Plan(fed_by) if self.known > 0 && most.is_none() => {
                 let items = self.run.records_of(fed_by, self.starts_sole).await;
+                let children = self.children(taker, None);
                 for chunk in items.chunks(64) {
                     let kept = chunk.iter().cloned().map(Kept::new).collect();
-                    (self.children(Rc::clone(&taker)))(kept, &outlet).await?;
+                    (children.take)(kept, &outlet).await?;
                 }
                 Ok(())
             }
             Feed::Plan(fed_by) => {
                 let fed_by = Rc::clone(fed_by);
-                self.feed(fed_by, taker, outlet).await
+                let is_sole = self.starts_sole;
+                self.feed(fed_by, is_sole, most, taker, outlet).await
             }
             Feed::Dependent => match self.plan.fed_by(feed, &self.site) {
-                Ok(fed_by) => self.feed(Rc::new(fed_by), taker, outlet).await,
+                Ok(fed_by) => {
+                    let is_sole = self.is_sole;
+                    self.feed(Rc::new(fed_by), is_sole, most, taker, outlet)
+                        .await
+                }
                 Err(error) => {
                     self.failed(self.fault(RunErrorKind::Plan(error)));
                     Ok(())
@@ -162,18 +204,26 @@ impl Walker {
         }
     }
 
-    /// Walks another plan for items.
-    async fn feed(self, fed_by: Rc<Plan>, taker: Taker, outlet: Outlet) -> Result<(), Gone> {
-        let children = self.children(taker);
-        if !fed_by.query.depends_on_order() && fed_by.limit.is_none() {
-            Self::start(&self.run, &self.crew, &fed_by, self.is_sole)
-                .walk(children, outlet)
+    /// Walks another plan for items, no more of them than `most`.
+    async fn feed(
+        self,
+        fed_by: Rc<Plan>,
+        is_sole: bool,
+        most: Option<usize>,
+        taker: Taker,
+        outlet: Outlet,
+    ) -> Result<(), Gone> {
+        let children = self.children(taker, most);
+        let is_counted = fed_by.limit.is_some() || most.is_some();
+        if !fed_by.query.depends_on_order() && !is_counted {
+            Self::start(&self.run, &self.crew, &fed_by, is_sole)
+                .walk(children.take, outlet)
                 .await;
             return Ok(());
         }
         let crew = Crew::new(&self.run.panicked);
         let (inner, mut inlet) = outlet.apart();
-        let walker = Self::start(&self.run, &crew.member(), &fed_by, self.is_sole);
+        let walker = Self::start(&self.run, &crew.member(), &fed_by, is_sole).for_at_most(most);
         crew.member().spawn(walker.walk(let_out(), inner));
         let mut gather = Gather::new(&fed_by);
         while let Some(batch) = inlet.next().await {
@@ -184,8 +234,8 @@ impl Walker {
                     return Ok(());
                 }
             };
-            children(records.into_iter().map(Kept::new).collect(), &outlet).await?;
-            if gather.is_full() {
+            (children.take)(records.into_iter().map(Kept::new).collect(), &outlet).await?;
+            if gather.is_full() || children.are_enough() {
                 break;
             }
         }
@@ -197,38 +247,70 @@ impl Walker {
                 return Ok(());
             }
         };
-        children(rest.into_iter().map(Kept::new).collect(), &outlet).await
+        (children.take)(rest.into_iter().map(Kept::new).collect(), &outlet).await
     }
 
-    /// A taker that starts a task for every record, which is an item.
-    fn children(&self, taker: Taker) -> Taker {
+    /// Starts a task for every item of a name that meets its condition, for `most` items at most.
+    fn children(&self, taker: Taker, most: Option<usize>) -> Children {
         let parent = self.clone();
-        let name = self.plan.loops()[self.known].name.clone();
+        let index = self.known;
         let place = format!("{}#{}", self.plan.trail, self.known);
         // Where few records are wanted, few are asked for at a time.
-        let most = self.plan.limit.filter(|_| self.plan.query.sort.is_empty());
-        let room = self.run.ahead.level(&place, most);
-        Rc::new(move |items, outlet| {
-            let (parent, name, room) = (parent.clone(), name.clone(), room.clone());
-            let taker = Rc::clone(&taker);
+        let few = self.plan.limit.filter(|_| self.plan.query.sort.is_empty());
+        let few = few.into_iter().chain(self.wanted).min();
+        let room = self.run.ahead.level(&place, few);
+        let left = Rc::new(Cell::new(most));
+        let still = Rc::clone(&left);
+        let take: Taker = Rc::new(move |items, outlet| {
+            let (parent, room) = (parent.clone(), room.clone());
+            let (taker, left) = (Rc::clone(&taker), Rc::clone(&left));
             Box::pin(async move {
+                let feed = &parent.plan.loops()[index];
                 let level = parent.run.level(&parent.plan);
-                if parent.known + 1 == parent.plan.feeds.len() {
-                    Level::count(&level.items, items.len() as u64);
+                let is_last = index + 1 == parent.plan.feeds.len();
+                let count = |more| Level::count(&level.items, if is_last { more } else { 0 });
+                if !feed.chooses() {
+                    count(items.len() as u64);
                 }
                 for item in items {
-                    let slot = outlet.slot(&room).await?;
-                    let child = Self {
-                        site: parent.plan.site_with(&parent.site, &name, &item.record),
-                        known: parent.known + 1,
-                        is_sole: false,
-                        ..parent.clone()
+                    if left.get() == Some(0) {
+                        break;
+                    }
+                    let site = parent
+                        .plan
+                        .site_with(&parent.site, &feed.name, &item.record);
+                    let Some(child) = parent.child(feed, site) else {
+                        continue;
                     };
+                    left.set(left.get().map(|left| left - 1));
+                    if feed.chooses() {
+                        count(1);
+                    }
+                    let slot = outlet.slot(&room).await?;
                     parent.crew.spawn(child.walk(Rc::clone(&taker), slot));
                 }
                 Ok(())
             })
-        })
+        });
+        Children { take, left: still }
+    }
+
+    /// The task of an item, if the item meets the condition of its name.
+    fn child(&self, feed: &Loop, site: Site) -> Option<Self> {
+        let taken = Plan::takes(feed, &site);
+        let child = Self {
+            site,
+            known: self.known + 1,
+            is_sole: false,
+            ..self.clone()
+        };
+        match taken {
+            Ok(is_taken) => is_taken.then_some(child),
+            Err(error) => {
+                child.failed(child.fault(RunErrorKind::Render(error)));
+                None
+            }
+        }
     }
 
     fn fault(&self, kind: RunErrorKind) -> RunError {

@@ -119,7 +119,7 @@ impl Plan {
         bound.scope = silenced(&bound.scope, &bound.secrecy);
         let shown_scope = veiled(&bound.shown_scope, &bound.secrecy);
         let base_url = base_url(&resource, &bound, scrubber)?;
-        let limit = limit(&query, &bound.scope)?;
+        let limit = at_most(query.limit.as_ref(), &bound.scope)?;
         let uses = Uses::of(&query);
         let retry = query.retry.as_ref();
         let retry = retry.map(|change| Arc::new(change.over(&resource.retry)));
@@ -303,8 +303,13 @@ fn base_url(
 }
 
 /// How many records the query wants at most.
-fn limit(query: &Query, scope: &Scope) -> Result<Option<usize>, PlanError> {
-    let number = match &query.limit {
+/// Renders a limit.
+///
+/// # Errors
+///
+/// If the template cannot be rendered, or gives no number above 0.
+pub fn at_most(limit: Option<&Limit>, scope: &Scope) -> Result<Option<usize>, PlanError> {
+    let number = match limit {
         None => return Ok(None),
         Some(Limit::Number(number)) => *number,
         Some(Limit::Template(template)) => {

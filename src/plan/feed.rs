@@ -7,12 +7,12 @@ use serde_json::Value;
 
 use crate::core::diagnostic::Diagnostic;
 use crate::core::graph::parents_first;
-use crate::plan::bind::note_secret;
+use crate::plan::bind::{at_most, note_secret};
 use crate::plan::disguise::{COMPUTED, mark};
 use crate::plan::shared::PlanKey;
 use crate::plan::{DataValues, Input, Inputs, Plan, PlanError};
 use crate::project::Query;
-use crate::project::query::{Items, Loop};
+use crate::project::query::{Items, Limit, Loop};
 use crate::project::template::ValueTemplate;
 use crate::template::{Hides, RenderError, Scope};
 
@@ -204,7 +204,7 @@ impl Plan {
     /// # Errors
     ///
     /// As [`Plan::list`].
-    pub fn listed_sites(&self) -> Result<Option<Vec<Site>>, RenderError> {
+    pub fn listed_sites(&self) -> Result<Option<Vec<Site>>, PlanError> {
         let mut sites = vec![self.site()];
         for feed in self.loops() {
             if matches!(feed.items, Items::Query { .. }) {
@@ -212,13 +212,37 @@ impl Plan {
             }
             let mut more = Vec::new();
             for site in &sites {
-                let items = self.list(feed, site)?;
-                let items = items.iter();
-                more.extend(items.map(|item| self.site_with(site, &feed.name, item)));
+                let most = self.most_items(feed, site)?.unwrap_or(usize::MAX);
+                let end = more.len().saturating_add(most);
+                for item in &self.list(feed, site)? {
+                    let site = self.site_with(site, &feed.name, item);
+                    if more.len() < end && Self::takes(feed, &site)? {
+                        more.push(site);
+                    }
+                }
             }
             sites = more;
         }
         Ok(Some(sites))
+    }
+
+    /// Returns true if the item that a site ends in meets the condition of its name.
+    ///
+    /// # Errors
+    ///
+    /// If the condition cannot be evaluated.
+    pub fn takes(feed: &Loop, site: &Site) -> Result<bool, RenderError> {
+        let keep = feed.keep.as_ref();
+        keep.map_or(Ok(true), |condition| condition.holds(&site.scope))
+    }
+
+    /// The number of items at most that a name takes beside the items before it.
+    ///
+    /// # Errors
+    ///
+    /// If the template cannot be rendered, or gives no number above 0.
+    pub fn most_items(&self, feed: &Loop, site: &Site) -> Result<Option<usize>, PlanError> {
+        at_most(feed.limit.as_ref(), &site.scope)
     }
 
     /// The items of a list.
@@ -261,6 +285,12 @@ impl Plan {
                     Feed::Plan(self.bind_shared(query, &inputs, &feed.name)?)
                 }
             });
+            // A limit that no item decides is refused before anything is sent.
+            if let Some(Limit::Template(template)) = &feed.limit
+                && !earlier.iter().any(|name| template.mentions().has(name))
+            {
+                self.most_items(feed, &self.site())?;
+            }
             earlier.push(&feed.name);
         }
         Ok(feeds)

@@ -129,6 +129,21 @@ pub struct Loop {
     pub place: Place,
     /// Where they come from.
     pub items: Items,
+    /// The condition that an item meets.
+    pub keep: Option<Expression>,
+    /// The number of items at most, for each item of the names before it.
+    pub limit: Option<Limit>,
+}
+
+impl Loop {
+    /// Returns true if it leaves out any of the items that come.
+    pub fn chooses(&self) -> bool {
+        self.keep.is_some() || self.limit.is_some()
+    }
+
+    fn limit_template(&self) -> Option<&Template> {
+        self.limit.as_ref().and_then(Limit::template)
+    }
 }
 
 /// Where items come from.
@@ -392,6 +407,15 @@ pub enum Limit {
     Template(Template),
 }
 
+impl Limit {
+    fn template(&self) -> Option<&Template> {
+        match self {
+            Self::Number(_) => None,
+            Self::Template(template) => Some(template),
+        }
+    }
+}
+
 /// What makes a record the same as another one.
 #[derive(Debug, Clone)]
 pub enum Unique {
@@ -547,10 +571,11 @@ impl Query {
                 ColumnSource::Template(template) => Some(template),
                 ColumnSource::Path { .. } => None,
             });
-        let limit = match &self.limit {
-            Some(Limit::Template(template)) => Some(template),
-            _ => None,
-        };
+        let limits = self
+            .for_each
+            .iter()
+            .filter_map(Loop::limit_template)
+            .chain(self.limit.as_ref().and_then(Limit::template));
         let keys = self.sort.iter().filter_map(|key| match &key.by {
             SortBy::Expression(expression) => Some(expression),
             SortBy::Column(_) => None,
@@ -559,7 +584,7 @@ impl Query {
             .into_iter()
             .chain(defaults)
             .chain(columns)
-            .chain(limit)
+            .chain(limits)
             .chain(&self.confirm)
             .chain(self.for_each.iter().flat_map(|feed| feed.items.templates()))
             .chain(self.data.iter().flat_map(Data::templates))
@@ -569,6 +594,7 @@ impl Query {
                     .iter()
                     .chain(&self.keep)
                     .chain(&self.stop_when)
+                    .chain(self.for_each.iter().filter_map(|feed| feed.keep.as_ref()))
                     .chain(self.poll.as_ref().map(|poll| &poll.until))
                     .chain(keys)
                     .map(Expression::mentions),

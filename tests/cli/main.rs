@@ -9,6 +9,7 @@
 mod answers;
 mod cache;
 mod case;
+mod choice;
 mod conditions;
 mod data;
 mod errors;

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
-use crate::core::document::{Content, Entry, Node};
+use crate::core::document::{Content, Entry, Fields, Node};
 use crate::core::name;
 use crate::core::source::Text;
 use crate::project::query::{Items, Loop, Query, Var, VarType};
-use crate::project::template::{Names, ValueTemplate, template};
+use crate::project::query_file::result::limit;
+use crate::project::template::{Names, ValueTemplate, expression, template};
 use crate::project::var_declaration;
 
 /// Finds a query by its name.
@@ -35,30 +36,24 @@ pub fn read(
             faults.push(Diagnostic::at(&entry.key_place, "duplicate-name", words));
             continue;
         }
-        let items = items(entry, vars, &names, find, faults);
-        names = match &items {
-            Some(Items::Query { query, .. }) => names.with_item(&entry.key, query.columns()),
-            Some(Items::List(_)) | None => names.with_element(&entry.key),
-        };
-        loops.extend(items.map(|items| Loop {
-            name: entry.key.clone(),
-            place: entry.key_place.clone(),
-            items,
-        }));
+        let (read, of_item) = one(entry, vars, &names, find, faults);
+        names = of_item;
+        loops.extend(read);
     }
     (loops, names)
 }
 
-fn items(
+/// Reads one name, and the names that are seen beside its item.
+fn one(
     entry: &Entry,
     vars: &[Var],
     names: &Names,
     find: FindQuery<'_>,
     faults: &mut Diagnostics,
-) -> Option<Items> {
+) -> (Option<Loop>, Names) {
     let node = &entry.value;
     if !matches!(node.content, Content::Map(_)) {
-        let expected = "`{query: NAME, vars: {…}}` or `{in: LIST}`";
+        let expected = "`{query: NAME, vars: {…}}` or `{in: LIST}`, each with `where` and `limit`";
         let fault = Diagnostic::at(
             &node.place,
             "wrong-type",
@@ -69,13 +64,43 @@ fn items(
             .filter(|text| !text.value.contains("{{"))
             .map(|text| format!("write `{}: {{ query: {} }}`", entry.key, text.value));
         faults.push(fault.maybe_help(hint));
-        return None;
+        return (None, names.with_element(&entry.key));
     }
     let mut fields = node.fields(&entry.key, faults);
+    let items = items(entry, &mut fields, vars, names, find, faults);
+    let of_item = match &items {
+        Some(Items::Query { query, .. }) => names.with_item(&entry.key, query.columns()),
+        Some(Items::List(_)) | None => names.with_element(&entry.key),
+    };
+    let keep = fields
+        .get("where")
+        .and_then(|node| expression(node, "where", &of_item, faults));
+    let limit = fields
+        .get("limit")
+        .and_then(|node| limit(node, names, faults));
+    fields.finish(faults);
+    let read = items.map(|items| Loop {
+        name: entry.key.clone(),
+        place: entry.key_place.clone(),
+        items,
+        keep,
+        limit,
+    });
+    (read, of_item)
+}
+
+fn items(
+    entry: &Entry,
+    fields: &mut Fields<'_>,
+    vars: &[Var],
+    names: &Names,
+    find: FindQuery<'_>,
+    faults: &mut Diagnostics,
+) -> Option<Items> {
     let list = fields.get("in");
     let query = fields.get("query");
     let given = fields.get("vars");
-    let items = match (list, query) {
+    match (list, query) {
         (Some(list), None) => {
             if let Some(given) = given {
                 let words = "`vars` belongs to a `query`, and this is a list";
@@ -94,9 +119,7 @@ fn items(
             faults.push(Diagnostic::at(&entry.key_place, "missing-key", words));
             None
         }
-    };
-    fields.finish(faults);
-    items
+    }
 }
 
 /// A list that is written out, or a template that gives one.

@@ -254,7 +254,8 @@ fn sort(
     keys
 }
 
-fn limit(node: &Node, names: &Names, faults: &mut Diagnostics) -> Option<Limit> {
+/// Reads a number of records or items at most.
+pub fn limit(node: &Node, names: &Names, faults: &mut Diagnostics) -> Option<Limit> {
     match &node.content {
         Content::Text(text) if text.contains("{{") => {
             let text = Text::new(text.as_str(), &node.place);
