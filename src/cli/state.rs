@@ -93,8 +93,9 @@ impl State {
             "version": VERSION,
             "query": plan.query.name,
             "started": format_time(plan.now()),
-            "data": data,
         });
+        // Not within `json!`, which would write numbers in another way.
+        state["data"] = Value::Object(data);
         plan.scrubber.json(&mut state);
         let write = || {
             let mut sink = FileSink::create(&self.path)?;

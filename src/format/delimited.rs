@@ -55,6 +55,9 @@ impl FromStr for CsvOptions {
             match word.split_once('=') {
                 None if word == "bom" => options.bom = Some(true),
                 Some(("separator", separator)) => {
+                    let fault = || {
+                        format!("`separator` takes one character such as `;`, got `{separator}`")
+                    };
                     options.separator = Some(Self::separator_of(separator).ok_or_else(fault)?);
                 }
                 Some(("formulas", "escape")) => options.escapes_formulas = Some(true),

@@ -8,6 +8,10 @@ use super::error::SqlError;
 use super::value;
 
 /// A column and what was seen in it.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a kind of value that was seen or not"
+)]
 #[derive(Debug, Clone)]
 pub struct Column {
     /// The key of the records.
@@ -17,6 +21,9 @@ pub struct Column {
     /// Whether all values are booleans; unknown before there is one that is not null.
     is_boolean: Option<bool>,
     has_nested: bool,
+    /// A number that is kept as text, and a string.
+    has_long_number: bool,
+    has_string: bool,
     /// A string that reads as a list or an object.
     has_lookalike: bool,
 }
@@ -28,6 +35,8 @@ impl Column {
             name,
             is_boolean: None,
             has_nested: false,
+            has_long_number: false,
+            has_string: false,
             has_lookalike: false,
         }
     }
@@ -40,8 +49,10 @@ impl Column {
         self.is_boolean = Some(value.is_boolean() && self.is_boolean != Some(false));
         match value {
             Value::Array(_) | Value::Object(_) => self.has_nested = true,
-            Value::String(text) if !self.has_lookalike => {
-                self.has_lookalike = value::nested(text).is_some();
+            Value::Number(number) => self.has_long_number |= value::is_kept_as_text(number),
+            Value::String(text) => {
+                self.has_string = true;
+                self.has_lookalike = self.has_lookalike || value::nested(text).is_some();
             }
             _ => {}
         }
@@ -54,6 +65,8 @@ impl Column {
             value::Holds::Booleans
         } else if self.has_nested && !self.has_lookalike {
             value::Holds::Nested
+        } else if self.has_long_number && !self.has_string && !self.has_nested {
+            value::Holds::Numbers
         } else {
             value::Holds::Plain
         }

@@ -10,19 +10,24 @@ use crate::core::json;
 /// others as REAL, strings as TEXT, lists and objects as TEXT of JSON.
 ///
 /// A whole number beyond 64 bits, and one beyond the largest double, becomes its digits as TEXT:
-/// REAL would make equal what is not.
+/// REAL would make equal what is not. It comes back as the number that it was.
 pub fn to_sql(value: &Value) -> ToSqlOutput<'_> {
     match value {
         Value::Null => ToSqlOutput::from(Null),
         Value::Bool(flag) => ToSqlOutput::from(i64::from(*flag)),
+        Value::Number(number) if is_kept_as_text(number) => ToSqlOutput::from(number.as_str()),
         Value::Number(number) => match (number.as_i64(), number.as_f64()) {
             (Some(whole), _) => ToSqlOutput::from(whole),
-            (None, Some(real)) if !json::number::is_whole(number) => ToSqlOutput::from(real),
-            _ => ToSqlOutput::from(number.as_str()),
+            (None, real) => ToSqlOutput::from(real.unwrap_or(f64::MAX)),
         },
         Value::String(text) => ToSqlOutput::from(text.as_str()),
         Value::Array(_) | Value::Object(_) => ToSqlOutput::from(value.to_string()),
     }
+}
+
+/// Returns true if SQL keeps a number as the text of its digits.
+pub fn is_kept_as_text(number: &Number) -> bool {
+    number.as_i64().is_none() && (json::number::is_whole(number) || number.as_f64().is_none())
 }
 
 /// A value to bind.
@@ -43,6 +48,8 @@ pub enum Holds {
     Booleans,
     /// Texts that were lists or objects.
     Nested,
+    /// Texts that were numbers, larger than SQL's.
+    Numbers,
     /// Texts of JSON, since a JSON function made them.
     Json,
 }
@@ -85,6 +92,7 @@ fn from_text(text: &str, holds: Holds) -> Value {
     let parsed = match holds {
         Holds::Plain | Holds::Booleans => None,
         Holds::Nested => nested(text),
+        Holds::Numbers => json::number::from_text(text).map(Value::Number),
         Holds::Json => json::parse(text.as_bytes()).ok(),
     };
     parsed.unwrap_or_else(|| Value::from(text))

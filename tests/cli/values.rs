@@ -348,6 +348,18 @@ mod csv {
     }
 
     #[test]
+    fn numbers_beyond_those_of_sql_come_back() {
+        let rows = br#"[{"n":123456789012345678901234567890,"f":1e400,"m":18446744073709551615,"r":1.5},{"n":7,"f":-0,"m":"7","r":1.10}]"#.as_slice();
+        assert_eq!(
+            sql(
+                &[("o.json", rows)],
+                &["select * from o", "--from", "o=o.json", "-o", "ndjson"]
+            ),
+            "{\"n\":123456789012345678901234567890,\"f\":1e400,\"m\":\"18446744073709551615\",\"r\":1.5}\n{\"n\":7,\"f\":0,\"m\":\"7\",\"r\":1.1}\n"
+        );
+    }
+
+    #[test]
     fn columns_that_differ_in_case_only_are_kept_apart() {
         let rows = br#"[{"id":1,"ID":2,"Id":3,"ID_2":4},{"ID":5}]"#.as_slice();
         assert_eq!(
