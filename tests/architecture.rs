@@ -234,7 +234,11 @@ fn what_a_floor_does_not_know() {
             &["core"],
             "tables know records, not where they came from",
         ),
-        ("sink", &[], "a sink knows bytes"),
+        (
+            "sink",
+            &["core"],
+            "a sink knows bytes, and that the process may end",
+        ),
         (
             "engine",
             &[
@@ -367,7 +371,7 @@ const HOMES: &[Home] = &[
         // A panic has no `App`, and some tests print how long a large listing took.
         places: &[
             "cli/app.rs",
-            "cli/mod.rs",
+            "cli/usage.rs",
             "sink/stdout.rs",
             "format/tests.rs",
             "sql/tests/measure.rs",
@@ -421,7 +425,14 @@ const HOMES: &[Home] = &[
             "spawn_local(",
         ],
         // What the budget is for shows only where many requests wait: its tests walk like an engine.
-        places: &["engine/", "demo/", "http/gate.rs", "http/limit/tests.rs"],
+        // The verb runs beside the watch over it.
+        places: &[
+            "engine/",
+            "demo/",
+            "http/gate.rs",
+            "http/limit/tests.rs",
+            "cli/ending.rs",
+        ],
         why: "concurrency lives in the engine; the demo is a server of its own",
     },
     Home {

@@ -5,11 +5,12 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _};
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 
 use crate::auth::{Auth, Form, TokenScheme};
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::document::{Content, Node};
+use crate::core::ending::Cleanup;
 use crate::core::secret::Secret;
 use crate::core::time::format_duration;
 
@@ -23,6 +24,60 @@ const LONGEST: Duration = Duration::from_secs(60);
 
 /// More than any token is long.
 const MOST: u64 = 64 * 1024;
+
+/// Returns true if the program can ask its user something. In a group of its own it could not, and
+/// what the terminal ends, it ends for all.
+fn has_terminal() -> bool {
+    #[cfg(unix)]
+    {
+        use rustix::fs::{Mode, OFlags, open};
+        let flags = OFlags::RDONLY | OFlags::NOCTTY | OFlags::CLOEXEC;
+        open("/dev/tty", flags, Mode::empty()).is_ok()
+    }
+    #[cfg(not(unix))]
+    true
+}
+
+/// The program with those that it has started, until this is dropped.
+struct Family {
+    group: Option<u32>,
+    _cleanup: Cleanup,
+}
+
+impl Family {
+    fn of(child: &Child, has_own_group: bool) -> Self {
+        let id = child.id();
+        Self {
+            group: id.filter(|_| has_own_group),
+            _cleanup: Cleanup::new(move || kill(id, has_own_group)),
+        }
+    }
+}
+
+impl Drop for Family {
+    fn drop(&mut self) {
+        kill(self.group, true);
+    }
+}
+
+/// Kills a process, or its whole group.
+fn kill(id: Option<u32>, is_group: bool) {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+        let id = id.and_then(|id| Pid::from_raw(id.cast_signed()));
+        // One that has ended already is not there any more, which is as good.
+        let _ = id.map(|id| {
+            if is_group {
+                kill_process_group(id, Signal::KILL)
+            } else {
+                kill_process(id, Signal::KILL)
+            }
+        });
+    }
+    #[cfg(not(unix))]
+    let _ = (id, is_group);
+}
 
 /// Reads a stream as far as a token can reach; what comes behind that ends the program's writing.
 async fn read(stream: Option<impl AsyncRead + Unpin>, into: &mut Vec<u8>) -> std::io::Result<()> {
@@ -81,15 +136,23 @@ fn check(node: &Node, scheme: TokenScheme, faults: &mut Diagnostics) -> Option<A
 /// In words: it could not be started, failed, took too long, or printed nothing.
 pub async fn run(command: &[String], folder: &Path) -> Result<Secret, String> {
     let program = &command[0];
-    let mut child = Command::new(program)
+    let mut starting = Command::new(program);
+    starting
         .args(&command[1..])
         .current_dir(folder)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
-        .kill_on_drop(true)
+        .kill_on_drop(true);
+    let has_own_group = !has_terminal();
+    #[cfg(unix)]
+    if has_own_group {
+        starting.process_group(0);
+    }
+    let mut child = starting
         .spawn()
         .map_err(|error| format!("`{program}` could not be started: {error}"))?;
+    let _family = Family::of(&child, has_own_group);
     let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
     let (out, err) = (child.stdout.take(), child.stderr.take());
     let reading = async {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use crate::cli::ending::Ending;
 use crate::core::secret::Scrubber;
 use crate::core::text::{printable, printable_lines};
 use crate::format::Terminal;
@@ -28,6 +29,8 @@ pub struct App {
     pub stderr: Stream,
     /// Whether a person can be asked.
     pub can_ask: bool,
+    /// Signals, and the end of the time.
+    pub ending: Arc<Ending>,
     /// How many lines of progress stand on standard error, to be taken away before anything else.
     progress: Cell<usize>,
 }
@@ -57,7 +60,7 @@ impl Stream {
 
 impl App {
     /// Looks at the outside, once.
-    pub fn new() -> Self {
+    pub fn new(ending: Arc<Ending>) -> Self {
         let env: BTreeMap<String, String> = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect();
@@ -74,6 +77,7 @@ impl App {
             stdout: stream(stdout),
             stderr: stream(stderr),
             can_ask: stderr && io::stdin().is_terminal(),
+            ending,
             working_directory: std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
             now: Timestamp::now(),
             scrubber: Scrubber::new(),
@@ -168,12 +172,6 @@ impl App {
             let _ = writeln!(io::stderr().lock());
         }
         matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")
-    }
-}
-
-impl Default for App {
-    fn default() -> Self {
-        Self::new()
     }
 }
 

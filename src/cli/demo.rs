@@ -130,16 +130,7 @@ pub fn run(args: &DemoArgs, app: &Rc<App>) -> Result<Exit, Failure> {
             .local_addr()
             .map_err(|error| failed(error.to_string()))?;
         // Listened for before anybody is told of it.
-        let interrupt = tokio::signal::ctrl_c();
-        tokio::pin!(interrupt);
-        let is_early = tokio::select! {
-            biased;
-            _ = &mut interrupt => true,
-            () = std::future::ready(()) => false,
-        };
-        if is_early {
-            return Ok(Exit::Done);
-        }
+        app.ending.listen(None);
         // The address alone is on standard output, for scripts that wait for it.
         let _ = app.print(&format!("http://{address}/api/v2\n"));
         app.say("demo: an embedded CircleCI with synthetic data; Ctrl-C ends it");
@@ -148,7 +139,7 @@ pub fn run(args: &DemoArgs, app: &Rc<App>) -> Result<Exit, Failure> {
                 result.map_err(|error| failed(error.to_string()))?;
                 Ok(Exit::Done)
             }
-            _ = &mut interrupt => Ok(Exit::Done),
+            _ = app.ending.noticed() => Ok(Exit::Done),
         }
     })
 }

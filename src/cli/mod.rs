@@ -9,6 +9,7 @@ mod cache;
 mod check;
 mod completions;
 mod demo;
+mod ending;
 mod exit;
 mod explain;
 mod failure;
@@ -23,6 +24,8 @@ mod run;
 mod setup;
 mod show;
 mod shown;
+#[cfg_attr(not(unix), path = "signal_none.rs")]
+mod signal;
 mod sql;
 mod state;
 mod usage;
@@ -107,15 +110,18 @@ pub fn main() -> ExitCode {
             return usage::report(error, &words.collect::<Vec<_>>());
         }
     };
-    let app = Rc::new(App::new());
-    let exit = match cli.command.run(&app) {
-        Ok(exit) => exit,
-        Err(failure) => {
-            if failure.exit != Exit::Done {
-                failure.show(&app, cli.command.error_format());
+    let error_format = cli.command.error_format();
+    ending::watched(error_format, move |ending| {
+        let app = Rc::new(App::new(ending));
+        let exit = match cli.command.run(&app) {
+            Ok(exit) => exit,
+            Err(failure) => {
+                if failure.exit != Exit::Done {
+                    failure.show(&app, error_format);
+                }
+                failure.exit
             }
-            failure.exit
-        }
-    };
-    ExitCode::from(exit.code())
+        };
+        ExitCode::from(exit.code())
+    })
 }

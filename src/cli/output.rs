@@ -21,7 +21,7 @@ use crate::engine::{Deliver, RunError, Want};
 use crate::format::{FORMATS, Format, FormatError, Render, Shape, by_extension, by_name};
 use crate::plan::{DataValues, Facts, Plan};
 use crate::project::load;
-use crate::sink::{FileSink, Sink, StdoutSink};
+use crate::sink::{self, FileSink, Sink, StdoutSink};
 use crate::template::{Document, DocumentKind, Template};
 
 /// Turns records into bytes and writes them. A record format is written as records come, a
@@ -84,7 +84,10 @@ impl Writer {
         index: Option<usize>,
         app: &Rc<App>,
     ) -> Result<Self, Failure> {
-        let file = out.filter(|path| path.as_os_str() != "-");
+        let is_stdout = |path: &Path| {
+            path.as_os_str() == "-" || sink::is_stdout(&app.working_directory.join(path))
+        };
+        let file = out.filter(|path| !is_stdout(path));
         let looks = looks(plan, args, file, app)?;
         let sink: Box<dyn Sink> = match file {
             None => Box::new(StdoutSink),
@@ -418,6 +421,10 @@ fn looks(plan: &Plan, args: &RunArgs, file: Option<&Path>, app: &App) -> Result<
             let own = plan.output().and_then(by_name);
             let format = asked.or(own).or(by_name(usual));
             format.unwrap_or(&FORMATS[0])
+        }
+        Some(path) if sink::is_stream(&app.working_directory.join(path)) => {
+            let own = plan.output().and_then(by_name);
+            asked.or(own).or(by_name("json")).unwrap_or(&FORMATS[0])
         }
         Some(path) => file_format(path, asked, plan)?,
     };

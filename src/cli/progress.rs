@@ -269,7 +269,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_line_a_minute_is_passed_on() {
-        let app = Rc::new(App::new());
+        let app = Rc::new(App::new(std::sync::Arc::default()));
         let options = SessionOptions {
             system_certs: false,
             deadline: None,

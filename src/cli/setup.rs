@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::auth::Auth;
 use crate::cli::app::App;
+use crate::cli::ending::LAST_WORDS;
 use crate::cli::exit::Exit;
 use crate::cli::failure::{ErrorFormat, Failure};
 use crate::cli::git;
@@ -15,9 +16,7 @@ use crate::cli::progress::Progress;
 use crate::cli::watch::Watch;
 use crate::core::name;
 use crate::core::source::{SourceFile, Span, Text};
-use crate::core::time::{
-    DURATION_EXAMPLE, TIME_EXAMPLE, format_duration, parse_duration, parse_time,
-};
+use crate::core::time::{DURATION_EXAMPLE, TIME_EXAMPLE, parse_duration, parse_time};
 use crate::demo::{self, Demo};
 use crate::engine::{Manner, Session, SessionOptions, Shelf};
 use crate::format::{FORMATS, Format, by_name};
@@ -277,9 +276,6 @@ impl World {
     }
 }
 
-/// How long a run that is ended may take to deliver what it has.
-const LAST_WORDS: Duration = Duration::from_secs(2);
-
 /// Runs a future to its end, to Ctrl-C, or to the end of its time. Whoever says in what manner it
 /// works is shown how far it has come.
 pub fn block_on<T>(
@@ -294,6 +290,7 @@ pub fn block_on<T>(
         .build()
         .map_err(|error| Failure::usage("runtime", format!("cannot start: {error}")))?;
     let started = std::time::Instant::now();
+    app.ending.listen(connect.timeout);
     let shows_progress = manner.is_some();
     let watch = Rc::new(Watch::new(Rc::clone(app), talk.verbose, talk.quiet));
     let result = runtime.block_on(async {
@@ -319,7 +316,7 @@ pub fn block_on<T>(
         let mut work = std::pin::pin!(work(Rc::clone(&session)));
         let ended = tokio::select! {
             result = &mut work => return result,
-            failure = end_from_outside(connect.timeout) => failure,
+            cause = app.ending.noticed() => cause.failure(),
             never = progress().draw(), if draws => never,
             never = progress().report(|words| app.say(words)), if reports => never,
         };
@@ -327,10 +324,11 @@ pub fn block_on<T>(
         session.stop().say();
         tokio::select! {
             _ = tokio::time::timeout(LAST_WORDS, &mut work) => {}
-            _ = interrupted() => {}
+            _ = app.ending.noticed() => {}
         }
         Err(ended)
     });
+    app.ending.finish();
     app.clear_progress();
     if talk.verbose > 0 {
         app.say(&watch.stats().summary(started.elapsed()));
@@ -349,50 +347,4 @@ impl Shelf for Answers {
     fn read(&mut self, at: u64) -> Option<Vec<u8>> {
         self.0.read(at)
     }
-}
-
-/// Waits until somebody ends the run, or its time is over.
-async fn end_from_outside(limit: Option<Duration>) -> Failure {
-    let out_of_time = async {
-        match limit {
-            None => std::future::pending().await,
-            Some(limit) => {
-                tokio::time::sleep(limit).await;
-                out_of_time(limit)
-            }
-        }
-    };
-    tokio::select! {
-        failure = out_of_time => failure,
-        name = interrupted() => Failure::new(Exit::Interrupted, "interrupted", name),
-    }
-}
-
-/// Waits for Ctrl-C, or for whoever asks the process to end (a container's or a job's runner).
-async fn interrupted() -> &'static str {
-    #[cfg(unix)]
-    let asked_to_end = async {
-        use tokio::signal::unix::{SignalKind, signal};
-        match signal(SignalKind::terminate()) {
-            Ok(mut signal) => signal.recv().await,
-            Err(_) => std::future::pending().await,
-        }
-    };
-    #[cfg(not(unix))]
-    let asked_to_end = std::future::pending::<Option<()>>();
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => "interrupted",
-        _ = asked_to_end => "interrupted by a signal to end",
-    }
-}
-
-fn out_of_time(limit: Duration) -> Failure {
-    Failure::new(
-        Exit::Network,
-        "timeout",
-        format!(
-            "the run took longer than `--timeout` ({})",
-            format_duration(limit)
-        ),
-    )
 }

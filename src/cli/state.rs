@@ -57,6 +57,10 @@ impl State {
                 .help("wait until it is done, or give this run a `--state` of its own"));
         };
         let path = folder.join(format!("{name}.json"));
+        if path.is_symlink() {
+            let link = std::io::Error::other("it is a link");
+            return Err(fault(&path, &link));
+        }
         let previous = match previous(&path) {
             Ok(previous) => previous,
             Err(words) => {
@@ -98,7 +102,7 @@ impl State {
         state["data"] = Value::Object(data);
         plan.scrubber.json(&mut state);
         let write = || {
-            let mut sink = FileSink::create(&self.path)?;
+            let mut sink = FileSink::private(&self.path)?;
             sink.write(state.to_string().as_bytes())?;
             Box::new(sink).finish()
         };

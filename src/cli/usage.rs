@@ -1,12 +1,15 @@
 //! Faults of the command line, and the help that it asks for.
 
+use std::io::Write as _;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::cli::app::App;
 use crate::cli::exit::Exit;
 use crate::cli::failure::{ErrorFormat, Failure};
+use crate::cli::output::cannot_write;
 use crate::cli::{inputs, run};
 use crate::core::name;
 use crate::project::query::assignment;
@@ -15,10 +18,17 @@ use crate::project::query::assignment;
 pub fn report(mut error: clap::Error, words: &[String]) -> ExitCode {
     if !error.use_stderr() {
         // Help and version go to standard output.
-        let _ = error.print();
-        return ExitCode::from(Exit::Done.code());
+        let printed = error.print().and_then(|()| std::io::stdout().flush());
+        return match printed {
+            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+                let failure = cannot_write(&error);
+                failure.show(&App::new(Arc::default()), ErrorFormat::Text);
+                ExitCode::from(failure.exit.code())
+            }
+            _ => ExitCode::from(Exit::Done.code()),
+        };
     }
-    let app = App::new();
+    let app = App::new(Arc::default());
     let hint = hint(&error, words, &app);
     // No query, value or name begins with a dash: clap's `-- --branch` is never right.
     error.remove(ContextKind::Suggested);

@@ -5,6 +5,7 @@
 
 pub mod diagnostic;
 pub mod document;
+pub mod ending;
 pub mod graph;
 pub mod json;
 pub mod markdown;

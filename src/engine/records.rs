@@ -7,6 +7,7 @@ use std::rc::Rc;
 
 use serde_json::{Map, Value};
 
+use crate::core::ending;
 use crate::core::json::{number, write_identity};
 use crate::core::secret::MASK;
 use crate::engine::answer::{answer_facts, header_fields};
@@ -316,6 +317,10 @@ impl<'p> Reader<'p> {
             .limit
             .filter(|_| query.sort.is_empty() && query.unique.is_none());
         for (place, row) in rows.iter().enumerate() {
+            // The run is about to end, and takes no notice of what comes after this.
+            if ending::is_asked() {
+                break;
+            }
             if enough.is_some_and(|enough| kept.len() >= enough) {
                 break;
             }

@@ -12,6 +12,7 @@ use std::rc::Rc;
 
 use serde_json::Value;
 
+use crate::core::ending;
 use crate::engine::data::statement;
 use crate::engine::levels::Level;
 use crate::engine::listing::{End, listing};
@@ -106,6 +107,10 @@ impl Walker {
         } else {
             statement(&self.run, &self.plan, taker, outlet).await
         };
+        if ending::is_asked() {
+            // What was read on the way is cut: it waits to be dropped with the run.
+            std::future::pending::<()>().await;
+        }
         let level = self.run.level(&self.plan);
         let is_failed = match end {
             End::Gone => return Err(Gone),

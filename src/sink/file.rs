@@ -1,58 +1,159 @@
 //! A file that appears whole or not at all.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use tempfile::NamedTempFile;
 
-use crate::sink::Sink;
+use crate::core::ending::Cleanup;
+use crate::sink::place::{Place, place_of};
+use crate::sink::{Sink, StderrSink, StdoutSink};
 
-/// Writes aside and renames. What is not a regular file (`/dev/null`, a pipe) is written directly,
-/// since it cannot be replaced.
+/// What the name of a file that is written aside begins with.
+const ASIDE: &str = ".runner-";
+
+/// The length of the rest of that name.
+const RANDOM: usize = 6;
+
+/// A file written aside is locked by its run as soon as it is made; this is time enough for that.
+const LOCKED_AFTER: Duration = Duration::from_secs(60);
+
+/// No more entries of a folder are searched for files that other runs have left.
+const MOST_ENTRIES: usize = 10_000;
+
+/// Writes aside and renames. What is not a regular file (`/dev/null`, a pipe, a descriptor of this
+/// process) is written directly, since it cannot be replaced.
 pub struct FileSink {
     path: PathBuf,
     target: Target,
 }
 
 enum Target {
-    Aside(NamedTempFile),
+    Aside(NamedTempFile, Cleanup),
     Direct(File),
+    Stream(Box<dyn Sink>),
 }
 
 impl FileSink {
-    /// Prepares to write a file.
+    /// Prepares to write a file. A link is followed, so that the file behind it is replaced and not
+    /// the link.
     ///
     /// # Errors
     ///
-    /// If its folder does not exist or cannot be written.
+    /// If its folder does not exist or cannot be written, or its links lead in a circle.
     pub fn create(path: &Path) -> io::Result<Self> {
-        // A link is followed, so that the file behind it is replaced and not the link.
-        let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
-        let target = match fs::metadata(&path) {
-            Ok(metadata) if metadata.is_dir() => {
-                return Err(io::Error::new(
-                    io::ErrorKind::IsADirectory,
-                    "it is a folder",
-                ));
+        let (path, target) = match place_of(path)? {
+            Place::Stdout => (path.to_path_buf(), Target::Stream(Box::new(StdoutSink))),
+            Place::Stderr => (path.to_path_buf(), Target::Stream(Box::new(StderrSink))),
+            Place::Direct(path) => {
+                let mut options = OpenOptions::new();
+                // Of a file behind a descriptor, what others have written stays.
+                let file = options.append(true).open(&path)?;
+                (path, Target::Direct(file))
             }
-            Ok(metadata) if !metadata.is_file() => {
-                Target::Direct(File::options().write(true).open(&path)?)
-            }
-            known => {
-                let folder = path
-                    .parent()
-                    .filter(|folder| !folder.as_os_str().is_empty());
-                let folder = folder.unwrap_or(Path::new("."));
-                let aside = new_file(folder)?;
-                if let Ok(metadata) = known {
-                    aside.as_file().set_permissions(metadata.permissions())?;
+            Place::File(path) => {
+                let known = fs::metadata(&path).ok();
+                if known.as_ref().is_some_and(fs::Metadata::is_dir) {
+                    let kind = io::ErrorKind::IsADirectory;
+                    return Err(io::Error::new(kind, "it is a folder"));
                 }
-                Target::Aside(aside)
+                let target = aside(&path, known.map(|known| known.permissions()))?;
+                (path, target)
             }
         };
         Ok(Self { path, target })
     }
+
+    /// Prepares to write a file that only the user may read. A link is not followed.
+    ///
+    /// # Errors
+    ///
+    /// If its folder does not exist or cannot be written, or something else stands in its place.
+    pub fn private(path: &Path) -> io::Result<Self> {
+        match fs::symlink_metadata(path) {
+            Ok(known) if known.is_dir() => {
+                let kind = io::ErrorKind::IsADirectory;
+                Err(io::Error::new(kind, "it is a folder"))
+            }
+            Ok(known) if !known.is_file() => Err(io::Error::other("it is not a regular file")),
+            _ => Ok(Self {
+                path: path.to_path_buf(),
+                target: {
+                    #[cfg(unix)]
+                    let for_user = Some(std::os::unix::fs::PermissionsExt::from_mode(0o600));
+                    #[cfg(not(unix))]
+                    let for_user = None;
+                    aside(path, for_user)?
+                },
+            }),
+        }
+    }
+}
+
+/// A new file beside another one, locked for as long as this run writes it.
+fn aside(path: &Path, permissions: Option<Permissions>) -> io::Result<Target> {
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    sweep(folder);
+    let file = new_file(folder)?;
+    // Where files cannot be locked, none is swept.
+    let _ = file.as_file().try_lock();
+    if let Some(permissions) = permissions {
+        file.as_file().set_permissions(permissions)?;
+    }
+    let name = file.path().to_path_buf();
+    let cleanup = Cleanup::new(move || {
+        let _ = fs::remove_file(name);
+    });
+    Ok(Target::Aside(file, cleanup))
+}
+
+/// Removes files that runs which were killed have left in a folder: those of this user that no run
+/// holds.
+fn sweep(folder: &Path) {
+    let Ok(entries) = fs::read_dir(folder) else {
+        return;
+    };
+    for entry in entries.take(MOST_ENTRIES).flatten() {
+        let name = entry.file_name();
+        let random = name.to_str().and_then(|name| name.strip_prefix(ASIDE));
+        let is_ours = random.is_some_and(|random| {
+            random.len() == RANDOM && random.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        });
+        if is_ours && is_abandoned(&entry) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+fn is_abandoned(entry: &fs::DirEntry) -> bool {
+    let Ok(metadata) = entry.metadata() else {
+        return false;
+    };
+    let age = metadata
+        .modified()
+        .ok()
+        .and_then(|time| time.elapsed().ok());
+    metadata.is_file()
+        && is_of_user(&metadata)
+        && age.is_some_and(|age| age >= LOCKED_AFTER)
+        && File::open(entry.path()).is_ok_and(|file| file.try_lock().is_ok())
+}
+
+/// Returns true for files of the user of this process.
+#[cfg(unix)]
+fn is_of_user(metadata: &fs::Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    metadata.uid() == rustix::process::geteuid().as_raw()
+}
+
+#[cfg(not(unix))]
+fn is_of_user(_metadata: &fs::Metadata) -> bool {
+    true
 }
 
 /// Makes a folder that nobody else can look into, if it is not there yet.
@@ -76,34 +177,38 @@ fn new_file(folder: &Path) -> io::Result<NamedTempFile> {
     use std::os::unix::fs::PermissionsExt as _;
     // As any new file: for all, less what the umask takes away.
     tempfile::Builder::new()
-        .prefix(".runner-")
-        .permissions(fs::Permissions::from_mode(0o666))
+        .prefix(ASIDE)
+        .rand_bytes(RANDOM)
+        .permissions(Permissions::from_mode(0o666))
         .tempfile_in(folder)
 }
 
 #[cfg(not(unix))]
 fn new_file(folder: &Path) -> io::Result<NamedTempFile> {
     tempfile::Builder::new()
-        .prefix(".runner-")
+        .prefix(ASIDE)
+        .rand_bytes(RANDOM)
         .tempfile_in(folder)
 }
 
 impl Sink for FileSink {
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         match &mut self.target {
-            Target::Aside(file) => file.write_all(bytes),
+            Target::Aside(file, _) => file.write_all(bytes),
             Target::Direct(file) => file.write_all(bytes),
+            Target::Stream(stream) => stream.write(bytes),
         }
     }
 
     fn finish(self: Box<Self>) -> io::Result<()> {
         match self.target {
-            Target::Aside(file) => {
+            Target::Aside(file, _cleanup) => {
                 file.as_file().sync_all()?;
                 file.persist(&self.path).map_err(|error| error.error)?;
                 Ok(())
             }
             Target::Direct(mut file) => file.flush(),
+            Target::Stream(stream) => stream.finish(),
         }
     }
 }
@@ -130,5 +235,75 @@ mod tests {
             .err()
             .expect("no folder");
         FileSink::create(folder.path()).err().expect("a folder");
+    }
+
+    #[test]
+    fn what_a_killed_run_left_is_swept_and_nothing_else() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let here = |name: &str| folder.path().join(name);
+        for name in [
+            ".runner-Abc123",
+            ".runner-notes",
+            ".runner-",
+            "Abc123",
+            ".runner-Abc12é",
+        ] {
+            fs::write(here(name), "").expect("written");
+        }
+        fs::create_dir(here(".runner-Folder")).expect("made");
+        let under_way = FileSink::create(&here("out.json")).expect("a sink");
+        sweep(folder.path());
+        assert!(
+            here(".runner-Abc123").exists(),
+            "it may be about to be locked"
+        );
+        for entry in fs::read_dir(folder.path()).expect("read").flatten() {
+            let file = File::open(entry.path()).expect("opened");
+            file.set_modified(std::time::UNIX_EPOCH).expect("set");
+        }
+        sweep(folder.path());
+        assert!(!here(".runner-Abc123").exists());
+        assert_eq!(fs::read_dir(folder.path()).expect("read").count(), 6);
+        Box::new(under_way).finish().expect("it is still there");
+        assert!(here("out.json").exists());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_are_followed_to_files_that_are_not_there_yet() {
+        use std::os::unix::fs::symlink;
+        let folder = tempfile::tempdir().expect("a folder");
+        let here = |name: &str| folder.path().join(name);
+        fs::create_dir(here("data")).expect("made");
+        symlink("data/out.csv", here("one")).expect("a link");
+        symlink("one", here("two")).expect("a link");
+        let mut sink = Box::new(FileSink::create(&here("two")).expect("a sink"));
+        sink.write(b"x").expect("written");
+        sink.finish().expect("finished");
+        assert_eq!(fs::read_to_string(here("data/out.csv")).expect("read"), "x");
+        assert!(here("one").is_symlink() && here("two").is_symlink());
+        symlink("loop", here("loop")).expect("a link");
+        let error = FileSink::create(&here("loop")).err().expect("a loop");
+        assert_eq!(error.to_string(), "its links lead in a circle");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_private_file_is_for_the_user_alone_and_replaces_nothing_elsewhere() {
+        use std::os::unix::fs::{PermissionsExt as _, symlink};
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("state.json");
+        let victim = folder.path().join("victim");
+        fs::write(&victim, "as it was").expect("written");
+        symlink("victim", &path).expect("a link");
+        let error = FileSink::private(&path).err().expect("a link");
+        assert_eq!(error.to_string(), "it is not a regular file");
+        assert_eq!(fs::read_to_string(&victim).expect("read"), "as it was");
+        fs::remove_file(&path).expect("removed");
+        fs::write(&path, "public").expect("written");
+        let sink = Box::new(FileSink::private(&path).expect("a sink"));
+        sink.finish().expect("finished");
+        let mode = fs::metadata(&path).expect("there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
     }
 }

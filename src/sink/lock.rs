@@ -17,6 +17,9 @@ impl Lock {
     ///
     /// What the operating system says.
     pub fn take(path: &Path) -> io::Result<Option<Self>> {
+        if path.is_symlink() {
+            return Err(io::Error::other("it is a link"));
+        }
         let file = File::options()
             .create(true)
             .truncate(false)

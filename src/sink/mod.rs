@@ -6,6 +6,7 @@
 mod cache;
 mod file;
 mod lock;
+mod place;
 mod scratch;
 mod stdout;
 
@@ -14,8 +15,9 @@ use std::io;
 pub use cache::CacheFolder;
 pub use file::{FileSink, private_folder};
 pub use lock::Lock;
+pub use place::{is_stdout, is_stream};
 pub use scratch::Scratch;
-pub use stdout::StdoutSink;
+pub use stdout::{StderrSink, StdoutSink};
 
 /// A place that takes bytes.
 pub trait Sink {

@@ -1,4 +1,4 @@
-//! Standard output.
+//! Standard output, and standard error where a person names it as the place of a result.
 
 use std::io::{self, Write as _};
 
@@ -15,5 +15,19 @@ impl Sink for StdoutSink {
 
     fn finish(self: Box<Self>) -> io::Result<()> {
         io::stdout().lock().flush()
+    }
+}
+
+/// Standard error, for `--out /dev/stderr`.
+#[derive(Default)]
+pub struct StderrSink;
+
+impl Sink for StderrSink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        io::stderr().lock().write_all(bytes)
+    }
+
+    fn finish(self: Box<Self>) -> io::Result<()> {
+        Ok(())
     }
 }

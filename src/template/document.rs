@@ -10,6 +10,7 @@ use minijinja::value::ValueKind;
 use minijinja::{AutoEscape, Environment, Error, HtmlEscape, Output, State, Value};
 
 use crate::core::source::Text;
+use crate::template::bounds::Rendering;
 use crate::template::environment::{self, Rules, to_text};
 use crate::template::rewrite::Rewritten;
 use crate::template::{Mentions, RenderError, Scope, SyntaxError, inspect};
@@ -149,6 +150,7 @@ impl Document {
     /// template does not come to an end.
     pub fn render(&self, scope: &Scope) -> Result<String, RenderError> {
         let environment = self.environment();
+        let _rendering = Rendering::of(&self.text, 0..0);
         let rendered = environment
             .render_named_str(&self.name, &self.rewritten.source, scope.to_value())
             .map_err(|error| self.fault(&error))?;

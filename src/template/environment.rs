@@ -7,6 +7,7 @@ use minijinja::{
     AutoEscape, Environment, Error, ErrorKind, Output, State, UndefinedBehavior, Value,
 };
 
+use crate::template::bounds::check_value;
 use crate::template::filters::{self, SlashedPath};
 use crate::template::order;
 use crate::template::value::unsigned_zero;
@@ -217,8 +218,11 @@ pub fn to_text(value: &Value) -> Result<String, Error> {
             "null has no text; give it one with `| default(\"…\", true)`",
         )),
         ValueKind::Bool => Ok(if value.is_true() { "true" } else { "false" }.to_owned()),
-        ValueKind::Seq | ValueKind::Map | ValueKind::Iterable => serde_json::to_string(value)
-            .map_err(|error| Error::new(ErrorKind::InvalidOperation, error.to_string())),
+        ValueKind::Seq | ValueKind::Map | ValueKind::Iterable => {
+            check_value(value)?;
+            serde_json::to_string(value)
+                .map_err(|error| Error::new(ErrorKind::InvalidOperation, error.to_string()))
+        }
         _ if value.downcast_object_ref::<Omit>().is_some() => Err(Error::new(
             ErrorKind::InvalidOperation,
             "`omit` leaves out a whole member of a body or a parameter, not a part of a text",

@@ -9,6 +9,7 @@ use minijinja::{Error, ErrorKind, Expression as Compiled, Value};
 use serde_json::Value as Json;
 
 use crate::core::source::{Place, Text};
+use crate::template::bounds::{Rendering, check_value};
 use crate::template::environment::{Omit, Rules, environment, holds_omit};
 use crate::template::filters::SlashedPath;
 use crate::template::rewrite::Rewritten;
@@ -151,6 +152,12 @@ impl Expression {
         if value.downcast_object_ref::<SlashedPath>().is_some() {
             return Err(wrong("`path` is for an endpoint".to_owned()));
         }
+        if matches!(
+            value.kind(),
+            ValueKind::Seq | ValueKind::Map | ValueKind::Iterable
+        ) {
+            check_value(&value).map_err(|error| self.fault(&error))?;
+        }
         serde_json::to_value(unsigned_zero(value))
             .map(Some)
             .map_err(|error| wrong(error.to_string()))
@@ -225,6 +232,7 @@ impl Expression {
         if let Some(mark) = scope.veil_of(self.source(), &self.mentions) {
             return Ok(Value::from(mark));
         }
+        let _rendering = Rendering::of(&self.text, self.range.clone());
         let value = self.compiled.eval(scope.to_value()).map_err(|error| {
             let fault = || scope.fault_of(&self.mentions, self.fault(&error));
             self.unset(scope).unwrap_or_else(fault)

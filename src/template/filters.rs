@@ -16,6 +16,7 @@ use minijinja::{Environment, Error, State, Value};
 
 use crate::core::percent;
 use crate::core::time::{self, Moment};
+use crate::template::bounds::{check_length, check_value};
 use crate::template::environment::to_text;
 use crate::template::statistics::grouped;
 use crate::template::value::{
@@ -117,13 +118,21 @@ fn string(value: &Value) -> Result<String, Error> {
 
 /// As minijinja's, with the texts of [`to_text`] instead of Python's.
 fn join(value: &Value, separator: Option<&str>) -> Result<String, Error> {
-    let items: Result<Vec<String>, Error> = value.try_iter()?.map(|item| to_text(&item)).collect();
-    Ok(items?.join(separator.unwrap_or("")))
+    let mut text = String::new();
+    for (index, item) in value.try_iter()?.enumerate() {
+        if index > 0 {
+            text.push_str(separator.unwrap_or(""));
+        }
+        text.push_str(&to_text(&item)?);
+        check_length(text.len())?;
+    }
+    Ok(text)
 }
 
 fn tojson(value: &Value, options: Kwargs) -> Result<String, Error> {
     let indent: Option<usize> = options.get("indent")?;
     options.assert_all_used()?;
+    check_value(value)?;
     let text = match indent {
         Some(_) => serde_json::to_string_pretty(value),
         None => serde_json::to_string(value),

@@ -12,6 +12,7 @@
 //! This module knows neither queries nor HTTP.
 
 mod blocks;
+mod bounds;
 mod calendar;
 mod chart;
 mod convert;
@@ -40,6 +41,7 @@ mod value;
 
 pub mod selector;
 
+pub use bounds::under_way;
 pub use document::{Document, DocumentKind, Files, join as join_path};
 pub use error::{RenderError, SyntaxError};
 pub use expression::Expression;

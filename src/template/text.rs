@@ -7,6 +7,7 @@ use serde_json::Value as Json;
 
 use crate::core::json;
 use crate::core::source::{Place, Text};
+use crate::template::bounds::Rendering;
 use crate::template::environment::{Rules, environment, to_text};
 use crate::template::expression::fault;
 use crate::template::filters::SlashedPath;
@@ -163,6 +164,7 @@ impl Template {
                 if let Some(mark) = scope.veil_of(self.source(), &self.mentions) {
                     return Ok(mark);
                 }
+                let _rendering = Rendering::of(&self.text, 0..0);
                 environment(self.rules)
                     .render_named_str("template", &rewritten.source, scope.to_value())
                     .map_err(|error| {

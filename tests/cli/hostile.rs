@@ -342,3 +342,31 @@ fn documents_that_unfold_are_messages_in_every_verb() {
         }
     }
 }
+
+/// A report over one record.
+fn report(template: &str) -> crate::case::Case {
+    crate::case::Case::query(&format!(
+        "vars: {{ v: x }}\nreport: {{ template: {} }}",
+        json!(template)
+    ))
+}
+
+#[test]
+fn templates_without_bounds_are_messages() {
+    let grown = |step: &str, rounds: u32| {
+        format!(
+            "{{% set ns = namespace(s=['abc']) %}}{{% for i in range({rounds}) %}}\
+             {{% set ns.s = {step} %}}{{% endfor %}}{{{{ ns.s }}}}"
+        )
+    };
+    for template in [
+        grown("[ns.s, ns.s]", 60),
+        grown("[ns.s]", 30_815),
+        "{{ range(100000) | join('y' * 100000) }}".to_owned(),
+        "{{ 'a\nb' | indent(1000000000) }}".to_owned(),
+    ] {
+        let outcome = report(&template).asks_nothing();
+        let told = outcome.assert_exit(2).stderr_text();
+        assert!(told.starts_with("error[template]: the "), "{told}");
+    }
+}

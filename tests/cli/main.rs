@@ -12,6 +12,7 @@ mod case;
 mod choice;
 mod conditions;
 mod data;
+mod ends;
 mod errors;
 mod graphs;
 mod hostile;

@@ -268,20 +268,16 @@ mod limits {
 
     #[test]
     fn a_template_without_end_is_stopped() {
-        let start = Instant::now();
         for template in [
             "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}",
-            "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}",
+            "{% for a in range(99999) %}{% set s = 'x' * 1000000 %}{% endfor %}",
             "{% include vars.file %}",
         ] {
             let outcome = Case::query("vars: { file: r.md }\nreport: { template_file: r.md }")
                 .file("queries/r.md", template)
-                .args(["--timeout", "20s"])
-                .with(|run| run.timeout(Duration::from_secs(60)))
                 .asks_nothing();
             assert_eq!(outcome.assert_exit(2).stdout_text(), "", "{template}");
         }
-        assert!(start.elapsed() < Duration::from_secs(60));
     }
 
     #[test]
