@@ -1,8 +1,8 @@
 //! The layer that puts the credential on every attempt.
 
 use crate::auth::Credential;
-use crate::core::percent;
 use crate::core::secret::MASK;
+use crate::http::request::with_param;
 use crate::http::{HeaderValue, Request, Response, Transport, TransportError, TransportErrorKind};
 
 /// Gives the credential of an attempt.
@@ -64,25 +64,14 @@ pub fn apply(request: &Request, credential: &Credential) -> Result<Request, Stri
             }
         }
         Credential::Query(name, secret) => {
-            let pair = format!(
-                "{}={}",
-                percent::encode(name),
-                percent::encode(secret.expose())
-            );
-            let query = match request.url.query() {
-                Some(query) if !query.is_empty() => format!("{query}&{pair}"),
-                _ => pair,
-            };
+            // A link or a redirect may carry the one of the request before.
             let shown = request
                 .shown_url
                 .take()
                 .unwrap_or_else(|| request.url.to_string());
-            let separator = if shown.contains('?') { '&' } else { '?' };
-            request.shown_url = Some(format!(
-                "{shown}{separator}{}={MASK}",
-                percent::encode(name)
-            ));
-            request.url.set_query(Some(&query));
+            let (address, query) = shown.split_once('?').unwrap_or((&shown, ""));
+            request.shown_url = Some(format!("{address}?{}", with_param(query, name, MASK)));
+            request.set_param(name, secret.expose());
         }
     }
     Ok(request)

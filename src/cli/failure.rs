@@ -90,6 +90,14 @@ impl Failure {
         failure
     }
 
+    /// What is wrong, in one sentence.
+    pub fn words(&self) -> &str {
+        match self.diagnostics.first() {
+            Some(fault) => &fault.message,
+            None => &self.message,
+        }
+    }
+
     /// Adds a hint.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {

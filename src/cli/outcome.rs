@@ -164,7 +164,8 @@ fn group(plan: &Plan, failures: &Failures, app: &App) -> Failure {
         let article = if noun == "item" { "an" } else { "a" };
         failure.message = format!("{article} {noun} of `{query}` failed: {}", failure.message);
     }
-    if failure.code == "http-404" {
+    // On a later page it would end the listing without a word.
+    if failure.code == "http-404" && !failures.example.is_later_page {
         failure = failure.help("where that is normal, `on_status: {404: empty}` says so");
     }
     failure

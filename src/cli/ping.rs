@@ -88,7 +88,7 @@ pub fn run(args: &PingArgs, app: &Rc<App>) -> Result<Exit, Failure> {
                 Err(failure) => {
                     failure.show(app, args.talk.error_format);
                     exit = exit.max(failure.exit);
-                    let mut reason = Value::from(failure.message.as_str());
+                    let mut reason = Value::from(failure.words());
                     app.scrubber.json(&mut reason);
                     json!({"resource": file.name, "state": "failed", "reason": reason})
                 }

@@ -146,10 +146,8 @@ fn key<'r>(
 
 /// Whether the kind of API knows that the answer is the last word.
 fn is_final(plan: &Plan, request: &Request, response: &Response) -> bool {
-    let base = plan.base_url().path().trim_end_matches('/');
-    let route = request.url.path().strip_prefix(base);
-    let known = plan.resource.kind.finality().zip(route);
-    known.is_some_and(|(is_final, route)| {
+    plan.resource.kind.finality().is_some_and(|is_final| {
+        let route = plan.route_of(request);
         response.json().is_ok_and(|answer| is_final(route, &answer))
     })
 }

@@ -19,6 +19,8 @@ pub struct RunError {
     pub request: Option<String>,
     /// The item of a walk that it was about: `workflow 5034460f-…`.
     pub item: Option<String>,
+    /// True for a page of a listing after its first one.
+    pub is_later_page: bool,
     /// The kind of fault.
     pub kind: RunErrorKind,
 }

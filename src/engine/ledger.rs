@@ -117,6 +117,7 @@ mod tests {
             resource: "r".to_owned(),
             request: Some(format!("GET http://127.0.0.1/{item}")),
             item: Some(item.to_owned()),
+            is_later_page: false,
             kind: RunErrorKind::Listing("broken".to_owned()),
         }
     }

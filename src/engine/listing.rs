@@ -9,6 +9,7 @@ use bytes::Bytes;
 use serde_json::Value;
 use tokio::time::Instant;
 
+use crate::core::json::write_identity;
 use crate::core::text::one_line;
 use crate::core::time::{TIME_EXAMPLE, format_duration};
 use crate::engine::answer::{content, lost_rows, meaning, refusal, scrubbed, whole_answer};
@@ -20,12 +21,13 @@ use crate::engine::records::{
 use crate::engine::run::{First, Run};
 use crate::engine::walk::Taker;
 use crate::engine::{Cut, Outcome, RunError, RunErrorKind};
-use crate::http::{Body, Request, Response};
-use crate::paginate::{Next, Page, Paginate, Style};
+use crate::http::{Body, Request, Response, StatusCode};
+use crate::paginate::{Next, Page, Paginate};
 use crate::plan::{Plan, Site};
 use crate::project::query::{Poll, StatusMeaning};
 use crate::resource::ErrorBody;
 use crate::template::RenderError;
+use crate::template::selector::Selector;
 
 /// The shortest and the longest time between two questions of a `poll` that does not say how often.
 const POLLS: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(30)];
@@ -110,11 +112,20 @@ struct Listing<'r> {
     /// Whether its reader may have enough before the listing ends.
     is_counted: bool,
     pages: u64,
+    /// Rows that were read.
     rows: u64,
+    /// Members of the pages' lists, whatever a filter in `rows` left of them.
+    members: u64,
+    /// The most members that a page had.
+    most_members: u64,
     /// Requests that were sent: one that comes again would never end.
     asked: HashSet<u64>,
-    last_body: Bytes,
-    last_rows: u64,
+    /// Pages whose rows would be known again.
+    seen: HashSet<u64>,
+    /// The rows of the last page.
+    last_page: Option<u64>,
+    /// How many pages in a row brought nothing that the one before them had not.
+    idle: u32,
 }
 
 impl<'r> Listing<'r> {
@@ -126,9 +137,12 @@ impl<'r> Listing<'r> {
             is_counted: plan.limit.is_some(),
             pages: 0,
             rows: 0,
+            members: 0,
+            most_members: 0,
             asked: HashSet::new(),
-            last_body: Bytes::new(),
-            last_rows: 0,
+            seen: HashSet::new(),
+            last_page: None,
+            idle: 0,
         }
     }
 
@@ -163,7 +177,11 @@ impl<'r> Listing<'r> {
     ) -> Result<Step, Halt> {
         self.asked.insert(fingerprint(request));
         self.run.note_request(self.plan, request);
-        let response = self.run.send(self.plan, request).await?;
+        let mut response = self.run.send(self.plan, request).await?;
+        if self.pages > 0 && request.is_safe && is_hollow(self.plan, &response) {
+            // A page that was announced and has no content: most often it does the second time.
+            response = self.run.send_anew(self.plan, request).await?;
+        }
         let (kept, next) = self.page(request, &response)?;
         self.hand_on(kept, taker, outlet).await?;
         Ok(next)
@@ -372,15 +390,20 @@ impl<'r> Listing<'r> {
         self.run.note_answer();
         self.note_first(response, meaning, body.as_ref());
         let Some(body) = body else {
+            if self.pages > 0 {
+                let status = response.status.as_u16();
+                let words = format!("page {} has no content (status {status})", self.pages + 1);
+                return Err(RunErrorKind::Listing(words));
+            }
             self.pages += 1;
             return done(Outcome::Complete);
         };
-        if self.last_rows > 0 && response.body == self.last_body {
+        if self.pages > 0
+            && let Some(words) = self.repetition(&body)
+        {
             // Its rows were delivered already.
-            let words = "the same page came twice, so the listing would never end";
             return done(Outcome::Broken(self.broken(request, words)));
         }
-        self.last_body = response.body.clone();
         let most = plan.caps().rows.map(|most| most.saturating_sub(self.rows));
         let requires = plan.query.extract.iter().any(|column| column.required);
         let is_asked = !plan.query.expect.is_empty() || plan.query.poll.is_some() || requires;
@@ -397,8 +420,14 @@ impl<'r> Listing<'r> {
         self.run.note_unreadable(plan);
         self.pages += 1;
         self.rows += read.rows;
-        self.last_rows = read.rows;
-        let step = self.after(request, response, &body, read);
+        let members = members(plan, &body).unwrap_or(read.rows);
+        self.members += members;
+        self.most_members = self.most_members.max(members);
+        let step = self.after(request, response, &body, read, members);
+        if self.pages == 1 && matches!(step, Step::Next(_)) {
+            // A listing of one page has nothing to hold it against.
+            self.repetition(&body);
+        }
         take_rows(plan, &mut kept, body);
         Ok((kept, step))
     }
@@ -428,7 +457,14 @@ impl<'r> Listing<'r> {
     }
 
     /// What comes after a page.
-    fn after(&self, request: &Request, response: &Response, body: &Value, read: PageRead) -> Step {
+    fn after(
+        &self,
+        request: &Request,
+        response: &Response,
+        body: &Value,
+        read: PageRead,
+        members: u64,
+    ) -> Step {
         let plan = self.plan;
         if read.is_enough || (plan.query.is_single() && !plan.query.extract.is_empty()) {
             // What is taken out of an answer as one record is no listing.
@@ -443,12 +479,14 @@ impl<'r> Listing<'r> {
             return Step::Done(Outcome::Complete);
         };
         let next = watched.next(&Page {
-            url: &request.url,
+            request,
             headers: &response.headers,
             body,
-            rows: read.rows,
+            rows: members,
+            most_rows: self.most_members,
             pages: self.pages,
-            total_rows: self.rows,
+            total_rows: self.members,
+            goes_on: plan.goes_on(body),
         });
         let change = match next {
             Next::End => return Step::Done(Outcome::Complete),
@@ -460,9 +498,10 @@ impl<'r> Listing<'r> {
             Next::More(change) => change,
         };
         if plan.query.is_single() {
-            return Step::Done(match watched {
-                Style::Number(_) | Style::Offset(_) => Outcome::Complete,
-                Style::Cursor(_) | Style::Link(_) => Outcome::Cut(Cut::NoRows),
+            return Step::Done(if watched.knows_of_more() {
+                Outcome::Cut(Cut::NoRows)
+            } else {
+                Outcome::Complete
             });
         }
         if self.run.wants_content(plan) {
@@ -481,13 +520,37 @@ impl<'r> Listing<'r> {
             return Step::Done(Outcome::Broken(self.broken(request, words)));
         }
         if self.asked.contains(&fingerprint(&following)) {
+            if members == 0 && fingerprint(request) == fingerprint(&following) {
+                // A cursor that stays where nothing is new: the end, for now.
+                return Step::Done(Outcome::Complete);
+            }
             let words = format!(
-                "the cursor of page {} was there before, so the listing would never end",
+                "page {} leads to a page that was asked for before, so the listing would never end",
                 self.pages
             );
             return Step::Done(Outcome::Broken(self.broken(request, words)));
         }
         Step::Next(Box::new(following))
+    }
+
+    /// Says why a page is one that came before; nothing if it may be new.
+    ///
+    /// Rows count, and nothing else of the answer: times and ids of requests change each time. Two
+    /// pages of equal rows may both be right where a row has nothing to tell it from others; a
+    /// listing without end is told by how often that happens.
+    fn repetition(&mut self, body: &Value) -> Option<String> {
+        /// No listing has more pages in a row that bring nothing new.
+        const MOST_IDLE: u32 = 1_000;
+        let page = RowsPrint::of(self.plan.query.rows.as_ref()?, body);
+        let is_idle = page.is_empty || self.last_page == Some(page.print);
+        self.idle = if is_idle { self.idle + 1 } else { 0 };
+        self.last_page = Some(page.print);
+        if page.is_telling && !self.seen.insert(page.print) {
+            return Some("the same rows came twice, so the listing would never end".to_owned());
+        }
+        (self.idle > MOST_IDLE).then(|| {
+            format!("{MOST_IDLE} pages brought nothing new, so the listing would never end")
+        })
     }
 
     fn note_first(&self, response: &Response, meaning: StatusMeaning, body: Option<&Value>) {
@@ -523,9 +586,61 @@ impl<'r> Listing<'r> {
             resource: self.plan.resource.name.clone(),
             request: request.map(|request| request.label(&self.plan.scrubber)),
             item: self.site.about().map(str::to_owned),
+            is_later_page: self.pages > 0 && request.is_some(),
             kind,
         }
     }
+}
+
+/// The rows of a page, as far as another page can be held against them.
+struct RowsPrint {
+    print: u64,
+    is_empty: bool,
+    /// True if the same rows on another page would be the same things: no two are equal, and a single
+    /// one has a name or a number of its own.
+    is_telling: bool,
+}
+
+impl RowsPrint {
+    fn of(selector: &Selector, body: &Value) -> Self {
+        const IDENTITIES: [&str; 6] = ["id", "uuid", "key", "slug", "number", "name"];
+        let rows = selector.select(body);
+        let prints: Vec<u64> = rows.iter().map(|row| print_of(row)).collect();
+        let distinct: HashSet<&u64> = prints.iter().collect();
+        let has_identity = |row: &Value| IDENTITIES.iter().any(|key| row.get(key).is_some());
+        let mut hasher = DefaultHasher::new();
+        prints.hash(&mut hasher);
+        Self {
+            print: hasher.finish(),
+            is_empty: rows.is_empty(),
+            is_telling: match rows.as_slice() {
+                [] => false,
+                [row] => has_identity(row),
+                _ => distinct.len() == prints.len(),
+            },
+        }
+    }
+}
+
+fn print_of(row: &Value) -> u64 {
+    let mut identity = String::new();
+    write_identity(row, &mut identity);
+    let mut hasher = DefaultHasher::new();
+    identity.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// The members of the list that a page is, whatever a filter in `rows` leaves of them.
+fn members(plan: &Plan, body: &Value) -> Option<u64> {
+    let rows = plan.query.rows.as_ref()?;
+    rows.range_len(body).map(|members| members as u64)
+}
+
+/// Returns true for an answer that is right by its status and has no content.
+fn is_hollow(plan: &Plan, response: &Response) -> bool {
+    response.status == StatusCode::OK
+        && meaning(plan, response) == StatusMeaning::Ok
+        && response.body.iter().all(u8::is_ascii_whitespace)
 }
 
 /// What makes a request the same as another one of this listing.

@@ -324,6 +324,7 @@ impl Walker {
             resource: self.plan.resource.name.clone(),
             request: None,
             item: self.site.about().map(str::to_owned),
+            is_later_page: false,
             kind,
         }
     }
@@ -363,6 +364,7 @@ pub fn walk_fault(plan: &Plan, kind: RunErrorKind) -> RunError {
         resource: plan.resource.name.clone(),
         request: None,
         item: None,
+        is_later_page: false,
         kind,
     }
 }

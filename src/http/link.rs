@@ -4,13 +4,14 @@ use crate::http::HeaderMap;
 
 /// The target of the first link with a relation, as it stands in the answer.
 pub fn target(headers: &HeaderMap, relation: &str) -> Option<String> {
-    headers
-        .get_all("link")
-        .iter()
-        .filter_map(|value| std::str::from_utf8(value.as_bytes()).ok())
-        .flat_map(links)
-        .find(|link| link.has_relation(relation))
-        .map(|link| link.target.to_owned())
+    headers.get_all("link").iter().find_map(|value| {
+        // A title may hold any byte.
+        let field = String::from_utf8_lossy(value.as_bytes());
+        let found = links(&field)
+            .into_iter()
+            .find(|link| link.has_relation(relation));
+        found.map(|link| link.target.to_owned())
+    })
 }
 
 /// One link of a field.

@@ -114,23 +114,31 @@ pub fn is_safe_method(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD)
 }
 
+/// The query of a URL with a parameter, instead of any of the same name; the value as it is.
+pub fn with_param(query: &str, name: &str, value: &str) -> String {
+    let own = percent::encode(name);
+    let is_other = |pair: &&str| {
+        let key = pair.split('=').next().unwrap_or(pair);
+        key != own && percent::decode(key) != name
+    };
+    let mut pairs: Vec<&str> = query
+        .split('&')
+        .filter(|pair| !pair.is_empty())
+        .filter(is_other)
+        .collect();
+    let pair = format!("{own}={value}");
+    pairs.push(&pair);
+    pairs.join("&")
+}
+
 impl Request {
     /// Sets a URL parameter, instead of any of the same name.
     pub fn set_param(&mut self, name: &str, value: &str) {
-        let own = percent::encode(name);
-        let is_other = |pair: &&str| {
-            let key = pair.split('=').next().unwrap_or(pair);
-            key != own && percent::decode(key) != name
-        };
-        let query = self.url.query().unwrap_or("");
-        let mut pairs: Vec<&str> = query
-            .split('&')
-            .filter(|pair| !pair.is_empty())
-            .filter(is_other)
-            .collect();
-        let pair = format!("{own}={}", percent::encode(value));
-        pairs.push(&pair);
-        let query = pairs.join("&");
+        let query = with_param(
+            self.url.query().unwrap_or(""),
+            name,
+            &percent::encode(value),
+        );
         self.url.set_query(Some(&query));
     }
 

@@ -38,11 +38,13 @@ impl Change {
             Self::Body(keys, value) => {
                 let Body::Bytes { bytes, .. } = &mut request.body else {
                     return Err(
-                        "the cursor goes into a JSON body, and the query has none".to_owned()
+                        "the next page is asked for in a JSON body, and the query has none"
+                            .to_owned(),
                     );
                 };
                 let mut body: Value = json::parse(bytes).map_err(|_| {
-                    "the cursor goes into a JSON body, and the query's is something else".to_owned()
+                    "the next page is asked for in a JSON body, and the query's is something else"
+                        .to_owned()
                 })?;
                 set(&mut body, &keys, value);
                 *bytes = body.to_string().into();

@@ -6,7 +6,7 @@ use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::document::Node;
 use crate::core::json;
 use crate::http::HeaderName;
-use crate::paginate::{Change, Form, Next, Page, Paginate, Style, path, word};
+use crate::paginate::{Form, Next, Page, Paginate, Place, Style, path, word};
 use crate::template::selector::Selector;
 
 pub const FORM: Form = Form {
@@ -21,17 +21,6 @@ pub struct Cursor {
     pub path: Selector,
     /// Where it goes.
     pub place: Place,
-}
-
-/// Where the token goes.
-#[derive(Debug, Clone)]
-pub enum Place {
-    /// Into a URL parameter.
-    Param(String),
-    /// Into a header field.
-    Header(HeaderName),
-    /// Into a member of the JSON body.
-    Body(Vec<String>),
 }
 
 impl Cursor {
@@ -53,7 +42,7 @@ fn check(node: &Node, faults: &mut Diagnostics) -> Option<Style> {
     fields.finish(faults);
     let mut places = Vec::new();
     if let Some(node) = param {
-        places.push(Place::Param(word(node, "param", faults)?));
+        places.push(Place::param(node, "param", faults)?);
     }
     if let Some(node) = header {
         let text = word(node, "header", faults)?;
@@ -64,9 +53,7 @@ fn check(node: &Node, faults: &mut Diagnostics) -> Option<Style> {
         places.push(Place::Header(name));
     }
     if let Some(node) = body {
-        let text = word(node, "body", faults)?;
-        let keys = text.trim_start_matches("$.").split('.');
-        places.push(Place::Body(keys.map(str::to_owned).collect()));
+        places.push(Place::body(node, "body", faults)?);
     }
     let (Some(token), 1) = (token, places.len()) else {
         let words = "`cursor` needs a `path` and one of `param`, `header` or `body`";
@@ -94,10 +81,6 @@ impl Paginate for Cursor {
                 return Next::Broken(format!("the cursor `{path}` is {kind}, not a text"));
             }
         };
-        Next::More(match &self.place {
-            Place::Param(name) => Change::Param(name.clone(), json::plain(token)),
-            Place::Header(name) => Change::Header(name.clone(), json::plain(token)),
-            Place::Body(keys) => Change::Body(keys.clone(), token.clone()),
-        })
+        Next::More(self.place.change(token))
     }
 }

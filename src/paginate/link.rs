@@ -2,7 +2,8 @@
 
 use crate::core::diagnostic::Diagnostics;
 use crate::core::document::{Content, Node};
-use crate::paginate::{Change, Form, Next, Page, Paginate, Style};
+use crate::http::link;
+use crate::paginate::{Form, Next, Page, Paginate, Style, follow};
 
 pub const FORM: Form = Form { key: "link", check };
 
@@ -24,47 +25,9 @@ fn check(node: &Node, faults: &mut Diagnostics) -> Option<Style> {
 
 impl Paginate for Link {
     fn next(&self, page: &Page<'_>) -> Next {
-        let target = page
-            .headers
-            .get_all("link")
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .find_map(next_target);
-        let Some(target) = target else {
-            return Next::End;
-        };
-        match page.url.join(target) {
-            Err(_) => Next::Broken(format!(
-                "the link to the next page, `{target}`, is not a URL"
-            )),
-            Ok(url) if url.origin() != page.url.origin() => Next::Broken(format!(
-                "the link to the next page leads to another origin, `{}`, and was not followed",
-                url.origin().ascii_serialization()
-            )),
-            Ok(url) => Next::More(Change::Url(url)),
-        }
+        let target = link::target(page.headers, "next");
+        target.map_or(Next::End, |target| follow(page, &target))
     }
-}
-
-/// The target of the link whose relations include `next`.
-fn next_target(field: &str) -> Option<&str> {
-    field.split('<').skip(1).find_map(|link| {
-        let (target, parameters) = link.split_once('>')?;
-        let is_next = parameters.split(';').any(|parameter| {
-            let Some((name, value)) = parameter.split_once('=') else {
-                return false;
-            };
-            name.trim().eq_ignore_ascii_case("rel")
-                && value
-                    .trim()
-                    .trim_end_matches(',')
-                    .trim()
-                    .trim_matches('"')
-                    .split_ascii_whitespace()
-                    .any(|relation| relation.eq_ignore_ascii_case("next"))
-        });
-        is_next.then_some(target)
-    })
 }
 
 #[cfg(test)]
@@ -72,23 +35,65 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::http::HeaderMap;
+    use crate::http::{HeaderMap, HeaderValue};
+    use crate::paginate::Change;
+    use crate::paginate::tests::{first_page, request};
 
-    fn next(field: &'static str) -> Next {
+    fn next_of(fields: &[&[u8]]) -> Next {
         let mut headers = HeaderMap::new();
-        headers.insert("link", field.parse().expect("a value"));
+        for field in fields {
+            headers.append("link", HeaderValue::from_bytes(field).expect("a value"));
+        }
         Link.next(&Page {
-            url: &"https://api.test/v1/x?page=1".parse().expect("a URL"),
             headers: &headers,
-            body: &Value::Null,
-            rows: 1,
-            pages: 1,
-            total_rows: 1,
+            ..first_page(
+                &request("https://api.test/v1/x?page=1"),
+                &Value::Null,
+                &HeaderMap::new(),
+            )
         })
+    }
+
+    fn next(field: &str) -> Next {
+        next_of(&[field.as_bytes()])
     }
 
     fn to(url: &str) -> Next {
         Next::More(Change::Url(url.parse().expect("a URL")))
+    }
+
+    #[test]
+    fn whatever_stands_in_a_field_is_read_as_the_rfc_says() {
+        for field in [
+            "</2>; title=\"a, <b>; rel=\\\"prev\\\"\"; rel=next",
+            "</2>;rel=\"start Next\"",
+            "</2> ; REL = \"NEXT\" ; title*=UTF-8''x",
+            "</1>; rel=prev; title=\"x>; rel=next\", </2>; rel=\"next\"",
+            "</1>; rel=prev; rel=next, </2>; rel=next",
+            "</1>; rel=next; anchor=\"/other\", </2>; rel=next",
+            "</1>; rel=\"nextish\", </2>; rel=next; hreflang",
+            "junk, </2>; rel=next",
+            ", ,</2>; ; rel=next",
+            "< /2 >;rel=next,",
+        ] {
+            assert_eq!(next(field), to("https://api.test/2"), "{field}");
+        }
+        for field in [
+            "",
+            "<",
+            "</2",
+            "</2>; title=\"rel=next",
+            "</2>, rel=next",
+            "rel=next",
+        ] {
+            assert_eq!(next(field), Next::End, "{field}");
+        }
+        let fields: [&[u8]; 3] = [
+            b"</1>; rel=prev",
+            b"</3>; title=\"\xe9\"; rel=last",
+            b"</2>; rel=next",
+        ];
+        assert_eq!(next_of(&fields), to("https://api.test/2"));
     }
 
     #[test]

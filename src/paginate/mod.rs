@@ -6,30 +6,35 @@
 mod change;
 mod cursor;
 mod link;
+mod next;
 mod number;
 mod offset;
+mod place;
 mod size;
 
 use serde_json::Value;
-use url::Url;
 
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
-use crate::core::document::{Content, Entry, Node};
+use crate::core::document::{Content, Entry, Fields, Node};
 use crate::core::name;
-use crate::http::HeaderMap;
+use crate::http::{HeaderMap, Request};
 use crate::template::selector::Selector;
 
 pub use change::Change;
-pub use cursor::{Cursor, Place as CursorPlace};
+pub use cursor::Cursor;
 pub use link::Link;
+pub use next::Address;
 pub use number::Number;
 pub use offset::Offset;
+pub use place::Place;
 
 /// What a query or resource asks for.
 #[derive(Debug, Clone, Default)]
 pub struct Pagination {
     /// How the listing goes on.
     pub choice: Choice,
+    /// The member of the answer that says that there are more pages.
+    pub while_: Option<Selector>,
     /// No more pages than this are read.
     pub max_pages: Option<u64>,
     /// No more rows than this are read.
@@ -57,25 +62,31 @@ pub enum Style {
     Number(Number),
     /// Rows are counted.
     Offset(Offset),
-    /// The answer links to the next page.
+    /// The header of the answer links to the next page.
     Link(Link),
+    /// The content of the answer has the address of the next page.
+    Address(Address),
 }
 
 /// What a style is shown.
 #[derive(Debug)]
 pub struct Page<'p> {
-    /// The URL that was asked.
-    pub url: &'p Url,
+    /// The request that was sent.
+    pub request: &'p Request,
     /// The header fields of the answer.
     pub headers: &'p HeaderMap,
     /// Its content.
     pub body: &'p Value,
-    /// How many rows it has.
+    /// How many rows its list has, whatever a filter in `rows` leaves of them.
     pub rows: u64,
+    /// The most rows that a page had so far, this one included.
+    pub most_rows: u64,
     /// Pages seen so far, this one included.
     pub pages: u64,
     /// Rows seen so far, those of this one included.
     pub total_rows: u64,
+    /// What the answer says of further pages, where `while` names the member.
+    pub goes_on: Option<bool>,
 }
 
 /// How it goes on.
@@ -91,13 +102,18 @@ pub enum Next {
 
 /// A style of pagination.
 pub trait Paginate {
-    /// URL parameters that the first request has already.
-    fn first(&self) -> Vec<(String, String)> {
+    /// The values that the first request has already.
+    fn first(&self) -> Vec<(Place, Value)> {
         Vec::new()
     }
 
     /// What comes after a page.
     fn next(&self, page: &Page<'_>) -> Next;
+
+    /// Returns true if `More` means that there is a next page; otherwise it has to be asked for.
+    fn knows_of_more(&self) -> bool {
+        true
+    }
 }
 
 impl Style {
@@ -107,17 +123,25 @@ impl Style {
             Self::Number(style) => style,
             Self::Offset(style) => style,
             Self::Link(style) => style,
+            Self::Address(style) => style,
         }
     }
 }
 
 impl Paginate for Style {
-    fn first(&self) -> Vec<(String, String)> {
+    fn first(&self) -> Vec<(Place, Value)> {
         self.kind().first()
     }
 
     fn next(&self, page: &Page<'_>) -> Next {
+        if page.goes_on == Some(false) {
+            return Next::End;
+        }
         self.kind().next(page)
+    }
+
+    fn knows_of_more(&self) -> bool {
+        self.kind().knows_of_more()
     }
 }
 
@@ -128,9 +152,18 @@ struct Form {
 }
 
 /// All styles. Grammar and messages come from this list.
-const FORMS: [Form; 4] = [cursor::FORM, number::FORM, offset::FORM, link::FORM];
+const FORMS: [Form; 5] = [
+    cursor::FORM,
+    number::FORM,
+    offset::FORM,
+    link::FORM,
+    next::FORM,
+];
 
 const CAPS: [&str; 2] = ["max_pages", "max_rows"];
+
+/// The key of the member that says that there are more pages.
+const WHILE: &str = "while";
 
 impl Pagination {
     /// Reads `paginate` of either file.
@@ -172,10 +205,12 @@ impl Pagination {
                     "max_pages" => pagination.max_pages = Some(number),
                     _ => pagination.max_rows = Some(number),
                 }
+            } else if key == WHILE {
+                pagination.while_ = Some(path(&entry.value, WHILE, faults)?);
             } else if let Some(form) = FORMS.iter().find(|form| form.key == key) {
                 styles.push((entry, (form.check)(&entry.value, faults)));
             } else {
-                let known = FORMS.iter().map(|form| form.key).chain(CAPS);
+                let known = FORMS.iter().map(|form| form.key).chain(CAPS).chain([WHILE]);
                 let words = format!("there is no key `{key}` here");
                 faults.push(
                     Diagnostic::at(&entry.key_place, "unknown-key", words)
@@ -197,6 +232,46 @@ impl Pagination {
             return None;
         }
         Some(pagination)
+    }
+}
+
+/// Reads where a number goes: into a URL parameter, or into the JSON body.
+fn number_place(fields: &mut Fields<'_>, usual: &str, faults: &mut Diagnostics) -> Option<Place> {
+    match (fields.get("param"), fields.get("body")) {
+        (None, None) => Some(Place::Param(usual.to_owned())),
+        (Some(param), None) => Place::param(param, "param", faults),
+        (None, Some(body)) => Place::body(body, "body", faults),
+        (Some(_), Some(body)) => {
+            let words = "the number goes to one place: `param` or `body`";
+            faults.push(Diagnostic::at(&body.place, "paginate", words));
+            None
+        }
+    }
+}
+
+/// Follows an address that an answer gives: on the same origin only, relative to the request.
+fn follow(page: &Page<'_>, target: &str) -> Next {
+    let asked = &page.request.url;
+    match asked.join(target) {
+        Err(_) => Next::Broken(format!(
+            "the link to the next page, `{target}`, is not a URL"
+        )),
+        Ok(url) if url.origin() != asked.origin() => Next::Broken(format!(
+            "the link to the next page leads to another origin, `{}`, and was not followed",
+            url.origin().ascii_serialization()
+        )),
+        Ok(url) => Next::More(Change::Url(url)),
+    }
+}
+
+/// Returns what a member such as `has_more` says: false, null, 0, an empty text and an absent member
+/// mean that there are no more pages.
+pub fn says_more(member: Option<&Value>) -> bool {
+    match member {
+        None | Some(Value::Null | Value::Bool(false)) => false,
+        Some(Value::String(text)) => !matches!(text.trim(), "" | "false" | "0"),
+        Some(Value::Number(number)) => number.as_f64() != Some(0.0),
+        Some(Value::Bool(true) | Value::Array(_) | Value::Object(_)) => true,
     }
 }
 
@@ -275,15 +350,51 @@ mod tests {
         }
     }
 
+    pub fn request(url: &str) -> Request {
+        Request {
+            method: crate::http::Method::GET,
+            url: url.parse().expect("a URL"),
+            headers: HeaderMap::new(),
+            body: crate::http::Body::Empty,
+            is_safe: true,
+            accepted: Vec::new(),
+            retry: None,
+            shown_url: None,
+            is_next_page: false,
+        }
+    }
+
+    /// The first page, with one row.
+    pub fn first_page<'p>(
+        request: &'p Request,
+        body: &'p Value,
+        headers: &'p HeaderMap,
+    ) -> Page<'p> {
+        Page {
+            request,
+            headers,
+            body,
+            rows: 1,
+            most_rows: 1,
+            pages: 1,
+            total_rows: 1,
+            goes_on: None,
+        }
+    }
+
+    /// What comes after a page of so many rows, where all before it had as many as the first.
     fn next(style: &Style, body: &Value, rows: u64, pages: u64) -> Next {
         style.next(&Page {
-            url: &"https://api.test/x".parse().expect("a URL"),
-            headers: &HeaderMap::new(),
-            body,
             rows,
+            most_rows: rows,
             pages,
             total_rows: rows * pages,
+            ..first_page(&request("https://api.test/x"), body, &HeaderMap::new())
         })
+    }
+
+    fn at(name: &str, value: u64) -> (Place, Value) {
+        (Place::Param(name.to_owned()), json!(value))
     }
 
     fn param(name: &str, value: &str) -> Next {
@@ -322,22 +433,119 @@ mod tests {
     #[test]
     fn numbered_pages_end_on_a_short_or_empty_one() {
         let page = style(&json!({"page": {}}));
-        assert_eq!(page.first(), [("page".to_owned(), "1".to_owned())]);
+        assert_eq!(page.first(), [at("page", 1)]);
         assert_eq!(next(&page, &json!([]), 3, 1), param("page", "2"));
         assert_eq!(next(&page, &json!([]), 0, 2), Next::End);
         let sized = json!({"page": {"param": "p", "start": 0, "size_param": "n", "size": 50}});
         let sized = style(&sized);
-        let first = [("p", "0"), ("n", "50")].map(|(a, b)| (a.to_owned(), b.to_owned()));
-        assert_eq!(sized.first(), first);
+        assert_eq!(sized.first(), [at("p", 0), at("n", 50)]);
         assert_eq!(next(&sized, &json!([]), 50, 1), param("p", "1"));
-        assert_eq!(next(&sized, &json!([]), 49, 2), Next::End);
+        // A server that never gave as many may have a bound of its own.
+        assert_eq!(next(&sized, &json!([]), 49, 2), param("p", "2"));
+        let request = request("https://api.test/x?p=1&n=50");
+        let (body, headers) = (json!([]), HeaderMap::new());
+        let short = Page {
+            rows: 49,
+            most_rows: 50,
+            ..first_page(&request, &body, &headers)
+        };
+        assert_eq!(sized.next(&short), Next::End);
+    }
+
+    #[test]
+    fn a_number_of_the_query_is_the_first_page() {
+        let number = style(&json!({"page": {}}));
+        let offset = style(&json!({"offset": {}}));
+        let request = request("https://api.test/x?page=3&offset=40");
+        let (body, headers) = (json!([]), HeaderMap::new());
+        let page = Page {
+            rows: 20,
+            ..first_page(&request, &body, &headers)
+        };
+        assert_eq!(number.next(&page), param("page", "4"));
+        assert_eq!(offset.next(&page), param("offset", "60"));
+    }
+
+    #[test]
+    fn an_address_in_the_content_is_followed_on_its_origin() {
+        let address = style(&json!({"next": "$.next"}));
+        let to = |next: Value| {
+            let body = json!({ "next": next });
+            Paginate::next(
+                &address,
+                &first_page(
+                    &request("https://api.test/v1/x?p=1"),
+                    &body,
+                    &HeaderMap::new(),
+                ),
+            )
+        };
+        let url = |url: &str| Next::More(Change::Url(url.parse().expect("a URL")));
+        assert_eq!(
+            to(json!("https://api.test/y?p=2")),
+            url("https://api.test/y?p=2")
+        );
+        assert_eq!(to(json!("?p=2")), url("https://api.test/v1/x?p=2"));
+        assert_eq!(to(json!("/z")), url("https://api.test/z"));
+        for last in [json!(null), json!(""), json!(false)] {
+            assert_eq!(to(last.clone()), Next::End, "{last}");
+        }
+        for wrong in [
+            json!("https://evil.test/x"),
+            json!("http://api.test/x"),
+            json!({"href": "/x"}),
+        ] {
+            assert!(matches!(to(wrong.clone()), Next::Broken(_)), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_says_that_there_is_more_decides() {
+        for no in [
+            json!(null),
+            json!(false),
+            json!(0),
+            json!(""),
+            json!("false"),
+        ] {
+            assert!(!says_more(Some(&no)), "{no}");
+        }
+        for yes in [json!(true), json!(1), json!("abc"), json!("true")] {
+            assert!(says_more(Some(&yes)), "{yes}");
+        }
+        let cursor = style(&json!({"cursor": {"path": "$.next", "param": "after"}}));
+        let request = request("https://api.test/x");
+        let (body, headers) = (json!({"next": "x"}), HeaderMap::new());
+        let page = Page {
+            goes_on: Some(false),
+            ..first_page(&request, &body, &headers)
+        };
+        assert_eq!(cursor.next(&page), Next::End);
     }
 
     #[test]
     fn an_offset_is_the_number_of_rows_so_far() {
         let offset = style(&json!({"offset": {"size_param": "limit", "size": 20}}));
         assert_eq!(next(&offset, &json!([]), 20, 3), param("offset", "60"));
-        assert_eq!(next(&offset, &json!([]), 3, 3), Next::End);
+        assert_eq!(next(&offset, &json!([]), 0, 3), Next::End);
+        let scim = style(&json!({"offset": {"param": "startIndex", "start": 1}}));
+        assert_eq!(scim.first(), [at("startIndex", 1)]);
+        assert_eq!(next(&scim, &json!([]), 2, 2), param("startIndex", "5"));
+        let body = style(
+            &json!({"offset": {"body": "page.offset", "size_body": "page.limit", "size": 2}}),
+        );
+        let keys = |name: &str| vec!["page".to_owned(), name.to_owned()];
+        assert_eq!(
+            body.first(),
+            [
+                (Place::Body(keys("offset")), json!(0)),
+                (Place::Body(keys("limit")), json!(2))
+            ]
+        );
+        assert_eq!(
+            next(&body, &json!([]), 2, 1),
+            Next::More(Change::Body(keys("offset"), json!(2)))
+        );
     }
 
     #[test]
@@ -359,6 +567,11 @@ mod tests {
             json!({"cursor": {"path": "$.next", "param": "a", "header": "b"}}),
             json!({"cursor": {"path": "next", "param": "a"}}),
             json!({"page": {"size": 5}}),
+            json!({"page": {"param": "p", "body": "p"}}),
+            json!({"page": {"size": 5, "size_param": "a", "size_body": "b"}}),
+            json!({"next": "next"}),
+            json!({"next": {}}),
+            json!({"while": "has_more", "page": {}}),
             json!({"max_pages": 0}),
             json!({"curser": {}}),
             json!({}),

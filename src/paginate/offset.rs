@@ -1,9 +1,11 @@
 //! `offset: { param: offset }`: rows are counted.
 
+use serde_json::Value;
+
 use crate::core::diagnostic::Diagnostics;
 use crate::core::document::Node;
 use crate::paginate::size::Size;
-use crate::paginate::{Change, Form, Next, Page, Paginate, Style, word};
+use crate::paginate::{Form, Next, Page, Paginate, Place, Style, number_place};
 
 pub const FORM: Form = Form {
     key: "offset",
@@ -13,38 +15,61 @@ pub const FORM: Form = Form {
 /// Counted rows.
 #[derive(Debug, Clone)]
 pub struct Offset {
-    param: String,
+    place: Place,
+    /// The offset of the first row: 0, or 1 as in SCIM (RFC 7644, section 3.4.2.4).
+    start: u64,
     size: Size,
+}
+
+impl Offset {
+    /// An offset from 0 in a URL parameter, that a kind of API is known to have.
+    pub fn preset(param: &str) -> Self {
+        Self {
+            place: Place::Param(param.to_owned()),
+            start: 0,
+            size: Size::default(),
+        }
+    }
 }
 
 fn check(node: &Node, faults: &mut Diagnostics) -> Option<Style> {
     let mut fields = node.fields(FORM.key, faults);
-    let param = fields.get("param");
-    let size_param = fields.get("size_param");
-    let size = fields.get("size");
+    let place = number_place(&mut fields, "offset", faults);
+    let start = fields.get("start");
+    let size = Size::check(node, &mut fields, faults);
     fields.finish(faults);
+    let start = match start {
+        None => 0,
+        Some(node) => node.integer("start", 0..=u64::MAX, faults)?,
+    };
     Some(Style::Offset(Offset {
-        param: param.map_or(Some("offset".to_owned()), |node| {
-            word(node, "param", faults)
-        })?,
-        size: Size::check(node, size_param, size, faults)?,
+        place: place?,
+        start,
+        size: size?,
     }))
 }
 
 impl Paginate for Offset {
-    fn first(&self) -> Vec<(String, String)> {
-        let mut params = vec![(self.param.clone(), "0".to_owned())];
-        params.extend(self.size.param());
-        params
+    fn first(&self) -> Vec<(Place, Value)> {
+        let mut values = vec![(self.place.clone(), Value::from(self.start))];
+        values.extend(self.size.first());
+        values
     }
 
     fn next(&self, page: &Page<'_>) -> Next {
-        if self.size.is_last(page.rows) {
+        // Without a row there is no next offset, whatever else the answer says.
+        if page.rows == 0 || page.goes_on != Some(true) && self.size.is_last(page) {
             return Next::End;
         }
-        Next::More(Change::Param(
-            self.param.clone(),
-            page.total_rows.to_string(),
-        ))
+        // Where the query says the first offset itself, it goes on from there.
+        let offset = match self.place.number_in(page.request) {
+            Some(sent) => sent.saturating_add(page.rows),
+            None => self.start.saturating_add(page.total_rows),
+        };
+        Next::More(self.place.change(&Value::from(offset)))
+    }
+
+    fn knows_of_more(&self) -> bool {
+        false
     }
 }

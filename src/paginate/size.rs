@@ -1,48 +1,64 @@
-//! How many rows a page has, where the request says so: `size_param` and `size`.
+//! How many rows a page has, where the request says so: `size_param` or `size_body`, and `size`.
+
+use serde_json::Value;
 
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
-use crate::core::document::Node;
-use crate::paginate::word;
+use crate::core::document::{Fields, Node};
+use crate::paginate::{Page, Place};
 
-/// The size of a page; nothing if the server decides it.
+/// The size of a page that is asked for; nothing if the server decides it.
 #[derive(Debug, Clone, Default)]
 pub struct Size {
-    asked: Option<(String, u64)>,
+    asked: Option<(Place, u64)>,
 }
 
 impl Size {
-    /// Reads the two keys of `node`: both or none.
-    pub fn check(
-        node: &Node,
-        param: Option<&Node>,
-        size: Option<&Node>,
-        faults: &mut Diagnostics,
-    ) -> Option<Self> {
-        match (param, size) {
+    /// Reads the keys of `node`: a place and a size, or neither.
+    pub fn check(node: &Node, fields: &mut Fields<'_>, faults: &mut Diagnostics) -> Option<Self> {
+        let param = fields.get("size_param");
+        let body = fields.get("size_body");
+        let size = fields.get("size");
+        let place = match (param, body) {
+            (None, None) => None,
+            (Some(param), None) => Some(Place::param(param, "size_param", faults)?),
+            (None, Some(body)) => Some(Place::body(body, "size_body", faults)?),
+            (Some(_), Some(body)) => {
+                let words = "the size of a page goes to one place: `size_param` or `size_body`";
+                faults.push(Diagnostic::at(&body.place, "paginate", words));
+                return None;
+            }
+        };
+        match (place, size) {
             (None, None) => Some(Self::default()),
-            (Some(param), Some(size)) => {
-                let name = word(param, "size_param", faults)?;
+            (Some(place), Some(size)) => {
                 let size = size.integer("size", 1..=1_000_000, faults)?;
                 Some(Self {
-                    asked: Some((name, size)),
+                    asked: Some((place, size)),
                 })
             }
             _ => {
-                let words = "`size_param` and `size` belong together";
+                let words = "`size` goes with `size_param` or `size_body`, and they with it";
                 faults.push(Diagnostic::at(&node.place, "missing-key", words));
                 None
             }
         }
     }
 
-    /// The URL parameter that asks for it.
-    pub fn param(&self) -> Option<(String, String)> {
-        let (name, size) = self.asked.as_ref()?;
-        Some((name.clone(), size.to_string()))
+    /// The value that asks for it.
+    pub fn first(&self) -> Option<(Place, Value)> {
+        let (place, size) = self.asked.as_ref()?;
+        Some((place.clone(), Value::from(*size)))
     }
 
-    /// Whether a page of so many rows is the last one.
-    pub fn is_last(&self, rows: u64) -> bool {
-        rows == 0 || self.asked.as_ref().is_some_and(|(_, size)| rows < *size)
+    /// Returns true if a page is known to be the last one: it is empty, or shorter than asked though
+    /// the server has kept to the size before. A server that never does may have a bound of its own,
+    /// so that its short pages say nothing.
+    pub fn is_last(&self, page: &Page<'_>) -> bool {
+        let is_short = || {
+            let (place, size) = self.asked.as_ref()?;
+            let size = place.number_in(page.request).unwrap_or(*size);
+            Some(page.rows < size && page.most_rows >= size)
+        };
+        page.rows == 0 || is_short().unwrap_or(false)
     }
 }

@@ -30,7 +30,7 @@ use crate::core::diagnostic::Diagnostic;
 use crate::core::secret::{Scrubber, Secret};
 use crate::http::retry::RetryPolicy;
 use crate::http::{Method, Request};
-use crate::paginate::{Choice, Style};
+use crate::paginate::{Choice, Style, says_more};
 use crate::project::Query;
 use crate::resource::Resource;
 use crate::template::{Clock, Lookup, Mentions, Records, RenderError, Scope};
@@ -182,10 +182,10 @@ impl Plan {
     /// counts before the resource's, and that before what the kind of API is known to do. What
     /// writes is never sent again for a next page.
     pub fn style(&self, request: &Request) -> Option<Style> {
-        self.style_for(&request.method, request.is_safe)
+        self.style_for(&request.method, request.is_safe, self.route_of(request))
     }
 
-    fn style_for(&self, method: &Method, is_safe: bool) -> Option<Style> {
+    fn style_for(&self, method: &Method, is_safe: bool, route: &str) -> Option<Style> {
         if !is_safe {
             return None;
         }
@@ -197,13 +197,33 @@ impl Plan {
                 Choice::Style(style) => return Some(style.clone()),
             }
         }
-        self.resource.kind.pagination(method)
+        self.resource.kind.pagination(method, route)
     }
 
     /// How the kind of API goes on, whatever the files say.
     pub fn usual_style(&self, request: &Request) -> Option<Style> {
-        let is_safe = request.is_safe;
-        is_safe.then(|| self.resource.kind.pagination(&request.method))?
+        let kind = self.resource.kind;
+        let route = self.route_of(request);
+        request
+            .is_safe
+            .then(|| kind.pagination(&request.method, route))?
+    }
+
+    /// The path of a request below the base URL.
+    pub fn route_of<'r>(&self, request: &'r Request) -> &'r str {
+        let path = request.url.path();
+        let base = self.base_url.path().trim_end_matches('/');
+        path.strip_prefix(base).unwrap_or(path)
+    }
+
+    /// What an answer says of further pages, where `while` names the member.
+    pub fn goes_on(&self, answer: &Value) -> Option<bool> {
+        let own = self.query.paginate.as_ref();
+        let of_resource = &self.resource.paginate;
+        let member = own
+            .and_then(|own| own.while_.as_ref())
+            .or(of_resource.while_.as_ref())?;
+        Some(says_more(member.first(answer)))
     }
 
     /// How many pages are read at most, and how many rows.

@@ -10,7 +10,7 @@ use crate::core::secret::{MASK, Secret, is_secret_name};
 use crate::core::source::{Place, Span};
 use crate::core::{json, percent};
 use crate::http::{Body, HeaderMap, HeaderName, HeaderValue, Method, Request, header};
-use crate::paginate::Paginate as _;
+use crate::paginate::{self, Paginate as _};
 use crate::plan::{Plan, Site, body, disguise};
 use crate::project::query::{self, StatusMeaning};
 use crate::project::template::ValueTemplate;
@@ -281,7 +281,7 @@ impl Plan {
     }
 
     fn render(&self, form: &Form<'_>, scope: &Scope) -> Result<Request, RenderError> {
-        Ok(Request {
+        let mut request = Request {
             method: form.method.clone(),
             url: self.url(form, scope)?,
             headers: self.headers(scope)?,
@@ -297,7 +297,25 @@ impl Plan {
             retry: self.retry.clone(),
             shown_url: None,
             is_next_page: false,
-        })
+        };
+        // Parameters of the URL are there already. What the query says itself stays: then that is the
+        // first page.
+        for (place, value) in self.first_page(form, self.route_of(&request)) {
+            if !place.is_set_in(&request) {
+                let added = place.change(&value).apply(&mut request);
+                added.map_err(|words| RenderError::new(form.endpoint.place(), words))?;
+            }
+        }
+        Ok(request)
+    }
+
+    /// What asks for the first page of a listing.
+    fn first_page(&self, form: &Form<'_>, route: &str) -> Vec<(paginate::Place, Value)> {
+        if self.query.is_single() {
+            return Vec::new();
+        }
+        let style = self.style_for(form.method, form.is_safe, route);
+        style.map_or_else(Vec::new, |style| style.first())
     }
 
     fn body(&self, form: &Form<'_>, scope: &Scope) -> Result<Body, RenderError> {
@@ -327,7 +345,7 @@ impl Plan {
             .filter(|query| !query.is_empty())
             .map(str::to_owned)
             .collect();
-        for (name, value) in self.params(form, scope)? {
+        for (name, value) in self.params(form, &route, scope)? {
             pairs.push(format!(
                 "{}={}",
                 percent::encode(&name),
@@ -342,8 +360,18 @@ impl Plan {
     }
 
     /// The resource's parameters and the query's own, which win.
-    fn params(&self, form: &Form<'_>, scope: &Scope) -> Result<Vec<(String, String)>, RenderError> {
-        let own = |name: &str| form.params.iter().any(|(known, _)| known == name);
+    fn params(
+        &self,
+        form: &Form<'_>,
+        route: &str,
+        scope: &Scope,
+    ) -> Result<Vec<(String, String)>, RenderError> {
+        let (path, written) = route.split_once('?').unwrap_or((route, ""));
+        let own = |name: &str| {
+            let mut written = url::form_urlencoded::parse(written.as_bytes());
+            form.params.iter().any(|(known, _)| known == name)
+                || written.any(|(known, _)| known == name)
+        };
         let mut pairs = Vec::new();
         for (name, template) in &self.resource.params {
             if !own(name) {
@@ -351,10 +379,12 @@ impl Plan {
                 add_param(&mut pairs, name, &value, template.place())?;
             }
         }
-        if !self.query.is_single()
-            && let Some(style) = self.style_for(form.method, form.is_safe)
-        {
-            pairs.extend(style.first().into_iter().filter(|(name, _)| !own(name)));
+        for (place, value) in self.first_page(form, path) {
+            if let paginate::Place::Param(name) = place
+                && !own(&name)
+            {
+                pairs.push((name, json::plain(&value)));
+            }
         }
         for (name, value) in form.params {
             if let Some(value) = value {

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::auth::TokenScheme;
 use crate::http::{Method, StatusCode};
-use crate::paginate::{Cursor, CursorPlace, Style};
+use crate::paginate::{Cursor, Offset, Place, Style};
 use crate::resource::{IsFinal, Speak};
 
 /// API v2.
@@ -31,11 +31,15 @@ impl Speak for CircleCi {
         Some("{{ env.CIRCLE_TOKEN }}")
     }
 
-    fn pagination(&self, method: &Method) -> Option<Style> {
+    fn pagination(&self, method: &Method, route: &str) -> Option<Style> {
         if *method != Method::GET {
             return None;
         }
-        let place = CursorPlace::Param("page-token".to_owned());
+        // The audit log of policy decisions is a list without a token.
+        if let ["owner", _, "context", _, "decision"] = segments(route).as_slice() {
+            return Some(Style::Offset(Offset::preset("offset")));
+        }
+        let place = Place::Param("page-token".to_owned());
         Cursor::preset("$.next_page_token", place).map(Style::Cursor)
     }
 

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::auth::TokenScheme;
 use crate::http::{Method, StatusCode};
-use crate::paginate::{Cursor, CursorPlace, Style};
+use crate::paginate::{Cursor, Place, Style};
 use crate::resource::circleci::segments;
 use crate::resource::{IsFinal, Speak, circleci};
 
@@ -32,12 +32,12 @@ impl Speak for CircleCiV3 {
         Some("{{ env.CIRCLE_TOKEN }}")
     }
 
-    fn pagination(&self, method: &Method) -> Option<Style> {
+    fn pagination(&self, method: &Method, _: &str) -> Option<Style> {
         // The search operations take the cursor where they take the rest of the question.
         let place = if *method == Method::POST {
-            CursorPlace::Body(vec!["page".to_owned(), "cursor".to_owned()])
+            Place::Body(vec!["page".to_owned(), "cursor".to_owned()])
         } else {
-            CursorPlace::Param("page[cursor]".to_owned())
+            Place::Param("page[cursor]".to_owned())
         };
         Cursor::preset("$.page.next", place).map(Style::Cursor)
     }

@@ -43,8 +43,9 @@ pub trait Speak: Sync {
     /// The template of the token where the file has no `auth`.
     fn default_token(&self) -> Option<&'static str>;
 
-    /// How a listing goes on that a safe request with this method asks for.
-    fn pagination(&self, method: &Method) -> Option<Style>;
+    /// How a listing goes on that a safe request with this method asks for. `route` is the path below
+    /// the base URL.
+    fn pagination(&self, method: &Method, route: &str) -> Option<Style>;
 
     /// Returns true for a request that changes nothing although its method may: a search that is
     /// sent as a POST. `route` holds the segments below the base URL, `{}` in place of a value.

@@ -31,7 +31,7 @@ impl Speak for Rest {
         None
     }
 
-    fn pagination(&self, method: &Method) -> Option<Style> {
+    fn pagination(&self, method: &Method, _: &str) -> Option<Style> {
         (*method == Method::GET).then_some(Style::Link(Link))
     }
 

@@ -17,6 +17,7 @@ mod errors;
 mod graphs;
 mod hostile;
 mod limits;
+mod listings;
 mod output;
 mod poll;
 mod report;

@@ -98,6 +98,12 @@ impl Selector {
         self.inner.path.take_items(root)
     }
 
+    /// Returns how many members the first list or object has that the path ranges over, whatever a
+    /// filter or a slice leaves of them; nothing for a path that ranges over none, or over any depth.
+    pub fn range_len(&self, root: &Value) -> Option<usize> {
+        self.inner.path.range_len(root)
+    }
+
     /// The nodes in the order of the RFC (sections 2.5.1.2 and 2.5.2.2), members of an object in
     /// the order of the document. A node that is selected twice is there twice.
     pub fn select<'a>(&self, root: &'a Value) -> Vec<&'a Value> {

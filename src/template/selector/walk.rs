@@ -43,6 +43,27 @@ impl Path {
 }
 
 impl Path {
+    /// The members of the first node that the path ranges over.
+    pub(super) fn range_len(&self, root: &Value) -> Option<usize> {
+        let mut node = Some(root);
+        for segment in &self.segments {
+            match segment {
+                Segment::Step(step) => node = node.and_then(|node| step.of(node)),
+                Segment::Children(picks)
+                    if picks.iter().all(|pick| !matches!(pick, Pick::Step(_))) =>
+                {
+                    return Some(match node {
+                        Some(Value::Array(items)) => items.len(),
+                        Some(Value::Object(members)) => members.len(),
+                        _ => 0,
+                    });
+                }
+                Segment::Children(_) | Segment::Descendants(_) => return None,
+            }
+        }
+        None
+    }
+
     /// Moves the nodes of a path that finds items out of a document.
     pub(super) fn take_items(&self, root: &mut Value) -> Vec<Value> {
         let steps = match self.segments.split_last() {

@@ -1,0 +1,50 @@
+//! `next: $.next`: the address of the next page stands in the answer.
+
+use serde_json::Value;
+
+use crate::core::diagnostic::Diagnostics;
+use crate::core::document::{Content, Node};
+use crate::core::json;
+use crate::paginate::{Form, Next, Page, Paginate, Style, follow, path};
+use crate::template::selector::Selector;
+
+pub const FORM: Form = Form { key: "next", check };
+
+/// An address in the content of the answer.
+#[derive(Debug, Clone)]
+pub struct Address {
+    /// Where it stands. Null, empty or absent: the last page.
+    path: Selector,
+}
+
+fn check(node: &Node, faults: &mut Diagnostics) -> Option<Style> {
+    let path = match &node.content {
+        Content::Map(_) => {
+            let mut fields = node.fields(FORM.key, faults);
+            let address = fields.get("path");
+            fields.finish(faults);
+            let Some(address) = address else {
+                faults.push(node.mismatch(FORM.key, "a path such as `$.next`"));
+                return None;
+            };
+            path(address, "path", faults)?
+        }
+        _ => path(node, FORM.key, faults)?,
+    };
+    Some(Style::Address(Address { path }))
+}
+
+impl Paginate for Address {
+    fn next(&self, page: &Page<'_>) -> Next {
+        match self.path.first(page.body) {
+            None | Some(Value::Null | Value::Bool(false)) => Next::End,
+            Some(Value::String(target)) if target.trim().is_empty() => Next::End,
+            Some(Value::String(target)) => follow(page, target.trim()),
+            Some(other) => {
+                let kind = json::kind(other);
+                let path = self.path.source();
+                Next::Broken(format!("the next address `{path}` is {kind}, not a text"))
+            }
+        }
+    }
+}

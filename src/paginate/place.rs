@@ -1,0 +1,77 @@
+//! Where a token or a number goes in the request for the next page.
+
+use serde_json::Value;
+
+use crate::core::diagnostic::Diagnostics;
+use crate::core::document::Node;
+use crate::core::json;
+use crate::http::{Body, HeaderName, Request};
+use crate::paginate::{Change, word};
+
+/// A place in a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// A URL parameter.
+    Param(String),
+    /// A header field.
+    Header(HeaderName),
+    /// A member of the JSON body, by its keys.
+    Body(Vec<String>),
+}
+
+impl Place {
+    /// Reads the name of a URL parameter.
+    pub fn param(node: &Node, key: &str, faults: &mut Diagnostics) -> Option<Self> {
+        word(node, key, faults).map(Self::Param)
+    }
+
+    /// Reads the way to a member of the body: `page.cursor`.
+    pub fn body(node: &Node, key: &str, faults: &mut Diagnostics) -> Option<Self> {
+        let text = word(node, key, faults)?;
+        let keys = text.trim_start_matches("$.").split('.');
+        Some(Self::Body(keys.map(str::to_owned).collect()))
+    }
+
+    /// The change that puts a value there.
+    pub fn change(&self, value: &Value) -> Change {
+        match self {
+            Self::Param(name) => Change::Param(name.clone(), json::plain(value)),
+            Self::Header(name) => Change::Header(name.clone(), json::plain(value)),
+            Self::Body(keys) => Change::Body(keys.clone(), value.clone()),
+        }
+    }
+
+    /// The whole number that a request has there.
+    pub fn number_in(&self, request: &Request) -> Option<u64> {
+        match self {
+            Self::Param(name) => {
+                let mut pairs = request.url.query_pairs();
+                let (_, value) = pairs.find(|(known, _)| known == name)?;
+                value.parse().ok()
+            }
+            Self::Header(name) => request.headers.get(name)?.to_str().ok()?.parse().ok(),
+            Self::Body(keys) => match member(request, keys)? {
+                Value::String(text) => text.parse().ok(),
+                other => other.as_u64(),
+            },
+        }
+    }
+
+    /// Returns true if a request has a value there; null is none.
+    pub fn is_set_in(&self, request: &Request) -> bool {
+        match self {
+            Self::Param(name) => request.url.query_pairs().any(|(known, _)| known == *name),
+            Self::Header(name) => request.headers.contains_key(name),
+            Self::Body(keys) => member(request, keys).is_some_and(|value| !value.is_null()),
+        }
+    }
+}
+
+fn member(request: &Request, keys: &[String]) -> Option<Value> {
+    let Body::Bytes { bytes, .. } = &request.body else {
+        return None;
+    };
+    let body: Value = json::parse(bytes).ok()?;
+    let found = keys.iter().try_fold(&body, |value, key| value.get(key))?;
+    Some(found.clone())
+}
