@@ -8,7 +8,7 @@ use crate::cli::git;
 use crate::cli::output::cannot_write;
 use crate::core::source::Place;
 use crate::core::time::format_duration;
-use crate::engine::{Refusal, RunError, RunErrorKind};
+use crate::engine::{Refusal, RunError, RunErrorKind, Unmet};
 use crate::http::client::is_loopback;
 use crate::http::{StatusCode, TransportError, TransportErrorKind};
 use crate::plan::{Binding, Plan, PlanError};
@@ -229,10 +229,21 @@ fn sql_failure(words: &str, is_stopped: bool) -> Failure {
 }
 
 /// Expectations that do not hold.
-fn unmet(query: &str, failed: &[String]) -> Failure {
-    let list: Vec<String> = failed.iter().map(|one| format!("`{one}`")).collect();
-    let words = format!("`{query}` expects what does not hold: {}", list.join(", "));
-    Failure::new(Exit::Expectation, "expectation", words)
+fn unmet(query: &str, failed: &[Unmet]) -> Failure {
+    let sources: Vec<String> = failed.iter().map(|one| format!("`{}`", one.that)).collect();
+    let sources = sources.join(", ");
+    if failed.iter().all(|one| one.message.is_none()) {
+        let words = format!("`{query}` expects what does not hold: {sources}");
+        return Failure::new(Exit::Expectation, "expectation", words);
+    }
+    let words: Vec<String> = failed
+        .iter()
+        .map(|one| match &one.message {
+            Some(words) => words.clone(),
+            None => format!("`{}` does not hold", one.that),
+        })
+        .collect();
+    Failure::new(Exit::Expectation, "expectation", words.join("; ")).fact("expects", sources)
 }
 
 /// An answer that refuses. `name` is the resource's.

@@ -15,7 +15,10 @@ use crate::core::text::{one_line, printable_lines};
 use crate::core::time::format_duration;
 use crate::http::retry::RetryChange;
 use crate::plan::vars_to_give;
-use crate::project::query::{Body, CacheRule, ColumnSource, Items, Limit, Loop, Var, example_call};
+use crate::project::query::{
+    Body, CacheRule, Column, ColumnSource, Items, Limit, Loop, Var, VarType, example_call,
+};
+use crate::project::requirement::Requirement;
 use crate::project::template::ValueTemplate;
 use crate::project::{Project, Query, ResourceFile};
 
@@ -169,25 +172,11 @@ fn query_text(query: &Query, needed: &[String]) -> String {
             }
         }
     }
+    text.push_str(&require_text(&query.require));
     if let Some(rows) = &query.rows {
         text.push_str(&format!("\nrecords   {}\n", rows.source()));
     }
-    if !query.extract.is_empty() {
-        text.push_str("\ncolumns\n");
-        let width = query
-            .extract
-            .iter()
-            .map(|column| column.name.len())
-            .max()
-            .unwrap_or(0);
-        for column in &query.extract {
-            let source = match &column.source {
-                ColumnSource::Path { selector, .. } => selector.source().to_owned(),
-                ColumnSource::Template(template) => template.source().to_owned(),
-            };
-            text.push_str(&format!("  {:width$}  {source}\n", column.name));
-        }
-    }
+    text.push_str(&columns_text(&query.extract));
     text.push_str(&format!(
         "\nexample\n  runner run {}\n",
         example_call(query, |var| needed.contains(&var.name))
@@ -231,6 +220,39 @@ fn retry_json(retry: &RetryChange) -> Value {
         "max_delay_seconds": retry.max_delay.map(|delay| delay.as_secs_f64()),
         "statuses": retry.statuses,
     })
+}
+
+/// The columns, each with its path or template.
+fn columns_text(columns: &[Column]) -> String {
+    let mut text = String::new();
+    if !columns.is_empty() {
+        text.push_str("\ncolumns\n");
+    }
+    let width = columns.iter().map(|column| column.name.len()).max();
+    let width = width.unwrap_or(0);
+    for column in columns {
+        let source = match &column.source {
+            ColumnSource::Path { selector, .. } => selector.source(),
+            ColumnSource::Template(template) => template.source(),
+        };
+        text.push_str(&format!("  {:width$}  {source}\n", column.name));
+    }
+    text
+}
+
+/// What must hold of the vars.
+fn require_text(list: &[Requirement]) -> String {
+    let mut text = String::new();
+    if !list.is_empty() {
+        text.push_str("\nrequires\n");
+    }
+    for requirement in list {
+        text.push_str(&format!("  {}\n", requirement.source()));
+        if let Some(message) = &requirement.message {
+            text.push_str(&format!("      {}\n", one_line(message.source().trim())));
+        }
+    }
+    text
 }
 
 /// Where the items of a name come from.
@@ -307,13 +329,24 @@ fn var_words(var: &Var) -> String {
             format!("default {source}")
         });
     }
+    let each = if var.kind == VarType::List {
+        "each "
+    } else {
+        ""
+    };
     if let Some(choices) = &var.choices {
         let plain: Vec<String> = choices.iter().map(plain).collect();
-        words.push(format!("one of {}", name::one_of(&plain)));
+        words.push(format!("{each}one of {}", name::one_of(&plain)));
     }
     if let Some(pattern) = &var.pattern {
-        words.push(format!("matches `{}`", pattern.source));
+        let verb = if each.is_empty() {
+            "matches"
+        } else {
+            "each matching"
+        };
+        words.push(format!("{verb} `{}`", pattern.source));
     }
+    words.extend(var.bounds.words());
     if var.secret {
         words.push("secret".to_owned());
     }
@@ -361,6 +394,15 @@ fn body_source(body: &Body) -> String {
     }
 }
 
+fn requirements(list: &[Requirement]) -> Vec<Value> {
+    let shown = list.iter().map(|requirement| {
+        let message = requirement.message.as_ref();
+        let message = message.map(crate::template::Template::source);
+        json!({ "that": requirement.source(), "message": message })
+    });
+    shown.collect()
+}
+
 fn query_json(query: &Query, needed: &[String]) -> Value {
     let vars: Vec<Value> = query
         .vars
@@ -374,6 +416,8 @@ fn query_json(query: &Query, needed: &[String]) -> Value {
                 "description": var.description,
                 "enum": var.choices,
                 "pattern": var.pattern.as_ref().map(|pattern| &pattern.source),
+                "min": var.bounds.min.as_ref().map(|min| &min.written),
+                "max": var.bounds.max.as_ref().map(|max| &max.written),
                 "secret": var.secret,
                 "example": var.example,
             })
@@ -406,6 +450,8 @@ fn query_json(query: &Query, needed: &[String]) -> Value {
                 .collect::<Vec<_>>()
         }),
         "vars": vars,
+        "require": requirements(&query.require),
+        "expect": requirements(&query.expect),
         "rows": query.rows.as_ref().map(|rows| rows.source().to_owned()),
         "columns": query.columns(),
         "example": format!("runner run {}", example_call(query, |var| needed.contains(&var.name))),

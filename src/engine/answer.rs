@@ -8,13 +8,13 @@ use serde_json::Value;
 use crate::core::json::{MOST_VALUES, ParseError};
 use crate::core::text::one_line;
 use crate::engine::run::Run;
-use crate::engine::{Refusal, RunErrorKind};
+use crate::engine::{Refusal, RunErrorKind, Unmet};
 use crate::http::retirement::Retirement;
 use crate::http::{Request, Response, StatusCode, headers, rate_headers};
 use crate::plan::{DataValues, Plan};
 use crate::project::query::StatusMeaning;
 use crate::resource::ErrorBody;
-use crate::template::Answer;
+use crate::template::{Answer, Scope};
 
 /// A `rows` that begins with a name that the answer does not have is probably a slip: an empty
 /// list would pass for an answer.
@@ -245,24 +245,34 @@ pub fn expectations(
     records: &[Value],
     answer: Option<(&Response, &Value)>,
     data: &DataValues,
-) -> Result<Vec<String>, RunErrorKind> {
+) -> Result<Vec<Unmet>, RunErrorKind> {
     if plan.query.expect.is_empty() {
         return Ok(Vec::new());
     }
     let rows = Value::Array(records.to_vec());
     let row = records.first().unwrap_or(&Value::Null);
-    let mut scope = plan
-        .scope_with_data(plan.scope(), data)
-        .with_all([("rows", &rows)])
-        .with_row(row);
     // A walk has many answers, and none of its own.
-    if let Some((response, body)) = answer {
-        scope = scope.with_response(&whole_answer(plan, response, body));
-    }
+    let facts = answer.map(|(response, body)| whole_answer(plan, response, body));
+    let scope_over = |scope: &Scope| {
+        let scope = plan.scope_with_data(scope, data);
+        let scope = scope.with_all([("rows", &rows)]).with_row(row);
+        match &facts {
+            Some(facts) => scope.with_response(facts),
+            None => scope,
+        }
+    };
+    let scope = scope_over(plan.scope());
     let mut failed = Vec::new();
-    for expression in &plan.query.expect {
-        if !expression.holds(&scope).map_err(RunErrorKind::Render)? {
-            failed.push(expression.source().to_owned());
+    for requirement in &plan.query.expect {
+        if !requirement
+            .that
+            .holds(&scope)
+            .map_err(RunErrorKind::Render)?
+        {
+            failed.push(Unmet {
+                that: requirement.source(),
+                message: plan.words(requirement, &scope_over),
+            });
         }
     }
     Ok(failed)

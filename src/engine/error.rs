@@ -87,9 +87,18 @@ pub enum RunErrorKind {
     /// A record lacks what the file requires; the words say what.
     Missing(String, Place),
     /// What the file expects does not hold.
-    Expectation(Vec<String>),
+    Expectation(Vec<Unmet>),
     /// Whoever takes the records refused one.
     Sink(std::io::Error),
+}
+
+/// An expectation that does not hold.
+#[derive(Debug, Clone)]
+pub struct Unmet {
+    /// The condition.
+    pub that: String,
+    /// The author's message, if there is one.
+    pub message: Option<String>,
 }
 
 impl RunErrorKind {

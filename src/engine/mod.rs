@@ -30,7 +30,7 @@ mod walk;
 
 pub use cache::{Archive, Cache};
 pub use data::run_facts;
-pub use error::{Refusal, RunError, RunErrorKind};
+pub use error::{Refusal, RunError, RunErrorKind, Unmet};
 pub use ledger::{Cuts, Failures, Ledger};
 pub use levels::{Level, Levels};
 pub use once::Shelf;

@@ -13,7 +13,7 @@ use crate::core::diagnostic::Diagnostic;
 use crate::core::name;
 use crate::core::secret::{Scrubber, Secret};
 use crate::http::client::is_loopback;
-use crate::plan::disguise::{COMPUTED, mark};
+use crate::plan::disguise::{COMPUTED, mark, masked};
 use crate::plan::secrecy::Secrecy;
 use crate::plan::{Binding, Outside, Plan, PlanError, SecretParts, Uses};
 use crate::project::Query;
@@ -352,7 +352,7 @@ pub fn vars_to_give(query: &Query, outside: &Outside) -> Vec<String> {
             names.push(var.name.clone());
         }
         // Defaults that stand on others have no need of their own.
-        scope = scope.with(&var.name, &Value::Null);
+        scope = scope.with_var(&var.name, &Value::Null);
     }
     names
 }
@@ -412,10 +412,35 @@ impl Binder<'_> {
             }
         }
         if faults.is_empty() {
+            faults = self.unmet(&bound)?;
+        }
+        if faults.is_empty() {
             Ok(bound)
         } else {
             Err(PlanError::Call(faults))
         }
+    }
+
+    /// The requirements that the vars do not meet.
+    fn unmet(&self, bound: &Bound) -> Result<Vec<Diagnostic>, RenderError> {
+        let mut faults = Vec::new();
+        for requirement in &self.query.require {
+            if requirement.that.holds(&bound.scope)? {
+                continue;
+            }
+            let source = requirement.source();
+            let words = match requirement.words(&bound.shown_scope) {
+                Some(words) => masked(&words),
+                None => format!("`{}` requires `{source}`", self.query.name),
+            };
+            let words = self.scrubber.text(&words).into_owned();
+            let mut fault = Diagnostic::general("require", words);
+            if requirement.message.is_some() {
+                fault.facts.push(format!("requires: {source}"));
+            }
+            faults.push(fault);
+        }
+        Ok(faults)
     }
 
     fn unknown_names(&self) -> Vec<Diagnostic> {

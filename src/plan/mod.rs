@@ -32,6 +32,7 @@ use crate::http::retry::RetryPolicy;
 use crate::http::{Method, Request};
 use crate::paginate::{Choice, Style, says_more};
 use crate::project::Query;
+use crate::project::requirement::Requirement;
 use crate::resource::Resource;
 use crate::template::{Clock, Lookup, Mentions, Records, RenderError, Scope};
 
@@ -166,6 +167,17 @@ impl Plan {
     /// The names that the query's templates see.
     pub fn scope(&self) -> &Scope {
         &self.scope
+    }
+
+    /// The author's message for a condition that does not hold, without secrets; `over` adds the
+    /// names that it sees besides.
+    pub fn words(
+        &self,
+        requirement: &Requirement,
+        over: &dyn Fn(&Scope) -> Scope,
+    ) -> Option<String> {
+        let words = requirement.words(&over(&self.shown_scope))?;
+        Some(self.scrubber.text(&disguise::masked(&words)).into_owned())
     }
 
     /// The resource's base URL.

@@ -18,8 +18,10 @@ mod trust;
 mod var_declaration;
 mod yaml;
 
+pub mod bound;
 pub mod load;
 pub mod query;
+pub mod requirement;
 pub mod table;
 pub mod template;
 

@@ -13,6 +13,8 @@ use crate::format::CsvOptions;
 use crate::http::retry::RetryChange;
 use crate::http::{HeaderName, Method};
 use crate::paginate::Pagination;
+use crate::project::bound::Bounds;
+use crate::project::requirement::Requirement;
 use crate::project::table::Table;
 use crate::project::template::ValueTemplate;
 use crate::template::selector::Selector;
@@ -33,6 +35,8 @@ pub struct Query {
     pub resource: Option<Text>,
     /// Its inputs, in the file's order.
     pub vars: Vec<Var>,
+    /// What must hold of its inputs before anything is sent.
+    pub require: Vec<Requirement>,
     /// The answers of other queries that it stands on as a whole.
     pub data: Vec<Data>,
     /// Tables for its statement that are there already.
@@ -80,7 +84,7 @@ pub struct Query {
     /// Records of which only the first is kept.
     pub unique: Option<Unique>,
     /// What must hold in the end.
-    pub expect: Vec<Expression>,
+    pub expect: Vec<Requirement>,
     /// The meaning of a status, where it differs from the usual one.
     pub on_status: BTreeMap<u16, StatusMeaning>,
     /// The question before a method that writes.
@@ -282,6 +286,8 @@ pub struct Var {
     pub choices: Option<Vec<Value>>,
     /// What its whole text must match.
     pub pattern: Option<Pattern>,
+    /// The range of a number or a length of time.
+    pub bounds: Bounds,
     /// Whether its value is masked wherever it is shown.
     pub secret: bool,
     /// For people.
@@ -590,14 +596,19 @@ impl Query {
             .chain(self.data.iter().flat_map(Data::templates))
             .map(Template::mentions)
             .chain(
-                self.expect
+                self.keep
                     .iter()
-                    .chain(&self.keep)
                     .chain(&self.stop_when)
                     .chain(self.for_each.iter().filter_map(|feed| feed.keep.as_ref()))
                     .chain(self.poll.as_ref().map(|poll| &poll.until))
                     .chain(keys)
                     .map(Expression::mentions),
+            )
+            .chain(
+                self.require
+                    .iter()
+                    .chain(&self.expect)
+                    .flat_map(Requirement::mentions),
             )
     }
 }

@@ -13,6 +13,7 @@ use crate::core::name;
 use crate::core::time::{
     DURATION_EXAMPLE, Moment, TIME_EXAMPLE, parse_duration, parse_moment, parse_written,
 };
+use crate::project::bound::Bounds;
 use crate::project::literal;
 use crate::project::query::{Pattern, Var, VarType, seconds};
 use crate::project::template::{Names, ValueTemplate};
@@ -109,6 +110,7 @@ fn short(entry: &Entry, names: &Names, faults: &mut Diagnostics) -> Option<Var> 
         required: false,
         choices: None,
         pattern: None,
+        bounds: Bounds::default(),
         secret: false,
         example: None,
     })
@@ -150,6 +152,7 @@ fn read_declaration(entry: &Entry, names: &Names, faults: &mut Diagnostics) -> O
         Some(items)
     });
     let pattern = fields.get("pattern").and_then(|node| pattern(node, faults));
+    let bounds = [fields.get("min"), fields.get("max")];
     let secret = fields
         .get("secret")
         .and_then(|node| node.boolean("secret", faults))
@@ -166,6 +169,7 @@ fn read_declaration(entry: &Entry, names: &Names, faults: &mut Diagnostics) -> O
         required: required.unwrap_or(default_entry.is_none()),
         choices: None,
         pattern,
+        bounds: Bounds::default(),
         secret,
         example,
     };
@@ -179,12 +183,13 @@ fn read_declaration(entry: &Entry, names: &Names, faults: &mut Diagnostics) -> O
             words,
         ));
     }
-    // The choices first, so that a default can be held against them.
+    // Bounds and choices first, so that a default can be held against them.
+    var.bounds = Bounds::read(bounds, kind, &|value| var.typed(value, None), faults);
     if let Some(items) = choices {
         let mut values = Vec::with_capacity(items.len());
         for item in items {
             let raw = item.to_json();
-            match var.accept(&raw, None) {
+            match var.accept_choice(&raw) {
                 // A moment or a length of time is chosen by its words, not by what they come to.
                 Ok(_) if var.is_chosen_by_words() => values.push(raw),
                 Ok(value) => values.push(value),
@@ -322,16 +327,50 @@ impl Var {
         }
         let raw = value;
         let value = self.typed(raw, now)?;
-        let held = if self.is_chosen_by_words() {
-            raw
+        if !self.bounds.hold(&value) {
+            return Err(self.wrong(&self.bounds.expected(self.kind), raw));
+        }
+        match &value {
+            // Of a list, each item is chosen.
+            Value::Array(items) if self.kind == VarType::List => {
+                for item in items {
+                    self.check_choice(item)?;
+                }
+            }
+            _ if self.is_chosen_by_words() => self.check_choice(raw)?,
+            _ => self.check_choice(&value)?,
+        }
+        Ok(value)
+    }
+
+    /// Reads one of the choices: of a list, one of its items.
+    fn accept_choice(&self, value: &Value) -> Result<Value, String> {
+        if self.kind != VarType::List {
+            return self.accept(value, None);
+        }
+        if value.is_array() || value.is_object() || value.is_null() {
+            return Err(format!(
+                "`enum` of the list `{}` takes the items that it may have, got {}",
+                self.name,
+                json::kind(value)
+            ));
+        }
+        self.check_choice(value)?;
+        Ok(value.clone())
+    }
+
+    /// Holds a value against the choices and the pattern.
+    fn check_choice(&self, held: &Value) -> Result<(), String> {
+        let of_list = if self.kind == VarType::List {
+            "a list of "
         } else {
-            &value
+            ""
         };
         if let Some(choices) = &self.choices
             && !choices.iter().any(|choice| json::equal(choice, held))
         {
             let plain: Vec<String> = choices.iter().map(json::plain).collect();
-            let words = self.wrong(&name::one_of(&plain), held);
+            let words = self.wrong(&format!("{of_list}{}", name::one_of(&plain)), held);
             let near = held
                 .as_str()
                 .and_then(|text| name::nearest(text, plain.iter().map(String::as_str)));
@@ -343,10 +382,14 @@ impl Var {
         if let Some(pattern) = &self.pattern
             && !pattern.regex.is_match(&json::plain(held))
         {
-            let expected = format!("a value that matches `{}` as a whole", pattern.source);
+            let expected = if of_list.is_empty() {
+                format!("a value that matches `{}` as a whole", pattern.source)
+            } else {
+                format!("a list of items that match `{}` as a whole", pattern.source)
+            };
             return Err(self.wrong(&expected, held));
         }
-        Ok(value)
+        Ok(())
     }
 
     fn is_chosen_by_words(&self) -> bool {

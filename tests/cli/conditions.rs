@@ -257,3 +257,132 @@ fn of_equal_records_the_first_in_the_order_is_kept() {
     assert_eq!(kept("sort: -n\nlimit: 2"), "b,n\n,5\nmain,3\n");
     assert_eq!(kept(""), "b,n\nmain,1\ndev,2\n,4\n");
 }
+
+#[test]
+fn an_expectation_fails_in_the_words_of_its_author() {
+    let case = |expect: &str, args: &[&str]| {
+        Case::query(&format!(
+            "vars: {{ branch: main, key: {{ secret: true, default: \"{{{{ env.KEY }}}}\" }} }}\n\
+             endpoint: /x\nrows: $[*]\nexpect:\n{expect}"
+        ))
+        .with(|run| run.env("KEY", "abcdefgh1234"))
+        .args(args.iter().copied())
+        .asks(vec![get_x().answers(rows())])
+        .outcome
+    };
+    let green = "- { that: rows | length == 0, message: \"{{ branch }} is not green: {{ rows | length }} \
+                 rows, the first {{ row.id }}, {{ response.status }}, {{ key }} {{ key | upper }}\" }";
+    let all = [
+        case(green, &["-q", "-o", "ndjson"]),
+        case(green, &["-o", "ndjson", "--error-format", "json"]),
+        case(
+            &format!(
+                "{green}\n- row.id == 2\n- {{ that: row.id == 1, message: never }}\n- {{ that: false, message: \"{{{{ row.nosuch }}}}\" }}"
+            ),
+            &["-o", "ndjson"],
+        ),
+    ];
+    for outcome in &all {
+        outcome.assert_exit(1);
+    }
+    insta::assert_snapshot!(transcript(&all));
+}
+
+const REQUIRES: &str = "vars:\n  owner_id: null\n  owner_slug: null\n  start: null\n  end: null\n  \
+    key: { secret: true, default: null }\nrequire:\n  \
+    - { that: owner_id or owner_slug, message: \"give owner_id or owner_slug\" }\n  \
+    - { that: end is none or vars.start, message: \"end ({{ end }}) needs start\" }\n  \
+    - { that: key != \"abcdefgh1234\", message: \"{{ key }} is {{ key | upper }}\" }\n  \
+    - now() > \"2020\" and env.HOME is not none\nendpoint: /x\nrows: $[*]";
+
+#[test]
+fn requirements_hold_before_anything_is_sent() {
+    let case = |args: &[&str]| Case::query(REQUIRES).args(args.iter().copied());
+    let all = [
+        case(&["end=2026"]).asks_nothing(),
+        case(&["end=2026", "--error-format", "json", "--dry-run"]).asks_nothing(),
+        case(&["owner_id=1", "key=abcdefgh1234"]).asks_nothing(),
+    ];
+    for outcome in &all {
+        outcome.assert_exit(2);
+    }
+    let good = case(&["owner_slug=acme", "end=2026", "start=2025"]);
+    good.asks(vec![get_x().answers(rows())])
+        .outcome
+        .assert_exit(0);
+    // A query that feeds another one has requirements of its own.
+    let feed = Case::query("for_each: { item: { query: feed } }\nendpoint: /y/{{ item.id }}")
+        .file(
+            "queries/feed.yaml",
+            format!("resource: circleci\n{REQUIRES}"),
+        )
+        .asks_nothing();
+    let data = Case::query("data: { feed: { query: feed } }\nendpoint: /y")
+        .file(
+            "queries/feed.yaml",
+            format!("resource: circleci\n{REQUIRES}"),
+        )
+        .asks_nothing();
+    let project = Case::query(REQUIRES).project_at("http://127.0.0.1:1");
+    let shown = Run::in_(&project).args(["show", "q"]).outcome();
+    insta::assert_snapshot!(transcript(all.iter().chain([
+        feed.assert_exit(2),
+        data.assert_exit(2),
+        shown.assert_exit(0)
+    ])));
+}
+
+#[test]
+fn enum_and_pattern_of_a_list_mean_its_items() {
+    let lines = "vars:\n  status: { type: list, enum: [failed, error], default: [failed] }\n  \
+                 name: { type: list, pattern: \"[a-z]+\", default: null }\nendpoint: /x\n\
+                 params: { s: \"{{ status }}\", n: \"{{ name }}\" }";
+    let good = Case::query(lines)
+        .args(["status=error,failed", "name=a,bc"])
+        .asks(vec![
+            Exchange::get("/api/v2/x?s=error&s=failed&n=a&n=bc").answers(json!([])),
+        ]);
+    good.outcome.assert_exit(0);
+    let case = |arg: &str| Case::query(lines).args([arg]).asks_nothing();
+    let all = [
+        case("status=error,faild"),
+        case("status:=[\"failed\", 7]"),
+        case("name=a,B"),
+    ];
+    let project = Case::query(lines).project_at("http://127.0.0.1:1");
+    let shown = Run::in_(&project).args(["show", "q"]).outcome();
+    for outcome in &all {
+        outcome.assert_exit(2);
+    }
+    insta::assert_snapshot!(transcript(all.iter().chain([&shown])));
+}
+
+#[test]
+fn numbers_and_lengths_of_time_have_bounds() {
+    let lines = "vars:\n  n: { type: int, min: 1, max: 100, default: \"{{ env.N | int }}\" }\n  \
+                 r: { type: number, min: 0.5, default: 1 }\n  \
+                 wait: { type: duration, max: 1h, default: 30s }\nendpoint: /x";
+    let case = |args: &[&str], n: &'static str| {
+        Case::query(lines)
+            .with(move |run| run.env("N", n))
+            .args(args.iter().copied())
+            .asks_nothing()
+    };
+    let all = [
+        case(&["n=101", "r=0.4", "wait=2h"], "5"),
+        case(&["n=0"], "5"),
+        case(&[], "500"),
+    ];
+    for outcome in &all {
+        outcome.assert_exit(2);
+    }
+    let project = Case::query(lines).project_at("http://127.0.0.1:1");
+    let shown = Run::in_(&project).args(["show", "q"]).outcome();
+    insta::assert_snapshot!(transcript(all.iter().chain([&shown])));
+    let good = Case::query(lines)
+        .with(|run| run.env("N", "1"))
+        .args(["r=0.5", "wait=60m"]);
+    good.asks(vec![get_x().answers(json!({}))])
+        .outcome
+        .assert_exit(0);
+}

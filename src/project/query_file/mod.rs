@@ -22,7 +22,7 @@ use crate::project::query::Query;
 use crate::project::settings::Settings;
 use crate::project::table::Table;
 use crate::project::template::{Names, template};
-use crate::project::{literal, retry, var_declaration};
+use crate::project::{literal, requirement, retry, var_declaration};
 use crate::resource::Speak;
 use crate::template::Files;
 
@@ -74,10 +74,10 @@ pub fn read(
     let mut vars = var_declaration::read(vars_node, faults);
     around.settings.complete(&mut vars, &name, faults);
     let names = names_of_query(vars_node);
+    let require = requirement::read(fields.get("require"), "require", &names, faults);
 
-    let resource = fields
-        .get("resource")
-        .and_then(|node| resource(node, around, faults));
+    let resource_node = fields.get("resource");
+    let resource = resource_node.and_then(|node| resource(node, around, faults));
     let (for_each, of_item) =
         for_each::read(fields.get("for_each"), &vars, &names, around.find, faults);
     let data_node = fields.get("data");
@@ -88,9 +88,8 @@ pub fn read(
     let request = request::read(&mut fields, &of_request, faults);
     let kinds = kinds(resource.as_ref(), around);
     let is_safe = safe::read(fields.get("safe"), &request, &kinds, faults);
-    let paginate = fields
-        .get("paginate")
-        .and_then(|node| Pagination::check(node, faults));
+    let paginate = fields.get("paginate");
+    let paginate = paginate.and_then(|node| Pagination::check(node, faults));
     let sql = data::sql(&mut fields, &data, &data_names, &vars, around, faults);
     let result = result::read(&mut fields, &of_query, &of_item, faults);
     let writes = request.method.as_ref().filter(|_| !is_safe);
@@ -111,27 +110,26 @@ pub fn read(
     };
     let cache = fields.entry("cache");
     let cache = cache.and_then(|entry| cache::read(entry, &keeps, faults));
-    let confirm =
-        text(&mut fields, "confirm", faults).and_then(|text| template(&text, &names, faults));
+    let confirm = text(&mut fields, "confirm", faults);
+    let confirm = confirm.and_then(|text| template(&text, &names, faults));
     let (output, csv) = looks(&mut fields, around, faults);
     let of_report = report_names(&of_query);
     let report = fields.get("report");
     let report = report.and_then(|node| data::report(node, &of_report, around, faults));
     fields.finish(faults);
     refuse_beside(node, request.has_endpoint, faults);
-    require(node, request.has_endpoint, around, faults);
+    require_endpoint(node, request.has_endpoint, around, faults);
     if faults.len() > before {
         return None;
     }
     Some(Query {
         name,
-        folder: own_folder
-            .map(|text| text.value.to_string())
-            .or_else(|| folder.map(str::to_owned)),
-        description: description.map(|text| text.value.to_string()),
+        folder: plain(own_folder).or_else(|| folder.map(str::to_owned)),
+        description: plain(description),
         source: Arc::clone(source),
         resource,
         vars,
+        require,
         for_each,
         method: request.method?,
         is_safe,
@@ -160,6 +158,10 @@ pub fn read(
         output,
         csv,
     })
+}
+
+fn plain(text: Option<Text>) -> Option<String> {
+    text.map(|text| text.value.to_string())
 }
 
 /// What every template of a query sees. A var that is itself wrong is still declared: one fault is
@@ -235,7 +237,12 @@ fn csv(fields: &mut Fields<'_>, faults: &mut Diagnostics) -> CsvOptions {
 }
 
 /// Requires an endpoint or what stands in its place, and a resource with it.
-fn require(node: &Node, has_endpoint: bool, around: &Surroundings<'_>, faults: &mut Diagnostics) {
+fn require_endpoint(
+    node: &Node,
+    has_endpoint: bool,
+    around: &Surroundings<'_>,
+    faults: &mut Diagnostics,
+) {
     if !has_endpoint && !has_other_way(node) {
         let (words, help) = if node.get("data").is_none() {
             (

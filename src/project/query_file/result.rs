@@ -9,6 +9,7 @@ use crate::core::source::Text;
 use crate::project::query::{
     Column, ColumnSource, Limit, SortBy, SortKey, StatusMeaning, Take, Unique,
 };
+use crate::project::requirement::{self, Requirement};
 use crate::project::template::{Names, expression, record_template, selector, template};
 use crate::template::selector::Selector;
 use crate::template::{Expression, Template};
@@ -28,7 +29,7 @@ pub struct ResultParts {
     pub sort: Vec<SortKey>,
     pub limit: Option<Limit>,
     pub unique: Option<Unique>,
-    pub expect: Vec<Expression>,
+    pub expect: Vec<Requirement>,
     pub on_status: BTreeMap<u16, StatusMeaning>,
 }
 
@@ -85,12 +86,7 @@ pub fn read(
         let names = names.with("rows").with_record("row", None);
         names.with_members("response", &RESPONSE)
     };
-    let expect = fields.get("expect").map_or_else(Vec::new, |node| {
-        node.items()
-            .into_iter()
-            .filter_map(|item| expression(item, "expect", &of_result, faults))
-            .collect()
-    });
+    let expect = requirement::read(fields.get("expect"), "expect", &of_result, faults);
     ResultParts {
         rows,
         extract,
