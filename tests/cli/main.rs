@@ -20,6 +20,7 @@ mod limits;
 mod listings;
 mod output;
 mod poll;
+mod real_answers;
 mod report;
 mod reports;
 mod request;
