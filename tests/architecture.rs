@@ -425,13 +425,15 @@ const HOMES: &[Home] = &[
             "spawn_local(",
         ],
         // What the budget is for shows only where many requests wait: its tests walk like an engine.
-        // The verb runs beside the watch over it.
+        // The verb runs beside the watch over it. An answer is awaited on a thread, so that a signal
+        // ends a question too.
         places: &[
             "engine/",
             "demo/",
             "http/gate.rs",
             "http/limit/tests.rs",
             "cli/ending.rs",
+            "cli/app.rs",
         ],
         why: "concurrency lives in the engine; the demo is a server of its own",
     },

@@ -121,6 +121,7 @@ mod tests {
             is_safe: true,
             shown_url: None,
             is_next_page: false,
+            delivery: crate::http::Delivery::default(),
         }
     }
 

@@ -33,6 +33,8 @@ pub struct App {
     pub ending: Arc<Ending>,
     /// How many lines of progress stand on standard error, to be taken away before anything else.
     progress: Cell<usize>,
+    /// Whether a question stands there, which nothing may move.
+    is_asking: Cell<bool>,
 }
 
 /// Facts of an output stream.
@@ -83,6 +85,7 @@ impl App {
             scrubber: Scrubber::new(),
             env: Arc::new(env),
             progress: Cell::new(0),
+            is_asking: Cell::new(false),
         }
     }
 
@@ -119,6 +122,9 @@ impl App {
 
     /// Shows lines in place of those that were shown before.
     pub fn show_progress(&self, lines: &[String]) {
+        if self.is_asking.get() {
+            return;
+        }
         self.clear_progress();
         // A line that wraps could not be taken away again.
         let width = self.stderr.width.saturating_sub(1);
@@ -161,17 +167,50 @@ impl App {
 
     /// Asks a question that is answered with yes or no; no answer is no.
     pub fn ask(&self, question: &str) -> bool {
+        self.prompt(question);
+        let mut answer = String::new();
+        let _ = io::stdin().read_line(&mut answer);
+        Self::is_yes(&answer)
+    }
+
+    /// As [`App::ask`], while a run is under way: a signal or its time limit still ends it.
+    pub async fn ask_meanwhile(&self, question: &str) -> bool {
+        self.clear_progress();
+        self.prompt(question);
+        self.is_asking.set(true);
+        let _asked = Asked(&self.is_asking);
+        let (sender, answered) = tokio::sync::oneshot::channel();
+        // It reads on after the run was ended, and ends with the process.
+        std::thread::spawn(move || {
+            let mut answer = String::new();
+            let _ = io::stdin().read_line(&mut answer);
+            let _ = sender.send(answer);
+        });
+        Self::is_yes(&answered.await.unwrap_or_default())
+    }
+
+    fn prompt(&self, question: &str) {
         let question = self.scrubber.text(question);
         // In one piece, so that no answer comes between.
         let prompt = format!("{} [y/N] ", printable_lines(&question));
         let _ = io::stderr().lock().write_all(prompt.as_bytes());
-        let mut answer = String::new();
-        let _ = io::stdin().read_line(&mut answer);
+    }
+
+    fn is_yes(answer: &str) -> bool {
         if !answer.ends_with('\n') {
             // The end of input leaves the cursor behind the question.
             let _ = writeln!(io::stderr().lock());
         }
         matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")
+    }
+}
+
+/// Ends a question, answered or not.
+struct Asked<'a>(&'a Cell<bool>);
+
+impl Drop for Asked<'_> {
+    fn drop(&mut self) {
+        self.0.set(false);
     }
 }
 

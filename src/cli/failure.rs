@@ -10,6 +10,7 @@ use crate::cli::exit::Exit;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::source::Place;
 use crate::core::text::{one_line, printable_lines};
+use crate::engine::Write;
 
 /// How errors are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -119,6 +120,19 @@ impl Failure {
         self
     }
 
+    /// Names the requests that may have been carried out although no answer says so.
+    #[must_use]
+    pub fn unconfirmed(self, writes: &[Write]) -> Self {
+        let list: Vec<Value> = writes
+            .iter()
+            .map(|write| match &write.item {
+                Some(item) => json!({ "method": write.method, "url": write.url, "item": item }),
+                None => json!({ "method": write.method, "url": write.url }),
+            })
+            .collect();
+        self.fact(UNCONFIRMED, list)
+    }
+
     /// Names the place.
     #[must_use]
     pub fn at(mut self, place: &Place) -> Self {
@@ -163,6 +177,11 @@ impl Failure {
             diagnostic.facts.push(format!("caused by: {cause}"));
         }
         for (name, value) in &self.facts {
+            if *name == UNCONFIRMED {
+                let list = value.as_array().into_iter().flatten();
+                diagnostic.facts.extend(list.map(unconfirmed_line));
+                continue;
+            }
             // These stand in the message or the hints already, in words.
             if !["status", "retry_after_seconds", "pointer"].contains(name) {
                 let text = crate::core::json::plain(value);
@@ -199,6 +218,22 @@ impl Failure {
         }
         vec![Value::Object(members)]
     }
+}
+
+/// The fact that lists requests without an answer.
+const UNCONFIRMED: &str = "unconfirmed";
+
+fn unconfirmed_line(write: &Value) -> String {
+    let text = |name: &str| write.get(name).and_then(Value::as_str).unwrap_or_default();
+    let item = match text("item") {
+        "" => String::new(),
+        item => format!(" ({item})"),
+    };
+    format!(
+        "may have been carried out: {} {}{item}",
+        text("method"),
+        text("url")
+    )
 }
 
 impl From<Diagnostic> for Failure {

@@ -8,6 +8,7 @@ mod app;
 mod cache;
 mod check;
 mod completions;
+mod confirm;
 mod demo;
 mod ending;
 mod exit;

@@ -8,7 +8,7 @@ use crate::cli::progress::counted;
 use crate::cli::setup::TalkArgs;
 use crate::core::text::truncate_to_width;
 use crate::engine::{
-    Cut, Cuts, Failures, Level, Outcome, Report, RunError, Session, first_page_note,
+    Cut, Cuts, Failures, Found, Ledger, Level, Outcome, Report, RunError, Session, first_page_note,
 };
 use crate::plan::Plan;
 
@@ -18,7 +18,36 @@ const KINDS: usize = 10;
 /// Says what is not whole.
 pub fn tell(plan: &Plan, report: &Report, talk: TalkArgs, app: &App) -> Exit {
     let listing = tell_listing(plan, report, talk, app);
-    listing.max(tell_ledger(plan, report, talk, app))
+    let rest = match report.records {
+        0 => "there are no records".to_owned(),
+        1 => "the other record is there".to_owned(),
+        count => format!("the other {count} records are there"),
+    };
+    let rest = Rest {
+        records: report.records,
+        words: rest,
+    };
+    listing.max(tell_ledger(plan, &report.ledger, &rest, talk, app))
+}
+
+/// Says what is not whole of the items of a walk that writes, before anything is sent for them.
+pub fn tell_items(plan: &Plan, found: &Found, talk: TalkArgs, app: &App) -> Exit {
+    let rest = match found.sites.len() {
+        0 => "there are no items".to_owned(),
+        1 => "one item is known".to_owned(),
+        count => format!("{count} items are known"),
+    };
+    let rest = Rest {
+        records: 0,
+        words: rest,
+    };
+    tell_ledger(plan, &found.ledger, &rest, talk, app)
+}
+
+/// What there is besides the failures.
+struct Rest {
+    records: usize,
+    words: String,
 }
 
 fn tell_listing(plan: &Plan, report: &Report, talk: TalkArgs, app: &App) -> Exit {
@@ -81,8 +110,7 @@ fn tell_cut(name: &str, cut: Cut, after: &str, talk: TalkArgs, app: &App) {
 }
 
 /// The failures and cuts of a walk.
-fn tell_ledger(plan: &Plan, report: &Report, talk: TalkArgs, app: &App) -> Exit {
-    let ledger = &report.ledger;
+fn tell_ledger(plan: &Plan, ledger: &Ledger, rest: &Rest, talk: TalkArgs, app: &App) -> Exit {
     if ledger.is_empty() {
         return Exit::Done;
     }
@@ -111,12 +139,7 @@ fn tell_ledger(plan: &Plan, report: &Report, talk: TalkArgs, app: &App) -> Exit 
     };
     let words = format!(
         "`{}` is not complete: {total}{of_kinds}; {}",
-        plan.query.name,
-        match report.records {
-            0 => "there are no records".to_owned(),
-            1 => "the other record is there".to_owned(),
-            count => format!("the other {count} records are there"),
-        }
+        plan.query.name, rest.words
     );
     let mut summary = Failure::new(Exit::Partial, "partial", words);
     if talk.error_format == ErrorFormat::Json {
@@ -134,7 +157,7 @@ fn tell_ledger(plan: &Plan, report: &Report, talk: TalkArgs, app: &App) -> Exit 
             .collect();
         summary = summary
             .fact("query", plan.query.name.clone())
-            .fact("records", report.records as u64)
+            .fact("records", rest.records as u64)
             .fact("failures", ledger.count())
             .fact("groups", groups);
     }

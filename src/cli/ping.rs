@@ -171,7 +171,7 @@ async fn ask(
     plan.check_credential()
         .map_err(|error| explain::plan_error(&error, &plan.resource, app))?;
     let plan = Rc::new(plan);
-    let answer = engine::run(&plan, session, Want::Content, &mut Nobody)
+    let answer = engine::run(&plan, session, Want::Content, None, &mut Nobody)
         .await
         .map_err(|error| explain::run_error(&error, &plan, app))?;
     let body: Value = crate::core::json::parse(&answer.body).unwrap_or(Value::Null);

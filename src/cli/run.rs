@@ -13,13 +13,12 @@ use crate::cli::output::{Closing, Through, Told, Writers, cannot_write};
 use crate::cli::progress::counted;
 use crate::cli::setup::{self, ConnectArgs, TalkArgs, World};
 use crate::cli::state::State;
-use crate::cli::{explain, inputs, outcome, show, shown};
+use crate::cli::{confirm, explain, inputs, outcome, shown};
 use crate::core::diagnostic::Diagnostics;
 use crate::core::text::printable_lines;
-use crate::engine::{self, Manner, Report, RunError, RunErrorKind, Session, Want};
+use crate::engine::{self, Manner, Report, RunError, RunErrorKind, Session, Want, Write};
 use crate::format::{CsvOptions, Format};
 use crate::plan::{Inputs, Plan, ShownRequest};
-use crate::project::query::{Items, Loop};
 use crate::project::{Project, Query};
 use crate::template::RenderError;
 
@@ -88,6 +87,10 @@ pub struct RunArgs {
     #[arg(long)]
     pub unordered: bool,
 
+    /// Print every request that would write, its items known, and write nothing
+    #[arg(long, conflicts_with_all = ["dry_run", "curl", "yes"])]
+    pub preview: bool,
+
     /// Prints the requests, secrets masked, and sends nothing
     #[arg(long, conflicts_with = "curl")]
     pub dry_run: bool,
@@ -144,7 +147,50 @@ pub fn run(args: &RunArgs, app: &Rc<App>) -> Result<Exit, Failure> {
     if args.dry_run || args.curl {
         return show(&plans, args, app);
     }
+    if args.preview {
+        return preview(&plans, args, app);
+    }
     carry_out(&plans, args, app)
+}
+
+/// Prints what the plans would write.
+fn preview(plans: &[Rc<Plan>], args: &RunArgs, app: &Rc<App>) -> Result<Exit, Failure> {
+    plans
+        .iter()
+        .try_for_each(|plan| confirm::check_preview(plan))?;
+    admit(plans, args, app)?;
+    let manner = Manner {
+        fail_fast: args.fail_fast,
+        remembers: true,
+        ..Manner::default()
+    };
+    setup::block_on(
+        &args.connect,
+        app,
+        args.talk,
+        Some(manner),
+        async |session| {
+            let mut exit = Exit::Done;
+            for plan in plans {
+                exit = exit.max(confirm::preview(plan, &session, args, app).await?);
+            }
+            Ok(exit)
+        },
+    )
+}
+
+/// Refuses, before a byte is sent, what has no credential or may not write; asks before single
+/// writes.
+fn admit(plans: &[Rc<Plan>], args: &RunArgs, app: &App) -> Result<(), Failure> {
+    for plan in plans {
+        for part in plan.with_fed_by() {
+            refuse_reading(part)?;
+            part.check_credential()
+                .map_err(|error| explain::plan_error(&error, &part.resource, app))?;
+        }
+        confirm::admit(plan, args, app)?;
+    }
+    Ok(())
 }
 
 /// Sends what the plans ask, and writes what they give.
@@ -153,14 +199,7 @@ pub fn run(args: &RunArgs, app: &Rc<App>) -> Result<Exit, Failure> {
 ///
 /// The first failure.
 pub fn carry_out(plans: &[Rc<Plan>], args: &RunArgs, app: &Rc<App>) -> Result<Exit, Failure> {
-    for plan in plans {
-        for part in plan.with_fed_by() {
-            refuse_reading(part)?;
-            part.check_credential()
-                .map_err(|error| explain::plan_error(&error, &part.resource, app))?;
-        }
-        admit(plan, args, app)?;
-    }
+    admit(plans, args, app)?;
     let mut writers = Vec::new();
     for (index, plan) in plans.iter().enumerate() {
         let place = (plans.len() > 1).then_some(index);
@@ -187,9 +226,18 @@ pub fn carry_out(plans: &[Rc<Plan>], args: &RunArgs, app: &Rc<App>) -> Result<Ex
         async |session| {
             let mut exit = Exit::Done;
             let mut first_failed = None;
-            for ((plan, writer), state) in plans.iter().zip(writers).zip(&states) {
+            current.session.replace(Some(Rc::clone(&session)));
+            // Of several queries nothing is written if one of them is refused.
+            let mut approved = Vec::new();
+            for plan in plans {
+                approved.push(confirm::approve(plan, &session, args, app).await?);
+            }
+            let parts = plans.iter().zip(approved).zip(writers).zip(&states);
+            for (((plan, found), writer), state) in parts {
                 current.writer.replace(Some(writer));
-                match execute(plan, &session, &current, state.as_ref(), args, app).await {
+                let ended =
+                    execute(plan, found, &session, &current, state.as_ref(), args, app).await;
+                match ended {
                     Ok(partial) => exit = exit.max(partial),
                     // One failure does not lose the other answers.
                     Err(failure) if plans.len() > 1 && failure.exit != Exit::Done => {
@@ -208,7 +256,48 @@ pub fn carry_out(plans: &[Rc<Plan>], args: &RunArgs, app: &Rc<App>) -> Result<Ex
     if let Some(kept) = kept {
         kept.finish(app, args.talk.quiet);
     }
-    result.map_err(|failure| how_far(failure, done.get(), plans, &current))
+    let result = result.map_err(|failure| how_far(failure, done.get(), plans, &current));
+    name_unconfirmed(result, &current.unconfirmed(), args, app)
+}
+
+/// Names the requests that may have been carried out although no answer says so, whatever else is
+/// told.
+fn name_unconfirmed(
+    result: Result<Exit, Failure>,
+    writes: &[Write],
+    args: &RunArgs,
+    app: &App,
+) -> Result<Exit, Failure> {
+    if writes.is_empty() {
+        return result;
+    }
+    match result {
+        Err(failure) if failure.diagnostics.is_empty() && !failure.is_closed() => {
+            let is_told = failure
+                .help
+                .iter()
+                .any(|help| help == explain::MAY_HAVE_WRITTEN);
+            let failure = failure.unconfirmed(writes);
+            Err(if is_told {
+                failure
+            } else {
+                failure.help(explain::MAY_HAVE_WRITTEN)
+            })
+        }
+        result => {
+            let requests = counted(writes.len() as u64, "request");
+            let words = format!("{requests} may have been carried out all the same");
+            Failure::new(Exit::Partial, "unconfirmed", words)
+                .unconfirmed(writes)
+                .help("look before anything is sent again")
+                .show(app, args.talk.error_format);
+            match result {
+                Err(failure) if !failure.is_closed() => Err(failure),
+                Ok(exit) if exit != Exit::Done => Ok(exit),
+                _ => Ok(Exit::Partial),
+            }
+        }
+    }
 }
 
 /// The cache, if a query wants it. What the demo answers is not kept: it is not what the real thing
@@ -233,6 +322,16 @@ struct Current {
     progress: RefCell<Option<String>>,
     /// The last state of what it waited for.
     last_state: RefCell<Option<String>>,
+    session: RefCell<Option<Rc<Session>>>,
+}
+
+impl Current {
+    /// The writes without an answer so far.
+    fn unconfirmed(&self) -> Vec<Write> {
+        let session = self.session.borrow();
+        let session = session.as_ref();
+        session.map_or_else(Vec::new, |session| session.writes().unconfirmed())
+    }
 }
 
 /// Delivers what a run that was ended from outside has so far, and says how far it came.
@@ -269,15 +368,7 @@ fn how_far(failure: Failure, done: usize, plans: &[Rc<Plan>], under_way: &Curren
             failure = failure.fact("delivered", words);
         }
     }
-    let is_told = failure
-        .help
-        .iter()
-        .any(|help| help == explain::MAY_HAVE_WRITTEN);
-    if current.is_safe() || is_told {
-        failure
-    } else {
-        failure.help(explain::MAY_HAVE_WRITTEN)
-    }
+    failure
 }
 
 /// A query and its project.
@@ -446,7 +537,7 @@ fn shown_requests<'p>(
     parts.reverse();
     for part in parts.into_iter().filter(|part| part.query.asks()) {
         let about = if part.query.is_walk() {
-            let items: Vec<String> = part.loops().iter().map(items_of).collect();
+            let items: Vec<String> = part.loops().iter().map(confirm::items_of).collect();
             format!(
                 "# {}: for each {}\n",
                 part.query.name,
@@ -461,15 +552,6 @@ fn shown_requests<'p>(
     Ok(shown)
 }
 
-/// Where the items of a name come from, and which of them.
-fn items_of(feed: &Loop) -> String {
-    let source = match &feed.items {
-        Items::Query { query, .. } => format!("{} of {}", feed.name, query.name),
-        Items::List(_) => format!("{} of a list", feed.name),
-    };
-    format!("{source}{}", show::choice_words(feed))
-}
-
 /// Refuses a method that reads where a resource takes writes only.
 fn refuse_reading(plan: &Plan) -> Result<(), Failure> {
     if plan.resource.access.may_read() || !plan.query.asks() || !plan.is_safe() {
@@ -482,61 +564,9 @@ fn refuse_reading(plan: &Plan) -> Result<(), Failure> {
     Err(Failure::new(Exit::Forbidden, "write-only", words))
 }
 
-/// Refuses a method that writes, or asks, before a byte is sent.
-fn admit(plan: &Plan, args: &RunArgs, app: &App) -> Result<(), Failure> {
-    if plan.is_safe() {
-        return Ok(());
-    }
-    let request = plan
-        .shown_request()
-        .map_err(|error| explain::render_error(&error, app))?;
-    let mut action = format!(
-        "{} {}",
-        request.method,
-        crate::plan::disguise::masked_url(&request.url)
-    );
-    if plan.query.is_walk() {
-        let items: Vec<String> = plan.loops().iter().map(items_of).collect();
-        action = format!("{action}, for each {}", items.join(", and each "));
-    }
-    if !plan.resource.access.may_write() {
-        return Err(Failure::new(
-            Exit::Forbidden,
-            "read-only",
-            format!(
-                "the resource `{}` is read-only, and this writes: {action}",
-                plan.resource.name
-            ),
-        ));
-    }
-    if args.yes {
-        return Ok(());
-    }
-    let question = plan
-        .question()
-        .map_err(|error| explain::render_error(&error, app))?;
-    if !app.can_ask {
-        let failure = Failure::new(
-            Exit::Forbidden,
-            "needs-yes",
-            format!("this writes, and there is nobody to ask: {action}"),
-        );
-        let failure = match question {
-            Some(question) => failure.fact("question", question),
-            None => failure,
-        };
-        return Err(failure.help("run it with `--yes`, or look at it first with `--dry-run`"));
-    }
-    app.say(&shown::dry_run(&request));
-    if app.ask(question.as_deref().unwrap_or("Send this?")) {
-        Ok(())
-    } else {
-        Err(Failure::new(Exit::Forbidden, "declined", "not sent"))
-    }
-}
-
 async fn execute(
     plan: &Rc<Plan>,
+    found: Option<engine::Found>,
     session: &Rc<Session>,
     current: &Current,
     state: Option<&State>,
@@ -555,7 +585,7 @@ async fn execute(
         talk: args.talk,
         kept: state.map(|_| RefCell::default()),
     };
-    let report = engine::run(plan, session, want, &mut through).await;
+    let report = engine::run(plan, session, want, found, &mut through).await;
     let report = match report {
         Ok(report) => report,
         // A reader that has seen enough is no error.

@@ -105,6 +105,7 @@ impl SqlArgs {
             yes: false,
             fail_fast: false,
             unordered: false,
+            preview: false,
             dry_run: false,
             curl: false,
             cache: self.cache,

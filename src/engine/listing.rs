@@ -82,6 +82,12 @@ pub async fn listing(
     }
 }
 
+/// Refuses records without what is required.
+fn check_all(plan: &Plan, kept: &[Kept]) -> Result<(), RunErrorKind> {
+    kept.iter()
+        .try_for_each(|kept| check_required(plan, &kept.record))
+}
+
 /// What went wrong, or nobody takes what comes.
 enum Halt {
     Fault(RunErrorKind),
@@ -134,7 +140,7 @@ impl<'r> Listing<'r> {
             run,
             plan,
             site,
-            is_counted: plan.limit.is_some(),
+            is_counted: plan.record_limit().is_some(),
             pages: 0,
             rows: 0,
             members: 0,
@@ -177,10 +183,10 @@ impl<'r> Listing<'r> {
     ) -> Result<Step, Halt> {
         self.asked.insert(fingerprint(request));
         self.run.note_request(self.plan, request);
-        let mut response = self.run.send(self.plan, request).await?;
+        let mut response = self.run.send(self.plan, request, self.site).await?;
         if self.pages > 0 && request.is_safe && is_hollow(self.plan, &response) {
             // A page that was announced and has no content: most often it does the second time.
-            response = self.run.send_anew(self.plan, request).await?;
+            response = self.run.send_anew(self.plan, request, self.site).await?;
         }
         let (kept, next) = self.page(request, &response)?;
         self.hand_on(kept, taker, outlet).await?;
@@ -229,6 +235,14 @@ impl<'r> Listing<'r> {
             let is_last = left.is_zero();
             match result {
                 Ok((kept, outcome, true)) => {
+                    let lacking = if self.plan.is_safe() {
+                        Ok(())
+                    } else {
+                        check_all(self.plan, &kept)
+                    };
+                    if let Err(kind) = lacking {
+                        return End::Failed(round.fault(None, kind));
+                    }
                     return match round.hand_on(kept, taker, outlet).await {
                         Ok(()) => End::Done(outcome),
                         Err(Gone) => End::Gone,
@@ -266,7 +280,7 @@ impl<'r> Listing<'r> {
         };
         let fault = |kind| self.fault(Some(&request), kind);
         self.run.note_request(self.plan, &request);
-        let sent = self.run.send_anew(self.plan, &request).await;
+        let sent = self.run.send_anew(self.plan, &request, self.site).await;
         let response = sent.map_err(fault)?;
         // An answer that means "no records" still starts nothing that could be waited for.
         let is_failure = match meaning(self.plan, &response) {
@@ -308,7 +322,7 @@ impl<'r> Listing<'r> {
         loop {
             self.asked.insert(fingerprint(&request));
             self.run.note_request(self.plan, &request);
-            let read = match self.run.send_anew(self.plan, &request).await {
+            let read = match self.run.send_anew(self.plan, &request, self.site).await {
                 Ok(response) => self.page(&request, &response).map(|page| (response, page)),
                 Err(kind) => Err(kind),
             };
@@ -436,12 +450,11 @@ impl<'r> Listing<'r> {
     /// then it is a fault of this item, and not of the whole walk.
     fn check_answer(&self, kept: &[Kept]) -> Result<(), RunErrorKind> {
         let plan = self.plan;
-        let is_certain = !plan.is_safe() || Run::is_sole_request(plan);
-        if !plan.query.is_single() || plan.query.poll.is_some() || !is_certain {
+        let is_sole = plan.query.is_single() && Run::is_sole_request(plan);
+        if plan.query.poll.is_some() || (plan.is_safe() && !is_sole) {
             return Ok(());
         }
-        kept.iter()
-            .try_for_each(|kept| check_required(plan, &kept.record))
+        check_all(plan, kept)
     }
 
     /// The fault of an answer that lacks what is required, with the message that it has instead.

@@ -209,6 +209,7 @@ mod tests {
             accepted: Vec::new(),
             retry: None,
             is_next_page: false,
+            delivery: crate::http::Delivery::default(),
             shown_url: None,
         }
     }

@@ -156,7 +156,9 @@ impl Gather {
 
     /// Whether no more records are wanted.
     pub fn is_full(&self) -> bool {
-        self.plan.limit.is_some_and(|limit| self.passed >= limit)
+        self.plan
+            .record_limit()
+            .is_some_and(|limit| self.passed >= limit)
     }
 
     /// Takes records, and gives those that pass.
@@ -314,7 +316,7 @@ impl<'p> Reader<'p> {
         // Nobody reads on where enough was found, and nobody hears of what is wrong there.
         let enough = self
             .plan
-            .limit
+            .record_limit()
             .filter(|_| query.sort.is_empty() && query.unique.is_none());
         for (place, row) in rows.iter().enumerate() {
             // The run is about to end, and takes no notice of what comes after this.

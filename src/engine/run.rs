@@ -10,18 +10,20 @@ use bytes::Bytes;
 use serde_json::Value;
 use tokio::task::LocalSet;
 
-use crate::engine::answer::expectations;
+use crate::engine::answer::{expectations, meaning};
 use crate::engine::data::{all_data, value};
+use crate::engine::items::Found;
 use crate::engine::ledger::Ledger;
 use crate::engine::levels::Level;
 use crate::engine::memo::Memo;
 use crate::engine::outlet::{Ahead, Batch, channel};
-use crate::engine::records::{Deliver, Gather};
+use crate::engine::records::{Deliver, Gather, Kept};
 use crate::engine::stop::{Crew, Stop};
 use crate::engine::walk::{Walker, all_records, let_out, walk_fault};
 use crate::engine::{RunError, RunErrorKind, Session};
 use crate::http::{HeaderMap, Request, Response};
-use crate::plan::{DataValue, DataValues, Plan};
+use crate::plan::{DataValue, DataValues, Plan, Site};
+use crate::project::query::StatusMeaning;
 
 /// What a query gave, besides its records.
 #[derive(Debug)]
@@ -91,6 +93,8 @@ pub enum Want {
     Records,
     /// The content as it came.
     Content,
+    /// The items that a query is asked for, before it is asked.
+    Items,
 }
 
 /// The first answer of a query that asks for no items.
@@ -105,6 +109,8 @@ pub struct First {
 pub struct Run {
     /// The plan whose content is wanted as it came. Those that it stands on are read all the same.
     content_of: Option<Rc<Plan>>,
+    /// The sites of the requests that are not sent, where only the items are wanted.
+    found: Option<RefCell<Vec<Site>>>,
     pub ahead: Rc<Ahead>,
     /// Set when a task panics.
     pub panicked: Rc<Cell<bool>>,
@@ -136,6 +142,77 @@ struct State {
 }
 
 impl Run {
+    /// A run of a plan, before its first request.
+    pub fn new(plan: &Rc<Plan>, session: &Rc<Session>, want: Want) -> Self {
+        Self {
+            content_of: (want == Want::Content).then(|| Rc::clone(plan)),
+            found: (want == Want::Items).then(RefCell::default),
+            ahead: Ahead::new(window(plan)),
+            panicked: Rc::default(),
+            session: Rc::clone(session),
+            end: Stop::default(),
+            state: RefCell::default(),
+            data: Memo::default(),
+            values: Memo::default(),
+            sole_records: Memo::default(),
+            records: Memo::default(),
+            requests: Cell::new(0),
+            has_answers: Cell::new(false),
+            tasks: RefCell::default(),
+        }
+    }
+
+    /// Goes on from what was found of a plan's items.
+    fn resume(&self, plan: &Rc<Plan>, found: Found) -> Vec<Site> {
+        let mut state = self.state.borrow_mut();
+        state.ledger = found.ledger;
+        state.notes = found.notes;
+        self.requests.set(found.requests);
+        self.has_answers.set(found.requests > 0);
+        // A cell of a new run is empty.
+        let _ = self.data.cell(plan).set(found.data);
+        found.sites
+    }
+
+    /// Keeps the site of a request in place of sending it, where only the items are wanted.
+    pub fn keep_site(&self, plan: &Plan, site: &Site) -> Option<Kept> {
+        let found = self.found.as_ref().filter(|_| plan.trail.is_empty())?;
+        let mut found = found.borrow_mut();
+        found.push(site.clone());
+        Some(Kept::new(Value::from(found.len() - 1)))
+    }
+
+    /// What was found, in the order of the kept sites' numbers.
+    pub fn found(&self, order: &[u64], data: Arc<DataValues>) -> Result<Found, RunError> {
+        let state = self.state.take();
+        if let Some(error) = state.fatal {
+            return Err(error);
+        }
+        let sites = self.found.as_ref().map(RefCell::take).unwrap_or_default();
+        let order = order
+            .iter()
+            .filter_map(|number| usize::try_from(*number).ok());
+        Ok(Found {
+            sites: order
+                .filter_map(|index| sites.get(index).cloned())
+                .collect(),
+            ledger: state.ledger,
+            notes: state.notes,
+            requests: self.requests(),
+            data,
+        })
+    }
+
+    /// Waits until the walk is ended by a failure.
+    pub async fn failed(&self) {
+        self.end.heard().await;
+    }
+
+    /// Notes the tasks that a failure ends.
+    pub fn set_tasks(&self, crew: &Crew) {
+        self.tasks.replace(Some(crew.ender()));
+    }
+
     /// Whether the content of a plan's answer is wanted, and not its records.
     pub fn wants_content(&self, plan: &Plan) -> bool {
         self.content_of
@@ -144,7 +221,15 @@ impl Run {
     }
 
     /// Sends a request of a plan; equal ones that only read are sent once.
-    pub async fn send(&self, plan: &Plan, request: &Request) -> Result<Response, RunErrorKind> {
+    pub async fn send(
+        &self,
+        plan: &Plan,
+        request: &Request,
+        site: &Site,
+    ) -> Result<Response, RunErrorKind> {
+        if !request.is_safe {
+            return self.write(plan, request, site).await;
+        }
         self.requests.set(self.requests.get() + 1);
         self.session
             .send(plan, request)
@@ -152,12 +237,34 @@ impl Run {
             .map_err(RunErrorKind::Transport)
     }
 
+    /// Sends a request that writes, and follows what becomes of it.
+    async fn write(
+        &self,
+        plan: &Plan,
+        request: &Request,
+        site: &Site,
+    ) -> Result<Response, RunErrorKind> {
+        self.requests.set(self.requests.get() + 1);
+        let writes = self.session.writes();
+        let (number, request) = writes.follow(request, site.about(), &plan.scrubber);
+        let result = self.session.send_anew(plan, &request).await;
+        let is_answer = result
+            .as_ref()
+            .is_ok_and(|response| meaning(plan, response) != StatusMeaning::Fail);
+        writes.close(number, &result, is_answer);
+        result.map_err(RunErrorKind::Transport)
+    }
+
     /// Sends a request of a plan, whatever was answered before.
     pub async fn send_anew(
         &self,
         plan: &Plan,
         request: &Request,
+        site: &Site,
     ) -> Result<Response, RunErrorKind> {
+        if !request.is_safe {
+            return self.write(plan, request, site).await;
+        }
         self.requests.set(self.requests.get() + 1);
         self.session
             .send_anew(plan, request)
@@ -302,7 +409,7 @@ pub fn first_page_note(query: &str) -> String {
     format!("the listing of `{query}` goes on: `paginate: false` reads its first page only")
 }
 
-/// Runs a plan. When the session is told to stop, what is done is delivered.
+/// Runs a plan, for the items that were found if there are some. When the session is told to stop, what is done is delivered.
 ///
 /// # Errors
 ///
@@ -312,25 +419,15 @@ pub async fn run(
     plan: &Rc<Plan>,
     session: &Rc<Session>,
     want: Want,
+    found: Option<Found>,
     deliver: &mut dyn Deliver,
 ) -> Result<Report, RunError> {
     session.levels().clear();
-    let run = Rc::new(Run {
-        content_of: (want == Want::Content).then(|| Rc::clone(plan)),
-        ahead: Ahead::new(window(plan)),
-        panicked: Rc::default(),
-        session: Rc::clone(session),
-        end: Stop::default(),
-        state: RefCell::default(),
-        data: Memo::default(),
-        values: Memo::default(),
-        sole_records: Memo::default(),
-        records: Memo::default(),
-        requests: Cell::new(0),
-        has_answers: Cell::new(false),
-        tasks: RefCell::default(),
-    });
-    let report = LocalSet::new().run_until(drive(&run, plan, deliver)).await;
+    let run = Rc::new(Run::new(plan, session, want));
+    let sites = found.map(|found| run.resume(plan, found));
+    let report = LocalSet::new()
+        .run_until(drive(&run, plan, sites, deliver))
+        .await;
     assert!(!run.panicked.get(), "a task of the walk panicked");
     report
 }
@@ -340,7 +437,7 @@ pub async fn run(
 fn window(plan: &Plan) -> usize {
     let concurrency = plan.resource.concurrency;
     let window = (concurrency * 8).clamp(64, 1_024);
-    match plan.limit {
+    match plan.record_limit() {
         // What is not wanted is not asked for.
         Some(limit) if plan.query.sort.is_empty() => {
             limit.clamp(concurrency, window.max(concurrency))
@@ -352,13 +449,19 @@ fn window(plan: &Plan) -> usize {
 async fn drive(
     run: &Rc<Run>,
     plan: &Rc<Plan>,
+    sites: Option<Vec<Site>>,
     deliver: &mut dyn Deliver,
 ) -> Result<Report, RunError> {
     let crew = Crew::new(&run.panicked);
-    run.tasks.replace(Some(crew.ender()));
+    run.set_tasks(&crew);
     let (outlet, mut inlet) = channel(&run.ahead, !run.session.is_unordered());
     let walker = Walker::start(run, &crew.member(), plan, true);
-    crew.member().spawn(walker.walk(let_out(), outlet));
+    match sites {
+        None => crew.member().spawn(walker.walk(let_out(), outlet)),
+        Some(sites) => crew
+            .member()
+            .spawn(walker.walk_each(sites, let_out(), outlet)),
+    }
     let mut collector = Collector {
         run,
         plan,

@@ -15,6 +15,7 @@ use crate::engine::cache::Cache;
 use crate::engine::levels::Levels;
 use crate::engine::once::{Once, Shelf};
 use crate::engine::stop::Stop;
+use crate::engine::writes::Writes;
 use crate::http::client::is_loopback;
 use crate::http::follow::Follow;
 use crate::http::limit::{Budget, Limit, Patience};
@@ -74,6 +75,7 @@ pub struct Session {
     connections: RefCell<BTreeMap<PathBuf, Rc<Connection>>>,
     once: Once,
     levels: Levels,
+    writes: Writes,
     stop: Stop,
     /// Resources and routes whose end was reported.
     retiring: RefCell<BTreeSet<(String, String)>>,
@@ -88,6 +90,7 @@ impl Session {
             connections: RefCell::new(BTreeMap::new()),
             once: Once::new(shelf),
             levels: Levels::default(),
+            writes: Writes::default(),
             stop: Stop::default(),
             retiring: RefCell::default(),
         }
@@ -96,6 +99,11 @@ impl Session {
     /// How far the walk that is under way has come.
     pub fn levels(&self) -> &Levels {
         &self.levels
+    }
+
+    /// The requests that write.
+    pub fn writes(&self) -> &Writes {
+        &self.writes
     }
 
     /// Ends the walk that is under way: what is done is delivered.

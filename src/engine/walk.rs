@@ -94,10 +94,32 @@ impl Walker {
     pub fn walk(self, taker: Taker, outlet: Outlet) -> Pin<Box<dyn Future<Output = ()>>> {
         Box::pin(async move {
             let _ = match self.plan.feeds.get(self.known) {
-                None => self.ask(&taker, &outlet).await,
+                None => match self.run.keep_site(&self.plan, &self.site) {
+                    Some(kept) => outlet.send(vec![kept]).await,
+                    None => self.ask(&taker, &outlet).await,
+                },
                 Some(_) => self.find_items(taker, outlet).await,
             };
         })
+    }
+
+    /// Makes the requests of these sites, whose items are all known.
+    pub async fn walk_each(self, sites: Vec<Site>, taker: Taker, outlet: Outlet) {
+        let room = self.run.ahead.level(&self.plan.trail, None);
+        let level = self.run.level(&self.plan);
+        Level::count(&level.items, sites.len() as u64);
+        for site in sites {
+            let Ok(slot) = outlet.slot(&room).await else {
+                return;
+            };
+            let child = Self {
+                site,
+                known: self.plan.feeds.len(),
+                is_sole: false,
+                ..self.clone()
+            };
+            self.crew.spawn(child.walk(Rc::clone(&taker), slot));
+        }
     }
 
     async fn ask(&self, taker: &Taker, outlet: &Outlet) -> Result<(), Gone> {

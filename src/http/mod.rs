@@ -11,6 +11,7 @@ pub mod blind;
 pub mod client;
 pub mod coding;
 pub mod counted;
+mod delivery;
 pub mod follow;
 pub mod gate;
 pub mod headers;
@@ -27,6 +28,7 @@ pub mod transport;
 
 pub use ::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 pub use client::{Client, ClientOptions, Proxy, TlsOptions};
+pub use delivery::Delivery;
 pub use request::{
     Body, LONGEST_URL, Part, PartContent, Request, is_safe_method, takes_content, without_user,
 };

@@ -8,7 +8,7 @@ use url::Url;
 use crate::core::percent;
 use crate::core::secret::Scrubber;
 use crate::http::retry::RetryPolicy;
-use crate::http::{HeaderMap, Method};
+use crate::http::{Delivery, HeaderMap, Method};
 
 /// A rendered request. It can be sent again: nothing in it is used up.
 #[derive(Debug, Clone)]
@@ -33,6 +33,8 @@ pub struct Request {
     /// Whether it continues a listing. The chain of pages decides how long a walk takes, so these
     /// requests have a queue of their own before the budget.
     pub is_next_page: bool,
+    /// Its way to the server, where it writes.
+    pub delivery: Delivery,
 }
 
 /// The content of a request.
@@ -142,12 +144,17 @@ impl Request {
         self.url.set_query(Some(&query));
     }
 
+    /// The URL without secrets.
+    pub fn shown_url(&self, scrubber: &Scrubber) -> String {
+        let url = self.shown_url.as_deref().unwrap_or(self.url.as_str());
+        scrubber.text(url).into_owned()
+    }
+
     /// `METHOD URL` for messages, without secrets, shortened to what a line holds.
     ///
     /// The order matters: a secret that the end of the line cuts is not recognised any more.
     pub fn label(&self, scrubber: &Scrubber) -> String {
-        let url = self.shown_url.as_deref().unwrap_or(self.url.as_str());
-        let mut url = scrubber.text(url).into_owned();
+        let mut url = self.shown_url(scrubber);
         if let Some((at, _)) = url.char_indices().nth(300) {
             url.truncate(at);
             url.push('…');
@@ -176,6 +183,7 @@ mod tests {
                 accepted: Vec::new(),
                 shown_url: None,
                 is_next_page: false,
+                delivery: Delivery::default(),
                 is_safe: true,
                 retry: None,
             };

@@ -300,6 +300,7 @@ mod tests {
             retry: None,
             shown_url: None,
             is_next_page: false,
+            delivery: crate::http::Delivery::default(),
         }
     }
 

@@ -73,7 +73,9 @@ impl<T: Transport> Transport for Trace<T> {
     async fn send(&self, request: &Request) -> Result<Response, TransportError> {
         let started = Instant::now();
         self.observer.event(&Event::Sending(request));
+        request.delivery.begin();
         let result = self.inner.send(request).await;
+        request.delivery.end(&result);
         self.observer.event(&match &result {
             Ok(response) => Event::Answered(request, response),
             Err(error) => Event::Failed(request, error, started.elapsed()),

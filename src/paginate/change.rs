@@ -100,6 +100,7 @@ mod tests {
             retry: None,
             shown_url: None,
             is_next_page: false,
+            delivery: crate::http::Delivery::default(),
         }
     }
 

@@ -1,5 +1,6 @@
 //! What a plan stands on: the items of its `for_each`, and the names that a request sees of them.
 
+use std::borrow::Cow;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -34,6 +35,8 @@ pub struct Site {
     pub(super) shown: Scope,
     /// What the items are, for messages.
     about: Option<Arc<str>>,
+    /// The items by name, less what is secret, for what writes: it is shown before it is sent.
+    items: Vec<(String, Value)>,
 }
 
 impl Site {
@@ -47,6 +50,11 @@ impl Site {
         self.about.as_deref()
     }
 
+    /// The items by name, less what is secret; none for what only reads.
+    pub fn items(&self) -> &[(String, Value)] {
+        &self.items
+    }
+
     /// With what the queries of `data` gave.
     #[must_use]
     pub fn with_data(&self, plan: &Plan, data: &DataValues) -> Self {
@@ -54,6 +62,7 @@ impl Site {
             scope: plan.scope_with_data(&self.scope, data),
             shown: plan.scope_with_data(&self.shown, data),
             about: self.about.clone(),
+            items: self.items.clone(),
         }
     }
 
@@ -64,6 +73,7 @@ impl Site {
             scope: self.scope.with_row(answer),
             shown: self.shown.with_row(answer),
             about: self.about.clone(),
+            items: self.items.clone(),
         }
     }
 
@@ -77,6 +87,7 @@ impl Site {
             scope: scope.clone(),
             shown: scope,
             about: self.about.clone(),
+            items: self.items.clone(),
         }
     }
 
@@ -95,6 +106,7 @@ impl Site {
             scope,
             shown,
             about: Some(about.into()),
+            items: self.items.clone(),
         }
     }
 }
@@ -151,16 +163,25 @@ impl Plan {
             scope: self.scope.clone(),
             shown: self.shown_scope.clone(),
             about: None,
+            items: Vec::new(),
         }
     }
 
     /// The names that a request sees which stands on one item more.
     pub fn site_with(&self, site: &Site, name: &str, item: &Value) -> Site {
-        if !self.secrecy.has_var(name) {
-            return site.with_item(name, item, item, about(name, item));
+        let (mut with_item, shown) = if self.secrecy.has_var(name) {
+            note_secret(&self.scrubber, item);
+            let shown = marked(item);
+            let with_item = site.with_item(name, item, &shown, name.to_owned());
+            (with_item, Cow::Owned(shown))
+        } else {
+            let with_item = site.with_item(name, item, item, about(name, item));
+            (with_item, Cow::Borrowed(item))
+        };
+        if !self.is_safe() {
+            with_item.items.push((name.to_owned(), shown.into_owned()));
         }
-        note_secret(&self.scrubber, item);
-        site.with_item(name, item, &marked(item), name.to_owned())
+        with_item
     }
 
     /// The names that a request sees which is only shown, its items not yet known: what comes of
@@ -179,6 +200,7 @@ impl Plan {
             scope: scope.clone(),
             shown: scope,
             about: None,
+            items: Vec::new(),
         }
     }
 

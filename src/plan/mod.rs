@@ -91,7 +91,8 @@ pub struct Plan {
     pub vars: BTreeMap<String, Value>,
     /// The values that must not be seen. Shared: a token that comes later is added.
     pub scrubber: Scrubber,
-    /// How many records at most; what the caller says replaces what the file says.
+    /// The number of records at most, or of requests for what writes; the caller's replaces the
+    /// file's.
     pub limit: Option<usize>,
     binding: Rc<Binding>,
     base_url: url::Url,
@@ -251,6 +252,11 @@ impl Plan {
     /// Replaces the query's own limit.
     pub fn limit_to(&mut self, limit: u64) {
         self.limit = Some(usize::try_from(limit).unwrap_or(usize::MAX));
+    }
+
+    /// The number of records at most. What writes has none: its limit is one of what is sent.
+    pub fn record_limit(&self) -> Option<usize> {
+        self.limit.filter(|_| self.is_safe())
     }
 
     /// The format that the query itself asks for.

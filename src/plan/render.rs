@@ -9,7 +9,7 @@ use crate::auth::{Auth, Credential};
 use crate::core::secret::{MASK, Secret, is_secret_name};
 use crate::core::source::{Place, Span};
 use crate::core::{json, percent};
-use crate::http::{Body, HeaderMap, HeaderName, HeaderValue, Method, Request, header};
+use crate::http::{Body, Delivery, HeaderMap, HeaderName, HeaderValue, Method, Request, header};
 use crate::paginate::{self, Paginate as _};
 use crate::plan::{Plan, Site, body, disguise};
 use crate::project::query::{self, StatusMeaning};
@@ -47,6 +47,18 @@ struct Form<'p> {
     endpoint: &'p Template,
     params: &'p [(String, Option<ValueTemplate>)],
     body: Option<&'p query::Body>,
+}
+
+/// The item of a request, or its items by name.
+fn of_request(items: &[(String, Value)]) -> Value {
+    match items {
+        [(_, item)] => item.clone(),
+        items => items
+            .iter()
+            .cloned()
+            .collect::<serde_json::Map<_, _>>()
+            .into(),
+    }
 }
 
 impl Plan {
@@ -264,6 +276,25 @@ impl Plan {
             .map(|text| text.map(|text| disguise::masked(&text)))
     }
 
+    /// The same for a walk, whose items it sees as `items`: one for each request, by their names
+    /// where there are several.
+    ///
+    /// # Errors
+    ///
+    /// If the template cannot be rendered.
+    pub fn question_about(&self, sites: &[Site]) -> Result<Option<String>, RenderError> {
+        let Some(template) = &self.query.confirm else {
+            return Ok(None);
+        };
+        let mut scope = self.shown_scope.clone();
+        if self.query.var("items").is_none() {
+            let items: Value = sites.iter().map(|site| of_request(site.items())).collect();
+            scope = scope.with_record("items", &items);
+        }
+        let text = template.text(&scope)?;
+        Ok(Some(disguise::masked(&text)))
+    }
+
     /// The file that is the whole body, for a line that names it.
     pub fn attached_file(&self) -> Option<String> {
         match &self.query.body {
@@ -297,6 +328,7 @@ impl Plan {
             retry: self.retry.clone(),
             shown_url: None,
             is_next_page: false,
+            delivery: Delivery::default(),
         };
         // Parameters of the URL are there already. What the query says itself stays: then that is the
         // first page.

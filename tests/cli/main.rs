@@ -26,6 +26,7 @@ mod reports;
 mod request;
 mod safe;
 mod secrets;
+mod sending;
 mod settings;
 mod sql;
 mod state;

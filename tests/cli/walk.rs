@@ -1197,7 +1197,7 @@ mod writing {
     #[test]
     fn a_person_is_asked_once_for_all_items() {
         let seen = posts()
-            .with(|run| run.terminal(100).answer("Send this?", "y\n"))
+            .with(|run| run.terminal(100).answer("[y/N] ", "y\n"))
             .asks(vec![
                 post("a").times(2).answers(json!({ "id": "a" })),
                 post("b").answers(json!({ "id": "b" })),

@@ -189,6 +189,7 @@ fn request(is_next_page: bool) -> Request {
         retry: None,
         shown_url: None,
         is_next_page,
+        delivery: crate::http::Delivery::default(),
     }
 }
 

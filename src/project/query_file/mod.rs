@@ -24,7 +24,7 @@ use crate::project::table::Table;
 use crate::project::template::{Names, template};
 use crate::project::{literal, requirement, retry, var_declaration};
 use crate::resource::Speak;
-use crate::template::Files;
+use crate::template::{Files, Template};
 
 pub use for_each::FindQuery;
 
@@ -110,8 +110,7 @@ pub fn read(
     };
     let cache = fields.entry("cache");
     let cache = cache.and_then(|entry| cache::read(entry, &keeps, faults));
-    let confirm = text(&mut fields, "confirm", faults);
-    let confirm = confirm.and_then(|text| template(&text, &names, faults));
+    let confirm = question(&mut fields, &names, !for_each.is_empty(), faults);
     let (output, csv) = looks(&mut fields, around, faults);
     let of_report = report_names(&of_query);
     let report = fields.get("report");
@@ -177,6 +176,21 @@ fn with_data(names: &Names, members: &[String]) -> Names {
     }
     let members: Vec<&str> = members.iter().map(String::as_str).collect();
     names.with_members("data", &members)
+}
+
+/// The question before what writes; that of a walk sees all items.
+fn question(
+    fields: &mut Fields<'_>,
+    names: &Names,
+    has_items: bool,
+    faults: &mut Diagnostics,
+) -> Option<Template> {
+    let text = text(fields, "confirm", faults)?;
+    if has_items {
+        template(&text, &names.with("items"), faults)
+    } else {
+        template(&text, names, faults)
+    }
 }
 
 /// The kinds of API that its requests may go to.

@@ -1,0 +1,316 @@
+//! The question before what writes: what will be sent is shown, and sent if the answer is yes.
+
+use std::rc::Rc;
+
+use serde_json::{Map, Value};
+
+use crate::cli::app::{App, Stream};
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::output::cannot_write;
+use crate::cli::progress::counted;
+use crate::cli::run::RunArgs;
+use crate::cli::{explain, outcome, show, shown};
+use crate::core::text::printable_lines;
+use crate::engine::{self, Found, Session};
+use crate::format::{CsvOptions, Shape, by_name};
+use crate::plan::disguise::{masked, masked_url};
+use crate::plan::{Plan, ShownRequest, Site};
+use crate::project::query::{Items, Loop};
+
+/// Items that are shown before a question.
+const SHOWN_ITEMS: usize = 10;
+
+/// Columns that are shown of the items, however many names they have.
+const SHOWN_COLUMNS: usize = 4;
+
+/// Refuses what writes to a resource that is read-only, and asks before a single write. A walk is
+/// asked about when its items are known: see [`approve`].
+///
+/// # Errors
+///
+/// If nothing may be sent.
+pub fn admit(plan: &Plan, args: &RunArgs, app: &App) -> Result<(), Failure> {
+    if plan.is_safe() {
+        return Ok(());
+    }
+    let request = template_of_requests(plan, app)?;
+    if !plan.resource.access.may_write() {
+        return Err(Failure::new(
+            Exit::Forbidden,
+            "read-only",
+            format!(
+                "the resource `{}` is read-only, and this writes: {}",
+                plan.resource.name,
+                action(plan, &request)
+            ),
+        ));
+    }
+    if args.yes || args.preview || plan.query.is_walk() {
+        return Ok(());
+    }
+    let question = plan
+        .question()
+        .map_err(|error| explain::render_error(&error, app))?;
+    if !app.can_ask {
+        let words = action(plan, &request);
+        return Err(needs_yes(&words, question)
+            .help("run it with `--yes`, or look at it first with `--dry-run`"));
+    }
+    app.say(&shown::dry_run(&request));
+    if app.ask(question.as_deref().unwrap_or("Send this?")) {
+        Ok(())
+    } else {
+        Err(declined())
+    }
+}
+
+/// Finds the items of a walk that writes, shows what will be sent for them, and asks once. Returns
+/// nothing for what needs no items first.
+///
+/// # Errors
+///
+/// If the items cannot be found, or nothing may be sent.
+pub async fn approve(
+    plan: &Rc<Plan>,
+    session: &Rc<Session>,
+    args: &RunArgs,
+    app: &App,
+) -> Result<Option<Found>, Failure> {
+    if plan.is_safe() || !plan.query.is_walk() {
+        return Ok(None);
+    }
+    let found = find(plan, session, app).await?;
+    let count = found.sites.len();
+    if count == 0 {
+        say_nothing_to_send(plan, args, app);
+        return Ok(Some(found));
+    }
+    if args.yes {
+        return Ok(Some(found));
+    }
+    outcome::tell_items(plan, &found, args.talk, app);
+    let request = template_of_requests(plan, app)?;
+    let own = plan
+        .question_about(&found.sites)
+        .map_err(|error| explain::render_error(&error, app))?;
+    if !app.can_ask {
+        let requests = counted(count as u64, "request");
+        let words = format!("{requests}, {}", action(plan, &request));
+        return Err(needs_yes(&words, own)
+            .fact("requests", count as u64)
+            .help("run it with `--yes`, or look at it first with `--preview`"));
+    }
+    app.say(&shown::dry_run(&request));
+    let mut list = table(&found.sites, SHOWN_ITEMS, app.stderr)?;
+    if count > SHOWN_ITEMS {
+        list.push_str(&format!("and {} more\n", count - SHOWN_ITEMS));
+    }
+    app.say_styled(&list);
+    let question = own.unwrap_or_else(|| usual_question(plan, count));
+    let answer = tokio::select! {
+        answer = app.ask_meanwhile(&question) => answer,
+        // The end of the run is told by what ended it.
+        () = session.stop().heard() => return Err(Failure::closed()),
+    };
+    if answer {
+        Ok(Some(found))
+    } else {
+        Err(declined())
+    }
+}
+
+/// Prints every request that a query would send, and sends only what finds its items.
+///
+/// # Errors
+///
+/// If the items cannot be found, or the query only reads.
+pub async fn preview(
+    plan: &Rc<Plan>,
+    session: &Rc<Session>,
+    args: &RunArgs,
+    app: &App,
+) -> Result<Exit, Failure> {
+    let found = find(plan, session, app).await?;
+    let count = found.sites.len();
+    for note in found.notes.iter().filter(|_| !args.talk.quiet) {
+        app.say(&format!("note: {note}"));
+    }
+    if count == 0 {
+        say_nothing_to_send(plan, args, app);
+    }
+    let mut exit = Exit::Done;
+    let mut text = String::new();
+    if plan.query.is_walk() && count > 0 {
+        text = table(&found.sites, count, app.stdout)?;
+    }
+    for (index, site) in found.sites.iter().enumerate() {
+        if !text.is_empty() {
+            text.push('\n');
+        }
+        if let Some(about) = site.about() {
+            text.push_str(&format!("# {} of {count}: {about}\n", index + 1));
+        }
+        let request = plan.shown_request_at(&site.with_data(plan, &found.data));
+        match request {
+            Ok(request) => text.push_str(&shown::dry_run(&request)),
+            Err(error) => {
+                text.push_str("# no request can be made of it\n");
+                let mut failure = explain::render_error(&error, app);
+                failure.exit = Exit::Partial;
+                failure.show(app, args.talk.error_format);
+                exit = Exit::Partial;
+            }
+        }
+    }
+    if app.stdout.is_terminal {
+        text = printable_lines(&text).into_owned();
+    }
+    app.print(&text).map_err(|error| cannot_write(&error))?;
+    Ok(exit.max(outcome::tell_items(plan, &found, args.talk, app)))
+}
+
+/// Refuses to preview what only reads.
+///
+/// # Errors
+///
+/// If it does.
+pub fn check_preview(plan: &Plan) -> Result<(), Failure> {
+    if !plan.is_safe() {
+        return Ok(());
+    }
+    let words = format!(
+        "`{}` only reads, and `--preview` shows what would be written",
+        plan.query.name
+    );
+    Err(Failure::usage("preview", words).help("run it, or look at its requests with `--dry-run`"))
+}
+
+async fn find(plan: &Rc<Plan>, session: &Rc<Session>, app: &App) -> Result<Found, Failure> {
+    let found = engine::find(plan, session)
+        .await
+        .map_err(|error| explain::run_error(&error, plan, app))?;
+    found.ok_or_else(Failure::closed)
+}
+
+fn say_nothing_to_send(plan: &Plan, args: &RunArgs, app: &App) {
+    if !args.talk.quiet {
+        let name = &plan.query.name;
+        app.say(&format!("note: `{name}` has no items: nothing to send"));
+    }
+}
+
+/// The request of every item, with the items' names in place of their values.
+fn template_of_requests(plan: &Plan, app: &App) -> Result<ShownRequest, Failure> {
+    plan.shown_request()
+        .map_err(|error| explain::render_error(&error, app))
+}
+
+/// What is sent, in a line.
+fn action(plan: &Plan, request: &ShownRequest) -> String {
+    let url = masked_url(&request.url);
+    let mut action = format!("{} {url}", request.method);
+    if plan.query.is_walk() {
+        let items: Vec<String> = plan.loops().iter().map(items_of).collect();
+        action = format!("{action}, for each {}", items.join(", and each "));
+    }
+    action
+}
+
+/// The source of the items of a name, and which of them are taken.
+pub fn items_of(feed: &Loop) -> String {
+    let source = match &feed.items {
+        Items::Query { query, .. } => format!("{} of {}", feed.name, query.name),
+        Items::List(_) => format!("{} of a list", feed.name),
+    };
+    format!("{source}{}", show::choice_words(feed))
+}
+
+fn usual_question(plan: &Plan, count: usize) -> String {
+    let endpoint = plan.query.endpoint.as_ref();
+    let endpoint = endpoint.map_or("", |endpoint| endpoint.source()).trim();
+    let times = match count {
+        1 => "once".to_owned(),
+        count => format!("{count} times"),
+    };
+    format!("Send {} {endpoint} {times}?", plan.query.method)
+}
+
+fn needs_yes(action: &str, question: Option<String>) -> Failure {
+    let words = format!("this writes, and there is nobody to ask: {action}");
+    let failure = Failure::new(Exit::Forbidden, "needs-yes", words);
+    match question {
+        Some(question) => failure.fact("question", question),
+        None => failure,
+    }
+}
+
+fn declined() -> Failure {
+    Failure::new(Exit::Forbidden, "declined", "not sent")
+}
+
+/// The first items by their first columns.
+fn table(sites: &[Site], most: usize, stream: Stream) -> Result<String, Failure> {
+    let rows: Vec<Map<String, Value>> = sites.iter().take(most).map(row).collect();
+    let mut columns: Vec<String> = Vec::new();
+    for row in &rows {
+        let new = row.keys().filter(|name| !columns.contains(name));
+        let new: Vec<String> = new.cloned().collect();
+        columns.extend(new);
+    }
+    let wrong = |words: String| Failure::usage("cannot-write", words);
+    let format = by_name("table").ok_or_else(|| wrong("there is no format `table`".to_owned()))?;
+    let mut renderer = format.renderer(&Shape {
+        columns: Some(columns.clone()),
+        single: false,
+        terminal: stream.terminal(),
+        csv: CsvOptions::default(),
+    });
+    let mut out = Vec::new();
+    let render = || {
+        renderer.begin(&mut out)?;
+        for mut row in rows {
+            for column in &columns {
+                row.entry(column.as_str()).or_insert(Value::Null);
+            }
+            renderer.record(&Value::Object(row), &mut out)?;
+        }
+        renderer.finish(&mut out)
+    };
+    render().map_err(|error| wrong(error.to_string()))?;
+    Ok(String::from_utf8_lossy(&out).into_owned())
+}
+
+/// The first columns of the items of a request. Where several names have items, each column has the
+/// name of its item in front.
+fn row(site: &Site) -> Map<String, Value> {
+    let items = site.items();
+    let most = SHOWN_COLUMNS.div_ceil(items.len().max(1));
+    let mut row = Map::new();
+    for (name, item) in items {
+        let Value::Object(members) = item else {
+            row.insert(name.clone(), shown_value(item));
+            continue;
+        };
+        let plain = members
+            .iter()
+            .filter(|(_, value)| !value.is_object() && !value.is_array());
+        for (member, value) in plain.take(most) {
+            let column = if items.len() == 1 {
+                member.clone()
+            } else {
+                format!("{name}.{member}")
+            };
+            row.insert(column, shown_value(value));
+        }
+    }
+    row
+}
+
+/// A value as it may be shown.
+fn shown_value(value: &Value) -> Value {
+    match value {
+        Value::String(text) => masked(text).into(),
+        other => other.clone(),
+    }
+}
