@@ -10,7 +10,7 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::{Host, Url};
 
 /// Returns true if a host is this machine, so that what is sent to it crosses no network. A name is
-/// held to that by [`Pinned`] when the connection is made.
+/// held to that by `Pinned` when the connection is made.
 pub fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => is_loopback_name(name),
