@@ -1,7 +1,6 @@
 //! One item's requests, page after page: an answer, its records, what comes next.
 
 use std::collections::HashSet;
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -9,25 +8,24 @@ use bytes::Bytes;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use crate::core::json::write_identity;
 use crate::core::text::one_line;
 use crate::core::time::{TIME_EXAMPLE, format_duration};
 use crate::engine::answer::{content, lost_rows, meaning, refusal, scrubbed, whole_answer};
 use crate::engine::levels::Level;
 use crate::engine::outlet::{Gone, Outlet};
+use crate::engine::page::{Listed, RowsPrint, fingerprint, listed};
 use crate::engine::records::{
     Kept, PageRead, check_required, keeps_its_meaning, read_page, take_rows,
 };
 use crate::engine::run::{First, Run};
 use crate::engine::walk::Taker;
 use crate::engine::{Cut, Outcome, RunError, RunErrorKind};
-use crate::http::{Body, Request, Response, StatusCode};
-use crate::paginate::{Next, Page, Paginate};
+use crate::http::{Request, Response, StatusCode};
+use crate::paginate::{Next, Page, Paginate, Style};
 use crate::plan::{Plan, Site};
 use crate::project::query::{Poll, StatusMeaning};
 use crate::resource::ErrorBody;
 use crate::template::RenderError;
-use crate::template::selector::Selector;
 
 /// The shortest and the longest time between two questions of a `poll` that does not say how often.
 const POLLS: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(30)];
@@ -132,6 +130,8 @@ struct Listing<'r> {
     last_page: Option<u64>,
     /// How many pages in a row brought nothing that the one before them had not.
     idle: u32,
+    /// Whether the page before was short, so that there may be none after it.
+    is_perhaps: bool,
 }
 
 impl<'r> Listing<'r> {
@@ -149,6 +149,7 @@ impl<'r> Listing<'r> {
             seen: HashSet::new(),
             last_page: None,
             idle: 0,
+            is_perhaps: false,
         }
     }
 
@@ -391,6 +392,10 @@ impl<'r> Listing<'r> {
         let done = |outcome| Ok((Vec::new(), Step::Done(outcome)));
         let plan = self.plan;
         let meaning = meaning(plan, response);
+        if self.is_perhaps && response.status == StatusCode::NOT_FOUND {
+            // The page before was short, and there is none after it.
+            return done(Outcome::Complete);
+        }
         if meaning == StatusMeaning::Fail {
             return Err(refusal(plan, request, response));
         }
@@ -412,8 +417,9 @@ impl<'r> Listing<'r> {
             self.pages += 1;
             return done(Outcome::Complete);
         };
+        let style = plan.style(request);
         if self.pages > 0
-            && let Some(words) = self.repetition(&body)
+            && let Some(words) = self.repetition(style.as_ref(), &body)
         {
             // Its rows were delivered already.
             return done(Outcome::Broken(self.broken(request, words)));
@@ -434,13 +440,10 @@ impl<'r> Listing<'r> {
         self.run.note_unreadable(plan);
         self.pages += 1;
         self.rows += read.rows;
-        let members = members(plan, &body).unwrap_or(read.rows);
-        self.members += members;
-        self.most_members = self.most_members.max(members);
-        let step = self.after(request, response, &body, read, members);
+        let step = self.after(request, response, &body, read, style.as_ref())?;
         if self.pages == 1 && matches!(step, Step::Next(_)) {
             // A listing of one page has nothing to hold it against.
-            self.repetition(&body);
+            self.repetition(style.as_ref(), &body);
         }
         take_rows(plan, &mut kept, body);
         Ok((kept, step))
@@ -471,26 +474,45 @@ impl<'r> Listing<'r> {
 
     /// What comes after a page.
     fn after(
-        &self,
+        &mut self,
         request: &Request,
         response: &Response,
         body: &Value,
         read: PageRead,
-        members: u64,
-    ) -> Step {
+        style: Option<&Style>,
+    ) -> Result<Step, RunErrorKind> {
+        let done = |outcome| Ok(Step::Done(outcome));
         let plan = self.plan;
         if read.is_enough || (plan.query.is_single() && !plan.query.extract.is_empty()) {
             // What is taken out of an answer as one record is no listing.
-            return Step::Done(Outcome::Complete);
+            return done(Outcome::Complete);
         }
         if read.is_capped {
-            return Step::Done(Outcome::Cut(Cut::Rows(self.rows)));
+            return done(Outcome::Cut(Cut::Rows(self.rows)));
         }
-        let style = plan.style(request);
         // Where the file wants one page only, the kind of API still knows whether there are more.
-        let Some(watched) = style.clone().or_else(|| plan.usual_style(request)) else {
-            return Step::Done(Outcome::Complete);
+        let Some(watched) = style.cloned().or_else(|| plan.usual_style(request)) else {
+            return done(Outcome::Complete);
         };
+        if !watched.knows_of_more() && (style.is_none() || plan.query.is_single()) {
+            return done(Outcome::Complete);
+        }
+        let goes_on = match style {
+            Some(_) => self.goes_on(response, body)?,
+            None => None,
+        };
+        let members = match listed(plan, Some(&watched), body) {
+            Listed::Members(members) => members.len() as u64,
+            Listed::Rows(rows) if watched.knows_of_more() => rows.len() as u64,
+            Listed::Rows(_) if goes_on == Some(false) => 0,
+            Listed::Rows(_) => {
+                let words =
+                    "`rows` does not say which list is paged: name it as `list` under `paginate`";
+                return done(Outcome::Broken(self.broken(request, words)));
+            }
+        };
+        self.members += members;
+        self.most_members = self.most_members.max(members);
         let next = watched.next(&Page {
             request,
             headers: &response.headers,
@@ -499,51 +521,67 @@ impl<'r> Listing<'r> {
             most_rows: self.most_members,
             pages: self.pages,
             total_rows: self.members,
-            goes_on: plan.goes_on(body),
+            goes_on,
         });
+        self.is_perhaps = matches!(next, Next::Perhaps(_));
         let change = match next {
-            Next::End => return Step::Done(Outcome::Complete),
+            Next::End => return done(Outcome::Complete),
             Next::Broken(words) if style.is_some() => {
-                return Step::Done(Outcome::Broken(self.broken(request, words)));
+                return done(Outcome::Broken(self.broken(request, words)));
             }
-            Next::Broken(_) => return Step::Done(Outcome::FirstPage),
-            Next::More(_) if style.is_none() => return Step::Done(Outcome::FirstPage),
-            Next::More(change) => change,
+            Next::Broken(_) => return done(Outcome::FirstPage),
+            Next::More(_) | Next::Perhaps(_) if style.is_none() => return done(Outcome::FirstPage),
+            Next::More(change) | Next::Perhaps(change) => change,
         };
         if plan.query.is_single() {
-            return Step::Done(if watched.knows_of_more() {
-                Outcome::Cut(Cut::NoRows)
-            } else {
-                Outcome::Complete
-            });
+            return done(Outcome::Cut(Cut::NoRows));
         }
         if self.run.wants_content(plan) {
-            return Step::Done(Outcome::Cut(Cut::Content));
+            return done(Outcome::Cut(Cut::Content));
         }
         let caps = plan.caps();
         if let Some(most) = caps.pages.filter(|most| self.pages >= *most) {
-            return Step::Done(Outcome::Cut(Cut::Pages(most)));
+            return done(Outcome::Cut(Cut::Pages(most)));
         }
         if let Some(most) = caps.rows.filter(|most| self.rows >= *most) {
-            return Step::Done(Outcome::Cut(Cut::Rows(most)));
+            return done(Outcome::Cut(Cut::Rows(most)));
         }
         let mut following = request.clone();
         following.is_next_page = true;
         if let Err(words) = change.apply(&mut following) {
-            return Step::Done(Outcome::Broken(self.broken(request, words)));
+            return done(Outcome::Broken(self.broken(request, words)));
         }
         if self.asked.contains(&fingerprint(&following)) {
             if members == 0 && fingerprint(request) == fingerprint(&following) {
                 // A cursor that stays where nothing is new: the end, for now.
-                return Step::Done(Outcome::Complete);
+                return done(Outcome::Complete);
             }
             let words = format!(
                 "page {} leads to a page that was asked for before, so the listing would never end",
                 self.pages
             );
-            return Step::Done(Outcome::Broken(self.broken(request, words)));
+            return done(Outcome::Broken(self.broken(request, words)));
         }
-        Step::Next(Box::new(following))
+        Ok(Step::Next(Box::new(following)))
+    }
+
+    /// The value of the file's own condition for going on, if it has one.
+    fn goes_on(&self, response: &Response, body: &Value) -> Result<Option<bool>, RunErrorKind> {
+        let Some(condition) = self.plan.goes_on_while() else {
+            return Ok(None);
+        };
+        if self.pages == 1 && condition.is_lost(body) {
+            let source = condition.source();
+            self.run.note(Some(format!(
+                "`while: {source}` finds nothing in the answer, so its first page is the last one"
+            )));
+        }
+        let scope = || {
+            let scope = self.site.scope();
+            scope.with_response(&whole_answer(self.plan, response, body))
+        };
+        let holds = condition.holds(body, scope);
+        holds.map(Some).map_err(RunErrorKind::Render)
     }
 
     /// Says why a page is one that came before; nothing if it may be new.
@@ -551,10 +589,12 @@ impl<'r> Listing<'r> {
     /// Rows count, and nothing else of the answer: times and ids of requests change each time. Two
     /// pages of equal rows may both be right where a row has nothing to tell it from others; a
     /// listing without end is told by how often that happens.
-    fn repetition(&mut self, body: &Value) -> Option<String> {
+    fn repetition(&mut self, style: Option<&Style>, body: &Value) -> Option<String> {
         /// No listing has more pages in a row that bring nothing new.
         const MOST_IDLE: u32 = 1_000;
-        let page = RowsPrint::of(self.plan.query.rows.as_ref()?, body);
+        // A filter may leave nothing of a page that comes again.
+        let (Listed::Members(rows) | Listed::Rows(rows)) = listed(self.plan, style, body);
+        let page = RowsPrint::of(&rows, style.is_none_or(Paginate::knows_of_more));
         let is_idle = page.is_empty || self.last_page == Some(page.print);
         self.idle = if is_idle { self.idle + 1 } else { 0 };
         self.last_page = Some(page.print);
@@ -605,66 +645,9 @@ impl<'r> Listing<'r> {
     }
 }
 
-/// The rows of a page, as far as another page can be held against them.
-struct RowsPrint {
-    print: u64,
-    is_empty: bool,
-    /// True if the same rows on another page would be the same things: no two are equal, and a single
-    /// one has a name or a number of its own.
-    is_telling: bool,
-}
-
-impl RowsPrint {
-    fn of(selector: &Selector, body: &Value) -> Self {
-        const IDENTITIES: [&str; 6] = ["id", "uuid", "key", "slug", "number", "name"];
-        let rows = selector.select(body);
-        let prints: Vec<u64> = rows.iter().map(|row| print_of(row)).collect();
-        let distinct: HashSet<&u64> = prints.iter().collect();
-        let has_identity = |row: &Value| IDENTITIES.iter().any(|key| row.get(key).is_some());
-        let mut hasher = DefaultHasher::new();
-        prints.hash(&mut hasher);
-        Self {
-            print: hasher.finish(),
-            is_empty: rows.is_empty(),
-            is_telling: match rows.as_slice() {
-                [] => false,
-                [row] => has_identity(row),
-                _ => distinct.len() == prints.len(),
-            },
-        }
-    }
-}
-
-fn print_of(row: &Value) -> u64 {
-    let mut identity = String::new();
-    write_identity(row, &mut identity);
-    let mut hasher = DefaultHasher::new();
-    identity.hash(&mut hasher);
-    hasher.finish()
-}
-
-/// The members of the list that a page is, whatever a filter in `rows` leaves of them.
-fn members(plan: &Plan, body: &Value) -> Option<u64> {
-    let rows = plan.query.rows.as_ref()?;
-    rows.range_len(body).map(|members| members as u64)
-}
-
 /// Returns true for an answer that is right by its status and has no content.
 fn is_hollow(plan: &Plan, response: &Response) -> bool {
     response.status == StatusCode::OK
         && meaning(plan, response) == StatusMeaning::Ok
         && response.body.iter().all(u8::is_ascii_whitespace)
-}
-
-/// What makes a request the same as another one of this listing.
-fn fingerprint(request: &Request) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    request.url.as_str().hash(&mut hasher);
-    for (name, value) in &request.headers {
-        (name.as_str(), value.as_bytes()).hash(&mut hasher);
-    }
-    if let Body::Bytes { bytes, .. } = &request.body {
-        bytes.hash(&mut hasher);
-    }
-    hasher.finish()
 }

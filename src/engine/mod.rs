@@ -23,6 +23,7 @@ mod memo;
 mod once;
 mod outlet;
 mod packed;
+mod page;
 mod records;
 mod run;
 mod session;

@@ -71,9 +71,10 @@ fn check(node: &Node, faults: &mut Diagnostics) -> Option<Style> {
 
 impl Paginate for Cursor {
     fn next(&self, page: &Page<'_>) -> Next {
+        let without = || page.end_without(&format!("cursor `{}`", self.path.source()));
         let token = match self.path.first(page.body) {
-            None | Some(Value::Null | Value::Bool(false)) => return Next::End,
-            Some(Value::String(text)) if text.is_empty() => return Next::End,
+            None | Some(Value::Null | Value::Bool(false)) => return without(),
+            Some(Value::String(text)) if text.is_empty() => return without(),
             Some(token @ (Value::String(_) | Value::Number(_))) => token,
             Some(other) => {
                 let kind = json::kind(other);

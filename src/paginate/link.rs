@@ -26,7 +26,10 @@ fn check(node: &Node, faults: &mut Diagnostics) -> Option<Style> {
 impl Paginate for Link {
     fn next(&self, page: &Page<'_>) -> Next {
         let target = link::target(page.headers, "next");
-        target.map_or(Next::End, |target| follow(page, &target))
+        match target {
+            None => page.end_without("link to a next page"),
+            Some(target) => follow(page, &target),
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! one ([`Next`]). It has no state of a run: who sends, counts and stops is the engine.
 
 mod change;
+mod condition;
 mod cursor;
 mod link;
 mod next;
@@ -21,6 +22,7 @@ use crate::http::{HeaderMap, Request};
 use crate::template::selector::Selector;
 
 pub use change::Change;
+pub use condition::Condition;
 pub use cursor::Cursor;
 pub use link::Link;
 pub use next::Address;
@@ -33,8 +35,8 @@ pub use place::Place;
 pub struct Pagination {
     /// How the listing goes on.
     pub choice: Choice,
-    /// The member of the answer that says that there are more pages.
-    pub while_: Option<Selector>,
+    /// The condition under which the listing goes on; without one the style decides.
+    pub condition: Option<Condition>,
     /// No more pages than this are read.
     pub max_pages: Option<u64>,
     /// No more rows than this are read.
@@ -85,8 +87,18 @@ pub struct Page<'p> {
     pub pages: u64,
     /// Rows seen so far, those of this one included.
     pub total_rows: u64,
-    /// What the answer says of further pages, where `while` names the member.
+    /// The value of the file's own condition, if it has one.
     pub goes_on: Option<bool>,
+}
+
+impl Page<'_> {
+    /// The end of a listing that has no more of `what`, unless the answer says that it goes on.
+    fn end_without(&self, what: &str) -> Next {
+        if self.goes_on == Some(true) {
+            return Next::Broken(format!("`while` holds, and the answer has no {what}"));
+        }
+        Next::End
+    }
 }
 
 /// How it goes on.
@@ -96,6 +108,9 @@ pub enum Next {
     End,
     /// The same request with a change asks for the next page.
     More(Change),
+    /// The page was shorter than asked, which those of a server with a bound of its own are too: the
+    /// changed request finds a next page, or that there is none.
+    Perhaps(Change),
     /// There is a next page that cannot be asked for; the words say why.
     Broken(String),
 }
@@ -109,6 +124,11 @@ pub trait Paginate {
 
     /// What comes after a page.
     fn next(&self, page: &Page<'_>) -> Next;
+
+    /// The list that is paged, where the file names it.
+    fn list(&self) -> Option<&Selector> {
+        None
+    }
 
     /// Returns true if `More` means that there is a next page; otherwise it has to be asked for.
     fn knows_of_more(&self) -> bool {
@@ -140,6 +160,10 @@ impl Paginate for Style {
         self.kind().next(page)
     }
 
+    fn list(&self) -> Option<&Selector> {
+        self.kind().list()
+    }
+
     fn knows_of_more(&self) -> bool {
         self.kind().knows_of_more()
     }
@@ -162,7 +186,7 @@ const FORMS: [Form; 5] = [
 
 const CAPS: [&str; 2] = ["max_pages", "max_rows"];
 
-/// The key of the member that says that there are more pages.
+/// The key of the condition under which a listing goes on.
 const WHILE: &str = "while";
 
 impl Pagination {
@@ -206,7 +230,7 @@ impl Pagination {
                     _ => pagination.max_rows = Some(number),
                 }
             } else if key == WHILE {
-                pagination.while_ = Some(path(&entry.value, WHILE, faults)?);
+                pagination.condition = Some(Condition::check(&entry.value, faults)?);
             } else if let Some(form) = FORMS.iter().find(|form| form.key == key) {
                 styles.push((entry, (form.check)(&entry.value, faults)));
             } else {
@@ -261,17 +285,6 @@ fn follow(page: &Page<'_>, target: &str) -> Next {
             url.origin().ascii_serialization()
         )),
         Ok(url) => Next::More(Change::Url(url)),
-    }
-}
-
-/// Returns what a member such as `has_more` says: false, null, 0, an empty text and an absent member
-/// mean that there are no more pages.
-pub fn says_more(member: Option<&Value>) -> bool {
-    match member {
-        None | Some(Value::Null | Value::Bool(false)) => false,
-        Some(Value::String(text)) => !matches!(text.trim(), "" | "false" | "0"),
-        Some(Value::Number(number)) => number.as_f64() != Some(0.0),
-        Some(Value::Bool(true) | Value::Array(_) | Value::Object(_)) => true,
     }
 }
 
@@ -442,7 +455,8 @@ mod tests {
         assert_eq!(sized.first(), [at("p", 0), at("n", 50)]);
         assert_eq!(next(&sized, &json!([]), 50, 1), param("p", "1"));
         // A server that never gave as many may have a bound of its own.
-        assert_eq!(next(&sized, &json!([]), 49, 2), param("p", "2"));
+        let change = Change::Param("p".to_owned(), "2".to_owned());
+        assert_eq!(next(&sized, &json!([]), 49, 2), Next::Perhaps(change));
         let request = request("https://api.test/x?p=1&n=50");
         let (body, headers) = (json!([]), HeaderMap::new());
         let short = Page {
@@ -501,19 +515,7 @@ mod tests {
     }
 
     #[test]
-    fn what_says_that_there_is_more_decides() {
-        for no in [
-            json!(null),
-            json!(false),
-            json!(0),
-            json!(""),
-            json!("false"),
-        ] {
-            assert!(!says_more(Some(&no)), "{no}");
-        }
-        for yes in [json!(true), json!(1), json!("abc"), json!("true")] {
-            assert!(says_more(Some(&yes)), "{yes}");
-        }
+    fn a_condition_that_does_not_hold_ends_every_style() {
         let cursor = style(&json!({"cursor": {"path": "$.next", "param": "after"}}));
         let request = request("https://api.test/x");
         let (body, headers) = (json!({"next": "x"}), HeaderMap::new());
@@ -522,6 +524,41 @@ mod tests {
             ..first_page(&request, &body, &headers)
         };
         assert_eq!(cursor.next(&page), Next::End);
+        let lost = json!({});
+        let page = Page {
+            body: &lost,
+            goes_on: Some(true),
+            ..first_page(&request, &body, &headers)
+        };
+        for style in [cursor, style(&json!({"next": "$.next"})), Style::Link(Link)] {
+            let broken = style.next(&page);
+            assert!(matches!(broken, Next::Broken(_)), "{broken:?}");
+        }
+    }
+
+    #[test]
+    fn a_listing_counts_on_from_whole_numbers_only() {
+        let (body, headers) = (json!([]), HeaderMap::new());
+        for name in ["page", "offset"] {
+            let request = request(&format!("https://api.test/x?{name}=first"));
+            let broken = style(&json!({ name: {} })).next(&first_page(&request, &body, &headers));
+            assert!(matches!(broken, Next::Broken(_)), "{broken:?}");
+        }
+    }
+
+    #[test]
+    fn a_first_page_that_is_short_may_be_the_last() {
+        let request = request("https://api.test/x?page=1&n=20");
+        let (body, headers) = (json!([]), HeaderMap::new());
+        let page = first_page(&request, &body, &headers);
+        let sized = style(&json!({"page": {"size_param": "n", "size": 50}}));
+        let change = Change::Param("page".to_owned(), "2".to_owned());
+        assert_eq!(sized.next(&page), Next::Perhaps(change.clone()));
+        let goes_on = Page {
+            goes_on: Some(true),
+            ..page
+        };
+        assert_eq!(sized.next(&goes_on), Next::More(change));
     }
 
     #[test]

@@ -36,9 +36,10 @@ fn check(node: &Node, faults: &mut Diagnostics) -> Option<Style> {
 
 impl Paginate for Address {
     fn next(&self, page: &Page<'_>) -> Next {
+        let without = || page.end_without(&format!("address `{}`", self.path.source()));
         match self.path.first(page.body) {
-            None | Some(Value::Null | Value::Bool(false)) => Next::End,
-            Some(Value::String(target)) if target.trim().is_empty() => Next::End,
+            None | Some(Value::Null | Value::Bool(false)) => without(),
+            Some(Value::String(target)) if target.trim().is_empty() => without(),
             Some(Value::String(target)) => follow(page, target.trim()),
             Some(other) => {
                 let kind = json::kind(other);

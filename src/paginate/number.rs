@@ -5,7 +5,8 @@ use serde_json::Value;
 use crate::core::diagnostic::Diagnostics;
 use crate::core::document::Node;
 use crate::paginate::size::Size;
-use crate::paginate::{Form, Next, Page, Paginate, Place, Style, number_place};
+use crate::paginate::{Form, Next, Page, Paginate, Place, Style, number_place, path};
+use crate::template::selector::Selector;
 
 pub const FORM: Form = Form { key: "page", check };
 
@@ -15,12 +16,15 @@ pub struct Number {
     place: Place,
     start: u64,
     size: Size,
+    /// The list that is paged, where `rows` does not say which.
+    list: Option<Selector>,
 }
 
 fn check(node: &Node, faults: &mut Diagnostics) -> Option<Style> {
     let mut fields = node.fields(FORM.key, faults);
     let place = number_place(&mut fields, "page", faults);
     let start = fields.get("start");
+    let list = fields.get("list");
     let size = Size::check(node, &mut fields, faults);
     fields.finish(faults);
     let start = match start {
@@ -31,6 +35,10 @@ fn check(node: &Node, faults: &mut Diagnostics) -> Option<Style> {
         place: place?,
         start,
         size: size?,
+        list: match list {
+            None => None,
+            Some(node) => Some(path(node, "list", faults)?),
+        },
     }))
 }
 
@@ -42,15 +50,18 @@ impl Paginate for Number {
     }
 
     fn next(&self, page: &Page<'_>) -> Next {
-        if page.goes_on != Some(true) && self.size.is_last(page) {
-            return Next::End;
-        }
         // Where the query says the first page itself, it goes on from there.
-        let number = match self.place.number_in(page.request) {
-            Some(sent) => sent.saturating_add(1),
-            None => self.start.saturating_add(page.pages),
+        let number = match self.place.number_of(page.request) {
+            Ok(Some(sent)) => sent.saturating_add(1),
+            Ok(None) => self.start.saturating_add(page.pages),
+            Err(words) => return Next::Broken(words),
         };
-        Next::More(self.place.change(&Value::from(number)))
+        let change = self.place.change(&Value::from(number));
+        self.size.next(page, change)
+    }
+
+    fn list(&self) -> Option<&Selector> {
+        self.list.as_ref()
     }
 
     fn knows_of_more(&self) -> bool {

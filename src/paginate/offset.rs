@@ -5,7 +5,8 @@ use serde_json::Value;
 use crate::core::diagnostic::Diagnostics;
 use crate::core::document::Node;
 use crate::paginate::size::Size;
-use crate::paginate::{Form, Next, Page, Paginate, Place, Style, number_place};
+use crate::paginate::{Form, Next, Page, Paginate, Place, Style, number_place, path};
+use crate::template::selector::Selector;
 
 pub const FORM: Form = Form {
     key: "offset",
@@ -19,6 +20,8 @@ pub struct Offset {
     /// The offset of the first row: 0, or 1 as in SCIM (RFC 7644, section 3.4.2.4).
     start: u64,
     size: Size,
+    /// The list that is paged, where `rows` does not say which.
+    list: Option<Selector>,
 }
 
 impl Offset {
@@ -28,6 +31,7 @@ impl Offset {
             place: Place::Param(param.to_owned()),
             start: 0,
             size: Size::default(),
+            list: None,
         }
     }
 }
@@ -36,6 +40,7 @@ fn check(node: &Node, faults: &mut Diagnostics) -> Option<Style> {
     let mut fields = node.fields(FORM.key, faults);
     let place = number_place(&mut fields, "offset", faults);
     let start = fields.get("start");
+    let list = fields.get("list");
     let size = Size::check(node, &mut fields, faults);
     fields.finish(faults);
     let start = match start {
@@ -46,6 +51,10 @@ fn check(node: &Node, faults: &mut Diagnostics) -> Option<Style> {
         place: place?,
         start,
         size: size?,
+        list: match list {
+            None => None,
+            Some(node) => Some(path(node, "list", faults)?),
+        },
     }))
 }
 
@@ -57,16 +66,21 @@ impl Paginate for Offset {
     }
 
     fn next(&self, page: &Page<'_>) -> Next {
-        // Without a row there is no next offset, whatever else the answer says.
-        if page.rows == 0 || page.goes_on != Some(true) && self.size.is_last(page) {
-            return Next::End;
+        if page.rows == 0 {
+            return page.end_without("row to count on from");
         }
         // Where the query says the first offset itself, it goes on from there.
-        let offset = match self.place.number_in(page.request) {
-            Some(sent) => sent.saturating_add(page.rows),
-            None => self.start.saturating_add(page.total_rows),
+        let offset = match self.place.number_of(page.request) {
+            Ok(Some(sent)) => sent.saturating_add(page.rows),
+            Ok(None) => self.start.saturating_add(page.total_rows),
+            Err(words) => return Next::Broken(words),
         };
-        Next::More(self.place.change(&Value::from(offset)))
+        let change = self.place.change(&Value::from(offset));
+        self.size.next(page, change)
+    }
+
+    fn list(&self) -> Option<&Selector> {
+        self.list.as_ref()
     }
 
     fn knows_of_more(&self) -> bool {

@@ -57,6 +57,26 @@ impl Place {
         }
     }
 
+    /// The whole number that a request has there, for a listing that counts on from it.
+    ///
+    /// # Errors
+    ///
+    /// In words, if it has something else.
+    pub fn number_of(&self, request: &Request) -> Result<Option<u64>, String> {
+        let number = self.number_in(request);
+        if number.is_none() && self.is_set_in(request) {
+            let name = match self {
+                Self::Param(name) => name.clone(),
+                Self::Header(name) => name.to_string(),
+                Self::Body(keys) => keys.join("."),
+            };
+            return Err(format!(
+                "`{name}` of the request is no whole number, from which the listing could go on"
+            ));
+        }
+        Ok(number)
+    }
+
     /// Returns true if a request has a value there; null is none.
     pub fn is_set_in(&self, request: &Request) -> bool {
         match self {

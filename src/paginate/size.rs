@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::document::{Fields, Node};
-use crate::paginate::{Page, Place};
+use crate::paginate::{Change, Next, Page, Place};
 
 /// The size of a page that is asked for; nothing if the server decides it.
 #[derive(Debug, Clone, Default)]
@@ -53,12 +53,33 @@ impl Size {
     /// Returns true if a page is known to be the last one: it is empty, or shorter than asked though
     /// the server has kept to the size before. A server that never does may have a bound of its own,
     /// so that its short pages say nothing.
-    pub fn is_last(&self, page: &Page<'_>) -> bool {
+    fn is_last(&self, page: &Page<'_>) -> bool {
         let is_short = || {
             let (place, size) = self.asked.as_ref()?;
             let size = place.number_in(page.request).unwrap_or(*size);
             Some(page.rows < size && page.most_rows >= size)
         };
         page.rows == 0 || is_short().unwrap_or(false)
+    }
+
+    /// Returns true if a page is shorter than asked, though not known to be the last one.
+    fn is_short(&self, page: &Page<'_>) -> bool {
+        let asked = self.asked.as_ref();
+        asked
+            .is_some_and(|(place, size)| page.rows < place.number_in(page.request).unwrap_or(*size))
+    }
+
+    /// What comes after a page whose next one a change asks for.
+    pub fn next(&self, page: &Page<'_>, change: Change) -> Next {
+        if page.goes_on == Some(true) {
+            return Next::More(change);
+        }
+        if self.is_last(page) {
+            return Next::End;
+        }
+        if self.is_short(page) {
+            return Next::Perhaps(change);
+        }
+        Next::More(change)
     }
 }

@@ -30,7 +30,7 @@ use crate::core::diagnostic::Diagnostic;
 use crate::core::secret::{Scrubber, Secret};
 use crate::http::retry::RetryPolicy;
 use crate::http::{Method, Request};
-use crate::paginate::{Choice, Style, says_more};
+use crate::paginate::{Choice, Condition, Style};
 use crate::project::Query;
 use crate::project::requirement::Requirement;
 use crate::resource::Resource;
@@ -229,14 +229,17 @@ impl Plan {
         path.strip_prefix(base).unwrap_or(path)
     }
 
-    /// What an answer says of further pages, where `while` names the member.
-    pub fn goes_on(&self, answer: &Value) -> Option<bool> {
-        let own = self.query.paginate.as_ref();
-        let of_resource = &self.resource.paginate;
-        let member = own
-            .and_then(|own| own.while_.as_ref())
-            .or(of_resource.while_.as_ref())?;
-        Some(says_more(member.first(answer)))
+    /// The condition under which a listing goes on; nothing if its style decides. That of the
+    /// resource belongs to the resource's style.
+    pub fn goes_on_while(&self) -> Option<&Condition> {
+        let of_resource = self.resource.paginate.condition.as_ref();
+        let Some(own) = &self.query.paginate else {
+            return of_resource;
+        };
+        let inherits = matches!(own.choice, Choice::Auto);
+        own.condition
+            .as_ref()
+            .or_else(|| of_resource.filter(|_| inherits))
     }
 
     /// How many pages are read at most, and how many rows.

@@ -414,6 +414,7 @@ impl Plan {
         for (place, value) in self.first_page(form, path) {
             if let paginate::Place::Param(name) = place
                 && !own(&name)
+                && !pairs.iter().any(|(known, _)| *known == name)
             {
                 pairs.push((name, json::plain(&value)));
             }

@@ -19,6 +19,7 @@ mod hostile;
 mod limits;
 mod listings;
 mod output;
+mod pages;
 mod poll;
 mod real_answers;
 mod report;

@@ -98,10 +98,17 @@ impl Selector {
         self.inner.path.take_items(root)
     }
 
-    /// Returns how many members the first list or object has that the path ranges over, whatever a
-    /// filter or a slice leaves of them; nothing for a path that ranges over none, or over any depth.
-    pub fn range_len(&self, root: &Value) -> Option<usize> {
-        self.inner.path.range_len(root)
+    /// Returns true if [`Selector::members`] finds the members of a list: the path begins with names
+    /// and indexes, and chooses neither by several names nor at any depth.
+    pub fn names_a_list(&self) -> bool {
+        self.inner.path.chosen_from().is_some()
+    }
+
+    /// All members of the first list that the path chooses from, chosen or not; nothing if it does not
+    /// name one. They are those of `$.items` for `$.items[?@.open].id`, `$.items[:9]` and
+    /// `$.items[*].parts[*]`.
+    pub fn members<'a>(&self, root: &'a Value) -> Option<Vec<&'a Value>> {
+        self.inner.path.members(root)
     }
 
     /// The nodes in the order of the RFC (sections 2.5.1.2 and 2.5.2.2), members of an object in

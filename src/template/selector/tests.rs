@@ -575,3 +575,39 @@ fn it_may_go_to_other_threads() {
     fn holds<T: Clone + Send + Sync + 'static>() {}
     holds::<Selector>();
 }
+
+#[test]
+fn the_members_of_the_list_that_a_path_chooses_from() {
+    let document = json!({
+        "items": [{"id": 1}, {"id": 2}, {"id": 3}],
+        "groups": [{"items": [1]}, {"items": []}],
+        "by_id": {"a": 1, "b": 2},
+        "null": null,
+        "one": {"id": 1},
+    });
+    for (path, count) in [
+        ("$.items[*]", 3),
+        ("$.items[?@.id > 2].id", 3),
+        ("$.items[:1]", 3),
+        ("$.items[0, 2]", 3),
+        ("$.items[1]", 3),
+        ("$.items[*, ?@.id > 2]", 3),
+        ("$.groups[*].items[*]", 2),
+        ("$.groups[0].items[*]", 1),
+        ("$.by_id.*", 2),
+        ("$.null[*]", 0),
+        ("$.absent[*]", 0),
+        ("$.one", 1),
+        ("$.one.absent", 0),
+    ] {
+        let selector = Selector::parse(path).expect(path);
+        assert!(selector.names_a_list(), "{path}");
+        let members = selector.members(&document).expect(path);
+        assert_eq!(members.len(), count, "{path}");
+    }
+    for path in ["$..items[*]", "$..id", "$['items', 'groups'][*]"] {
+        let selector = Selector::parse(path).expect(path);
+        assert!(!selector.names_a_list(), "{path}");
+        assert!(selector.members(&document).is_none(), "{path}");
+    }
+}

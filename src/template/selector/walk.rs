@@ -43,25 +43,39 @@ impl Path {
 }
 
 impl Path {
-    /// The members of the first node that the path ranges over.
-    pub(super) fn range_len(&self, root: &Value) -> Option<usize> {
-        let mut node = Some(root);
-        for segment in &self.segments {
-            match segment {
-                Segment::Step(step) => node = node.and_then(|node| step.of(node)),
-                Segment::Children(picks)
-                    if picks.iter().all(|pick| !matches!(pick, Pick::Step(_))) =>
-                {
-                    return Some(match node {
-                        Some(Value::Array(items)) => items.len(),
-                        Some(Value::Object(members)) => members.len(),
-                        _ => 0,
-                    });
-                }
-                Segment::Children(_) | Segment::Descendants(_) => return None,
+    /// The names and indexes before the first segment that chooses; of a path that finds one node all
+    /// but an index at the end. Nothing if it chooses by name or at any depth.
+    pub(super) fn chosen_from(&self) -> Option<&[Segment]> {
+        let is_step = |segment: &Segment| matches!(segment, Segment::Step(_));
+        let segments = self.segments.as_slice();
+        let Some(at) = segments.iter().position(|segment| !is_step(segment)) else {
+            return Some(match segments.split_last() {
+                Some((Segment::Step(Step::Index(_)), before)) => before,
+                _ => segments,
+            });
+        };
+        let Segment::Children(picks) = &segments[at] else {
+            return None;
+        };
+        let is_name = |pick: &Pick| matches!(pick, Pick::Step(Step::Name(_)));
+        (!picks.iter().any(is_name)).then(|| &segments[..at])
+    }
+
+    /// All members of the list that the path chooses from first.
+    pub(super) fn members<'v>(&self, root: &'v Value) -> Option<Vec<&'v Value>> {
+        let before = self.chosen_from()?;
+        let list = before.iter().try_fold(root, |node, segment| match segment {
+            Segment::Step(step) => step.of(node),
+            Segment::Children(_) | Segment::Descendants(_) => None,
+        });
+        Some(match list {
+            None | Some(Value::Null) => Vec::new(),
+            // One record that the path finds by its names.
+            Some(record) if before.len() == self.segments.len() && !record.is_array() => {
+                vec![record]
             }
-        }
-        None
+            Some(list) => Children::of(list).collect(),
+        })
     }
 
     /// Moves the nodes of a path that finds items out of a document.

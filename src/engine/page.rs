@@ -1,0 +1,88 @@
+//! A page of a listing, as far as it is held against another one: its list, its rows, its request.
+
+use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
+use serde_json::Value;
+
+use crate::core::json::write_identity;
+use crate::http::{Body, Request};
+use crate::paginate::{Paginate, Style};
+use crate::plan::Plan;
+
+/// The rows of a page, as far as another page can be held against them.
+pub struct RowsPrint {
+    pub print: u64,
+    pub is_empty: bool,
+    /// True if the same rows on another page would be the same things: no two are equal, and a single
+    /// one has a name or a number of its own.
+    pub is_telling: bool,
+}
+
+impl RowsPrint {
+    /// Prints rows. Where the answer itself leads on, a single row needs more to be told from another
+    /// one than where a number is counted up, which a server may not heed.
+    pub fn of(rows: &[&Value], knows_of_more: bool) -> Self {
+        const IDENTITIES: [&str; 6] = ["id", "uuid", "key", "slug", "number", "name"];
+        let prints: Vec<u64> = rows.iter().map(|row| print_of(row)).collect();
+        let distinct: HashSet<&u64> = prints.iter().collect();
+        let has_identity = |row: &Value| IDENTITIES.iter().any(|key| row.get(key).is_some());
+        let mut hasher = DefaultHasher::new();
+        prints.hash(&mut hasher);
+        Self {
+            print: hasher.finish(),
+            is_empty: rows.is_empty(),
+            is_telling: match rows {
+                [] => false,
+                [row] => !knows_of_more || has_identity(row),
+                _ => distinct.len() == prints.len(),
+            },
+        }
+    }
+}
+
+fn print_of(row: &Value) -> u64 {
+    let mut identity = String::new();
+    write_identity(row, &mut identity);
+    let mut hasher = DefaultHasher::new();
+    identity.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// What a page lists.
+pub enum Listed<'b> {
+    /// The members of the list that is paged.
+    Members(Vec<&'b Value>),
+    /// What `rows` finds, as it does not say which list that is.
+    Rows(Vec<&'b Value>),
+}
+
+/// Returns what a page lists.
+pub fn listed<'b>(plan: &Plan, style: Option<&Style>, body: &'b Value) -> Listed<'b> {
+    if let Some(list) = style.and_then(Paginate::list) {
+        return Listed::Members(match list.select(body).as_slice() {
+            [Value::Array(members)] if list.is_singular() => members.iter().collect(),
+            nodes => nodes.to_vec(),
+        });
+    }
+    let Some(rows) = &plan.query.rows else {
+        return Listed::Members(Vec::new());
+    };
+    match rows.members(body) {
+        Some(members) => Listed::Members(members),
+        None => Listed::Rows(rows.select(body)),
+    }
+}
+
+/// What makes a request the same as another one of this listing.
+pub fn fingerprint(request: &Request) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    request.url.as_str().hash(&mut hasher);
+    for (name, value) in &request.headers {
+        (name.as_str(), value.as_bytes()).hash(&mut hasher);
+    }
+    if let Body::Bytes { bytes, .. } = &request.body {
+        bytes.hash(&mut hasher);
+    }
+    hasher.finish()
+}
