@@ -9,7 +9,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::cli::ending::Ending;
-use crate::core::secret::Scrubber;
+use crate::core::secret::{Literals, Scrubber};
 use crate::core::text::{printable, printable_lines};
 use crate::format::Terminal;
 
@@ -23,6 +23,8 @@ pub struct App {
     pub now: Timestamp,
     /// Known secrets.
     pub scrubber: Scrubber,
+    /// What looks like a secret on the command line: no failure repeats it.
+    pub typed: Literals,
     /// Facts of standard output.
     pub stdout: Stream,
     /// Facts of standard error.
@@ -83,6 +85,7 @@ impl App {
             working_directory: std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
             now: Timestamp::now(),
             scrubber: Scrubber::new(),
+            typed: typed(),
             env: Arc::new(env),
             progress: Cell::new(0),
             is_asking: Cell::new(false),
@@ -226,6 +229,14 @@ pub fn tell_panics() {
             "error[internal]: runner has made a mistake{place}; please report this line"
         );
     }));
+}
+
+fn typed() -> Literals {
+    let words: Vec<String> = std::env::args_os()
+        .skip(1)
+        .map(|word| word.to_string_lossy().replace('\n', " "))
+        .collect();
+    Literals::of(&words.join("\n"))
 }
 
 /// As much of a line as fits.

@@ -10,8 +10,11 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::{ErrorFormat, Failure, object, render};
 use crate::cli::setup;
 use crate::core::diagnostic::Diagnostic;
+use crate::core::name;
 use crate::core::percent;
+use crate::core::secret::is_secret_name;
 use crate::core::text::printable_lines;
+use crate::project::Sent;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -60,6 +63,7 @@ pub fn run(args: &CheckArgs, app: &Rc<App>) -> Result<Exit, Failure> {
     let mut faults: Vec<Diagnostic> = Vec::new();
     let mut resources = 0;
     let mut queries = 0;
+    let mut sends: Vec<(String, Sent)> = Vec::new();
     let mut known_roots: Vec<PathBuf> = Vec::new();
     let starts = if args.paths.is_empty() {
         vec![PathBuf::new()]
@@ -84,6 +88,7 @@ pub fn run(args: &CheckArgs, app: &Rc<App>) -> Result<Exit, Failure> {
         resources += checked.resources;
         queries += checked.queries;
         faults.extend(checked.faults.into_sorted());
+        sends.extend(checked.sends);
     }
     if resources + queries == 0 && faults.is_empty() {
         return Err(
@@ -93,12 +98,20 @@ pub fn run(args: &CheckArgs, app: &Rc<App>) -> Result<Exit, Failure> {
     }
     let failed = !faults.is_empty();
     match args.format {
-        CheckFormat::Text => text(&faults, resources, queries, args, app),
+        CheckFormat::Text => {
+            text(&faults, resources, queries, args, app);
+            if !args.quiet {
+                for sent in &sends {
+                    say_sent(sent, app);
+                }
+            }
+        }
         CheckFormat::Json => {
             let document = json!({
                 "resources": resources,
                 "queries": queries,
                 "faults": faults.iter().map(|fault| object(fault, None)).collect::<Vec<_>>(),
+                "sends": sends.iter().map(sent_object).collect::<Vec<_>>(),
             });
             print(app, &format!("{document:#}\n"))?;
         }
@@ -133,12 +146,30 @@ fn text(faults: &[Diagnostic], resources: usize, queries: usize, args: &CheckArg
     }
 }
 
+/// A line on the secrets that a query sends beside its resource's credential: the thing to look for
+/// in a project of somebody else.
+fn say_sent((file, sent): &(String, Sent), app: &App) {
+    let secrets: Vec<&String> = sent
+        .beside_auth
+        .iter()
+        .filter(|name| is_secret_name(name))
+        .collect();
+    if !secrets.is_empty() {
+        let names = name::one_of(&secrets).replace(" or ", " and ");
+        app.say(&format!("{file} sends {names} to {}", sent.host));
+    }
+}
+
+fn sent_object((file, sent): &(String, Sent)) -> Value {
+    json!({ "file": file, "host": sent.host, "variables": sent.variables })
+}
+
 fn counted(count: usize, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }
 
 fn print(app: &App, text: &str) -> Result<(), Failure> {
-    match app.print(text) {
+    match app.print(&printable_lines(text)) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
             Err(Failure::usage("cannot-write", error.to_string()))
         }

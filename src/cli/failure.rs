@@ -1,6 +1,6 @@
 //! What went wrong → text for people, or an object for programs, and an exit code.
 
-use std::sync::Arc;
+use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use serde_json::{Map, Value, json};
@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::cli::app::App;
 use crate::cli::exit::Exit;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
-use crate::core::source::Place;
+use crate::core::source::{Place, floor_boundary};
 use crate::core::text::{one_line, printable_lines};
 use crate::engine::Write;
 
@@ -87,7 +87,7 @@ impl Failure {
             Exit::Usage
         };
         let mut failure = Self::new(exit, "files", "");
-        failure.diagnostics = list;
+        failure.diagnostics = list.into_iter().map(Diagnostic::guarded).collect();
         failure
     }
 
@@ -147,6 +147,10 @@ impl Failure {
                 for object in self.objects() {
                     let mut object = object;
                     app.scrubber.json(&mut object);
+                    app.typed.values().json(&mut object);
+                    if let Some(place) = &self.place {
+                        place.file.literals().values().json(&mut object);
+                    }
                     app.say(&object.to_string());
                 }
             }
@@ -156,7 +160,8 @@ impl Failure {
                     .iter()
                     .map(|diagnostic| render(diagnostic, app))
                     .collect();
-                app.say_styled(&texts.join("\n\n"));
+                let text = texts.join("\n\n");
+                app.say_styled(&app.typed.values().text(&text));
             }
         }
     }
@@ -190,7 +195,7 @@ impl Failure {
                     .push(format!("{}: {text}", name.replace('_', " ")));
             }
         }
-        vec![diagnostic]
+        vec![diagnostic.guarded()]
     }
 
     fn objects(&self) -> Vec<Value> {
@@ -269,6 +274,38 @@ pub fn object(diagnostic: &Diagnostic, exit: Option<Exit>) -> Value {
     Value::Object(members)
 }
 
+/// The line of a file that a fault is shown with, safe for a terminal.
+struct Excerpt {
+    /// From 1.
+    number: usize,
+    line: String,
+    /// What is underlined of it.
+    marked: Range<usize>,
+}
+
+/// Characters that steer a terminal become escapes, and what is underlined moves with them. Of a
+/// value of several lines the first one is shown.
+fn excerpt(place: &Place) -> Excerpt {
+    let text = place.file.text();
+    let start = floor_boundary(text, place.span.start);
+    let end = floor_boundary(text, place.span.end).max(start);
+    let line_start = text[..start].rfind('\n').map_or(0, |newline| newline + 1);
+    let line_end = text[start..]
+        .find('\n')
+        .map_or(text.len(), |newline| start + newline);
+    let line = text[line_start..line_end].trim_end_matches('\r');
+    let start = (start - line_start).min(line.len());
+    let end = (end - line_start).clamp(start, line.len());
+    let before = printable_lines(&line[..start]);
+    let marked = printable_lines(&line[start..end]);
+    let after = printable_lines(&line[end..]);
+    Excerpt {
+        number: place.file.line_column(line_start).line,
+        marked: before.len()..before.len() + marked.len(),
+        line: format!("{before}{marked}{after}"),
+    }
+}
+
 /// A diagnostic for people.
 pub fn render(diagnostic: &Diagnostic, app: &App) -> String {
     let renderer = if app.stderr.color {
@@ -288,20 +325,15 @@ pub fn render(diagnostic: &Diagnostic, app: &App) -> String {
     let title = Level::ERROR
         .primary_title(message)
         .id(diagnostic.code.clone());
-    let source: Arc<crate::core::source::SourceFile>;
+    let source: Excerpt;
     let mut text = String::new();
     match &diagnostic.place {
         Some(place) if !diagnostic.is_concealed && !place.file.text().is_empty() => {
-            source = Arc::clone(&place.file);
-            let end = place.span.end.min(source.text().len());
-            let start = place.span.start.min(end);
-            // A long value is underlined on its first line.
-            let first_line_end = source.text()[start..end]
-                .find('\n')
-                .map_or(end, |at| start + at);
-            let annotation = AnnotationKind::Primary.span(start..first_line_end);
-            let snippet = Snippet::source(source.text())
-                .path(source.name())
+            source = excerpt(place);
+            let annotation = AnnotationKind::Primary.span(source.marked.clone());
+            let snippet = Snippet::source(&source.line)
+                .line_start(source.number)
+                .path(place.file.name())
                 .annotation(annotation);
             let group: Group<'_> = title.element(snippet);
             text.push_str(&renderer.render(&[group]));

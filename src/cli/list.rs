@@ -10,7 +10,7 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::setup::{self, TextFormat};
 use crate::core::diagnostic::Diagnostics;
-use crate::core::text::{display_width, one_line, truncate_to_width};
+use crate::core::text::{display_width, one_line, printable_lines, truncate_to_width};
 use crate::project::{Project, load};
 
 const EXAMPLES: &str = "\
@@ -61,7 +61,7 @@ pub fn run(args: &ListArgs, app: &Rc<App>) -> Result<Exit, Failure> {
             tree(&queries, width)
         )
     };
-    match app.print(&text) {
+    match app.print(&printable_lines(&text)) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
             return Err(Failure::usage("cannot-write", error.to_string()));
         }

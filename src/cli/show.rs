@@ -1,5 +1,6 @@
 //! `runner show`: one query or resource, with what it takes and gives.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use serde_json::{Map, Value, json};
@@ -20,7 +21,7 @@ use crate::project::query::{
 };
 use crate::project::requirement::Requirement;
 use crate::project::template::ValueTemplate;
-use crate::project::{Project, Query, ResourceFile};
+use crate::project::{Project, Query, ResourceFile, Sent};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -73,22 +74,19 @@ pub fn run(args: &ShowArgs, app: &Rc<App>) -> Result<Exit, Failure> {
             resource_text(&project, file, args.output == TextFormat::Json)?
         }
         (Ok(query), _) => {
+            let sends = project.sends(&query);
             let needed = vars_to_give(&query, &World::outside_of(app));
             if args.output == TextFormat::Json {
-                format!("{:#}\n", query_json(&query, &needed))
+                format!("{:#}\n", query_json(&query, &needed, &sends))
             } else {
-                query_text(&query, &needed)
+                query_text(&query, &needed, &sends)
             }
         }
         (Err(_), Some(file)) => resource_text(&project, file, args.output == TextFormat::Json)?,
         (Err(faults), None) => return Err(Failure::from_diagnostics(faults)),
     };
-    let text = if app.stdout.is_terminal {
-        printable_lines(&text).into_owned()
-    } else {
-        text
-    };
-    match app.print(&text) {
+    // The files may be those of a stranger, and the escapes are those of JSON.
+    match app.print(&printable_lines(&text)) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
             Err(Failure::usage("cannot-write", error.to_string()))
         }
@@ -96,7 +94,7 @@ pub fn run(args: &ShowArgs, app: &Rc<App>) -> Result<Exit, Failure> {
     }
 }
 
-fn query_text(query: &Query, needed: &[String]) -> String {
+fn query_text(query: &Query, needed: &[String], sends: &BTreeSet<Sent>) -> String {
     let mut text = format!("{}\n", query.name);
     if let Some(description) = &query.description {
         text.push_str(&format!("  {}\n", description.trim().replace('\n', "\n  ")));
@@ -108,6 +106,14 @@ fn query_text(query: &Query, needed: &[String]) -> String {
             "request   {} {}\n",
             query.method,
             endpoint.source()
+        ));
+    }
+    for sent in sends {
+        let names: Vec<&str> = sent.variables.iter().map(String::as_str).collect();
+        text.push_str(&format!(
+            "sends     {} to {}\n",
+            names.join(", "),
+            sent.host
         ));
     }
     for feed in &query.for_each {
@@ -403,7 +409,7 @@ fn requirements(list: &[Requirement]) -> Vec<Value> {
     shown.collect()
 }
 
-fn query_json(query: &Query, needed: &[String]) -> Value {
+fn query_json(query: &Query, needed: &[String], sends: &BTreeSet<Sent>) -> Value {
     let vars: Vec<Value> = query
         .vars
         .iter()
@@ -431,6 +437,10 @@ fn query_json(query: &Query, needed: &[String]) -> Value {
         "resource": query.resource.as_ref().map(|resource| resource.value.to_string()),
         "method": query.asks().then(|| query.method.as_str()),
         "endpoint": query.endpoint.as_ref().map(crate::template::Template::source),
+        "sends": sends
+            .iter()
+            .map(|sent| json!({ "host": sent.host, "variables": sent.variables }))
+            .collect::<Vec<_>>(),
         "for_each": query.for_each.iter().map(feed_json).collect::<Vec<_>>(),
         "safe": query.asks().then_some(query.is_safe),
         "retry": query.retry.as_ref().map(retry_json),

@@ -60,6 +60,10 @@ pub fn dry_run(shown: &ShownRequest) -> String {
         }
     }
     text.push('\n');
+    if !shown.secrets.is_empty() {
+        let names: Vec<&str> = shown.secrets.iter().map(String::as_str).collect();
+        text.push_str(&format!("\n# masked: {}\n", names.join(", ")));
+    }
     if let Some(poll) = &shown.poll {
         text.push_str(&format!("\n# then, until {}:\n", one_line(&poll.until)));
         text.push_str(&dry_run(&poll.request));

@@ -48,7 +48,13 @@ pub fn report(mut error: clap::Error, words: &[String]) -> ExitCode {
                 ContextValue::StyledStrs(vec![hint.into()]),
             );
         }
-        let _ = error.print();
+        if app.typed.is_empty() {
+            let _ = error.print();
+        } else {
+            // In the program's own words, since clap's own way leads past the scrubber.
+            let text = error.to_string();
+            app.say(app.typed.values().text(&text).trim_end());
+        }
     }
     ExitCode::from(Exit::Usage.code())
 }

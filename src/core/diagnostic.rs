@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
+use crate::core::secret::Literals;
 use crate::core::source::Place;
 
 /// One fault in a file.
@@ -78,6 +79,31 @@ impl Diagnostic {
         self
     }
 
+    /// The fault without the secrets of its file: a line that holds one is not shown, and no word
+    /// repeats it.
+    #[must_use]
+    pub fn guarded(mut self) -> Self {
+        if let Cow::Owned(clean) = Literals::of_message(&self.message)
+            .values()
+            .text(&self.message)
+        {
+            self.message = clean;
+        }
+        let Some(place) = &self.place else {
+            return self;
+        };
+        let literals = place.file.literals();
+        let line = place.file.line_column(place.span.start).line - 1;
+        self.is_concealed |= literals.is_in_line(line);
+        let texts = self.help.iter_mut().chain(&mut self.facts);
+        for text in texts.chain([&mut self.message]) {
+            if let Cow::Owned(clean) = literals.values().text(text) {
+                *text = clean;
+            }
+        }
+        self
+    }
+
     /// Adds a hint.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
@@ -130,6 +156,7 @@ impl Diagnostics {
     /// Adds one; the same words at the same place are kept once (two environments of a resource
     /// can show the same fault).
     pub fn push(&mut self, diagnostic: Diagnostic) {
+        let diagnostic = diagnostic.guarded();
         let (file, start) = diagnostic.sort_key();
         let key = (file, start, diagnostic.message.clone());
         if self.known.insert(key) {

@@ -3,9 +3,9 @@
 //! A template, a selector and a name carry their [`Place`] from the file to the error.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
-use std::sync::Arc;
-
+use crate::core::secret::Literals;
 use crate::core::text::one_line;
 
 /// A text file as it was read, with the name under which people know it.
@@ -14,6 +14,7 @@ pub struct SourceFile {
     name: String,
     path: PathBuf,
     text: String,
+    literals: OnceLock<Literals>,
 }
 
 impl SourceFile {
@@ -29,6 +30,7 @@ impl SourceFile {
             name: one_line(&name).into_owned(),
             path: path.into(),
             text: text.into(),
+            literals: OnceLock::new(),
         })
     }
 
@@ -45,6 +47,11 @@ impl SourceFile {
     /// The whole text.
     pub fn text(&self) -> &str {
         &self.text
+    }
+
+    /// The values in it that look like secrets, looked for when a fault is to be shown.
+    pub fn literals(&self) -> &Literals {
+        self.literals.get_or_init(|| Literals::of(&self.text))
     }
 
     /// Line and column of a byte offset, both from 1, columns in characters.

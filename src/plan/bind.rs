@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::auth::{Auth, CredentialError};
 use crate::core::diagnostic::Diagnostic;
 use crate::core::name;
-use crate::core::secret::{Scrubber, Secret};
+use crate::core::secret::{Scrubber, Secret, is_secret_param};
 use crate::http::client::is_loopback;
 use crate::plan::disguise::{COMPUTED, mark, masked};
 use crate::plan::secrecy::Secrecy;
@@ -392,7 +392,9 @@ impl Binder<'_> {
                     let shown = if is_secret {
                         note_secret(self.scrubber, &value);
                         bound.secrecy.add_var(&var.name);
-                        self.shown_value(var, &bound.shown_scope)
+                        let shown = self.shown_value(var, &bound.shown_scope);
+                        bound.secrecy.add_origins(var, &shown);
+                        shown
                     } else {
                         value.clone()
                     };
@@ -476,11 +478,15 @@ impl Binder<'_> {
         let value = match input {
             Some(Input::Text(text) | Input::Environment(text)) => {
                 self.note_input(var, &Value::from(text.as_str()));
-                var.parse(text, self.now).map_err(fault)?
+                var.parse(text, self.now)
+                    .inspect_err(|_| self.note_refused(var, &Value::from(text.as_str())))
+                    .map_err(fault)?
             }
             Some(Input::Json(value)) => {
                 self.note_input(var, value);
-                var.accept(value, Some(self.now)).map_err(fault)?
+                var.accept(value, Some(self.now))
+                    .inspect_err(|_| self.note_refused(var, value))
+                    .map_err(fault)?
             }
             Some(Input::Number(value, written)) => {
                 let text = Value::from(written.as_str());
@@ -530,6 +536,13 @@ impl Binder<'_> {
     /// A secret is learnt before it is held against its declaration, so that no message shows it.
     fn note_input(&self, var: &Var, value: &Value) {
         if var.secret {
+            note_secret(self.scrubber, value);
+        }
+    }
+
+    /// A value that does not suit a var which is named like a credential is not repeated either.
+    fn note_refused(&self, var: &Var, value: &Value) {
+        if is_secret_param(&var.name) {
             note_secret(self.scrubber, value);
         }
     }

@@ -1,5 +1,6 @@
 //! A plan → its request. Pure: the same plan gives the same request.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -28,6 +29,8 @@ pub struct ShownRequest {
     pub body: Body,
     /// The same for the credential.
     pub credential: Credential,
+    /// The secret variables of the environment that its templates name, those of `auth` left out.
+    pub secrets: BTreeSet<String>,
     /// The polled request, if this one is sent once and another one is polled.
     pub poll: Option<Box<ShownPoll>>,
 }
@@ -258,8 +261,19 @@ impl Plan {
             headers,
             body,
             credential,
+            secrets: self.secret_variables(),
             poll: None,
         })
+    }
+
+    fn secret_variables(&self) -> BTreeSet<String> {
+        let resource = &self.resource;
+        let own = self.query.request_templates().into_iter();
+        own.chain([&resource.base_url])
+            .chain(resource.headers.iter().map(|(_, value)| value))
+            .chain(resource.params.iter().map(|(_, value)| value))
+            .flat_map(|template| self.secrecy.variables_of(template.mentions()))
+            .collect()
     }
 
     /// The question before a method that writes, if the query has its own.

@@ -1,10 +1,13 @@
 //! What is secret in a run, and what becomes secret since it is made of it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
 
 use crate::core::secret::{is_secret_name, is_secret_param};
+use crate::plan::disguise::{self, Segment};
 use crate::project::Query;
-use crate::project::query::Items;
+use crate::project::query::{Items, Var};
 use crate::project::template::ValueTemplate;
 use crate::resource::Resource;
 use crate::template::{Mentions, Template};
@@ -16,6 +19,8 @@ pub struct Secrecy {
     env: BTreeSet<String>,
     /// Vars and items: those declared `secret`, and those made of a secret.
     vars: BTreeSet<String>,
+    /// The variables that secret vars come from, by their names.
+    origins: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl Secrecy {
@@ -66,6 +71,7 @@ impl Secrecy {
         Self {
             env,
             vars: BTreeSet::new(),
+            origins: BTreeMap::new(),
         }
     }
 
@@ -92,6 +98,28 @@ impl Secrecy {
     /// Notes a var whose value is secret.
     pub fn add_var(&mut self, name: &str) {
         self.vars.insert(name.to_owned());
+    }
+
+    /// Notes the variables of the environment that a var comes from, if what is shown of it are
+    /// their marks.
+    pub fn add_origins(&mut self, var: &Var, shown: &Value) {
+        let marks = shown.as_str().map(disguise::segments).unwrap_or_default();
+        let default = var.default.iter().flat_map(ValueTemplate::templates);
+        let names = default.flat_map(|template| template.mentions().attributes("env"));
+        let is_marked = |name: &&str| marks.contains(&Segment::Secret((*name).to_owned()));
+        let names = names.filter(is_marked).map(str::to_owned).collect();
+        self.origins.insert(var.name.clone(), names);
+    }
+
+    /// The variables that stand behind a name: itself in `env`, those that a secret var comes from.
+    pub fn variables_of(&self, mentions: &Mentions) -> BTreeSet<String> {
+        let env = mentions.attributes("env").filter(|name| self.has_env(name));
+        let vars = mentions
+            .iter()
+            .filter_map(|mention| self.origins.get(mention.root()));
+        env.map(str::to_owned)
+            .chain(vars.flatten().cloned())
+            .collect()
     }
 
     /// Whether a var is secret.

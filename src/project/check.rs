@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
-use crate::project::{Project, load};
+use crate::project::{Project, Sent, load};
 
 /// What `check` found.
 pub struct Checked {
@@ -13,6 +13,8 @@ pub struct Checked {
     pub queries: usize,
     /// What is wrong.
     pub faults: Diagnostics,
+    /// What the queries send, each with the name of its file.
+    pub sends: Vec<(String, Sent)>,
 }
 
 impl Project {
@@ -24,6 +26,7 @@ impl Project {
             resources: 0,
             queries: 0,
             faults: self.faults.clone(),
+            sends: Vec::new(),
         };
         checked.faults.extend(self.settings_faults.clone());
         for (source, faults) in &self.resource_faults {
@@ -56,12 +59,18 @@ impl Project {
                     .faults
                     .push(Diagnostic::general("duplicate-name", words));
             }
-            named.push((name, shown));
+            named.push((name, shown.clone()));
             if !is_wanted {
                 continue;
             }
             match self.read_file(&path) {
-                Ok(query) => vars.extend(query.vars.iter().map(|var| var.name.clone())),
+                Ok(query) => {
+                    vars.extend(query.vars.iter().map(|var| var.name.clone()));
+                    let sends = self.sends(&query).into_iter();
+                    checked
+                        .sends
+                        .extend(sends.map(|sent| (shown.clone(), sent)));
+                }
                 Err(faults) => checked.faults.extend(faults),
             }
         }

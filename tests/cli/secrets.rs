@@ -2,7 +2,9 @@
 //! streams and all files of every run of this suite; here are the runs that make it hard.
 
 mod answers;
+mod files;
 mod names;
+mod sends;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

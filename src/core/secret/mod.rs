@@ -17,12 +17,14 @@
 //! ```
 
 mod forms;
+mod literals;
 mod names;
 mod scrubber;
 mod shape;
 
 use std::fmt;
 
+pub use literals::Literals;
 pub use names::{is_secret_name, is_secret_param};
 pub use scrubber::Scrubber;
 pub use shape::holds_token;

@@ -1,0 +1,288 @@
+//! Finds values in a file of a person that look like secrets, so that no fault repeats them.
+//!
+//! The text is read line by line and not as YAML: it may not be YAML at all, and a key that has no
+//! meaning (`token:` at the top of a resource) has a value all the same.
+
+use std::collections::BTreeSet;
+
+use crate::core::secret::{Scrubber, Secret, holds_token, is_secret_param};
+
+/// Keys whose values are secret and whose names do not say so.
+const SECRET_KEYS: [&str; 1] = ["basic"];
+
+/// Keys below a secret one that hold no secret: of `auth`, and of the declaration of a var.
+const OPEN_KEYS: [&str; 20] = [
+    "client_id",
+    "command",
+    "description",
+    "enum",
+    "form",
+    "header",
+    "in",
+    "max",
+    "min",
+    "name",
+    "pattern",
+    "prefix",
+    "query",
+    "required",
+    "scheme",
+    "scope",
+    "secret",
+    "token_url",
+    "type",
+    "username",
+];
+
+/// Values that mean something else.
+const WORDS: [&str; 8] = ["none", "null", "~", "true", "false", "yes", "no", "|"];
+
+/// A run of letters and digits of this length is no word.
+const RANDOM: usize = 20;
+
+/// The values of a text that look like secrets.
+#[derive(Debug, Default)]
+pub struct Literals {
+    /// The lines that hold one, from 0.
+    lines: BTreeSet<usize>,
+    values: Scrubber,
+}
+
+impl Literals {
+    /// Looks through a text.
+    pub fn of(text: &str) -> Self {
+        let mut found = Self::default();
+        // The indents of the keys that a line stands below, each with whether it is secret.
+        let mut above: Vec<(usize, bool)> = Vec::new();
+        for (number, line) in text.lines().enumerate() {
+            let content = line.trim_start_matches([' ', '-']);
+            if content.trim().is_empty() {
+                continue;
+            }
+            let indent = line.len() - content.len();
+            above.retain(|(key, _)| *key < indent);
+            let is_below_secret = above.iter().any(|(_, is_secret)| *is_secret);
+            for value in values(content, is_below_secret) {
+                found.add(number, value);
+            }
+            if let Some((key, rest)) = pair(content)
+                && (rest.trim().is_empty() || rest.trim_start().starts_with(['|', '>', '&', '#']))
+            {
+                above.push((indent, is_secret_key(key)));
+            }
+        }
+        found
+    }
+
+    /// Looks through the words of a message, which have no keys, for what looks like a token.
+    pub fn of_message(words: &str) -> Self {
+        let mut found = Self::default();
+        for token in tokens(words) {
+            found.add(0, token);
+        }
+        found
+    }
+
+    /// Returns true if a line, counted from 0, holds such a value.
+    pub fn is_in_line(&self, line: usize) -> bool {
+        self.lines.contains(&line)
+    }
+
+    /// Returns true if it found none.
+    pub fn is_empty(&self) -> bool {
+        self.lines.is_empty()
+    }
+
+    /// Replaces the values.
+    pub fn values(&self) -> &Scrubber {
+        &self.values
+    }
+
+    fn add(&mut self, line: usize, value: &str) {
+        self.lines.insert(line);
+        self.values.add(&Secret::new(value));
+        // `Bearer abcdef`: a message may show either part.
+        for word in value.split_whitespace().filter(|word| word.len() >= 8) {
+            self.values.add(&Secret::new(word));
+        }
+    }
+}
+
+/// The values of a line that look like secrets.
+fn values(line: &str, is_below_secret: bool) -> Vec<&str> {
+    let mut found: Vec<&str> = tokens(line)
+        .chain(words(line).filter_map(param_of))
+        .collect();
+    if is_below_secret && pair(line).is_none() {
+        found.extend(literal(line));
+    }
+    let mut rest = line;
+    while let Some((key, after)) = pair(rest) {
+        let is_secret = is_secret_key(key) || (is_below_secret && !OPEN_KEYS.contains(&key.trim()));
+        if is_secret {
+            found.extend(literal(after));
+        }
+        rest = after;
+    }
+    found
+}
+
+fn words(line: &str) -> impl Iterator<Item = &str> {
+    line.split(|c: char| c.is_whitespace() || "\"'`,;{}[]()<>".contains(c))
+}
+
+/// The words that look like tokens, whatever they are called.
+fn tokens(line: &str) -> impl Iterator<Item = &str> {
+    words(line)
+        .flat_map(|word| word.split(['=', '&']))
+        .map(|part| part.trim_end_matches(':'))
+        .filter(|part| holds_token(part) || is_random(part) || holds_password(part))
+}
+
+/// `key: value`, the first of a line.
+fn pair(line: &str) -> Option<(&str, &str)> {
+    let is_end = |(at, _): &(usize, &str)| {
+        let after = line[at + 1..].chars().next();
+        after.is_none_or(|next| next.is_whitespace() || "\"'".contains(next))
+    };
+    let (at, _) = line.match_indices(':').find(is_end)?;
+    let key = line[..at].trim_end_matches(['"', '\'', ' ']);
+    let start = key
+        .rfind(|c: char| !(c.is_alphanumeric() || "_-.".contains(c)))
+        .map_or(0, |before| {
+            before + key[before..].chars().next().map_or(1, char::len_utf8)
+        });
+    Some((&key[start..], &line[at + 1..]))
+}
+
+fn is_secret_key(key: &str) -> bool {
+    is_secret_param(key) || SECRET_KEYS.contains(&key)
+}
+
+/// A value as it stands behind a key; `None` if it is a template, a path, or no scalar.
+fn literal(value: &str) -> Option<&str> {
+    let value = value.trim();
+    let value = match value.chars().next()? {
+        quote @ ('"' | '\'') => value[1..].split(quote).next()?,
+        '{' | '[' | '&' | '*' | '|' | '>' | '#' | '$' => return None,
+        _ => value
+            .split(" #")
+            .next()?
+            .split([',', '}', ']', '"', '\''])
+            .next()?
+            .trim(),
+    };
+    (!value.is_empty() && !value.contains("{{") && !WORDS.contains(&value)).then_some(value)
+}
+
+/// Returns true if a text has a long run of letters and digits, as no word and no id in groups has.
+fn is_random(text: &str) -> bool {
+    text.split(|c: char| !c.is_ascii_alphanumeric()).any(|run| {
+        run.len() >= RANDOM
+            && run.bytes().any(|byte| byte.is_ascii_digit())
+            && run.bytes().any(|byte| byte.is_ascii_alphabetic())
+    })
+}
+
+/// `https://user:password@host`.
+fn holds_password(text: &str) -> bool {
+    text.split_once("://")
+        .and_then(|(_, rest)| rest.split('/').next())
+        .and_then(|authority| authority.rsplit_once('@'))
+        .is_some_and(|(user, _)| user.contains(':'))
+}
+
+/// The value of a URL parameter, or of `NAME=VALUE`, whose name is that of a secret.
+fn param_of(text: &str) -> Option<&str> {
+    text.split(['?', '&', '#'])
+        .filter_map(|part| part.split_once('='))
+        .find(|(name, value)| {
+            is_secret_param(name.trim_start_matches('-').trim_end_matches(':')) && !value.is_empty()
+        })
+        .map(|(_, value)| value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_of_secret_keys_are_found_wherever_they_stand() {
+        for text in [
+            "token: hunter2-x",
+            "  password: \"hunter2-x\"   # a note",
+            "auth: hunter2-x",
+            "auth: { token: hunter2-x }",
+            "auth: { bearer: 'hunter2-x', more: 1 }",
+            "basic: hunter2-x",
+            "headers: { X: y, Authorization: hunter2-x }",
+            "headers: \"Authorization: hunter2-x\"",
+            "\"api_key\": \"hunter2-x\"",
+            "- webhook: hunter2-x",
+            "auth:\n  valeu: hunter2-x",
+            "auth:\n  header:\n    value: hunter2-x",
+            "token: |\n  hunter2-x",
+            "tokens:\n  - hunter2-x",
+            "endpoint: /x?api_key=hunter2-x&page=1",
+            "token=hunter2-x",
+            "--token=hunter2-x",
+            "token:=hunter2-x",
+            "environments: { staging: { auth: { token: hunter2-x } } }",
+        ] {
+            let found = Literals::of(text);
+            let line = text.lines().count() - 1;
+            assert!(found.is_in_line(line), "{text}");
+            assert_eq!(
+                found.values().text("got `hunter2-x`"),
+                "got `***`",
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_looks_like_a_token_is_found_under_any_key() {
+        for word in [
+            "CCIPAT_abcdef123456",
+            "https://ci:hunter2@x.example/y",
+            "3f2a9c4b5d6e7f8091a2b3c4d5e6f708192a3b4c",
+        ] {
+            for text in [
+                word.to_owned(),
+                format!("name: {word}"),
+                format!("{word}: x"),
+                format!("count={word}"),
+                format!("- '{word}'"),
+            ] {
+                let found = Literals::of(&text);
+                assert!(found.is_in_line(0), "{text}");
+                assert_eq!(found.values().text(word), "***", "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn ordinary_lines_are_shown() {
+        for text in [
+            "auth: { token: \"{{ env.CIRCLE_TOKEN }}\" }",
+            "auth: none",
+            "auth:",
+            "auth:\n  header: { name: X-Key, value: \"{{ env.KEY }}\" }",
+            "auth: { command: [op, read, x] }",
+            "next_page_token: $.next_page_token",
+            "params: { page-token: abc }",
+            "token: $.token",
+            "workflow: 5034460f-c7c4-4c43-9457-5034460fc7c4",
+            "endpoint: /insights/{{ project_slug }}/workflows",
+            "base_url: https://circleci.com/api/v2",
+            "vars: { since: { type: time, default: 7d } }",
+            "author: somebody",
+            "vars:\n  api_token:\n    description: Token of it\n    type: strng\n    secret: true",
+            "x: 12345678901234567890123",
+            "rows: $.items[?@.status == 'failed']",
+        ] {
+            let found = Literals::of(text);
+            assert!(found.lines.is_empty(), "{text}: {:?}", found.lines);
+        }
+    }
+}

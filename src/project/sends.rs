@@ -1,0 +1,87 @@
+//! The variables of the environment that a query sends, and to which host.
+
+use std::collections::BTreeSet;
+
+use crate::project::query::Query;
+use crate::project::template::ValueTemplate;
+use crate::project::{Project, ResourceFile};
+use crate::resource::Resource;
+use crate::template::Template;
+
+/// What the requests of one query send to one host.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Sent {
+    /// The host, or the template of the base URL if only the run knows it.
+    pub host: String,
+    /// The variables of the environment, by name.
+    pub variables: BTreeSet<String>,
+    /// Those of them that neither `auth` nor the base URL names.
+    pub beside_auth: BTreeSet<String>,
+}
+
+impl Project {
+    /// What a query and those that it stands on send.
+    pub fn sends(&self, query: &Query) -> BTreeSet<Sent> {
+        query
+            .with_fed_by()
+            .into_iter()
+            .filter_map(|query| {
+                let name = query.resource.as_ref()?;
+                let mut files = self.resources().iter();
+                let file = files.find(|file| file.name == *name.value)?;
+                let resource = self.usual(file)?;
+                Some(sent(query, &resource))
+            })
+            .filter(|sent| !sent.variables.is_empty())
+            .collect()
+    }
+
+    fn usual(&self, file: &ResourceFile) -> Option<Resource> {
+        let first = file.environments.keys().next().map(String::as_str);
+        let environment = if file.base.is_some() { None } else { first };
+        self.in_environment(file, environment).ok()
+    }
+}
+
+fn sent(query: &Query, resource: &Resource) -> Sent {
+    let templates = query.request_templates();
+    let vars = query.vars.iter().filter(|var| {
+        let is_sent = |template: &&Template| template.mentions().has(&var.name);
+        templates.iter().any(is_sent)
+    });
+    let defaults = vars
+        .filter_map(|var| var.default.as_ref())
+        .flat_map(ValueTemplate::templates);
+    let own = names(templates.iter().copied().chain(defaults));
+    let of_resource = names(resource.templates());
+    let auth = resource.auth.templates();
+    let of_auth = names(auth.into_iter().chain([&resource.base_url]));
+    let variables: BTreeSet<String> = own.union(&of_resource).cloned().collect();
+    Sent {
+        host: host(&resource.base_url),
+        beside_auth: variables.difference(&of_auth).cloned().collect(),
+        variables,
+    }
+}
+
+fn names<'t>(templates: impl IntoIterator<Item = &'t Template>) -> BTreeSet<String> {
+    templates
+        .into_iter()
+        .flat_map(|template| template.mentions().attributes("env"))
+        .map(str::to_owned)
+        .collect()
+}
+
+fn host(base_url: &Template) -> String {
+    let known = url::Url::parse(base_url.source()).ok();
+    known
+        .filter(|_| base_url.is_constant())
+        .and_then(|url| {
+            let host = url.host_str()?.to_owned();
+            Some(match url.port() {
+                Some(port) => format!("{host}:{port}"),
+                None => host,
+            })
+        })
+        .unwrap_or_else(|| base_url.source().to_owned())
+}
