@@ -138,6 +138,7 @@ pub async fn statement(run: &Rc<Run>, plan: &Rc<Plan>, taker: &Taker, outlet: &O
             Err(kind) => return End::Failed(walk_fault(plan, kind)),
         };
         run.note_unreadable(plan);
+        run.note_columns(plan, &read);
         Level::count(&level.records, kept.len() as u64);
         if taker(kept, outlet).await.is_err() {
             return End::Gone;

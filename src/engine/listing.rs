@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use crate::core::text::one_line;
 use crate::core::time::{TIME_EXAMPLE, format_duration};
 use crate::engine::answer::{content, lost_rows, meaning, refusal, scrubbed, whole_answer};
+use crate::engine::columns;
 use crate::engine::levels::Level;
 use crate::engine::outlet::{Gone, Outlet};
 use crate::engine::page::{Listed, RowsPrint, fingerprint, listed};
@@ -433,14 +434,16 @@ impl<'r> Listing<'r> {
             let read = read_page(plan, self.site.scope(), &body, response, most);
             read.and_then(|(kept, read)| {
                 self.check_answer(&kept)?;
+                self.check_columns(&read, &body, response)?;
                 Ok((kept, read))
             })
             .map_err(|kind| self.with_message(kind, &body))?
         };
         self.run.note_unreadable(plan);
+        self.run.note_columns(plan, &read);
         self.pages += 1;
         self.rows += read.rows;
-        let step = self.after(request, response, &body, read, style.as_ref())?;
+        let step = self.after(request, response, &body, &read, style.as_ref())?;
         if self.pages == 1 && matches!(step, Step::Next(_)) {
             // A listing of one page has nothing to hold it against.
             self.repetition(style.as_ref(), &body);
@@ -458,6 +461,27 @@ impl<'r> Listing<'r> {
             return Ok(());
         }
         check_all(plan, kept)
+    }
+
+    /// Refuses the only record of a query if it has none of the columns.
+    fn check_columns(
+        &self,
+        read: &PageRead,
+        body: &Value,
+        response: &Response,
+    ) -> Result<(), RunErrorKind> {
+        let plan = self.plan;
+        let is_only_record = plan.query.is_single() && Run::is_sole_request(plan);
+        if !is_only_record || plan.query.poll.is_some() || !response.status.is_success() {
+            return Ok(());
+        }
+        match (
+            columns::none_found(plan, &read.lacking, body),
+            plan.query.extract.first(),
+        ) {
+            (Some(words), Some(column)) => Err(RunErrorKind::Missing(words, column.place.clone())),
+            _ => Ok(()),
+        }
     }
 
     /// The fault of an answer that lacks what is required, with the message that it has instead.
@@ -478,7 +502,7 @@ impl<'r> Listing<'r> {
         request: &Request,
         response: &Response,
         body: &Value,
-        read: PageRead,
+        read: &PageRead,
         style: Option<&Style>,
     ) -> Result<Step, RunErrorKind> {
         let done = |outcome| Ok(Step::Done(outcome));

@@ -13,6 +13,7 @@
 
 mod answer;
 mod cache;
+mod columns;
 mod data;
 mod error;
 mod items;

@@ -11,6 +11,7 @@ use crate::core::ending;
 use crate::core::json::{number, write_identity};
 use crate::core::secret::MASK;
 use crate::engine::answer::{answer_facts, header_fields};
+use crate::engine::columns::{self, Lacking};
 use crate::engine::{RunError, RunErrorKind};
 use crate::http::Response;
 use crate::plan::Plan;
@@ -73,7 +74,7 @@ impl Kept {
 }
 
 /// What became of a page.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PageRead {
     /// Rows read.
     pub rows: u64,
@@ -81,6 +82,8 @@ pub struct PageRead {
     pub is_enough: bool,
     /// Whether the page has more rows than may be read.
     pub is_capped: bool,
+    /// The columns that none of the rows has.
+    pub lacking: Lacking,
 }
 
 /// Reads rows of a result that is no answer.
@@ -313,6 +316,7 @@ impl<'p> Reader<'p> {
         let query = &self.plan.query;
         let mut kept = Vec::new();
         let mut read = PageRead::default();
+        let mut unfound = columns::with_path(self.plan);
         // Nobody reads on where enough was found, and nobody hears of what is wrong there.
         let enough = self
             .plan
@@ -331,6 +335,8 @@ impl<'p> Reader<'p> {
                 break;
             }
             read.rows += 1;
+            // Most often empty after the first row.
+            unfound.retain(|column| columns::lacks(self.plan, *column, row));
             match self.judge(row, place)? {
                 Verdict::Stop => {
                     read.is_enough = true;
@@ -339,6 +345,9 @@ impl<'p> Reader<'p> {
                 Verdict::Keep(record) => kept.push(record),
                 Verdict::Drop => {}
             }
+        }
+        if let Some(row) = rows.first().filter(|_| read.rows > 0) {
+            read.lacking = columns::words(self.plan, &unfound, row);
         }
         Ok((kept, read))
     }

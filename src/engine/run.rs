@@ -11,13 +11,14 @@ use serde_json::Value;
 use tokio::task::LocalSet;
 
 use crate::engine::answer::{expectations, meaning};
+use crate::engine::columns::ColumnsSeen;
 use crate::engine::data::{all_data, value};
 use crate::engine::items::Found;
 use crate::engine::ledger::Ledger;
 use crate::engine::levels::Level;
 use crate::engine::memo::Memo;
 use crate::engine::outlet::{Ahead, Batch, channel};
-use crate::engine::records::{Deliver, Gather, Kept};
+use crate::engine::records::{Deliver, Gather, Kept, PageRead};
 use crate::engine::stop::{Crew, Stop};
 use crate::engine::walk::{Walker, all_records, let_out, walk_fault};
 use crate::engine::{RunError, RunErrorKind, Session};
@@ -135,6 +136,8 @@ struct State {
     fatal: Option<RunError>,
     first: Option<First>,
     outcome: Option<Outcome>,
+    /// By query.
+    columns: BTreeMap<String, ColumnsSeen>,
     notes: Vec<String>,
     unreadable: BTreeMap<(String, String), (usize, String)>,
     /// The last request of a query that asks for no items.
@@ -350,6 +353,19 @@ impl Run {
             let first = plan.scrubber.text(&first).into_owned();
             state.unreadable.entry(key).or_insert((0, first)).0 += count;
         }
+    }
+
+    /// Notes which columns the rows of a page lack.
+    pub fn note_columns(&self, plan: &Plan, read: &PageRead) {
+        if read.rows == 0 || plan.query.extract.is_empty() {
+            return;
+        }
+        let mut state = self.state.borrow_mut();
+        let seen = match state.columns.get_mut(&plan.query.name) {
+            Some(seen) => seen,
+            None => state.columns.entry(plan.query.name.clone()).or_default(),
+        };
+        seen.add(read.lacking.clone());
     }
 
     /// Keeps the first answer.
@@ -584,6 +600,14 @@ impl Collector<'_> {
         let mut notes = state.notes;
         let unreadable = std::mem::take(&mut state.unreadable);
         notes.extend(unreadable.into_iter().map(no_times));
+        for (query, seen) in std::mem::take(&mut state.columns) {
+            let of_other = if query == self.plan.query.name {
+                String::new()
+            } else {
+                format!("`{query}`, ")
+            };
+            notes.extend(seen.into_words().map(|words| format!("{of_other}{words}")));
+        }
         // What a run that was ended would have given is not known.
         let failed = if is_stopped {
             Vec::new()

@@ -386,3 +386,103 @@ fn numbers_and_lengths_of_time_have_bounds() {
         .outcome
         .assert_exit(0);
 }
+
+/// A list in two pages, with the columns of `extract`.
+fn over_pages(extract: &str, pages: [Value; 2], args: &[&str]) -> Outcome {
+    let [first, last] = pages;
+    Case::query(&format!(
+        "endpoint: /x\nrows: $.items[*]\nextract: {{ {extract} }}"
+    ))
+    .args(["-o", "ndjson"])
+    .args(args.iter().copied())
+    .asks(vec![
+        get_x().answers(json!({ "items": first, "next_page_token": "t" })),
+        Exchange::get("/api/v2/x?page-token=t")
+            .answers(json!({ "items": last, "next_page_token": null })),
+    ])
+    .outcome
+}
+
+#[test]
+fn a_column_that_no_record_has_is_told_with_what_is_near() {
+    let pages = || {
+        [
+            json!([{ "id": 1, "created_at": "x", "vcs": { "branch": "main" }, "by": null, "tags": [] }]),
+            json!([{ "id": 2, "late": 1, "list": [{ "a": 1 }], "text": "x" }]),
+        ]
+    };
+    let all = [
+        over_pages(
+            "id: $.id, created: \"$['created-at']\", branch: $.vcs.brnch, far: $.zzz, odd: $.id.x, \
+             each: \"$.vcs.nosuch[*]\"",
+            pages(),
+            &[],
+        ),
+        // Found once, null on the way, an empty list, a default, a template, a required column that
+        // is there.
+        over_pages(
+            "late: $.late, by: $.by.login, tags: \"$.tags[*].name\", list: \"$.list[0].a\", \
+             d: { path: $.zzz, default: null }, t: \"{{ row.zzz }}\", \
+             id: { path: $.id, required: true }, any: \"$..zzz\", f: \"$.list[?@.b]\"",
+            pages(),
+            &[],
+        ),
+        over_pages("far: $.zzz", pages(), &["-q"]),
+        over_pages("far: $.zzz", [json!([]), json!([])], &[]),
+    ];
+    for outcome in &all {
+        outcome.assert_exit(0);
+    }
+    insta::assert_snapshot!(transcript(&all));
+}
+
+#[test]
+fn a_column_that_no_record_of_a_feed_has_is_told_with_the_query() {
+    let outcome = Case::query(
+        "for_each: { item: { query: feed } }\nendpoint: /y/{{ item.id }}\n\
+         extract: { id: $.id, sate: $.sate }",
+    )
+    .file(
+        "queries/feed.yaml",
+        "resource: circleci\nendpoint: /x\nrows: $[*]\nextract: { id: $.id, nmae: $.nmae }\n",
+    )
+    .args(["-o", "ndjson"])
+    .asks(vec![
+        get_x().answers(json!([{ "id": 1, "name": "a" }, { "id": 2, "name": "b" }])),
+        Exchange::get("/api/v2/y/1").answers(json!({ "id": 1, "state": "x" })),
+        Exchange::get("/api/v2/y/2").answers(json!({ "id": 2 })),
+    ])
+    .outcome;
+    insta::assert_snapshot!(outcome.assert_exit(0).snapshot());
+}
+
+#[test]
+fn an_answer_with_none_of_the_columns_is_refused() {
+    let case = |extract: &str, answer: Value| {
+        Case::query(&format!("endpoint: /x\nextract: {{ {extract} }}"))
+            .args(["-o", "ndjson"])
+            .asks(vec![get_x().answers(answer)])
+            .outcome
+    };
+    let message = || json!({ "message": "queued", "code": 7 });
+    let refused = [
+        case("id: $.id, state: $.state", message()),
+        case("id: $.id", json!([{ "id": 1 }])),
+        case("id: $.data.id", json!({})),
+    ];
+    for outcome in &refused {
+        outcome.assert_exit(1);
+    }
+    // One of them is there, may be absent, or is computed.
+    let good = [
+        case("id: $.id, code: $.code", message()),
+        case("id: { path: $.id, default: null }", message()),
+        case("id: $.id, text: \"{{ row.message }}\"", message()),
+        case("id: $.id", json!({ "id": null })),
+    ];
+    for outcome in &good {
+        outcome.assert_exit(0);
+    }
+    let all: Vec<&Outcome> = refused.iter().chain(&good).collect();
+    insta::assert_snapshot!(transcript(all));
+}

@@ -11,7 +11,7 @@ use crate::support::{Answer, Exchange, Fault, Project, Run, Server};
 pub const JOBS: &str = "resource: circleci
 endpoint: /jobs
 rows: $.items[*]
-extract: { name: $.name, seconds: $.seconds }
+extract: { name: $.name, seconds: { path: $.seconds, default: null } }
 ";
 
 /// A query whose columns nobody knows before it is asked.

@@ -21,7 +21,7 @@ fn jobs() -> Value {
 }
 
 const COLUMNS: &str = "extract: { name: $.name, id: $.id, ok: $.ok, tags: $.tags, cost: $.cost, \
-                       missing: $.a.b, note: $.note }";
+                       missing: { path: $.a.b, default: null }, note: $.note }";
 
 fn get_x() -> Exchange {
     Exchange::get("/api/v2/x")
@@ -201,7 +201,7 @@ extract: { name: $.name, status: $.status, id: $.id, minutes: $.minutes }",
     #[test]
     fn one_record_is_key_and_value() {
         for columns in [80, 40] {
-            let outcome = Case::query("endpoint: /x\nextract: { name: $.name, 'a longer key': $.id, errors: '$.e[*]', none: $.n }")
+            let outcome = Case::query("endpoint: /x\nextract: { name: $.name, 'a longer key': $.id, errors: '$.e[*]', none: { path: $.n, default: null } }")
                 .with(move |run| run.terminal(columns).env("NO_COLOR", "1"))
                 .asks(vec![get_x().answers(json!({
                     "name": "a job with a rather long name, as people give them to their jobs, because they can",
@@ -858,7 +858,7 @@ mod files {
         let outcome = Case::query(LIST)
             .args(["--out", "a.csv"])
             .with(|run| run.terminal(80).env("NO_COLOR", "1"))
-            .asks(vec![get_x().answers(json!([{"a": 1}, {"a": 2}]))])
+            .asks(vec![get_x().answers(json!([{"a": 1, "b": 0}, {"a": 2}]))])
             .outcome;
         insta::assert_snapshot!(outcome.assert_exit(0).snapshot());
     }

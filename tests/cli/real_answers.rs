@@ -20,7 +20,7 @@ fn pipelines(items: &Value) -> Exchange {
 
 fn pipeline(number: u64, branch: &str) -> Value {
     json!({"id": format!("p{number}"), "number": number, "state": "created", "errors": [],
-           "created_at": TIME, "vcs": {"branch": branch}})
+           "created_at": TIME, "trigger": {"actor": {"login": "ann"}}, "vcs": {"branch": branch}})
 }
 
 fn workflow(id: &str, name: &str, status: &str) -> Value {

@@ -142,7 +142,8 @@ fn column(entry: &Entry, names: &Names, faults: &mut Diagnostics) -> Option<Colu
         .and_then(|node| node.one_of("take", &words, faults))
         .and_then(|word| Take::ALL.iter().find(|(known, _)| *known == word))
         .map(|(_, take)| *take);
-    let default = fields.get("default");
+    // Null is a default too: the column may be absent.
+    let default = fields.entry("default").map(|entry| &entry.value);
     column.default = default.map(Node::to_json);
     column.required = fields
         .get("required")
@@ -154,7 +155,7 @@ fn column(entry: &Entry, names: &Names, faults: &mut Diagnostics) -> Option<Colu
             let words = "a default is taken as it is written, without templates";
             faults.push(Diagnostic::at(&default.place, "no-template-here", words));
         }
-        if column.required {
+        if column.required && !default.is_null() {
             let words = format!("the column `{}` is required and has a default", entry.key);
             faults.push(Diagnostic::at(&default.place, "required-default", words));
         }

@@ -111,6 +111,12 @@ impl Selector {
         self.inner.path.members(root)
     }
 
+    /// Returns the names up to the first that the document lacks, and the value that lacks it. Nothing
+    /// where null, an index, a filter or a list of picks comes first: what is below is not known.
+    pub fn lacking<'s, 'v>(&'s self, root: &'v Value) -> Option<(Vec<&'s str>, &'v Value)> {
+        self.inner.path.lacking(root)
+    }
+
     /// The nodes in the order of the RFC (sections 2.5.1.2 and 2.5.2.2), members of an object in
     /// the order of the document. A node that is selected twice is there twice.
     pub fn select<'a>(&self, root: &'a Value) -> Vec<&'a Value> {

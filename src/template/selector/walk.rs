@@ -95,6 +95,31 @@ impl Path {
         }
     }
 
+    /// Returns the names up to the first that a document lacks, and the value that lacks it.
+    pub(super) fn lacking<'s, 'v>(&'s self, root: &'v Value) -> Option<(Vec<&'s str>, &'v Value)> {
+        let mut node = root;
+        for (depth, segment) in self.segments.iter().enumerate() {
+            let Segment::Step(Step::Name(name)) = segment else {
+                return None;
+            };
+            let inner = match node {
+                Value::Null => return None,
+                Value::Object(members) => members.get(name),
+                _ => None,
+            };
+            let Some(inner) = inner else {
+                let names = self.segments[..=depth].iter();
+                let names = names.filter_map(|segment| match segment {
+                    Segment::Step(Step::Name(name)) => Some(name.as_str()),
+                    _ => None,
+                });
+                return Some((names.collect(), node));
+            };
+            node = inner;
+        }
+        None
+    }
+
     /// Returns true if it is names and then all children.
     pub(super) fn finds_items(&self) -> bool {
         let is_name = |segment: &Segment| matches!(segment, Segment::Step(Step::Name(_)));

@@ -1,0 +1,131 @@
+//! Columns whose path no record has: most often a name that is written in another way.
+//!
+//! A member that is null is there, and what stands below null, in an empty list or behind a filter is
+//! not known. Only a name that an object lacks counts.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::core::json;
+use crate::core::name;
+use crate::plan::Plan;
+use crate::project::query::{Column, ColumnSource};
+
+/// Members that a message lists.
+const MOST_MEMBERS: usize = 12;
+
+/// Columns by their place in `extract`, with the words for what the records have instead.
+pub type Lacking = BTreeMap<usize, String>;
+
+/// The columns of a query that no record has had so far; nothing before the first record.
+#[derive(Debug, Default)]
+pub struct ColumnsSeen(Option<Lacking>);
+
+impl ColumnsSeen {
+    /// Takes in one page: a column that one of its records has is found.
+    pub fn add(&mut self, page: Lacking) {
+        match &mut self.0 {
+            Some(lacking) => lacking.retain(|column, _| page.contains_key(column)),
+            None => self.0 = Some(page),
+        }
+    }
+
+    /// The words for each column that is lacking.
+    pub fn into_words(self) -> impl Iterator<Item = String> {
+        self.0.unwrap_or_default().into_values()
+    }
+}
+
+/// The columns that could be lacking, by their place: those with a path and nothing to put in its
+/// stead.
+pub fn with_path(plan: &Plan) -> Vec<usize> {
+    let columns = plan.query.extract.iter().enumerate();
+    columns
+        .filter(|(_, column)| {
+            matches!(column.source, ColumnSource::Path { .. })
+                && column.default.is_none()
+                && !column.required
+        })
+        .map(|(place, _)| place)
+        .collect()
+}
+
+/// Returns true if a row lacks a name of a column's path.
+pub fn lacks(plan: &Plan, place: usize, row: &Value) -> bool {
+    match &plan.query.extract[place].source {
+        ColumnSource::Path { selector, .. } => selector.lacking(row).is_some(),
+        ColumnSource::Template(_) => false,
+    }
+}
+
+/// The words for columns that no row of a page has.
+pub fn words(plan: &Plan, places: &[usize], row: &Value) -> Lacking {
+    let columns = places.iter().filter_map(|place| {
+        let column = &plan.query.extract[*place];
+        let words = column_words(column, row)?;
+        Some((*place, plan.scrubber.text(&words).into_owned()))
+    });
+    columns.collect()
+}
+
+fn column_words(column: &Column, row: &Value) -> Option<String> {
+    let ColumnSource::Path { selector, .. } = &column.source else {
+        return None;
+    };
+    let (path, holder) = selector.lacking(row)?;
+    let name = path.last()?;
+    let before = &path[..path.len() - 1];
+    let instead = match holder {
+        Value::Object(members) => {
+            let near = name::nearest(name, members.keys().map(String::as_str));
+            let whole = |member: &str| [before, &[member]].concat().join(".");
+            match near {
+                Some(near) => format!("they have `{}`", whole(near)),
+                None if before.is_empty() => format!("they have {}", listed(holder)),
+                None => format!("`{}` has {}", before.join("."), listed(holder)),
+            }
+        }
+        other if before.is_empty() => format!("each is {}", json::kind(other)),
+        other => format!("`{}` is {}", before.join("."), json::kind(other)),
+    };
+    Some(format!(
+        "column `{}`: no record has `{}`; {instead}",
+        column.name,
+        path.join(".")
+    ))
+}
+
+/// The first members of an object.
+fn listed(value: &Value) -> String {
+    let Value::Object(members) = value else {
+        return json::kind(value).to_owned();
+    };
+    let known: Vec<&str> = members
+        .keys()
+        .map(String::as_str)
+        .take(MOST_MEMBERS)
+        .collect();
+    match members.len() {
+        0 => "no members".to_owned(),
+        all => {
+            let more = if all > MOST_MEMBERS { ", …" } else { "" };
+            format!("{}{more}", name::one_of(&known).replace(" or ", " and "))
+        }
+    }
+}
+
+/// The words for an answer that is one record and has none of the columns: it is another answer
+/// than the file expects.
+pub fn none_found(plan: &Plan, lacking: &Lacking, body: &Value) -> Option<String> {
+    let columns = &plan.query.extract;
+    if columns.is_empty() || lacking.len() < columns.len() {
+        return None;
+    }
+    let got = match body {
+        Value::Object(_) => format!("it has {}", listed(body)),
+        other => format!("it is {}", json::kind(other)),
+    };
+    let words = format!("the answer has none of the columns; {got}");
+    Some(plan.scrubber.text(&words).into_owned())
+}
