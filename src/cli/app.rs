@@ -35,7 +35,7 @@ pub struct App {
     pub ending: Arc<Ending>,
     /// How many lines of progress stand on standard error, to be taken away before anything else.
     progress: Cell<usize>,
-    /// Whether a question stands there, which nothing may move.
+    /// True if a question stands there, which nothing may move.
     is_asking: Cell<bool>,
 }
 

@@ -85,7 +85,7 @@ pub struct Ending {
 
 #[derive(Debug, Default)]
 struct State {
-    /// Whether the verb answers. Otherwise it is ended at once.
+    /// True if the verb answers. Otherwise it is ended at once.
     is_listening: bool,
     /// When the time of the run is over.
     deadline: Option<(Instant, Duration)>,

@@ -40,5 +40,5 @@ Exit codes:
   4    no or bad credentials (401, 403, unset token)
   5    network, TLS, timeout
   6    partial: items of a walk failed, or a listing is not whole
-  7    refused here: needs --yes, or the resource's `access`
+  7    refused here: needs --yes, the resource's `access`, or a feed that writes
   130  interrupted";

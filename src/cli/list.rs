@@ -79,6 +79,16 @@ pub fn run(args: &ListArgs, app: &Rc<App>) -> Result<Exit, Failure> {
 }
 
 fn resources(project: &Project) -> Vec<Item> {
+    let broken = project.broken_resources().map(|file| Item {
+        folder: String::new(),
+        name: file
+            .path()
+            .file_stem()
+            .map_or_else(String::new, |stem| stem.to_string_lossy().into_owned()),
+        about: String::new(),
+        file: file.name().to_owned(),
+        is_broken: true,
+    });
     project
         .resources()
         .iter()
@@ -100,6 +110,7 @@ fn resources(project: &Project) -> Vec<Item> {
                 is_broken: loaded.is_none(),
             }
         })
+        .chain(broken)
         .collect()
 }
 

@@ -299,6 +299,14 @@ impl Writers {
             .any(|writer| matches!(writer.form, Form::Document { .. }))
     }
 
+    /// Returns true if any of them writes CSV or TSV.
+    pub fn write_csv(&self) -> bool {
+        self.0.iter().any(|writer| match &writer.form {
+            Form::Records { format, .. } => matches!(format.name, "csv" | "tsv"),
+            Form::Document { .. } => false,
+        })
+    }
+
     /// How many records came.
     pub fn records(&self) -> usize {
         self.0.first().map_or(0, |writer| writer.records)

@@ -205,6 +205,12 @@ pub fn carry_out(plans: &[Rc<Plan>], args: &RunArgs, app: &Rc<App>) -> Result<Ex
         let place = (plans.len() > 1).then_some(index);
         writers.push(Writers::new(plan, args, place, app)?);
     }
+    if args.csv.is_some() && !writers.iter().any(Writers::write_csv) {
+        let words = "`--csv` says how CSV is written, and no output is CSV";
+        return Err(
+            Failure::usage("csv", words).help("add `-o csv`, or `--out` with a `.csv` file")
+        );
+    }
     let states = states(plans, args, app)?;
     let done = Cell::new(0);
     let current = Current::default();

@@ -19,6 +19,7 @@ use crate::engine::records::{
     Kept, PageRead, check_required, keeps_its_meaning, read_page, take_rows,
 };
 use crate::engine::run::{First, Run};
+use crate::engine::unread::unread_pages;
 use crate::engine::walk::Taker;
 use crate::engine::{Cut, Outcome, RunError, RunErrorKind};
 use crate::http::{Request, Response, StatusCode};
@@ -114,7 +115,7 @@ struct Listing<'r> {
     run: &'r Run,
     plan: &'r Plan,
     site: &'r Site,
-    /// Whether its reader may have enough before the listing ends.
+    /// True if its reader may have enough before the listing ends.
     is_counted: bool,
     pages: u64,
     /// Rows that were read.
@@ -129,9 +130,11 @@ struct Listing<'r> {
     seen: HashSet<u64>,
     /// The rows of the last page.
     last_page: Option<u64>,
+    /// The last row of the last page, if it had several.
+    last_row: Option<u64>,
     /// How many pages in a row brought nothing that the one before them had not.
     idle: u32,
-    /// Whether the page before was short, so that there may be none after it.
+    /// True if the page before was short, so that there may be none after it.
     is_perhaps: bool,
 }
 
@@ -149,6 +152,7 @@ impl<'r> Listing<'r> {
             asked: HashSet::new(),
             seen: HashSet::new(),
             last_page: None,
+            last_row: None,
             idle: 0,
             is_perhaps: false,
         }
@@ -549,7 +553,10 @@ impl<'r> Listing<'r> {
         });
         self.is_perhaps = matches!(next, Next::Perhaps(_));
         let change = match next {
-            Next::End => return done(Outcome::Complete),
+            Next::End => {
+                self.run.note(unread_pages(plan, body));
+                return done(Outcome::Complete);
+            }
             Next::Broken(words) if style.is_some() => {
                 return done(Outcome::Broken(self.broken(request, words)));
             }
@@ -619,6 +626,17 @@ impl<'r> Listing<'r> {
         // A filter may leave nothing of a page that comes again.
         let (Listed::Members(rows) | Listed::Rows(rows)) = listed(self.plan, style, body);
         let page = RowsPrint::of(&rows, style.is_none_or(Paginate::knows_of_more));
+        if let Some(advice) = style.and_then(Paginate::overlap_advice)
+            && page.is_telling
+            && page.ends.map(|(first, _)| first) == self.last_row
+            && self.last_row.is_some()
+        {
+            self.run.note(Some(format!(
+                "a page of `{}` begins with the last row of the page before it: {advice}",
+                self.plan.query.name
+            )));
+        }
+        self.last_row = page.ends.map(|(_, last)| last);
         let is_idle = page.is_empty || self.last_page == Some(page.print);
         self.idle = if is_idle { self.idle + 1 } else { 0 };
         self.last_page = Some(page.print);

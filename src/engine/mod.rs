@@ -29,6 +29,7 @@ mod records;
 mod run;
 mod session;
 mod stop;
+mod unread;
 mod walk;
 mod writes;
 

@@ -17,6 +17,8 @@ pub struct RowsPrint {
     /// True if the same rows on another page would be the same things: no two are equal, and a single
     /// one has a name or a number of its own.
     pub is_telling: bool,
+    /// The first and the last of several rows.
+    pub ends: Option<(u64, u64)>,
 }
 
 impl RowsPrint {
@@ -29,7 +31,9 @@ impl RowsPrint {
         let has_identity = |row: &Value| IDENTITIES.iter().any(|key| row.get(key).is_some());
         let mut hasher = DefaultHasher::new();
         prints.hash(&mut hasher);
+        let ends = prints.first().copied().zip(prints.last().copied());
         Self {
+            ends: ends.filter(|_| prints.len() > 1),
             print: hasher.finish(),
             is_empty: rows.is_empty(),
             is_telling: match rows {

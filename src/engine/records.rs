@@ -274,9 +274,9 @@ struct Reader<'p> {
     plan: &'p Plan,
     /// Vars, items and the response.
     scope: Scope,
-    /// Whether a record that is its row stays in the answer, until [`take_rows`].
+    /// True if a record that is its row stays in the answer, until [`take_rows`].
     leaves_rows: bool,
-    /// Whether a secret may stand in the rows. Looked for in the answer as a whole, so that an
+    /// True if a secret may stand in the rows. Looked for in the answer as a whole, so that an
     /// answer without one costs nothing a row.
     may_hold_secrets: bool,
 }

@@ -61,7 +61,7 @@ pub struct Walker {
     pub known: usize,
     /// Whether there is no other: then its failure is that of the whole walk.
     pub is_sole: bool,
-    /// Whether there was no other before the first item was known.
+    /// True if there was no other before the first item was known.
     starts_sole: bool,
     /// The number of records that are wanted of the plan, if its reader counts them.
     wanted: Option<usize>,

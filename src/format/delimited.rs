@@ -12,11 +12,11 @@ use crate::core::text::defused;
 /// How `csv` is written, as far as it is said; byte order mark and formulas count for `tsv` too.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct CsvOptions {
-    /// Whether a byte order mark comes first, by which Excel knows UTF-8.
+    /// True if a byte order mark comes first, by which Excel knows UTF-8.
     pub bom: Option<bool>,
     /// The character between two values.
     pub separator: Option<u8>,
-    /// Whether a text that a spreadsheet takes for a formula gets an apostrophe in front.
+    /// True if a text that a spreadsheet takes for a formula gets an apostrophe in front.
     pub escapes_formulas: Option<bool>,
 }
 

@@ -73,13 +73,19 @@ impl Condition {
     /// If an expression fails on values that are there.
     pub fn holds(&self, body: &Value, scope: impl FnOnce() -> Scope) -> Result<bool, RenderError> {
         match self {
-            Self::Path(selector) => Ok(match selector.first(body) {
-                None | Some(Value::Null | Value::Bool(false)) => false,
-                Some(Value::Number(number)) => number.as_f64() != Some(0.0),
-                Some(Value::String(text)) => !matches!(text.trim(), "" | "0" | "false"),
-                Some(Value::Bool(true) | Value::Array(_) | Value::Object(_)) => true,
-            }),
+            Self::Path(selector) => Ok(selector.first(body).is_some_and(says_more)),
             Self::Expression(expression) => expression.holds(&scope()),
         }
+    }
+}
+
+/// Returns true if a member such as `has_more` says that there are more pages: not where it is false,
+/// null, 0 or empty.
+pub fn says_more(member: &Value) -> bool {
+    match member {
+        Value::Null | Value::Bool(false) => false,
+        Value::Number(number) => number.as_f64() != Some(0.0),
+        Value::String(text) => !matches!(text.trim(), "" | "0" | "false"),
+        Value::Bool(true) | Value::Array(_) | Value::Object(_) => true,
     }
 }

@@ -22,7 +22,7 @@ use crate::http::{HeaderMap, Request};
 use crate::template::selector::Selector;
 
 pub use change::Change;
-pub use condition::Condition;
+pub use condition::{Condition, says_more};
 pub use cursor::Cursor;
 pub use link::Link;
 pub use next::Address;
@@ -130,6 +130,11 @@ pub trait Paginate {
         None
     }
 
+    /// The likely mistake where a page begins with the last row of the page before it.
+    fn overlap_advice(&self) -> Option<&'static str> {
+        None
+    }
+
     /// Returns true if `More` means that there is a next page; otherwise it has to be asked for.
     fn knows_of_more(&self) -> bool {
         true
@@ -162,6 +167,10 @@ impl Paginate for Style {
 
     fn list(&self) -> Option<&Selector> {
         self.kind().list()
+    }
+
+    fn overlap_advice(&self) -> Option<&'static str> {
+        self.kind().overlap_advice()
     }
 
     fn knows_of_more(&self) -> bool {

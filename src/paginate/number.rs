@@ -44,9 +44,7 @@ fn check(node: &Node, faults: &mut Diagnostics) -> Option<Style> {
 
 impl Paginate for Number {
     fn first(&self) -> Vec<(Place, Value)> {
-        let mut values = vec![(self.place.clone(), Value::from(self.start))];
-        values.extend(self.size.first());
-        values
+        self.size.first_with(&self.place, self.start)
     }
 
     fn next(&self, page: &Page<'_>) -> Next {

@@ -60,9 +60,7 @@ fn check(node: &Node, faults: &mut Diagnostics) -> Option<Style> {
 
 impl Paginate for Offset {
     fn first(&self) -> Vec<(Place, Value)> {
-        let mut values = vec![(self.place.clone(), Value::from(self.start))];
-        values.extend(self.size.first());
-        values
+        self.size.first_with(&self.place, self.start)
     }
 
     fn next(&self, page: &Page<'_>) -> Next {
@@ -81,6 +79,10 @@ impl Paginate for Offset {
 
     fn list(&self) -> Option<&Selector> {
         self.list.as_ref()
+    }
+
+    fn overlap_advice(&self) -> Option<&'static str> {
+        Some("an API whose offsets count from 1 needs `start: 1`")
     }
 
     fn knows_of_more(&self) -> bool {

@@ -44,6 +44,13 @@ impl Size {
         }
     }
 
+    /// The values of the first request: a number at its place, and the size.
+    pub fn first_with(&self, place: &Place, number: u64) -> Vec<(Place, Value)> {
+        let mut values = vec![(place.clone(), Value::from(number))];
+        values.extend(self.first());
+        values
+    }
+
     /// The value that asks for it.
     pub fn first(&self) -> Option<(Place, Value)> {
         let (place, size) = self.asked.as_ref()?;

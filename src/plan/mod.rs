@@ -267,7 +267,7 @@ impl Plan {
         self.query.output
     }
 
-    /// Whether what mentions these names is secret.
+    /// Returns true if what mentions these names is secret.
     pub fn is_secret(&self, mentions: &Mentions) -> bool {
         self.secrecy.taints(mentions)
     }

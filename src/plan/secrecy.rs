@@ -132,7 +132,7 @@ impl Secrecy {
         self.env.contains(name) || is_secret_name(name)
     }
 
-    /// Whether what mentions these names is secret.
+    /// Returns true if what mentions these names is secret.
     pub fn taints(&self, mentions: &Mentions) -> bool {
         mentions.iter().any(|mention| match mention.root() {
             // `env[…]` with a name that is computed may be any of them.

@@ -84,7 +84,7 @@ impl Uses {
         }
     }
 
-    /// Whether header fields of the answer are asked for.
+    /// Returns true if header fields of the answer are asked for.
     pub fn has_headers(&self) -> bool {
         self.headers
     }

@@ -98,7 +98,7 @@ impl Project {
                     "no-project",
                     format!("there is no project at `{place}` or above it"),
                 )
-                .help("a project is a folder with `queries/` and `resources/`, or with a `runner.yaml`")
+                .help("a project is a folder with `queries/`, `resources/` or a `runner.yaml`")
             } else {
                 Diagnostic::general("no-file", format!("there is no file `{place}`"))
             });
@@ -211,6 +211,16 @@ impl Project {
         }
     }
 
+    /// The resource files that could not be understood.
+    pub fn broken_resources(&self) -> impl Iterator<Item = &SourceFile> {
+        let is_read = |file: &SourceFile| {
+            let mut known = self.resources.iter();
+            known.any(|known| known.source.name() == file.name())
+        };
+        let files = self.resource_faults.iter().map(|(file, _)| &**file);
+        files.filter(move |file| !is_read(file))
+    }
+
     /// All query files, sorted.
     pub fn query_files(&self, faults: &mut Diagnostics) -> Vec<PathBuf> {
         load::yaml_files(&self.root, "queries", faults)
@@ -261,24 +271,13 @@ impl Project {
         let Some(node) = yaml::parse(&source, &mut faults) else {
             return Err(faults);
         };
-        let broken: Vec<&str> = self
-            .resource_faults
-            .iter()
-            .filter(|(file, _)| {
-                !self
-                    .resources
-                    .iter()
-                    .any(|known| known.source.name() == file.name())
-            })
-            .map(|(file, _)| file.name())
-            .collect();
         let around = query_file::Surroundings {
             resources: self
                 .resources
                 .iter()
                 .map(|file| file.name.as_str())
                 .collect(),
-            broken_resources: broken,
+            broken_resources: self.broken_resources().map(|file| file.name()).collect(),
             kinds: &|name| self.kinds_of(name),
             formats: &self.formats,
             find: &|text| self.fed_by(text, &way),

@@ -141,7 +141,7 @@ impl Names {
         names
     }
 
-    /// Whether all that a template mentions is declared, and says what its author means.
+    /// Returns true if all that a template mentions is declared, and says what its author means.
     pub fn check(&self, mentions: &Mentions, text: &Text, faults: &mut Diagnostics) -> bool {
         let before = faults.len();
         for mention in mentions.iter() {

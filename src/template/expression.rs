@@ -28,7 +28,7 @@ pub struct Expression {
     rewritten: Arc<Rewritten>,
     /// The names of `a.b.c`, which passes a value on as it is.
     path: Option<Vec<String>>,
-    /// Whether a filter in it reads a time.
+    /// True if a filter in it reads a time.
     reads_times: bool,
 }
 
@@ -308,7 +308,9 @@ pub(super) fn fault(place: &Place, error: &Error) -> RenderError {
         .map(str::to_owned);
     let message = match (&name, error.kind()) {
         (Some(name), _) => format!("`{name}` is undefined"),
-        (None, ErrorKind::OutOfFuel) => "the template does not come to an end".to_owned(),
+        (None, ErrorKind::OutOfFuel) => {
+            "the template takes too many steps, or makes a text that is too long".to_owned()
+        }
         (None, _) => detail,
     };
     let mut error = RenderError::new(place, message);

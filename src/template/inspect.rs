@@ -30,7 +30,7 @@ pub struct Presence {
     pub of: Mention,
     /// The kind of test.
     pub kind: PresenceKind,
-    /// Whether the test holds for a value that is there.
+    /// True if the test holds for a value that is there.
     pub is_positive: bool,
 }
 

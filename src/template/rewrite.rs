@@ -294,7 +294,7 @@ impl<'s> Reader<'s> {
         Some((operator, start..self.tokens[self.at - 1].1.end))
     }
 
-    /// Whether an operand ends before this token.
+    /// Returns true if an operand ends before this token.
     fn ends_before(&self, at: usize) -> bool {
         match self.tokens.get(at) {
             None => true,
@@ -370,7 +370,7 @@ impl<'s> Reader<'s> {
         })
     }
 
-    /// Whether a condition ends before this token, and not only an operand of a comparison.
+    /// Returns true if a condition ends before this token, and not only an operand of a comparison.
     fn ends_condition(&self, at: usize) -> bool {
         let compares = match self.tokens.get(at) {
             Some((token, _)) => matches!(

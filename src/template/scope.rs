@@ -86,7 +86,7 @@ pub struct Answer<'a> {
     /// The content, if it is needed.
     pub body: Option<&'a Json>,
 }
-/// Whether what mentions these names is secret.
+/// True if what mentions these names is secret.
 pub type Silences = Arc<dyn Fn(&Mentions) -> bool + Send + Sync>;
 
 /// Hides what a template computes from certain names.

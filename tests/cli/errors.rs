@@ -725,7 +725,7 @@ mod usage {
                 "type: circleci\nbase_url: http://127.0.0.1:1\n",
             )
             .query("get-workflow", "resource: circleci\nendpoint: /workflow\n");
-        let calls: [&[&str]; 14] = [
+        let calls: [&[&str]; 15] = [
             &[],
             &["rum"],
             &["run"],
@@ -738,6 +738,7 @@ mod usage {
             &["run", "get-workflow", "--out", "a.docx"],
             &["run", "get-workflow", "--out", "no/such/folder/a.json"],
             &["run", "get-workflow", "--limit", "0"],
+            &["run", "get-workflow", "--csv", "bom", "-o", "json"],
             &["run", "get-workflow", "--dry-run", "--curl"],
             &["run", "get-workflow", "get-workflow", "--out", "a.json"],
         ];

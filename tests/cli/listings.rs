@@ -335,6 +335,52 @@ mod styles {
     }
 
     #[test]
+    fn a_next_page_that_no_style_reads_is_noted() {
+        let rows_of = |more: Value| {
+            let mut body = json!({"items": [{"id": 1}]});
+            let members = more.as_object().expect("members");
+            body.as_object_mut()
+                .expect("an object")
+                .extend(members.clone());
+            body
+        };
+        for (more, path) in [
+            (json!({"next": "/x?page=2"}), "`paginate: { next: $.next }`"),
+            (json!({"@odata.nextLink": "/x?p=2"}), "$['@odata.nextLink']"),
+            (
+                json!({"_links": {"next": {"href": "/x"}}}),
+                "$._links.next.href",
+            ),
+            (json!({"next_cursor": "abc"}), "path: $.next_cursor"),
+            (json!({"has_more": true}), "while: $.has_more"),
+        ] {
+            let seen = list("rows: $.items[*]").asks(vec![get("/x").answers(rows_of(more))]);
+            let told = seen.outcome.assert_exit(0).stderr_text();
+            assert!(told.contains(path) && told.starts_with("note: "), "{told}");
+        }
+        for last in [
+            json!({"next": null}),
+            json!({"has_more": false}),
+            json!({"next_cursor": ""}),
+            json!({"next": {"id": 2}}),
+        ] {
+            let seen = list("rows: $.items[*]").asks(vec![get("/x").answers(rows_of(last))]);
+            assert_eq!(seen.outcome.assert_exit(0).stderr_text(), "");
+        }
+    }
+
+    #[test]
+    fn an_offset_that_counts_from_one_is_noted() {
+        let page = |ids: &[u64]| ids.iter().map(|id| json!({ "id": id })).collect::<Value>();
+        let seen = list("paginate: { offset: {} }\nrows: $[*]").asks(vec![
+            get("/x?offset=0").answers(page(&[1, 2])),
+            get("/x?offset=2").answers(page(&[2, 3])),
+            get("/x?offset=4").answers(page(&[])),
+        ]);
+        insta::assert_snapshot!(told(seen.outcome.assert_exit(0)));
+    }
+
+    #[test]
     fn the_decision_log_goes_on_by_offset() {
         let page = |ids: &[u64]| ids.iter().map(|id| json!({ "id": id })).collect::<Value>();
         let route = "/api/v2/owner/o1/context/config/decision";

@@ -3,6 +3,7 @@
 mod cache;
 mod data;
 mod for_each;
+mod paging;
 mod poll;
 mod request;
 mod result;
@@ -17,14 +18,13 @@ use crate::core::name;
 use crate::core::source::{SourceFile, Text};
 use crate::format::CsvOptions;
 use crate::http::is_safe_method;
-use crate::paginate::{Choice, Paginate as _, Pagination};
+use crate::paginate::Pagination;
 use crate::project::query::Query;
 use crate::project::settings::Settings;
 use crate::project::table::Table;
 use crate::project::template::{Names, template};
 use crate::project::{literal, requirement, retry, var_declaration};
 use crate::resource::Speak;
-use crate::template::selector::Selector;
 use crate::template::{Files, Template};
 
 pub use for_each::FindQuery;
@@ -93,9 +93,7 @@ pub fn read(
     let paginate = paginate.and_then(|node| Pagination::check(node, faults));
     let sql = data::sql(&mut fields, &data, &data_names, &vars, around, faults);
     let result = result::read(&mut fields, &of_query, &of_item, faults);
-    if let (Some(paginate), Some(rows)) = (&paginate, &result.rows) {
-        refuse_unknown_list(node, paginate, rows, faults);
-    }
+    paging::check(node, paginate.as_ref(), result.rows.as_ref(), faults);
     let writes = request.method.as_ref().filter(|_| !is_safe);
     let polls = poll::Asks {
         of_record: &result.with_columns(&of_request),
@@ -252,32 +250,6 @@ fn csv(fields: &mut Fields<'_>, faults: &mut Diagnostics) -> CsvOptions {
         separator,
         escapes_formulas: formulas.map(|word| word == "escape"),
     }
-}
-
-/// Refuses a listing that goes on by counting where `rows` does not say what to count.
-fn refuse_unknown_list(
-    node: &Node,
-    paginate: &Pagination,
-    rows: &Selector,
-    faults: &mut Diagnostics,
-) {
-    let Choice::Style(style) = &paginate.choice else {
-        return;
-    };
-    if style.knows_of_more() || style.list().is_some() || rows.names_a_list() {
-        return;
-    }
-    let place = node
-        .get("paginate")
-        .map_or(&node.place, |paginate| &paginate.place);
-    let words = format!(
-        "`rows: {}` does not say which list is paged, and so not when it ends",
-        rows.source()
-    );
-    faults.push(
-        Diagnostic::at(place, "paginate", words)
-            .help("name that list as `list`, for example `{ offset: { list: $.groups } }`"),
-    );
 }
 
 /// Requires an endpoint or what stands in its place, and a resource with it.

@@ -1,0 +1,71 @@
+//! Faults between `paginate` and the rest of a query file.
+
+use crate::core::diagnostic::{Diagnostic, Diagnostics};
+use crate::core::document::Node;
+use crate::paginate::{Choice, Paginate as _, Pagination, Place};
+use crate::template::selector::Selector;
+
+/// Checks the way a listing goes on against the rest of its query.
+pub fn check(
+    node: &Node,
+    paginate: Option<&Pagination>,
+    rows: Option<&Selector>,
+    faults: &mut Diagnostics,
+) {
+    if let (Some(paginate), Some(rows)) = (paginate, rows) {
+        refuse_unknown_list(node, paginate, rows, faults);
+        refuse_two_places(node, paginate, faults);
+    }
+}
+
+/// Refuses a listing that goes on by counting where `rows` does not say what to count.
+fn refuse_unknown_list(
+    node: &Node,
+    paginate: &Pagination,
+    rows: &Selector,
+    faults: &mut Diagnostics,
+) {
+    let Choice::Style(style) = &paginate.choice else {
+        return;
+    };
+    if style.knows_of_more() || style.list().is_some() || rows.names_a_list() {
+        return;
+    }
+    let place = node
+        .get("paginate")
+        .map_or(&node.place, |paginate| &paginate.place);
+    let words = format!(
+        "`rows: {}` does not say which list is paged, and so not when it ends",
+        rows.source()
+    );
+    faults.push(
+        Diagnostic::at(place, "paginate", words)
+            .help("name that list as `list`, for example `{ offset: { list: $.groups } }`"),
+    );
+}
+
+/// Refuses a number that the body of a query says and `paginate` sends in the URL: the listing would
+/// be the same page again and again.
+fn refuse_two_places(node: &Node, paginate: &Pagination, faults: &mut Diagnostics) {
+    let Choice::Style(style) = &paginate.choice else {
+        return;
+    };
+    let body = node.get("body").and_then(|body| body.get("json"));
+    let in_params = |name: &str| {
+        node.get("params")
+            .is_some_and(|params| params.get(name).is_some())
+    };
+    for (place, _) in style.first() {
+        let Place::Param(name) = place else { continue };
+        let Some(value) = body
+            .and_then(|body| body.get(&name))
+            .filter(|_| !in_params(&name))
+        else {
+            continue;
+        };
+        let words = format!("`{name}` stands in the body, and `paginate` sends it in the URL");
+        let help = "numbers go into the body with `body` instead of `param`, and `size_body` instead of \
+                    `size_param`: `{ offset: { body: offset, size_body: limit, size: 50 } }`";
+        faults.push(Diagnostic::at(&value.place, "paginate", words).help(help));
+    }
+}
