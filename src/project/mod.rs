@@ -277,7 +277,7 @@ impl Project {
                 .iter()
                 .map(|file| file.name.as_str())
                 .collect(),
-            broken_resources: self.broken_resources().map(|file| file.name()).collect(),
+            broken_resources: self.broken_resources().map(SourceFile::name).collect(),
             kinds: &|name| self.kinds_of(name),
             formats: &self.formats,
             find: &|text| self.fed_by(text, &way),

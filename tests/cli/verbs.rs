@@ -180,6 +180,18 @@ mod check {
 mod list_and_show {
     use super::*;
 
+    #[test]
+    fn a_resource_that_cannot_be_read_is_listed_as_broken() {
+        let project = Project::new()
+            .circleci_at("http://127.0.0.1:9", "")
+            .file("resources/odd.yaml", "- not a mapping\n");
+        let text = run(&project, &["list"]).assert_exit(0).stdout_text();
+        assert!(text.contains("odd") && text.contains("(broken)"), "{text}");
+        let json = run(&project, &["list", "-o", "json"]).stdout_json();
+        let names = json["resources"].as_array().expect("a list").iter();
+        assert!(names.clone().any(|item| item["name"] == "odd"), "{json}");
+    }
+
     fn project() -> Project {
         Project::new()
             .file(
