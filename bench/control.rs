@@ -76,6 +76,14 @@ fn jobs(api: &Rc<Api>, pipeline: &Rc<Value>, workflow: Value) -> JoinHandle<Resu
     })
 }
 
+/// Pipelines of a GitHub App say in `trigger_parameters` what others say in `vcs`.
+fn branch(pipeline: &Value) -> Option<&str> {
+    let places = ["/vcs/branch", "/trigger_parameters/git/branch"];
+    let named = |place: &&str| pipeline.pointer(place).and_then(Value::as_str);
+    let found = places.iter().find_map(named);
+    found.filter(|name| !name.is_empty())
+}
+
 fn record(pipeline: &Value, workflow: &Value, job: &Value) -> Value {
     let seconds = |key: &str| {
         let time: jiff::Timestamp = job[key].as_str()?.parse().ok()?;
@@ -94,7 +102,7 @@ fn record(pipeline: &Value, workflow: &Value, job: &Value) -> Value {
         });
     json!({
         "pipeline_number": pipeline["number"],
-        "branch": pipeline["vcs"]["branch"],
+        "branch": branch(pipeline),
         "workflow": workflow["name"],
         "job_number": job["job_number"],
         "name": job["name"],
