@@ -14,7 +14,7 @@ use crate::cli::{explain, outcome, show, shown};
 use crate::core::text::printable_lines;
 use crate::engine::{self, Found, Session};
 use crate::format::{CsvOptions, Shape, by_name};
-use crate::plan::disguise::{masked, masked_url};
+use crate::plan::disguise::{masked_url, masked_value};
 use crate::plan::{Plan, ShownRequest, Site};
 use crate::project::query::{Items, Loop};
 
@@ -287,9 +287,9 @@ fn row(site: &Site) -> Map<String, Value> {
     let items = site.items();
     let most = SHOWN_COLUMNS.div_ceil(items.len().max(1));
     let mut row = Map::new();
-    for (name, item) in items {
+    for (name, item) in &items {
         let Value::Object(members) = item else {
-            row.insert(name.clone(), shown_value(item));
+            row.insert(name.clone(), masked_value(item));
             continue;
         };
         let plain = members
@@ -301,16 +301,8 @@ fn row(site: &Site) -> Map<String, Value> {
             } else {
                 format!("{name}.{member}")
             };
-            row.insert(column, shown_value(value));
+            row.insert(column, masked_value(value));
         }
     }
     row
-}
-
-/// A value as it may be shown.
-fn shown_value(value: &Value) -> Value {
-    match value {
-        Value::String(text) => masked(text).into(),
-        other => other.clone(),
-    }
 }

@@ -8,7 +8,7 @@ use crate::cli::git;
 use crate::cli::output::cannot_write;
 use crate::core::source::Place;
 use crate::core::time::format_duration;
-use crate::engine::{Refusal, RunError, RunErrorKind, Unmet};
+use crate::engine::{Refusal, RunError, RunErrorKind, Unmet, transport_code, transport_message};
 use crate::http::client::is_loopback;
 use crate::http::{StatusCode, TransportError, TransportErrorKind};
 use crate::plan::{Binding, Plan, PlanError};
@@ -205,10 +205,11 @@ fn add_origin(failure: &mut Failure, error: &RunError, plan: &Plan) {
         failure.facts.insert(0, ("request", request.clone().into()));
     }
     if let Some(item) = &error.item {
+        let item = item.shown();
         for diagnostic in &mut failure.diagnostics {
             diagnostic.facts.push(format!("item: {item}"));
         }
-        failure.facts.insert(0, ("item", item.clone().into()));
+        failure.facts.insert(0, ("item", item.into()));
     }
     let is_of_data = !plan.query.data.is_empty() && error.query != plan.query.name;
     if error.item.is_some() || is_of_data {
@@ -259,7 +260,7 @@ fn refused(refusal: &Refusal, name: &str, resource: &Resource) -> Failure {
     };
     let code = format!("http-{}", status.as_u16());
     let mut failure =
-        Failure::new(exit, code, refused_words(refusal, name)).fact("status", status.as_u16());
+        Failure::new(exit, code, refusal.message(name)).fact("status", status.as_u16());
     for (fact, value) in [
         ("request_id", &refusal.request_id),
         ("pointer", &refusal.says.pointer),
@@ -293,22 +294,6 @@ fn refused(refusal: &Refusal, name: &str, resource: &Resource) -> Failure {
     match refusal.advice {
         Some(words) => failure.help(words),
         None => failure,
-    }
-}
-
-fn refused_words(refusal: &Refusal, name: &str) -> String {
-    let reason = refusal.status.canonical_reason().unwrap_or("");
-    let status_line = format!("{} {reason}", refusal.status.as_u16());
-    let head = format!("{name} answered {}", status_line.trim_end());
-    // The title of a gateway's page repeats the status.
-    match refusal
-        .says
-        .message
-        .as_ref()
-        .filter(|message| **message != status_line)
-    {
-        Some(message) => format!("{head}: {message}"),
-        None => head,
     }
 }
 
@@ -369,29 +354,23 @@ fn tls_hint(causes: &[String]) -> &'static str {
 }
 
 fn transport(error: &TransportError, resource: &Resource, app: &App) -> Failure {
-    let (exit, code) = match &error.kind {
-        TransportErrorKind::Connect => (Exit::Network, "connect"),
-        TransportErrorKind::Name => (Exit::Network, "dns"),
-        TransportErrorKind::Tls => (Exit::Network, "tls"),
-        TransportErrorKind::ConnectTimeout(_) | TransportErrorKind::Timeout(_) => {
-            (Exit::Network, "timeout")
-        }
-        TransportErrorKind::Broken => (Exit::Network, "broken-connection"),
-        TransportErrorKind::Malformed(_) => (Exit::Network, "malformed-answer"),
-        TransportErrorKind::Coding(_) => (Exit::Refused, "content-coding"),
-        TransportErrorKind::TooLarge(_) => (Exit::Refused, "too-large"),
-        TransportErrorKind::UrlTooLong { .. } => (Exit::Usage, "url-too-long"),
-        TransportErrorKind::Limited(_) => (Exit::Refused, "rate-limit"),
-        TransportErrorKind::Redirect(_) => (Exit::Refused, "redirect"),
-        TransportErrorKind::Credentials(_) => (Exit::Credentials, "no-credential"),
-        TransportErrorKind::Settings(_) => (Exit::Usage, "settings"),
+    let exit = match &error.kind {
+        TransportErrorKind::Connect
+        | TransportErrorKind::Name
+        | TransportErrorKind::Tls
+        | TransportErrorKind::ConnectTimeout(_)
+        | TransportErrorKind::Timeout(_)
+        | TransportErrorKind::Broken
+        | TransportErrorKind::Malformed(_) => Exit::Network,
+        TransportErrorKind::Coding(_)
+        | TransportErrorKind::TooLarge(_)
+        | TransportErrorKind::Limited(_)
+        | TransportErrorKind::Redirect(_) => Exit::Refused,
+        TransportErrorKind::Credentials(_) => Exit::Credentials,
+        TransportErrorKind::UrlTooLong { .. } | TransportErrorKind::Settings(_) => Exit::Usage,
     };
-    let words = match &error.kind {
-        TransportErrorKind::Credentials(_) | TransportErrorKind::Settings(_) => {
-            format!("resource `{}`: {error}", resource.name)
-        }
-        _ => format!("{}: {error}", resource.name),
-    };
+    let words = transport_message(error, &resource.name);
+    let code = transport_code(&error.kind);
     let mut failure = Failure::new(exit, code, words);
     failure.causes = error
         .causes

@@ -22,7 +22,7 @@ use crate::format::{FORMATS, Format, FormatError, Render, Shape, by_extension, b
 use crate::plan::{DataValues, Facts, Plan};
 use crate::project::load;
 use crate::sink::{self, FileSink, Sink, StdoutSink};
-use crate::template::{Document, DocumentKind, Template};
+use crate::template::{Document, DocumentKind, Records, Template};
 
 /// Turns records into bytes and writes them. A record format is written as records come, a
 /// document when it is whole.
@@ -69,8 +69,10 @@ pub struct Told {
     pub plan: Rc<Plan>,
     /// What the queries of `data` gave.
     pub data: Arc<DataValues>,
-    /// What happened.
+    /// The facts of the run.
     pub run: Value,
+    /// The failures of the run.
+    pub failures: Records,
     /// What was kept of the last run.
     pub previous: Value,
 }
@@ -183,6 +185,7 @@ impl Writer {
                     rows: told.plan.records(Arc::new(std::mem::take(rows))),
                     data: Arc::clone(&told.data),
                     run: told.run.clone(),
+                    failures: told.failures.clone(),
                     previous: told.previous.clone(),
                 };
                 let text = told
@@ -500,7 +503,8 @@ impl Deliver for Through<'_> {
             }
             ErrorFormat::Text if self.talk.verbose > 0 => {
                 let failure = outcome::item_failure(error, self.plan, self.app);
-                let item = error.item.as_deref().unwrap_or("a request");
+                let item = error.item.as_ref();
+                let item = item.map_or("a request", |item| &item.label);
                 self.app.say(&format!(
                     "{}: {item} failed: {}",
                     error.query, failure.message

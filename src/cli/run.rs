@@ -667,11 +667,11 @@ fn states(plans: &[Rc<Plan>], args: &RunArgs, app: &App) -> Result<Vec<Option<St
 
 /// What a report tells of, besides its records.
 fn told(plan: &Rc<Plan>, report: &Report, state: Option<&State>) -> Told {
-    let (failures, is_whole) = (report.ledger.count(), report.is_whole());
     Told {
         plan: Rc::clone(plan),
         data: Arc::clone(&report.data),
-        run: engine::run_facts(plan, report.requests, failures, !is_whole),
+        run: engine::run_facts(plan, report.requests, !report.is_whole()),
+        failures: report.failures.clone(),
         previous: state.map_or_else(|| serde_json::json!({}), |state| state.previous.clone()),
     }
 }

@@ -14,7 +14,7 @@ use crate::http::{Request, Response, StatusCode, headers, rate_headers};
 use crate::plan::{DataValues, Plan};
 use crate::project::query::StatusMeaning;
 use crate::resource::ErrorBody;
-use crate::template::{Answer, Scope};
+use crate::template::{Answer, Records, Scope};
 
 /// A `rows` that begins with a name that the answer does not have is probably a slip: an empty
 /// list would pass for an answer.
@@ -235,27 +235,41 @@ pub fn header_fields(plan: &Plan, response: &Response) -> BTreeMap<String, Strin
     fields
 }
 
+/// The facts that expectations see.
+pub struct ResultFacts<'f> {
+    /// The records of the query.
+    pub records: &'f [Value],
+    /// The first answer and its content; nothing for a walk, which has many.
+    pub answer: Option<(&'f Response, &'f Value)>,
+    /// The results of the queries of `data`.
+    pub data: &'f DataValues,
+    /// The facts of the run.
+    pub run: &'f Value,
+    /// The failures of the run.
+    pub failures: &'f Records,
+}
+
 /// The expectations that do not hold.
 ///
 /// # Errors
 ///
 /// If one of them fails on values that are there.
-pub fn expectations(
-    plan: &Plan,
-    records: &[Value],
-    answer: Option<(&Response, &Value)>,
-    data: &DataValues,
-) -> Result<Vec<Unmet>, RunErrorKind> {
+pub fn expectations(plan: &Plan, result: &ResultFacts<'_>) -> Result<Vec<Unmet>, RunErrorKind> {
     if plan.query.expect.is_empty() {
         return Ok(Vec::new());
     }
-    let rows = Value::Array(records.to_vec());
-    let row = records.first().unwrap_or(&Value::Null);
-    // A walk has many answers, and none of its own.
-    let facts = answer.map(|(response, body)| whole_answer(plan, response, body));
+    let rows = Value::Array(result.records.to_vec());
+    let row = result.records.first().unwrap_or(&Value::Null);
+    let facts = result
+        .answer
+        .map(|(response, body)| whole_answer(plan, response, body));
     let scope_over = |scope: &Scope| {
-        let scope = plan.scope_with_data(scope, data);
-        let scope = scope.with_all([("rows", &rows)]).with_row(row);
+        let failures = ("failures", result.failures);
+        let scope = plan
+            .scope_with_data(scope, result.data)
+            .with_all([("rows", &rows)])
+            .with_record_and_list("run", result.run, failures)
+            .with_row(row);
         match &facts {
             Some(facts) => scope.with_response(facts),
             None => scope,

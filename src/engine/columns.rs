@@ -16,7 +16,15 @@ use crate::project::query::{Column, ColumnSource};
 const MOST_MEMBERS: usize = 12;
 
 /// Columns by their place in `extract`, with the words for what the records have instead.
-pub type Lacking = BTreeMap<usize, String>;
+pub type Lacking = BTreeMap<usize, Instead>;
+
+/// The words for a column that a page lacks. The smallest of several pages is the best, whichever of
+/// them came first: one that names a member of nearly the same name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Instead {
+    is_list: bool,
+    words: String,
+}
 
 /// The columns of a query that no record has had so far; nothing before the first record.
 #[derive(Debug, Default)]
@@ -26,14 +34,23 @@ impl ColumnsSeen {
     /// Takes in one page: a column that one of its records has is found.
     pub fn add(&mut self, page: Lacking) {
         match &mut self.0 {
-            Some(lacking) => lacking.retain(|column, _| page.contains_key(column)),
+            Some(lacking) => lacking.retain(|column, known| match page.get(column) {
+                Some(other) => {
+                    if other < known {
+                        known.clone_from(other);
+                    }
+                    true
+                }
+                None => false,
+            }),
             None => self.0 = Some(page),
         }
     }
 
     /// The words for each column that is lacking.
     pub fn into_words(self) -> impl Iterator<Item = String> {
-        self.0.unwrap_or_default().into_values()
+        let lacking = self.0.unwrap_or_default();
+        lacking.into_values().map(|instead| instead.words)
     }
 }
 
@@ -63,22 +80,26 @@ pub fn lacks(plan: &Plan, place: usize, row: &Value) -> bool {
 pub fn words(plan: &Plan, places: &[usize], row: &Value) -> Lacking {
     let columns = places.iter().filter_map(|place| {
         let column = &plan.query.extract[*place];
-        let words = column_words(column, row)?;
-        Some((*place, plan.scrubber.text(&words).into_owned()))
+        let mut instead = column_words(column, row)?;
+        instead.words = plan.scrubber.text(&instead.words).into_owned();
+        Some((*place, instead))
     });
     columns.collect()
 }
 
-fn column_words(column: &Column, row: &Value) -> Option<String> {
+fn column_words(column: &Column, row: &Value) -> Option<Instead> {
     let ColumnSource::Path { selector, .. } = &column.source else {
         return None;
     };
     let (path, holder) = selector.lacking(row)?;
     let name = path.last()?;
     let before = &path[..path.len() - 1];
+    let near = match holder {
+        Value::Object(members) => name::nearest(name, members.keys().map(String::as_str)),
+        _ => None,
+    };
     let instead = match holder {
-        Value::Object(members) => {
-            let near = name::nearest(name, members.keys().map(String::as_str));
+        Value::Object(_) => {
             let whole = |member: &str| [before, &[member]].concat().join(".");
             match near {
                 Some(near) => format!("they have `{}`", whole(near)),
@@ -89,11 +110,14 @@ fn column_words(column: &Column, row: &Value) -> Option<String> {
         other if before.is_empty() => format!("each is {}", json::kind(other)),
         other => format!("`{}` is {}", before.join("."), json::kind(other)),
     };
-    Some(format!(
-        "column `{}`: no record has `{}`; {instead}",
-        column.name,
-        path.join(".")
-    ))
+    let path = path.join(".");
+    Some(Instead {
+        is_list: near.is_none(),
+        words: format!(
+            "column `{}`: no record has `{path}`; {instead}",
+            column.name
+        ),
+    })
 }
 
 /// The first members of an object.
@@ -128,4 +152,31 @@ pub fn none_found(plan: &Plan, lacking: &Lacking, body: &Value) -> Option<String
     };
     let words = format!("the answer has none of the columns; {got}");
     Some(plan.scrubber.text(&words).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn page(is_list: bool, words: &str) -> Lacking {
+        let words = words.to_owned();
+        Lacking::from([(0, Instead { is_list, words })])
+    }
+
+    #[test]
+    fn the_nearest_member_is_named_whichever_page_came_first() {
+        let pages = [
+            page(true, "they have `id`"),
+            page(false, "they have `state`"),
+        ];
+        let orders = [[&pages[0], &pages[1]], [&pages[1], &pages[0]]];
+        for order in orders {
+            let mut seen = ColumnsSeen::default();
+            for page in order {
+                seen.add(page.clone());
+            }
+            let words: Vec<String> = seen.into_words().collect();
+            assert_eq!(words, ["they have `state`"]);
+        }
+    }
 }

@@ -18,6 +18,7 @@ use crate::engine::stop::Crew;
 use crate::engine::walk::{Taker, walk_fault};
 use crate::engine::{Outcome, RunErrorKind};
 use crate::plan::{DataValue, DataValues, Facts, Plan};
+use crate::project::failures;
 use crate::project::query::Sql;
 use crate::sql::{Database, Params, Row, SqlError, SqlErrorKind};
 use crate::template::Records;
@@ -84,10 +85,12 @@ pub async fn value(run: &Rc<Run>, plan: &Rc<Plan>) -> DataValue {
     if run.has_failed() {
         return DataValue::Text("".into());
     }
+    let (failures, is_partial) = run.failures_of(plan);
     let facts = Facts {
         rows,
         data,
-        run: facts_of(plan, run),
+        run: run_facts(plan, run.requests(), is_partial),
+        failures,
         previous: Value::Null,
     };
     match plan.document(document, &facts) {
@@ -99,18 +102,11 @@ pub async fn value(run: &Rc<Run>, plan: &Rc<Plan>) -> DataValue {
     }
 }
 
-/// What a document may tell of the run.
-fn facts_of(plan: &Plan, run: &Run) -> Value {
-    let (failures, is_partial) = run.failures();
-    run_facts(plan, run.requests(), failures, is_partial)
-}
-
-/// What a document may tell of a run.
-pub fn run_facts(plan: &Plan, requests: u64, failures: u64, is_partial: bool) -> Value {
+/// The facts of a run, besides its failures, that documents and expectations see.
+pub fn run_facts(plan: &Plan, requests: u64, is_partial: bool) -> Value {
     json!({
         "started": format_time(plan.now()),
         "requests": requests,
-        "failures": failures,
         "partial": is_partial,
     })
 }
@@ -126,7 +122,8 @@ pub async fn statement(run: &Rc<Run>, plan: &Rc<Plan>, taker: &Taker, outlet: &O
         return End::Done(Outcome::Complete);
     };
     let level = run.level(plan);
-    let mut rows = start(plan, sql, data);
+    let (failures, _) = run.failures_of(plan);
+    let mut rows = start(plan, sql, data, failures);
     loop {
         let batch = match rows.recv().await {
             None => return End::Done(Outcome::Complete),
@@ -182,7 +179,7 @@ impl Drop for Running {
 }
 
 /// Starts the statement on a thread of its own, since SQLite does not wait for others.
-fn start(plan: &Plan, sql: &Sql, data: Arc<DataValues>) -> Running {
+fn start(plan: &Plan, sql: &Sql, data: Arc<DataValues>, failures: Records) -> Running {
     let (sender, rows) = mpsc::channel(4);
     let is_over = Arc::new(AtomicBool::new(false));
     let stop = Arc::clone(&is_over);
@@ -203,7 +200,7 @@ fn start(plan: &Plan, sql: &Sql, data: Arc<DataValues>) -> Running {
             Err(_) => ControlFlow::Break(()),
         };
         let mut batch = Vec::new();
-        let result = open(now, stop, &columns, &data).and_then(|database| {
+        let result = open(now, stop, &columns, &data, &failures).and_then(|database| {
             database.select(&text, &params, |row: Row| {
                 batch.push(Value::Object(row));
                 if batch.len() < BATCH {
@@ -226,6 +223,7 @@ fn open(
     stop: Arc<AtomicBool>,
     columns: &[(String, Option<Vec<String>>)],
     data: &DataValues,
+    failed: &Records,
 ) -> Result<Database, SqlError> {
     let mut database = Database::new(now)?;
     database.stop_when(move || stop.load(Ordering::Relaxed))?;
@@ -242,6 +240,10 @@ fn open(
                 database.load(name, columns.as_deref(), [])?;
             }
         }
+    }
+    if !columns.iter().any(|(name, _)| failures::is_table(name)) {
+        let columns = failed.columns.as_deref();
+        database.load(failures::TABLE, columns, failed.list.iter())?;
     }
     Ok(database)
 }

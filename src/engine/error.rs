@@ -2,9 +2,14 @@
 
 use std::time::Duration;
 
+use serde_json::{Map, Value};
+
+use crate::core::json::plain;
 use crate::core::source::Place;
+use crate::core::text::{one_line, truncate_to_width};
 use crate::http::{StatusCode, TransportError, TransportErrorKind};
-use crate::plan::PlanError;
+use crate::plan::disguise::masked_value;
+use crate::plan::{PlanError, Site, telling_member};
 use crate::resource::ErrorBody;
 use crate::template::RenderError;
 
@@ -17,12 +22,125 @@ pub struct RunError {
     pub resource: String,
     /// `GET https://…`, secrets masked; `None` before there was a request.
     pub request: Option<String>,
-    /// The item of a walk that it was about: `workflow 5034460f-…`.
-    pub item: Option<String>,
+    /// The item of a walk that it was about.
+    pub item: Option<Box<FailedItem>>,
     /// True for a page of a listing after its first one.
     pub is_later_page: bool,
     /// The kind of fault.
     pub kind: RunErrorKind,
+}
+
+impl RunError {
+    /// The status of the answer, if there was one that refuses.
+    pub fn status(&self) -> Option<u16> {
+        match &self.kind {
+            RunErrorKind::Refused(refusal) => Some(refusal.status.as_u16()),
+            _ => None,
+        }
+    }
+
+    /// The code of the fault, which programs may rely on.
+    pub fn code(&self) -> String {
+        match &self.kind {
+            RunErrorKind::Refused(refusal) => format!("http-{}", refusal.status.as_u16()),
+            RunErrorKind::Plan(PlanError::Call(faults)) => {
+                let first = faults.first();
+                first.map_or("usage", |fault| &*fault.code).to_owned()
+            }
+            other => other.code().to_owned(),
+        }
+    }
+
+    /// The fault in one line.
+    pub fn message(&self) -> String {
+        let resource = &self.resource;
+        match &self.kind {
+            RunErrorKind::Refused(refusal) => refusal.message(resource),
+            RunErrorKind::Transport(error) => transport_message(error, resource),
+            RunErrorKind::Unreadable { words, .. }
+            | RunErrorKind::Rows { words, .. }
+            | RunErrorKind::Sql { words, .. }
+            | RunErrorKind::Listing(words)
+            | RunErrorKind::Waited(words)
+            | RunErrorKind::Missing(words, _) => words.clone(),
+            RunErrorKind::Render(error) => error.message.clone(),
+            RunErrorKind::Plan(error) => error.message(),
+            RunErrorKind::Expectation(failed) => {
+                let sources = failed.iter().map(|one| format!("`{}`", one.that));
+                sources.collect::<Vec<_>>().join(", ")
+            }
+            RunErrorKind::Sink(error) => error.to_string(),
+        }
+    }
+}
+
+/// Returns the message of a transport error, which names the resource.
+pub fn transport_message(error: &TransportError, resource: &str) -> String {
+    match &error.kind {
+        TransportErrorKind::Credentials(_) | TransportErrorKind::Settings(_) => {
+            format!("resource `{resource}`: {error}")
+        }
+        _ => format!("{resource}: {error}"),
+    }
+}
+
+/// The item of a walk that failed.
+#[derive(Debug)]
+pub struct FailedItem {
+    /// Its id: `workflow 5034460f-…`.
+    pub label: String,
+    /// The items by name, outermost first, secrets masked.
+    pub names: Vec<(String, Value)>,
+}
+
+impl FailedItem {
+    /// The most columns that are shown beside the id.
+    const SHOWN: usize = 3;
+
+    /// The most terminal columns that one value takes.
+    const WIDTH: usize = 40;
+
+    /// The item of a request, if it has one.
+    pub fn of(site: &Site) -> Option<Box<Self>> {
+        let names = site.items();
+        let names = names
+            .into_iter()
+            .map(|(name, item)| (name, masked_value(&item)));
+        site.about().map(|label| {
+            Box::new(Self {
+                label: label.to_owned(),
+                names: names.collect(),
+            })
+        })
+    }
+
+    /// The item by its id and first columns: `workflow 5034460f-… (name: build, status: failed)`.
+    pub fn shown(&self) -> String {
+        let columns = match self.names.last() {
+            Some((_, Value::Object(members))) => first_columns(members),
+            _ => Vec::new(),
+        };
+        if columns.is_empty() {
+            self.label.clone()
+        } else {
+            format!("{} ({})", self.label, columns.join(", "))
+        }
+    }
+}
+
+/// The first columns of an item that hold a plain value, besides the one that is its id.
+fn first_columns(members: &Map<String, Value>) -> Vec<String> {
+    let id = telling_member(members).and_then(|key| members.get_key_value(key));
+    let shown = members.iter().filter(|(name, value)| {
+        let is_plain = !(value.is_object() || value.is_array() || value.is_null());
+        is_plain && **value != "" && id.is_none_or(|(key, id)| *name != key && *value != id)
+    });
+    let columns = shown.take(FailedItem::SHOWN).map(|(name, value)| {
+        let text = plain(value);
+        let text = one_line(&text);
+        format!("{name}: {}", truncate_to_width(&text, FailedItem::WIDTH))
+    });
+    columns.collect()
 }
 
 /// An answer that refuses.
@@ -42,6 +160,21 @@ pub struct Refusal {
     pub is_rate_limited: bool,
     /// What it says of the end of the route.
     pub retirement: Option<String>,
+}
+
+impl Refusal {
+    /// The status and the server's words; `resource` is the resource's name.
+    pub fn message(&self, resource: &str) -> String {
+        let reason = self.status.canonical_reason().unwrap_or("");
+        let status_line = format!("{} {reason}", self.status.as_u16());
+        let head = format!("{resource} answered {}", status_line.trim_end());
+        // The title of a gateway's page repeats the status.
+        let message = self.says.message.as_ref();
+        match message.filter(|message| **message != status_line) {
+            Some(message) => format!("{head}: {message}"),
+            None => head,
+        }
+    }
 }
 
 /// The kinds of fault of a run.
@@ -102,6 +235,25 @@ pub struct Unmet {
 }
 
 impl RunErrorKind {
+    /// The code of the kind; of a refusal and of a wrong call it is only a part.
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Refused(_) => "http",
+            Self::Transport(error) => transport_code(&error.kind),
+            Self::Unreadable { .. } => "not-json",
+            Self::Rows { .. } => "rows",
+            Self::Listing(_) => "listing",
+            Self::Render(_) | Self::Plan(PlanError::Render(_)) => "template",
+            Self::Sql { .. } => "sql",
+            Self::Plan(PlanError::Credential(_)) => "no-credential",
+            Self::Plan(PlanError::Call(_)) => "usage",
+            Self::Waited(_) => "poll-timeout",
+            Self::Missing(..) => "missing-value",
+            Self::Expectation(_) => "expectation",
+            Self::Sink(_) => "cannot-write",
+        }
+    }
+
     /// Whether it is the file's or the sink's fault, and so would come again with every answer.
     pub fn is_of_file(&self) -> bool {
         match self {
@@ -178,5 +330,24 @@ impl RunErrorKind {
             Self::Expectation(_) => "expectation".to_owned(),
             Self::Sink(_) => "sink".to_owned(),
         }
+    }
+}
+
+/// Returns the code of a transport error.
+pub fn transport_code(kind: &TransportErrorKind) -> &'static str {
+    match kind {
+        TransportErrorKind::Connect => "connect",
+        TransportErrorKind::Name => "dns",
+        TransportErrorKind::Tls => "tls",
+        TransportErrorKind::ConnectTimeout(_) | TransportErrorKind::Timeout(_) => "timeout",
+        TransportErrorKind::Broken => "broken-connection",
+        TransportErrorKind::Malformed(_) => "malformed-answer",
+        TransportErrorKind::Coding(_) => "content-coding",
+        TransportErrorKind::TooLarge(_) => "too-large",
+        TransportErrorKind::UrlTooLong { .. } => "url-too-long",
+        TransportErrorKind::Limited(_) => "rate-limit",
+        TransportErrorKind::Redirect(_) => "redirect",
+        TransportErrorKind::Credentials(_) => "no-credential",
+        TransportErrorKind::Settings(_) => "settings",
     }
 }

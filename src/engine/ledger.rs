@@ -11,8 +11,10 @@ use crate::engine::{Cut, RunError};
 pub struct Ledger {
     failures: Vec<Failures>,
     cuts: Vec<Cuts>,
-    /// Failures that nobody was told of yet.
+    /// Failures that are not reported yet.
     fresh: Vec<Rc<RunError>>,
+    /// All failures, if they are kept.
+    all: Option<Vec<Rc<RunError>>>,
     /// What was noted: an item that several parts of a query stand on fails once.
     known: HashSet<u64>,
 }
@@ -39,17 +41,29 @@ pub struct Cuts {
 }
 
 impl Ledger {
+    /// A ledger that keeps all failures, and not only one of each kind, if `keeps_all` is true.
+    pub fn new(keeps_all: bool) -> Self {
+        Self {
+            all: keeps_all.then(Vec::new),
+            ..Self::default()
+        }
+    }
+
     /// Notes a failure.
     pub fn fail(&mut self, error: RunError) {
         let class = error.kind.class();
+        let label = error.item.as_ref().map(|item| &item.label);
         let mut hasher = DefaultHasher::new();
-        (&error.query, &error.item, &error.request, &class).hash(&mut hasher);
+        (&error.query, label, &error.request, &class).hash(&mut hasher);
         let is_told_apart = error.item.is_some() && error.request.is_some();
         if is_told_apart && !self.known.insert(hasher.finish()) {
             return;
         }
         let error = Rc::new(error);
         self.fresh.push(Rc::clone(&error));
+        if let Some(all) = &mut self.all {
+            all.push(Rc::clone(&error));
+        }
         let known = self
             .failures
             .iter_mut()
@@ -85,6 +99,11 @@ impl Ledger {
         &self.failures
     }
 
+    /// All failures, if they are kept.
+    pub fn all(&self) -> &[Rc<RunError>] {
+        self.all.as_deref().unwrap_or_default()
+    }
+
     /// The cuts.
     pub fn cuts(&self) -> &[Cuts] {
         &self.cuts
@@ -109,14 +128,17 @@ impl Ledger {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::RunErrorKind;
+    use crate::engine::{FailedItem, RunErrorKind};
 
     fn failure(item: &str) -> RunError {
         RunError {
             query: "q".to_owned(),
             resource: "r".to_owned(),
             request: Some(format!("GET http://127.0.0.1/{item}")),
-            item: Some(item.to_owned()),
+            item: Some(Box::new(FailedItem {
+                label: item.to_owned(),
+                names: Vec::new(),
+            })),
             is_later_page: false,
             kind: RunErrorKind::Listing("broken".to_owned()),
         }

@@ -21,7 +21,7 @@ use crate::engine::records::{
 use crate::engine::run::{First, Run};
 use crate::engine::unread::unread_pages;
 use crate::engine::walk::Taker;
-use crate::engine::{Cut, Outcome, RunError, RunErrorKind};
+use crate::engine::{Cut, FailedItem, Outcome, RunError, RunErrorKind};
 use crate::http::{Request, Response, StatusCode};
 use crate::paginate::{Next, Page, Paginate, Style};
 use crate::plan::{Plan, Site};
@@ -680,7 +680,7 @@ impl<'r> Listing<'r> {
             query: self.plan.query.name.clone(),
             resource: self.plan.resource.name.clone(),
             request: request.map(|request| request.label(&self.plan.scrubber)),
-            item: self.site.about().map(str::to_owned),
+            item: FailedItem::of(self.site),
             is_later_page: self.pages > 0 && request.is_some(),
             kind,
         }

@@ -16,6 +16,7 @@ mod cache;
 mod columns;
 mod data;
 mod error;
+mod failures;
 mod items;
 mod ledger;
 mod levels;
@@ -35,7 +36,9 @@ mod writes;
 
 pub use cache::{Archive, Cache};
 pub use data::run_facts;
-pub use error::{Refusal, RunError, RunErrorKind, Unmet};
+pub use error::{
+    FailedItem, Refusal, RunError, RunErrorKind, Unmet, transport_code, transport_message,
+};
 pub use items::{Found, find};
 pub use ledger::{Cuts, Failures, Ledger};
 pub use levels::{Level, Levels};

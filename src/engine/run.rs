@@ -10,9 +10,10 @@ use bytes::Bytes;
 use serde_json::Value;
 use tokio::task::LocalSet;
 
-use crate::engine::answer::{expectations, meaning};
+use crate::engine::answer::{ResultFacts, expectations, meaning};
 use crate::engine::columns::ColumnsSeen;
-use crate::engine::data::{all_data, value};
+use crate::engine::data::{all_data, run_facts, value};
+use crate::engine::failures::records;
 use crate::engine::items::Found;
 use crate::engine::ledger::Ledger;
 use crate::engine::levels::Level;
@@ -24,7 +25,9 @@ use crate::engine::walk::{Walker, all_records, let_out, walk_fault};
 use crate::engine::{RunError, RunErrorKind, Session};
 use crate::http::{HeaderMap, Request, Response};
 use crate::plan::{DataValue, DataValues, Plan, Site};
+use crate::project::failures;
 use crate::project::query::StatusMeaning;
+use crate::template::Records;
 
 /// What a query gave, besides its records.
 #[derive(Debug)]
@@ -35,6 +38,8 @@ pub struct Report {
     pub outcome: Outcome,
     /// What of a walk failed or was cut.
     pub ledger: Ledger,
+    /// All failures as records, if the query reads them.
+    pub failures: Records,
     /// Whether the run was ended from outside before the walk was done.
     pub is_stopped: bool,
     /// The content of the first answer as it came; nothing of a walk.
@@ -56,9 +61,14 @@ pub struct Report {
 impl Report {
     /// Whether nothing of what was asked for failed or was cut.
     pub fn is_whole(&self) -> bool {
-        let is_listing_whole = matches!(self.outcome, Outcome::Complete | Outcome::FirstPage);
-        is_listing_whole && self.ledger.is_empty()
+        !is_partial(&self.outcome, &self.ledger)
     }
+}
+
+/// Returns true if something of what was asked for failed or was cut.
+fn is_partial(outcome: &Outcome, ledger: &Ledger) -> bool {
+    let is_listing_whole = matches!(outcome, Outcome::Complete | Outcome::FirstPage);
+    !is_listing_whole || !ledger.is_empty()
 }
 
 /// How complete the records of a listing are.
@@ -154,7 +164,10 @@ impl Run {
             panicked: Rc::default(),
             session: Rc::clone(session),
             end: Stop::default(),
-            state: RefCell::default(),
+            state: RefCell::new(State {
+                ledger: Ledger::new(plan.query.reads_failures()),
+                ..State::default()
+            }),
             data: Memo::default(),
             values: Memo::default(),
             sole_records: Memo::default(),
@@ -413,10 +426,16 @@ impl Run {
         self.requests.get()
     }
 
-    /// How many failures there were so far, and whether anything is not whole.
-    pub fn failures(&self) -> (u64, bool) {
+    /// The failures so far of a plan and of those that it stands on, and true if anything of the
+    /// run is incomplete.
+    pub fn failures_of(&self, plan: &Plan) -> (Records, bool) {
         let state = self.state.borrow();
-        (state.ledger.count(), !state.ledger.is_empty())
+        let queries = plan.query.with_fed_by();
+        let is_of_plan = |error: &&RunError| queries.iter().any(|query| query.name == error.query);
+        let all = state.ledger.all().iter().map(|error| &**error);
+        let columns = failures::columns(queries.iter().copied());
+        let records = records(plan, columns, all.filter(is_of_plan));
+        (records, !state.ledger.is_empty())
     }
 }
 
@@ -608,24 +627,43 @@ impl Collector<'_> {
             };
             notes.extend(seen.into_words().map(|words| format!("{of_other}{words}")));
         }
+        let requests = self.run.requests();
+        let columns = failures::columns(self.plan.query.with_fed_by());
+        let failed = state.ledger.all().iter().map(|error| &**error);
+        // Its own listing breaks off beside the ledger.
+        let broken = match &outcome {
+            Outcome::Broken(error) => Some(error),
+            _ => None,
+        };
+        let failures = records(self.plan, columns, failed.chain(broken));
         // What a run that was ended would have given is not known.
         let failed = if is_stopped {
             Vec::new()
         } else {
-            let answer = state.first.as_ref();
-            let answer = answer.map(|first| (&first.response, &first.json));
-            expectations(self.plan, &self.rows, answer, &data).map_err(&fault)?
+            let is_partial = is_partial(&outcome, &state.ledger);
+            let facts = ResultFacts {
+                records: &self.rows,
+                answer: state
+                    .first
+                    .as_ref()
+                    .map(|first| (&first.response, &first.json)),
+                data: &data,
+                run: &run_facts(self.plan, requests, is_partial),
+                failures: &failures,
+            };
+            expectations(self.plan, &facts).map_err(&fault)?
         };
         Ok(Report {
             records: self.delivered,
             outcome,
             ledger: state.ledger,
+            failures,
             is_stopped,
             body,
             headers,
             elapsed,
             notes,
-            requests: self.run.requests(),
+            requests,
             data,
             failed_expectations: (!failed.is_empty())
                 .then(|| fault(RunErrorKind::Expectation(failed))),

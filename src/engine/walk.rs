@@ -20,7 +20,7 @@ use crate::engine::outlet::{Gone, Outlet, channel};
 use crate::engine::records::{Gather, Kept};
 use crate::engine::run::Run;
 use crate::engine::stop::{Crew, Member};
-use crate::engine::{Outcome, RunError, RunErrorKind};
+use crate::engine::{FailedItem, Outcome, RunError, RunErrorKind};
 use crate::plan::{Feed, Plan, Site};
 use crate::project::query::Loop;
 
@@ -345,7 +345,7 @@ impl Walker {
             query: self.plan.query.name.clone(),
             resource: self.plan.resource.name.clone(),
             request: None,
-            item: self.site.about().map(str::to_owned),
+            item: FailedItem::of(&self.site),
             is_later_page: false,
             kind,
         }

@@ -8,6 +8,8 @@
 
 use std::sync::OnceLock;
 
+use serde_json::{Map, Value};
+
 use crate::core::percent;
 use crate::core::secret::MASK;
 
@@ -80,6 +82,20 @@ fn split(text: &str, open: &str, close: &str) -> Vec<Segment> {
 /// The text with its secrets masked.
 pub fn masked(text: &str) -> String {
     joined(segments(text))
+}
+
+/// The value with the secrets in its texts masked.
+pub fn masked_value(value: &Value) -> Value {
+    match value {
+        Value::String(text) => masked(text).into(),
+        Value::Array(items) => items.iter().map(masked_value).collect(),
+        Value::Object(members) => members
+            .iter()
+            .map(|(key, member)| (key.clone(), masked_value(member)))
+            .collect::<Map<_, _>>()
+            .into(),
+        other => other.clone(),
+    }
 }
 
 /// The URL with its secrets masked.

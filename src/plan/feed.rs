@@ -1,10 +1,9 @@
 //! What a plan stands on: the items of its `for_each`, and the names that a request sees of them.
 
-use std::borrow::Cow;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::core::diagnostic::Diagnostic;
 use crate::core::graph::parents_first;
@@ -35,8 +34,8 @@ pub struct Site {
     pub(super) shown: Scope,
     /// What the items are, for messages.
     about: Option<Arc<str>>,
-    /// The items by name, less what is secret, for what writes: it is shown before it is sent.
-    items: Vec<(String, Value)>,
+    /// The names that have their item.
+    names: Vec<Arc<str>>,
 }
 
 impl Site {
@@ -50,9 +49,10 @@ impl Site {
         self.about.as_deref()
     }
 
-    /// The items by name, less what is secret; none for what only reads.
-    pub fn items(&self) -> &[(String, Value)] {
-        &self.items
+    /// The items by name, outermost first, with marks in place of secrets.
+    pub fn items(&self) -> Vec<(String, Value)> {
+        let item = |name: &Arc<str>| Some((name.to_string(), self.shown.json(name)?));
+        self.names.iter().filter_map(item).collect()
     }
 
     /// With what the queries of `data` gave.
@@ -62,7 +62,7 @@ impl Site {
             scope: plan.scope_with_data(&self.scope, data),
             shown: plan.scope_with_data(&self.shown, data),
             about: self.about.clone(),
-            items: self.items.clone(),
+            names: self.names.clone(),
         }
     }
 
@@ -73,7 +73,7 @@ impl Site {
             scope: self.scope.with_row(answer),
             shown: self.shown.with_row(answer),
             about: self.about.clone(),
-            items: self.items.clone(),
+            names: self.names.clone(),
         }
     }
 
@@ -81,13 +81,13 @@ impl Site {
     #[must_use]
     pub(super) fn with_unknown_row(&self) -> Self {
         let names = vec!["row".to_owned()];
-        let nothing = Value::Object(serde_json::Map::new());
+        let nothing = Value::Object(Map::new());
         let scope = self.shown.also_veiled(unknown(names)).with_row(&nothing);
         Self {
             scope: scope.clone(),
             shown: scope,
             about: self.about.clone(),
-            items: self.items.clone(),
+            names: self.names.clone(),
         }
     }
 
@@ -106,7 +106,7 @@ impl Site {
             scope,
             shown,
             about: Some(about.into()),
-            items: self.items.clone(),
+            names: self.names.iter().cloned().chain([name.into()]).collect(),
         }
     }
 }
@@ -130,7 +130,7 @@ fn marked(value: &Value) -> Value {
         Value::Object(members) => members
             .iter()
             .map(|(key, member)| (key.clone(), marked(member)))
-            .collect::<serde_json::Map<_, _>>()
+            .collect::<Map<_, _>>()
             .into(),
         Value::Number(_) | Value::String(_) => Value::from(mark(COMPUTED)),
     }
@@ -138,11 +138,9 @@ fn marked(value: &Value) -> Value {
 
 /// What tells an item from others: its id, number or name; a scalar itself.
 fn about(name: &str, item: &Value) -> String {
-    const TELLING: [&str; 6] = ["slug", "id", "number", "job_number", "name", "key"];
     let telling = match item {
-        Value::Object(members) => TELLING
-            .iter()
-            .find_map(|key| members.get(*key).filter(|value| !value.is_null()))
+        Value::Object(members) => telling_member(members)
+            .and_then(|key| members.get(key))
             .map(crate::core::json::plain),
         Value::Array(_) | Value::Null => None,
         scalar => Some(crate::core::json::plain(scalar)),
@@ -156,6 +154,13 @@ fn about(name: &str, item: &Value) -> String {
     }
 }
 
+/// The member that tells an item from others.
+pub fn telling_member(members: &Map<String, Value>) -> Option<&'static str> {
+    const TELLING: [&str; 6] = ["slug", "id", "number", "job_number", "name", "key"];
+    let has = |key: &&str| members.get(*key).is_some_and(|value| !value.is_null());
+    TELLING.into_iter().find(has)
+}
+
 impl Plan {
     /// The names that a request sees which stands on no item.
     pub fn site(&self) -> Site {
@@ -163,25 +168,18 @@ impl Plan {
             scope: self.scope.clone(),
             shown: self.shown_scope.clone(),
             about: None,
-            items: Vec::new(),
+            names: Vec::new(),
         }
     }
 
     /// The names that a request sees which stands on one item more.
     pub fn site_with(&self, site: &Site, name: &str, item: &Value) -> Site {
-        let (mut with_item, shown) = if self.secrecy.has_var(name) {
+        if self.secrecy.has_var(name) {
             note_secret(&self.scrubber, item);
-            let shown = marked(item);
-            let with_item = site.with_item(name, item, &shown, name.to_owned());
-            (with_item, Cow::Owned(shown))
+            site.with_item(name, item, &marked(item), name.to_owned())
         } else {
-            let with_item = site.with_item(name, item, item, about(name, item));
-            (with_item, Cow::Borrowed(item))
-        };
-        if !self.is_safe() {
-            with_item.items.push((name.to_owned(), shown.into_owned()));
+            site.with_item(name, item, item, about(name, item))
         }
-        with_item
     }
 
     /// The names that a request sees which is only shown, its items not yet known: what comes of
@@ -190,7 +188,7 @@ impl Plan {
         let mut names: Vec<String> = self.loops().iter().map(|feed| feed.name.clone()).collect();
         names.extend((!self.data.is_empty()).then(|| "data".to_owned()));
         let hides = unknown(names);
-        let nothing = Value::Object(serde_json::Map::new());
+        let nothing = Value::Object(Map::new());
         let mut scope = self.shown_scope.also_veiled(hides);
         for feed in self.loops() {
             scope = scope.with_record(&feed.name, &nothing);
@@ -200,7 +198,7 @@ impl Plan {
             scope: scope.clone(),
             shown: scope,
             about: None,
-            items: Vec::new(),
+            names: Vec::new(),
         }
     }
 

@@ -26,6 +26,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::auth::CredentialError;
 use crate::core::diagnostic::Diagnostic;
 use crate::core::secret::{Scrubber, Secret};
 use crate::http::retry::RetryPolicy;
@@ -37,7 +38,7 @@ use crate::resource::Resource;
 use crate::template::{Clock, Lookup, Mentions, Records, RenderError, Scope};
 
 pub use bind::{Input, Inputs, vars_to_give};
-pub use feed::{Feed, Site};
+pub use feed::{Feed, Site, telling_member};
 pub use render::{ShownPoll, ShownRequest};
 pub use report::{DataValue, DataValues, Facts};
 pub use shared::SharedPlans;
@@ -134,7 +135,22 @@ pub enum PlanError {
     /// A template could not be rendered.
     Render(RenderError),
     /// There is no credential: an unset or empty variable.
-    Credential(crate::auth::CredentialError),
+    Credential(CredentialError),
+}
+
+impl PlanError {
+    /// The fault in one line; of several the first.
+    pub fn message(&self) -> String {
+        match self {
+            Self::Call(faults) => faults
+                .first()
+                .map_or_else(String::new, |fault| fault.message.clone()),
+            Self::Render(error) | Self::Credential(CredentialError::Render(error)) => {
+                error.message.clone()
+            }
+            Self::Credential(CredentialError::Unusable(words, _)) => words.clone(),
+        }
+    }
 }
 
 impl From<RenderError> for PlanError {

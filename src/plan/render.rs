@@ -302,7 +302,7 @@ impl Plan {
         };
         let mut scope = self.shown_scope.clone();
         if self.query.var("items").is_none() {
-            let items: Value = sites.iter().map(|site| of_request(site.items())).collect();
+            let items: Value = sites.iter().map(|site| of_request(&site.items())).collect();
             scope = scope.with_record("items", &items);
         }
         let text = template.text(&scope)?;

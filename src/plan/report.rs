@@ -26,8 +26,10 @@ pub struct Facts {
     pub rows: Records,
     /// What the queries of `data` gave.
     pub data: Arc<DataValues>,
-    /// What happened: `started`, `requests`, `failures`, `partial`.
+    /// What happened: `started`, `requests`, `partial`.
     pub run: Value,
+    /// What failed: `run.failures`.
+    pub failures: Records,
     /// What `--state` keeps of the last run; null on the first.
     pub previous: Value,
 }
@@ -61,7 +63,7 @@ impl Plan {
         let scope = self
             .scope_with_data(&self.shown_scope, &facts.data)
             .with_list("rows", &facts.rows)
-            .with_record("run", &facts.run)
+            .with_record_and_list("run", &facts.run, ("failures", &facts.failures))
             .with_record("query", &query)
             .with_record("previous", &facts.previous)
             .with_all([("vars", &Value::Object(vars))]);

@@ -20,6 +20,7 @@ mod var_declaration;
 mod yaml;
 
 pub mod bound;
+pub mod failures;
 pub mod load;
 pub mod query;
 pub mod requirement;

@@ -508,6 +508,16 @@ impl Query {
         })
     }
 
+    /// Returns true if something of it, or of a query that it stands on, may read the failures of a
+    /// run: a document, an expectation or a statement.
+    pub fn reads_failures(&self) -> bool {
+        let queries = self.with_fed_by();
+        let reads = |query: &&Self| {
+            query.report.is_some() || query.sql.is_some() || !query.expect.is_empty()
+        };
+        queries.iter().any(reads)
+    }
+
     /// Whether it sends requests of its own.
     pub fn asks(&self) -> bool {
         self.endpoint.is_some()

@@ -321,6 +321,27 @@ impl Scope {
         })
     }
 
+    /// The same with one member more: a list of records.
+    #[must_use]
+    pub fn with_record_and_list(
+        &self,
+        name: &str,
+        record: &Json,
+        (member, records): (&str, &Records),
+    ) -> Self {
+        let mut members: Vec<(String, Value)> = match record {
+            Json::Object(members) => members
+                .iter()
+                .map(|(key, value)| (key.clone(), lenient(value)))
+                .collect(),
+            _ => Vec::new(),
+        };
+        let list = Value::from_object(List(records.clone()));
+        members.push((member.to_owned(), list));
+        let record = Value::from_object(Record(members));
+        self.inner(BTreeMap::from([(name.to_owned(), record)]), BTreeMap::new())
+    }
+
     /// Opens a layer with a list of records, which are looked at one by one.
     #[must_use]
     pub fn with_list(&self, name: &str, records: &Records) -> Self {
@@ -370,6 +391,15 @@ impl Scope {
         members
             .iter()
             .try_fold(layer.exact.get(root)?, |value, member| value.get(member))
+    }
+
+    /// The value of a name as JSON.
+    pub fn json(&self, name: &str) -> Option<Json> {
+        if let Some(exact) = self.exact(&[name.to_owned()]) {
+            return Some(exact.clone());
+        }
+        let value = self.layer.get_value_by_str(name)?;
+        serde_json::to_value(value).ok()
     }
 
     fn inner(&self, names: BTreeMap<String, Value>, exact: BTreeMap<String, Json>) -> Self {

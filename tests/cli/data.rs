@@ -150,7 +150,7 @@ sql: select same.name as a, other.name as b from same, other",
             "data: { walk: { query: walk } }
 report:
   template: |
-    {% for row in data.walk %}{{ row.n }},{% endfor %} partial: {{ run.partial }}, {{ run.failures }} of {{ run.requests }}",
+    {% for row in data.walk %}{{ row.n }},{% endfor %} partial: {{ run.partial }}, {{ run.failures | length }} of {{ run.requests }}",
         )
         .file(
             "queries/walk.yaml",

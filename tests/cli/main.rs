@@ -14,6 +14,7 @@ mod conditions;
 mod data;
 mod ends;
 mod errors;
+mod failures;
 mod graphs;
 mod hostile;
 mod limits;

@@ -155,7 +155,7 @@ mod documents {
         let outcome = over_jobs(
             "description: What was slow
 vars: { branch: main, token: { secret: true } }
-report: { template: \"{{ query.name }}/{{ query.description }}/{{ run.started }}/{{ run.requests }}/{{ run.failures }}/{{ run.partial }}/{{ vars.branch }}/{{ branch }}/{{ vars.token }}/{{ rows | length }}/{{ now() }}\" }",
+report: { template: \"{{ query.name }}/{{ query.description }}/{{ run.started }}/{{ run.requests }}/{{ run.failures | length }}/{{ run.partial }}/{{ vars.branch }}/{{ branch }}/{{ vars.token }}/{{ rows | length }}/{{ now() }}\" }",
         )
         .args(["--now", "2026-01-02T03:04:05Z", "token=hunter2-and-more"])
         .with(|run| run.secret("hunter2-and-more"))

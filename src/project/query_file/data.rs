@@ -7,6 +7,7 @@ use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::document::{Content, Fields, Node};
 use crate::core::name;
 use crate::core::source::{Place, SourceFile, Span, Text};
+use crate::project::failures;
 use crate::project::query::{Data, Items, Report, Sql, Var};
 use crate::project::query_file::Surroundings;
 use crate::project::query_file::for_each::called;
@@ -77,6 +78,11 @@ pub fn sql(
         .collect();
     let ready = around.tables.iter();
     tables.extend(ready.map(|table| (table.name.as_str(), table.columns.as_deref())));
+    let failed = failures::columns(data.iter().flat_map(|data| data.query.with_fed_by()));
+    let is_hidden = tables.iter().any(|(name, _)| failures::is_table(name));
+    if !names.is_empty() && !is_hidden {
+        tables.push((failures::TABLE, Some(&failed)));
+    }
     let mentions = match sql::check(&text.value, &tables) {
         Ok(mentions) => mentions,
         Err(error) => {

@@ -29,6 +29,9 @@ use crate::template::{Files, Template};
 
 pub use for_each::FindQuery;
 
+/// The members of `run`.
+pub const RUN: [&str; 4] = ["started", "requests", "failures", "partial"];
+
 /// What the files around it offer.
 pub struct Surroundings<'p> {
     /// The resources' names.
@@ -339,7 +342,7 @@ fn report_names(names: &Names) -> Names {
         .with("rows")
         .with_record("previous", None)
         .with_record("query", own(&["name", "folder", "description"]))
-        .with_record("run", own(&["started", "requests", "failures", "partial"]))
+        .with_record("run", own(&RUN))
 }
 
 fn text(fields: &mut Fields<'_>, key: &'static str, faults: &mut Diagnostics) -> Option<Text> {

@@ -9,6 +9,7 @@ use crate::core::source::Text;
 use crate::project::query::{
     Column, ColumnSource, Limit, SortBy, SortKey, StatusMeaning, Take, Unique,
 };
+use crate::project::query_file::RUN;
 use crate::project::requirement::{self, Requirement};
 use crate::project::template::{Names, expression, record_template, selector, template};
 use crate::template::selector::Selector;
@@ -80,12 +81,11 @@ pub fn read(
         .get("unique")
         .and_then(|node| unique(node, &columns, faults));
     // A walk has many responses, and no item in the end.
-    let of_result = if !asks || fields.get("for_each").is_some() {
-        names.with("rows").with_record("row", None)
-    } else {
-        let names = names.with("rows").with_record("row", None);
-        names.with_members("response", &RESPONSE)
-    };
+    let names = names.with("rows").with_record("row", None);
+    let mut of_result = names.with_members("run", &RUN);
+    if asks && fields.get("for_each").is_none() {
+        of_result = of_result.with_members("response", &RESPONSE);
+    }
     let expect = requirement::read(fields.get("expect"), "expect", &of_result, faults);
     ResultParts {
         rows,
