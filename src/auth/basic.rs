@@ -4,6 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::auth::{Auth, Form, TokenScheme, secret_template};
+use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::document::{Content, Node};
 use crate::template::Template;
@@ -26,7 +27,7 @@ fn check(node: &Node, _: TokenScheme, faults: &mut Diagnostics) -> Option<Auth> 
     let Some(username) = username else {
         faults.push(Diagnostic::at(
             &node.place,
-            "missing-key",
+            Code::MissingKey,
             "`basic` needs a `username`",
         ));
         return None;

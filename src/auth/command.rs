@@ -8,6 +8,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::{Child, Command};
 
 use crate::auth::{Auth, Form, TokenScheme};
+use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::document::{Content, Node};
 use crate::core::ending::Cleanup;
@@ -95,7 +96,7 @@ fn check(node: &Node, scheme: TokenScheme, faults: &mut Diagnostics) -> Option<A
             "`command` takes a list of a program and its arguments, got {}",
             node.kind()
         );
-        faults.push(Diagnostic::at(&node.place, "wrong-type", words).help(hint));
+        faults.push(Diagnostic::at(&node.place, Code::WrongType, words).help(hint));
         return None;
     };
     let mut command = Vec::with_capacity(items.len());
@@ -107,7 +108,7 @@ fn check(node: &Node, scheme: TokenScheme, faults: &mut Diagnostics) -> Option<A
         if word.contains("{{") {
             faults.push(Diagnostic::at(
                 &item.place,
-                "no-template-here",
+                Code::NoTemplateHere,
                 "a command is run as it is written, without templates",
             ));
             return None;
@@ -117,7 +118,7 @@ fn check(node: &Node, scheme: TokenScheme, faults: &mut Diagnostics) -> Option<A
     if command.first().is_none_or(String::is_empty) {
         faults.push(Diagnostic::at(
             &node.place,
-            "missing-key",
+            Code::MissingKey,
             "`command` needs a program",
         ));
         return None;

@@ -14,6 +14,7 @@ mod layer;
 mod query;
 mod token;
 
+use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::document::{Content, Node};
 use crate::core::name;
@@ -144,7 +145,7 @@ impl Auth {
                         faults.push(
                             Diagnostic::at(
                                 &entry.key_place,
-                                "auth-without-scheme",
+                                Code::AuthWithoutScheme,
                                 "`token` is the scheme of a kind of API, and `rest` has none",
                             )
                             .help("say how it is sent: `bearer`, `header`, `query` or `basic`"),
@@ -157,7 +158,7 @@ impl Auth {
                 faults.push(
                     Diagnostic::at(
                         &entry.key_place,
-                        "unknown-key",
+                        Code::UnknownKey,
                         format!("there is no form of `auth` called `{}`", entry.key),
                     )
                     .maybe_help(name::hint(&entry.key, keys())),
@@ -172,7 +173,7 @@ impl Auth {
         );
         // What stands here may be a token: it is not repeated.
         let words = format!("`auth` takes {expected}, got {}", node.kind());
-        let diagnostic = Diagnostic::at(&node.place, "wrong-type", words).concealed();
+        let diagnostic = Diagnostic::at(&node.place, Code::WrongType, words).concealed();
         faults.push(diagnostic.help("write `auth: { token: \"{{ env.CIRCLE_TOKEN }}\" }`"));
         None
     }
@@ -308,7 +309,7 @@ fn named_value<'n>(
     fields.finish(faults);
     let (Some(name), Some(value)) = (name, value) else {
         let words = format!("`{form}` needs a `name` and a `value`");
-        faults.push(Diagnostic::at(&node.place, "missing-key", words));
+        faults.push(Diagnostic::at(&node.place, Code::MissingKey, words));
         return None;
     };
     Some((name, secret_template(value, "value", faults)?))
@@ -319,7 +320,7 @@ fn secret_template(node: &Node, key: &str, faults: &mut Diagnostics) -> Option<T
     let Some(text) = node.as_text() else {
         // What stands here may be a secret: it is not repeated.
         let words = format!("`{key}` takes a template, got {}", node.kind());
-        let diagnostic = Diagnostic::at(&node.place, "wrong-type", words).concealed();
+        let diagnostic = Diagnostic::at(&node.place, Code::WrongType, words).concealed();
         let source = &node.place.file.text()[node.place.span.start..];
         faults.push(if source.starts_with("{{") {
             diagnostic.help("a value that begins with `{{` must be quoted: `\"{{ … }}\"`")
@@ -343,7 +344,7 @@ fn secret_template(node: &Node, key: &str, faults: &mut Diagnostics) -> Option<T
         faults.push(
             Diagnostic::at(
                 &node.place,
-                "literal-secret",
+                Code::LiteralSecret,
                 format!("`{key}` stands in the file as it is, where everybody can read it"),
             )
             .help("take it from the environment: `\"{{ env.CIRCLE_TOKEN }}\"`")

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::cli::ending::Ending;
+use crate::core::code::Code;
 use crate::core::secret::{Literals, Scrubber};
 use crate::core::text::{printable, printable_lines};
 use crate::format::Terminal;
@@ -226,7 +227,8 @@ pub fn tell_panics() {
             .map_or_else(String::new, |at| format!(" at {}:{}", at.file(), at.line()));
         let _ = writeln!(
             io::stderr().lock(),
-            "error[internal]: runner has made a mistake{place}; please report this line"
+            "error[{}]: runner has made a mistake{place}; please report this line",
+            Code::Internal
         );
     }));
 }

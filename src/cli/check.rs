@@ -9,6 +9,7 @@ use crate::cli::app::App;
 use crate::cli::exit::Exit;
 use crate::cli::failure::{ErrorFormat, Failure, object, render};
 use crate::cli::setup;
+use crate::core::code::Code;
 use crate::core::diagnostic::Diagnostic;
 use crate::core::name;
 use crate::core::percent;
@@ -92,7 +93,7 @@ pub fn run(args: &CheckArgs, app: &Rc<App>) -> Result<Exit, Failure> {
     }
     if resources + queries == 0 && faults.is_empty() {
         return Err(
-            Failure::usage("no-files", "there is no YAML file to check here")
+            Failure::usage(Code::NoFiles, "there is no YAML file to check here")
                 .help("resources lie in `resources/`, queries in `queries/`, and end in `.yaml`"),
         );
     }
@@ -171,7 +172,7 @@ fn counted(count: usize, one: &str, many: &str) -> String {
 fn print(app: &App, text: &str) -> Result<(), Failure> {
     match app.print(&printable_lines(text)) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(Failure::usage("cannot-write", error.to_string()))
+            Err(Failure::usage(Code::CannotWrite, error.to_string()))
         }
         _ => Ok(()),
     }
@@ -197,7 +198,7 @@ fn github(fault: &Diagnostic) -> String {
             property(place.file.name()),
             at.line,
             at.column,
-            property(&fault.code)
+            property(&fault.code.to_string())
         )
     });
     format!("::error{place}::{}\n", data(&printable_lines(&message)))

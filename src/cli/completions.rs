@@ -7,6 +7,7 @@ use clap::CommandFactory as _;
 use crate::cli::app::App;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::core::code::Code;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -37,6 +38,6 @@ pub fn run(args: &CompletionsArgs, app: &Rc<App>) -> Result<Exit, Failure> {
         &mut script,
     );
     app.print(&String::from_utf8_lossy(&script))
-        .map_err(|error| Failure::usage("cannot-write", error.to_string()))?;
+        .map_err(|error| Failure::usage(Code::CannotWrite, error.to_string()))?;
     Ok(Exit::Done)
 }

@@ -11,6 +11,7 @@ use crate::cli::output::cannot_write;
 use crate::cli::progress::counted;
 use crate::cli::run::RunArgs;
 use crate::cli::{explain, outcome, show, shown};
+use crate::core::code::Code;
 use crate::core::text::printable_lines;
 use crate::engine::{self, Found, Session};
 use crate::format::{CsvOptions, Shape, by_name};
@@ -38,7 +39,7 @@ pub fn admit(plan: &Plan, args: &RunArgs, app: &App) -> Result<(), Failure> {
     if !plan.resource.access.may_write() {
         return Err(Failure::new(
             Exit::Forbidden,
-            "read-only",
+            Code::ReadOnly,
             format!(
                 "the resource `{}` is read-only, and this writes: {}",
                 plan.resource.name,
@@ -183,7 +184,8 @@ pub fn check_preview(plan: &Plan) -> Result<(), Failure> {
         "`{}` only reads, and `--preview` shows what would be written",
         plan.query.name
     );
-    Err(Failure::usage("preview", words).help("run it, or look at its requests with `--dry-run`"))
+    Err(Failure::usage(Code::Preview, words)
+        .help("run it, or look at its requests with `--dry-run`"))
 }
 
 async fn find(plan: &Rc<Plan>, session: &Rc<Session>, app: &App) -> Result<Found, Failure> {
@@ -238,7 +240,7 @@ fn usual_question(plan: &Plan, count: usize) -> String {
 
 fn needs_yes(action: &str, question: Option<String>) -> Failure {
     let words = format!("this writes, and there is nobody to ask: {action}");
-    let failure = Failure::new(Exit::Forbidden, "needs-yes", words);
+    let failure = Failure::new(Exit::Forbidden, Code::NeedsYes, words);
     match question {
         Some(question) => failure.fact("question", question),
         None => failure,
@@ -246,7 +248,7 @@ fn needs_yes(action: &str, question: Option<String>) -> Failure {
 }
 
 fn declined() -> Failure {
-    Failure::new(Exit::Forbidden, "declined", "not sent")
+    Failure::new(Exit::Forbidden, Code::Declined, "not sent")
 }
 
 /// The first items by their first columns.
@@ -258,7 +260,7 @@ fn table(sites: &[Site], most: usize, stream: Stream) -> Result<String, Failure>
         let new: Vec<String> = new.cloned().collect();
         columns.extend(new);
     }
-    let wrong = |words: String| Failure::usage("cannot-write", words);
+    let wrong = |words: String| Failure::usage(Code::CannotWrite, words);
     let format = by_name("table").ok_or_else(|| wrong("there is no format `table`".to_owned()))?;
     let mut renderer = format.renderer(&Shape {
         columns: Some(columns.clone()),

@@ -10,6 +10,7 @@ use crate::cli::app::App;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::setup::duration;
+use crate::core::code::Code;
 use crate::core::time::{TIME_EXAMPLE, parse_time};
 use crate::demo::{self, Options, RateLimit, Shape};
 
@@ -113,7 +114,7 @@ fn shape(text: &str) -> Result<Shape, String> {
 /// If the port is taken.
 pub fn run(args: &DemoArgs, app: &Rc<App>) -> Result<Exit, Failure> {
     let options = options(args, app.now)?;
-    let failed = |words: String| Failure::new(Exit::Network, "demo", words);
+    let failed = |words: String| Failure::new(Exit::Network, Code::Demo, words);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -152,7 +153,7 @@ fn options(args: &DemoArgs, real_now: Timestamp) -> Result<Options, Failure> {
         Some(text) => {
             let time = parse_time(text, real_now).ok_or_else(|| {
                 let words = format!("`--now` takes `real` or {TIME_EXAMPLE}, got `{text}`");
-                Failure::usage("demo", words)
+                Failure::usage(Code::Demo, words)
             })?;
             (time, false)
         }

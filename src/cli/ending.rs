@@ -18,6 +18,7 @@ use crate::cli::app::App;
 use crate::cli::exit::Exit;
 use crate::cli::failure::{ErrorFormat, Failure};
 use crate::cli::signal;
+use crate::core::code::Code;
 use crate::core::ending;
 use crate::core::source::Place;
 use crate::core::time::format_duration;
@@ -58,14 +59,14 @@ pub enum Cause {
 impl Cause {
     /// The failure that it is.
     pub fn failure(self) -> Failure {
-        let interrupted = |words| Failure::new(Exit::Interrupted, "interrupted", words);
+        let interrupted = |words| Failure::new(Exit::Interrupted, Code::Interrupted, words);
         match self {
             Self::Signal(signal::HANG_UP) => interrupted("interrupted: the terminal was closed"),
             Self::Signal(signal::TERMINATE) => interrupted("interrupted by a signal to end"),
             Self::Signal(_) => interrupted("interrupted"),
             Self::OutOfTime(limit) => Failure::new(
                 Exit::Network,
-                "timeout",
+                Code::OutOfTime,
                 format!(
                     "the run took longer than `--timeout` ({})",
                     format_duration(limit)
@@ -175,7 +176,7 @@ pub fn watched(
         let words = format!(
             "the limit of open files (`ulimit -n`) is {files}, and runner needs {FEWEST_FILES}"
         );
-        fail(Failure::usage("cannot-start", words), error_format);
+        fail(Failure::usage(Code::CannotStart, words), error_format);
     }
     let ending = Arc::new(Ending::default());
     // Without descriptors for it there is no watch, and signals end the process as they do.
@@ -279,7 +280,8 @@ impl Renderings {
             self.memory = memory();
             return Ok(());
         };
-        let fault = |words: String, place: &Place| Err(Failure::usage("template", words).at(place));
+        let fault =
+            |words: String, place: &Place| Err(Failure::usage(Code::Template, words).at(place));
         if memory().saturating_sub(self.memory) > LARGEST_RENDERING {
             return fault(
                 format!("the template takes more than {LARGEST_RENDERING} MiB of memory"),

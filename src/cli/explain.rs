@@ -6,18 +6,17 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::git;
 use crate::cli::output::cannot_write;
+use crate::core::code::Code;
 use crate::core::source::Place;
 use crate::core::time::format_duration;
-use crate::engine::{Refusal, RunError, RunErrorKind, Unmet, transport_code, transport_message};
+use crate::engine::{
+    Refusal, Remedy, RunError, RunErrorKind, Unmet, transport_code, transport_message,
+};
 use crate::http::client::is_loopback;
 use crate::http::{StatusCode, TransportError, TransportErrorKind};
 use crate::plan::{Binding, Plan, PlanError};
 use crate::resource::Resource;
 use crate::template::RenderError;
-
-/// What to say when a write got no answer.
-pub const MAY_HAVE_WRITTEN: &str =
-    "the request may have been carried out all the same: look before you send it again";
 
 /// The hint for a wait that failed after its first request was sent.
 const HAS_STARTED: &str =
@@ -38,7 +37,7 @@ pub fn plan_error(error: &PlanError, resource: &Resource, app: &App) -> Failure 
         },
         PlanError::Credential(CredentialError::Unusable(words, place)) => Failure::new(
             Exit::Credentials,
-            "no-credential",
+            Code::NoCredential,
             format!(
                 "the resource `{}` has no usable token: {words}",
                 resource.name
@@ -72,7 +71,7 @@ fn unset_token(name: &str, resource: &Resource, place: &Place) -> Failure {
     let variable = name.trim_start_matches("env.");
     let failure = Failure::new(
         Exit::Credentials,
-        "no-credential",
+        Code::NoCredential,
         format!(
             "`{variable}` is not set: the resource `{}` takes its token from it",
             resource.name
@@ -103,7 +102,7 @@ fn token_hints(resource: &Resource) -> Vec<String> {
 
 /// A template that cannot be rendered.
 pub fn render_error(error: &RenderError, app: &App) -> Failure {
-    let failure = Failure::usage("template", error.message.clone()).at(&error.place);
+    let failure = Failure::usage(Code::Template, error.message.clone()).at(&error.place);
     if let Some(fact) = error
         .undefined
         .as_ref()
@@ -131,6 +130,17 @@ pub fn render_error(error: &RenderError, app: &App) -> Failure {
 
 /// A run that failed.
 pub fn run_error(error: &RunError, plan: &Plan, app: &App) -> Failure {
+    explained(error, plan, app, true)
+}
+
+/// One of the requests of a run that went on.
+pub fn item_error(error: &RunError, plan: &Plan, app: &App) -> Failure {
+    let mut failure = explained(error, plan, app, false);
+    failure.exit = Exit::Partial;
+    failure
+}
+
+fn explained(error: &RunError, plan: &Plan, app: &App, is_whole_run: bool) -> Failure {
     let resource = plan.resource_named(&error.resource);
     // What feeds a query only reads.
     let writes = error.query == plan.query.name && !plan.is_safe();
@@ -141,17 +151,26 @@ pub fn run_error(error: &RunError, plan: &Plan, app: &App) -> Failure {
     let mut failure = match &error.kind {
         RunErrorKind::Refused(refusal) => refused(refusal, &error.resource, resource),
         RunErrorKind::Transport(error) => transport(error, resource, app),
-        RunErrorKind::Unreadable { words, help } => {
-            let failure = Failure::new(Exit::Refused, "not-json", words.clone());
-            match help {
-                Some(help) => failure.help(help.clone()),
-                None => failure,
+        RunErrorKind::Unreadable { words, remedy } => {
+            let failure = Failure::new(Exit::Refused, Code::NotJson, words.clone());
+            match remedy {
+                Some(Remedy::AskForLess) => {
+                    failure.help("ask for less at a time, by parameters or `paginate`")
+                }
+                Some(Remedy::OtherAddress) => {
+                    failure.help("a web page came instead: is `base_url` that of the API?")
+                }
+                // One answer of many cannot be shown.
+                Some(Remedy::LookAtIt) if is_whole_run => {
+                    failure.help("`-o raw` shows it as it came")
+                }
+                Some(Remedy::LookAtIt) | None => failure,
             }
         }
         RunErrorKind::Rows { words, help } => {
-            Failure::usage("rows", words.clone()).help(help.clone())
+            Failure::usage(Code::Rows, words.clone()).help(help.clone())
         }
-        RunErrorKind::Listing(words) => Failure::new(Exit::Refused, "listing", words.clone()),
+        RunErrorKind::Listing(words) => Failure::new(Exit::Refused, Code::Listing, words.clone()),
         RunErrorKind::Render(error) => render_error(error, app),
         RunErrorKind::Plan(error) => plan_error(error, resource, app),
         RunErrorKind::Sql {
@@ -164,17 +183,17 @@ pub fn run_error(error: &RunError, plan: &Plan, app: &App) -> Failure {
             sql_failure(words, *is_stopped).at(place).helps(help)
         }
         RunErrorKind::Waited(words) => {
-            Failure::new(Exit::Expectation, "poll-timeout", words.clone())
+            Failure::new(Exit::Expectation, Code::PollTimeout, words.clone())
         }
         RunErrorKind::Missing(words, place) => {
-            Failure::new(Exit::Expectation, "missing-value", words.clone()).at(place)
+            Failure::new(Exit::Expectation, Code::MissingValue, words.clone()).at(place)
         }
         RunErrorKind::Expectation(failed) => unmet(&error.query, failed),
         RunErrorKind::Sink(error) => return cannot_write(error),
     };
     add_origin(&mut failure, error, plan);
     if may_have_written {
-        failure = failure.help(MAY_HAVE_WRITTEN);
+        failure = failure.may_have_written();
     }
     if has_started {
         failure = failure.help(HAS_STARTED);
@@ -226,7 +245,7 @@ fn sql_failure(words: &str, is_stopped: bool) -> Failure {
     } else {
         Exit::Usage
     };
-    Failure::new(exit, "sql", words)
+    Failure::new(exit, Code::Sql, words)
 }
 
 /// Expectations that do not hold.
@@ -235,7 +254,7 @@ fn unmet(query: &str, failed: &[Unmet]) -> Failure {
     let sources = sources.join(", ");
     if failed.iter().all(|one| one.message.is_none()) {
         let words = format!("`{query}` expects what does not hold: {sources}");
-        return Failure::new(Exit::Expectation, "expectation", words);
+        return Failure::new(Exit::Expectation, Code::Expectation, words);
     }
     let words: Vec<String> = failed
         .iter()
@@ -244,7 +263,7 @@ fn unmet(query: &str, failed: &[Unmet]) -> Failure {
             None => format!("`{}` does not hold", one.that),
         })
         .collect();
-    Failure::new(Exit::Expectation, "expectation", words.join("; ")).fact("expects", sources)
+    Failure::new(Exit::Expectation, Code::Expectation, words.join("; ")).fact("expects", sources)
 }
 
 /// An answer that refuses. `name` is the resource's.
@@ -258,7 +277,7 @@ fn refused(refusal: &Refusal, name: &str, resource: &Resource) -> Failure {
     } else {
         Exit::Refused
     };
-    let code = format!("http-{}", status.as_u16());
+    let code = Code::Http(status.as_u16());
     let mut failure =
         Failure::new(exit, code, refusal.message(name)).fact("status", status.as_u16());
     for (fact, value) in [

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::cli::app::App;
 use crate::cli::exit::Exit;
+use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::source::{Place, floor_boundary};
 use crate::core::text::{one_line, printable_lines};
@@ -25,8 +26,8 @@ pub enum ErrorFormat {
 /// A failure, ready to be shown.
 #[derive(Debug)]
 pub struct Failure {
-    /// A stable name of its kind.
-    pub code: String,
+    /// Its kind.
+    pub code: Code,
     /// The exit code that goes with it.
     pub exit: Exit,
     /// One sentence.
@@ -41,13 +42,15 @@ pub struct Failure {
     pub help: Vec<String>,
     /// Faults of files. If there are any, they are the failure.
     pub diagnostics: Vec<Diagnostic>,
+    /// True once a hint says that what was sent may have been carried out.
+    warns_of_writes: bool,
 }
 
 impl Failure {
     /// A failure with an exit code.
-    pub fn new(exit: Exit, code: impl Into<String>, message: impl Into<String>) -> Self {
+    pub fn new(exit: Exit, code: Code, message: impl Into<String>) -> Self {
         Self {
-            code: code.into(),
+            code,
             exit,
             message: message.into(),
             causes: Vec::new(),
@@ -55,22 +58,23 @@ impl Failure {
             place: None,
             help: Vec::new(),
             diagnostics: Vec::new(),
+            warns_of_writes: false,
         }
     }
 
     /// The call, or a file, is wrong.
-    pub fn usage(code: impl Into<String>, message: impl Into<String>) -> Self {
+    pub fn usage(code: Code, message: impl Into<String>) -> Self {
         Self::new(Exit::Usage, code, message)
     }
 
     /// Nobody reads the result any more: nothing to say, and nothing wrong.
     pub fn closed() -> Self {
-        Self::new(Exit::Done, "closed", "")
+        Self::new(Exit::Done, Code::Closed, "")
     }
 
     /// Whether it is only that nobody reads the result any more.
     pub fn is_closed(&self) -> bool {
-        self.exit == Exit::Done && self.code == "closed"
+        self.exit == Exit::Done && self.code == Code::Closed
     }
 
     /// Faults of files.
@@ -86,7 +90,7 @@ impl Failure {
         } else {
             Exit::Usage
         };
-        let mut failure = Self::new(exit, "files", "");
+        let mut failure = Self::new(exit, Code::Files, "");
         failure.diagnostics = list.into_iter().map(Diagnostic::guarded).collect();
         failure
     }
@@ -133,6 +137,18 @@ impl Failure {
         self.fact(UNCONFIRMED, list)
     }
 
+    /// Adds the hint that a write without an answer may have been carried out, once.
+    #[must_use]
+    pub fn may_have_written(mut self) -> Self {
+        if self.warns_of_writes {
+            return self;
+        }
+        self.warns_of_writes = true;
+        self.help(
+            "the request may have been carried out all the same: look before you send it again",
+        )
+    }
+
     /// Names the place.
     #[must_use]
     pub fn at(mut self, place: &Place) -> Self {
@@ -172,7 +188,7 @@ impl Failure {
             return self.diagnostics.clone();
         }
         let message = self.message.clone();
-        let code = self.code.clone();
+        let code = self.code;
         let mut diagnostic = match &self.place {
             Some(place) => Diagnostic::at(place, code, message),
             None => Diagnostic::general(code, message),
@@ -324,7 +340,7 @@ pub fn render(diagnostic: &Diagnostic, app: &App) -> String {
     let message = printable_lines(&message).into_owned();
     let title = Level::ERROR
         .primary_title(message)
-        .id(diagnostic.code.clone());
+        .id(diagnostic.code.to_string());
     let source: Excerpt;
     let mut text = String::new();
     match &diagnostic.place {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::cli::failure::Failure;
+use crate::core::code::Code;
 use crate::core::document::Content;
 use crate::core::{json, name};
 use crate::plan::{Input, Inputs};
@@ -62,7 +63,7 @@ pub fn read(files: &[PathBuf], assignments: &[String], folder: &Path) -> Result<
 fn assignment(word: &str) -> Result<(String, Input), Failure> {
     let (Some(name), Some((left, value))) = (assigned_name(word), word.split_once('=')) else {
         return Err(Failure::usage(
-            "assignment",
+            Code::Assignment,
             format!("`{word}` is not `NAME=VALUE`"),
         ));
     };
@@ -71,7 +72,7 @@ fn assignment(word: &str) -> Result<(String, Input), Failure> {
     let text = match from_file {
         None => value.to_owned(),
         Some(path) => content(path).map_err(|words| {
-            Failure::usage("var", format!("`{name}`: {words}")).help(format!(
+            Failure::usage(Code::Var, format!("`{name}`: {words}")).help(format!(
                 "for a value that begins with `@` write `{name}:='\"@…\"'`"
             ))
         })?,
@@ -81,7 +82,7 @@ fn assignment(word: &str) -> Result<(String, Input), Failure> {
     }
     // The value may be a secret: the reader's words do not repeat it.
     let value: Value = json::parse(text.as_bytes()).map_err(|error| {
-        Failure::usage("var", format!("`{name}:=` takes JSON: {error}"))
+        Failure::usage(Code::Var, format!("`{name}:=` takes JSON: {error}"))
             .help(format!("for a text write `{name}=…`"))
     })?;
     Ok((name.to_owned(), Input::Json(value)))
@@ -119,7 +120,7 @@ fn vars_file(path: &Path, folder: &Path) -> Result<Inputs, Failure> {
     let node = crate::project::document(path, folder).map_err(Failure::from_diagnostics)?;
     let Content::Map(entries) = &node.content else {
         return Err(Failure::usage(
-            "vars-file",
+            Code::VarsFile,
             format!("`{}` takes a mapping of names to values", path.display()),
         ));
     };

@@ -9,6 +9,7 @@ use crate::cli::app::App;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::setup::{self, TextFormat};
+use crate::core::code::Code;
 use crate::core::diagnostic::Diagnostics;
 use crate::core::text::{display_width, one_line, printable_lines, truncate_to_width};
 use crate::project::{Project, load};
@@ -63,7 +64,7 @@ pub fn run(args: &ListArgs, app: &Rc<App>) -> Result<Exit, Failure> {
     };
     match app.print(&printable_lines(&text)) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            return Err(Failure::usage("cannot-write", error.to_string()));
+            return Err(Failure::usage(Code::CannotWrite, error.to_string()));
         }
         _ => {}
     }

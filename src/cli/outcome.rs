@@ -6,9 +6,10 @@ use crate::cli::explain;
 use crate::cli::failure::{ErrorFormat, Failure};
 use crate::cli::progress::counted;
 use crate::cli::setup::TalkArgs;
+use crate::core::code::Code;
 use crate::core::text::truncate_to_width;
 use crate::engine::{
-    Cut, Cuts, Failures, Found, Ledger, Level, Outcome, Report, RunError, Session, first_page_note,
+    Cut, Cuts, Failures, Found, Ledger, Level, Outcome, Report, Session, first_page_note,
 };
 use crate::plan::Plan;
 
@@ -104,7 +105,7 @@ fn tell_cut(name: &str, cut: Cut, after: &str, talk: TalkArgs, app: &App) {
             "`rows` says where the records stand, for example `rows: $.items[*]`",
         ),
     };
-    Failure::new(Exit::Partial, "cut", words)
+    Failure::new(Exit::Partial, Code::Cut, words)
         .help(help)
         .show(app, talk.error_format);
 }
@@ -141,7 +142,7 @@ fn tell_ledger(plan: &Plan, ledger: &Ledger, rest: &Rest, talk: TalkArgs, app: &
         "`{}` is not complete: {total}{of_kinds}; {}",
         plan.query.name, rest.words
     );
-    let mut summary = Failure::new(Exit::Partial, "partial", words);
+    let mut summary = Failure::new(Exit::Partial, Code::Partial, words);
     if talk.error_format == ErrorFormat::Json {
         let groups: Vec<serde_json::Value> = kinds
             .iter()
@@ -167,7 +168,7 @@ fn tell_ledger(plan: &Plan, ledger: &Ledger, rest: &Rest, talk: TalkArgs, app: &
 
 /// Failures of one kind as one, with their count and an example.
 fn group(plan: &Plan, failures: &Failures, app: &App) -> Failure {
-    let mut failure = item_failure(&failures.example, plan, app);
+    let mut failure = explain::item_error(&failures.example, plan, app);
     let query = &failures.example.query;
     // A query that stands on no items has requests all the same.
     let noun = failures.example.item.as_ref().map_or("request", |_| "item");
@@ -188,7 +189,7 @@ fn group(plan: &Plan, failures: &Failures, app: &App) -> Failure {
         failure.message = format!("{article} {noun} of `{query}` failed: {}", failure.message);
     }
     // On a later page it would end the listing without a word.
-    if failure.code == "http-404" && !failures.example.is_later_page {
+    if failure.code == Code::Http(404) && !failures.example.is_later_page {
         failure = failure.help("where that is normal, `on_status: {404: empty}` says so");
     }
     failure
@@ -222,13 +223,4 @@ pub fn state_of(level: &Level, app: &App) -> Option<String> {
     // Before the cut, which could leave half of a secret.
     app.scrubber.json(&mut state);
     Some(truncate_to_width(&state.to_string(), LONGEST).into_owned())
-}
-
-/// The failure of one item of a walk.
-pub fn item_failure(error: &RunError, plan: &Plan, app: &App) -> Failure {
-    let mut failure = explain::run_error(error, plan, app);
-    failure.exit = Exit::Partial;
-    // One answer of many cannot be shown as it came.
-    failure.help.retain(|help| !help.contains("`-o raw`"));
-    failure
 }

@@ -9,11 +9,12 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::cli::app::App;
+use crate::cli::explain;
 use crate::cli::failure::{ErrorFormat, Failure};
 use crate::cli::progress::counted;
 use crate::cli::run::RunArgs;
 use crate::cli::setup::TalkArgs;
-use crate::cli::{explain, outcome};
+use crate::core::code::Code;
 use crate::core::name;
 use crate::core::source::{Place, SourceFile, Span, Text};
 use crate::core::text::printable_lines;
@@ -279,7 +280,7 @@ impl Writers {
                     "`--out {}` names a file that is named already",
                     path.display()
                 );
-                return Err(Failure::usage("out", words));
+                return Err(Failure::usage(Code::Out, words));
             }
             writers.push(Writer::new(plan, args, Some(&path), index, app)?);
             paths.push(real);
@@ -376,7 +377,7 @@ fn dated(out: &Path, plan: &Plan, app: &App) -> Result<PathBuf, Failure> {
     }
     let file = SourceFile::new("--out", "", text.as_ref());
     let span = Span::new(0, text.len());
-    let wrong = |words: String| Failure::usage("out", format!("`--out {text}`: {words}"));
+    let wrong = |words: String| Failure::usage(Code::Out, format!("`--out {text}`: {words}"));
     let template =
         Template::parse(&Text::new(text.as_ref(), &Place { file, span })).map_err(|errors| {
             let words = errors.into_iter().next().map(|error| error.message);
@@ -448,18 +449,18 @@ fn looks(plan: &Plan, args: &RunArgs, file: Option<&Path>, app: &App) -> Result<
             "`{}` has no records of its own to show as `{}`",
             plan.query.name, format.name
         );
-        return Err(Failure::usage("no-records", words).help(format!(
+        return Err(Failure::usage(Code::NoRecords, words).help(format!(
             "its report is {}; its `data` are queries that can be run by themselves",
             name::one_of(&kinds)
         )));
     }
     if format.name == "raw" && (plan.query.is_walk() || !plan.query.asks()) {
         let words = format!("`raw` shows one answer, and `{}` has many", plan.query.name);
-        return Err(Failure::usage("raw", words).help("`-o ndjson` gives its records"));
+        return Err(Failure::usage(Code::Raw, words).help("`-o ndjson` gives its records"));
     }
     if format.name == "raw" && args.out.len() > 1 {
         let words = "`raw` goes to one place only";
-        return Err(Failure::usage("raw", words));
+        return Err(Failure::usage(Code::Raw, words));
     }
     Ok(Looks::Records(format))
 }
@@ -499,10 +500,10 @@ impl Deliver for Through<'_> {
     fn failed(&mut self, error: &RunError) {
         match self.talk.error_format {
             ErrorFormat::Json => {
-                outcome::item_failure(error, self.plan, self.app).show(self.app, ErrorFormat::Json);
+                explain::item_error(error, self.plan, self.app).show(self.app, ErrorFormat::Json);
             }
             ErrorFormat::Text if self.talk.verbose > 0 => {
-                let failure = outcome::item_failure(error, self.plan, self.app);
+                let failure = explain::item_error(error, self.plan, self.app);
                 let item = error.item.as_ref();
                 let item = item.map_or("a request", |item| &item.label);
                 self.app.say(&format!(
@@ -531,7 +532,7 @@ fn file_format(
             .collect();
         let words = format!("the ending of `{}` names no format", path.display());
         let hint = format!("end it in {}, or say `-o FORMAT`", name::one_of(&known));
-        Failure::usage("out", words).help(hint)
+        Failure::usage(Code::Out, words).help(hint)
     })
 }
 
@@ -539,7 +540,7 @@ fn file_sink(path: &Path, app: &App) -> Result<FileSink, Failure> {
     FileSink::create(&app.working_directory.join(path)).map_err(|error| {
         let why = load::plain(&error);
         Failure::usage(
-            "out",
+            Code::Out,
             format!("`{}` cannot be written: {why}", path.display()),
         )
     })
@@ -584,5 +585,5 @@ pub fn cannot_write(error: &io::Error) -> Failure {
         Some(own) => own.to_string(),
         None => format!("the result cannot be written: {}", load::plain(error)),
     };
-    Failure::usage("cannot-write", words)
+    Failure::usage(Code::CannotWrite, words)
 }

@@ -10,6 +10,7 @@ use crate::cli::exit::Exit;
 use crate::cli::explain;
 use crate::cli::failure::Failure;
 use crate::cli::setup::{self, ConnectArgs, TalkArgs, World};
+use crate::core::code::Code;
 use crate::core::name;
 use crate::engine::{self, Deliver, Report, Session, Want};
 use crate::format::{CsvOptions, Format, Shape, by_name};
@@ -114,8 +115,10 @@ fn chosen<'p>(project: &'p Project, names: &[String]) -> Result<Vec<&'p Resource
     let all = project.resources();
     if names.is_empty() {
         return if all.is_empty() {
-            Err(Failure::usage("no-resource", "the project has no resource")
-                .help("add `resources/circleci.yaml`"))
+            Err(
+                Failure::usage(Code::NoResource, "the project has no resource")
+                    .help("add `resources/circleci.yaml`"),
+            )
         } else {
             Ok(all.iter().collect())
         };
@@ -125,7 +128,7 @@ fn chosen<'p>(project: &'p Project, names: &[String]) -> Result<Vec<&'p Resource
         .map(|wanted| {
             all.iter().find(|file| file.name == *wanted).ok_or_else(|| {
                 let failure = Failure::usage(
-                    "unknown-resource",
+                    Code::UnknownResource,
                     format!("there is no resource `{wanted}`"),
                 );
                 match name::hint(wanted, all.iter().map(|file| file.name.as_str())) {
@@ -179,7 +182,7 @@ async fn ask(
     // Of an API that tells who one is, an answer that does not is none of its answers.
     if who.is_none() && kind.api().is_some() {
         let words = format!("{} does not answer as CircleCI does", file.name);
-        return Err(Failure::new(Exit::Refused, "not-json", words)
+        return Err(Failure::new(Exit::Refused, Code::NotJson, words)
             .fact("request", format!("GET {}", plan.base_url()))
             .help("is `base_url` that of the API?"));
     }
@@ -221,7 +224,7 @@ fn limit_left(answer: &Report) -> Option<u64> {
 }
 
 fn print(rows: &[Value], format: &Format, app: &App) -> Result<(), Failure> {
-    let wrong = |words: String| Failure::usage("cannot-write", words);
+    let wrong = |words: String| Failure::usage(Code::CannotWrite, words);
     let columns = COLUMNS;
     let mut out = Vec::new();
     let mut renderer = format.renderer(&Shape {

@@ -14,6 +14,7 @@ use crate::cli::progress::counted;
 use crate::cli::setup::{self, ConnectArgs, TalkArgs, World};
 use crate::cli::state::State;
 use crate::cli::{confirm, explain, inputs, outcome, shown};
+use crate::core::code::Code;
 use crate::core::diagnostic::Diagnostics;
 use crate::core::text::printable_lines;
 use crate::engine::{self, Manner, Report, RunError, RunErrorKind, Session, Want, Write};
@@ -124,7 +125,7 @@ impl RunArgs {
 pub fn run(args: &RunArgs, app: &Rc<App>) -> Result<Exit, Failure> {
     let words = inputs::sort_out(&args.words);
     if words.queries.is_empty() {
-        return Err(Failure::usage("no-query", "no query is named").help(
+        return Err(Failure::usage(Code::NoQuery, "no query is named").help(
             "give its path or name first: `runner run queries/get-workflow.yaml NAME=VALUE`",
         ));
     }
@@ -135,7 +136,7 @@ pub fn run(args: &RunArgs, app: &Rc<App>) -> Result<Exit, Failure> {
     refuse_unknown_vars(&given, &queries)?;
     if !args.out.is_empty() && queries.len() > 1 {
         return Err(Failure::usage(
-            "out",
+            Code::Out,
             "`--out` takes the result of one query, got several",
         ));
     }
@@ -208,7 +209,7 @@ pub fn carry_out(plans: &[Rc<Plan>], args: &RunArgs, app: &Rc<App>) -> Result<Ex
     if args.csv.is_some() && !writers.iter().any(Writers::write_csv) {
         let words = "`--csv` says how CSV is written, and no output is CSV";
         return Err(
-            Failure::usage("csv", words).help("add `-o csv`, or `--out` with a `.csv` file")
+            Failure::usage(Code::Csv, words).help("add `-o csv`, or `--out` with a `.csv` file")
         );
     }
     let states = states(plans, args, app)?;
@@ -279,21 +280,12 @@ fn name_unconfirmed(
     }
     match result {
         Err(failure) if failure.diagnostics.is_empty() && !failure.is_closed() => {
-            let is_told = failure
-                .help
-                .iter()
-                .any(|help| help == explain::MAY_HAVE_WRITTEN);
-            let failure = failure.unconfirmed(writes);
-            Err(if is_told {
-                failure
-            } else {
-                failure.help(explain::MAY_HAVE_WRITTEN)
-            })
+            Err(failure.unconfirmed(writes).may_have_written())
         }
         result => {
             let requests = counted(writes.len() as u64, "request");
             let words = format!("{requests} may have been carried out all the same");
-            Failure::new(Exit::Partial, "unconfirmed", words)
+            Failure::new(Exit::Partial, Code::Unconfirmed, words)
                 .unconfirmed(writes)
                 .help("look before anything is sent again")
                 .show(app, args.talk.error_format);
@@ -342,7 +334,7 @@ impl Current {
 
 /// Delivers what a run that was ended from outside has so far, and says how far it came.
 fn how_far(failure: Failure, done: usize, plans: &[Rc<Plan>], under_way: &Current) -> Failure {
-    let is_ended = failure.exit == Exit::Interrupted || failure.code == "timeout";
+    let is_ended = matches!(failure.code, Code::Interrupted | Code::OutOfTime);
     let Some(current) = plans.get(done).filter(|_| is_ended) else {
         return failure;
     };
@@ -416,7 +408,7 @@ pub fn find(word: &str, app: &App) -> Result<(Project, Result<Arc<Query>, Diagno
 fn not_a_query(word: &str, first: &Query) -> Failure {
     let words = format!("`{word}` is neither a query nor `NAME=VALUE`");
     let names: Vec<&str> = first.vars.iter().map(|var| var.name.as_str()).collect();
-    let failure = Failure::usage("unknown-query", words);
+    let failure = Failure::usage(Code::UnknownQuery, words);
     if names.is_empty() {
         failure.help(format!("`{}` takes no values", first.name))
     } else {
@@ -441,7 +433,7 @@ fn refuse_unknown_vars(given: &Inputs, queries: &[Found]) -> Result<(), Failure>
     for wanted in given.keys() {
         if !queries.iter().any(|(_, query)| query.var(wanted).is_some()) {
             return Err(Failure::usage(
-                "unknown-var",
+                Code::UnknownVar,
                 format!("none of the queries has a var `{wanted}`"),
             ));
         }
@@ -482,7 +474,7 @@ fn show(plans: &[Rc<Plan>], args: &RunArgs, app: &App) -> Result<Exit, Failure> 
         for (plan, about, request) in shown_requests(plan, args, app)? {
             let mut text = if args.curl {
                 shown::curl(&request, plan).map_err(|words| {
-                    Failure::usage("curl", words).help("`--dry-run` shows it masked")
+                    Failure::usage(Code::Curl, words).help("`--dry-run` shows it masked")
                 })?
             } else {
                 format!("{about}{}", shown::dry_run(&request))
@@ -535,7 +527,7 @@ fn shown_requests<'p>(
             "`{}` stands on other queries: no curl line does the same",
             plan.query.name
         );
-        return Err(Failure::usage("curl", words).help("`--dry-run` shows its requests"));
+        return Err(Failure::usage(Code::Curl, words).help("`--dry-run` shows its requests"));
     }
     let mut shown = Vec::new();
     let mut parts = plan.with_fed_by();
@@ -567,7 +559,7 @@ fn refuse_reading(plan: &Plan) -> Result<(), Failure> {
         "the resource `{}` is write-only, and `{}` reads: {}",
         plan.resource.name, plan.query.name, plan.query.method
     );
-    Err(Failure::new(Exit::Forbidden, "write-only", words))
+    Err(Failure::new(Exit::Forbidden, Code::WriteOnly, words))
 }
 
 async fn execute(

@@ -14,6 +14,7 @@ use crate::cli::failure::{ErrorFormat, Failure};
 use crate::cli::git;
 use crate::cli::progress::Progress;
 use crate::cli::watch::Watch;
+use crate::core::code::Code;
 use crate::core::name;
 use crate::core::source::{SourceFile, Span, Text};
 use crate::core::time::{DURATION_EXAMPLE, TIME_EXAMPLE, parse_duration, parse_time};
@@ -88,7 +89,7 @@ impl ConnectArgs {
         let from_variable =
             chosen.is_some() && app.env.get("RUNNER_ENV").map(String::as_str) == chosen;
         for diagnostic in &mut failure.diagnostics {
-            if diagnostic.code == "unknown-environment" && from_variable {
+            if diagnostic.code == Code::UnknownEnvironment && from_variable {
                 diagnostic
                     .help
                     .push("the name came from `RUNNER_ENV`".to_owned());
@@ -156,7 +157,10 @@ impl World {
         let moment = match now {
             None => start,
             Some(text) => parse_time(text, start).ok_or_else(|| {
-                Failure::usage("now", format!("`--now` takes {TIME_EXAMPLE}, got `{text}`"))
+                Failure::usage(
+                    Code::Now,
+                    format!("`--now` takes {TIME_EXAMPLE}, got `{text}`"),
+                )
             })?,
         };
         if !connect.demo {
@@ -171,7 +175,7 @@ impl World {
         let demo = Demo::start(demo::Options::default()).map_err(|error| {
             Failure::new(
                 Exit::Network,
-                "demo",
+                Code::Demo,
                 format!("the demo cannot be started: {error}"),
             )
         })?;
@@ -254,13 +258,13 @@ impl World {
                 "the demo answers as CircleCI v2, and the resource `{}` is not of that kind",
                 resource.name
             );
-            return Err(Failure::usage("demo", words).at(&resource.place()));
+            return Err(Failure::usage(Code::Demo, words).at(&resource.place()));
         }
         let constant = |text: &str| {
             let file = SourceFile::new("the demo", "the demo", text);
             let span = Span::new(0, text.len());
             Template::parse(&Text::new(text, &crate::core::source::Place { file, span }))
-                .map_err(|_| Failure::usage("demo", "the demo's address is not a URL"))
+                .map_err(|_| Failure::usage(Code::Demo, "the demo's address is not a URL"))
         };
         Ok(Resource {
             base_url: constant(demo.base_url())?,
@@ -288,7 +292,7 @@ pub fn block_on<T>(
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| Failure::usage("runtime", format!("cannot start: {error}")))?;
+        .map_err(|error| Failure::usage(Code::Runtime, format!("cannot start: {error}")))?;
     let started = std::time::Instant::now();
     app.ending.listen(connect.timeout);
     let shows_progress = manner.is_some();

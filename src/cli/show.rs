@@ -10,6 +10,7 @@ use crate::cli::app::App;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::setup::{self, TextFormat, World};
+use crate::core::code::Code;
 use crate::core::json::plain;
 use crate::core::name;
 use crate::core::text::{one_line, printable_lines};
@@ -88,7 +89,7 @@ pub fn run(args: &ShowArgs, app: &Rc<App>) -> Result<Exit, Failure> {
     // The files may be those of a stranger, and the escapes are those of JSON.
     match app.print(&printable_lines(&text)) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(Failure::usage("cannot-write", error.to_string()))
+            Err(Failure::usage(Code::CannotWrite, error.to_string()))
         }
         _ => Ok(Exit::Done),
     }

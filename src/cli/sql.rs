@@ -13,6 +13,7 @@ use crate::cli::failure::{ErrorFormat, Failure};
 use crate::cli::run::{self, RunArgs};
 use crate::cli::setup::{self, ConnectArgs, TalkArgs, World};
 use crate::cli::{explain, inputs};
+use crate::core::code::Code;
 use crate::core::diagnostic::Diagnostic;
 use crate::core::name;
 use crate::core::source::{Place, SourceFile, Span};
@@ -157,7 +158,7 @@ fn statement(args: &SqlArgs, app: &App) -> Result<(Arc<SourceFile>, Vec<String>)
             load::source(&app.working_directory.join(path), &app.working_directory)?
         } else {
             let Some(text) = others.next() else {
-                return Err(Failure::usage("no-statement", "there is no statement").help(
+                return Err(Failure::usage(Code::NoStatement, "there is no statement").help(
                 "write it in quotes: `runner sql 'select * from jobs' --from jobs=jobs.csv`",
             ));
             };
@@ -167,7 +168,7 @@ fn statement(args: &SqlArgs, app: &App) -> Result<(Arc<SourceFile>, Vec<String>)
         None => Ok((source, words.assignments)),
         Some(word) => {
             let words = format!("`{word}` is neither the statement nor `NAME=VALUE`");
-            Err(Failure::usage("assignment", words)
+            Err(Failure::usage(Code::Assignment, words)
                 .help("the statement is one word: put it in quotes"))
         }
     }
@@ -188,10 +189,15 @@ enum From<'a> {
 fn sources(words: &[String]) -> Result<Vec<Source<'_>>, Failure> {
     let mut sources: Vec<Source<'_>> = Vec::new();
     for word in words {
-        let wrong =
-            |words: String| Err(Failure::usage("from", format!("`--from {word}`: {words}")));
+        let wrong = |words: String| {
+            Err(Failure::usage(
+                Code::From,
+                format!("`--from {word}`: {words}"),
+            ))
+        };
         let Some((name, from)) = word.split_once('=') else {
-            let failure = Failure::usage("from", format!("`--from {word}` is not `NAME=SOURCE`"));
+            let failure =
+                Failure::usage(Code::From, format!("`--from {word}` is not `NAME=SOURCE`"));
             let stem = Path::new(word).file_stem().unwrap_or_default();
             let stem = stem.to_string_lossy().replace(['-', '.', ' '], "_");
             return Err(if name::is_identifier(&stem) {
@@ -202,7 +208,7 @@ fn sources(words: &[String]) -> Result<Vec<Source<'_>>, Failure> {
         };
         if !name::is_identifier(name) {
             let words = format!("`--from {word}`: `{name}` cannot name a table without quotes");
-            let failure = Failure::usage("from", words);
+            let failure = Failure::usage(Code::From, words);
             return Err(failure.help("use letters, digits and `_`"));
         }
         if sources
@@ -244,7 +250,7 @@ fn queries(sources: &[Source<'_>], app: &App) -> Result<(Project, Named), Failur
                 "the queries of a statement lie in one project, and `{word}` does not lie in `{}`",
                 first.root().display()
             );
-            return Err(Failure::usage("from", words));
+            return Err(Failure::usage(Code::From, words));
         }
         project = Some(own);
         queries.push((source.name.to_owned(), query));
@@ -257,9 +263,9 @@ fn queries(sources: &[Source<'_>], app: &App) -> Result<(Project, Named), Failur
 /// What is no query may have been meant as a file.
 fn or_a_file(mut failure: Failure) -> Failure {
     let endings = TableFormat::ENDINGS.map(|(ending, _)| format!(".{ending}"));
-    let wanted = ["unknown-query", "no-project", "no-file"];
+    let wanted = [Code::UnknownQuery, Code::NoProject, Code::NoFile];
     let mut faults = failure.diagnostics.iter_mut();
-    if let Some(fault) = faults.find(|fault| wanted.contains(&&*fault.code)) {
+    if let Some(fault) = faults.find(|fault| wanted.contains(&fault.code)) {
         let words = format!("a file of records ends in {}", name::one_of(&endings));
         fault.help.push(words);
     }
@@ -274,7 +280,7 @@ fn refuse_missing_values(queries: &Named, given: &Inputs) -> Result<(), Failure>
             let words = format!("`{}` needs a value for `{}`", query.name, var.name);
             let example = var.example.as_ref().filter(|_| !var.secret);
             let example = example.map_or_else(|| "…".to_owned(), crate::core::json::plain);
-            return Err(Failure::usage("missing-var", words)
+            return Err(Failure::usage(Code::MissingVar, words)
                 .help(format!("for example `{}={example}`", var.name)));
         }
     }
@@ -295,7 +301,7 @@ fn refuse_unknown_names(
     for name in given.keys() {
         if !known.contains(&name.as_str()) {
             let words = format!("neither the statement nor a query of `--from` uses `{name}`");
-            let fault = Diagnostic::general("unknown-var", words);
+            let fault = Diagnostic::general(Code::UnknownVar, words);
             let hint = name::hint(name, known.iter().copied());
             return Err(fault.maybe_help(hint).into());
         }
@@ -307,7 +313,7 @@ fn refuse_unknown_names(
                 span: Span::new(param.range.start, param.range.end),
             };
             let words = format!("`:{}` has no value", param.name);
-            let fault = Diagnostic::at(&place, "missing-var", words);
+            let fault = Diagnostic::at(&place, Code::MissingVar, words);
             return Err(fault
                 .help(format!("write `{}=VALUE` after it", param.name))
                 .into());
@@ -359,9 +365,9 @@ fn tables(sources: &[Source<'_>], app: &App) -> Result<Vec<Table>, Failure> {
             }
         };
         let bytes =
-            bytes.map_err(|words| Failure::usage("cannot-read", format!("{shown} {words}")))?;
+            bytes.map_err(|words| Failure::usage(Code::CannotRead, format!("{shown} {words}")))?;
         let table = Table::read(source.name, format, &bytes)
-            .map_err(|words| Failure::usage("table", format!("{shown}, {words}")))?;
+            .map_err(|words| Failure::usage(Code::Table, format!("{shown}, {words}")))?;
         tables.push(table);
     }
     Ok(tables)

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::cli::app::App;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::core::code::Code;
 use crate::core::time::format_time;
 use crate::engine::Report;
 use crate::plan::{DataValue, Plan};
@@ -45,14 +46,14 @@ impl State {
         let fault = |path: &Path, error: &std::io::Error| {
             let why = load::plain(error);
             let words = format!("`{}` cannot be used for state: {why}", path.display());
-            Failure::usage("state", words)
+            Failure::usage(Code::State, words)
         };
         crate::sink::private_folder(&folder).map_err(|error| fault(&folder, &error))?;
         let lock_path = folder.join(format!("{name}.lock"));
         let lock = Lock::take(&lock_path).map_err(|error| fault(&lock_path, &error))?;
         let Some(lock) = lock else {
             let words = format!("another run of `{}` holds its state", plan.query.name);
-            return Err(Failure::new(Exit::Forbidden, "locked", words)
+            return Err(Failure::new(Exit::Forbidden, Code::Locked, words)
                 .fact("file", lock_path.display().to_string())
                 .help("wait until it is done, or give this run a `--state` of its own"));
         };
@@ -112,7 +113,7 @@ impl State {
                 "the state `{}` cannot be written: {why}",
                 self.path.display()
             );
-            Failure::usage("state", words)
+            Failure::usage(Code::State, words)
         })
     }
 }

@@ -11,6 +11,7 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::{ErrorFormat, Failure};
 use crate::cli::output::cannot_write;
 use crate::cli::{inputs, run};
+use crate::core::code::Code;
 use crate::core::name;
 use crate::project::query::assignment;
 
@@ -35,7 +36,7 @@ pub fn report(mut error: clap::Error, words: &[String]) -> ExitCode {
     if wants_json(words) {
         let text = error.to_string();
         let message = text.lines().next().unwrap_or("");
-        let failure = Failure::usage("usage", message.trim_start_matches("error: "));
+        let failure = Failure::usage(Code::Usage, message.trim_start_matches("error: "));
         let failure = failure.helps(hint.into_iter().collect());
         failure.show(&app, ErrorFormat::Json);
     } else {

@@ -5,14 +5,15 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
+use crate::core::code::Code;
 use crate::core::secret::Literals;
 use crate::core::source::Place;
 
 /// One fault in a file.
 #[derive(Debug, Clone)]
 pub struct Diagnostic {
-    /// A stable kebab-case name of the kind of fault, such as `unknown-key`.
-    pub code: Cow<'static, str>,
+    /// The kind of fault.
+    pub code: Code,
     /// One sentence without a full stop, its subject in backticks.
     pub message: String,
     /// The place to underline, if the fault has one.
@@ -29,13 +30,9 @@ pub struct Diagnostic {
 
 impl Diagnostic {
     /// A fault at a place.
-    pub fn at(
-        place: &Place,
-        code: impl Into<Cow<'static, str>>,
-        message: impl Into<String>,
-    ) -> Self {
+    pub fn at(place: &Place, code: Code, message: impl Into<String>) -> Self {
         Self {
-            code: code.into(),
+            code,
             message: message.into(),
             place: Some(place.clone()),
             facts: Vec::new(),
@@ -46,9 +43,9 @@ impl Diagnostic {
     }
 
     /// A fault that no line of a file shows, such as a file that cannot be read.
-    pub fn general(code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
+    pub fn general(code: Code, message: impl Into<String>) -> Self {
         Self {
-            code: code.into(),
+            code,
             message: message.into(),
             place: None,
             facts: Vec::new(),

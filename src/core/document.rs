@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Number, Value};
 
+use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::name;
 use crate::core::source::{Place, Text};
@@ -137,7 +138,7 @@ impl Node {
         };
         let diagnostic = Diagnostic::at(
             &self.place,
-            "wrong-type",
+            Code::WrongType,
             if key.contains(' ') {
                 // A file as a whole has no key.
                 format!("{key} takes {expected}, got {got}")
@@ -297,7 +298,7 @@ impl<'n> Fields<'n> {
                 faults.push(
                     Diagnostic::at(
                         &entry.key_place,
-                        "unknown-key",
+                        Code::UnknownKey,
                         format!("there is no key `{}` here", entry.key),
                     )
                     .maybe_help(name::hint(&entry.key, self.known.iter().copied())),

@@ -3,6 +3,7 @@
 //!
 //! Nothing here reads a file, the environment or a clock.
 
+pub mod code;
 pub mod diagnostic;
 pub mod document;
 pub mod ending;

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::core::json::{MOST_VALUES, ParseError};
 use crate::core::text::one_line;
 use crate::engine::run::Run;
-use crate::engine::{Refusal, RunErrorKind, Unmet};
+use crate::engine::{Refusal, Remedy, RunErrorKind, Unmet};
 use crate::http::retirement::Retirement;
 use crate::http::{Request, Response, StatusCode, headers, rate_headers};
 use crate::plan::{DataValues, Plan};
@@ -173,7 +173,7 @@ fn unreadable(plan: &Plan, response: &Response, error: &ParseError) -> RunErrorK
     if error.is_too_many() {
         return RunErrorKind::Unreadable {
             words: format!("the answer has more than {MOST_VALUES} values, the most that are read"),
-            help: Some("ask for less at a time, by parameters or `paginate`".to_owned()),
+            remedy: Some(Remedy::AskForLess),
         };
     }
     let words = if is_cut && is_json {
@@ -189,12 +189,11 @@ fn unreadable(plan: &Plan, response: &Response, error: &ParseError) -> RunErrorK
     let is_page = first.is_some_and(|line| line.starts_with('<'));
     RunErrorKind::Unreadable {
         words,
-        help: if is_page {
-            Some("a web page came instead: is `base_url` that of the API?".to_owned())
+        remedy: if is_page {
+            Some(Remedy::OtherAddress)
         } else {
-            // Of a walk it shows nothing.
-            ((!is_cut || !is_json) && Run::is_sole_request(plan))
-                .then(|| "`-o raw` shows it as it came".to_owned())
+            // Of a walk there is nothing to look at.
+            ((!is_cut || !is_json) && Run::is_sole_request(plan)).then_some(Remedy::LookAtIt)
         },
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use crate::core::code::Code;
 use crate::core::json::plain;
 use crate::core::source::Place;
 use crate::core::text::{one_line, truncate_to_width};
@@ -40,15 +41,8 @@ impl RunError {
     }
 
     /// The code of the fault, which programs may rely on.
-    pub fn code(&self) -> String {
-        match &self.kind {
-            RunErrorKind::Refused(refusal) => format!("http-{}", refusal.status.as_u16()),
-            RunErrorKind::Plan(PlanError::Call(faults)) => {
-                let first = faults.first();
-                first.map_or("usage", |fault| &*fault.code).to_owned()
-            }
-            other => other.code().to_owned(),
-        }
+    pub fn code(&self) -> Code {
+        self.kind.code()
     }
 
     /// The fault in one line.
@@ -189,7 +183,7 @@ pub enum RunErrorKind {
         /// What is wrong.
         words: String,
         /// What would do.
-        help: Option<String>,
+        remedy: Option<Remedy>,
     },
     /// `rows` finds something else than rows; the words say what.
     Rows {
@@ -225,6 +219,17 @@ pub enum RunErrorKind {
     Sink(std::io::Error),
 }
 
+/// What may help with an answer that cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Remedy {
+    /// A smaller answer.
+    AskForLess,
+    /// Another `base_url`, since a web page came.
+    OtherAddress,
+    /// A look at the answer as it came. Only the first answer of a run can be shown so.
+    LookAtIt,
+}
+
 /// An expectation that does not hold.
 #[derive(Debug, Clone)]
 pub struct Unmet {
@@ -235,22 +240,23 @@ pub struct Unmet {
 }
 
 impl RunErrorKind {
-    /// The code of the kind; of a refusal and of a wrong call it is only a part.
-    fn code(&self) -> &'static str {
+    fn code(&self) -> Code {
         match self {
-            Self::Refused(_) => "http",
+            Self::Refused(refusal) => Code::Http(refusal.status.as_u16()),
             Self::Transport(error) => transport_code(&error.kind),
-            Self::Unreadable { .. } => "not-json",
-            Self::Rows { .. } => "rows",
-            Self::Listing(_) => "listing",
-            Self::Render(_) | Self::Plan(PlanError::Render(_)) => "template",
-            Self::Sql { .. } => "sql",
-            Self::Plan(PlanError::Credential(_)) => "no-credential",
-            Self::Plan(PlanError::Call(_)) => "usage",
-            Self::Waited(_) => "poll-timeout",
-            Self::Missing(..) => "missing-value",
-            Self::Expectation(_) => "expectation",
-            Self::Sink(_) => "cannot-write",
+            Self::Unreadable { .. } => Code::NotJson,
+            Self::Rows { .. } => Code::Rows,
+            Self::Listing(_) => Code::Listing,
+            Self::Render(_) | Self::Plan(PlanError::Render(_)) => Code::Template,
+            Self::Sql { .. } => Code::Sql,
+            Self::Plan(PlanError::Credential(_)) => Code::NoCredential,
+            Self::Plan(PlanError::Call(faults)) => {
+                faults.first().map_or(Code::Usage, |fault| fault.code)
+            }
+            Self::Waited(_) => Code::PollTimeout,
+            Self::Missing(..) => Code::MissingValue,
+            Self::Expectation(_) => Code::Expectation,
+            Self::Sink(_) => Code::CannotWrite,
         }
     }
 
@@ -334,20 +340,20 @@ impl RunErrorKind {
 }
 
 /// Returns the code of a transport error.
-pub fn transport_code(kind: &TransportErrorKind) -> &'static str {
+pub fn transport_code(kind: &TransportErrorKind) -> Code {
     match kind {
-        TransportErrorKind::Connect => "connect",
-        TransportErrorKind::Name => "dns",
-        TransportErrorKind::Tls => "tls",
-        TransportErrorKind::ConnectTimeout(_) | TransportErrorKind::Timeout(_) => "timeout",
-        TransportErrorKind::Broken => "broken-connection",
-        TransportErrorKind::Malformed(_) => "malformed-answer",
-        TransportErrorKind::Coding(_) => "content-coding",
-        TransportErrorKind::TooLarge(_) => "too-large",
-        TransportErrorKind::UrlTooLong { .. } => "url-too-long",
-        TransportErrorKind::Limited(_) => "rate-limit",
-        TransportErrorKind::Redirect(_) => "redirect",
-        TransportErrorKind::Credentials(_) => "no-credential",
-        TransportErrorKind::Settings(_) => "settings",
+        TransportErrorKind::Connect => Code::Connect,
+        TransportErrorKind::Name => Code::Dns,
+        TransportErrorKind::Tls => Code::Tls,
+        TransportErrorKind::ConnectTimeout(_) | TransportErrorKind::Timeout(_) => Code::Timeout,
+        TransportErrorKind::Broken => Code::BrokenConnection,
+        TransportErrorKind::Malformed(_) => Code::MalformedAnswer,
+        TransportErrorKind::Coding(_) => Code::ContentCoding,
+        TransportErrorKind::TooLarge(_) => Code::TooLarge,
+        TransportErrorKind::UrlTooLong { .. } => Code::UrlTooLong,
+        TransportErrorKind::Limited(_) => Code::RateLimit,
+        TransportErrorKind::Redirect(_) => Code::Redirect,
+        TransportErrorKind::Credentials(_) => Code::NoCredential,
+        TransportErrorKind::Settings(_) => Code::Settings,
     }
 }

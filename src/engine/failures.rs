@@ -43,7 +43,7 @@ fn record(error: &RunError, columns: &[String]) -> Value {
 fn own_value(error: &RunError, column: &str) -> Value {
     match column {
         "status" => error.status().into(),
-        "code" => error.code().into(),
+        "code" => error.code().to_string().into(),
         "message" => error.message().into(),
         "request" => error.request.clone().into(),
         _ => error.item.as_ref().map_or(Value::Null, |item| {

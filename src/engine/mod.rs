@@ -37,7 +37,7 @@ mod writes;
 pub use cache::{Archive, Cache};
 pub use data::run_facts;
 pub use error::{
-    FailedItem, Refusal, RunError, RunErrorKind, Unmet, transport_code, transport_message,
+    FailedItem, Refusal, Remedy, RunError, RunErrorKind, Unmet, transport_code, transport_message,
 };
 pub use items::{Found, find};
 pub use ledger::{Cuts, Failures, Ledger};

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::document::Node;
 use crate::paginate::path;
@@ -34,7 +35,7 @@ impl Condition {
                     let words = format!("`while` sees `response` only, not `{}`", mention.root());
                     let place = text.locate(mention.range.clone());
                     faults.push(
-                        Diagnostic::at(&place, "undeclared-name", words)
+                        Diagnostic::at(&place, Code::UndeclaredName, words)
                             .help("write for example `while: response.body.has_more`"),
                     );
                     return None;

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::document::Node;
 use crate::core::json;
@@ -58,7 +59,7 @@ fn check(node: &Node, faults: &mut Diagnostics) -> Option<Style> {
     let (Some(token), 1) = (token, places.len()) else {
         let words = "`cursor` needs a `path` and one of `param`, `header` or `body`";
         faults.push(
-            Diagnostic::at(&node.place, "missing-key", words)
+            Diagnostic::at(&node.place, Code::MissingKey, words)
                 .help("for example `cursor: { path: $.next_cursor, param: cursor }`"),
         );
         return None;

@@ -15,6 +15,7 @@ mod size;
 
 use serde_json::Value;
 
+use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::document::{Content, Entry, Fields, Node};
 use crate::core::name;
@@ -246,7 +247,7 @@ impl Pagination {
                 let known = FORMS.iter().map(|form| form.key).chain(CAPS).chain([WHILE]);
                 let words = format!("there is no key `{key}` here");
                 faults.push(
-                    Diagnostic::at(&entry.key_place, "unknown-key", words)
+                    Diagnostic::at(&entry.key_place, Code::UnknownKey, words)
                         .maybe_help(name::hint(key, known)),
                 );
                 return None;
@@ -254,7 +255,7 @@ impl Pagination {
         }
         if let [_, (second, _), ..] = styles.as_slice() {
             let words = "a listing goes on in one way, and this is the second one";
-            faults.push(Diagnostic::at(&second.key_place, "paginate", words));
+            faults.push(Diagnostic::at(&second.key_place, Code::Paginate, words));
             return None;
         }
         if let Some((_, style)) = styles.pop() {
@@ -276,7 +277,7 @@ fn number_place(fields: &mut Fields<'_>, usual: &str, faults: &mut Diagnostics) 
         (None, Some(body)) => Place::body(body, "body", faults),
         (Some(_), Some(body)) => {
             let words = "the number goes to one place: `param` or `body`";
-            faults.push(Diagnostic::at(&body.place, "paginate", words));
+            faults.push(Diagnostic::at(&body.place, Code::Paginate, words));
             None
         }
     }
@@ -314,7 +315,8 @@ fn path(node: &Node, key: &str, faults: &mut Diagnostics) -> Option<Selector> {
         Ok(selector) => Some(selector),
         Err(error) => {
             let place = text.locate(error.range);
-            faults.push(Diagnostic::at(&place, "jsonpath", error.message).maybe_help(error.help));
+            faults
+                .push(Diagnostic::at(&place, Code::Jsonpath, error.message).maybe_help(error.help));
             None
         }
     }

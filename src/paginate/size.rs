@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::document::{Fields, Node};
 use crate::paginate::{Change, Next, Page, Place};
@@ -24,7 +25,7 @@ impl Size {
             (None, Some(body)) => Some(Place::body(body, "size_body", faults)?),
             (Some(_), Some(body)) => {
                 let words = "the size of a page goes to one place: `size_param` or `size_body`";
-                faults.push(Diagnostic::at(&body.place, "paginate", words));
+                faults.push(Diagnostic::at(&body.place, Code::Paginate, words));
                 return None;
             }
         };
@@ -38,7 +39,7 @@ impl Size {
             }
             _ => {
                 let words = "`size` goes with `size_param` or `size_body`, and they with it";
-                faults.push(Diagnostic::at(&node.place, "missing-key", words));
+                faults.push(Diagnostic::at(&node.place, Code::MissingKey, words));
                 None
             }
         }

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::auth::{Auth, CredentialError};
+use crate::core::code::Code;
 use crate::core::diagnostic::Diagnostic;
 use crate::core::name;
 use crate::core::secret::{Scrubber, Secret, is_secret_param};
@@ -89,7 +90,7 @@ impl Plan {
                 .cloned()
                 .ok_or_else(|| {
                     let words = format!("there is no resource `{}`", name.value);
-                    let fault = Diagnostic::at(&name.place, "unknown-resource", words);
+                    let fault = Diagnostic::at(&name.place, Code::UnknownResource, words);
                     PlanError::Call(vec![fault])
                 })?,
         };
@@ -196,7 +197,7 @@ impl Plan {
             resource.name,
             self.base_url.host_str().unwrap_or_default()
         );
-        let fault = Diagnostic::at(resource.base_url.place(), "plain-http", words);
+        let fault = Diagnostic::at(resource.base_url.place(), Code::PlainHttp, words);
         Err(PlanError::Call(vec![fault.help(
             "write `https://`: plain `http://` is for this machine, or for requests without a secret",
         )]))
@@ -288,7 +289,7 @@ fn base_url(
     })?;
     let url = crate::project::base_url(&text).map_err(|words| {
         let place = resource.base_url.place();
-        let fault = Diagnostic::at(place, "base-url", words);
+        let fault = Diagnostic::at(place, Code::BaseUrl, words);
         PlanError::Call(vec![fault.concealed()])
     })?;
     if bound.secrecy.taints(resource.base_url.mentions()) {
@@ -324,7 +325,7 @@ pub fn at_most(limit: Option<&Limit>, scope: &Scope) -> Result<Option<usize>, Pl
                     "`limit` takes a whole number above 0, got `{}`",
                     crate::core::json::plain(&value)
                 );
-                PlanError::Call(vec![Diagnostic::at(template.place(), "limit", words)])
+                PlanError::Call(vec![Diagnostic::at(template.place(), Code::Limit, words)])
             })?
         }
     };
@@ -436,7 +437,7 @@ impl Binder<'_> {
                 None => format!("`{}` requires `{source}`", self.query.name),
             };
             let words = self.scrubber.text(&words).into_owned();
-            let mut fault = Diagnostic::general("require", words);
+            let mut fault = Diagnostic::general(Code::Require, words);
             if requirement.message.is_some() {
                 fault.facts.push(format!("requires: {source}"));
             }
@@ -459,7 +460,7 @@ impl Binder<'_> {
                 let words = format!("`{}` has no var `{wanted}`", self.query.name);
                 let hint = name::hint(wanted, known.iter().copied())
                     .unwrap_or_else(|| "it takes none".to_owned());
-                Diagnostic::general("unknown-var", words).help(hint)
+                Diagnostic::general(Code::UnknownVar, words).help(hint)
             })
             .collect()
     }
@@ -472,7 +473,7 @@ impl Binder<'_> {
                 .map(|example| format!("for example `{}`", crate::core::json::plain(example)));
             let origin = matches!(input, Some(Input::Environment(_)))
                 .then(|| format!("the value came from `{}`", variable_of(&var.name)));
-            let fault = Diagnostic::general("var", words);
+            let fault = Diagnostic::general(Code::Var, words);
             VarFault::Call(Box::new(fault.maybe_help(example).maybe_help(origin)))
         };
         let value = match input {
@@ -506,7 +507,7 @@ impl Binder<'_> {
                     .map_or_else(String::new, |words| format!(": {words}"));
                 let words = format!("`{}` is missing{about}", var.name);
                 return Err(VarFault::Call(Box::new(
-                    Diagnostic::general("missing-var", words).help(self.example_call()),
+                    Diagnostic::general(Code::MissingVar, words).help(self.example_call()),
                 )));
             }
             None => match &var.default {

@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 
 use serde_json::{Number, Value};
 
+use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::document::Node;
 use crate::core::json;
@@ -42,7 +43,7 @@ impl Bounds {
                     "`{key}` is for the types `int`, `number` and `duration`, and this is a `{}`",
                     kind.name()
                 );
-                faults.push(Diagnostic::at(&node.place, "var-bounds", words));
+                faults.push(Diagnostic::at(&node.place, Code::VarBounds, words));
                 return None;
             }
             let written = node.to_json();
@@ -53,7 +54,7 @@ impl Bounds {
                     None
                 }
                 Err(words) => {
-                    faults.push(Diagnostic::at(&node.place, "var-type", words));
+                    faults.push(Diagnostic::at(&node.place, Code::VarType, words));
                     None
                 }
             }
@@ -66,7 +67,7 @@ impl Bounds {
             && json::number::compare(&min.size, &max.size).is_gt()
         {
             let words = "`max` is less than `min`";
-            faults.push(Diagnostic::at(&node.place, "var-bounds", words));
+            faults.push(Diagnostic::at(&node.place, Code::VarBounds, words));
         }
         bounds
     }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::project::{Project, Sent, load};
 
@@ -57,7 +58,7 @@ impl Project {
                 let words = format!("the name `{name}` of `{shown}` is already that of `{first}`");
                 checked
                     .faults
-                    .push(Diagnostic::general("duplicate-name", words));
+                    .push(Diagnostic::general(Code::DuplicateName, words));
             }
             named.push((name, shown.clone()));
             if !is_wanted {

@@ -1,5 +1,6 @@
 //! Finds secrets that stand in a file as they are.
 
+use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::document::{Content, Node};
 use crate::core::secret::holds_token;
@@ -22,7 +23,7 @@ pub fn check(node: &Node, faults: &mut Diagnostics) {
 pub fn literal(node: &Node) -> Diagnostic {
     Diagnostic::at(
         &node.place,
-        "literal-secret",
+        Code::LiteralSecret,
         "a secret stands in the file as it is, where everybody can read it",
     )
     .help("take it from the environment: `\"{{ env.NAME }}\"`")

@@ -34,6 +34,7 @@ use std::sync::Arc;
 
 use url::Url;
 
+use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::document::Node;
 use crate::core::name;
@@ -96,12 +97,12 @@ impl Project {
             };
             return Err(if start.exists() {
                 Diagnostic::general(
-                    "no-project",
+                    Code::NoProject,
                     format!("there is no project at `{place}` or above it"),
                 )
                 .help("a project is a folder with `queries/`, `resources/` or a `runner.yaml`")
             } else {
-                Diagnostic::general("no-file", format!("there is no file `{place}`"))
+                Diagnostic::general(Code::NoFile, format!("there is no file `{place}`"))
             });
         };
         let parts = load::PARTS.map(|part| root.join(part));
@@ -150,7 +151,7 @@ impl Project {
                 let words = format!("`{other}` is not read");
                 let help = format!("the project file is called `{}`", settings::FILE_NAME);
                 self.settings_faults
-                    .push(Diagnostic::general("project-file", words).help(help));
+                    .push(Diagnostic::general(Code::ProjectFile, words).help(help));
             }
             return;
         }
@@ -265,7 +266,7 @@ impl Project {
         let source = load::source(&path, &self.working_directory)?;
         if path.starts_with(self.root.join("resources")) {
             let words = format!("`{}` is a resource, not a query", source.name());
-            return Err(Diagnostic::general("not-a-query", words).into());
+            return Err(Diagnostic::general(Code::NotAQuery, words).into());
         }
         let way: Vec<PathBuf> = above.iter().chain([&path]).cloned().collect();
         let mut faults = Diagnostics::new();
@@ -359,11 +360,11 @@ impl Project {
                 .map(|path| format!("`{}`", self.name_of(path)))
                 .collect();
             let words = format!("the queries stand on each other: {}", names.join(" → "));
-            return Err(Diagnostic::at(&name.place, "cycle", words).into());
+            return Err(Diagnostic::at(&name.place, Code::Cycle, words).into());
         }
         if way.len() >= LONGEST_CHAIN {
             let words = format!("more than {LONGEST_CHAIN} queries stand on each other");
-            return Err(Diagnostic::at(&name.place, "too-deep", words).into());
+            return Err(Diagnostic::at(&name.place, Code::TooDeep, words).into());
         }
         self.read_once(&path, way)
     }
@@ -385,7 +386,7 @@ impl Project {
                     .unwrap_or_else(|| "`runner list` shows all".to_owned());
                 let mut unread = Diagnostics::new();
                 self.query_files(&mut unread);
-                let fault = Diagnostic::general("unknown-query", words).help(hint);
+                let fault = Diagnostic::general(Code::UnknownQuery, words).help(hint);
                 // The name may be that of a file which was not looked at.
                 Err(unread
                     .into_sorted()
@@ -400,7 +401,7 @@ impl Project {
                     .map(|path| load::shown(path, &self.working_directory))
                     .collect();
                 let words = format!("there are several queries `{wanted}`: {}", files.join(", "));
-                Err(Diagnostic::general("duplicate-name", words).help("give the path of one"))
+                Err(Diagnostic::general(Code::DuplicateName, words).help("give the path of one"))
             }
         }
     }
@@ -478,7 +479,7 @@ impl Project {
             .find(|file| *file.name == *name.value)
             .ok_or_else(|| {
                 let words = format!("there is no resource `{}`", name.value);
-                let fault = Diagnostic::at(&name.place, "unknown-resource", words);
+                let fault = Diagnostic::at(&name.place, Code::UnknownResource, words);
                 Diagnostics::from(fault)
             })?;
         self.in_environment(file, environment).map(Some)
@@ -524,7 +525,7 @@ impl Project {
         resource.cloned().ok_or_else(|| {
             let words = format!("the resource `{}` needs an environment", file.name);
             Diagnostics::from(
-                Diagnostic::at(&file.place, "needs-environment", words)
+                Diagnostic::at(&file.place, Code::NeedsEnvironment, words)
                     .help(format!("choose with `--env`: {}", name::one_of(&known))),
             )
         })
@@ -548,7 +549,7 @@ impl Project {
             known.dedup();
         }
         let words = format!("the resource `{}` has no environment `{wanted}`", file.name);
-        Diagnostic::at(&file.place, "unknown-environment", words).help(if known.is_empty() {
+        Diagnostic::at(&file.place, Code::UnknownEnvironment, words).help(if known.is_empty() {
             "no resource of the project has `environments`".to_owned()
         } else {
             format!(
@@ -586,7 +587,7 @@ pub fn document(path: &Path, working_directory: &Path) -> Result<Node, Diagnosti
 
 /// A fault of a name that stands in a file, where no path can be given.
 fn in_a_file(mut fault: Diagnostic) -> Diagnostic {
-    if fault.code == "duplicate-name" {
+    if fault.code == Code::DuplicateName {
         fault.help = vec!["give one of them another `name`".to_owned()];
     }
     fault
@@ -600,7 +601,7 @@ fn duplicate(
 ) -> Diagnostic {
     let file = place.file.name();
     let words = format!("the {kind} name `{name}` of `{file}` is already that of `{first}`");
-    Diagnostic::at(place, "duplicate-name", words)
+    Diagnostic::at(place, Code::DuplicateName, words)
 }
 
 /// The start of a node's file, for what is missing in it.

@@ -1,5 +1,6 @@
 //! `expect` and `require`: conditions that must hold, with the author's words for a failure.
 
+use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::document::{Content, Node};
 use crate::core::text::one_line;
@@ -79,7 +80,7 @@ fn requirement(
     fields.finish(faults);
     if that_node.is_none() {
         let words = format!("`{key}` needs `that`, the condition that must hold");
-        faults.push(Diagnostic::at(&node.place, "missing-key", words));
+        faults.push(Diagnostic::at(&node.place, Code::MissingKey, words));
     }
     Some(Requirement {
         that: that?,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::auth::{Auth, TokenScheme};
+use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::document::{Content, Entry, Node};
 use crate::core::name;
@@ -101,7 +102,7 @@ pub fn read(
             .find(|key| entry.value.get(key).is_some())
         {
             let words = format!("an environment has no `{inner}` of its own");
-            faults.push(Diagnostic::at(&entry.value.place, "unknown-key", words));
+            faults.push(Diagnostic::at(&entry.value.place, Code::UnknownKey, words));
             continue;
         }
         if let Some(resource) = resource(&merged(node, &entry.value), &context, faults) {
@@ -260,7 +261,7 @@ fn kind(
                     file: Arc::clone(&node.place.file),
                     span: crate::core::source::Span::default(),
                 },
-                "missing-key",
+                Code::MissingKey,
                 "the resource has no `type`",
             )
             .help(format!("expected {}", name::one_of(&types))),
@@ -277,7 +278,7 @@ fn kind(
         None => None,
         Some(node) if apis.is_empty() => {
             let words = format!("`{word}` has no `api` to choose");
-            faults.push(Diagnostic::at(&node.place, "unknown-key", words));
+            faults.push(Diagnostic::at(&node.place, Code::UnknownKey, words));
             return None;
         }
         Some(node) => Some(node.one_of("api", &apis, faults)?),
@@ -300,7 +301,7 @@ fn base_url_template(
             return template(&Text::new(preset, &node.place), names, faults);
         }
         let words = format!("a resource of type `{}` needs a `base_url`", kind.kind());
-        faults.push(Diagnostic::at(&super::start(node), "missing-key", words));
+        faults.push(Diagnostic::at(&super::start(node), Code::MissingKey, words));
         return None;
     };
     let text = base_url.text("base_url", faults)?;
@@ -309,7 +310,7 @@ fn base_url_template(
         && let Err(words) = super::base_url(&text.value)
     {
         // A user and a password may stand in it.
-        faults.push(Diagnostic::at(&base_url.place, "base-url", words).concealed());
+        faults.push(Diagnostic::at(&base_url.place, Code::BaseUrl, words).concealed());
         return None;
     }
     Some(template)
@@ -354,17 +355,17 @@ pub fn headers(
     for entry in node.entries("headers", faults) {
         let Ok(name) = HeaderName::from_bytes(entry.key.as_bytes()) else {
             let words = format!("`{}` is not the name of a header field", entry.key);
-            faults.push(Diagnostic::at(&entry.key_place, "header-name", words));
+            faults.push(Diagnostic::at(&entry.key_place, Code::HeaderName, words));
             continue;
         };
         if is_framing(&name) {
             let words = format!("`{name}` is set by the connection, not by a file");
-            faults.push(Diagnostic::at(&entry.key_place, "header-name", words));
+            faults.push(Diagnostic::at(&entry.key_place, Code::HeaderName, words));
             continue;
         }
         if headers.iter().any(|(known, _)| *known == name) {
             let words = format!("the field `{name}` stands here twice, in another case");
-            faults.push(Diagnostic::at(&entry.key_place, "duplicate-key", words));
+            faults.push(Diagnostic::at(&entry.key_place, Code::DuplicateKey, words));
             continue;
         }
         if entry.value.is_null() {
@@ -378,7 +379,7 @@ pub fn headers(
             }
             if value.is_constant() && value.source().chars().any(char::is_control) {
                 let words = "the value holds a line break or another control character";
-                faults.push(Diagnostic::at(&entry.value.place, "header-value", words));
+                faults.push(Diagnostic::at(&entry.value.place, Code::HeaderValue, words));
             }
             headers.push((name, Some(value)));
         }
@@ -412,7 +413,7 @@ fn proxy(node: &Node, names: &Names, faults: &mut Diagnostics) -> Option<Templat
             Ok(url) if url.has_host() => {}
             _ => {
                 let words = "`proxy` takes a URL such as `http://proxy.example.com:3128`";
-                faults.push(Diagnostic::at(&node.place, "proxy", words).concealed());
+                faults.push(Diagnostic::at(&node.place, Code::Proxy, words).concealed());
             }
         }
     }
@@ -468,7 +469,7 @@ fn rate_limit(node: &Node, faults: &mut Diagnostics) -> Option<RateLimit> {
     fields.finish(faults);
     if requests_node.is_none() {
         let words = "`rate_limit` needs `requests`, for example `{requests: 50, per: 1s}`";
-        faults.push(Diagnostic::at(&node.place, "missing-key", words));
+        faults.push(Diagnostic::at(&node.place, Code::MissingKey, words));
     }
     let requests = u32::try_from(requests?).ok()?;
     Some(RateLimit {
@@ -494,7 +495,7 @@ fn tls(node: &Node, faults: &mut Diagnostics) -> TlsFiles {
     fields.finish(faults);
     if client_cert.is_some() != client_key.is_some() {
         let words = "`client_cert` and `client_key` belong together";
-        faults.push(Diagnostic::at(&node.place, "missing-key", words));
+        faults.push(Diagnostic::at(&node.place, Code::MissingKey, words));
     }
     TlsFiles {
         ca_file,

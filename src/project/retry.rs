@@ -1,5 +1,6 @@
 //! The `retry` part of a resource file or a query file: when a request is tried again.
 
+use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::document::Node;
 use crate::http::retry::RetryChange;
@@ -48,7 +49,7 @@ pub fn of_query(
     for status in own.filter(|status| writes && **status >= 500) {
         let words = format!("after {status} the request may have been carried out, and it writes");
         let place = node.get("statuses").map_or(&node.place, |node| &node.place);
-        faults.push(Diagnostic::at(place, "retry", words).help(
+        faults.push(Diagnostic::at(place, Code::Retry, words).help(
             "only what changes nothing is sent again then: `safe: true` says that it does not",
         ));
     }

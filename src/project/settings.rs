@@ -1,5 +1,6 @@
 //! `runner.yaml`: the file that marks the root of a project and holds what its queries share.
 
+use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::document::{Content, Entry, Node};
 use crate::core::name;
@@ -68,8 +69,9 @@ impl Settings {
             if !known.contains(&shared.key) {
                 let words = format!("no query has a var `{}`", shared.key);
                 let hint = name::hint(&shared.key, known.iter().map(String::as_str));
-                faults
-                    .push(Diagnostic::at(&shared.key_place, "unknown-var", words).maybe_help(hint));
+                faults.push(
+                    Diagnostic::at(&shared.key_place, Code::UnknownVar, words).maybe_help(hint),
+                );
             }
         }
     }
@@ -90,7 +92,7 @@ fn shared_defaults(node: &Node, faults: &mut Diagnostics) -> Vec<Entry> {
                 entry.key
             );
             let help = format!("write `{}: VALUE`", entry.key);
-            faults.push(Diagnostic::at(&entry.value.place, "wrong-type", words).help(help));
+            faults.push(Diagnostic::at(&entry.value.place, Code::WrongType, words).help(help));
             continue;
         }
         if ValueTemplate::read(&entry.value, &Names::outside(), faults).is_some() {

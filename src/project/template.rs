@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::document::{Content, Node};
 use crate::core::name;
@@ -176,7 +177,7 @@ impl Names {
     fn fault(&self, mention: &Mention, text: &Text) -> Option<Diagnostic> {
         let root = mention.root();
         let place = text.locate(mention.range.clone());
-        let undeclared = |words: String| Diagnostic::at(&place, "undeclared-name", words);
+        let undeclared = |words: String| Diagnostic::at(&place, Code::UndeclaredName, words);
         let Some(known) = self.of(root).next() else {
             let declare = if self.has_vars {
                 "declare it under `vars`, or "
@@ -203,7 +204,7 @@ impl Names {
                 None => "and give the column another name, or read its value from `row`".to_owned(),
             };
             return Some(
-                Diagnostic::at(&place, "ambiguous-name", words)
+                Diagnostic::at(&place, Code::AmbiguousName, words)
                     .help(format!("write `vars.{root}` for the var, {other}")),
             );
         }
@@ -284,7 +285,7 @@ impl Names {
         };
         let place = text.locate(of.range.clone());
         let words = format!("{tested} {always} holds: {why}");
-        Some(Diagnostic::at(&place, "always-defined", words).help(format!("write {right}")))
+        Some(Diagnostic::at(&place, Code::AlwaysDefined, words).help(format!("write {right}")))
     }
 }
 
@@ -367,7 +368,7 @@ pub fn selector(text: &Text, faults: &mut Diagnostics) -> Option<Selector> {
         Ok(selector) => Some(selector),
         Err(error) => {
             faults.push(
-                Diagnostic::at(&text.locate(error.range), "jsonpath", error.message)
+                Diagnostic::at(&text.locate(error.range), Code::Jsonpath, error.message)
                     .maybe_help(error.help),
             );
             None
@@ -413,7 +414,7 @@ impl ValueTemplate {
                     if entry.key.contains("{{") {
                         faults.push(Diagnostic::at(
                             &entry.key_place,
-                            "no-template-here",
+                            Code::NoTemplateHere,
                             "a key is sent as it is written, without templates",
                         ));
                     }

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use crate::core::code::Code;
 use crate::core::diagnostic::Diagnostic;
 use crate::project::load;
 
@@ -59,7 +60,7 @@ impl Trust {
             "`{}` belongs to another user (id {owner}), and is not used",
             path.display()
         );
-        Err(Diagnostic::general("foreign-files", words).help(format!(
+        Err(Diagnostic::general(Code::ForeignFiles, words).help(format!(
             "if you trust the files of this project, set `{VARIABLE}={}`",
             root.display()
         )))
@@ -97,7 +98,7 @@ mod tests {
         let mut foreign = trust(own, &[]);
         foreign.users = vec![own + 1];
         let fault = foreign.check(root, root).expect_err("another user's");
-        assert_eq!(fault.code, "foreign-files");
+        assert_eq!(fault.code, Code::ForeignFiles);
         for named in ["*", &root.display().to_string(), "/"] {
             let trusting = Trust {
                 users: vec![own + 1],

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use regex::Regex;
 use serde_json::Value;
 
+use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::document::{Content, Entry, Node};
 use crate::core::json;
@@ -77,14 +78,14 @@ pub fn read(node: Option<&Node>, faults: &mut Diagnostics) -> Vec<Var> {
 pub fn check_name(entry: &Entry, faults: &mut Diagnostics) -> bool {
     if RESERVED.contains(&entry.key.as_str()) {
         let words = format!("`{}` has a meaning of its own in templates", entry.key);
-        faults.push(Diagnostic::at(&entry.key_place, "reserved-name", words));
+        faults.push(Diagnostic::at(&entry.key_place, Code::ReservedName, words));
         return false;
     }
     if !name::is_identifier(&entry.key) {
         let near = entry.key.replace(['-', '.', ' '], "_");
         let words = format!("`{}` cannot be named in a template", entry.key);
         faults.push(
-            Diagnostic::at(&entry.key_place, "invalid-name", words)
+            Diagnostic::at(&entry.key_place, Code::InvalidName, words)
                 .maybe_help(name::is_identifier(&near).then(|| format!("write `{near}`"))),
         );
         return false;
@@ -179,7 +180,7 @@ fn read_declaration(entry: &Entry, names: &Names, faults: &mut Diagnostics) -> O
         let words = format!("`{}` is required and has a default", entry.key);
         faults.push(Diagnostic::at(
             &default.key_place,
-            "required-default",
+            Code::RequiredDefault,
             words,
         ));
     }
@@ -193,7 +194,7 @@ fn read_declaration(entry: &Entry, names: &Names, faults: &mut Diagnostics) -> O
                 // A moment or a length of time is chosen by its words, not by what they come to.
                 Ok(_) if var.is_chosen_by_words() => values.push(raw),
                 Ok(value) => values.push(value),
-                Err(words) => faults.push(Diagnostic::at(&item.place, "var-type", words)),
+                Err(words) => faults.push(Diagnostic::at(&item.place, Code::VarType, words)),
             }
         }
         var.choices = Some(values);
@@ -206,7 +207,7 @@ fn read_declaration(entry: &Entry, names: &Names, faults: &mut Diagnostics) -> O
     {
         faults.push(Diagnostic::at(
             &entry.value.place,
-            "var-type",
+            Code::VarType,
             format!("the example: {words}"),
         ));
     }
@@ -241,7 +242,7 @@ fn check_default(var: &Var, node: &Node, faults: &mut Diagnostics) {
         return;
     }
     if let Err(words) = var.accept(&node.to_json(), None) {
-        faults.push(Diagnostic::at(&node.place, "var-type", words));
+        faults.push(Diagnostic::at(&node.place, Code::VarType, words));
     }
 }
 
@@ -258,7 +259,7 @@ fn pattern(node: &Node, faults: &mut Diagnostics) -> Option<Pattern> {
             let last = last.strip_prefix("error: ").unwrap_or(last);
             faults.push(Diagnostic::at(
                 &node.place,
-                "pattern",
+                Code::Pattern,
                 format!("`pattern` is not a regular expression: {last}"),
             ));
             None

@@ -16,6 +16,7 @@ use serde_yaml::Value;
 
 use self::value::YamlValue;
 
+use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::document::{Content, Entry, Node};
 use crate::core::json::number;
@@ -61,7 +62,7 @@ pub fn parse(file: &Arc<SourceFile>, faults: &mut Diagnostics) -> Option<Node> {
     let Some(tree) = builder.root else {
         faults.push(Diagnostic::at(
             &places.whole(),
-            "empty-file",
+            Code::EmptyFile,
             "the file is empty",
         ));
         return None;
@@ -70,7 +71,11 @@ pub fn parse(file: &Arc<SourceFile>, faults: &mut Diagnostics) -> Option<Node> {
         Ok(YamlValue(mut value)) => match value.apply_merge() {
             Ok(()) => value,
             Err(error) => {
-                faults.push(Diagnostic::at(&tree.place, "yaml-merge", error.to_string()));
+                faults.push(Diagnostic::at(
+                    &tree.place,
+                    Code::YamlMerge,
+                    error.to_string(),
+                ));
                 return None;
             }
         },
@@ -101,17 +106,17 @@ fn line_of(place: &Place) -> &str {
 
 fn too_many_nodes(place: &Place) -> Diagnostic {
     let words = format!("the file has more than {MOST_NODES} values, aliases expanded");
-    Diagnostic::at(place, "too-many-nodes", words)
+    Diagnostic::at(place, Code::TooManyNodes, words)
 }
 
 fn too_many_keys(place: &Place) -> Diagnostic {
     let words = format!("a mapping has more than {MOST_ENTRIES} keys");
-    Diagnostic::at(place, "too-many-nodes", words)
+    Diagnostic::at(place, Code::TooManyNodes, words)
 }
 
 fn too_deep(place: &Place) -> Diagnostic {
     let words = format!("the file is nested more than {DEEPEST} levels deep");
-    Diagnostic::at(place, "too-deep", words)
+    Diagnostic::at(place, Code::TooDeep, words)
 }
 
 /// A fault of syntax, with the hint for the most frequent of them.
@@ -145,7 +150,7 @@ fn syntax_fault(file: &Arc<SourceFile>, offset: usize, words: &str) -> Diagnosti
     if let Some(span) = unquoted_template(text, start, end) {
         let file = Arc::clone(file);
         let words = "the value begins with `{{`, which YAML reads as a mapping";
-        return Diagnostic::at(&Place { file, span }, "yaml-syntax", words)
+        return Diagnostic::at(&Place { file, span }, Code::YamlSyntax, words)
             .help("quote it: `\"{{ … }}\"`");
     }
     let line = &text[start..end];
@@ -167,7 +172,7 @@ fn syntax_fault(file: &Arc<SourceFile>, offset: usize, words: &str) -> Diagnosti
     } else {
         None
     };
-    let diagnostic = Diagnostic::at(&place, "yaml-syntax", words.to_owned()).maybe_help(hint);
+    let diagnostic = Diagnostic::at(&place, Code::YamlSyntax, words.to_owned()).maybe_help(hint);
     if holds_secret(line) {
         diagnostic.concealed()
     } else {
@@ -408,7 +413,7 @@ impl<'f> Builder<'f> {
             self.duplicates.push(
                 Diagnostic::at(
                     &key.place,
-                    "duplicate-key",
+                    Code::DuplicateKey,
                     format!("the key `{name}` stands here twice"),
                 )
                 .help(format!("it is already set in line {}", at.line))
@@ -530,7 +535,7 @@ impl Zipper<'_> {
             Value::Tagged(tagged) => {
                 self.faults.push(Diagnostic::at(
                     &tree.place,
-                    "yaml-tag",
+                    Code::YamlTag,
                     format!("the tag `{}` means nothing here", tagged.tag),
                 ));
                 return None;
@@ -550,7 +555,7 @@ impl Zipper<'_> {
             Value::Null => Some("null".to_owned()),
             Value::Sequence(_) | Value::Mapping(_) | Value::Tagged(_) => {
                 let diagnostic =
-                    Diagnostic::at(&tree.place, "yaml-key", "a key must be a plain word");
+                    Diagnostic::at(&tree.place, Code::YamlKey, "a key must be a plain word");
                 let source = &tree.place.file.text()[tree.place.span.start..];
                 self.faults.push(if source.starts_with("{{") {
                     diagnostic.help("a value that begins with `{{` must be quoted: `\"{{ … }}\"`")

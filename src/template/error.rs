@@ -2,13 +2,14 @@
 
 use std::ops::Range;
 
+use crate::core::code::Code;
 use crate::core::source::Place;
 
 /// A template that cannot be understood.
 #[derive(Debug, Clone)]
 pub struct SyntaxError {
-    /// A stable name of the kind of fault.
-    pub code: &'static str,
+    /// The kind of fault.
+    pub code: Code,
     /// What is wrong.
     pub message: String,
     /// The bytes of the template to underline.

@@ -8,6 +8,7 @@ use minijinja::value::ValueKind;
 use minijinja::{Error, ErrorKind, Expression as Compiled, Value};
 use serde_json::Value as Json;
 
+use crate::core::code::Code;
 use crate::core::source::{Place, Text};
 use crate::template::bounds::{Rendering, check_value};
 use crate::template::environment::{Omit, Rules, environment, holds_omit};
@@ -47,7 +48,7 @@ impl Expression {
     pub fn parse(text: &Text) -> Result<Self, Vec<SyntaxError>> {
         if let Some(inner) = text.value.trim().strip_prefix("{{") {
             return Err(vec![SyntaxError {
-                code: "expression-in-braces",
+                code: Code::ExpressionInBraces,
                 message: "this is a bare expression, without `{{` and `}}`".to_owned(),
                 range: 0..text.value.len(),
                 help: Some(format!("write `{}`", inner.trim_end_matches("}}").trim())),
@@ -65,7 +66,7 @@ impl Expression {
         let source = &text.value[range.clone()];
         if source.trim().is_empty() {
             return Err(vec![SyntaxError {
-                code: "template-syntax",
+                code: Code::TemplateSyntax,
                 message: "an expression is missing".to_owned(),
                 range: 0..text.value.len(),
                 help: None,

@@ -12,6 +12,7 @@ use minijinja::machinery::ast::{
 use minijinja::machinery::{Span, parse, parse_expr};
 use minijinja::syntax::SyntaxConfig;
 
+use crate::core::code::Code;
 use crate::core::name;
 use crate::template::environment::{GLOBALS, filter_names, function_names, test_names};
 use crate::template::{SyntaxError, syntax};
@@ -204,7 +205,7 @@ impl<'s> Walker<'s> {
 
     fn unknown(
         &mut self,
-        code: &'static str,
+        code: Code,
         kind: &str,
         word: &str,
         span: Span,
@@ -325,7 +326,7 @@ impl<'s> Walker<'s> {
             return;
         }
         self.faults.push(SyntaxError {
-            code: "template-reads-file",
+            code: Code::TemplateReadsFile,
             message: "a template of a request reads no other file".to_owned(),
             range: self.range(span),
             help: None,
@@ -368,7 +369,7 @@ impl<'s> Walker<'s> {
                 if !filter_names().any(|known| known == filter.name) {
                     let known: Vec<_> = filter_names().collect();
                     self.unknown(
-                        "unknown-filter",
+                        Code::UnknownFilter,
                         "filter",
                         filter.name,
                         filter.span(),
@@ -384,7 +385,7 @@ impl<'s> Walker<'s> {
                 if !operator && !test_names().any(|known| known == test.name) {
                     let known: Vec<_> = test_names().collect();
                     self.unknown(
-                        "unknown-test",
+                        Code::UnknownTest,
                         "test",
                         test.name,
                         test.span(),

@@ -9,6 +9,7 @@ use minijinja::Error;
 use minijinja::machinery::{Token, tokenize};
 use minijinja::syntax::SyntaxConfig;
 
+use crate::core::code::Code;
 use crate::core::source::floor_boundary;
 use crate::template::SyntaxError;
 
@@ -34,7 +35,7 @@ const MOST_HOLES: usize = 1_000;
 /// Refuses what would take minijinja too long, or its stack.
 pub fn check_size(source: &str, is_expression: bool) -> Result<(), SyntaxError> {
     let too_large = |message: String| SyntaxError {
-        code: "template-size",
+        code: Code::TemplateSize,
         message,
         range: 0..source.len().min(40),
         help: None,
@@ -79,7 +80,7 @@ pub fn split(source: &str) -> Result<Option<Vec<Fragment>>, SyntaxError> {
                     fragments.push(Fragment::Hole(hole));
                     if fragments.len() > 2 * MOST_HOLES {
                         return Err(SyntaxError {
-                            code: "template-size",
+                            code: Code::TemplateSize,
                             message: format!(
                                 "the template has more than {MOST_HOLES} `{{{{ … }}}}`"
                             ),
@@ -94,7 +95,7 @@ pub fn split(source: &str) -> Result<Option<Vec<Fragment>>, SyntaxError> {
     }
     if let Some(start) = start {
         return Err(SyntaxError {
-            code: "template-syntax",
+            code: Code::TemplateSyntax,
             message: "`{{` is never closed".to_owned(),
             range: start.saturating_sub(2)..source.len(),
             help: Some("end the expression with `}}`".to_owned()),
@@ -136,7 +137,7 @@ pub fn from_minijinja_at(
     let help =
         (message.contains("unexpected input") && is_assignment).then(|| "`==` compares".to_owned());
     SyntaxError {
-        code: "template-syntax",
+        code: Code::TemplateSyntax,
         message,
         range,
         help,

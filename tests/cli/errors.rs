@@ -588,6 +588,26 @@ mod network {
     }
 
     #[test]
+    fn a_request_that_takes_too_long_does_not_end_the_run_from_outside() {
+        let told = |case: Case| {
+            let outcome = case
+                .args(["--out", "x.json", "--error-format", "json"])
+                .asks(vec![get_x().answers(Fault::Hang)])
+                .outcome;
+            let error: Value = serde_json::from_str(outcome.assert_exit(5).stderr_text().trim())
+                .expect("an object");
+            assert_eq!(error["code"], "timeout");
+            ["not_written", "delivered"].map(|fact| error.get(fact).is_some())
+        };
+        let settings = "timeout: 300ms\nretry: { max_attempts: 1 }";
+        assert_eq!(told(Case::get().settings(settings)), [false, false]);
+        assert_eq!(
+            told(Case::get().args(["--timeout", "300ms"])),
+            [true, false]
+        );
+    }
+
+    #[test]
     fn the_whole_run_has_a_time_limit() {
         let outcome = Case::get()
             .args(["--timeout", "200ms"])

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::project::load::is_yaml;
 use crate::project::settings::FILE_NAME;
@@ -57,7 +58,7 @@ pub fn yaml_files(root: &Path, part: &str, faults: &mut Diagnostics) -> Vec<Path
         let words = format!("`{part}` holds more than {MOST_ENTRIES} files and folders");
         search
             .faults
-            .push(Diagnostic::general("too-many-files", words));
+            .push(Diagnostic::general(Code::TooManyFiles, words));
     }
     search.files.sort();
     search.files
@@ -79,12 +80,13 @@ impl Search<'_> {
         };
         if depth > DEEPEST {
             let words = format!("`{}` lies deeper than {DEEPEST} folders", folder.display());
-            self.faults.push(Diagnostic::general("too-deep", words));
+            self.faults.push(Diagnostic::general(Code::TooDeep, words));
             return;
         }
         if !self.above.insert(real.clone()) {
             let words = format!("`{}` leads back to a folder above it", folder.display());
-            self.faults.push(Diagnostic::general("folder-loop", words));
+            self.faults
+                .push(Diagnostic::general(Code::FolderLoop, words));
             return;
         }
         match fs::read_dir(folder) {
@@ -99,7 +101,8 @@ impl Search<'_> {
             }
             Err(error) => {
                 let words = format!("`{}` cannot be read: {error}", folder.display());
-                self.faults.push(Diagnostic::general("cannot-read", words));
+                self.faults
+                    .push(Diagnostic::general(Code::CannotRead, words));
             }
         }
         self.above.remove(&real);
@@ -135,5 +138,5 @@ impl Search<'_> {
 /// The fault of a link that leaves the project.
 pub fn outside(shown: &str) -> Diagnostic {
     let words = format!("`{shown}` leads out of the project by a link, and is not read");
-    Diagnostic::general("outside", words)
+    Diagnostic::general(Code::Outside, words)
 }

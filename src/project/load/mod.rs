@@ -7,6 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::core::code::Code;
 use crate::core::diagnostic::Diagnostic;
 use crate::core::source::SourceFile;
 use crate::http::TlsOptions;
@@ -37,7 +38,7 @@ pub fn is_yaml(path: &Path) -> bool {
 /// If it is not a file of text of a sensible size.
 pub fn source(path: &Path, working_directory: &Path) -> Result<Arc<SourceFile>, Diagnostic> {
     let name = shown(path, working_directory);
-    let fault = |words: String| Diagnostic::general("cannot-read", words);
+    let fault = |words: String| Diagnostic::general(Code::CannotRead, words);
     let metadata = fs::metadata(path)
         .map_err(|error| fault(format!("`{name}` cannot be read: {}", plain(&error))))?;
     if metadata.is_dir() {

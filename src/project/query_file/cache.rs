@@ -1,5 +1,6 @@
 //! The `cache` part of a query file: which answers serve later runs too.
 
+use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::document::{Content, Entry};
 use crate::core::time::{DURATION_EXAMPLE, parse_duration};
@@ -21,7 +22,7 @@ pub struct Asks<'q> {
 /// Reads the part.
 pub fn read(entry: &Entry, asks: &Asks<'_>, faults: &mut Diagnostics) -> Option<CacheRule> {
     let mut refuse = |words: String, help: &'static str| {
-        faults.push(Diagnostic::at(&entry.key_place, "cache", words).help(help));
+        faults.push(Diagnostic::at(&entry.key_place, Code::Cache, words).help(help));
     };
     if let Some(method) = asks.writes {
         let words = format!("`cache` keeps what only reads, and `{method}` may write");
@@ -49,14 +50,14 @@ pub fn read(entry: &Entry, asks: &Asks<'_>, faults: &mut Diagnostics) -> Option<
             let words = "`cache: finished` needs a resource of type `circleci`: \
                          of others nothing is known to be final";
             faults.push(
-                Diagnostic::at(&value.place, "cache", words)
+                Diagnostic::at(&value.place, Code::Cache, words)
                     .help("say for how long, for example `cache: 10m`"),
             );
         }
         if asks.is_search {
             let words = "`cache: finished` is for GET: of no other answer is it known to be final";
             faults.push(
-                Diagnostic::at(&value.place, "cache", words)
+                Diagnostic::at(&value.place, Code::Cache, words)
                     .help("say for how long, for example `cache: 10m`"),
             );
         }
@@ -66,7 +67,7 @@ pub fn read(entry: &Entry, asks: &Asks<'_>, faults: &mut Diagnostics) -> Option<
         Some(duration) if duration.is_zero() => {
             let words = "`cache` is more than no time";
             faults.push(
-                Diagnostic::at(&value.place, "cache", words)
+                Diagnostic::at(&value.place, Code::Cache, words)
                     .help("without `cache` nothing is kept"),
             );
             None

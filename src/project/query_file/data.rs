@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::document::{Content, Fields, Node};
 use crate::core::name;
@@ -39,7 +40,7 @@ pub fn data(
         fields.finish(faults);
         let Some(query) = query else {
             let words = format!("`{}` needs `query`", entry.key);
-            faults.push(Diagnostic::at(&entry.key_place, "missing-key", words));
+            faults.push(Diagnostic::at(&entry.key_place, Code::MissingKey, words));
             continue;
         };
         if let Some(Items::Query { query, vars }) =
@@ -90,7 +91,7 @@ pub fn sql(
                 Some(range) => text.locate(range),
                 None => text.place.clone(),
             };
-            faults.push(Diagnostic::at(&place, "sql", error.message).maybe_help(error.help));
+            faults.push(Diagnostic::at(&place, Code::Sql, error.message).maybe_help(error.help));
             return None;
         }
     };
@@ -101,8 +102,12 @@ pub fn sql(
             is_good = false;
             let words = format!("`:{}` is not declared under `vars`", param.name);
             faults.push(
-                Diagnostic::at(&text.locate(param.range.clone()), "undeclared-name", words)
-                    .maybe_help(name::hint(&param.name, known.iter().copied())),
+                Diagnostic::at(
+                    &text.locate(param.range.clone()),
+                    Code::UndeclaredName,
+                    words,
+                )
+                .maybe_help(name::hint(&param.name, known.iter().copied())),
             );
         }
     }
@@ -141,7 +146,7 @@ pub fn report(
         }
         (None, Some(node)) if node.items().is_empty() => {
             let words = "`template_file` names no file";
-            faults.push(Diagnostic::at(&node.place, "report", words));
+            faults.push(Diagnostic::at(&node.place, Code::Report, words));
             return None;
         }
         (None, Some(node)) => {
@@ -154,12 +159,12 @@ pub fn report(
         }
         (Some(_), Some(files)) => {
             let words = "`report` has both `template` and `template_file`";
-            faults.push(Diagnostic::at(&files.place, "report", words));
+            faults.push(Diagnostic::at(&files.place, Code::Report, words));
             return None;
         }
         (None, None) => {
             let words = "`report` needs `template` or `template_file`";
-            faults.push(Diagnostic::at(&node.place, "missing-key", words));
+            faults.push(Diagnostic::at(&node.place, Code::MissingKey, words));
             return None;
         }
     };
@@ -167,7 +172,7 @@ pub fn report(
         let kind = document.kind();
         if documents[..index].iter().any(|other| other.kind() == kind) {
             let words = format!("`report` has two templates for {}", kind.format());
-            faults.push(Diagnostic::at(&node.place, "report", words));
+            faults.push(Diagnostic::at(&node.place, Code::Report, words));
             return None;
         }
     }
@@ -184,7 +189,7 @@ fn template_file(
     let Some(kind) = DocumentKind::of_file(&text.value) else {
         let words = format!("the ending of `{}` does not say what it is", text.value);
         faults.push(
-            Diagnostic::at(&node.place, "template-file", words)
+            Diagnostic::at(&node.place, Code::TemplateFile, words)
                 .help("end it in `.md`, `.html` or `.txt`, with `.jinja` after that or without"),
         );
         return None;
@@ -200,14 +205,14 @@ fn template_file(
         Ok(None) => {
             let words = format!("there is no file `{}`", text.value);
             faults.push(
-                Diagnostic::at(&node.place, "no-file", words).help(
+                Diagnostic::at(&node.place, Code::NoFile, words).help(
                     "a template lies beside the query, or is named from the project's folder",
                 ),
             );
             None
         }
         Err(words) => {
-            faults.push(Diagnostic::at(&node.place, "template-file", words));
+            faults.push(Diagnostic::at(&node.place, Code::TemplateFile, words));
             None
         }
     }
@@ -266,7 +271,7 @@ fn used_files(
                 .map(|name| format!("`{name}`"))
                 .collect();
             let words = format!("the templates use each other: {}", way.join(" → "));
-            faults.push(Diagnostic::at(&place_of(text, used), "cycle", words));
+            faults.push(Diagnostic::at(&place_of(text, used), Code::Cycle, words));
             is_good = false;
             continue;
         }
@@ -297,7 +302,7 @@ fn used_files(
             Err(words) => words,
         };
         is_good = false;
-        faults.push(Diagnostic::at(&place_of(text, used), "no-file", words));
+        faults.push(Diagnostic::at(&place_of(text, used), Code::NoFile, words));
     }
     is_good
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::document::{Content, Entry, Fields, Node};
 use crate::core::name;
@@ -33,7 +34,7 @@ pub fn read(
         }
         if vars.iter().any(|var| var.name == entry.key) {
             let words = format!("`{}` is a var already", entry.key);
-            faults.push(Diagnostic::at(&entry.key_place, "duplicate-name", words));
+            faults.push(Diagnostic::at(&entry.key_place, Code::DuplicateName, words));
             continue;
         }
         let (read, of_item) = one(entry, vars, &names, find, faults);
@@ -56,7 +57,7 @@ fn one(
         let expected = "`{query: NAME, vars: {…}}` or `{in: LIST}`, each with `where` and `limit`";
         let fault = Diagnostic::at(
             &node.place,
-            "wrong-type",
+            Code::WrongType,
             format!("`{}` takes {expected}", entry.key),
         );
         let hint = node
@@ -104,19 +105,19 @@ fn items(
         (Some(list), None) => {
             if let Some(given) = given {
                 let words = "`vars` belongs to a `query`, and this is a list";
-                faults.push(Diagnostic::at(&given.place, "for-each", words));
+                faults.push(Diagnostic::at(&given.place, Code::ForEach, words));
             }
             in_list(list, names, faults).map(Items::List)
         }
         (None, Some(query)) => called(query, given, vars, names, find, faults),
         (Some(list), Some(_)) => {
             let words = format!("`{}` has both `in` and `query`", entry.key);
-            faults.push(Diagnostic::at(&list.place, "for-each", words));
+            faults.push(Diagnostic::at(&list.place, Code::ForEach, words));
             None
         }
         (None, None) => {
             let words = format!("`{}` needs `query` or `in`", entry.key);
-            faults.push(Diagnostic::at(&entry.key_place, "missing-key", words));
+            faults.push(Diagnostic::at(&entry.key_place, Code::MissingKey, words));
             None
         }
     }
@@ -157,7 +158,7 @@ pub fn called(
     if !found.is_safe {
         let words = format!("`{}` writes, so it cannot feed another query", found.name);
         faults.push(
-            Diagnostic::at(&text.place, "feed-writes", words)
+            Diagnostic::at(&text.place, Code::FeedWrites, words)
                 .refused()
                 .help(
                     "run it by itself; if its requests change nothing, say so in its file with \
@@ -172,7 +173,7 @@ pub fn called(
             let words = format!("`{}` has no var `{}`", found.name, entry.key);
             let hint = name::hint(&entry.key, known.iter().copied())
                 .unwrap_or_else(|| "it takes none".to_owned());
-            faults.push(Diagnostic::at(&entry.key_place, "unknown-var", words).help(hint));
+            faults.push(Diagnostic::at(&entry.key_place, Code::UnknownVar, words).help(hint));
             continue;
         }
         let is_text = |var: &Var| var.name == entry.key && var.kind == VarType::String;
@@ -196,7 +197,7 @@ pub fn called(
                 "give it under `vars`, or declare a var `{}`, which is then passed on",
                 var.name
             );
-            faults.push(Diagnostic::at(&node.place, "missing-var", words).help(help));
+            faults.push(Diagnostic::at(&node.place, Code::MissingVar, words).help(help));
         }
     }
     Some(Items::Query {

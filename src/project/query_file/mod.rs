@@ -12,6 +12,7 @@ mod writing;
 
 use std::sync::Arc;
 
+use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::document::{Content, Fields, Node};
 use crate::core::name;
@@ -274,14 +275,14 @@ fn require_endpoint(
                 "add `sql`, `report` or an `endpoint`",
             )
         };
-        faults.push(Diagnostic::at(&super::start(node), "missing-key", words).help(help));
+        faults.push(Diagnostic::at(&super::start(node), Code::MissingKey, words).help(help));
     }
     let has_resource = node.get("resource").is_some_and(|name| !name.is_null());
     if has_endpoint && !has_resource {
         let words = "the query has no `resource`";
         let known = &around.resources;
         let hint = (!known.is_empty()).then(|| format!("name one of {}", name::one_of(known)));
-        faults.push(Diagnostic::at(&super::start(node), "missing-key", words).maybe_help(hint));
+        faults.push(Diagnostic::at(&super::start(node), Code::MissingKey, words).maybe_help(hint));
     }
 }
 
@@ -307,7 +308,7 @@ fn refuse_beside(node: &Node, has_endpoint: bool, faults: &mut Diagnostics) {
         let words = "a query has an `endpoint` or `sql`, not both";
         let place = node.get("sql").map_or(&node.place, |sql| &sql.place);
         faults.push(
-            Diagnostic::at(place, "sql", words)
+            Diagnostic::at(place, Code::Sql, words)
                 .help("put the request into a query of its own, and name it under `data`"),
         );
         return;
@@ -318,7 +319,7 @@ fn refuse_beside(node: &Node, has_endpoint: bool, faults: &mut Diagnostics) {
     for key in OF_REQUESTS {
         if let Some(value) = node.get(key).filter(|value| !value.is_null()) {
             let words = format!("`{key}` belongs to a request, and the query has no `endpoint`");
-            faults.push(Diagnostic::at(&value.place, "no-request", words));
+            faults.push(Diagnostic::at(&value.place, Code::NoRequest, words));
         }
     }
 }
@@ -356,7 +357,7 @@ fn resource(node: &Node, around: &Surroundings<'_>, faults: &mut Diagnostics) ->
     }
     let diagnostic = Diagnostic::at(
         &node.place,
-        "unknown-resource",
+        Code::UnknownResource,
         format!("there is no resource `{}`", text.value),
     );
     faults.push(if let Some(file) = around.broken_resources.first() {

@@ -1,5 +1,6 @@
 //! Faults between `paginate` and the rest of a query file.
 
+use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::document::Node;
 use crate::paginate::{Choice, Paginate as _, Pagination, Place};
@@ -39,7 +40,7 @@ fn refuse_unknown_list(
         rows.source()
     );
     faults.push(
-        Diagnostic::at(place, "paginate", words)
+        Diagnostic::at(place, Code::Paginate, words)
             .help("name that list as `list`, for example `{ offset: { list: $.groups } }`"),
     );
 }
@@ -66,6 +67,6 @@ fn refuse_two_places(node: &Node, paginate: &Pagination, faults: &mut Diagnostic
         let words = format!("`{name}` stands in the body, and `paginate` sends it in the URL");
         let help = "numbers go into the body with `body` instead of `param`, and `size_body` instead of \
                     `size_param`: `{ offset: { body: offset, size_body: limit, size: 50 } }`";
-        faults.push(Diagnostic::at(&value.place, "paginate", words).help(help));
+        faults.push(Diagnostic::at(&value.place, Code::Paginate, words).help(help));
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::document::{Content, Entry, Node};
 use crate::http::Method;
@@ -54,7 +55,7 @@ pub fn read(entry: &Entry, asks: &Asks<'_>, faults: &mut Diagnostics) -> Option<
     fields.finish(faults);
     if let Some(method) = asks.writes.filter(|_| endpoint_node.is_none()) {
         let words = format!("`poll` sends the request again and again, and `{method}` writes");
-        faults.push(Diagnostic::at(&entry.key_place, "poll-writes", words).help(
+        faults.push(Diagnostic::at(&entry.key_place, Code::PollWrites, words).help(
             "name the route to ask with `endpoint`, for example `endpoint: /jobs/{{ row.id }}`: \
              the request itself then goes out once, and `row` is its answer",
         ));
@@ -62,7 +63,7 @@ pub fn read(entry: &Entry, asks: &Asks<'_>, faults: &mut Diagnostics) -> Option<
     if until_node.is_none() {
         let words = "`poll` needs `until`";
         faults.push(
-            Diagnostic::at(&node.place, "missing-key", words)
+            Diagnostic::at(&node.place, Code::MissingKey, words)
                 .help("say what must hold, for example `until: row.status == \"success\"`"),
         );
     }
@@ -78,7 +79,7 @@ fn duration(node: &Node, key: &str, faults: &mut Diagnostics) -> Option<Duration
     let duration = node.duration(key, faults)?;
     if duration.is_zero() {
         let words = format!("`{key}` is more than no time");
-        faults.push(Diagnostic::at(&node.place, "poll", words));
+        faults.push(Diagnostic::at(&node.place, Code::Poll, words));
         return None;
     }
     Some(duration)

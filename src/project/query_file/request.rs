@@ -1,5 +1,6 @@
 //! The request part of a query file: method, endpoint, params, headers, body.
 
+use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::document::{Content, Entry, Fields, Node};
 use crate::core::name;
@@ -62,7 +63,7 @@ pub fn endpoint(node: &Node, names: &Names, faults: &mut Diagnostics) -> Option<
         faults.push(
             Diagnostic::at(
                 &node.place,
-                "endpoint",
+                Code::Endpoint,
                 "an endpoint has no statements, only `{{ … }}`",
             )
             .help("write `{{ a if b else c }}`, or put optional parts under `params`"),
@@ -101,7 +102,7 @@ pub fn endpoint(node: &Node, names: &Names, faults: &mut Diagnostics) -> Option<
         return None;
     }
     if let Some(words) = problem {
-        faults.push(Diagnostic::at(&node.place, "endpoint", words));
+        faults.push(Diagnostic::at(&node.place, Code::Endpoint, words));
         return None;
     }
     Some(template)
@@ -154,7 +155,7 @@ fn body(entry: &Entry, method: &Method, names: &Names, faults: &mut Diagnostics)
         faults.push(
             Diagnostic::at(
                 &entry.key_place,
-                "body",
+                Code::Body,
                 format!("a {method} has no body (RFC 9110, section 9.3.1)"),
             )
             .help("set `method: POST`, or send the values as `params`"),
@@ -208,7 +209,7 @@ fn body(entry: &Entry, method: &Method, names: &Names, faults: &mut Diagnostics)
         other => {
             let words = format!("there is no form of `body` called `{other}`");
             faults.push(
-                Diagnostic::at(&form.key_place, "unknown-key", words)
+                Diagnostic::at(&form.key_place, Code::UnknownKey, words)
                     .maybe_help(name::hint(other, FORMS)),
             );
             None
@@ -237,7 +238,7 @@ fn multipart_field(node: &Node, names: &Names, faults: &mut Diagnostics) -> Opti
     fields.finish(faults);
     if node.get("file").is_none() {
         let words = "a field that is a mapping needs `file`";
-        faults.push(Diagnostic::at(&node.place, "missing-key", words));
+        faults.push(Diagnostic::at(&node.place, Code::MissingKey, words));
     }
     Some(MultipartField::File {
         path: path?,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::document::{Content, Entry, Fields, Node};
 use crate::core::name;
@@ -153,16 +154,16 @@ fn column(entry: &Entry, names: &Names, faults: &mut Diagnostics) -> Option<Colu
     if let Some(default) = default {
         if default.scalar().is_some_and(|text| text.contains("{{")) {
             let words = "a default is taken as it is written, without templates";
-            faults.push(Diagnostic::at(&default.place, "no-template-here", words));
+            faults.push(Diagnostic::at(&default.place, Code::NoTemplateHere, words));
         }
         if column.required && !default.is_null() {
             let words = format!("the column `{}` is required and has a default", entry.key);
-            faults.push(Diagnostic::at(&default.place, "required-default", words));
+            faults.push(Diagnostic::at(&default.place, Code::RequiredDefault, words));
         }
     }
     let Some(path) = path else {
         let words = format!("the column `{}` has no `path`", entry.key);
-        faults.push(Diagnostic::at(&entry.value.place, "missing-key", words));
+        faults.push(Diagnostic::at(&entry.value.place, Code::MissingKey, words));
         return None;
     };
     column.source = column_source("path", path, take, names, faults)?;
@@ -192,7 +193,7 @@ fn column_source(
     if text.value.contains("{{") || text.value.contains("{%") {
         if take.is_some() {
             let words = "`take` belongs to a JSONPath, and this is a template";
-            faults.push(Diagnostic::at(&node.place, "take", words));
+            faults.push(Diagnostic::at(&node.place, Code::Take, words));
         }
         return record_template(&text, names, faults).map(ColumnSource::Template);
     }
@@ -232,7 +233,7 @@ fn sort(
             faults.push(
                 Diagnostic::at(
                     &item.place,
-                    "unknown-column",
+                    Code::UnknownColumn,
                     format!("there is no column `{by}` to sort by"),
                 )
                 .maybe_help(name::hint(by, columns.iter().copied())),
@@ -277,7 +278,7 @@ fn unique(node: &Node, columns: &[&str], faults: &mut Diagnostics) -> Option<Uni
             faults.push(
                 Diagnostic::at(
                     &item.place,
-                    "unknown-column",
+                    Code::UnknownColumn,
                     format!("there is no column `{}`", text.value),
                 )
                 .maybe_help(name::hint(&text.value, columns.iter().copied())),
@@ -297,7 +298,7 @@ fn on_status(node: Option<&Node>, faults: &mut Diagnostics) -> BTreeMap<u16, Sta
         let Some(status) = status.filter(|status| (100..=599).contains(status)) else {
             faults.push(Diagnostic::at(
                 &entry.key_place,
-                "on-status",
+                Code::OnStatus,
                 format!("`{}` is not a status code from 100 to 599", entry.key),
             ));
             continue;

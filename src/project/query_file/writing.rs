@@ -1,5 +1,6 @@
 //! Keys that a query that writes cannot have.
 
+use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::document::{Content, Entry, Node};
 
@@ -25,7 +26,7 @@ pub fn refuse_choices(node: &Node, writes: bool, faults: &mut Diagnostics) {
             "its one request is sent whatever this says: leave it out"
         };
         faults.push(
-            Diagnostic::at(&entry.key_place, "writes", words)
+            Diagnostic::at(&entry.key_place, Code::Writes, words)
                 .help(help)
                 .help(SAFE),
         );
@@ -36,7 +37,7 @@ pub fn refuse_choices(node: &Node, writes: bool, faults: &mut Diagnostics) {
     if let Some(entry) = pages {
         let words = "the query writes, and `paginate` would send it again for every page";
         faults.push(
-            Diagnostic::at(&entry.key_place, "writes", words)
+            Diagnostic::at(&entry.key_place, Code::Writes, words)
                 .help("leave it out, or write `paginate: false`")
                 .help(SAFE),
         );

@@ -1,0 +1,168 @@
+//! The names of errors.
+
+use std::fmt;
+
+/// Declares [`Code`] with the text of each of its variants.
+macro_rules! codes {
+    ($($(#[$doc:meta])* $variant:ident = $text:literal,)+) => {
+        /// The name of a kind of error, as `error[unknown-key]` and the JSON on standard error show
+        /// it. The texts are an interface: a script may compare them, so none of them changes.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Code {
+            $(#[doc = concat!("`", $text, "`")] $(#[$doc])* $variant,)+
+            /// `http-404`: the API refused with this status.
+            Http(u16),
+        }
+
+        impl Code {
+            /// All codes but those of statuses, in the order of their texts.
+            pub const ALL: &[Self] = &[$(Self::$variant,)+];
+        }
+
+        impl serde::Serialize for Code {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl fmt::Display for Code {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                match self {
+                    $(Self::$variant => formatter.write_str($text),)+
+                    Self::Http(status) => write!(formatter, "http-{status}"),
+                }
+            }
+        }
+    };
+}
+
+codes! {
+    AlwaysDefined = "always-defined",
+    AmbiguousName = "ambiguous-name",
+    Assignment = "assignment",
+    AuthWithoutScheme = "auth-without-scheme",
+    BaseUrl = "base-url",
+    Body = "body",
+    BrokenConnection = "broken-connection",
+    Cache = "cache",
+    CannotRead = "cannot-read",
+    CannotStart = "cannot-start",
+    CannotWrite = "cannot-write",
+    Closed = "closed",
+    Connect = "connect",
+    ContentCoding = "content-coding",
+    Csv = "csv",
+    Curl = "curl",
+    Cut = "cut",
+    Cycle = "cycle",
+    Declined = "declined",
+    Demo = "demo",
+    Dns = "dns",
+    DuplicateKey = "duplicate-key",
+    DuplicateName = "duplicate-name",
+    EmptyFile = "empty-file",
+    Endpoint = "endpoint",
+    Expectation = "expectation",
+    ExpressionInBraces = "expression-in-braces",
+    FeedWrites = "feed-writes",
+    Files = "files",
+    FolderLoop = "folder-loop",
+    ForEach = "for-each",
+    ForeignFiles = "foreign-files",
+    From = "from",
+    HeaderName = "header-name",
+    HeaderValue = "header-value",
+    Internal = "internal",
+    Interrupted = "interrupted",
+    InvalidName = "invalid-name",
+    Jsonpath = "jsonpath",
+    Limit = "limit",
+    Listing = "listing",
+    LiteralSecret = "literal-secret",
+    Locked = "locked",
+    MalformedAnswer = "malformed-answer",
+    MissingKey = "missing-key",
+    MissingValue = "missing-value",
+    MissingVar = "missing-var",
+    NeedsEnvironment = "needs-environment",
+    NeedsYes = "needs-yes",
+    NoCredential = "no-credential",
+    NoFile = "no-file",
+    NoFiles = "no-files",
+    NoProject = "no-project",
+    NoQuery = "no-query",
+    NoRecords = "no-records",
+    NoRequest = "no-request",
+    NoResource = "no-resource",
+    NoStatement = "no-statement",
+    NoTemplateHere = "no-template-here",
+    NotAQuery = "not-a-query",
+    NotJson = "not-json",
+    Now = "now",
+    OnStatus = "on-status",
+    Out = "out",
+    Outside = "outside",
+    Paginate = "paginate",
+    Partial = "partial",
+    Pattern = "pattern",
+    PlainHttp = "plain-http",
+    Poll = "poll",
+    PollTimeout = "poll-timeout",
+    PollWrites = "poll-writes",
+    Preview = "preview",
+    ProjectFile = "project-file",
+    Proxy = "proxy",
+    RateLimit = "rate-limit",
+    Raw = "raw",
+    ReadOnly = "read-only",
+    Redirect = "redirect",
+    Report = "report",
+    Require = "require",
+    RequiredDefault = "required-default",
+    ReservedName = "reserved-name",
+    Retry = "retry",
+    Rows = "rows",
+    Runtime = "runtime",
+    Settings = "settings",
+    Sql = "sql",
+    State = "state",
+    Table = "table",
+    Take = "take",
+    Template = "template",
+    TemplateFile = "template-file",
+    TemplateReadsFile = "template-reads-file",
+    TemplateSize = "template-size",
+    TemplateSyntax = "template-syntax",
+    /// The time of `--timeout` was over.
+    OutOfTime = "timeout",
+    /// A request took longer than the resource file allows.
+    Timeout = "timeout",
+    Tls = "tls",
+    TooDeep = "too-deep",
+    TooLarge = "too-large",
+    TooManyFiles = "too-many-files",
+    TooManyNodes = "too-many-nodes",
+    Unconfirmed = "unconfirmed",
+    UndeclaredName = "undeclared-name",
+    UnknownColumn = "unknown-column",
+    UnknownEnvironment = "unknown-environment",
+    UnknownFilter = "unknown-filter",
+    UnknownKey = "unknown-key",
+    UnknownQuery = "unknown-query",
+    UnknownResource = "unknown-resource",
+    UnknownTest = "unknown-test",
+    UnknownVar = "unknown-var",
+    UrlTooLong = "url-too-long",
+    Usage = "usage",
+    Var = "var",
+    VarBounds = "var-bounds",
+    VarType = "var-type",
+    VarsFile = "vars-file",
+    WriteOnly = "write-only",
+    Writes = "writes",
+    WrongType = "wrong-type",
+    YamlKey = "yaml-key",
+    YamlMerge = "yaml-merge",
+    YamlSyntax = "yaml-syntax",
+    YamlTag = "yaml-tag",
+}
