@@ -9,6 +9,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::cli::ending::Ending;
+use crate::cli::failure::{Failure, Stopped};
 use crate::core::code::Code;
 use crate::core::secret::{Literals, Scrubber};
 use crate::core::text::{printable, printable_lines};
@@ -157,16 +158,31 @@ impl App {
         let _ = writeln!(io::stderr().lock(), "{text}");
     }
 
-    /// Writes to standard output, for what is neither data nor a failure (lists, help).
+    /// Writes to standard output, for all that is not the records of a run.
     ///
     /// # Errors
     ///
-    /// What the operating system says.
-    pub fn print(&self, text: &str) -> io::Result<()> {
+    /// If the reader closed it, or it cannot be written.
+    pub fn print(&self, text: &str) -> Result<(), Stopped> {
         let text = self.scrubber.text(text);
         let mut stdout = io::stdout().lock();
-        stdout.write_all(text.as_bytes())?;
-        stdout.flush()
+        stdout
+            .write_all(text.as_bytes())
+            .and_then(|()| stdout.flush())
+            .map_err(|error| Stopped::from_output(&error))
+    }
+
+    /// As [`App::print`], where the exit code says more than the text: a closed reader stops
+    /// nothing.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written.
+    pub fn print_to_any(&self, text: &str) -> Result<(), Failure> {
+        match self.print(text) {
+            Ok(()) | Err(Stopped::Closed) => Ok(()),
+            Err(Stopped::Failed(failure)) => Err(failure),
+        }
     }
 
     /// Asks a question that is answered with yes or no; no answer is no.

@@ -114,14 +114,16 @@ pub fn run(args: &CheckArgs, app: &Rc<App>) -> Result<Exit, Failure> {
                 "faults": faults.iter().map(|fault| object(fault, None)).collect::<Vec<_>>(),
                 "sends": sends.iter().map(sent_object).collect::<Vec<_>>(),
             });
-            print(app, &format!("{document:#}\n"))?;
+            app.print_to_any(&printable_lines(&format!("{document:#}\n")))?;
         }
         CheckFormat::Github => {
             for fault in &faults {
-                print(app, &github(fault))?;
+                app.print_to_any(&printable_lines(&github(fault)))?;
             }
         }
-        CheckFormat::Sarif => print(app, &format!("{:#}\n", sarif(&faults)))?,
+        CheckFormat::Sarif => {
+            app.print_to_any(&printable_lines(&format!("{:#}\n", sarif(&faults))))?;
+        }
     }
     Ok(if failed { Exit::Usage } else { Exit::Done })
 }
@@ -167,15 +169,6 @@ fn sent_object((file, sent): &(String, Sent)) -> Value {
 
 fn counted(count: usize, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
-}
-
-fn print(app: &App, text: &str) -> Result<(), Failure> {
-    match app.print(&printable_lines(text)) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(Failure::usage(Code::CannotWrite, error.to_string()))
-        }
-        _ => Ok(()),
-    }
 }
 
 /// One annotation of GitHub Actions. Its escapes are those of the workflow commands.

@@ -6,8 +6,7 @@ use clap::CommandFactory as _;
 
 use crate::cli::app::App;
 use crate::cli::exit::Exit;
-use crate::cli::failure::Failure;
-use crate::core::code::Code;
+use crate::cli::failure::Stopped;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -29,7 +28,7 @@ pub struct CompletionsArgs {
 /// # Errors
 ///
 /// If standard output cannot be written.
-pub fn run(args: &CompletionsArgs, app: &Rc<App>) -> Result<Exit, Failure> {
+pub fn run(args: &CompletionsArgs, app: &Rc<App>) -> Result<Exit, Stopped> {
     let mut script = Vec::new();
     clap_complete::generate(
         args.shell,
@@ -37,7 +36,6 @@ pub fn run(args: &CompletionsArgs, app: &Rc<App>) -> Result<Exit, Failure> {
         "runner",
         &mut script,
     );
-    app.print(&String::from_utf8_lossy(&script))
-        .map_err(|error| Failure::usage(Code::CannotWrite, error.to_string()))?;
+    app.print(&String::from_utf8_lossy(&script))?;
     Ok(Exit::Done)
 }

@@ -6,8 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::cli::app::{App, Stream};
 use crate::cli::exit::Exit;
-use crate::cli::failure::Failure;
-use crate::cli::output::cannot_write;
+use crate::cli::failure::{Failure, Stopped};
 use crate::cli::progress::counted;
 use crate::cli::run::RunArgs;
 use crate::cli::{explain, outcome, show, shown};
@@ -77,7 +76,7 @@ pub async fn approve(
     session: &Rc<Session>,
     args: &RunArgs,
     app: &App,
-) -> Result<Option<Found>, Failure> {
+) -> Result<Option<Found>, Stopped> {
     if plan.is_safe() || !plan.query.is_walk() {
         return Ok(None);
     }
@@ -100,7 +99,8 @@ pub async fn approve(
         let words = format!("{requests}, {}", action(plan, &request));
         return Err(needs_yes(&words, own)
             .fact("requests", count as u64)
-            .help("run it with `--yes`, or look at it first with `--preview`"));
+            .help("run it with `--yes`, or look at it first with `--preview`")
+            .into());
     }
     app.say(&shown::dry_run(&request));
     let mut list = table(&found.sites, SHOWN_ITEMS, app.stderr)?;
@@ -112,12 +112,12 @@ pub async fn approve(
     let answer = tokio::select! {
         answer = app.ask_meanwhile(&question) => answer,
         // The end of the run is told by what ended it.
-        () = session.stop().heard() => return Err(Failure::closed()),
+        () = session.stop().heard() => return Err(Stopped::Closed),
     };
     if answer {
         Ok(Some(found))
     } else {
-        Err(declined())
+        Err(declined().into())
     }
 }
 
@@ -131,7 +131,7 @@ pub async fn preview(
     session: &Rc<Session>,
     args: &RunArgs,
     app: &App,
-) -> Result<Exit, Failure> {
+) -> Result<Exit, Stopped> {
     let found = find(plan, session, app).await?;
     let count = found.sites.len();
     for note in found.notes.iter().filter(|_| !args.talk.quiet) {
@@ -167,7 +167,7 @@ pub async fn preview(
     if app.stdout.is_terminal {
         text = printable_lines(&text).into_owned();
     }
-    app.print(&text).map_err(|error| cannot_write(&error))?;
+    app.print(&text)?;
     Ok(exit.max(outcome::tell_items(plan, &found, args.talk, app)))
 }
 
@@ -188,11 +188,11 @@ pub fn check_preview(plan: &Plan) -> Result<(), Failure> {
         .help("run it, or look at its requests with `--dry-run`"))
 }
 
-async fn find(plan: &Rc<Plan>, session: &Rc<Session>, app: &App) -> Result<Found, Failure> {
+async fn find(plan: &Rc<Plan>, session: &Rc<Session>, app: &App) -> Result<Found, Stopped> {
     let found = engine::find(plan, session)
         .await
         .map_err(|error| explain::run_error(&error, plan, app))?;
-    found.ok_or_else(Failure::closed)
+    found.ok_or(Stopped::Closed)
 }
 
 fn say_nothing_to_send(plan: &Plan, args: &RunArgs, app: &App) {

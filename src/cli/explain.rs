@@ -5,7 +5,6 @@ use crate::cli::app::App;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::git;
-use crate::cli::output::cannot_write;
 use crate::core::code::Code;
 use crate::core::source::Place;
 use crate::core::time::format_duration;
@@ -189,7 +188,7 @@ fn explained(error: &RunError, plan: &Plan, app: &App, is_whole_run: bool) -> Fa
             Failure::new(Exit::Expectation, Code::MissingValue, words.clone()).at(place)
         }
         RunErrorKind::Expectation(failed) => unmet(&error.query, failed),
-        RunErrorKind::Sink(error) => return cannot_write(error),
+        RunErrorKind::Sink(error) => return Failure::of_output(error),
     };
     add_origin(&mut failure, error, plan);
     if may_have_written {

@@ -1,5 +1,6 @@
 //! What went wrong → text for people, or an object for programs, and an exit code.
 
+use std::io;
 use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
@@ -12,6 +13,7 @@ use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::source::{Place, floor_boundary};
 use crate::core::text::{one_line, printable_lines};
 use crate::engine::Write;
+use crate::project::load;
 
 /// How errors are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -21,6 +23,32 @@ pub enum ErrorFormat {
     Text,
     /// One JSON object a line.
     Json,
+}
+
+/// Why a verb stopped before its end.
+#[derive(Debug)]
+pub enum Stopped {
+    /// The reader of the result closed it: there is nothing to say, and nothing wrong.
+    Closed,
+    /// Something is wrong.
+    Failed(Failure),
+}
+
+impl From<Failure> for Stopped {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+impl Stopped {
+    /// Standard output could not be written.
+    pub fn from_output(error: &io::Error) -> Self {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            Self::Closed
+        } else {
+            Self::Failed(Failure::of_output(error))
+        }
+    }
 }
 
 /// A failure, ready to be shown.
@@ -67,14 +95,14 @@ impl Failure {
         Self::new(Exit::Usage, code, message)
     }
 
-    /// Nobody reads the result any more: nothing to say, and nothing wrong.
-    pub fn closed() -> Self {
-        Self::new(Exit::Done, Code::Closed, "")
-    }
-
-    /// Whether it is only that nobody reads the result any more.
-    pub fn is_closed(&self) -> bool {
-        self.exit == Exit::Done && self.code == Code::Closed
+    /// The result could not be written.
+    pub fn of_output(error: &io::Error) -> Self {
+        let words = match error.get_ref() {
+            // It names its file already.
+            Some(own) => own.to_string(),
+            None => format!("the result cannot be written: {}", load::plain(error)),
+        };
+        Self::usage(Code::CannotWrite, words)
     }
 
     /// Faults of files.

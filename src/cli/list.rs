@@ -9,7 +9,6 @@ use crate::cli::app::App;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::setup::{self, TextFormat};
-use crate::core::code::Code;
 use crate::core::diagnostic::Diagnostics;
 use crate::core::text::{display_width, one_line, printable_lines, truncate_to_width};
 use crate::project::{Project, load};
@@ -62,12 +61,7 @@ pub fn run(args: &ListArgs, app: &Rc<App>) -> Result<Exit, Failure> {
             tree(&queries, width)
         )
     };
-    match app.print(&printable_lines(&text)) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            return Err(Failure::usage(Code::CannotWrite, error.to_string()));
-        }
-        _ => {}
-    }
+    app.print_to_any(&printable_lines(&text))?;
     let broken = resources
         .iter()
         .chain(&queries)

@@ -39,7 +39,7 @@ use clap::{Parser, Subcommand};
 
 use crate::cli::app::App;
 use crate::cli::exit::Exit;
-use crate::cli::failure::{ErrorFormat, Failure};
+use crate::cli::failure::{ErrorFormat, Stopped};
 
 /// Answers questions to CircleCI, and to any other REST API, that stand in YAML files.
 #[derive(Debug, Parser)]
@@ -74,15 +74,15 @@ enum Command {
 }
 
 impl Command {
-    fn run(&self, app: &Rc<App>) -> Result<Exit, Failure> {
+    fn run(&self, app: &Rc<App>) -> Result<Exit, Stopped> {
         match self {
             Self::Run(args) => run::run(args, app),
             Self::Sql(args) => sql::run(args, app),
-            Self::Check(args) => check::run(args, app),
-            Self::List(args) => list::run(args, app),
+            Self::Check(args) => Ok(check::run(args, app)?),
+            Self::List(args) => Ok(list::run(args, app)?),
             Self::Show(args) => show::run(args, app),
-            Self::Ping(args) => ping::run(args, app),
-            Self::Demo(args) => demo::run(args, app),
+            Self::Ping(args) => Ok(ping::run(args, app)?),
+            Self::Demo(args) => Ok(demo::run(args, app)?),
             Self::Completions(args) => completions::run(args, app),
         }
     }
@@ -116,10 +116,9 @@ pub fn main() -> ExitCode {
         let app = Rc::new(App::new(ending));
         let exit = match cli.command.run(&app) {
             Ok(exit) => exit,
-            Err(failure) => {
-                if failure.exit != Exit::Done {
-                    failure.show(&app, error_format);
-                }
+            Err(Stopped::Closed) => Exit::Done,
+            Err(Stopped::Failed(failure)) => {
+                failure.show(&app, error_format);
                 failure.exit
             }
         };

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::cli::app::App;
 use crate::cli::explain;
-use crate::cli::failure::{ErrorFormat, Failure};
+use crate::cli::failure::{ErrorFormat, Failure, Stopped};
 use crate::cli::progress::counted;
 use crate::cli::run::RunArgs;
 use crate::cli::setup::TalkArgs;
@@ -116,7 +116,7 @@ impl Writer {
                 }
                 renderer
                     .begin(&mut buffer)
-                    .map_err(|error| cannot_write(&io::Error::other(error)))?;
+                    .map_err(|error| Failure::of_output(&io_error(error)))?;
                 Form::Records { format, renderer }
             }
         };
@@ -177,7 +177,7 @@ impl Writer {
             }
             Form::Records { renderer, .. } => renderer
                 .finish(&mut self.buffer)
-                .map_err(|error| cannot_write(&io_error(error)))?,
+                .map_err(|error| Failure::of_output(&io_error(error)))?,
             Form::Document { document, rows } => {
                 let Some(told) = closing.report else {
                     return Ok(());
@@ -205,12 +205,12 @@ impl Writer {
     }
 
     /// Writes what was made.
-    fn write_last(mut self) -> Result<(), Failure> {
+    fn write_last(mut self) -> Result<(), Stopped> {
         self.clear_the_way();
         let written = self.sink.write(&self.buffer);
         written
             .and_then(|()| self.sink.finish())
-            .map_err(|error| cannot_write(&named(self.file.as_ref(), error)))
+            .map_err(|error| Stopped::from_output(&named(self.file.as_ref(), error)))
     }
 
     /// Progress and result never stand in each other's lines.
@@ -331,7 +331,7 @@ impl Writers {
     }
 
     /// Writes the rest of all. A report that cannot be made leaves every file as it was.
-    pub fn finish(mut self, closing: &Closing<'_>) -> Result<(), Failure> {
+    pub fn finish(mut self, closing: &Closing<'_>) -> Result<(), Stopped> {
         self.0
             .iter_mut()
             .try_for_each(|writer| writer.close(closing))?;
@@ -340,7 +340,7 @@ impl Writers {
 
     /// Writes what is of use though it is not whole: to standard output, for a file stays as it was.
     /// Says whether there was anything.
-    pub fn finish_early(self) -> Result<bool, Failure> {
+    pub fn finish_early(self) -> Result<bool, Stopped> {
         let closing = Closing {
             content: &[],
             report: None,
@@ -573,17 +573,4 @@ fn named(file: Option<&PathBuf>, error: io::Error) -> io::Error {
 
 fn io_error(error: FormatError) -> io::Error {
     io::Error::other(error)
-}
-
-/// The failure of writing the result.
-pub fn cannot_write(error: &io::Error) -> Failure {
-    if error.kind() == io::ErrorKind::BrokenPipe {
-        return Failure::closed();
-    }
-    let words = match error.get_ref() {
-        // It names its file already.
-        Some(own) => own.to_string(),
-        None => format!("the result cannot be written: {}", load::plain(error)),
-    };
-    Failure::usage(Code::CannotWrite, words)
 }

@@ -96,7 +96,7 @@ pub fn run(args: &PingArgs, app: &Rc<App>) -> Result<Exit, Failure> {
             };
             rows.push(row);
         }
-        Ok((rows, exit))
+        Ok::<_, Failure>((rows, exit))
     })?;
     let usual = if app.stdout.is_terminal {
         "table"
@@ -241,12 +241,7 @@ fn print(rows: &[Value], format: &Format, app: &App) -> Result<(), Failure> {
         })
         .and_then(|()| renderer.finish(&mut out));
     result.map_err(|error| wrong(error.to_string()))?;
-    match app.print(&String::from_utf8_lossy(&out)) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(wrong(error.to_string()))
-        }
-        _ => Ok(()),
-    }
+    app.print_to_any(&String::from_utf8_lossy(&out))
 }
 
 /// A row with all columns.

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use crate::cli::app::App;
 use crate::cli::cache::{CacheArgs, Kept};
 use crate::cli::exit::Exit;
-use crate::cli::failure::{ErrorFormat, Failure};
-use crate::cli::output::{Closing, Through, Told, Writers, cannot_write};
+use crate::cli::failure::{ErrorFormat, Failure, Stopped};
+use crate::cli::output::{Closing, Through, Told, Writers};
 use crate::cli::progress::counted;
 use crate::cli::setup::{self, ConnectArgs, TalkArgs, World};
 use crate::cli::state::State;
@@ -122,12 +122,12 @@ impl RunArgs {
 /// # Errors
 ///
 /// The first failure.
-pub fn run(args: &RunArgs, app: &Rc<App>) -> Result<Exit, Failure> {
+pub fn run(args: &RunArgs, app: &Rc<App>) -> Result<Exit, Stopped> {
     let words = inputs::sort_out(&args.words);
     if words.queries.is_empty() {
-        return Err(Failure::usage(Code::NoQuery, "no query is named").help(
-            "give its path or name first: `runner run queries/get-workflow.yaml NAME=VALUE`",
-        ));
+        return Err(Failure::usage(Code::NoQuery, "no query is named")
+            .help("give its path or name first: `runner run queries/get-workflow.yaml NAME=VALUE`")
+            .into());
     }
     let mut assignments = words.assignments;
     assignments.extend(args.vars.iter().cloned());
@@ -138,7 +138,8 @@ pub fn run(args: &RunArgs, app: &Rc<App>) -> Result<Exit, Failure> {
         return Err(Failure::usage(
             Code::Out,
             "`--out` takes the result of one query, got several",
-        ));
+        )
+        .into());
     }
     let world = World::new(app, &args.connect, args.talk, args.now.as_deref())?;
     let mut plans = Vec::new();
@@ -155,7 +156,7 @@ pub fn run(args: &RunArgs, app: &Rc<App>) -> Result<Exit, Failure> {
 }
 
 /// Prints what the plans would write.
-fn preview(plans: &[Rc<Plan>], args: &RunArgs, app: &Rc<App>) -> Result<Exit, Failure> {
+fn preview(plans: &[Rc<Plan>], args: &RunArgs, app: &Rc<App>) -> Result<Exit, Stopped> {
     plans
         .iter()
         .try_for_each(|plan| confirm::check_preview(plan))?;
@@ -199,7 +200,7 @@ fn admit(plans: &[Rc<Plan>], args: &RunArgs, app: &App) -> Result<(), Failure> {
 /// # Errors
 ///
 /// The first failure.
-pub fn carry_out(plans: &[Rc<Plan>], args: &RunArgs, app: &Rc<App>) -> Result<Exit, Failure> {
+pub fn carry_out(plans: &[Rc<Plan>], args: &RunArgs, app: &Rc<App>) -> Result<Exit, Stopped> {
     admit(plans, args, app)?;
     let mut writers = Vec::new();
     for (index, plan) in plans.iter().enumerate() {
@@ -208,9 +209,9 @@ pub fn carry_out(plans: &[Rc<Plan>], args: &RunArgs, app: &Rc<App>) -> Result<Ex
     }
     if args.csv.is_some() && !writers.iter().any(Writers::write_csv) {
         let words = "`--csv` says how CSV is written, and no output is CSV";
-        return Err(
-            Failure::usage(Code::Csv, words).help("add `-o csv`, or `--out` with a `.csv` file")
-        );
+        return Err(Failure::usage(Code::Csv, words)
+            .help("add `-o csv`, or `--out` with a `.csv` file")
+            .into());
     }
     let states = states(plans, args, app)?;
     let done = Cell::new(0);
@@ -247,13 +248,13 @@ pub fn carry_out(plans: &[Rc<Plan>], args: &RunArgs, app: &Rc<App>) -> Result<Ex
                 match ended {
                     Ok(partial) => exit = exit.max(partial),
                     // One failure does not lose the other answers.
-                    Err(failure) if plans.len() > 1 && failure.exit != Exit::Done => {
+                    Err(Stopped::Failed(failure)) if plans.len() > 1 => {
                         failure.show(app, args.talk.error_format);
                         first_failed = first_failed.or(Some(failure.exit));
                     }
                     // Nobody reads on; what failed before has failed all the same.
                     Err(_) if first_failed.is_some() => break,
-                    Err(failure) => return Err(failure),
+                    Err(stopped) => return Err(stopped),
                 }
                 done.set(done.get() + 1);
             }
@@ -263,24 +264,27 @@ pub fn carry_out(plans: &[Rc<Plan>], args: &RunArgs, app: &Rc<App>) -> Result<Ex
     if let Some(kept) = kept {
         kept.finish(app, args.talk.quiet);
     }
-    let result = result.map_err(|failure| how_far(failure, done.get(), plans, &current));
+    let result = result.map_err(|stopped| match stopped {
+        Stopped::Closed => Stopped::Closed,
+        Stopped::Failed(failure) => how_far(failure, done.get(), plans, &current).into(),
+    });
     name_unconfirmed(result, &current.unconfirmed(), args, app)
 }
 
 /// Names the requests that may have been carried out although no answer says so, whatever else is
 /// told.
 fn name_unconfirmed(
-    result: Result<Exit, Failure>,
+    result: Result<Exit, Stopped>,
     writes: &[Write],
     args: &RunArgs,
     app: &App,
-) -> Result<Exit, Failure> {
+) -> Result<Exit, Stopped> {
     if writes.is_empty() {
         return result;
     }
     match result {
-        Err(failure) if failure.diagnostics.is_empty() && !failure.is_closed() => {
-            Err(failure.unconfirmed(writes).may_have_written())
+        Err(Stopped::Failed(failure)) if failure.diagnostics.is_empty() => {
+            Err(failure.unconfirmed(writes).may_have_written().into())
         }
         result => {
             let requests = counted(writes.len() as u64, "request");
@@ -290,7 +294,7 @@ fn name_unconfirmed(
                 .help("look before anything is sent again")
                 .show(app, args.talk.error_format);
             match result {
-                Err(failure) if !failure.is_closed() => Err(failure),
+                Err(Stopped::Failed(failure)) => Err(failure.into()),
                 Ok(exit) if exit != Exit::Done => Ok(exit),
                 _ => Ok(Exit::Partial),
             }
@@ -468,7 +472,7 @@ fn own_inputs(mut given: Inputs, query: &Query, args: &RunArgs) -> Inputs {
     given
 }
 
-fn show(plans: &[Rc<Plan>], args: &RunArgs, app: &App) -> Result<Exit, Failure> {
+fn show(plans: &[Rc<Plan>], args: &RunArgs, app: &App) -> Result<Exit, Stopped> {
     let mut is_first = true;
     for plan in plans {
         for (plan, about, request) in shown_requests(plan, args, app)? {
@@ -485,7 +489,7 @@ fn show(plans: &[Rc<Plan>], args: &RunArgs, app: &App) -> Result<Exit, Failure> 
             if !std::mem::take(&mut is_first) {
                 text.insert(0, '\n');
             }
-            app.print(&text).map_err(|error| cannot_write(&error))?;
+            app.print(&text)?;
         }
     }
     Ok(Exit::Done)
@@ -570,7 +574,7 @@ async fn execute(
     state: Option<&State>,
     args: &RunArgs,
     app: &Rc<App>,
-) -> Result<Exit, Failure> {
+) -> Result<Exit, Stopped> {
     let writer = &current.writer;
     let want = writer
         .borrow()
@@ -587,8 +591,8 @@ async fn execute(
     let report = match report {
         Ok(report) => report,
         // A reader that has seen enough is no error.
-        Err(error) if has_closed_reader(&error) => return Err(Failure::closed()),
-        Err(error) => return Err(explain::run_error(&error, plan, app)),
+        Err(error) if has_closed_reader(&error) => return Err(Stopped::Closed),
+        Err(error) => return Err(explain::run_error(&error, plan, app).into()),
     };
     for note in report.notes.iter().filter(|_| !args.talk.quiet) {
         app.say(&format!("note: {note}"));
@@ -600,7 +604,7 @@ async fn execute(
         current
             .last_state
             .replace(outcome::last_state(session, app));
-        return Err(Failure::closed());
+        return Err(Stopped::Closed);
     }
     let mut is_closed = false;
     if let Some(writer) = writer.borrow_mut().take() {
@@ -613,8 +617,8 @@ async fn execute(
         match writer.finish(&closing) {
             Ok(()) => {}
             // A reader that has seen enough is no error, and what else is wrong is told all the same.
-            Err(failure) if failure.is_closed() => is_closed = true,
-            Err(failure) => return Err(failure),
+            Err(Stopped::Closed) => is_closed = true,
+            Err(Stopped::Failed(failure)) => return Err(failure.into()),
         }
         for words in summaries.iter().filter(|_| !args.talk.quiet) {
             app.say(words);
@@ -640,9 +644,9 @@ async fn execute(
     }
     match report.failed_expectations {
         // Nobody reads on: what comes next is not run.
-        None if is_closed && exit == Exit::Done => Err(Failure::closed()),
+        None if is_closed && exit == Exit::Done => Err(Stopped::Closed),
         None => Ok(exit),
-        Some(failed) => Err(explain::run_error(&failed, plan, app)),
+        Some(failed) => Err(explain::run_error(&failed, plan, app).into()),
     }
 }
 

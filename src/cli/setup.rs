@@ -282,13 +282,13 @@ impl World {
 
 /// Runs a future to its end, to Ctrl-C, or to the end of its time. Whoever says in what manner it
 /// works is shown how far it has come.
-pub fn block_on<T>(
+pub fn block_on<T, E: From<Failure>>(
     connect: &ConnectArgs,
     app: &Rc<App>,
     talk: TalkArgs,
     manner: Option<Manner>,
-    work: impl AsyncFnOnce(Rc<Session>) -> Result<T, Failure>,
-) -> Result<T, Failure> {
+    work: impl AsyncFnOnce(Rc<Session>) -> Result<T, E>,
+) -> Result<T, E> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -330,7 +330,7 @@ pub fn block_on<T>(
             _ = tokio::time::timeout(LAST_WORDS, &mut work) => {}
             _ = app.ending.noticed() => {}
         }
-        Err(ended)
+        Err(ended.into())
     });
     app.ending.finish();
     app.clear_progress();

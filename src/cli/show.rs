@@ -8,9 +8,8 @@ use serde_json::{Map, Value, json};
 use crate::auth::Auth;
 use crate::cli::app::App;
 use crate::cli::exit::Exit;
-use crate::cli::failure::Failure;
+use crate::cli::failure::{Failure, Stopped};
 use crate::cli::setup::{self, TextFormat, World};
-use crate::core::code::Code;
 use crate::core::json::plain;
 use crate::core::name;
 use crate::core::text::{one_line, printable_lines};
@@ -48,7 +47,7 @@ pub struct ShowArgs {
 /// # Errors
 ///
 /// If there is nothing of that name, or its file is wrong.
-pub fn run(args: &ShowArgs, app: &Rc<App>) -> Result<Exit, Failure> {
+pub fn run(args: &ShowArgs, app: &Rc<App>) -> Result<Exit, Stopped> {
     let is_path = setup::is_path(&args.name, app);
     let path = setup::resolved(&args.name, app);
     let start = if is_path {
@@ -84,15 +83,11 @@ pub fn run(args: &ShowArgs, app: &Rc<App>) -> Result<Exit, Failure> {
             }
         }
         (Err(_), Some(file)) => resource_text(&project, file, args.output == TextFormat::Json)?,
-        (Err(faults), None) => return Err(Failure::from_diagnostics(faults)),
+        (Err(faults), None) => return Err(Failure::from_diagnostics(faults).into()),
     };
     // The files may be those of a stranger, and the escapes are those of JSON.
-    match app.print(&printable_lines(&text)) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(Failure::usage(Code::CannotWrite, error.to_string()))
-        }
-        _ => Ok(Exit::Done),
-    }
+    app.print(&printable_lines(&text))?;
+    Ok(Exit::Done)
 }
 
 fn query_text(query: &Query, needed: &[String], sends: &BTreeSet<Sent>) -> String {

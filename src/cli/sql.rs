@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::cli::app::App;
 use crate::cli::cache::CacheArgs;
 use crate::cli::exit::Exit;
-use crate::cli::failure::{ErrorFormat, Failure};
+use crate::cli::failure::{ErrorFormat, Failure, Stopped};
 use crate::cli::run::{self, RunArgs};
 use crate::cli::setup::{self, ConnectArgs, TalkArgs, World};
 use crate::cli::{explain, inputs};
@@ -121,7 +121,7 @@ impl SqlArgs {
 /// # Errors
 ///
 /// The first failure.
-pub fn run(args: &SqlArgs, app: &Rc<App>) -> Result<Exit, Failure> {
+pub fn run(args: &SqlArgs, app: &Rc<App>) -> Result<Exit, Stopped> {
     let (statement, assignments) = statement(args, app)?;
     let mut given = inputs::read(&[], &assignments, &app.working_directory)?;
     let sources = sources(&args.from)?;
@@ -262,7 +262,9 @@ fn queries(sources: &[Source<'_>], app: &App) -> Result<(Project, Named), Failur
 
 /// What is no query may have been meant as a file.
 fn or_a_file(mut failure: Failure) -> Failure {
-    let endings = TableFormat::ENDINGS.map(|(ending, _)| format!(".{ending}"));
+    let endings: Vec<String> = TableFormat::endings()
+        .map(|ending| format!(".{ending}"))
+        .collect();
     let wanted = [Code::UnknownQuery, Code::NoProject, Code::NoFile];
     let mut faults = failure.diagnostics.iter_mut();
     if let Some(fault) = faults.find(|fault| wanted.contains(&fault.code)) {

@@ -8,8 +8,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::cli::app::App;
 use crate::cli::exit::Exit;
-use crate::cli::failure::{ErrorFormat, Failure};
-use crate::cli::output::cannot_write;
+use crate::cli::failure::{ErrorFormat, Failure, Stopped};
 use crate::cli::{inputs, run};
 use crate::core::code::Code;
 use crate::core::name;
@@ -20,14 +19,14 @@ pub fn report(mut error: clap::Error, words: &[String]) -> ExitCode {
     if !error.use_stderr() {
         // Help and version go to standard output.
         let printed = error.print().and_then(|()| std::io::stdout().flush());
-        return match printed {
-            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-                let failure = cannot_write(&error);
+        let exit = match printed.map_err(|error| Stopped::from_output(&error)) {
+            Ok(()) | Err(Stopped::Closed) => Exit::Done,
+            Err(Stopped::Failed(failure)) => {
                 failure.show(&App::new(Arc::default()), ErrorFormat::Text);
-                ExitCode::from(failure.exit.code())
+                failure.exit
             }
-            _ => ExitCode::from(Exit::Done.code()),
         };
+        return ExitCode::from(exit.code());
     }
     let app = App::new(Arc::default());
     let hint = hint(&error, words, &app);

@@ -48,7 +48,6 @@ codes! {
     CannotRead = "cannot-read",
     CannotStart = "cannot-start",
     CannotWrite = "cannot-write",
-    Closed = "closed",
     Connect = "connect",
     ContentCoding = "content-coding",
     Csv = "csv",

@@ -7,6 +7,7 @@ pub mod code;
 pub mod diagnostic;
 pub mod document;
 pub mod ending;
+pub mod file_ending;
 pub mod graph;
 pub mod json;
 pub mod markdown;

@@ -15,7 +15,7 @@ use crate::auth::Credential;
 use crate::core::secret::is_secret_param;
 use crate::engine::answer::{content, meaning};
 use crate::engine::packed::{packed, unpacked};
-use crate::http::{Body, HeaderMap, HeaderName, Request, Response};
+use crate::http::{HeaderMap, HeaderName, Request, Response};
 use crate::plan::Plan;
 use crate::project::query::{CacheRule, StatusMeaning};
 
@@ -122,8 +122,8 @@ fn key<'r>(
     request: &'r Request,
     credential: &'r Credential,
 ) -> Option<Vec<&'r [u8]>> {
-    let mut key: Vec<&[u8]> = vec![request.method.as_str().as_bytes()];
-    key.push(request.url.as_str().as_bytes());
+    let identity = request.identity();
+    let mut key = vec![identity.method.as_bytes(), identity.url.as_bytes()];
     let (form, name, value) = match credential {
         Credential::None => ("none", "", ""),
         Credential::Header(name, secret) => ("header", name.as_str(), secret.expose()),
@@ -133,13 +133,9 @@ fn key<'r>(
     // A certificate says who asks, too.
     let certificate = plan.resource.tls.client_cert.as_ref();
     key.push(certificate.map_or(&b""[..], |path| path.value.as_bytes()));
-    match &request.body {
-        Body::Empty => key.push(b""),
-        Body::Bytes { bytes, .. } => key.push(bytes),
-        Body::Multipart(_) => return None,
-    }
-    for (name, value) in &request.headers {
-        key.extend([name.as_str().as_bytes(), value.as_bytes()]);
+    key.push(identity.content?);
+    for (name, value) in identity.headers {
+        key.extend([name.as_bytes(), value]);
     }
     Some(key)
 }

@@ -32,6 +32,10 @@ use crate::template::RenderError;
 /// The shortest and the longest time between two questions of a `poll` that does not say how often.
 const POLLS: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(30)];
 
+/// How much longer each pause between two questions of such a `poll` is: what takes minutes is asked
+/// about a dozen times, and what takes seconds is noticed in time.
+const POLL_GROWTH: f64 = 1.5;
+
 /// However little time is left, the last question of a `poll` has this long for its answer.
 const LAST_ROUND: Duration = Duration::from_secs(5);
 
@@ -269,7 +273,7 @@ impl<'r> Listing<'r> {
             // The last question is asked when the time is over, and not before.
             tokio::time::sleep(pause.min(left)).await;
             if poll.every.is_none() {
-                pause = pause.mul_f64(1.5).min(POLLS[1]);
+                pause = pause.mul_f64(POLL_GROWTH).min(POLLS[1]);
             }
         }
     }

@@ -12,7 +12,7 @@ use std::rc::Rc;
 use tokio::sync::OnceCell;
 
 use crate::engine::packed::{packed, unpacked};
-use crate::http::{Body, Request, Response, TransportError};
+use crate::http::{Request, Response, TransportError};
 
 /// Bytes of answers that are kept in memory.
 const IN_MEMORY: usize = 4 * 1024 * 1024;
@@ -44,6 +44,14 @@ struct State {
 type Key = (u64, u64);
 type Answer = Result<Response, TransportError>;
 
+/// What is known of a request's answer.
+enum Found {
+    /// It is here, or will be.
+    Cell(Rc<OnceCell<Answer>>),
+    /// It was read from the file.
+    Kept(Response),
+}
+
 enum Known {
     /// It is being asked, or was answered a short while ago.
     Here(Rc<OnceCell<Answer>>),
@@ -74,8 +82,8 @@ impl Once {
     ) -> Answer {
         let key = self.key(place, request);
         let cell = match self.find(key) {
-            Ok(cell) => cell,
-            Err(answer) => return answer,
+            Found::Cell(cell) => cell,
+            Found::Kept(response) => return Ok(response),
         };
         let mut is_first = false;
         let answer = cell
@@ -92,38 +100,20 @@ impl Once {
     }
 
     fn key(&self, place: &str, request: &Request) -> Key {
-        let headers: Vec<(&str, &[u8])> = request
-            .headers
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_bytes()))
-            .collect();
-        let content = match &request.body {
-            Body::Bytes {
-                content_type,
-                bytes,
-            } => Some((content_type, bytes)),
-            Body::Empty | Body::Multipart(_) => None,
-        };
-        let whole = (
-            place,
-            request.method.as_str(),
-            request.url.as_str(),
-            headers,
-            content,
-        );
+        let whole = (place, request.identity());
         let [first, second] = &self.hashers;
         (first.hash_one(&whole), second.hash_one(&whole))
     }
 
     /// The cell that the answer comes to, or the answer from the file.
-    fn find(&self, key: Key) -> Result<Rc<OnceCell<Answer>>, Answer> {
+    fn find(&self, key: Key) -> Found {
         let mut state = self.state.borrow_mut();
         match state.known.get(&key) {
-            Some(Known::Here(cell)) => return Ok(Rc::clone(cell)),
+            Some(Known::Here(cell)) => return Found::Cell(Rc::clone(cell)),
             Some(Known::There(at)) => {
                 let at = *at;
                 if let Some(response) = state.shelf.read(at).and_then(|bytes| unpacked(&bytes)) {
-                    return Err(Ok(response));
+                    return Found::Kept(response);
                 }
                 // A file that cannot be read costs one more request and nothing else.
             }
@@ -131,7 +121,7 @@ impl Once {
         }
         let cell = Rc::new(OnceCell::new());
         state.known.insert(key, Known::Here(Rc::clone(&cell)));
-        Ok(cell)
+        Found::Cell(cell)
     }
 
     /// Keeps an answer, and moves older ones into the file.

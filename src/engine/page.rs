@@ -6,7 +6,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use serde_json::Value;
 
 use crate::core::json::write_identity;
-use crate::http::{Body, Request};
+use crate::http::Request;
 use crate::paginate::{Paginate, Style};
 use crate::plan::Plan;
 
@@ -81,12 +81,6 @@ pub fn listed<'b>(plan: &Plan, style: Option<&Style>, body: &'b Value) -> Listed
 /// What makes a request the same as another one of this listing.
 pub fn fingerprint(request: &Request) -> u64 {
     let mut hasher = DefaultHasher::new();
-    request.url.as_str().hash(&mut hasher);
-    for (name, value) in &request.headers {
-        (name.as_str(), value.as_bytes()).hash(&mut hasher);
-    }
-    if let Body::Bytes { bytes, .. } = &request.body {
-        bytes.hash(&mut hasher);
-    }
+    request.identity().hash(&mut hasher);
     hasher.finish()
 }

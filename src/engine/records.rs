@@ -17,18 +17,12 @@ use crate::http::Response;
 use crate::plan::Plan;
 use crate::project::query::{Column, ColumnSource, SortBy, Take, Unique};
 use crate::template::selector::Selector;
-use crate::template::{Answer, Expression, Scope};
-
-/// Names that keep their meaning in templates over records: a column of such a name is seen in the
-/// result only.
-const OWN_NAMES: [&str; 8] = [
-    "env", "git", "now", "omit", "response", "row", "rows", "vars",
-];
+use crate::template::{Answer, Expression, Scope, reserved};
 
 /// Whether a name means the same beside a column that is called so: what is the program's, and the
 /// items that the query stands on, whose columns `check` knows.
 pub fn keeps_its_meaning(plan: &Plan, name: &str) -> bool {
-    OWN_NAMES.contains(&name)
+    reserved::is_beside_columns(name)
         || name == "data" && !plan.query.data.is_empty()
         || plan.loops().iter().any(|feed| feed.name == name)
 }

@@ -7,11 +7,12 @@
 
 use super::delimited::{Delimited, Dialect};
 use super::{Format, Shape};
+use crate::core::file_ending;
 
 pub(super) const FORMAT: Format = Format {
     name: "csv",
     about: "Comma-separated values (RFC 4180) with a header",
-    extensions: &["csv"],
+    extensions: file_ending::CSV,
     streams: true,
     paints: false,
     render: |shape: &Shape| {

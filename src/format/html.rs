@@ -3,6 +3,7 @@
 //! One file without scripts or anything from elsewhere, light or dark as the reader has it. Values
 //! show as the text they are.
 
+use crate::core::file_ending;
 use serde_json::Value;
 
 use super::rows::{Columns, Gaps, cell_text, key_values};
@@ -11,7 +12,7 @@ use super::{Format, FormatError, OnlyOne, Render, Shape};
 pub(super) const FORMAT: Format = Format {
     name: "html",
     about: "A page with a table",
-    extensions: &["html", "htm"],
+    extensions: file_ending::HTML,
     streams: false,
     paints: false,
     render: |shape: &Shape| {

@@ -1,5 +1,6 @@
 //! `json`: one document, a pretty array of the records or the one record.
 
+use crate::core::file_ending;
 use std::io;
 
 use serde::Serialize as _;
@@ -11,7 +12,7 @@ use super::{Format, FormatError, OnlyOne, Render, Shape};
 pub(super) const FORMAT: Format = Format {
     name: "json",
     about: "One JSON document: an array of the records, or the record of a query for one",
-    extensions: &["json"],
+    extensions: file_ending::JSON,
     streams: false,
     paints: false,
     render: |shape: &Shape| {

@@ -9,12 +9,13 @@ use serde_json::Value;
 
 use super::rows::{Columns, Gaps, cell_text, key_values};
 use super::{Format, FormatError, OnlyOne, Render, Shape};
+use crate::core::file_ending;
 use crate::core::markdown::{Align, escape, table};
 
 pub(super) const FORMAT: Format = Format {
     name: "markdown",
     about: "A table for GitHub, pull requests and wikis",
-    extensions: &["md", "markdown"],
+    extensions: file_ending::MARKDOWN,
     streams: false,
     paints: false,
     render: |shape: &Shape| {

@@ -1,5 +1,6 @@
 //! `ndjson`: one record a line, as compact JSON.
 
+use crate::core::file_ending;
 use serde_json::Value;
 
 use super::{Format, FormatError, Render, Shape};
@@ -7,7 +8,7 @@ use super::{Format, FormatError, Render, Shape};
 pub(super) const FORMAT: Format = Format {
     name: "ndjson",
     about: "One JSON value a line, written as records come",
-    extensions: &["ndjson", "jsonl"],
+    extensions: file_ending::NDJSON,
     streams: true,
     paints: false,
     render: |_: &Shape| Box::new(Ndjson),

@@ -19,12 +19,13 @@ use super::layout::{Measure, fit};
 use super::paint::{ABSENT, Look};
 use super::rows::{Columns, Gaps, cell_text, key_values};
 use super::{Format, FormatError, OnlyOne, Render, Shape, Terminal};
+use crate::core::file_ending;
 use crate::core::text::{display_width, printable, truncate_to_width};
 
 pub(super) const FORMAT: Format = Format {
     name: "table",
     about: "For reading: a table that fits the terminal, or keys and values for one record",
-    extensions: &["txt"],
+    extensions: file_ending::TEXT,
     streams: true,
     paints: true,
     render: |shape: &Shape| {

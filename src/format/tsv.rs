@@ -5,11 +5,12 @@
 
 use super::delimited::{Delimited, Dialect};
 use super::{Format, Shape};
+use crate::core::file_ending;
 
 pub(super) const FORMAT: Format = Format {
     name: "tsv",
     about: "Tab-separated values with a header; tab, newline and backslash as \\t, \\n, \\\\",
-    extensions: &["tsv", "tab"],
+    extensions: file_ending::TSV,
     streams: true,
     paints: false,
     render: |shape: &Shape| {

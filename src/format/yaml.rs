@@ -11,12 +11,13 @@ use std::fmt::Write as _;
 use serde_json::{Map, Number, Value};
 
 use super::{Format, FormatError, OnlyOne, Render, Shape};
+use crate::core::file_ending;
 use crate::core::text::characters;
 
 pub(super) const FORMAT: Format = Format {
     name: "yaml",
     about: "One YAML document: a sequence of the records, or a mapping for one",
-    extensions: &["yaml", "yml"],
+    extensions: file_ending::YAML,
     streams: false,
     paints: false,
     render: |shape: &Shape| {

@@ -18,6 +18,29 @@ const LONG_PAUSE: f64 = 5.0;
 /// allowed.
 const STEP: u32 = 3;
 const STEP_TIME: Duration = Duration::from_millis(300);
+/// How much more is allowed at a step: a quarter until the first refusal, since the first estimate
+/// may be far too low; after one, which shows that the rate is nearly right, next to nothing.
+const GROWTH: f64 = 1.25;
+const TRIED_GROWTH: f64 = 1.01;
+/// How far below the refused rate a measured one is believed: what grew fast may be far too high.
+const LOWEST: f64 = 0.75;
+const TRIED_LOWEST: f64 = 0.9;
+/// The part of a first burst that is used again. It was refused, so all of it was too much.
+const BURST_PART: f64 = 0.9;
+/// The part of a burst that is left after a refusal with tokens in hand.
+const SMALLER_BURST: f64 = 0.7;
+/// The part of a measured rate that is used: the measured one was refused in the end.
+const RATE_PART: f64 = 0.99;
+/// The part of the tokens of a pause that is counted: the server's clock may have begun later.
+const REFILL_PART: f64 = 0.9;
+/// A pause gave more than a burst if this much more was taken than one holds. Less is rounding.
+const MORE_THAN_BURST: f64 = 1.05;
+/// What is missing of a token by rounding: a wait for it would never end.
+const ROUNDING: f64 = 1e-9;
+/// Seconds. No time is shorter, so that a rate is finite.
+const SHORTEST_TIME: f64 = 0.001;
+/// Seconds. However low a rate is, one request is tried in this time.
+const LONGEST_WAIT: f64 = 3_600.0;
 
 /// What is believed of the server's bucket.
 #[derive(Debug, Default)]
@@ -77,7 +100,7 @@ impl Blind {
             return;
         };
         self.lesson = None;
-        let pause = (lesson.until - lesson.at).as_secs_f64().max(0.001);
+        let pause = (lesson.until - lesson.at).as_secs_f64().max(SHORTEST_TIME);
         match &mut self.bucket {
             None => {
                 let recent = |sent: &&Instant| (lesson.at - **sent).as_secs_f64() <= pause.max(1.0);
@@ -89,7 +112,7 @@ impl Blind {
                     self.taken.clear();
                     return;
                 }
-                let burst = (taken * 0.9).floor().max(1.0);
+                let burst = (taken * BURST_PART).floor().max(1.0);
                 self.bucket = Some(Bucket {
                     rate: burst / pause,
                     burst,
@@ -111,9 +134,8 @@ impl Blind {
     pub fn wait(&self, now: Instant) -> Option<Instant> {
         let bucket = self.bucket.as_ref()?;
         let missing = 1.0 - bucket.at_hand(now);
-        // A token is never short of a billionth.
-        (missing > 1e-9)
-            .then(|| now + Duration::from_secs_f64((missing / bucket.rate).min(3_600.0)))
+        (missing > ROUNDING)
+            .then(|| now + Duration::from_secs_f64((missing / bucket.rate).min(LONGEST_WAIT)))
     }
 
     /// A request leaves.
@@ -130,7 +152,11 @@ impl Blind {
         if bucket.steps >= STEP && now.duration_since(bucket.grown_at) >= STEP_TIME {
             bucket.steps = 0;
             bucket.grown_at = now;
-            bucket.rate *= if bucket.is_tried { 1.01 } else { 1.25 };
+            bucket.rate *= if bucket.is_tried {
+                TRIED_GROWTH
+            } else {
+                GROWTH
+            };
         }
     }
 }
@@ -142,26 +168,28 @@ impl Bucket {
     }
 
     fn learn(&mut self, lesson: &Lesson, taken: f64, pause: f64, now: Instant) {
-        let elapsed = (lesson.at - self.refused_at).as_secs_f64().max(0.001);
+        let elapsed = (lesson.at - self.refused_at)
+            .as_secs_f64()
+            .max(SHORTEST_TIME);
         let since_pause = elapsed - self.pause;
         let was_burst = self.at_hand(lesson.at) >= 1.0 || since_pause < self.pause;
         let mut measured = taken / elapsed;
-        if measured * self.pause > self.burst * 1.05 && elapsed > self.pause * 2.0 {
+        if measured * self.pause > self.burst * MORE_THAN_BURST && elapsed > self.pause * 2.0 {
             // The bucket was full before the pause was over: the pause gave no more than a burst.
             measured = measured.max((taken - self.burst) / (elapsed - self.pause));
         }
         if was_burst {
             // Refused with tokens in hand: the server's bucket is smaller than was thought.
-            self.burst = (self.burst * 0.7).floor().max(1.0);
+            self.burst = (self.burst * SMALLER_BURST).floor().max(1.0);
         }
         // While the rate grew the server's bucket may have been full, and then less was taken than
         // it gives: the rate is not far below the one that was refused.
-        let floor = self.rate * if self.is_tried { 0.9 } else { 0.75 };
-        self.rate = self.rate.min(floor.max(measured * 0.99));
+        let floor = self.rate * if self.is_tried { TRIED_LOWEST } else { LOWEST };
+        self.rate = self.rate.min(floor.max(measured * RATE_PART));
         self.is_tried = true;
         self.steps = 0;
         self.grown_at = now;
-        self.tokens = (self.rate * (now - lesson.at).as_secs_f64() * 0.9)
+        self.tokens = (self.rate * (now - lesson.at).as_secs_f64() * REFILL_PART)
             .min(self.burst)
             .max(1.0);
         self.at = now;

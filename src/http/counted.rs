@@ -79,7 +79,38 @@ pub struct Counted {
 const SHORTEST: Duration = Duration::from_secs(1);
 /// After so many it is believed to be no bucket.
 const STRIKES: u32 = 2;
+/// A longer time is none that a server means.
 const LONGEST: Duration = Duration::from_secs(3_600);
+/// So many tokens' time after the last request a bucket shows, although servers round.
+const PROBE_TOKENS: u32 = 3;
+/// A window gave nothing back in so many tokens' time, in which a bucket would have.
+const WINDOW_TOKENS: u32 = 2;
+/// What is not used while the kind of limit is unknown: a part of it, and no more than this.
+const UNKNOWN_PART: f64 = 4.0;
+const UNKNOWN_MOST: f64 = 2.0;
+/// What is not used of a bucket: at most this part of it.
+const BUCKET_PART: f64 = 5.0;
+/// What is not used of a window: a part of it, and no more than this. Windows are large, and the
+/// last requests of one are not worth a refusal.
+const WINDOW_PART: f64 = 1_000.0;
+const WINDOW_MOST: f64 = 10.0;
+/// A limit of which no more than one in so many was there at once is a small bucket.
+const SMALL_BUCKET: f64 = 2.0;
+/// Found nearly full, a bucket may have been full for a while, and its rate is not seen.
+const NEARLY_FULL: f64 = 0.9;
+/// How much a refusal slows a bucket down: a rate that was guessed, and one that was measured.
+const GUESS_TOO_FAST: f64 = 0.5;
+const MEASURED_TOO_FAST: f64 = 0.9;
+/// Seconds. A rate is measured over at least so long, and then from anew: it may change.
+const SHORTEST_MEASURE: f64 = 0.25;
+const LONGEST_MEASURE: f64 = 10.0;
+/// Seconds. A measurement of this length is believed whole, a shorter one in part: counts are
+/// rounded.
+const WHOLE_MEASURE: f64 = 2.0;
+/// Requests on the wire together blur a measurement if they are more than this part of it.
+const CROWD: f64 = 0.3;
+/// Seconds. No token takes less, so that a rate is finite.
+const SHORTEST_TOKEN: f64 = 1e-6;
 
 impl Counted {
     /// A limit of which the first answer told.
@@ -132,7 +163,7 @@ impl Counted {
         }
         if self.kind == Kind::Unknown && in_flight.is_empty() && credit >= 1.0 {
             // A few tokens' time after the last request: by then a bucket shows.
-            let probe = self.at + self.token() * 3;
+            let probe = self.at + self.token() * PROBE_TOKENS;
             let probe = probe.min(self.edge);
             return (probe > now).then_some(probe);
         }
@@ -248,13 +279,13 @@ impl Counted {
             return 0.0;
         }
         match self.kind {
-            Kind::Unknown => (self.full / 4.0).floor().min(2.0),
+            Kind::Unknown => (self.full / UNKNOWN_PART).floor().min(UNKNOWN_MOST),
             // Where the ways to the server differ, a request may meet the tokens of a moment before.
             Kind::Bucket(rate) => {
-                let most = (self.full / 5.0).floor();
+                let most = (self.full / BUCKET_PART).floor();
                 (1.0 + (rate * self.slack).ceil() + f64::from(self.strikes)).min(most)
             }
-            Kind::Window => (self.full / 1_000.0).floor().min(10.0),
+            Kind::Window => (self.full / WINDOW_PART).floor().min(WINDOW_MOST),
         }
     }
 
@@ -269,18 +300,19 @@ impl Counted {
         if found >= self.full {
             // All at once, or filled meanwhile: it looks the same. But a window whose limit was
             // never there at once is a small bucket.
-            if came_back >= 1.0 && self.full * 2.0 <= self.limit {
-                self.kind = Kind::Bucket(1.0 / self.token().as_secs_f64().max(1e-6));
+            if came_back >= 1.0 && self.full * SMALL_BUCKET <= self.limit {
+                self.kind = Kind::Bucket(1.0 / self.token().as_secs_f64().max(SHORTEST_TOKEN));
                 self.is_guess = true;
             }
             return;
         }
-        if came_back >= 1.0 && !elapsed.is_zero() && found < 0.9 * self.full {
+        if came_back >= 1.0 && !elapsed.is_zero() && found < NEARLY_FULL * self.full {
             // Longer on the way, it saw more come back than its time of sending tells.
             let elapsed = elapsed + slack * 2;
             self.kind = Kind::Bucket(came_back / elapsed.as_secs_f64());
             self.baseline = (at, given(said, self.newest));
-        } else if self.kind == Kind::Unknown && !is_first && elapsed >= self.token() * 2 {
+        } else if self.kind == Kind::Unknown && !is_first && elapsed >= self.token() * WINDOW_TOKENS
+        {
             self.kind = Kind::Window;
         }
     }
@@ -300,10 +332,16 @@ impl Counted {
         self.struck_at = Some(ticket.at);
         self.strikes += 1;
         // A window, part of which was taken when it was looked at, looks like a bucket.
-        self.kind = if self.strikes >= STRIKES && self.full * 2.0 > self.limit {
+        self.kind = if self.strikes >= STRIKES && self.full * SMALL_BUCKET > self.limit {
             Kind::Window
         } else {
-            Kind::Bucket(rate * if self.is_guess { 0.5 } else { 0.9 })
+            Kind::Bucket(
+                rate * if self.is_guess {
+                    GUESS_TOO_FAST
+                } else {
+                    MEASURED_TOO_FAST
+                },
+            )
         };
     }
 
@@ -321,20 +359,20 @@ impl Counted {
         let (since, then_given) = self.baseline;
         let elapsed = ticket.at.saturating_duration_since(since).as_secs_f64();
         let is_full = self.left + 1.0 >= self.full;
-        if was_refused || is_full || elapsed > 10.0 {
+        if was_refused || is_full || elapsed > LONGEST_MEASURE {
             self.baseline = (ticket.at, now_given);
         }
         let measured = (now_given - then_given) / elapsed;
         // In a crowd nobody knows which were counted before this one.
-        let is_crowd = f64::from(overlaps) > 0.3 * (now_given - then_given);
-        if !was_refused && !is_crowd && measured > 0.0 && elapsed >= 0.25 {
+        let is_crowd = f64::from(overlaps) > CROWD * (now_given - then_given);
+        if !was_refused && !is_crowd && measured > 0.0 && elapsed >= SHORTEST_MEASURE {
             let measured = if is_full {
                 measured.max(rate)
             } else {
                 measured
             };
             // Over a short time the rounded count makes the rate uncertain.
-            let weight = (elapsed / 2.0).min(1.0);
+            let weight = (elapsed / WHOLE_MEASURE).min(1.0);
             self.kind = Kind::Bucket(rate + (measured - rate) * weight);
             self.is_guess &= is_full;
         }

@@ -41,6 +41,9 @@ pub struct Patience {
 /// one.
 const WORTH_TELLING: Duration = Duration::from_secs(1);
 
+/// A clock that counts in milliseconds would never reach a smaller step.
+const SHORTEST_WAIT: Duration = Duration::from_millis(1);
+
 /// The shared state.
 pub struct Budget {
     gate: Gate,
@@ -105,8 +108,7 @@ impl Budget {
                 return Err(TransportError::before(TransportErrorKind::Limited(length)));
             }
             self.tell(wait, length, observer);
-            // A clock that counts in milliseconds would never reach a smaller step.
-            let until = wait.until.max(now + Duration::from_millis(1));
+            let until = wait.until.max(now + SHORTEST_WAIT);
             tokio::select! {
                 () = tokio::time::sleep_until(until) => {}
                 () = self.changed.notified() => {}

@@ -37,6 +37,47 @@ pub struct Request {
     pub delivery: Delivery,
 }
 
+/// All that makes a request the same as another one to the same server, but the credential. Not to
+/// be shown: headers and content may hold secrets.
+#[derive(PartialEq, Eq, Hash)]
+pub struct Identity<'r> {
+    /// The method.
+    pub method: &'r str,
+    /// The whole URL.
+    pub url: &'r str,
+    /// The header fields in their order.
+    pub headers: Vec<(&'r str, &'r [u8])>,
+    /// The content; `None` for a form, whose bytes are not known before it is sent.
+    pub content: Option<&'r [u8]>,
+    /// The media type of the content, unless a header says otherwise.
+    pub content_type: Option<&'r str>,
+}
+
+impl Request {
+    /// Returns all by which an equal request is recognized.
+    pub fn identity(&self) -> Identity<'_> {
+        let (content, content_type) = match &self.body {
+            Body::Empty => (Some(&[][..]), None),
+            Body::Bytes {
+                content_type,
+                bytes,
+            } => (Some(&bytes[..]), Some(content_type.as_str())),
+            Body::Multipart(_) => (None, None),
+        };
+        Identity {
+            method: self.method.as_str(),
+            url: self.url.as_str(),
+            headers: self
+                .headers
+                .iter()
+                .map(|(name, value)| (name.as_str(), value.as_bytes()))
+                .collect(),
+            content,
+            content_type,
+        }
+    }
+}
+
 /// The content of a request.
 #[derive(Debug, Clone, Default)]
 pub enum Body {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use crate::plan::{Plan, disguise};
-use crate::template::{Document, Records, RenderError, Scope};
+use crate::template::{Document, ListOrText, Records, RenderError, Scope};
 
 /// What another query of `data` gave.
 #[derive(Debug, Clone)]
@@ -79,8 +79,8 @@ impl Plan {
         scope.with_lists(
             "data",
             data.iter().map(|(name, value)| match value {
-                DataValue::Records(records) => (name.as_str(), Ok(records)),
-                DataValue::Text(text) => (name.as_str(), Err(text)),
+                DataValue::Records(records) => (name.as_str(), ListOrText::List(records)),
+                DataValue::Text(text) => (name.as_str(), ListOrText::Text(text)),
             }),
         )
     }

@@ -18,39 +18,7 @@ use crate::project::bound::Bounds;
 use crate::project::literal;
 use crate::project::query::{Pattern, Var, VarType, seconds};
 use crate::project::template::{Names, ValueTemplate};
-
-/// Names that have another meaning in templates.
-const RESERVED: [&str; 29] = [
-    "False",
-    "None",
-    "True",
-    "and",
-    "data",
-    "dict",
-    "else",
-    "env",
-    "false",
-    "git",
-    "if",
-    "in",
-    "is",
-    "loop",
-    "namespace",
-    "none",
-    "not",
-    "now",
-    "omit",
-    "or",
-    "previous",
-    "query",
-    "range",
-    "response",
-    "row",
-    "rows",
-    "run",
-    "true",
-    "vars",
-];
+use crate::template::reserved;
 
 /// Reads all declarations; each default sees the vars above it.
 pub fn read(node: Option<&Node>, faults: &mut Diagnostics) -> Vec<Var> {
@@ -76,7 +44,7 @@ pub fn read(node: Option<&Node>, faults: &mut Diagnostics) -> Vec<Var> {
 
 /// Whether a template can call something by this name.
 pub fn check_name(entry: &Entry, faults: &mut Diagnostics) -> bool {
-    if RESERVED.contains(&entry.key.as_str()) {
+    if reserved::is_reserved(&entry.key) {
         let words = format!("`{}` has a meaning of its own in templates", entry.key);
         faults.push(Diagnostic::at(&entry.key_place, Code::ReservedName, words));
         return false;

@@ -9,6 +9,7 @@ use minijinja::syntax::SyntaxConfig;
 use minijinja::value::ValueKind;
 use minijinja::{AutoEscape, Environment, Error, HtmlEscape, Output, State, Value};
 
+use crate::core::file_ending;
 use crate::core::source::Text;
 use crate::template::bounds::Rendering;
 use crate::template::environment::{self, Rules, to_text};
@@ -35,25 +36,23 @@ pub enum DocumentKind {
 
 impl DocumentKind {
     /// All kinds, with the endings of their files.
-    const ENDINGS: [(&'static str, Self); 5] = [
-        ("html", Self::Html),
-        ("htm", Self::Html),
-        ("md", Self::Markdown),
-        ("markdown", Self::Markdown),
-        ("txt", Self::Text),
+    const ENDINGS: [(&'static [&'static str], Self); 3] = [
+        (file_ending::HTML, Self::Html),
+        (file_ending::MARKDOWN, Self::Markdown),
+        (file_ending::TEXT, Self::Text),
     ];
 
     /// The kind of a file by its name; `.jinja` and `.j2` after the ending say nothing.
     pub fn of_file(name: &str) -> Option<Self> {
         let name = name.to_ascii_lowercase();
-        let plain = [".jinja2", ".jinja", ".j2"]
+        let plain = file_ending::TEMPLATE
             .iter()
             .find_map(|ending| name.strip_suffix(ending))
             .unwrap_or(&name);
         let (_, ending) = plain.rsplit_once('.')?;
         Self::ENDINGS
             .iter()
-            .find(|(known, _)| *known == ending)
+            .find(|(known, _)| known.contains(&ending))
             .map(|(_, kind)| *kind)
     }
 

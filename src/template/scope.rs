@@ -60,6 +60,15 @@ impl Object for Unreadable {
     }
 }
 
+/// A member of a layer of lists.
+#[derive(Clone, Copy)]
+pub enum ListOrText<'a> {
+    /// Records.
+    List(&'a Records),
+    /// A text.
+    Text(&'a str),
+}
+
 /// Names and their values, in layers: an inner scope sees the outer one.
 ///
 /// Cloning is cheap; adding a name to a clone leaves the original as it was.
@@ -354,14 +363,14 @@ impl Scope {
     pub fn with_lists<'a>(
         &self,
         name: &str,
-        members: impl IntoIterator<Item = (&'a str, Result<&'a Records, &'a Arc<str>>)>,
+        members: impl IntoIterator<Item = (&'a str, ListOrText<'a>)>,
     ) -> Self {
         let members: BTreeMap<String, Value> = members
             .into_iter()
             .map(|(member, value)| {
                 let value = match value {
-                    Ok(records) => Value::from_object(List(records.clone())),
-                    Err(text) => Value::from(&**text),
+                    ListOrText::List(records) => Value::from_object(List(records.clone())),
+                    ListOrText::Text(text) => Value::from(text),
                 };
                 (member.to_owned(), value)
             })

@@ -54,6 +54,16 @@ mod help {
     }
 
     #[test]
+    fn a_reader_that_has_seen_enough_of_them_is_no_error() {
+        let project = Project::new();
+        for shell in ["bash", "zsh", "fish"] {
+            let run = Run::in_(&project).args(["completions", shell]);
+            let outcome = run.stdout_closed_after(0).outcome();
+            assert_eq!(outcome.assert_exit(0).stderr_text(), "");
+        }
+    }
+
+    #[test]
     fn every_shell_gets_its_completions() {
         let project = Project::new();
         for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use crate::core::code::Code;
 use crate::core::diagnostic::Diagnostic;
+use crate::core::file_ending;
 use crate::core::source::SourceFile;
 use crate::http::TlsOptions;
 use crate::http::client::ClientCertificate;
@@ -28,7 +29,7 @@ pub fn shown(path: &Path, working_directory: &Path) -> String {
 /// Whether a file is named like YAML.
 pub fn is_yaml(path: &Path) -> bool {
     path.extension()
-        .is_some_and(|extension| extension == "yaml" || extension == "yml")
+        .is_some_and(|extension| file_ending::YAML.iter().any(|yaml| extension == *yaml))
 }
 
 /// Reads one file.

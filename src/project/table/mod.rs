@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::core::file_ending;
 use crate::core::json;
 
 pub use delimited::looks_like;
@@ -42,21 +43,26 @@ pub enum TableFormat {
 }
 
 impl TableFormat {
-    /// All endings of files.
-    pub const ENDINGS: [(&'static str, Self); 6] = [
-        ("ndjson", Self::Ndjson),
-        ("jsonl", Self::Ndjson),
-        ("json", Self::Json),
-        ("csv", Self::Csv),
-        ("tsv", Self::Tsv),
-        ("tab", Self::Tsv),
+    /// All formats, with the endings of their files.
+    const ALL: [(&'static [&'static str], Self); 4] = [
+        (file_ending::NDJSON, Self::Ndjson),
+        (file_ending::JSON, Self::Json),
+        (file_ending::CSV, Self::Csv),
+        (file_ending::TSV, Self::Tsv),
     ];
+
+    /// All endings of files.
+    pub fn endings() -> impl Iterator<Item = &'static str> {
+        Self::ALL
+            .iter()
+            .flat_map(|(endings, _)| endings.iter().copied())
+    }
 
     /// What the ending of a file says.
     pub fn of_file(path: &Path) -> Option<Self> {
         let ending = path.extension()?.to_str()?.to_ascii_lowercase();
-        let mut all = Self::ENDINGS.iter();
-        all.find(|(known, _)| *known == ending)
+        let mut all = Self::ALL.iter();
+        all.find(|(known, _)| known.contains(&ending.as_str()))
             .map(|(_, format)| *format)
     }
 }
