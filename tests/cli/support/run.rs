@@ -6,7 +6,9 @@ use std::io::{self, Read, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::{Arc, Once};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -152,6 +154,7 @@ impl<'p> Run<'p> {
 
     /// Starts it, for a test that does something meanwhile.
     pub fn start(self) -> Running<'p> {
+        heed_interrupts();
         let started = Instant::now();
         let day = SystemTime::now();
         let mut command = self.command();
@@ -215,6 +218,19 @@ impl<'p> Run<'p> {
         command.arg("/dev/null");
         command
     }
+}
+
+/// Lets programs start with the default action of SIGINT: an ignored signal stays ignored in every
+/// program that is started, a caught one does not. A shell starts its background jobs with SIGINT
+/// ignored, and so the tests.
+fn heed_interrupts() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        // The handler does what happens without one.
+        let always = Arc::new(AtomicBool::new(true));
+        signal_hook::flag::register_conditional_default(signal_hook::consts::SIGINT, always)
+            .expect("SIGINT can be caught");
+    });
 }
 
 /// A terminal is what a test asks for; without one it must not pass.
