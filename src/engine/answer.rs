@@ -159,6 +159,12 @@ pub fn scrubbed(plan: &Plan, response: &Response, content: &Value) -> Value {
 }
 
 fn unreadable(plan: &Plan, response: &Response, error: &ParseError) -> RunErrorKind {
+    if error.is_too_many() {
+        return RunErrorKind::Unreadable {
+            words: format!("the answer has more than {MOST_VALUES} values, the most that are read"),
+            remedy: Some(Remedy::AskForLess),
+        };
+    }
     let media_type = response.media_type().map_or_else(
         || "without a content type".to_owned(),
         |media_type| format!("`{}`", one_line(media_type)),
@@ -170,12 +176,6 @@ fn unreadable(plan: &Plan, response: &Response, error: &ParseError) -> RunErrorK
         format!(", begins: {}", shortened(line, 200))
     });
     let is_cut = error.is_eof();
-    if error.is_too_many() {
-        return RunErrorKind::Unreadable {
-            words: format!("the answer has more than {MOST_VALUES} values, the most that are read"),
-            remedy: Some(Remedy::AskForLess),
-        };
-    }
     let words = if is_cut && is_json {
         format!("the answer's JSON ends too early ({error}){shown}")
     } else if is_json {

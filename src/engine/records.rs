@@ -8,11 +8,11 @@ use std::rc::Rc;
 use serde_json::{Map, Value};
 
 use crate::core::ending;
-use crate::core::json::{number, write_identity};
+use crate::core::json::{MOST_VALUES, number, write_identity};
 use crate::core::secret::MASK;
 use crate::engine::answer::{answer_facts, header_fields};
 use crate::engine::columns::{self, Lacking};
-use crate::engine::{RunError, RunErrorKind};
+use crate::engine::{Remedy, RunError, RunErrorKind};
 use crate::http::Response;
 use crate::plan::Plan;
 use crate::project::query::{Column, ColumnSource, SortBy, Take, Unique};
@@ -91,6 +91,7 @@ pub fn read_rows(plan: &Plan, rows: &[Value]) -> Result<(Vec<Kept>, PageRead), R
         scope: plan.scope().clone(),
         leaves_rows: false,
         may_hold_secrets: false,
+        most_values: MOST_VALUES,
     };
     let rows: Vec<&Value> = rows.iter().collect();
     reader.read_all(&rows, None)
@@ -264,6 +265,16 @@ fn rows<'b>(plan: &Plan, body: &'b Value) -> Result<Vec<&'b Value>, RunErrorKind
     Ok(nodes)
 }
 
+/// The fault of many small rows that a long `extract` makes large.
+fn too_many_values(most: usize) -> RunErrorKind {
+    RunErrorKind::Unreadable {
+        words: format!(
+            "the records of one answer have more than {most} values, the most that are made"
+        ),
+        remedy: Some(Remedy::AskForLess),
+    }
+}
+
 struct Reader<'p> {
     plan: &'p Plan,
     /// Vars, items and the response.
@@ -273,6 +284,8 @@ struct Reader<'p> {
     /// True if a secret may stand in the rows. Looked for in the answer as a whole, so that an
     /// answer without one costs nothing a row.
     may_hold_secrets: bool,
+    /// Most values that `extract` makes of a page.
+    most_values: usize,
 }
 
 /// What becomes of a row.
@@ -299,6 +312,7 @@ impl<'p> Reader<'p> {
                 && plan.query.extract.is_empty()
                 && plan.query.rows.as_ref().is_none_or(Selector::finds_items),
             may_hold_secrets,
+            most_values: MOST_VALUES,
         }
     }
 
@@ -308,7 +322,7 @@ impl<'p> Reader<'p> {
         most: Option<u64>,
     ) -> Result<(Vec<Kept>, PageRead), RunErrorKind> {
         let query = &self.plan.query;
-        let mut kept = Vec::new();
+        let mut values = 0;
         let mut read = PageRead::default();
         let mut unfound = columns::with_path(self.plan);
         // Nobody reads on where enough was found, and nobody hears of what is wrong there.
@@ -316,6 +330,11 @@ impl<'p> Reader<'p> {
             .plan
             .record_limit()
             .filter(|_| query.sort.is_empty() && query.unique.is_none());
+        // Where every row is kept their number is known: growing by halves takes twice the memory.
+        let mut kept = match query.keep {
+            None => Vec::with_capacity(rows.len().min(enough.unwrap_or(usize::MAX))),
+            Some(_) => Vec::new(),
+        };
         for (place, row) in rows.iter().enumerate() {
             // The run is about to end, and takes no notice of what comes after this.
             if ending::is_asked() {
@@ -336,7 +355,13 @@ impl<'p> Reader<'p> {
                     read.is_enough = true;
                     break;
                 }
-                Verdict::Keep(record) => kept.push(record),
+                Verdict::Keep(record) => {
+                    values += query.extract.len();
+                    if values > self.most_values {
+                        return Err(too_many_values(self.most_values));
+                    }
+                    kept.push(record);
+                }
                 Verdict::Drop => {}
             }
         }
@@ -519,6 +544,7 @@ mod tests {
     use serde_json::json;
 
     use crate::core::secret::Scrubber;
+    use crate::core::source::{Place, SourceFile, Span};
     use crate::http::{HeaderMap, StatusCode};
     use crate::plan::{Binding, Inputs, Outside, SharedPlans};
     use crate::project::query::SortKey;
@@ -669,6 +695,40 @@ mod tests {
             gathered(&sorted, &batches).0,
             json!([{ "a": "1", "b": 5 }, { "a": 1, "b": 4 }])
         );
+    }
+
+    #[test]
+    fn the_values_that_a_page_becomes_are_counted() {
+        let column = |name: &str| Column {
+            name: name.to_owned(),
+            place: Place {
+                file: SourceFile::new("q.yaml", "q.yaml", ""),
+                span: Span::new(0, 0),
+            },
+            source: ColumnSource::Path {
+                selector: Selector::parse("$.a").expect("a path"),
+                take: Take::First,
+            },
+            default: None,
+            required: false,
+        };
+        let plan = plan(|query| query.extract = vec![column("a"), column("b")], None);
+        let row = json!({ "a": 1 });
+        let read = |rows: usize| {
+            let reader = Reader {
+                plan: &plan,
+                scope: plan.scope().clone(),
+                leaves_rows: false,
+                may_hold_secrets: false,
+                most_values: 4,
+            };
+            reader.read_all(&vec![&row; rows], None)
+        };
+        assert_eq!(read(2).expect("four values").0.len(), 2);
+        let Err(RunErrorKind::Unreadable { words, .. }) = read(3) else {
+            panic!("six values are made")
+        };
+        assert!(words.contains("more than 4 values"), "{words}");
     }
 
     fn sorted(values: &Value, descending: bool) -> Value {

@@ -11,6 +11,10 @@ use serde_json::{Map, Value};
 /// 64 MiB takes no more than twelve times as much.
 pub const MOST_VALUES: usize = 3_000_000;
 
+/// A list of so many items is taken from where they were gathered, with the room left there: a copy
+/// takes as much memory again.
+const LONG_LIST: usize = 10_000;
+
 /// Deepest nesting of lists and objects.
 const DEEPEST: usize = 127;
 
@@ -191,12 +195,19 @@ impl<'t> Parser<'t> {
                 b',' => self.at += 1,
                 b']' => {
                     self.at += 1;
-                    return Ok(Value::Array(self.items.drain(first..).collect()));
+                    return Ok(Value::Array(self.items_from(first)));
                 }
                 _ => return Err(self.fault("expected `,` or `]`")),
             }
             self.refuse_end(b']')?;
         }
+    }
+
+    fn items_from(&mut self, first: usize) -> Vec<Value> {
+        if first == 0 && self.items.len() >= LONG_LIST {
+            return std::mem::take(&mut self.items);
+        }
+        self.items.drain(first..).collect()
     }
 
     fn object(&mut self, depth: usize) -> Result<Value, ParseError> {
@@ -510,6 +521,17 @@ mod tests {
             read(&deep),
             "error: recursion limit exceeded at line 1 column 128"
         );
+    }
+
+    #[test]
+    fn long_lists_are_read_like_short_ones() {
+        let inner = format!("[{}1]", "1,".repeat(LONG_LIST));
+        for text in [
+            format!("[{inner},{{\"a\":{inner},\"b\":[2,{inner},[]]}},3]"),
+            format!("{{\"a\":{inner},\"b\":{inner},\"c\":[4]}}"),
+        ] {
+            assert_eq!(read(&text), text);
+        }
     }
 
     #[test]
