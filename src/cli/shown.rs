@@ -5,6 +5,7 @@ use serde_json::Value;
 use crate::auth::Credential;
 use crate::core::percent;
 use crate::core::secret::MASK;
+use crate::core::shell;
 use crate::core::text::one_line;
 use crate::http::client::OCTETS;
 use crate::http::{Body, Method, PartContent, header, takes_content};
@@ -346,7 +347,7 @@ fn word(segments: Vec<Segment>) -> String {
                     word.push('\'');
                 }
                 let text = text.as_str();
-                word.push_str(&text.replace('\'', "'\\''"));
+                word.push_str(&shell::within_quotes(text));
                 word.push('\'');
             }
             Segment::Secret(name) => word.push_str(&format!("\"${name}\"")),

@@ -14,6 +14,7 @@ pub mod markdown;
 pub mod name;
 pub mod percent;
 pub mod secret;
+pub mod shell;
 pub mod source;
 pub mod text;
 pub mod time;

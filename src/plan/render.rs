@@ -8,6 +8,7 @@ use url::Url;
 
 use crate::auth::{Auth, Credential};
 use crate::core::secret::{MASK, Secret, is_secret_name};
+use crate::core::shell;
 use crate::core::source::{Place, Span};
 use crate::core::{json, percent};
 use crate::http::{Body, Delivery, HeaderMap, HeaderName, HeaderValue, Method, Request, header};
@@ -514,7 +515,7 @@ fn place_of(value: &ValueTemplate) -> Option<&Place> {
 fn shell_words(command: &[String]) -> String {
     command
         .iter()
-        .map(|word| format!("'{}'", word.replace('\'', "'\\''")))
+        .map(|word| shell::quoted(word))
         .collect::<Vec<_>>()
         .join(" ")
 }

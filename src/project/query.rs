@@ -8,6 +8,7 @@ use regex::Regex;
 use serde_json::Value;
 
 use crate::core::graph::parents_first;
+use crate::core::shell;
 use crate::core::source::{Place, SourceFile, Text};
 use crate::format::CsvOptions;
 use crate::http::retry::RetryChange;
@@ -649,7 +650,7 @@ pub fn assignment(name: &str, value: &str) -> String {
     if is_plain {
         format!("{name}={value}")
     } else {
-        format!("'{name}={}'", value.replace('\'', "'\\''"))
+        shell::quoted(&format!("{name}={value}"))
     }
 }
 
