@@ -73,7 +73,12 @@ pub fn run(args: &CheckArgs, app: &Rc<App>) -> Result<Exit, Failure> {
     };
     for start in &starts {
         let path = app.working_directory.join(start);
-        let project = setup::project(&path, app)?;
+        let project = if start.as_os_str().is_empty() {
+            setup::project_here(app)?
+        } else {
+            setup::project(&path, app)?
+        };
+        setup::note_built_in(&project, args.quiet, app);
         let path = std::fs::canonicalize(&path).unwrap_or(path);
         // A folder inside the project narrows the check; without a path it is the whole of it.
         let below = if start.as_os_str().is_empty() || path == project.root() {

@@ -42,12 +42,17 @@ struct Item {
 ///
 /// If there is no project.
 pub fn run(args: &ListArgs, app: &Rc<App>) -> Result<Exit, Failure> {
-    let project = setup::project(&app.working_directory, app)?;
+    let project = setup::project_here(app)?;
+    let root = project.root().display().to_string();
     let resources = resources(&project);
     let queries = queries(&project, app);
     let text = if args.output == TextFormat::Json {
         let objects = |items: &[Item]| items.iter().map(object).collect::<Vec<_>>();
-        let document = json!({"resources": objects(&resources), "queries": objects(&queries)});
+        let document = json!({
+            "project": { "root": root, "built_in": project.is_built_in() },
+            "resources": objects(&resources),
+            "queries": objects(&queries),
+        });
         format!("{document:#}\n")
     } else {
         let width = if app.stdout.is_terminal {
@@ -56,7 +61,12 @@ pub fn run(args: &ListArgs, app: &Rc<App>) -> Result<Exit, Failure> {
             usize::MAX
         };
         format!(
-            "resources\n{}queries\n{}",
+            "project\n  {}\nresources\n{}queries\n{}",
+            if project.is_built_in() {
+                "built-in, since there is no project here".into()
+            } else {
+                one_line(&root)
+            },
             tree(&resources, width),
             tree(&queries, width)
         )

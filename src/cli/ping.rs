@@ -66,7 +66,7 @@ impl PingArgs {
 ///
 /// If there is no project, or no such resource. What a resource answers is the result.
 pub fn run(args: &PingArgs, app: &Rc<App>) -> Result<Exit, Failure> {
-    let project = setup::project(&app.working_directory, app)?;
+    let project = setup::project_here(app)?;
     let mut files = chosen(&project, &args.resources)?;
     if args.connect.demo && args.resources.is_empty() {
         // The demo answers for some of them; nobody asked for the others by name.
@@ -75,6 +75,7 @@ pub fn run(args: &PingArgs, app: &Rc<App>) -> Result<Exit, Failure> {
             resource.is_ok_and(|resource| World::can_answer_for(&resource))
         });
     }
+    setup::note_built_in(&project, args.talk.quiet, app);
     let world = World::new(app, &args.connect, args.talk, None)?;
     let (rows, exit) = setup::block_on(&args.connect, app, args.talk, None, async |session| {
         let mut rows = Vec::new();

@@ -134,6 +134,9 @@ pub fn run(args: &RunArgs, app: &Rc<App>) -> Result<Exit, Stopped> {
     let given = inputs::read(&args.vars_files, &assignments, &app.working_directory)?;
     let queries = queries(&words.queries, app)?;
     refuse_unknown_vars(&given, &queries)?;
+    if let Some((project, _)) = queries.iter().find(|(project, _)| project.is_built_in()) {
+        setup::note_built_in(project, args.talk.quiet, app);
+    }
     if !args.out.is_empty() && queries.len() > 1 {
         return Err(Failure::usage(
             Code::Out,
@@ -403,7 +406,7 @@ pub fn find(word: &str, app: &App) -> Result<(Project, Result<Arc<Query>, Diagno
         let query = project.query_at(&path);
         Ok((project, query))
     } else {
-        let project = setup::project(&app.working_directory, app)?;
+        let project = setup::project_here(app)?;
         let query = project.query_named(word);
         Ok((project, query))
     }

@@ -23,7 +23,7 @@ use crate::engine::{Manner, Session, SessionOptions, Shelf};
 use crate::format::{FORMATS, Format, by_name};
 use crate::http::{HeaderName, Observe};
 use crate::plan::{Binding, Outside, SharedPlans};
-use crate::project::{Project, Query, Trust};
+use crate::project::{Project, Query, Trust, load};
 use crate::resource::{Resource, TlsFiles};
 use crate::sink::Scratch;
 use crate::template::{Clock, Template};
@@ -125,11 +125,28 @@ pub fn project(start: &Path, app: &App) -> Result<Project, Failure> {
     Project::open(start, &app.working_directory, &format_names(), &trust).map_err(Failure::from)
 }
 
+/// Opens the project around the working directory, or the built-in one if there is none.
+pub fn project_here(app: &App) -> Result<Project, Failure> {
+    let here = &app.working_directory;
+    if load::root_of(here).is_some() {
+        return project(here, app);
+    }
+    let trust = Trust::new(&app.env);
+    Ok(Project::built_in(here, &format_names(), &trust))
+}
+
+/// Says that the files in use are those of the binary.
+pub fn note_built_in(project: &Project, quiet: bool, app: &App) {
+    if project.is_built_in() && !quiet {
+        app.say("built-in: no project here, so the queries and resources of the program are used");
+    }
+}
+
 /// Whether a word names a file and not a query by its name.
 pub fn is_path(word: &str, app: &App) -> bool {
     let path = Path::new(word);
     word.contains(['/', '\\'])
-        || crate::project::load::is_yaml(path)
+        || load::is_yaml(path)
         || (path.extension().is_some() && app.working_directory.join(path).is_file())
 }
 

@@ -50,12 +50,11 @@ pub struct ShowArgs {
 pub fn run(args: &ShowArgs, app: &Rc<App>) -> Result<Exit, Stopped> {
     let is_path = setup::is_path(&args.name, app);
     let path = setup::resolved(&args.name, app);
-    let start = if is_path {
-        path.as_path()
+    let project = if is_path {
+        setup::project(&path, app)?
     } else {
-        &app.working_directory
+        setup::project_here(app)?
     };
-    let project = setup::project(start, app)?;
     let real = std::fs::canonicalize(&path).unwrap_or_else(|_| path.clone());
     let resource = project.resources().iter().find(|file| {
         if is_path {

@@ -139,6 +139,7 @@ pub fn run(args: &SqlArgs, app: &Rc<App>) -> Result<Exit, Stopped> {
     let query = project
         .statement(&statement, &grounds)
         .map_err(Failure::from_diagnostics)?;
+    setup::note_built_in(&project, args.talk.quiet, app);
     let world = World::new(app, &args.connect, args.talk, args.now.as_deref())?;
     let binding = world.binding(&project, &query, &args.connect, app)?;
     let mut plan = Plan::bind(Arc::new(query), &binding, &given)

@@ -116,6 +116,19 @@ impl Project {
         Ok(project)
     }
 
+    /// Opens the built-in project: the shipped resources and queries, for use outside of any
+    /// project.
+    pub fn built_in(working_directory: &Path, formats: &[&'static str], trust: &Trust) -> Self {
+        let mut project = Self::at(PathBuf::from(load::BUILT_IN), working_directory, formats);
+        project.read_resources(trust);
+        project
+    }
+
+    /// Returns true if this is the built-in project.
+    pub fn is_built_in(&self) -> bool {
+        load::is_built_in(&self.root)
+    }
+
     fn at(root: PathBuf, working_directory: &Path, formats: &[&'static str]) -> Self {
         Self {
             root,
@@ -242,7 +255,7 @@ impl Project {
 
     /// Reads a query, whatever is wrong with the project file.
     fn read_file(&self, path: &Path) -> Result<Arc<Query>, Diagnostics> {
-        let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+        let path = load::real_path(path);
         // A cycle is described from the query that it was found from.
         self.read.borrow_mut().retain(|_, read| read.is_ok());
         self.read_once(&path, &[])
@@ -352,7 +365,7 @@ impl Project {
         let path = self
             .path_of(&name.value)
             .map_err(|fault| Diagnostics::from(in_a_file(fault).moved_to(&name.place)))?;
-        let path = std::fs::canonicalize(&path).unwrap_or(path);
+        let path = load::real_path(&path);
         if let Some(first) = way.iter().position(|known| *known == path) {
             let names: Vec<String> = way[first..]
                 .iter()
@@ -386,7 +399,10 @@ impl Project {
                     .unwrap_or_else(|| "`runner list` shows all".to_owned());
                 let mut unread = Diagnostics::new();
                 self.query_files(&mut unread);
-                let fault = Diagnostic::general(Code::UnknownQuery, words).help(hint);
+                let mut fault = Diagnostic::general(Code::UnknownQuery, words).help(hint);
+                if self.is_built_in() {
+                    fault = fault.help("outside of a project there are only the built-in queries");
+                }
                 // The name may be that of a file which was not looked at.
                 Err(unread
                     .into_sorted()

@@ -805,18 +805,17 @@ mod usage {
     }
 
     #[test]
-    fn a_folder_without_a_project_is_told() {
-        let project = Project::new();
-        for folder in ["resources", "queries"] {
-            std::fs::remove_dir(project.path().join(folder)).expect("an empty folder");
-        }
+    fn a_folder_without_a_project_has_no_files_of_its_own() {
+        let project = Project::none().file("alone.yaml", "endpoint: /x\n");
         let all = [
-            &["run", "get-workflow"][..],
-            &["run", "queries/get-workflow.yaml"],
-            &["check"],
-            &["list"],
-            &["show", "x"],
-            &["ping"],
+            &["run", "queries/get-workflow.yaml"][..],
+            &["run", "alone.yaml"],
+            &["show", "alone.yaml"],
+            &["check", "."],
+            &["check", "alone.yaml"],
+            &["run", "nonsense"],
+            &["show", "failed-job"],
+            &["ping", "circelci"],
         ]
         .map(|args| Run::in_(&project).args(args).outcome());
         for outcome in &all {

@@ -7,6 +7,7 @@
 //! Beside the binary the tests run `sh`, `bash`, `git`, `curl`, `jq` and, for a terminal, `script`.
 
 mod answers;
+mod built_in;
 mod cache;
 mod case;
 mod choice;

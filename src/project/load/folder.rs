@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
-use crate::project::load::is_yaml;
+use crate::project::load::{built_in, is_yaml};
 use crate::project::settings::FILE_NAME;
 
 /// No project has its files deeper.
@@ -43,6 +43,9 @@ pub fn leads_out(path: &Path) -> bool {
 /// Links that lead out of the project or back to a folder above, and more entries than any project
 /// has, are faults.
 pub fn yaml_files(root: &Path, part: &str, faults: &mut Diagnostics) -> Vec<PathBuf> {
+    if built_in::holds(root) {
+        return built_in::files(part).filter(|file| is_yaml(file)).collect();
+    }
     let folder = root.join(part);
     let mut search = Search {
         root,

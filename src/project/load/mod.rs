@@ -1,6 +1,7 @@
-//! Reads the files of a project. The only place that reads YAML from disk.
+//! Reads the files of a project, from disk or from the binary. The only place that reads YAML.
 
 pub mod bounded;
+mod built_in;
 mod folder;
 
 use std::fs;
@@ -15,6 +16,7 @@ use crate::http::TlsOptions;
 use crate::http::client::ClientCertificate;
 use crate::resource::TlsFiles;
 
+pub use built_in::{ROOT as BUILT_IN, holds as is_built_in};
 pub use folder::{PARTS, leads_out, outside, root_of, yaml_files};
 
 /// No file that a person wrote is longer.
@@ -22,6 +24,9 @@ const LONGEST_FILE: u64 = 1024 * 1024;
 
 /// A path as people know it: relative to the folder they are in, if it lies below it.
 pub fn shown(path: &Path, working_directory: &Path) -> String {
+    if let Some(name) = built_in::shown(path) {
+        return name;
+    }
     let relative = path.strip_prefix(working_directory).unwrap_or(path);
     relative.display().to_string()
 }
@@ -40,6 +45,10 @@ pub fn is_yaml(path: &Path) -> bool {
 pub fn source(path: &Path, working_directory: &Path) -> Result<Arc<SourceFile>, Diagnostic> {
     let name = shown(path, working_directory);
     let fault = |words: String| Diagnostic::general(Code::CannotRead, words);
+    if is_built_in(path) {
+        let text = built_in::text(path).ok_or_else(|| fault(format!("there is no `{name}`")))?;
+        return Ok(SourceFile::new(name, path, text));
+    }
     let metadata = fs::metadata(path)
         .map_err(|error| fault(format!("`{name}` cannot be read: {}", plain(&error))))?;
     if metadata.is_dir() {
@@ -91,6 +100,9 @@ pub fn attachment(root: &Path, path: &str) -> Result<(PathBuf, Vec<u8>), String>
 ///
 /// In words, if it lies elsewhere or is no text of a sensible size.
 pub fn template(root: &Path, path: &str) -> Result<Option<String>, String> {
+    if is_built_in(root) {
+        return Ok(built_in::text(&root.join(path)).map(str::to_owned));
+    }
     let Ok(real) = fs::canonicalize(root.join(path)) else {
         return Ok(None);
     };
@@ -116,6 +128,9 @@ const LONGEST_ATTACHMENT: u64 = 256 * 1024 * 1024;
 
 /// One path for all that name the same file, also one that is not there yet.
 pub fn real_path(path: &Path) -> PathBuf {
+    if is_built_in(path) {
+        return path.to_path_buf();
+    }
     fs::canonicalize(path).unwrap_or_else(|_| {
         let folder = path
             .parent()

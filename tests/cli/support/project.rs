@@ -36,6 +36,15 @@ impl Project {
         project
     }
 
+    /// An empty folder, which is no project.
+    pub fn none() -> Self {
+        let project = Self::new();
+        for folder in ["resources", "queries"] {
+            fs::remove_dir(project.folder.join(folder)).expect("an empty folder");
+        }
+        project
+    }
+
     /// A project with the files that this repository ships.
     pub fn shipped() -> Self {
         let project = Self::new();
