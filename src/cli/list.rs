@@ -10,7 +10,7 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::setup::{self, TextFormat};
 use crate::core::diagnostic::Diagnostics;
-use crate::core::text::{display_width, one_line, printable_lines, truncate_to_width};
+use crate::core::text::{display_width, one_line, printable_lines, truncate_to_width, wrap};
 use crate::project::{Project, load};
 
 const EXAMPLES: &str = "\
@@ -26,6 +26,9 @@ pub struct ListArgs {
     #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
     pub output: TextFormat,
 }
+
+/// A description with less room is cut to one line.
+const NARROWEST_DESCRIPTION: usize = 30;
 
 /// An item of the tree.
 struct Item {
@@ -185,10 +188,22 @@ fn tree(items: &[Item], width: usize) -> String {
                 one_line(&item.about).into_owned()
             };
             let name = one_line(&item.name);
-            let gap = (longest + 4).saturating_sub(indent.len() + display_width(&name));
-            let line = format!("{indent}{name}{:gap$}{about}", "");
-            text.push_str(truncate_to_width(line.trim_end(), width).as_ref());
-            text.push('\n');
+            let margin = longest + 4;
+            let gap = margin.saturating_sub(indent.len() + display_width(&name));
+            let start = format!("{indent}{name}{:gap$}", "");
+            let room = width.saturating_sub(margin);
+            if room < NARROWEST_DESCRIPTION {
+                let line = start + &about;
+                text.push_str(truncate_to_width(line.trim_end(), width).as_ref());
+                text.push('\n');
+                continue;
+            }
+            let mut lines = wrap(&about, room).into_iter();
+            let first = start + lines.next().unwrap_or_default();
+            text.push_str(&format!("{}\n", first.trim_end()));
+            for line in lines {
+                text.push_str(&format!("{:margin$}{line}\n", ""));
+            }
         }
     }
     text

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::cli::app::App;
+use crate::cli::columns::Chosen;
 use crate::cli::explain;
 use crate::cli::failure::{ErrorFormat, Failure, Stopped};
 use crate::cli::progress::counted;
@@ -45,6 +46,7 @@ enum Form {
     Records {
         format: &'static Format,
         renderer: Box<dyn Render>,
+        chosen: Option<Chosen>,
     },
     /// As a report, which needs all records.
     Document {
@@ -104,8 +106,10 @@ impl Writer {
                 rows: Vec::new(),
             },
             Looks::Records(format) => {
+                let chosen = Chosen::new(&args.columns, plan)?;
+                let names = chosen.as_ref().map(|chosen| chosen.names().to_vec());
                 let mut renderer = format.renderer(&Shape {
-                    columns: plan.query.columns(),
+                    columns: names.or_else(|| plan.query.columns()),
                     single: plan.query.yields_one(),
                     csv: args.csv.unwrap_or_default().or(plan.query.csv),
                     terminal: app.stdout.terminal().filter(|_| is_terminal),
@@ -117,7 +121,11 @@ impl Writer {
                 renderer
                     .begin(&mut buffer)
                     .map_err(|error| Failure::of_output(&io_error(error)))?;
-                Form::Records { format, renderer }
+                Form::Records {
+                    format,
+                    renderer,
+                    chosen,
+                }
             }
         };
         Ok(Self {
@@ -175,9 +183,16 @@ impl Writer {
                     content.into_owned()
                 };
             }
-            Form::Records { renderer, .. } => renderer
-                .finish(&mut self.buffer)
-                .map_err(|error| Failure::of_output(&io_error(error)))?,
+            Form::Records {
+                renderer, chosen, ..
+            } => {
+                if let Some(chosen) = chosen {
+                    chosen.check(self.records)?;
+                }
+                renderer
+                    .finish(&mut self.buffer)
+                    .map_err(|error| Failure::of_output(&io_error(error)))?;
+            }
             Form::Document { document, rows } => {
                 let Some(told) = closing.report else {
                     return Ok(());
@@ -243,7 +258,13 @@ impl Writer {
         self.records += 1;
         match &mut self.form {
             Form::Document { rows, .. } => rows.push(record),
-            Form::Records { renderer, .. } => {
+            Form::Records {
+                renderer, chosen, ..
+            } => {
+                let record = match chosen {
+                    Some(chosen) => chosen.of(record),
+                    None => record,
+                };
                 renderer
                     .record(&record, &mut self.buffer)
                     .map_err(io_error)?;
@@ -421,6 +442,21 @@ fn looks(plan: &Plan, args: &RunArgs, file: Option<&Path>, app: &App) -> Result<
         (None, None) => documents.first().cloned(),
     };
     if let Some(document) = named {
+        if !args.columns.is_empty() {
+            let words = format!(
+                "`--columns` chooses columns of records, and `{}` ends in a report",
+                plan.query.name
+            );
+            let help = plan
+                .query
+                .has_records()
+                .then_some("`-o csv` and the like give its records");
+            let failure = Failure::usage(Code::Columns, words);
+            return Err(match help {
+                Some(help) => failure.help(help),
+                None => failure,
+            });
+        }
         return Ok(Looks::Document(document));
     }
     let format = match file {
@@ -457,6 +493,10 @@ fn looks(plan: &Plan, args: &RunArgs, file: Option<&Path>, app: &App) -> Result<
     if format.name == "raw" && (plan.query.is_walk() || !plan.query.asks()) {
         let words = format!("`raw` shows one answer, and `{}` has many", plan.query.name);
         return Err(Failure::usage(Code::Raw, words).help("`-o ndjson` gives its records"));
+    }
+    if format.name == "raw" && !args.columns.is_empty() {
+        let words = "`raw` shows the answer as it came, which has no columns to choose";
+        return Err(Failure::usage(Code::Columns, words));
     }
     if format.name == "raw" && args.out.len() > 1 {
         let words = "`raw` goes to one place only";

@@ -28,6 +28,7 @@ Examples:
   runner run queries/get-workflow.yaml workflow_id=5034460f-c7c4-4c43-9457
   runner run get-workflow workflow_id=5034460f-c7c4-4c43-9457 --demo
   runner run project-pipelines branch=main -o csv --out pipelines.csv
+  runner run project-jobs --columns name,status,minutes --limit 20
   runner run trigger-pipeline branch=main 'parameters:={\"deploy\": true}' --dry-run
   runner run get-workflow workflow_id=… --curl";
 
@@ -59,6 +60,10 @@ pub struct RunArgs {
     /// Writes to a file, whole or not at all; its ending says the format
     #[arg(long, value_name = "FILE")]
     pub out: Vec<PathBuf>,
+
+    /// Write only these columns, in this order
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub columns: Vec<String>,
 
     /// Write CSV for a spreadsheet: `bom`, `separator=;`, `formulas=escape`, separated by commas
     #[arg(long, value_name = "OPTIONS")]

@@ -63,6 +63,10 @@ pub struct SqlArgs {
     #[arg(long, value_name = "FILE")]
     pub out: Vec<PathBuf>,
 
+    /// Write only these columns, in this order
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub columns: Vec<String>,
+
     /// Write CSV for a spreadsheet: `bom`, `separator=;`, `formulas=escape`, separated by commas
     #[arg(long, value_name = "OPTIONS")]
     pub csv: Option<CsvOptions>,
@@ -99,6 +103,7 @@ impl SqlArgs {
             vars_files: Vec::new(),
             output: self.output,
             out: self.out.clone(),
+            columns: self.columns.clone(),
             csv: self.csv,
             state: None,
             now: self.now.clone(),

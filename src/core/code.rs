@@ -48,6 +48,7 @@ codes! {
     CannotRead = "cannot-read",
     CannotStart = "cannot-start",
     CannotWrite = "cannot-write",
+    Columns = "columns",
     Connect = "connect",
     ContentCoding = "content-coding",
     Csv = "csv",

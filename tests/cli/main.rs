@@ -11,6 +11,7 @@ mod built_in;
 mod cache;
 mod case;
 mod choice;
+mod columns;
 mod conditions;
 mod data;
 mod ends;
