@@ -9,7 +9,7 @@ use crate::support::{Answer, CANARY, Exchange, Received, Server};
 const VALUE: &str = "feature/a b&c#1+é%41";
 
 /// How [`VALUE`] is sent: a line of the query file, and the piece of the request that comes of it.
-/// The README shows this table, line by line.
+/// The reference shows this table, line by line.
 const TABLE: &str = r#"
 | path segment | `/x/{{ v }}` | `/x/feature%2Fa%20b%26c%231%2B%C3%A9%2541` |
 | with `path` | `/x/{{ v \| path }}` | `/x/feature/a%20b%26c%231%2B%C3%A9%2541` |
@@ -35,10 +35,10 @@ fn rows() -> Vec<[String; 3]> {
 }
 
 #[test]
-fn the_readme_shows_the_table() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
-    let readme = std::fs::read_to_string(path).expect("the README");
-    assert!(readme.contains(TABLE) && readme.contains(&format!("`{VALUE}`")));
+fn the_reference_shows_the_table() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/reference/templates.md");
+    let page = std::fs::read_to_string(path).expect("the page");
+    assert!(page.contains(TABLE) && page.contains(&format!("`{VALUE}`")));
 }
 
 /// A query that sends [`VALUE`], with these lines of its request.

@@ -1,10 +1,14 @@
-//! Holds README.md against the program: its examples are run and their output compared, its files
-//! are checked, and its tables name what there is, no more and no less.
+//! Holds README.md and `docs/` against the program: their examples are run and their output
+//! compared, the files that they show are those of the repository, their tables name what there is,
+//! no more and no less, and their links lead somewhere.
 //!
-//! - A YAML block whose first line is `# resources/….yaml` or `# queries/….yaml` is a whole file. All
-//!   of them together, laid over the shipped files, pass `check`; one marked `broken` does not.
+//! - A page's commands run in what a fresh clone has: `resources/`, `queries/` and `examples/`. A YAML
+//!   block whose first line is a path (`# examples/….yaml`) shows that file, comments aside.
+//! - `docs/tutorial.md` begins in an empty folder: its files are written where they are shown.
 //! - A `console` block is run where that needs neither a token nor a network. Its output is what a
-//!   terminal shows: `run` and `ping` get `-o table` if they say no format.
+//!   terminal shows: `run` and `ping` get `-o table` if they say no format. An output that ends in a
+//!   line `[…]` is the beginning of what is printed.
+//! - `DOCS_UPDATE=1 cargo test --test docs` writes the outputs anew; `git diff` shows what changed.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -17,6 +21,19 @@ use tempfile::TempDir;
 /// What stands on standard error of every demo, and is said once in the text.
 const LABEL: &str = "demo: an embedded CircleCI with synthetic data answers\n";
 
+/// The same of every run outside of a project.
+const BUILT_IN: &str =
+    "built-in: no project here, so the queries and resources of the program are used\n";
+
+/// The page that begins in an empty folder.
+const TUTORIAL: &str = "docs/tutorial.md";
+
+/// The end of an output that is shown in part.
+const CUT: &str = "[…]\n";
+
+/// The folders of a clone that hold queries and resources.
+const PARTS: [&str; 3] = ["resources", "queries", "examples"];
+
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
@@ -25,9 +42,25 @@ fn read(path: &str) -> String {
     fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
+/// All pages: README.md, those beside it that people read, and those below `docs/`.
+fn pages() -> Vec<String> {
+    let mut pages: Vec<String> = rust_files("docs")
+        .into_iter()
+        .filter(|path| has_ending(path, "md"))
+        .collect();
+    pages.extend(["README.md", "CONTRIBUTING.md", "SECURITY.md", "AGENTS.md"].map(str::to_owned));
+    pages.sort();
+    pages
+}
+
+fn has_ending(path: &str, ending: &str) -> bool {
+    Path::new(path).extension().is_some_and(|own| own == ending)
+}
+
 /// A fenced block.
 struct Block {
-    /// `yaml`, `yaml broken`, `console`, …
+    page: String,
+    /// `yaml`, `console`, …
     info: String,
     text: String,
     line: usize,
@@ -37,19 +70,29 @@ impl Block {
     /// The path in the first line, if this is a whole file.
     fn path(&self) -> Option<&str> {
         let path = self.text.lines().next()?.strip_prefix("# ")?;
-        (path.starts_with("resources/") || path.starts_with("queries/")).then_some(path)
+        let is_path = path.contains('/') && has_ending(path, "yaml");
+        (is_path && !path.contains(' ') && self.info == "yaml").then_some(path)
+    }
+
+    /// Where it stands, for messages.
+    fn place(&self) -> String {
+        format!("{}:{}", self.page, self.line)
     }
 }
 
 fn blocks() -> Vec<Block> {
-    let readme = read("README.md");
+    pages().iter().flat_map(|page| blocks_of(page)).collect()
+}
+
+fn blocks_of(page: &str) -> Vec<Block> {
     let mut blocks = Vec::new();
     let mut open: Option<(Block, usize)> = None;
-    for (index, line) in readme.lines().enumerate() {
+    for (index, line) in read(page).lines().enumerate() {
         let trimmed = line.trim_start();
         match (&mut open, trimmed.strip_prefix("```")) {
             (None, Some(info)) => {
                 let block = Block {
+                    page: page.to_owned(),
                     info: info.to_owned(),
                     text: String::new(),
                     line: index + 1,
@@ -64,27 +107,22 @@ fn blocks() -> Vec<Block> {
             (None, None) => {}
         }
     }
-    assert!(open.is_none(), "a block of README.md is not closed");
+    assert!(open.is_none(), "a block of {page} is not closed");
     blocks
 }
 
-/// The shipped files with those of the README over them.
-fn project() -> TempDir {
+/// What a fresh clone has.
+fn clone() -> TempDir {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    for name in ["resources", "queries"] {
+    for name in PARTS {
         copy(Path::new(name), folder.path());
-    }
-    for block in blocks().iter().filter(|block| block.info == "yaml") {
-        if let Some(path) = block.path() {
-            fs::write(folder.path().join(path), &block.text).expect("a file");
-        }
     }
     folder
 }
 
 fn copy(name: &Path, to: &Path) {
-    fs::create_dir(to.join(name)).expect("a folder");
-    let entries = fs::read_dir(root().join(name)).expect("shipped files");
+    fs::create_dir_all(to.join(name)).expect("a folder");
+    let entries = fs::read_dir(root().join(name)).expect("files of the repository");
     for entry in entries.flatten() {
         let path = name.join(entry.file_name());
         if entry.path().is_dir() {
@@ -106,12 +144,13 @@ fn runner(folder: &Path, arguments: &[String]) -> Output {
         .expect("the program starts")
 }
 
-/// Standard error, then standard output, as a person would read them: notes on what is coming
+/// Standard output, then standard error, as a person would read them: notes on what is coming
 /// first. An error is alone, but for what `expect` says after the records.
 fn told(output: &Output) -> String {
     let stdout = String::from_utf8_lossy(&output.stdout);
     let stderr = String::from_utf8_lossy(&output.stderr);
-    let stderr = stderr.strip_prefix(LABEL).unwrap_or(&stderr);
+    let stderr = stderr.strip_prefix(BUILT_IN).unwrap_or(&stderr);
+    let stderr = stderr.strip_prefix(LABEL).unwrap_or(stderr);
     format!("{stdout}{stderr}")
 }
 
@@ -154,86 +193,145 @@ fn can_be_run(arguments: &[String]) -> bool {
         || matches!(arguments[0].as_str(), "check" | "list" | "show")
 }
 
+/// One call of a `console` block, with the output that the page shows.
+struct Call {
+    line: String,
+    shown: String,
+}
+
+fn calls(block: &Block) -> Vec<Call> {
+    let calls = block.text.split("$ runner ").skip(1);
+    calls
+        .map(|call| {
+            let (line, shown) = call.split_once('\n').unwrap_or((call, ""));
+            Call {
+                line: line.to_owned(),
+                shown: shown.to_owned(),
+            }
+        })
+        .collect()
+}
+
+impl Call {
+    /// What the program prints.
+    fn output(&self, folder: &Path, place: &str) -> String {
+        let mut arguments = words(&self.line);
+        assert!(
+            can_be_run(&arguments),
+            "{place}: `{}` is not run",
+            self.line
+        );
+        let says_format = arguments.iter().any(|word| word == "-o" || word == "--out");
+        // A report is the same everywhere.
+        let is_report = arguments.iter().any(|word| word.contains("-report"));
+        let has_table = matches!(arguments[0].as_str(), "run" | "sql" | "ping") && !is_report;
+        if has_table && !says_format {
+            arguments.extend(["-o".to_owned(), "table".to_owned()]);
+        }
+        told(&runner(folder, &arguments))
+    }
+
+    /// Returns true if the page shows what was printed.
+    fn is_shown(&self, printed: &str) -> bool {
+        match self.shown.strip_suffix(CUT) {
+            Some(beginning) => steady(printed).starts_with(&steady(beginning)),
+            None => steady(printed) == steady(&self.shown),
+        }
+    }
+
+    /// What the page should show, in the same number of lines if it is cut.
+    fn anew(&self, printed: &str) -> String {
+        let pattern = Regex::new(r"127\.0\.0\.1:\d+").expect("a pattern");
+        let printed = pattern.replace_all(printed, "127.0.0.1:4010");
+        match self.shown.strip_suffix(CUT) {
+            Some(beginning) => {
+                let lines = printed.lines().take(beginning.lines().count());
+                let lines: Vec<&str> = lines.collect();
+                format!("{}\n{CUT}", lines.join("\n"))
+            }
+            None => format!("{}\n", printed.trim_end()),
+        }
+    }
+}
+
 #[test]
-fn the_examples_print_what_the_readme_shows() {
-    let folder = project();
+fn the_examples_print_what_the_pages_show() {
+    let updates = std::env::var_os("DOCS_UPDATE").is_some();
+    let fresh = clone();
     let mut count = 0;
     let mut differing = Vec::new();
-    for block in blocks() {
-        if block.info == "yaml broken" {
-            let path = block.path().expect("a broken file has a path");
-            fs::write(folder.path().join(path), &block.text).expect("a file");
-        }
-        if block.info != "console" {
-            continue;
-        }
-        for call in block.text.split("$ runner ").skip(1) {
-            let (line, expected) = call.split_once('\n').unwrap_or((call, ""));
-            let mut arguments = words(line);
-            assert!(
-                can_be_run(&arguments),
-                "line {}: `{line}` is not run",
-                block.line
-            );
-            let says_format = arguments.iter().any(|word| word == "-o" || word == "--out");
-            // A report is the same everywhere.
-            let is_report = arguments.iter().any(|word| word.ends_with("-report"));
-            let has_table = matches!(arguments[0].as_str(), "run" | "sql" | "ping") && !is_report;
-            if has_table && !says_format {
-                arguments.extend(["-o".to_owned(), "table".to_owned()]);
+    for page in pages() {
+        let empty = tempfile::tempdir().expect("a temporary folder");
+        let is_tutorial = page == TUTORIAL;
+        let folder = if is_tutorial { &empty } else { &fresh };
+        let mut text = read(&page);
+        for block in blocks_of(&page) {
+            if let Some(path) = block.path().filter(|_| is_tutorial) {
+                let path = folder.path().join(path);
+                fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+                fs::write(path, &block.text).expect("a file");
             }
-            let output = runner(folder.path(), &arguments);
-            let (got, expected) = (steady(&told(&output)), steady(expected));
-            if got != expected {
+            if block.info != "console" {
+                continue;
+            }
+            for call in calls(&block) {
+                let printed = call.output(folder.path(), &block.place());
+                count += 1;
+                if call.is_shown(&printed) {
+                    continue;
+                }
+                if updates {
+                    let old = format!("$ runner {}\n{}", call.line, call.shown);
+                    let new = format!("$ runner {}\n{}", call.line, call.anew(&printed));
+                    text = text.replacen(&old, &new, 1);
+                }
                 differing.push(format!(
-                    "line {}: $ runner {line}\n--- shown\n{expected}\n--- printed\n{got}\n",
-                    block.line
+                    "{}: $ runner {}\n--- shown\n{}\n--- printed\n{}\n",
+                    block.place(),
+                    call.line,
+                    steady(&call.shown),
+                    steady(&printed)
                 ));
             }
-            count += 1;
+        }
+        if updates {
+            fs::write(root().join(&page), text).expect("a page");
         }
     }
     assert!(differing.is_empty(), "{}", differing.join("\n"));
-    assert!(count >= 10, "the examples were not found");
+    assert!(count >= 30, "the examples were not found");
 }
 
+/// The queries and resources of `examples/`: those beside the shipped ones, and a project of its own.
 #[test]
-fn the_files_pass_check() {
-    let folder = project();
-    let output = runner(folder.path(), &["check".to_owned()]);
-    assert!(output.status.success(), "{}", told(&output));
-    let files = blocks()
-        .iter()
-        .filter(|block| block.path().is_some())
-        .count();
-    assert!(files >= 8, "the files were not found");
-}
-
-#[test]
-fn parts_of_files_are_good_too() {
-    let folder = project();
-    let mut parts = 0;
-    for block in blocks().iter().filter(|block| {
-        let starts = ["extract:", "for_each:", "poll:"];
-        starts.iter().any(|start| block.text.starts_with(start))
-    }) {
-        parts += 1;
-        let text = format!("resource: circleci\nendpoint: /x\n{}", block.text);
-        fs::write(folder.path().join("queries/part.yaml"), text).expect("a file");
-        let output = runner(folder.path(), &["check".to_owned()]);
-        assert!(
-            output.status.success(),
-            "line {}: {}",
-            block.line,
-            told(&output)
-        );
+fn the_examples_pass_check() {
+    let folder = clone();
+    let mut arguments = vec!["check".to_owned()];
+    for entry in fs::read_dir(root().join("examples")).expect("examples") {
+        let path = entry.expect("an entry").path();
+        if path.extension().is_some_and(|ending| ending == "yaml") {
+            let name = path.file_name().expect("a name").to_string_lossy();
+            arguments.push(format!("examples/{name}"));
+        }
     }
-    assert!(parts > 0, "the parts were not found");
+    assert!(arguments.len() > 5, "the examples were not found");
+    for arguments in [
+        arguments,
+        vec!["check".to_owned(), "examples/connections".to_owned()],
+    ] {
+        let output = runner(folder.path(), &arguments);
+        assert!(output.status.success(), "{}", told(&output));
+    }
+    let broken = runner(
+        folder.path(),
+        &["check".to_owned(), "examples/broken/slow.yaml".to_owned()],
+    );
+    assert_eq!(broken.status.code(), Some(2));
 }
 
-/// Where the README shows a file that is shipped, it shows that file.
+/// Every example is on a page, and every file on a page is in the repository.
 #[test]
-fn shipped_files_stand_there_as_they_are() {
+fn files_on_the_pages_are_those_of_the_repository() {
     let bare = |text: &str| {
         text.lines()
             .map(|line| {
@@ -246,21 +344,113 @@ fn shipped_files_stand_there_as_they_are() {
             .filter(|line| !line.is_empty() && !line.starts_with('#'))
             .collect::<Vec<_>>()
     };
-    for block in blocks() {
-        let shipped = block.path().map(|path| root().join(path));
-        if let Some(path) = shipped.filter(|path| path.is_file()) {
-            let text = fs::read_to_string(&path).expect("a shipped file");
-            assert_eq!(bare(&block.text), bare(&text), "{}", path.display());
+    let mut shown = BTreeSet::new();
+    for block in blocks().iter().filter(|block| block.page != TUTORIAL) {
+        if let Some(path) = block.path() {
+            assert_eq!(bare(&block.text), bare(&read(path)), "{}", block.place());
+            shown.insert(path.to_owned());
         }
     }
+    let all: BTreeSet<String> = rust_files("examples").into_iter().collect();
+    let missing: Vec<&String> = all.difference(&shown).collect();
+    assert!(missing.is_empty(), "on no page: {missing:?}");
 }
 
-/// The part of the README below a heading, up to the next one of its level or above.
-fn section(heading: &str) -> String {
-    let readme = read("README.md");
+#[test]
+fn parts_of_files_are_good_too() {
+    let folder = clone();
+    let mut parts = 0;
+    for block in blocks().iter().filter(|block| {
+        let starts = ["extract:", "for_each:", "poll:"];
+        starts.iter().any(|start| block.text.starts_with(start))
+    }) {
+        parts += 1;
+        let text = format!("resource: circleci\nendpoint: /x\n{}", block.text);
+        fs::write(folder.path().join("queries/part.yaml"), text).expect("a file");
+        let output = runner(folder.path(), &["check".to_owned()]);
+        assert!(
+            output.status.success(),
+            "{}: {}",
+            block.place(),
+            told(&output)
+        );
+    }
+    assert!(parts > 0, "the parts were not found");
+}
+
+/// The anchor of a heading, as GitHub makes it.
+fn anchor(heading: &str) -> String {
+    heading
+        .trim_start_matches('#')
+        .trim()
+        .to_lowercase()
+        .chars()
+        .filter(|c| c.is_alphanumeric() || " -_".contains(*c))
+        .map(|c| if c == ' ' { '-' } else { c })
+        .collect()
+}
+
+/// The headings of a page, outside of its blocks.
+fn headings(page: &str) -> Vec<String> {
+    let mut is_block = false;
+    let mut headings = Vec::new();
+    for line in read(page).lines() {
+        if line.trim_start().starts_with("```") {
+            is_block = !is_block;
+        } else if line.starts_with('#') && !is_block {
+            headings.push(line.to_owned());
+        }
+    }
+    headings
+}
+
+#[test]
+fn links_lead_somewhere() {
+    let link = Regex::new(r"\]\(([^)\s]+)\)").expect("a pattern");
+    let mut broken = Vec::new();
+    let mut count = 0;
+    for page in pages() {
+        let folder = Path::new(&page).parent().expect("a folder");
+        for found in link.captures_iter(&read(&page)) {
+            let target = &found[1];
+            if target.starts_with("https://") || target.starts_with("http://") {
+                continue;
+            }
+            count += 1;
+            let (file, part) = target.split_once('#').unwrap_or((target, ""));
+            let path = if file.is_empty() {
+                PathBuf::from(&page)
+            } else {
+                folder.join(file)
+            };
+            let is_there = root().join(&path).exists();
+            let has_part = || {
+                let page = fs::canonicalize(root().join(&path)).expect("a page");
+                let page = page.strip_prefix(root()).expect("below the root");
+                let all = headings(&page.to_string_lossy());
+                all.iter().any(|heading| anchor(heading) == part)
+            };
+            if !is_there || !part.is_empty() && !has_part() {
+                broken.push(format!("{page}: {target}"));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{}", broken.join("\n"));
+    assert!(count > 50, "the links were not found");
+}
+
+/// README.md is a door, not the house.
+#[test]
+fn the_readme_is_short() {
+    assert!(read("README.md").lines().count() < 250);
+}
+
+/// The part of a page below a heading, up to the next one of its level or above.
+fn section(page: &str, heading: &str) -> String {
+    let text = read(page);
     let level = heading.split(' ').next().unwrap_or_default();
-    let mut lines = readme.lines().skip_while(|line| *line != heading);
-    assert!(lines.next().is_some(), "README.md has no `{heading}`");
+    let mut lines = text.lines().skip_while(|line| *line != heading);
+    assert!(lines.next().is_some(), "{page} has no `{heading}`");
     lines
         .take_while(|line| {
             let hashes = line.split(' ').next().unwrap_or_default();
@@ -310,7 +500,7 @@ fn code(text: &str) -> Vec<String> {
 
 #[test]
 fn the_exit_codes_are_those_of_the_help() {
-    let folder = project();
+    let folder = clone();
     let help = runner(folder.path(), &["run".to_owned(), "--help".to_owned()]);
     let help = String::from_utf8_lossy(&help.stdout).into_owned();
     let (_, listed) = help
@@ -321,7 +511,7 @@ fn the_exit_codes_are_those_of_the_help() {
         .filter_map(|line| line.trim().split_once("  "))
         .map(|(code, words)| (code.to_owned(), words.trim().to_owned()))
         .collect();
-    let shown: Vec<(String, String)> = tables(&section("### Exit codes"))
+    let shown: Vec<(String, String)> = tables(&read("docs/reference/exit-codes.md"))
         .into_iter()
         .map(|row| (row[0].clone(), row[1].clone()))
         .collect();
@@ -384,7 +574,10 @@ fn every_key_is_in_the_file_reference() {
     ] {
         assert!(keys.contains(known), "the keys were not found: {keys:?}");
     }
-    let reference = section("## File reference");
+    let reference: String = ["project-file", "resource-file", "query-file"]
+        .iter()
+        .map(|page| read(&format!("docs/reference/{page}.md")))
+        .collect();
     let words: BTreeSet<&str> = reference
         .split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
         .collect();
@@ -397,7 +590,7 @@ fn every_key_is_in_the_file_reference() {
 
 /// Whether a file of the project is refused for a key that is not known.
 fn is_unknown(kind: &str, text: &str, key: &str) -> bool {
-    let folder = project();
+    let folder = clone();
     fs::write(folder.path().join(kind).join("probe.yaml"), text).expect("a file");
     let probe = format!("{kind}/probe.yaml");
     let told = told(&runner(folder.path(), &["check".to_owned(), probe]));
@@ -413,11 +606,15 @@ fn the_keys_of_the_file_reference_exist() {
         "nonsense"
     ));
     for (heading, kind, start) in [
-        ("### Resource file", "resources", "probed: 1\n"),
-        ("### Query file", "queries", "probed: 1\n"),
+        ("# Resource file", "resources", "probed: 1\n"),
+        ("# Query file", "queries", "probed: 1\n"),
     ] {
-        let text = section(heading);
-        let top = text.split("\n#### ").next().unwrap_or_default();
+        let page = heading
+            .trim_start_matches("# ")
+            .to_lowercase()
+            .replace(' ', "-");
+        let text = section(&format!("docs/reference/{page}.md"), heading);
+        let top = text.split("\n## ").next().unwrap_or_default();
         let keys = first_names(top);
         assert!(keys.len() > 15, "the table was not found");
         for key in keys {
@@ -426,11 +623,11 @@ fn the_keys_of_the_file_reference_exist() {
         }
     }
     for (heading, before) in [
-        ("#### Vars", "vars:\n  x:\n    "),
-        ("#### Extract", "extract:\n  x:\n    "),
-        ("#### Polling", "poll:\n    "),
+        ("## Vars", "vars:\n  x:\n    "),
+        ("## Extract", "extract:\n  x:\n    "),
+        ("## Polling", "poll:\n    "),
     ] {
-        let text = section(heading);
+        let text = section("docs/reference/query-file.md", heading);
         let table = text
             .split("\n\n")
             .find(|part| part.starts_with("| key"))
@@ -461,7 +658,10 @@ fn listed(file: &str, list: &str) -> BTreeSet<String> {
 
 #[test]
 fn the_filters_and_functions_are_all_there() {
-    let text = section("#### Templates and expressions");
+    let text = section(
+        "docs/reference/templates.md",
+        "## Templates and expressions",
+    );
     let (_, filters) = text.split_once("Filters for times").expect("the filters");
     let (_, rest) = filters.split_once("And of minijinja:").expect("the rest");
     let (functions, filters) = {
@@ -487,7 +687,7 @@ fn the_filters_and_functions_are_all_there() {
 
 #[test]
 fn formats_types_and_commands_are_all_there() {
-    let folder = project();
+    let folder = clone();
     let refused = |arguments: &[&str]| {
         let arguments: Vec<String> = arguments.iter().map(|&word| word.to_owned()).collect();
         told(&runner(folder.path(), &arguments))
@@ -498,7 +698,7 @@ fn formats_types_and_commands_are_all_there() {
     let formats: BTreeSet<String> = code(formats.lines().next().unwrap_or_default())
         .into_iter()
         .collect();
-    let table = section("### Choose a format");
+    let table = read("docs/reference/formats.md");
     let shown: BTreeSet<String> = tables(&table)
         .iter()
         .flat_map(|row| code(&row[0]))
@@ -514,7 +714,7 @@ fn formats_types_and_commands_are_all_there() {
     let (_, types) = message.split_once("`type` takes ").expect("the list");
     let (types, _) = types.split_once(", got").expect("its end");
     let types: BTreeSet<String> = code(types).into_iter().collect();
-    let vars = section("#### Vars");
+    let vars = section("docs/reference/query-file.md", "## Vars");
     let table = vars
         .split("\n\n")
         .find(|part| part.starts_with("| type"))
@@ -522,7 +722,7 @@ fn formats_types_and_commands_are_all_there() {
     assert_eq!(first_names(table), types);
 
     let help = refused(&["--help"]);
-    let commands = section("## Commands");
+    let commands = read("docs/reference/commands.md");
     for line in help.lines().skip_while(|line| *line != "Commands:").skip(1) {
         let Some(name) = line.split_whitespace().next() else {
             break;
@@ -543,7 +743,7 @@ fn values_are_sent_as_the_table_says() {
     }
     let resource = "type: rest\nbase_url: https://api.example.com\n";
     fs::write(folder.path().join("resources/r.yaml"), resource).expect("a file");
-    let section = section("#### How values are sent");
+    let section = section("docs/reference/templates.md", "## How values are sent");
     let rows = tables(&section);
     assert!(rows.len() >= 7, "the table was not found");
     for row in rows {
@@ -571,7 +771,7 @@ fn values_are_sent_as_the_table_says() {
 #[test]
 fn the_quick_start_is_what_ci_runs() {
     let ci = read(".ci/run");
-    let start = section("## Quick start");
+    let start = section("README.md", "## Quick start");
     let commands: Vec<&str> = start
         .lines()
         .filter(|line| line.starts_with("cargo "))
