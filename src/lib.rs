@@ -15,8 +15,8 @@
 //! | 6 | [`engine`] | drives a plan |
 //! | 5 | [`plan`] | binds vars, builds scopes, renders requests |
 //! | 4 | [`project`] | YAML documents → checked project |
-//! | 3 | [`resource`], [`sink`] | kinds of API; places to write |
-//! | 2 | [`auth`], [`paginate`], [`mod@format`], [`sql`] | who asks; how it goes on; how it looks; records as tables |
+//! | 3 | [`resource`], [`ending`] | kinds of API; where records go |
+//! | 2 | [`auth`], [`paginate`], [`mod@format`], [`sql`], [`sink`] | who asks; how it goes on; how it looks; records as tables; places to write |
 //! | 1 | [`template`], [`http`], [`demo`] | templates and JSONPath; one request; the embedded CircleCI |
 //! | 0 | [`core`] | sources, places, diagnostics, names, secrets, times |
 
@@ -24,6 +24,7 @@ pub mod auth;
 pub mod cli;
 pub mod core;
 pub mod demo;
+pub mod ending;
 pub mod engine;
 pub mod format;
 pub mod http;

@@ -142,8 +142,8 @@ fn the_order_of_the_floors_stands() {
     let order: [&[&str]; 8] = [
         &["core"],
         &["template", "http", "demo"],
-        &["auth", "paginate", "format", "sql"],
-        &["resource", "sink"],
+        &["auth", "paginate", "format", "sql", "sink"],
+        &["resource", "ending"],
         &["project"],
         &["plan"],
         &["engine"],

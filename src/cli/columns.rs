@@ -55,11 +55,6 @@ impl Chosen {
         }))
     }
 
-    /// The columns, in their order.
-    pub fn names(&self) -> &[String] {
-        &self.names
-    }
-
     /// Takes the chosen columns of a record; a column that it lacks is null.
     pub fn of(&mut self, mut record: Value) -> Value {
         let mut chosen = Map::new();

@@ -131,7 +131,7 @@ pub fn run(args: &DemoArgs, app: &Rc<App>) -> Result<Exit, Failure> {
             .local_addr()
             .map_err(|error| failed(error.to_string()))?;
         // Listened for before anybody is told of it.
-        app.ending.listen(None);
+        app.ending.listen();
         // The address alone is on standard output, for scripts that wait for it.
         let _ = app.print(&format!("http://{address}/api/v2\n"));
         app.say("demo: an embedded CircleCI with synthetic data; Ctrl-C ends it");

@@ -96,12 +96,23 @@ struct State {
 }
 
 impl Ending {
-    /// Says that the verb answers from now on, and how long it may take.
-    pub fn listen(&self, limit: Option<Duration>) {
+    /// Limits the time of the verb from now on, unless it is limited already.
+    pub fn limit(&self, limit: Option<Duration>) {
         let mut state = self.state();
-        state.is_listening = true;
-        state.deadline = limit.map(|limit| (Instant::now() + limit, limit));
+        let due = limit.map(|limit| (Instant::now() + limit, limit));
+        state.deadline = state.deadline.or(due);
         drop(state);
+        self.wake();
+    }
+
+    /// Says that the verb answers from now on, within the time that it was given.
+    pub fn listen(&self) {
+        self.state().is_listening = true;
+        self.wake();
+    }
+
+    /// Has the watch look at the state.
+    fn wake(&self) {
         if let Some(waker) = &*self.waker.lock().unwrap_or_else(PoisonError::into_inner) {
             waker.wake();
         }

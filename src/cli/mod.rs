@@ -7,6 +7,7 @@
 mod app;
 mod cache;
 mod check;
+mod choose;
 mod columns;
 mod completions;
 mod confirm;

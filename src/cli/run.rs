@@ -57,7 +57,9 @@ pub struct RunArgs {
     #[arg(short, long, value_name = "FORMAT", value_parser = setup::format_name)]
     pub output: Option<&'static Format>,
 
-    /// Writes to a file, whole or not at all; its ending says the format
+    /// Write to a file, whole or not at all; its ending says the format
+    ///
+    /// `.db`, `.sqlite` and `.sqlite3` write a table of an SQLite database.
     #[arg(long, value_name = "FILE")]
     pub out: Vec<PathBuf>,
 
@@ -128,6 +130,8 @@ impl RunArgs {
 ///
 /// The first failure.
 pub fn run(args: &RunArgs, app: &Rc<App>) -> Result<Exit, Stopped> {
+    // Reading, checking and showing count too.
+    app.ending.limit(args.connect.timeout);
     let words = inputs::sort_out(&args.words);
     if words.queries.is_empty() {
         return Err(Failure::usage(Code::NoQuery, "no query is named")
@@ -274,7 +278,7 @@ pub fn carry_out(plans: &[Rc<Plan>], args: &RunArgs, app: &Rc<App>) -> Result<Ex
     }
     let result = result.map_err(|stopped| match stopped {
         Stopped::Closed => Stopped::Closed,
-        Stopped::Failed(failure) => how_far(failure, done.get(), plans, &current).into(),
+        Stopped::Failed(failure) => how_far(failure, done.get(), plans, &current, app).into(),
     });
     name_unconfirmed(result, &current.unconfirmed(), args, app)
 }
@@ -345,7 +349,13 @@ impl Current {
 }
 
 /// Delivers what a run that was ended from outside has so far, and says how far it came.
-fn how_far(failure: Failure, done: usize, plans: &[Rc<Plan>], under_way: &Current) -> Failure {
+fn how_far(
+    failure: Failure,
+    done: usize,
+    plans: &[Rc<Plan>],
+    under_way: &Current,
+    app: &App,
+) -> Failure {
     let is_ended = matches!(failure.code, Code::Interrupted | Code::OutOfTime);
     let Some(current) = plans.get(done).filter(|_| is_ended) else {
         return failure;
@@ -369,7 +379,7 @@ fn how_far(failure: Failure, done: usize, plans: &[Rc<Plan>], under_way: &Curren
         if !files.is_empty() {
             failure = failure.fact("not_written", files.join(", "));
         }
-        let words = match writer.finish_early() {
+        let words = match writer.finish_early(app) {
             Ok(true) => Some(format!("{records} of `{name}` came before that")),
             Ok(false) => None,
             Err(_) => Some(format!("{records} of `{name}` could not be written")),
@@ -617,12 +627,14 @@ async fn execute(
     let mut is_closed = false;
     if let Some(writer) = writer.borrow_mut().take() {
         let summaries = writer.summaries(app);
-        let told = writer.have_report().then(|| told(plan, &report, state));
+        let told = writer
+            .have_report()
+            .then(|| told(plan, &report, state, args));
         let closing = Closing {
             content: &report.body,
             report: told.as_ref(),
         };
-        match writer.finish(&closing) {
+        match writer.finish(&closing, app) {
             Ok(()) => {}
             // A reader that has seen enough is no error, and what else is wrong is told all the same.
             Err(Stopped::Closed) => is_closed = true,
@@ -670,13 +682,14 @@ fn states(plans: &[Rc<Plan>], args: &RunArgs, app: &App) -> Result<Vec<Option<St
 }
 
 /// What a report tells of, besides its records.
-fn told(plan: &Rc<Plan>, report: &Report, state: Option<&State>) -> Told {
+fn told(plan: &Rc<Plan>, report: &Report, state: Option<&State>, args: &RunArgs) -> Told {
     Told {
         plan: Rc::clone(plan),
         data: Arc::clone(&report.data),
         run: engine::run_facts(plan, report.requests, !report.is_whole()),
         failures: report.failures.clone(),
         previous: state.map_or_else(|| serde_json::json!({}), |state| state.previous.clone()),
+        is_quiet: args.talk.quiet,
     }
 }
 

@@ -311,7 +311,8 @@ pub fn block_on<T, E: From<Failure>>(
         .build()
         .map_err(|error| Failure::usage(Code::Runtime, format!("cannot start: {error}")))?;
     let started = std::time::Instant::now();
-    app.ending.listen(connect.timeout);
+    app.ending.limit(connect.timeout);
+    app.ending.listen();
     let shows_progress = manner.is_some();
     let watch = Rc::new(Watch::new(Rc::clone(app), talk.verbose, talk.quiet));
     let result = runtime.block_on(async {

@@ -59,7 +59,9 @@ pub struct SqlArgs {
     #[arg(short, long, value_name = "FORMAT", value_parser = setup::format_name)]
     pub output: Option<&'static Format>,
 
-    /// Writes to a file, whole or not at all; its ending says the format
+    /// Write to a file, whole or not at all; its ending says the format
+    ///
+    /// `.db`, `.sqlite` and `.sqlite3` write a table of an SQLite database.
     #[arg(long, value_name = "FILE")]
     pub out: Vec<PathBuf>,
 
@@ -127,6 +129,7 @@ impl SqlArgs {
 ///
 /// The first failure.
 pub fn run(args: &SqlArgs, app: &Rc<App>) -> Result<Exit, Stopped> {
+    app.ending.limit(args.connect.timeout);
     let (statement, assignments) = statement(args, app)?;
     let mut given = inputs::read(&[], &assignments, &app.working_directory)?;
     let sources = sources(&args.from)?;

@@ -7,7 +7,6 @@ use serde_json::Value;
 
 use crate::core::json::{MOST_VALUES, ParseError};
 use crate::core::text::one_line;
-use crate::engine::run::Run;
 use crate::engine::{Refusal, Remedy, RunErrorKind, Unmet};
 use crate::http::retirement::Retirement;
 use crate::http::{Request, Response, StatusCode, headers, rate_headers};
@@ -193,7 +192,7 @@ fn unreadable(plan: &Plan, response: &Response, error: &ParseError) -> RunErrorK
             Some(Remedy::OtherAddress)
         } else {
             // Of a walk there is nothing to look at.
-            ((!is_cut || !is_json) && Run::is_sole_request(plan)).then_some(Remedy::LookAtIt)
+            ((!is_cut || !is_json) && plan.is_sole_request()).then_some(Remedy::LookAtIt)
         },
     }
 }

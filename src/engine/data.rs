@@ -1,5 +1,6 @@
 //! The queries of `data`, asked at the same time, and the statement over their records.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -10,13 +11,12 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::core::time::format_time;
 use crate::engine::levels::Level;
-use crate::engine::listing::End;
-use crate::engine::outlet::Outlet;
+use crate::engine::outcome::{End, Outcome};
+use crate::engine::outlet::{Outlet, Taker};
 use crate::engine::records::read_rows;
 use crate::engine::run::Run;
 use crate::engine::stop::Crew;
-use crate::engine::walk::{Taker, walk_fault};
-use crate::engine::{Outcome, RunErrorKind};
+use crate::engine::{RunError, RunErrorKind};
 use crate::plan::{DataValue, DataValues, Facts, Plan};
 use crate::project::failures;
 use crate::project::query::Sql;
@@ -28,14 +28,14 @@ const BATCH: usize = 256;
 
 /// What the queries of a plan's `data` give. Whoever of them fails as a whole ends the run: what
 /// is made of the others would not be true.
-pub async fn all_data(run: &Rc<Run>, plan: &Rc<Plan>) -> Arc<DataValues> {
+async fn all_data(run: &Rc<Run>, plan: &Rc<Plan>) -> Arc<DataValues> {
     let crew = Crew::new(&run.panicked);
     let mut waiting = Vec::new();
     for (data, fed_by) in plan.query.data.iter().zip(&plan.data) {
         let (sender, receiver) = oneshot::channel();
         let (run, fed_by) = (Rc::clone(run), Rc::clone(fed_by));
         crew.member().spawn(async move {
-            let value = run.value_of(&fed_by).await;
+            let value = value_of(&run, &fed_by).await;
             // Nobody waits for it any more where the run has ended.
             let _ = sender.send(value);
         });
@@ -70,9 +70,21 @@ fn scrubbed(plan: &Plan, records: &Arc<Vec<Value>>) -> Arc<Vec<Value>> {
     }
 }
 
+/// The results of the queries of a plan's `data`, which are run once.
+pub async fn data_of(run: &Rc<Run>, plan: &Rc<Plan>) -> Arc<DataValues> {
+    let cell = run.data.cell(plan);
+    Arc::clone(cell.get_or_init(|| all_data(run, plan)).await)
+}
+
+/// The document or the records of a plan that others name under `data`, made once.
+async fn value_of(run: &Rc<Run>, plan: &Rc<Plan>) -> DataValue {
+    let cell = run.values.cell(plan);
+    cell.get_or_init(|| value(run, plan)).await.clone()
+}
+
 /// What one query gives: its document if it ends in one, otherwise its records.
-pub async fn value(run: &Rc<Run>, plan: &Rc<Plan>) -> DataValue {
-    let rows = plan.records(run.records_of(plan, true).await);
+async fn value(run: &Rc<Run>, plan: &Rc<Plan>) -> DataValue {
+    let rows = plan.records(run.read_all(plan).await);
     let document = plan
         .query
         .report
@@ -81,11 +93,11 @@ pub async fn value(run: &Rc<Run>, plan: &Rc<Plan>) -> DataValue {
     let Some(document) = document else {
         return DataValue::Records(rows);
     };
-    let data = run.data_of(plan).await;
+    let data = data_of(run, plan).await;
     if run.has_failed() {
         return DataValue::Text("".into());
     }
-    let (failures, is_partial) = run.failures_of(plan);
+    let (failures, is_partial) = run.findings.borrow().failures_of(plan);
     let facts = Facts {
         rows,
         data,
@@ -94,9 +106,13 @@ pub async fn value(run: &Rc<Run>, plan: &Rc<Plan>) -> DataValue {
         previous: Value::Null,
     };
     match plan.document(document, &facts) {
-        Ok(text) => DataValue::Text(text.into()),
+        Ok(rendered) => {
+            let mut findings = run.findings.borrow_mut();
+            findings.add_no_times(plan, rendered.unreadable);
+            DataValue::Text(rendered.text.into())
+        }
         Err(error) => {
-            run.fail(walk_fault(plan, RunErrorKind::Render(error)));
+            run.fail(RunError::of_plan(plan, RunErrorKind::Render(error)));
             DataValue::Text("".into())
         }
     }
@@ -114,7 +130,7 @@ pub fn run_facts(plan: &Plan, requests: u64, is_partial: bool) -> Value {
 /// Runs a query's statement over its data, and hands on what it gives; a query without one has no
 /// records.
 pub async fn statement(run: &Rc<Run>, plan: &Rc<Plan>, taker: &Taker, outlet: &Outlet) -> End {
-    let data = run.data_of(plan).await;
+    let data = data_of(run, plan).await;
     if run.has_failed() {
         return End::Gone;
     }
@@ -122,20 +138,29 @@ pub async fn statement(run: &Rc<Run>, plan: &Rc<Plan>, taker: &Taker, outlet: &O
         return End::Done(Outcome::Complete);
     };
     let level = run.level(plan);
-    let (failures, _) = run.failures_of(plan);
+    let (failures, _) = run.findings.borrow().failures_of(plan);
     let mut rows = start(plan, sql, data, failures);
     loop {
         let batch = match rows.recv().await {
             None => return End::Done(Outcome::Complete),
-            Some(Ok(batch)) => batch,
-            Some(Err(error)) => return End::Failed(walk_fault(plan, fault(sql, error))),
+            Some(Part::Rows(batch)) => batch,
+            Some(Part::NoTimes(met)) => {
+                run.findings.borrow_mut().add_no_times(plan, met);
+                continue;
+            }
+            Some(Part::Fault(error)) => {
+                return End::Failed(RunError::of_plan(plan, fault(sql, error)));
+            }
         };
         let (kept, read) = match read_rows(plan, &batch) {
             Ok(result) => result,
-            Err(kind) => return End::Failed(walk_fault(plan, kind)),
+            Err(kind) => return End::Failed(RunError::of_plan(plan, kind)),
         };
-        run.note_unreadable(plan);
-        run.note_columns(plan, &read);
+        {
+            let mut findings = run.findings.borrow_mut();
+            findings.add_unreadable(plan);
+            findings.add_columns(plan, &read);
+        }
         Level::count(&level.records, kept.len() as u64);
         if taker(kept, outlet).await.is_err() {
             return End::Gone;
@@ -158,17 +183,23 @@ fn fault(sql: &Sql, error: SqlError) -> RunErrorKind {
     }
 }
 
-type Rows = Result<Vec<Value>, SqlError>;
+/// A part of what a statement gives.
+enum Part {
+    Rows(Vec<Value>),
+    /// The texts that were met in place of times, by function: their number and the first.
+    NoTimes(BTreeMap<String, (usize, String)>),
+    Fault(SqlError),
+}
 
 /// Rows on their way from the thread that the statement runs on. Dropping them stops it.
 struct Running {
-    rows: mpsc::Receiver<Rows>,
+    parts: mpsc::Receiver<Part>,
     is_over: Arc<AtomicBool>,
 }
 
 impl Running {
-    async fn recv(&mut self) -> Option<Rows> {
-        self.rows.recv().await
+    async fn recv(&mut self) -> Option<Part> {
+        self.parts.recv().await
     }
 }
 
@@ -180,7 +211,7 @@ impl Drop for Running {
 
 /// Starts the statement on a thread of its own, since SQLite does not wait for others.
 fn start(plan: &Plan, sql: &Sql, data: Arc<DataValues>, failures: Records) -> Running {
-    let (sender, rows) = mpsc::channel(4);
+    let (sender, parts) = mpsc::channel(4);
     let is_over = Arc::new(AtomicBool::new(false));
     let stop = Arc::clone(&is_over);
     let text = Arc::clone(&sql.text.value);
@@ -195,27 +226,32 @@ fn start(plan: &Plan, sql: &Sql, data: Arc<DataValues>, failures: Records) -> Ru
     let ready = ready.map(|table| (table.name.clone(), table.columns.clone()));
     let columns: Vec<(String, Option<Vec<String>>)> = of_data.chain(ready).collect();
     tokio::task::spawn_blocking(move || {
-        let give = |rows: Rows| match sender.blocking_send(rows) {
+        let give = |part: Part| match sender.blocking_send(part) {
             Ok(()) => ControlFlow::Continue(()),
             Err(_) => ControlFlow::Break(()),
         };
         let mut batch = Vec::new();
         let result = open(now, stop, &columns, &data, &failures).and_then(|database| {
-            database.select(&text, &params, |row: Row| {
+            let result = database.select(&text, &params, |row: Row| {
                 batch.push(Value::Object(row));
                 if batch.len() < BATCH {
                     return ControlFlow::Continue(());
                 }
-                give(Ok(std::mem::take(&mut batch)))
-            })
+                give(Part::Rows(std::mem::take(&mut batch)))
+            });
+            let no_times = database.take_no_times();
+            if !no_times.is_empty() {
+                let _ = give(Part::NoTimes(no_times));
+            }
+            result
         });
         let _ = match result {
             Ok(_) if batch.is_empty() => ControlFlow::Continue(()),
-            Ok(_) => give(Ok(batch)),
-            Err(error) => give(Err(error)),
+            Ok(_) => give(Part::Rows(batch)),
+            Err(error) => give(Part::Fault(error)),
         };
     });
-    Running { rows, is_over }
+    Running { parts, is_over }
 }
 
 fn open(

@@ -10,7 +10,7 @@ use crate::core::source::Place;
 use crate::core::text::{one_line, truncate_to_width};
 use crate::http::{StatusCode, TransportError, TransportErrorKind};
 use crate::plan::disguise::masked_value;
-use crate::plan::{PlanError, Site, telling_member};
+use crate::plan::{Plan, PlanError, Site, telling_member};
 use crate::resource::ErrorBody;
 use crate::template::RenderError;
 
@@ -32,6 +32,18 @@ pub struct RunError {
 }
 
 impl RunError {
+    /// A fault of a whole plan, and not of one of its requests.
+    pub fn of_plan(plan: &Plan, kind: RunErrorKind) -> Self {
+        Self {
+            query: plan.query.name.clone(),
+            resource: plan.resource.name.clone(),
+            request: None,
+            item: None,
+            is_later_page: false,
+            kind,
+        }
+    }
+
     /// The status of the answer, if there was one that refuses.
     pub fn status(&self) -> Option<u16> {
         match &self.kind {

@@ -1,16 +1,19 @@
 //! The items of a walk that writes: what feeds it only reads, so all of them are known before the
 //! first write.
 
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use tokio::task::LocalSet;
 
+use crate::engine::data::data_of;
 use crate::engine::ledger::Ledger;
+use crate::engine::outcome::Want;
 use crate::engine::outlet::channel;
-use crate::engine::run::{Run, Want};
+use crate::engine::run::Run;
 use crate::engine::stop::Crew;
-use crate::engine::walk::{Walker, let_out};
+use crate::engine::walk::{Walker, let_out, read_all};
 use crate::engine::{RunError, Session};
 use crate::plan::{DataValues, Plan, Site};
 
@@ -37,7 +40,7 @@ pub struct Found {
 /// The first fault that leaves no items.
 pub async fn find(plan: &Rc<Plan>, session: &Rc<Session>) -> Result<Option<Found>, RunError> {
     session.levels().clear();
-    let run = Rc::new(Run::new(plan, session, Want::Items));
+    let run = Rc::new(Run::new(plan, session, Want::Items, read_all));
     let found = LocalSet::new().run_until(find_all(&run, plan)).await;
     assert!(!run.panicked.get(), "a task of the walk panicked");
     found
@@ -65,9 +68,41 @@ async fn find_all(run: &Rc<Run>, plan: &Rc<Plan>) -> Result<Option<Found>, RunEr
         Arc::default()
     } else {
         tokio::select! {
-            data = run.data_of(plan) => data,
+            data = data_of(run, plan) => data,
             () = run.session.stop().heard() => return Ok(None),
         }
     };
-    run.found(&order, data).map(Some)
+    found(run, &order, data).map(Some)
+}
+
+/// The items that were found, in the order of the numbers of the kept sites.
+fn found(run: &Run, order: &[u64], data: Arc<DataValues>) -> Result<Found, RunError> {
+    let findings = run.findings.take();
+    if let Some(error) = findings.fatal {
+        return Err(error);
+    }
+    let sites = run.found.as_ref().map(RefCell::take).unwrap_or_default();
+    let order = order
+        .iter()
+        .filter_map(|number| usize::try_from(*number).ok());
+    Ok(Found {
+        sites: order
+            .filter_map(|index| sites.get(index).cloned())
+            .collect(),
+        ledger: findings.ledger,
+        notes: findings.notes,
+        requests: run.requests(),
+        data,
+    })
+}
+
+/// Goes on from the items of a plan that were found.
+pub fn resume(run: &Run, plan: &Plan, found: Found) -> Vec<Site> {
+    let mut findings = run.findings.borrow_mut();
+    findings.ledger = found.ledger;
+    findings.notes = found.notes;
+    run.resume_from(found.requests);
+    // A cell of a new run is empty.
+    let _ = run.data.cell(plan).set(found.data);
+    found.sites
 }

@@ -12,15 +12,16 @@ use crate::core::text::one_line;
 use crate::core::time::{TIME_EXAMPLE, format_duration};
 use crate::engine::answer::{content, lost_rows, meaning, refusal, scrubbed, whole_answer};
 use crate::engine::columns;
+use crate::engine::data::data_of;
 use crate::engine::levels::Level;
-use crate::engine::outlet::{Gone, Outlet};
+use crate::engine::outcome::{End, First};
+use crate::engine::outlet::{Gone, Outlet, Taker};
 use crate::engine::page::{Listed, RowsPrint, fingerprint, listed};
 use crate::engine::records::{
     Kept, PageRead, check_required, keeps_its_meaning, read_page, take_rows,
 };
-use crate::engine::run::{First, Run};
+use crate::engine::run::Run;
 use crate::engine::unread::unread_pages;
-use crate::engine::walk::Taker;
 use crate::engine::{Cut, FailedItem, Outcome, RunError, RunErrorKind};
 use crate::http::{Request, Response, StatusCode};
 use crate::paginate::{Next, Page, Paginate, Style};
@@ -47,16 +48,6 @@ fn unmet(poll: &Poll) -> String {
     )
 }
 
-/// How one item's requests ended.
-pub enum End {
-    /// They were made.
-    Done(Outcome),
-    /// They failed before there was anything.
-    Failed(RunError),
-    /// Nobody takes what comes.
-    Gone,
-}
-
 /// Makes the requests of a plan for one item, and hands on what they give. The next page of a
 /// listing whose records are counted is asked for only when those before it were taken.
 pub async fn listing(
@@ -70,7 +61,7 @@ pub async fn listing(
     let with_data = if plan.data.is_empty() {
         None
     } else {
-        let data = run.data_of(plan).await;
+        let data = data_of(run, plan).await;
         if run.has_failed() {
             // What would be sent lacks a part.
             return End::Gone;
@@ -192,7 +183,10 @@ impl<'r> Listing<'r> {
         outlet: &Outlet,
     ) -> Result<Step, Halt> {
         self.asked.insert(fingerprint(request));
-        self.run.note_request(self.plan, request);
+        self.run
+            .findings
+            .borrow_mut()
+            .add_request(self.plan, request);
         let mut response = self.run.send(self.plan, request, self.site).await?;
         if self.pages > 0 && request.is_safe && is_hollow(self.plan, &response) {
             // A page that was announced and has no content: most often it does the second time.
@@ -289,7 +283,10 @@ impl<'r> Listing<'r> {
             return Ok(request);
         };
         let fault = |kind| self.fault(Some(&request), kind);
-        self.run.note_request(self.plan, &request);
+        self.run
+            .findings
+            .borrow_mut()
+            .add_request(self.plan, &request);
         let sent = self.run.send_anew(self.plan, &request, self.site).await;
         let response = sent.map_err(fault)?;
         // An answer that means "no records" still starts nothing that could be waited for.
@@ -331,7 +328,10 @@ impl<'r> Listing<'r> {
         let mut all = Vec::new();
         loop {
             self.asked.insert(fingerprint(&request));
-            self.run.note_request(self.plan, &request);
+            self.run
+                .findings
+                .borrow_mut()
+                .add_request(self.plan, &request);
             let read = match self.run.send_anew(self.plan, &request, self.site).await {
                 Ok(response) => self.page(&request, &response).map(|page| (response, page)),
                 Err(kind) => Err(kind),
@@ -447,8 +447,8 @@ impl<'r> Listing<'r> {
             })
             .map_err(|kind| self.with_message(kind, &body))?
         };
-        self.run.note_unreadable(plan);
-        self.run.note_columns(plan, &read);
+        self.run.findings.borrow_mut().add_unreadable(plan);
+        self.run.findings.borrow_mut().add_columns(plan, &read);
         self.pages += 1;
         self.rows += read.rows;
         let step = self.after(request, response, &body, &read, style.as_ref())?;
@@ -464,7 +464,7 @@ impl<'r> Listing<'r> {
     /// then it is a fault of this item, and not of the whole walk.
     fn check_answer(&self, kept: &[Kept]) -> Result<(), RunErrorKind> {
         let plan = self.plan;
-        let is_sole = plan.query.is_single() && Run::is_sole_request(plan);
+        let is_sole = plan.query.is_single() && plan.is_sole_request();
         if plan.query.poll.is_some() || (plan.is_safe() && !is_sole) {
             return Ok(());
         }
@@ -479,7 +479,7 @@ impl<'r> Listing<'r> {
         response: &Response,
     ) -> Result<(), RunErrorKind> {
         let plan = self.plan;
-        let is_only_record = plan.query.is_single() && Run::is_sole_request(plan);
+        let is_only_record = plan.query.is_single() && plan.is_sole_request();
         if !is_only_record || plan.query.poll.is_some() || !response.status.is_success() {
             return Ok(());
         }
@@ -558,7 +558,7 @@ impl<'r> Listing<'r> {
         self.is_perhaps = matches!(next, Next::Perhaps(_));
         let change = match next {
             Next::End => {
-                self.run.note(unread_pages(plan, body));
+                self.note(unread_pages(plan, body));
                 return done(Outcome::Complete);
             }
             Next::Broken(words) if style.is_some() => {
@@ -607,9 +607,9 @@ impl<'r> Listing<'r> {
         };
         if self.pages == 1 && condition.is_lost(body) {
             let source = condition.source();
-            self.run.note(Some(format!(
+            self.note(format!(
                 "`while: {source}` finds nothing in the answer, so its first page is the last one"
-            )));
+            ));
         }
         let scope = || {
             let scope = self.site.scope();
@@ -635,10 +635,10 @@ impl<'r> Listing<'r> {
             && page.ends.map(|(first, _)| first) == self.last_row
             && self.last_row.is_some()
         {
-            self.run.note(Some(format!(
+            self.note(format!(
                 "a page of `{}` begins with the last row of the page before it: {advice}",
                 self.plan.query.name
-            )));
+            ));
         }
         self.last_row = page.ends.map(|(_, last)| last);
         let is_idle = page.is_empty || self.last_page == Some(page.print);
@@ -654,12 +654,12 @@ impl<'r> Listing<'r> {
 
     fn note_first(&self, response: &Response, meaning: StatusMeaning, body: Option<&Value>) {
         let note = body.and_then(|body| lost_rows(self.plan, body));
-        self.run.note(note);
+        self.note(note);
         // Of a poll, the first page of the last round counts.
-        if self.pages > 0 || !Run::is_sole_request(self.plan) {
+        if self.pages > 0 || !self.plan.is_sole_request() {
             return;
         }
-        self.run.keep_first(First {
+        self.run.findings.borrow_mut().first = Some(First {
             body: if meaning == StatusMeaning::Empty {
                 Bytes::new()
             } else {
@@ -674,6 +674,12 @@ impl<'r> Listing<'r> {
         });
     }
 
+    fn note(&self, note: impl Into<Option<String>>) {
+        if let Some(note) = note.into() {
+            self.run.findings.borrow_mut().add_note(note);
+        }
+    }
+
     fn broken(&self, request: &Request, words: impl Into<String>) -> RunError {
         let words = words.into();
         self.fault(Some(request), RunErrorKind::Listing(words))
@@ -681,12 +687,10 @@ impl<'r> Listing<'r> {
 
     fn fault(&self, request: Option<&Request>, kind: RunErrorKind) -> RunError {
         RunError {
-            query: self.plan.query.name.clone(),
-            resource: self.plan.resource.name.clone(),
             request: request.map(|request| request.label(&self.plan.scrubber)),
             item: FailedItem::of(self.site),
             is_later_page: self.pages > 0 && request.is_some(),
-            kind,
+            ..RunError::of_plan(self.plan, kind)
         }
     }
 }

@@ -15,14 +15,17 @@ mod answer;
 mod cache;
 mod columns;
 mod data;
+mod drive;
 mod error;
 mod failures;
+mod findings;
 mod items;
 mod ledger;
 mod levels;
 mod listing;
 mod memo;
 mod once;
+mod outcome;
 mod outlet;
 mod packed;
 mod page;
@@ -36,15 +39,17 @@ mod writes;
 
 pub use cache::{Archive, Cache};
 pub use data::run_facts;
+pub use drive::run;
 pub use error::{
     FailedItem, Refusal, Remedy, RunError, RunErrorKind, Unmet, transport_code, transport_message,
 };
+pub use findings::no_times;
 pub use items::{Found, find};
 pub use ledger::{Cuts, Failures, Ledger};
 pub use levels::{Level, Levels};
 pub use once::Shelf;
+pub use outcome::{Cut, Outcome, Report, Want, first_page_note};
 pub use records::Deliver;
-pub use run::{Cut, Outcome, Report, Want, first_page_note, run};
 pub use session::{Manner, Session, SessionOptions};
 pub use stop::Stop;
 pub use writes::{Write, Writes};

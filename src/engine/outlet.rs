@@ -11,6 +11,8 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::future::Future;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -18,6 +20,11 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use crate::core::json;
 use crate::engine::records::Kept;
+
+/// Takes the records of one item of a plan.
+pub type Taker = Rc<dyn for<'o> Fn(Vec<Kept>, &'o Outlet) -> Taking<'o>>;
+
+type Taking<'o> = Pin<Box<dyn Future<Output = Result<(), Gone>> + 'o>>;
 
 /// Bytes of records that wait for those before them.
 const ROOM: usize = 4 * 1024 * 1024;

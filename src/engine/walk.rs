@@ -9,25 +9,22 @@ use std::cell::Cell;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use serde_json::Value;
 
 use crate::core::ending;
 use crate::engine::data::statement;
 use crate::engine::levels::Level;
-use crate::engine::listing::{End, listing};
-use crate::engine::outlet::{Gone, Outlet, channel};
+use crate::engine::listing::listing;
+use crate::engine::outcome::End;
+use crate::engine::outlet::{Gone, Outlet, Taker, channel};
 use crate::engine::records::{Gather, Kept};
 use crate::engine::run::Run;
 use crate::engine::stop::{Crew, Member};
 use crate::engine::{FailedItem, Outcome, RunError, RunErrorKind};
 use crate::plan::{Feed, Plan, Site};
 use crate::project::query::Loop;
-
-/// Takes the records of one item of a plan.
-pub type Taker = Rc<dyn for<'o> Fn(Vec<Kept>, &'o Outlet) -> Taking<'o>>;
-
-type Taking<'o> = Pin<Box<dyn Future<Output = Result<(), Gone>> + 'o>>;
 
 /// A taker that lets records out.
 pub fn let_out() -> Taker {
@@ -141,12 +138,13 @@ impl Walker {
                 true
             }
             End::Done(Outcome::Cut(cut)) if !self.is_answer() => {
-                self.run.note_cut(&self.plan.query.name, cut);
+                let ledger = &mut self.run.findings.borrow_mut().ledger;
+                ledger.cut(&self.plan.query.name, cut);
                 false
             }
             End::Done(outcome) => {
-                self.run
-                    .note_outcome(self.is_answer(), &self.plan.query.name, outcome);
+                let mut findings = self.run.findings.borrow_mut();
+                findings.add_outcome(&self.plan, outcome);
                 false
             }
             End::Failed(error) => {
@@ -161,7 +159,7 @@ impl Walker {
 
     /// Whether this makes the only requests of the query that was asked for.
     fn is_answer(&self) -> bool {
-        Run::is_sole_request(&self.plan)
+        self.plan.is_sole_request()
     }
 
     fn failed(&self, error: RunError) {
@@ -204,7 +202,7 @@ impl Walker {
             },
             // What stands on nothing is the same for every item before it.
             Feed::Plan(fed_by) if self.known > 0 && most.is_none() => {
-                let items = self.run.records_of(fed_by, self.starts_sole).await;
+                let items = records_of(&self.run, fed_by, self.starts_sole).await;
                 let children = self.children(taker, None);
                 for chunk in items.chunks(64) {
                     let kept = chunk.iter().cloned().map(Kept::new).collect();
@@ -342,18 +340,28 @@ impl Walker {
 
     fn fault(&self, kind: RunErrorKind) -> RunError {
         RunError {
-            query: self.plan.query.name.clone(),
-            resource: self.plan.resource.name.clone(),
-            request: None,
             item: FailedItem::of(&self.site),
-            is_later_page: false,
-            kind,
+            ..RunError::of_plan(&self.plan, kind)
         }
     }
 }
 
-/// All records of a plan, for items that are needed more than once.
-pub async fn all_records(run: &Rc<Run>, plan: &Rc<Plan>, is_sole: bool) -> Vec<Value> {
+/// All records of a plan on which the whole run stands.
+pub fn read_all<'r>(
+    run: &'r Rc<Run>,
+    plan: &'r Rc<Plan>,
+) -> Pin<Box<dyn Future<Output = Arc<Vec<Value>>> + 'r>> {
+    Box::pin(records_of(run, plan, true))
+}
+
+/// All records of a plan, for items that are needed more than once, asked for once.
+pub async fn records_of(run: &Rc<Run>, plan: &Rc<Plan>, is_sole: bool) -> Arc<Vec<Value>> {
+    let cell = run.records(is_sole).cell(plan);
+    let records = cell.get_or_init(async || Arc::new(walk_all(run, plan, is_sole).await));
+    Arc::clone(records.await)
+}
+
+async fn walk_all(run: &Rc<Run>, plan: &Rc<Plan>, is_sole: bool) -> Vec<Value> {
     let crew = Crew::new(&run.panicked);
     let (outlet, mut inlet) = channel(&run.ahead, true);
     let walker = Walker::start(run, &crew.member(), plan, is_sole);
@@ -364,7 +372,7 @@ pub async fn all_records(run: &Rc<Run>, plan: &Rc<Plan>, is_sole: bool) -> Vec<V
         match gather.pass(batch.kept) {
             Ok(more) => records.extend(more),
             Err(kind) => {
-                walker.failed(walk_fault(plan, kind));
+                walker.failed(RunError::of_plan(plan, kind));
                 return records;
             }
         }
@@ -374,19 +382,7 @@ pub async fn all_records(run: &Rc<Run>, plan: &Rc<Plan>, is_sole: bool) -> Vec<V
     }
     match gather.finish() {
         Ok(rest) => records.extend(rest),
-        Err(kind) => walker.failed(walk_fault(plan, kind)),
+        Err(kind) => walker.failed(RunError::of_plan(plan, kind)),
     }
     records
-}
-
-/// A fault of a whole plan.
-pub fn walk_fault(plan: &Plan, kind: RunErrorKind) -> RunError {
-    RunError {
-        query: plan.query.name.clone(),
-        resource: plan.resource.name.clone(),
-        request: None,
-        item: None,
-        is_later_page: false,
-        kind,
-    }
 }

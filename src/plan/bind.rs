@@ -125,6 +125,7 @@ impl Plan {
         let retry = query.retry.as_ref();
         let retry = retry.map(|change| Arc::new(change.over(&resource.retry)));
         let mut plan = Self {
+            id: binding.plans.new_id(),
             limit,
             retry,
             query,

@@ -40,8 +40,8 @@ use crate::template::{Clock, Lookup, Mentions, Records, RenderError, Scope};
 pub use bind::{Input, Inputs, vars_to_give};
 pub use feed::{Feed, Site, telling_member};
 pub use render::{ShownPoll, ShownRequest};
-pub use report::{DataValue, DataValues, Facts};
-pub use shared::SharedPlans;
+pub use report::{DataValue, DataValues, Facts, Rendered};
+pub use shared::{PlanId, SharedPlans};
 
 use secrecy::Secrecy;
 pub use uses::Uses;
@@ -75,6 +75,8 @@ pub struct Binding {
 
 /// A bound query: what it asks is settled, but for the items that it stands on.
 pub struct Plan {
+    /// Its identity.
+    pub id: PlanId,
     /// The query.
     pub query: Arc<Query>,
     /// Its resource, in the chosen environment.
@@ -174,6 +176,12 @@ impl Plan {
             list,
             columns: self.query.columns(),
         }
+    }
+
+    /// Returns true if it makes the only requests of the query that was run: it feeds no other one,
+    /// and is asked for no items.
+    pub fn is_sole_request(&self) -> bool {
+        self.trail.is_empty() && !self.query.is_walk()
     }
 
     /// The moment of the run.

@@ -34,13 +34,22 @@ pub struct Facts {
     pub previous: Value,
 }
 
+/// The text of a document.
+#[derive(Debug)]
+pub struct Rendered {
+    /// The text, without secrets.
+    pub text: String,
+    /// The values that should have been times and are null, by template: their number and the first.
+    pub unreadable: BTreeMap<String, (usize, String)>,
+}
+
 impl Plan {
     /// The text of a document.
     ///
     /// # Errors
     ///
     /// As [`Document::render`].
-    pub fn document(&self, document: &Document, facts: &Facts) -> Result<String, RenderError> {
+    pub fn document(&self, document: &Document, facts: &Facts) -> Result<Rendered, RenderError> {
         let vars: Map<String, Value> = self
             .vars
             .iter()
@@ -68,7 +77,10 @@ impl Plan {
             .with_record("previous", &facts.previous)
             .with_all([("vars", &Value::Object(vars))]);
         let text = document.render(&scope)?;
-        Ok(self.scrubber.text(&disguise::masked(&text)).into_owned())
+        Ok(Rendered {
+            text: self.scrubber.text(&disguise::masked(&text)).into_owned(),
+            unreadable: scope.take_unreadable(),
+        })
     }
 
     /// A scope that sees what the queries of `data` gave.

@@ -1,6 +1,6 @@
 //! Plans that several others stand on.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::rc::{Rc, Weak};
@@ -13,7 +13,14 @@ const MOST_DEAD: usize = 1_024;
 
 /// The plans bound so far, by query and inputs. Plans are not kept alive by it.
 #[derive(Default)]
-pub struct SharedPlans(RefCell<Bound>);
+pub struct SharedPlans {
+    bound: RefCell<Bound>,
+    ids: Cell<u64>,
+}
+
+/// The identity of a plan among the plans of its binding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PlanId(u64);
 
 #[derive(Default)]
 struct Bound {
@@ -46,14 +53,21 @@ impl PlanKey {
 }
 
 impl SharedPlans {
+    /// Returns an id that no other plan has.
+    pub fn new_id(&self) -> PlanId {
+        let id = self.ids.get();
+        self.ids.set(id + 1);
+        PlanId(id)
+    }
+
     /// The plan of a key, if it is bound and in use.
     pub fn find(&self, key: &PlanKey) -> Option<Rc<Plan>> {
-        self.0.borrow().plans.get(key)?.upgrade()
+        self.bound.borrow().plans.get(key)?.upgrade()
     }
 
     /// Adds a plan.
     pub fn insert(&self, key: PlanKey, plan: &Rc<Plan>) {
-        let mut bound = self.0.borrow_mut();
+        let mut bound = self.bound.borrow_mut();
         if bound.plans.len() >= bound.next_sweep {
             bound.plans.retain(|_, plan| plan.strong_count() > 0);
             bound.next_sweep = bound.plans.len() + MOST_DEAD;

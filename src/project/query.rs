@@ -1,6 +1,6 @@
 //! A checked query: its templates and selectors are compiled, its names resolved.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -478,11 +478,7 @@ impl Query {
         if self.extract.is_empty()
             && let Some(sql) = &self.sql
         {
-            let tables = self.tables.iter().map(|table| table.columns.is_some());
-            let data = self.data.iter().map(|data| data.query.columns().is_some());
-            let are_known = tables.chain(data).all(|is_known| is_known);
-            let is_whole = sql.knows_all_columns() || are_known && !sql.columns.is_empty();
-            return is_whole.then(|| sql.columns.clone());
+            return self.knows_columns().then(|| sql.columns.clone());
         }
         (!self.extract.is_empty()).then(|| {
             self.extract
@@ -490,6 +486,35 @@ impl Query {
                 .map(|column| column.name.clone())
                 .collect()
         })
+    }
+
+    /// The name of the table that its records make: its own; of a statement of the command line
+    /// `result`.
+    pub fn table_name(&self) -> &str {
+        if self.source.path().as_os_str().is_empty() {
+            "result"
+        } else {
+            &self.name
+        }
+    }
+
+    /// Returns true if the query says all columns. Each query that it stands on is looked at once:
+    /// there may be many ways to one.
+    fn knows_columns(&self) -> bool {
+        let mut known = HashSet::new();
+        for query in self.with_fed_by().into_iter().rev() {
+            let of_sql = |sql: &Sql| {
+                sql.knows_all_columns()
+                    || !sql.columns.is_empty()
+                        && query.tables.iter().all(|table| table.columns.is_some())
+                        && (query.data.iter())
+                            .all(|data| known.contains(&std::ptr::from_ref(&*data.query)))
+            };
+            if !query.extract.is_empty() || query.sql.as_ref().is_some_and(of_sql) {
+                known.insert(std::ptr::from_ref(query));
+            }
+        }
+        known.contains(&std::ptr::from_ref(self))
     }
 
     /// A declared var.

@@ -66,6 +66,20 @@ impl FileSink {
         Ok(Self { path, target })
     }
 
+    /// The file behind the links that would be replaced, if there is one that is not empty.
+    pub fn replaced(&self) -> Option<&Path> {
+        let is_there = fs::metadata(&self.path).is_ok_and(|known| known.len() > 0);
+        is_there.then_some(&*self.path)
+    }
+
+    /// The file that is written aside; nothing for what is written directly.
+    pub fn written_aside(&self) -> Option<&Path> {
+        match &self.target {
+            Target::Aside(file, _) => Some(file.path()),
+            Target::Direct(_) | Target::Stream(_) => None,
+        }
+    }
+
     /// Prepares to write a file that only the user may read. A link is not followed.
     ///
     /// # Errors

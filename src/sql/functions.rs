@@ -1,5 +1,8 @@
 //! Functions of one row: times and regular expressions. NULL in, NULL out.
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _, Zoned};
 use regex::Regex;
@@ -27,23 +30,29 @@ const BUCKET_EXAMPLE: &str = "a width such as `15m`, `1h`, `1d`, `1w` or `1mo`";
 /// # Errors
 ///
 /// Fails if SQLite cannot be set up.
-pub fn register(connection: &Connection, now: Timestamp) -> Result<()> {
+pub fn register(connection: &Connection, now: Timestamp, met: &NoTimes) -> Result<()> {
     let flags = FunctionFlags::SQLITE_UTF8
         | FunctionFlags::SQLITE_DETERMINISTIC
         | FunctionFlags::SQLITE_INNOCUOUS;
+    let no_times = met.clone();
+    let moment = move |context: &Context<'_>, index, function| {
+        moment(context, index, function, now, &no_times)
+    };
+    let read = moment.clone();
     connection.create_scalar_function("epoch", 1, flags, move |context| {
-        let time = moment(context, 0, "epoch", now)?;
+        let time = read(context, 0, "epoch")?;
         Ok(time.map(|time| seconds(time.since_1970())))
     })?;
+    let read = moment.clone();
     connection.create_scalar_function("seconds_between", 2, flags, move |context| {
-        let from = moment(context, 0, "seconds_between", now)?;
-        let to = moment(context, 1, "seconds_between", now)?;
+        let from = read(context, 0, "seconds_between")?;
+        let to = read(context, 1, "seconds_between")?;
         Ok(from
             .zip(to)
             .map(|(from, to)| seconds(to.since_1970() - from.since_1970())))
     })?;
     connection.create_scalar_function("time_bucket", 2, flags, move |context| {
-        let Some(time) = moment(context, 0, "time_bucket", now)? else {
+        let Some(time) = moment(context, 0, "time_bucket")? else {
             return Ok(None);
         };
         let Some(width) = width(context.get_raw(1))? else {
@@ -68,12 +77,32 @@ fn seconds(span: jiff::SignedDuration) -> f64 {
     span.as_secs_f64()
 }
 
-/// The time that an argument is, as [`parse_moment`] reads it.
+/// The texts that should have been times, by function: how many, and the first of them.
+#[derive(Debug, Clone, Default)]
+pub struct NoTimes(Arc<Mutex<BTreeMap<String, (usize, String)>>>);
+
+impl NoTimes {
+    fn add(&self, function: &str, value: &str) {
+        let mut met = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        met.entry(format!("{function}(…)"))
+            .or_insert_with(|| (0, format!("the text {value}")))
+            .0 += 1;
+    }
+
+    /// Takes those that were met so far.
+    pub fn take(&self) -> BTreeMap<String, (usize, String)> {
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// The time that an argument is, as [`parse_moment`] reads it. A text that is none is NULL, and is
+/// noted.
 fn moment(
     context: &Context<'_>,
     index: usize,
     function: &str,
     now: Timestamp,
+    met: &NoTimes,
 ) -> Result<Option<Moment>> {
     let value = context.get_raw(index);
     if value == ValueRef::Null {
@@ -82,6 +111,10 @@ fn moment(
     let time = value.as_str().ok().and_then(|text| parse_moment(text, now));
     match time {
         Some(time) => Ok(Some(time)),
+        None if matches!(value, ValueRef::Text(_)) => {
+            met.add(function, &kind(value));
+            Ok(None)
+        }
         None => Err(fault(format!(
             "`{function}` takes {TIME_EXAMPLE}, got {}",
             kind(value)

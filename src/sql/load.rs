@@ -1,6 +1,6 @@
 //! Fills a table, record by record.
 
-use rusqlite::Statement;
+use rusqlite::Connection;
 use serde_json::Value;
 
 use super::table::{Table, fold, quote};
@@ -24,10 +24,7 @@ const MOST_COLUMNS: usize = 2_000;
 #[derive(Debug)]
 pub struct Loader<'a> {
     database: &'a Database,
-    table: Table,
-    is_declared: bool,
-    insert: Option<Statement<'a>>,
-    count: usize,
+    filling: Filling,
 }
 
 impl Database {
@@ -38,7 +35,6 @@ impl Database {
     /// Fails if the name, or that of a column, cannot be one or is there already. Names that
     /// differ only in the case of ASCII letters are the same in SQL.
     pub fn loader(&self, name: &str, columns: Option<&[String]>) -> Result<Loader<'_>, SqlError> {
-        let mut table = Table::new(name)?;
         if let Some(other) = self.tables.borrow().get(&fold(name)) {
             let message = if other.name == name {
                 format!("there are two tables `{name}`")
@@ -50,27 +46,17 @@ impl Database {
             };
             return Err(SqlError::records(message).help("give one of them another name"));
         }
-        for column in columns.unwrap_or_default() {
-            table.add(column)?;
-        }
-        check_width(&table)?;
-        table.is_open = table.columns.is_empty();
-        table.has_filler = table.is_open;
-        self.connection
-            .execute_batch(&table.create())
-            .map_err(|error| explain::own(&error))?;
-        self.tables.borrow_mut().insert(fold(name), table.clone());
-        Ok(Loader {
+        let filling = Filling::begin(&self.connection, name, columns)?;
+        let loader = Loader {
             database: self,
-            is_declared: !table.is_open,
-            table,
-            insert: None,
-            count: 0,
-        })
+            filling,
+        };
+        loader.publish();
+        Ok(loader)
     }
 }
 
-impl<'a> Loader<'a> {
+impl Loader<'_> {
     /// Adds one record.
     ///
     /// # Errors
@@ -79,16 +65,12 @@ impl<'a> Loader<'a> {
     /// columns have no `value` for a record that is no object, if a value is larger than 100 MB or
     /// memory is short, or if the caller's question stopped it.
     pub fn push(&mut self, record: &Value) -> Result<(), SqlError> {
-        self.count += 1;
-        let fault = |error: SqlError, count: usize| match error.kind {
-            SqlErrorKind::Stopped => error,
-            _ => SqlError {
-                message: format!("record {count}: {}", error.message),
-                ..error
-            },
-        };
-        self.push_record(record)
-            .map_err(|error| fault(error, self.count))
+        let was_open = self.filling.table.is_open;
+        self.filling.push(&self.database.connection, record)?;
+        if was_open && !self.filling.table.is_open {
+            self.publish();
+        }
+        Ok(())
     }
 
     /// Ends the table and gives the number of its records.
@@ -98,35 +80,91 @@ impl<'a> Loader<'a> {
     /// Fails if memory is short.
     pub fn finish(self) -> Result<usize, SqlError> {
         self.publish();
-        Ok(self.count)
+        Ok(self.filling.count)
     }
 
     /// Tells the database what is known of the table by now.
     fn publish(&self) {
+        let table = &self.filling.table;
         let mut tables = self.database.tables.borrow_mut();
-        tables.insert(fold(&self.table.name), self.table.clone());
+        tables.insert(fold(&table.name), table.clone());
+    }
+}
+
+/// A table that is being filled, apart from the connection that it is filled through.
+#[derive(Debug)]
+pub(super) struct Filling {
+    pub(super) table: Table,
+    is_declared: bool,
+    /// The statement that adds a record; the connection keeps it prepared.
+    insert: String,
+    pub(super) count: usize,
+}
+
+impl Filling {
+    /// Makes the table.
+    pub(super) fn begin(
+        connection: &Connection,
+        name: &str,
+        columns: Option<&[String]>,
+    ) -> Result<Self, SqlError> {
+        let mut table = Table::new(name)?;
+        for column in columns.unwrap_or_default() {
+            table.add(column)?;
+        }
+        check_width(&table)?;
+        table.is_open = table.columns.is_empty();
+        table.has_filler = table.is_open;
+        connection
+            .execute_batch(&table.create())
+            .map_err(|error| explain::own(&error))?;
+        Ok(Self {
+            is_declared: !table.is_open,
+            insert: insert_into(&table),
+            table,
+            count: 0,
+        })
     }
 
-    fn push_record(&mut self, record: &Value) -> Result<(), SqlError> {
+    /// Adds one record, as [`Loader::push`].
+    pub(super) fn push(&mut self, connection: &Connection, record: &Value) -> Result<(), SqlError> {
+        self.count += 1;
+        let fault = |error: SqlError, count: usize| match error.kind {
+            SqlErrorKind::Stopped => error,
+            _ => SqlError {
+                message: format!("record {count}: {}", error.message),
+                ..error
+            },
+        };
+        self.push_record(connection, record)
+            .map_err(|error| fault(error, self.count))
+    }
+
+    fn push_record(&mut self, connection: &Connection, record: &Value) -> Result<(), SqlError> {
         if let Value::Object(object) = record {
             if !self.is_declared {
-                self.widen(object.keys().map(String::as_str))?;
+                self.widen(connection, object.keys().map(String::as_str))?;
             }
-            self.insert(object.iter().map(|(key, value)| (key.as_str(), value)))
+            let fields = object.iter().map(|(key, value)| (key.as_str(), value));
+            self.insert(connection, fields)
         } else if self.is_declared && self.table.position(VALUE, 0).is_none() {
             let kind = crate::core::json::kind(record);
             let message = format!("expected an object, got {kind}");
             Err(SqlError::records(message))
         } else {
             if !self.is_declared {
-                self.widen([VALUE])?;
+                self.widen(connection, [VALUE])?;
             }
-            self.insert([(VALUE, record)])
+            self.insert(connection, [(VALUE, record)])
         }
     }
 
     /// Adds the columns that are not there yet.
-    fn widen<'k>(&mut self, keys: impl IntoIterator<Item = &'k str>) -> Result<(), SqlError> {
+    fn widen<'k>(
+        &mut self,
+        connection: &Connection,
+        keys: impl IntoIterator<Item = &'k str>,
+    ) -> Result<(), SqlError> {
         let before = self.table.columns.len();
         for (index, key) in keys.into_iter().enumerate() {
             if self.table.position(key, index).is_none() {
@@ -137,8 +175,6 @@ impl<'a> Loader<'a> {
             return Ok(());
         }
         check_width(&self.table)?;
-        // A statement that is in use would keep the table from being changed.
-        self.insert = None;
         let name = quote(&self.table.name);
         let mut batch = String::new();
         if self.table.has_filler && self.count == 1 {
@@ -150,35 +186,29 @@ impl<'a> Loader<'a> {
                 batch.push_str(&format!("ALTER TABLE {name} ADD COLUMN {column};"));
             }
         }
-        self.database
-            .connection
+        self.insert = insert_into(&self.table);
+        connection
             .execute_batch(&batch)
             .map_err(|error| explain::own(&error))
     }
 
     fn insert<'v>(
         &mut self,
+        connection: &Connection,
         fields: impl IntoIterator<Item = (&'v str, &'v Value)>,
     ) -> Result<(), SqlError> {
-        if self.table.is_open {
-            // `{}` as a first record is a row, although of nothing.
-            self.table.is_open = false;
-            self.publish();
-        }
-        let mut statement = match self.insert.take() {
-            Some(statement) => statement,
-            None => self.prepare()?,
-        };
-        let outcome = self.bind(&mut statement, fields);
-        self.insert = Some(statement);
-        outcome.map_err(|error| explain::own(&error))
+        // `{}` as a first record is a row, although of nothing.
+        self.table.is_open = false;
+        self.try_insert(connection, fields)
+            .map_err(|error| explain::own(&error))
     }
 
-    fn bind<'v>(
+    fn try_insert<'v>(
         &mut self,
-        statement: &mut Statement<'_>,
+        connection: &Connection,
         fields: impl IntoIterator<Item = (&'v str, &'v Value)>,
     ) -> rusqlite::Result<()> {
+        let mut statement = connection.prepare_cached(&self.insert)?;
         statement.clear_bindings();
         for (index, (key, value)) in fields.into_iter().enumerate() {
             if let Some(at) = self.table.position(key, index) {
@@ -189,29 +219,22 @@ impl<'a> Loader<'a> {
         statement.raw_execute()?;
         Ok(())
     }
+}
 
-    fn prepare(&self) -> Result<Statement<'a>, SqlError> {
-        let width = self.table.columns.len().max(1);
-        let columns: Vec<String> = if self.table.columns.is_empty() {
-            vec![quote(&self.table.filler())]
-        } else {
-            self.table
-                .columns
-                .iter()
-                .map(|one| quote(&one.name))
-                .collect()
-        };
-        let sql = format!(
-            "INSERT INTO {} ({}) VALUES ({})",
-            quote(&self.table.name),
-            columns.join(", "),
-            vec!["?"; width].join(", ")
-        );
-        self.database
-            .connection
-            .prepare(&sql)
-            .map_err(|error| explain::own(&error))
-    }
+/// The statement that adds a record.
+fn insert_into(table: &Table) -> String {
+    let width = table.columns.len().max(1);
+    let columns: Vec<String> = if table.columns.is_empty() {
+        vec![quote(&table.filler())]
+    } else {
+        table.columns.iter().map(|one| quote(&one.name)).collect()
+    };
+    format!(
+        "INSERT INTO {} ({}) VALUES ({})",
+        quote(&table.name),
+        columns.join(", "),
+        vec!["?"; width].join(", ")
+    )
 }
 
 fn check_width(table: &Table) -> Result<(), SqlError> {

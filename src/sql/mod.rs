@@ -34,6 +34,7 @@ mod check;
 mod clock;
 mod error;
 mod explain;
+mod file;
 mod functions;
 mod guard;
 mod load;
@@ -63,6 +64,7 @@ use table::Table;
 
 pub use check::{Mentions, check, mentions};
 pub use error::{SqlError, SqlErrorKind};
+pub use file::{TableFile, check_target};
 pub use load::Loader;
 pub use params::Params;
 pub use statement::Mention;
@@ -78,6 +80,7 @@ const STEPS_BETWEEN_LOOKS: i32 = 10_000;
 pub struct Database {
     connection: Connection,
     guard: Arc<Guard>,
+    no_times: functions::NoTimes,
     /// By name in lower case.
     tables: RefCell<BTreeMap<String, Table>>,
 }
@@ -110,13 +113,15 @@ impl Database {
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
         connection.execute_batch("PRAGMA temp_store = MEMORY; BEGIN")?;
-        functions::register(&connection, now)?;
+        let no_times = functions::NoTimes::default();
+        functions::register(&connection, now, &no_times)?;
         aggregate::register(&connection)?;
         clock::register(&connection, now)?;
         let guard = Guard::install(&mut connection)?;
         Ok(Self {
             connection,
             guard,
+            no_times,
             tables: RefCell::default(),
         })
     }
@@ -134,6 +139,12 @@ impl Database {
         self.connection
             .progress_handler(STEPS_BETWEEN_LOOKS, Some(is_over))
             .map_err(|error| explain::own(&error))
+    }
+
+    /// Takes the texts that functions met in place of times and took for NULL, by function: their
+    /// number and the first.
+    pub fn take_no_times(&self) -> BTreeMap<String, (usize, String)> {
+        self.no_times.take()
     }
 
     /// Makes a table of records and gives their number. See [`Loader`] for what becomes of them.

@@ -14,6 +14,7 @@ use crate::core::source::Text;
 use crate::template::bounds::Rendering;
 use crate::template::environment::{self, Rules, to_text};
 use crate::template::rewrite::Rewritten;
+use crate::template::scope::DOCUMENT;
 use crate::template::{Mentions, RenderError, Scope, SyntaxError, inspect};
 
 /// Reads a file that a document names, by its path from the project's folder: its text, nothing if
@@ -152,7 +153,9 @@ impl Document {
         let _rendering = Rendering::of(&self.text, 0..0);
         let rendered = environment
             .render_named_str(&self.name, &self.rewritten.source, scope.to_value())
-            .map_err(|error| self.fault(&error))?;
+            .map_err(|error| self.fault(&error));
+        scope.settle_unreadable(&self.name);
+        let rendered = rendered?;
         // A file ends with its last line.
         Ok(if rendered.ends_with('\n') {
             rendered
@@ -169,6 +172,7 @@ impl Document {
         };
         environment.set_auto_escape_callback(move |_| escape.clone());
         environment.set_fuel(Some(FUEL));
+        environment.add_global(DOCUMENT, true);
         environment.set_formatter(print);
         if let Ok(syntax) = SyntaxConfig::builder()
             .trim_blocks(true)

@@ -23,6 +23,9 @@ pub const CLOCK: &str = "(clock)";
 /// The name under which filters find [`Unreadable`].
 pub const UNREADABLE: &str = "(unreadable)";
 
+/// The name of a constant that documents have: what is no time is null in them, as over a record.
+pub const DOCUMENT: &str = "(document)";
+
 /// Values of records that should have been times, by the expression that met them.
 #[derive(Debug, Default)]
 pub struct Unreadable {

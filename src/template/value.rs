@@ -10,7 +10,7 @@ use minijinja::{Error, ErrorKind, State, UndefinedBehavior, Value};
 use crate::core::name;
 use crate::core::text::one_line;
 use crate::core::time::{self, Moment};
-use crate::template::scope::{CLOCK, UNREADABLE, Unreadable};
+use crate::template::scope::{CLOCK, DOCUMENT, UNREADABLE, Unreadable};
 
 /// The longest text that a message repeats.
 const LONGEST_SHOWN: usize = 60;
@@ -138,11 +138,12 @@ pub fn moment(state: &State, value: &Value) -> Result<Moment, Error> {
 
 /// A moment of a record, or what stands for it: `default` where it is null or no time.
 ///
-/// Over a record, what is no time is null, and is noted in the scope; elsewhere it is a fault.
+/// Over a record and in a document, what is no time is null, and is noted in the scope; elsewhere it
+/// is a fault.
 ///
 /// # Errors
 ///
-/// If it is no time, outside of records and without a default.
+/// If it is no time, outside of records and documents and without a default.
 pub fn moment_or(
     state: &State,
     value: &Value,
@@ -156,7 +157,7 @@ pub fn moment_or(
         (Ok(moment), _) => Ok(Ok(moment)),
         (Err(_), Some(default)) => Ok(Err(default)),
         (Err(error), None) => match state.lookup(UNREADABLE) {
-            Some(noted) if state.undefined_behavior() == UndefinedBehavior::Chainable => {
+            Some(noted) if takes_null_for(state) => {
                 if let Some(noted) = noted.downcast_object_ref::<Unreadable>() {
                     noted.push(&got(value));
                 }
@@ -165,6 +166,11 @@ pub fn moment_or(
             _ => Err(error),
         },
     }
+}
+
+/// Returns true where what is no time is null.
+fn takes_null_for(state: &State) -> bool {
+    state.undefined_behavior() == UndefinedBehavior::Chainable || state.lookup(DOCUMENT).is_some()
 }
 
 /// A number that is no negative zero: `-0` is nothing that a person or an API means.

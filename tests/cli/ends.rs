@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use crate::case::Case;
 use crate::support::{Answer, Exchange, Fault, Project, Run, Server};
 
 const RUNNER: &str = env!("CARGO_BIN_EXE_runner");
@@ -173,8 +174,10 @@ fn a_state_is_private_and_follows_no_link() {
     };
     run().assert_exit(0);
     let path = project.path().join("st/page.json");
-    let mode = fs::metadata(&path).expect("a state").permissions().mode();
-    assert_eq!(mode & 0o777, 0o600);
+    for path in [&path, &project.path().join("st/page.lock")] {
+        let mode = fs::metadata(path).expect("a file").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
     fs::rename(&path, project.path().join("victim")).expect("moved");
     let before = project.read("victim");
     symlink("../victim", &path).expect("a link");
@@ -208,5 +211,18 @@ fn few_descriptors_and_full_devices_are_messages() {
         let (code, told) = shell(&project, &format!("runner {flag} > /dev/full"));
         assert_eq!(code, 2);
         assert!(told.starts_with("error[cannot-write]"), "{told}");
+    }
+}
+
+#[test]
+fn the_timeout_holds_while_a_request_is_only_shown() {
+    let slow = "{% set ns = namespace(s=[1]) %}{% for i in range(60) %}\
+                {% set ns.s = [ns.s, ns.s] %}{% endfor %}{{ ns.s }}";
+    for flag in ["--dry-run", "--curl"] {
+        let outcome = Case::query(&format!("endpoint: /x\nparams: {{ a: \"{slow}\" }}"))
+            .args([flag, "--timeout", "500ms"])
+            .asks_nothing();
+        let text = outcome.assert_exit(5).stderr_text();
+        assert!(text.contains("longer than `--timeout`"), "{text}");
     }
 }

@@ -76,6 +76,18 @@ fn data_that_shares_queries() {
     stands(LEVELS, by_data, &["/leaf"]);
 }
 
+/// With 3¹⁶ ways through it, and columns that are known only through those of the leaf.
+#[test]
+fn data_that_shares_queries_in_three_ways() {
+    let level = |next: &str| {
+        format!(
+            "data: {{ a: {{ query: {next} }}, b: {{ query: {next} }}, c: {{ query: {next} }} }}\n\
+             sql: select * from a\n"
+        )
+    };
+    stands(LEVELS, level, &["/leaf"]);
+}
+
 #[test]
 fn items_that_share_queries() {
     stands(LEVELS, by_items, &["/leaf", "/x/1/1"]);

@@ -14,6 +14,7 @@ mod choice;
 mod columns;
 mod conditions;
 mod data;
+mod database;
 mod ends;
 mod errors;
 mod failures;

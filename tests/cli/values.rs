@@ -424,3 +424,48 @@ mod bounds {
         assert_eq!(of("expect: row.next is none"), format!("{rows}\n"));
     }
 }
+
+mod texts_that_are_no_times {
+    use super::*;
+    use crate::case::told;
+
+    #[test]
+    fn a_report_shows_nothing_for_them_and_says_so_once() {
+        let seen = Case::query(
+            "endpoint: /x
+rows: $[*]
+report: { template: \"{% for row in rows %}[{{ row.at | date('%Y') }}{{ row.at | ago(default='?') }}]{% endfor %}\" }",
+        )
+        .args(["--now", "2026-11-02T00:00:00Z"])
+        .asks(vec![get_x(r#"[{"at": "2026-11-01T00:00:00Z"}, {"at": "soon"}, {"at": "later"}]"#)]);
+        let outcome = seen.outcome;
+        assert_eq!(outcome.assert_exit(0).stdout_text(), "[20261d ago][?][?]\n");
+        insta::assert_snapshot!(told(&outcome));
+    }
+
+    #[test]
+    fn a_report_that_feeds_another_says_so_too() {
+        let seen = Case::query(
+            "data: { inner: { query: inner } }\nreport: { template: \"<{{ data.inner }}>\" }",
+        )
+        .file(
+            "queries/inner.yaml",
+            "resource: circleci\nendpoint: /x\nrows: $[*]\nreport: { template: \"{{ rows[0].at | time }}\" }",
+        )
+        .asks(vec![get_x(r#"[{"at": "soon"}]"#)]);
+        let text = seen.outcome.assert_exit(0).stderr_text();
+        assert!(text.contains("as null, since it is no time"), "{text}");
+    }
+
+    #[test]
+    fn a_statement_gives_null_for_them_and_says_so_once() {
+        let seen = Case::query(
+            "data: { raw: { query: raw } }
+sql: select epoch(at) as a, seconds_between(at, '2026-11-01T00:00:00Z') as b, time_bucket(at, '1d') as c from raw order by at",
+        )
+        .file("queries/raw.yaml", "resource: circleci\nendpoint: /x\nrows: $[*]\nextract: { at: $.at }\n")
+        .args(["-o", "ndjson"])
+        .asks(vec![get_x(r#"[{"at": "soon"}, {"at": "later"}, {"at": "2026-11-01T00:00:00Z"}]"#)]);
+        insta::assert_snapshot!(seen.outcome.assert_exit(0).snapshot());
+    }
+}

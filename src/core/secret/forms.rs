@@ -15,11 +15,12 @@ const SHORTEST_BASE64: usize = 8;
 
 /// The characters that writers of HTML escape differently, each with the ways in which they do:
 /// Python, Go, PHP, minijinja, and those that leave it.
-const HTML: [(char, &[&str]); 4] = [
-    ('"', &["\"", "&quot;", "&#34;"]),
+const HTML: [(char, &[&str]); 5] = [
+    ('"', &["\"", "&quot;", "&#34;", "&#x22;"]),
     ('\'', &["'", "&#39;", "&#x27;", "&apos;"]),
     ('/', &["/", "&#x2f;", "&#x2F;", "&#47;"]),
-    ('+', &["+", "&#43;"]),
+    ('+', &["+", "&#43;", "&#x2B;", "&#x2b;"]),
+    ('=', &["=", "&#x3D;", "&#x3d;", "&#61;"]),
 ];
 
 /// All forms of a secret, the text itself among them.
@@ -55,7 +56,9 @@ pub fn forms(text: &str) -> BTreeSet<String> {
 fn add_escaped(text: &str, forms: &mut BTreeSet<String>) {
     let percent = percent::encode(text);
     let form: String = url::form_urlencoded::byte_serialize(text.as_bytes()).collect();
-    for once in [percent, form] {
+    // Python's `quote` leaves slashes.
+    let slashes = percent.replace("%2F", "/");
+    for once in [percent, slashes, form] {
         // A URL that stands in a URL is escaped twice.
         for escaped in [percent::encode(&once), once] {
             forms.insert(percent::encode(&lower_escapes(&escaped)));

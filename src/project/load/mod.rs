@@ -171,11 +171,14 @@ pub fn certificates(root: &Path, files: &TlsFiles, system: bool) -> Result<TlsOp
     })
 }
 
-/// An error of the operating system without its number.
+/// An error of the operating system without its number, or the program's own words as they are.
 pub fn plain(error: &std::io::Error) -> String {
     let words = error.to_string();
-    let end = words.find(" (os error").unwrap_or(words.len());
-    words[..end].to_lowercase()
+    match words.find(" (os error") {
+        Some(end) => words[..end].to_lowercase(),
+        None if error.get_ref().is_some() => words,
+        None => words.to_lowercase(),
+    }
 }
 
 /// The id of the user that a file or folder belongs to, where files belong to users.

@@ -56,6 +56,22 @@ fn percentiles_slide_over_a_window() {
 }
 
 #[test]
+fn texts_that_are_no_times_are_null_and_counted() {
+    let database = empty();
+    load(
+        &database,
+        "t",
+        &json!([{"x": "abc"}, {"x": "def"}, {"x": "2026-11-02"}]),
+    );
+    let rows = ask(&database, "SELECT epoch(x) > 0 AS a FROM t");
+    assert_eq!(rows, json!([{"a": null}, {"a": null}, {"a": 1}]));
+    let met = database.take_no_times();
+    let (count, first) = &met["epoch(…)"];
+    assert_eq!((*count, &**first), (2, "the text `abc`"));
+    assert!(database.take_no_times().is_empty());
+}
+
+#[test]
 fn wrong_values_are_told() {
     let database = empty();
     load(
@@ -77,9 +93,9 @@ fn wrong_values_are_told() {
             "`percentile` takes one rank for all rows of a group, got 5 and 6",
         ),
         (
-            "SELECT seconds_between('2026-11-02', x) FROM t",
+            "SELECT seconds_between('2026-11-02', n) FROM t",
             "`seconds_between` takes a time such as `2026-11-02T09:00:00Z`, `2026-11-02`, `today` \
-             or `7d` (7 days ago), got `abc`",
+             or `7d` (7 days ago), got the number 1",
         ),
         (
             "SELECT time_bucket(now(), '1 fortnight')",

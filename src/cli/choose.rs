@@ -1,0 +1,230 @@
+//! Options, query and terminal → [`Ending`]: the format and the place of a result, settled before the
+//! first request.
+
+use std::io;
+use std::path::Path;
+use std::rc::Rc;
+
+use crate::cli::app::App;
+use crate::cli::failure::Failure;
+use crate::cli::run::RunArgs;
+use crate::core::code::Code;
+use crate::core::name;
+use crate::ending::{Content, ENDINGS, Ending, FileKind, Formatted, Output, Report, Table};
+use crate::format::{FORMATS, Format, Shape, by_extension, by_name};
+use crate::plan::Plan;
+use crate::project::load;
+use crate::sink::{self, FileSink, Sink, StdoutSink};
+use crate::template::{Document, DocumentKind};
+
+/// The ending of a query's result: at `file`, or at standard output. `index` is the place among
+/// several queries.
+///
+/// # Errors
+///
+/// If the format does not suit the query, or the file cannot be written.
+pub fn ending(
+    plan: &Plan,
+    args: &RunArgs,
+    file: Option<&Path>,
+    index: Option<usize>,
+    app: &Rc<App>,
+) -> Result<Box<dyn Ending>, Failure> {
+    let looks = looks(plan, args, file, app)?;
+    if let (Looks::Other(kind), Some(path)) = (&looks, file) {
+        let columns = columns(plan, args);
+        let table = Table {
+            name: plan.query.table_name(),
+            columns: columns.as_deref(),
+        };
+        let opened = kind.open(&app.working_directory.join(path), &table);
+        return opened.map_err(|error| not_writable(path, &error));
+    }
+    let sink: Box<dyn Sink> = match file {
+        None => Box::new(StdoutSink),
+        Some(path) => {
+            let created = FileSink::create(&app.working_directory.join(path));
+            Box::new(created.map_err(|error| not_writable(path, &error))?)
+        }
+    };
+    let is_terminal = file.is_none() && app.stdout.is_terminal;
+    let terminal = Rc::clone(app);
+    let output = Output {
+        sink,
+        is_terminal,
+        before_write: Box::new(move || {
+            if is_terminal {
+                terminal.clear_progress();
+            }
+        }),
+    };
+    Ok(match looks {
+        Looks::Document(document) => Box::new(Report::new(document, output)),
+        Looks::Records(format) if format.name == "raw" => Box::new(Content::new(format, output)),
+        Looks::Records(format) => {
+            let shape = Shape {
+                columns: columns(plan, args),
+                single: plan.query.yields_one(),
+                csv: args.csv.unwrap_or_default().or(plan.query.csv),
+                terminal: app.stdout.terminal().filter(|_| is_terminal),
+            };
+            let before = index.map(|index| separator(format, &plan.query.name, index));
+            let before = before.unwrap_or_default();
+            let formatted = Formatted::new(format, &shape, &before, output);
+            Box::new(formatted.map_err(|error| Failure::of_output(&error))?)
+        }
+        Looks::Other(kind) => {
+            let words = format!("{} is written to a file", kind.name);
+            return Err(Failure::usage(Code::Out, words));
+        }
+    })
+}
+
+/// The columns of the records, if they are known: those that are chosen, or all of the query's.
+fn columns(plan: &Plan, args: &RunArgs) -> Option<Vec<String>> {
+    if args.columns.is_empty() {
+        plan.query.columns()
+    } else {
+        Some(args.columns.clone())
+    }
+}
+
+/// The looks of a result.
+enum Looks {
+    /// A report.
+    Document(Document),
+    /// Records in a format.
+    Records(&'static Format),
+    /// A file that is no text.
+    Other(&'static FileKind),
+}
+
+fn looks(plan: &Plan, args: &RunArgs, file: Option<&Path>, app: &App) -> Result<Looks, Failure> {
+    let asked = args.output.filter(|_| args.out.len() < 2);
+    let documents = plan
+        .query
+        .report
+        .as_ref()
+        .map_or(&[][..], |report| &report.documents);
+    let of_kind = |kind: DocumentKind| documents.iter().find(|document| document.kind() == kind);
+    let named = match (asked, file) {
+        (Some(format), _) => documents
+            .iter()
+            .find(|document| document.kind().format() == format.name)
+            .cloned(),
+        // A place without an ending (`/dev/stdout`) says nothing of the kind.
+        (None, Some(file)) if file.extension().is_none() => documents.first().cloned(),
+        (None, Some(file)) => DocumentKind::of_file(&file.to_string_lossy()).and_then(|kind| {
+            let text = || of_kind(DocumentKind::Text).cloned();
+            let as_kind = || text().map(|document| document.written_as(kind));
+            of_kind(kind).cloned().or_else(as_kind)
+        }),
+        (None, None) => documents.first().cloned(),
+    };
+    if let Some(document) = named {
+        refuse_columns_of_report(plan, args)?;
+        return Ok(Looks::Document(document));
+    }
+    let working_directory = &app.working_directory;
+    let path = file.filter(|path| !sink::is_stream(&working_directory.join(path)));
+    let own = plan.output().and_then(by_name);
+    let kind = path.and_then(FileKind::of_file);
+    if let Some(kind) = kind.filter(|_| asked.is_none()) {
+        refuse_without_records(plan, kind.name, documents)?;
+        return Ok(Looks::Other(kind));
+    }
+    let format = if let Some(path) = path {
+        file_format(path, asked, own)?
+    } else {
+        let is_seen = file.is_none() && app.stdout.is_terminal;
+        let usual = if is_seen { "table" } else { "json" };
+        let format = asked.or(own).or(by_name(usual));
+        format.unwrap_or(&FORMATS[0])
+    };
+    refuse_without_records(plan, format.name, documents)?;
+    if format.name == "raw" && (plan.query.is_walk() || !plan.query.asks()) {
+        let words = format!("`raw` shows one answer, and `{}` has many", plan.query.name);
+        return Err(Failure::usage(Code::Raw, words).help("`-o ndjson` gives its records"));
+    }
+    if format.name == "raw" && !args.columns.is_empty() {
+        let words = "`raw` shows the answer as it came, which has no columns to choose";
+        return Err(Failure::usage(Code::Columns, words));
+    }
+    if format.name == "raw" && args.out.len() > 1 {
+        let words = "`raw` goes to one place only";
+        return Err(Failure::usage(Code::Raw, words));
+    }
+    Ok(Looks::Records(format))
+}
+
+/// Refuses a choice of columns for a report.
+fn refuse_columns_of_report(plan: &Plan, args: &RunArgs) -> Result<(), Failure> {
+    if args.columns.is_empty() {
+        return Ok(());
+    }
+    let name = &plan.query.name;
+    let words = format!("`--columns` chooses columns of records, and `{name}` ends in a report");
+    let failure = Failure::usage(Code::Columns, words);
+    Err(if plan.query.has_records() {
+        failure.help("`-o csv` and the like give its records")
+    } else {
+        failure
+    })
+}
+
+/// Refuses to show a query as records that has only a report.
+fn refuse_without_records(
+    plan: &Plan,
+    format: &str,
+    documents: &[Document],
+) -> Result<(), Failure> {
+    if plan.query.has_records() {
+        return Ok(());
+    }
+    let kinds: Vec<&str> = documents
+        .iter()
+        .map(|document| document.kind().format())
+        .collect();
+    let name = &plan.query.name;
+    let words = format!("`{name}` has no records of its own to show as `{format}`");
+    Err(Failure::usage(Code::NoRecords, words).help(format!(
+        "its report is {}; its `data` are queries that can be run by themselves",
+        name::one_of(&kinds)
+    )))
+}
+
+fn file_format(
+    path: &Path,
+    asked: Option<&'static Format>,
+    own: Option<&'static Format>,
+) -> Result<&'static Format, Failure> {
+    let ending = path.extension().and_then(|ending| ending.to_str());
+    let format = asked.or(ending.and_then(by_extension)).or(own);
+    format.ok_or_else(|| {
+        let formats = FORMATS.iter().flat_map(|format| format.extensions);
+        let others = ENDINGS.iter().flat_map(|kind| kind.extensions);
+        let known: Vec<&str> = formats.chain(others).copied().collect();
+        let words = format!("the ending of `{}` names no format", path.display());
+        let hint = format!("end it in {}, or say `-o FORMAT`", name::one_of(&known));
+        Failure::usage(Code::Out, words).help(hint)
+    })
+}
+
+fn not_writable(path: &Path, error: &io::Error) -> Failure {
+    let why = load::plain(error);
+    let words = format!("`{}` cannot be written: {why}", path.display());
+    Failure::usage(Code::Out, words)
+}
+
+/// Sets the results of several queries apart, in a way that a reader of the format understands.
+fn separator(format: &Format, name: &str, index: usize) -> String {
+    let gap = if index > 0 { "\n" } else { "" };
+    match format.name {
+        "table" => format!("{gap}{name}\n\n"),
+        "markdown" => format!("{gap}## {name}\n\n"),
+        "yaml" => "---\n".to_owned(),
+        "csv" | "tsv" => gap.to_owned(),
+        // One document after the other: readers of JSON take them one by one.
+        _ => String::new(),
+    }
+}

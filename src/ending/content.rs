@@ -1,0 +1,54 @@
+//! The answer as it came.
+
+use std::io;
+
+use serde_json::Value;
+
+use crate::ending::{Closing, Ending, EndingError, Output, Shows};
+use crate::format::Format;
+
+/// The content of the answer as it came; the records in it are read and not shown.
+pub struct Content {
+    format: &'static Format,
+    output: Output,
+    bytes: Vec<u8>,
+}
+
+impl Content {
+    /// Begins the result.
+    pub fn new(format: &'static Format, output: Output) -> Self {
+        Self {
+            format,
+            output,
+            bytes: Vec::new(),
+        }
+    }
+}
+
+impl Ending for Content {
+    fn shows(&self) -> Shows {
+        Shows::Content
+    }
+
+    fn format(&self) -> Option<&'static Format> {
+        Some(self.format)
+    }
+
+    fn record(&mut self, _record: Value) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn close(&mut self, closing: &Closing<'_>) -> Result<(), EndingError> {
+        self.bytes = if self.output.is_terminal {
+            let text = String::from_utf8_lossy(closing.content);
+            self.output.text(text.into_owned())
+        } else {
+            closing.content.to_vec()
+        };
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>) -> io::Result<()> {
+        self.output.finish(&self.bytes)
+    }
+}

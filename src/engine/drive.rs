@@ -1,0 +1,228 @@
+//! Drives a plan from its first request to its last record.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde_json::Value;
+use tokio::task::LocalSet;
+
+use crate::engine::answer::{ResultFacts, expectations};
+use crate::engine::data::{data_of, run_facts};
+use crate::engine::failures::records;
+use crate::engine::items::{Found, resume};
+use crate::engine::outcome::{Outcome, Report, Want, is_partial};
+use crate::engine::outlet::{Batch, channel};
+use crate::engine::records::{Deliver, Gather};
+use crate::engine::run::Run;
+use crate::engine::stop::Crew;
+use crate::engine::walk::{Walker, let_out, read_all};
+use crate::engine::{RunError, RunErrorKind, Session};
+use crate::http::HeaderMap;
+use crate::plan::{DataValues, Plan, Site};
+use crate::project::failures;
+
+/// Runs a plan, for the items that were found if there are some. When the session is told to stop, what is done is delivered.
+///
+/// # Errors
+///
+/// The first fault, unless it is one of an item or of a later page: then the rest is good, and the
+/// report says so.
+pub async fn run(
+    plan: &Rc<Plan>,
+    session: &Rc<Session>,
+    want: Want,
+    found: Option<Found>,
+    deliver: &mut dyn Deliver,
+) -> Result<Report, RunError> {
+    session.levels().clear();
+    let run = Rc::new(Run::new(plan, session, want, read_all));
+    let sites = found.map(|found| resume(&run, plan, found));
+    let report = LocalSet::new()
+        .run_until(drive(&run, plan, sites, deliver))
+        .await;
+    assert!(!run.panicked.get(), "a task of the walk panicked");
+    report
+}
+
+async fn drive(
+    run: &Rc<Run>,
+    plan: &Rc<Plan>,
+    sites: Option<Vec<Site>>,
+    deliver: &mut dyn Deliver,
+) -> Result<Report, RunError> {
+    let crew = Crew::new(&run.panicked);
+    run.set_tasks(&crew);
+    let (outlet, mut inlet) = channel(&run.ahead, !run.session.is_unordered());
+    let walker = Walker::start(run, &crew.member(), plan, true);
+    match sites {
+        None => crew.member().spawn(walker.walk(let_out(), outlet)),
+        Some(sites) => crew
+            .member()
+            .spawn(walker.walk_each(sites, let_out(), outlet)),
+    }
+    let mut collector = Collector {
+        run,
+        plan,
+        gather: Gather::new(plan),
+        rows: Vec::new(),
+        delivered: 0,
+    };
+    let mut is_stopped = false;
+    let mut is_new = false;
+    loop {
+        let mut batch = inlet.ready();
+        if batch.is_none() {
+            if std::mem::take(&mut is_new) {
+                let paused = deliver.pause();
+                paused.map_err(|error| collector.fault(RunErrorKind::Sink(error)))?;
+            }
+            batch = tokio::select! {
+                batch = inlet.next() => batch,
+                // Tasks end, and what they have made comes before the end.
+                () = run.session.stop().heard(), if !is_stopped => {
+                    is_stopped = true;
+                    crew.stop();
+                    continue;
+                }
+                () = run.failed() => None,
+            };
+        }
+        collector.tell_failures(deliver);
+        let Some(batch) = batch else { break };
+        is_new = true;
+        collector.take(batch, deliver)?;
+        if collector.gather.is_full() {
+            break;
+        }
+    }
+    crew.stop();
+    collector.finish(deliver)?;
+    collector.tell_failures(deliver);
+    // Of a walk that failed or was ended there is nothing to wait for.
+    let is_over = is_stopped || run.findings.borrow().fatal.is_some();
+    let data = if is_over || plan.data.is_empty() {
+        Arc::default()
+    } else {
+        data_of(run, plan).await
+    };
+    collector.tell_failures(deliver);
+    collector.report(is_stopped, data)
+}
+
+/// Delivers records, and puts the report together.
+struct Collector<'r> {
+    run: &'r Rc<Run>,
+    plan: &'r Rc<Plan>,
+    gather: Gather,
+    /// What `expect` will see.
+    rows: Vec<Value>,
+    delivered: usize,
+}
+
+impl Collector<'_> {
+    fn take(&mut self, batch: Batch, deliver: &mut dyn Deliver) -> Result<(), RunError> {
+        let passed = self.gather.pass(batch.kept);
+        let records = passed.map_err(|kind| self.fault(kind))?;
+        self.deliver(records, deliver)
+    }
+
+    fn finish(&mut self, deliver: &mut dyn Deliver) -> Result<(), RunError> {
+        let rest = self.gather.finish();
+        let records = rest.map_err(|kind| self.fault(kind))?;
+        self.deliver(records, deliver)
+    }
+
+    fn deliver(&mut self, records: Vec<Value>, deliver: &mut dyn Deliver) -> Result<(), RunError> {
+        for mut record in records {
+            self.plan.scrubber.json(&mut record);
+            if !self.plan.query.expect.is_empty() {
+                self.rows.push(record.clone());
+            }
+            self.delivered += 1;
+            deliver
+                .record(record)
+                .map_err(|error| self.fault(RunErrorKind::Sink(error)))?;
+        }
+        Ok(())
+    }
+
+    fn fault(&self, kind: RunErrorKind) -> RunError {
+        let request = self.run.findings.borrow().request.clone();
+        RunError {
+            request,
+            ..RunError::of_plan(self.plan, kind)
+        }
+    }
+
+    fn tell_failures(&self, deliver: &mut dyn Deliver) {
+        let fresh = self.run.findings.borrow_mut().ledger.take_fresh();
+        for error in fresh {
+            deliver.failed(&error);
+        }
+    }
+
+    fn report(self, is_stopped: bool, data: Arc<DataValues>) -> Result<Report, RunError> {
+        let mut findings = self.run.findings.take();
+        if let Some(error) = findings.fatal {
+            return Err(error);
+        }
+        let notes = findings.take_notes(&self.plan.query.name);
+        let request = findings.request.take();
+        let fault = |kind| RunError {
+            request: request.clone(),
+            ..RunError::of_plan(self.plan, kind)
+        };
+        let (body, headers, elapsed) = match &findings.first {
+            None => (Bytes::new(), HeaderMap::new(), Duration::ZERO),
+            Some(first) => (
+                first.body.clone(),
+                first.response.headers.clone(),
+                first.response.elapsed,
+            ),
+        };
+        let outcome = findings.outcome.take().unwrap_or(Outcome::Complete);
+        let requests = self.run.requests();
+        let columns = failures::columns(self.plan.query.with_fed_by());
+        let failed = findings.ledger.all().iter().map(|error| &**error);
+        // Its own listing breaks off beside the ledger.
+        let broken = match &outcome {
+            Outcome::Broken(error) => Some(error),
+            _ => None,
+        };
+        let failures = records(self.plan, columns, failed.chain(broken));
+        // What a run that was ended would have given is not known.
+        let failed = if is_stopped {
+            Vec::new()
+        } else {
+            let is_partial = is_partial(&outcome, &findings.ledger);
+            let facts = ResultFacts {
+                records: &self.rows,
+                answer: findings
+                    .first
+                    .as_ref()
+                    .map(|first| (&first.response, &first.json)),
+                data: &data,
+                run: &run_facts(self.plan, requests, is_partial),
+                failures: &failures,
+            };
+            expectations(self.plan, &facts).map_err(&fault)?
+        };
+        Ok(Report {
+            records: self.delivered,
+            outcome,
+            ledger: findings.ledger,
+            failures,
+            is_stopped,
+            body,
+            headers,
+            elapsed,
+            notes,
+            requests,
+            data,
+            failed_expectations: (!failed.is_empty())
+                .then(|| fault(RunErrorKind::Expectation(failed))),
+        })
+    }
+}

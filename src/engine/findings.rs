@@ -1,0 +1,139 @@
+//! What the tasks of a run find besides records: failures, cuts, notes, the first answer.
+
+use std::collections::BTreeMap;
+
+use crate::engine::RunError;
+use crate::engine::columns::ColumnsSeen;
+use crate::engine::failures::records;
+use crate::engine::ledger::Ledger;
+use crate::engine::outcome::{First, Outcome, first_page_note};
+use crate::engine::records::PageRead;
+use crate::http::Request;
+use crate::plan::Plan;
+use crate::project::failures;
+use crate::template::Records;
+
+/// The most notes of a run.
+const MOST_NOTES: usize = 10;
+
+/// The findings of a run so far.
+#[derive(Default)]
+pub struct Findings {
+    /// Failures that do not end the run, and cuts.
+    pub ledger: Ledger,
+    /// The failure that ends the run.
+    pub fatal: Option<RunError>,
+    /// The first answer of a query that is asked for no items.
+    pub first: Option<First>,
+    /// How the listing of such a query ended.
+    pub outcome: Option<Outcome>,
+    /// The last request of such a query.
+    pub request: Option<String>,
+    /// Likely mistakes, as sentences.
+    pub notes: Vec<String>,
+    /// The columns that no record had, by query.
+    columns: BTreeMap<String, ColumnsSeen>,
+    /// The values that should have been times, by query and expression.
+    unreadable: BTreeMap<(String, String), (usize, String)>,
+}
+
+impl Findings {
+    /// No findings yet, of the run of a plan.
+    pub fn new(plan: &Plan) -> Self {
+        Self {
+            ledger: Ledger::new(plan.query.reads_failures()),
+            ..Self::default()
+        }
+    }
+
+    /// Adds the request that a fault of the whole query would be about.
+    pub fn add_request(&mut self, plan: &Plan, request: &Request) {
+        if plan.is_sole_request() {
+            self.request = Some(request.label(&plan.scrubber));
+        }
+    }
+
+    /// Adds how a listing ended that was not cut.
+    pub fn add_outcome(&mut self, plan: &Plan, outcome: Outcome) {
+        if plan.is_sole_request() {
+            self.outcome = Some(outcome);
+        } else if matches!(outcome, Outcome::FirstPage) {
+            self.add_note(first_page_note(&plan.query.name));
+        }
+    }
+
+    /// Adds a likely mistake, once.
+    pub fn add_note(&mut self, note: String) {
+        if self.notes.len() < MOST_NOTES && !self.notes.contains(&note) {
+            self.notes.push(note);
+        }
+    }
+
+    /// Adds the values that should have been times.
+    pub fn add_unreadable(&mut self, plan: &Plan) {
+        self.add_no_times(plan, plan.scope().take_unreadable());
+    }
+
+    /// Adds values that should have been times, by the expression that met them.
+    pub fn add_no_times(&mut self, plan: &Plan, met: BTreeMap<String, (usize, String)>) {
+        for (expression, (count, first)) in met {
+            let key = (plan.query.name.clone(), expression);
+            let first = plan.scrubber.text(&first).into_owned();
+            self.unreadable.entry(key).or_insert((0, first)).0 += count;
+        }
+    }
+
+    /// Adds the columns that the rows of a page lack.
+    pub fn add_columns(&mut self, plan: &Plan, read: &PageRead) {
+        if read.rows == 0 || plan.query.extract.is_empty() {
+            return;
+        }
+        let seen = match self.columns.get_mut(&plan.query.name) {
+            Some(seen) => seen,
+            None => self.columns.entry(plan.query.name.clone()).or_default(),
+        };
+        seen.add(read.lacking.clone());
+    }
+
+    /// Returns the failures so far of a plan and of those that it stands on, and true if anything of
+    /// the run is incomplete.
+    pub fn failures_of(&self, plan: &Plan) -> (Records, bool) {
+        let queries = plan.query.with_fed_by();
+        let is_of_plan = |error: &&RunError| queries.iter().any(|query| query.name == error.query);
+        let all = self.ledger.all().iter().map(|error| &**error);
+        let columns = failures::columns(queries.iter().copied());
+        let records = records(plan, columns, all.filter(is_of_plan));
+        (records, !self.ledger.is_empty())
+    }
+
+    /// Takes the notes: likely mistakes, times that are none, and columns that no record had. `name`
+    /// is the query's, which notes about its own columns leave out.
+    pub fn take_notes(&mut self, name: &str) -> Vec<String> {
+        let mut notes = std::mem::take(&mut self.notes);
+        let unreadable = std::mem::take(&mut self.unreadable);
+        notes.extend(
+            unreadable
+                .into_iter()
+                .map(|((query, expression), met)| no_times(&query, &expression, &met)),
+        );
+        for (query, seen) in std::mem::take(&mut self.columns) {
+            let of_other = if query == name {
+                String::new()
+            } else {
+                format!("`{query}`, ")
+            };
+            notes.extend(seen.into_words().map(|words| format!("{of_other}{words}")));
+        }
+        notes
+    }
+}
+
+/// The note about values that should have been times and are null.
+pub fn no_times(query: &str, expression: &str, (count, first): &(usize, String)) -> String {
+    let values = if *count == 1 {
+        "a value as null, since it is no time".to_owned()
+    } else {
+        format!("{count} values as null, since they are no times")
+    };
+    format!("in `{query}`, `{expression}` read {values} (the first is {first})")
+}
