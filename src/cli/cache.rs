@@ -13,11 +13,11 @@ use crate::sink::CacheFolder;
 /// Options of verbs that use the cache.
 #[derive(Debug, Clone, Copy, Default, clap::Args)]
 pub struct CacheArgs {
-    /// Asks anew also where `cache` has an answer, and keeps the new one
+    /// Ignore cached answers, and cache the new ones
     #[arg(long, conflicts_with = "no_cache")]
     pub refresh: bool,
 
-    /// Leaves `cache` out of account: takes nothing kept, and keeps nothing
+    /// Ignore the cache: read nothing from it and write nothing to it
     #[arg(long)]
     pub no_cache: bool,
 }

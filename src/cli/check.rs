@@ -28,15 +28,15 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct CheckArgs {
-    /// Files or folders; default: the project around this folder
+    /// Files or folders (default: the project of the current folder)
     #[arg(value_name = "PATH")]
     pub paths: Vec<PathBuf>,
 
-    /// How faults are shown
+    /// Format of errors
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     pub format: CheckFormat,
 
-    /// Tells only faults
+    /// Print errors only
     #[arg(short, long)]
     pub quiet: bool,
 }

@@ -239,7 +239,7 @@ fn usual_question(plan: &Plan, count: usize) -> String {
 }
 
 fn needs_yes(action: &str, question: Option<String>) -> Failure {
-    let words = format!("this writes, and there is nobody to ask: {action}");
+    let words = format!("this request writes and needs a confirmation: {action}");
     let failure = Failure::new(Exit::Forbidden, Code::NeedsYes, words);
     match question {
         Some(question) => failure.fact("question", question),

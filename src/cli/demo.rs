@@ -29,51 +29,51 @@ Any token is good: `export CIRCLE_TOKEN=demo-token`, and in the resource file
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct DemoArgs {
-    /// Port on 127.0.0.1; 0 takes a free one
+    /// Port on 127.0.0.1; 0 chooses a free one
     #[arg(long, default_value_t = 4010, value_name = "PORT")]
     pub port: u16,
 
-    /// Time before each answer
+    /// Delay before each answer
     #[arg(long, value_parser = duration, value_name = "DURATION")]
     pub latency: Option<Duration>,
 
-    /// Answers 429 to what comes faster, for example 30/1s or 5000/1h
+    /// Rate limit, answered with 429: for example 30/1s or 5000/1h
     #[arg(long, value_parser = rate_limit, value_name = "N/DURATION")]
     pub rate_limit: Option<(u32, Duration)>,
 
-    /// How many requests may come at once before the limit counts
+    /// Burst of requests that the rate limit allows
     #[arg(long, value_name = "N", requires = "rate_limit")]
     pub burst: Option<u32>,
 
-    /// Every Nth answer is this status instead, for example 53:503
+    /// Answer every Nth request with a status, for example 53:503
     #[arg(long, value_parser = fail_every, value_name = "N[:STATUS]")]
     pub fail_every: Option<(u32, u16)>,
 
-    /// The only good token; default: any
+    /// The only valid token (default: any)
     #[arg(long, value_name = "TOKEN")]
     pub token: Option<String>,
 
-    /// Pipelines of each of the two projects
+    /// Number of pipelines in each of the two projects
     #[arg(long, value_name = "N")]
     pub pipelines: Option<u32>,
 
-    /// Every pipeline has this many workflows of this many jobs, for example 2x5
+    /// Workflows of each pipeline x jobs of each workflow, for example 2x5
     #[arg(long, value_parser = shape, value_name = "WORKFLOWSxJOBS")]
     pub shape: Option<Shape>,
 
-    /// Items of a page
+    /// Items per page
     #[arg(long, value_name = "N")]
     pub page_size: Option<u32>,
 
-    /// What looks random follows from this number
+    /// Seed of the synthetic data
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
 
-    /// Its clock: `real`, or a time at which it stands still (default: a Wednesday in 2026)
+    /// Clock: `real`, or the time at which it stands (default: a Wednesday in 2026)
     #[arg(long, value_name = "TIME")]
     pub now: Option<String>,
 
-    /// Names that break a careless program: markup, control characters, 10,000 letters
+    /// Use names that break careless programs: markup, control characters, 10,000 letters
     #[arg(long)]
     pub hostile: bool,
 }

@@ -62,8 +62,8 @@ impl Cause {
         let interrupted = |words| Failure::new(Exit::Interrupted, Code::Interrupted, words);
         match self {
             Self::Signal(signal::HANG_UP) => interrupted("interrupted: the terminal was closed"),
-            Self::Signal(signal::TERMINATE) => interrupted("interrupted by a signal to end"),
-            Self::Signal(_) => interrupted("interrupted"),
+            Self::Signal(signal::TERMINATE) => interrupted("terminated by a signal"),
+            Self::Signal(_) => interrupted("interrupted by Ctrl-C"),
             Self::OutOfTime(limit) => Failure::new(
                 Exit::Network,
                 Code::OutOfTime,

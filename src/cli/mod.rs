@@ -43,7 +43,7 @@ use crate::cli::app::App;
 use crate::cli::exit::Exit;
 use crate::cli::failure::{ErrorFormat, Stopped};
 
-/// Answers questions to CircleCI, and to any other REST API, that stand in YAML files.
+/// Query CircleCI, and any other REST API, with queries defined in YAML files.
 #[derive(Debug, Parser)]
 #[command(name = "runner", version, max_term_width = 100, after_help = AFTER_HELP)]
 struct Cli {
@@ -57,21 +57,21 @@ Try it without a token or a network:
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Runs queries and prints what they give
+    /// Run queries and print their results
     Run(Box<run::RunArgs>),
-    /// Runs one SELECT over queries and saved files
+    /// Run one SELECT over queries and saved files
     Sql(Box<sql::SqlArgs>),
-    /// Checks all files, without a request
+    /// Check all files without sending a request
     Check(check::CheckArgs),
-    /// Lists resources and queries
+    /// List resources and queries
     List(list::ListArgs),
-    /// Shows one query or resource
+    /// Show a query or resource
     Show(show::ShowArgs),
-    /// Asks whether connections and tokens are good
+    /// Check connections and tokens
     Ping(ping::PingArgs),
-    /// Serves an embedded CircleCI with synthetic data
+    /// Serve an embedded CircleCI with synthetic data
     Demo(demo::DemoArgs),
-    /// Prints completions for a shell
+    /// Print shell completions
     Completions(completions::CompletionsArgs),
 }
 

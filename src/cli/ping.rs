@@ -37,7 +37,7 @@ const COLUMNS: [&str; 6] = [
 #[derive(Debug, clap::Args)]
 #[command(after_help = format!("{EXAMPLES}\n\n{}", crate::cli::exit::HELP))]
 pub struct PingArgs {
-    /// Resources by name; default: all
+    /// Resources by name (default: all)
     #[arg(value_name = "RESOURCE")]
     pub resources: Vec<String>,
 

@@ -48,7 +48,7 @@ pub struct RunArgs {
     #[arg(long = "var", value_name = "NAME=VALUE")]
     pub vars: Vec<String>,
 
-    /// Takes vars from a YAML file; those of the command line win
+    /// Read vars from a YAML file (overridden by the command line)
     #[arg(long = "vars", value_name = "FILE")]
     pub vars_files: Vec<PathBuf>,
 
@@ -71,39 +71,39 @@ pub struct RunArgs {
     #[arg(long, value_name = "OPTIONS")]
     pub csv: Option<CsvOptions>,
 
-    /// Keeps what the run gave in this folder, for `previous` in the report of the next one
+    /// Keep the results in this folder, for `previous` in the report of the next run
     #[arg(long, value_name = "DIR")]
     pub state: Option<PathBuf>,
 
-    /// Runs as of a past moment: RFC 3339, a date, or so long ago (`7d`)
+    /// Run as of a past time: RFC 3339, a date, or an age (`7d`)
     #[arg(long, value_name = "TIME")]
     pub now: Option<String>,
 
-    /// At most this many records
+    /// Return at most this many records
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub limit: Option<u64>,
 
-    /// Does not ask before a method that writes
+    /// Send requests that write without asking
     #[arg(short, long)]
     pub yes: bool,
 
-    /// Stops a walk at the first item that fails
+    /// Stop at the first item that fails
     #[arg(long)]
     pub fail_fast: bool,
 
-    /// Gives the records of a walk as they are found, not in the query's order
+    /// Print records as they arrive, not in the query's order
     #[arg(long)]
     pub unordered: bool,
 
-    /// Print every request that would write, its items known, and write nothing
+    /// Find the items, print every request that would write, and write nothing
     #[arg(long, conflicts_with_all = ["dry_run", "curl", "yes"])]
     pub preview: bool,
 
-    /// Prints the requests, secrets masked, and sends nothing
+    /// Print the requests, secrets masked, and send nothing
     #[arg(long, conflicts_with = "curl")]
     pub dry_run: bool,
 
-    /// Prints a curl line that does the same, and sends nothing
+    /// Print the equivalent curl command, and send nothing
     #[arg(long)]
     pub curl: bool,
 

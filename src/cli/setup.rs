@@ -41,15 +41,15 @@ pub enum TextFormat {
 /// Options of every verb.
 #[derive(Debug, Clone, Copy, Default, clap::Args)]
 pub struct TalkArgs {
-    /// Tells more on standard error: a line an attempt; twice: header fields too
+    /// Print each request attempt on standard error; twice: header fields too
     #[arg(short, long, action = clap::ArgAction::Count, conflicts_with = "quiet")]
     pub verbose: u8,
 
-    /// Tells only errors
+    /// Print errors only
     #[arg(short, long)]
     pub quiet: bool,
 
-    /// How errors are shown
+    /// Format of errors
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     pub error_format: ErrorFormat,
 }
@@ -57,19 +57,19 @@ pub struct TalkArgs {
 /// Options of verbs that ask a server.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct ConnectArgs {
-    /// Environment of the resource files (`environments`)
+    /// Environment to use, from `environments` of the resource files
     #[arg(long, value_name = "NAME", env = "RUNNER_ENV")]
     pub env: Option<String>,
 
-    /// Answers from an embedded CircleCI with synthetic data: no token, no network
+    /// Use an embedded CircleCI with synthetic data: no token, no network
     #[arg(long)]
     pub demo: bool,
 
-    /// Gives the whole run this long, for example `90s`
+    /// Time limit of the whole run, for example `90s`
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub timeout: Option<Duration>,
 
-    /// Trusts the operating system's certificates too
+    /// Trust the operating system's certificates too
     #[arg(long)]
     pub system_certs: bool,
 }

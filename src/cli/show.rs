@@ -33,11 +33,11 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct ShowArgs {
-    /// A query or resource, by name or path
+    /// Query or resource, by name or path
     #[arg(value_name = "NAME")]
     pub name: String,
 
-    /// How it is shown
+    /// Format of the output
     #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
     pub output: TextFormat,
 }

@@ -50,7 +50,7 @@ pub struct SqlArgs {
     #[arg(long, value_name = "NAME=SOURCE")]
     pub from: Vec<String>,
 
-    /// Reads the statement from a file
+    /// Read the statement from a file
     #[arg(long, value_name = "FILE")]
     pub file: Option<PathBuf>,
 
@@ -73,11 +73,11 @@ pub struct SqlArgs {
     #[arg(long, value_name = "OPTIONS")]
     pub csv: Option<CsvOptions>,
 
-    /// Runs as of a past moment: RFC 3339, a date, or so long ago (`7d`)
+    /// Run as of a past time: RFC 3339, a date, or an age (`7d`)
     #[arg(long, value_name = "TIME")]
     pub now: Option<String>,
 
-    /// At most this many records
+    /// Return at most this many records
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub limit: Option<u64>,
 
