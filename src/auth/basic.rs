@@ -1,13 +1,20 @@
 //! `basic: { username, password }`: `Authorization: Basic` (RFC 7617).
 
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::auth::{Auth, Form, TokenScheme, secret_template};
+use crate::auth::{
+    Auth, Authenticate, Credential, CredentialError, Desk, Form, Obtaining, TokenScheme, at_once,
+    in_header, secret_template,
+};
 use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::document::{Content, Node};
-use crate::template::Template;
+use crate::core::secret::Secret;
+use crate::http::{HeaderName, header};
+use crate::template::{RenderError, Scope, Template};
 
 pub const FORM: Form = Form {
     key: "basic",
@@ -15,7 +22,7 @@ pub const FORM: Form = Form {
 };
 
 /// The form in which `user:password` is sent (RFC 7617, section 2).
-pub fn encode(pair: &str) -> String {
+fn encode(pair: &str) -> String {
     STANDARD.encode(pair)
 }
 
@@ -46,5 +53,64 @@ fn check(node: &Node, _: TokenScheme, faults: &mut Diagnostics) -> Option<Auth> 
         }
         Some(node) => secret_template(node, "password", faults)?,
     };
-    Some(Auth::Basic { username, password })
+    Some(Arc::new(Basic { username, password }))
+}
+
+/// A name and a password.
+#[derive(Debug)]
+struct Basic {
+    username: Template,
+    password: Template,
+}
+
+impl Basic {
+    fn pair(&self, scope: &Scope) -> Result<String, RenderError> {
+        let user = self.username.text(scope)?;
+        Ok(format!("{user}:{}", self.password.text(scope)?))
+    }
+
+    fn credential(&self, scope: &Scope) -> Result<Credential, CredentialError> {
+        let encoded = encode(&self.pair(scope)?);
+        let place = self.username.place();
+        in_header(header::AUTHORIZATION, "Basic ", &encoded, place)
+    }
+}
+
+impl Authenticate for Basic {
+    fn templates(&self) -> Vec<&Template> {
+        vec![&self.username, &self.password]
+    }
+
+    fn ready(&self, scope: &Scope) -> Result<(), CredentialError> {
+        self.credential(scope).map(drop)
+    }
+
+    fn obtain<'a>(&'a self, desk: Desk<'a>) -> Obtaining<'a> {
+        at_once(self.credential(desk.scope))
+    }
+
+    fn shown(&self, scope: &Scope, _: &dyn Fn(&str) -> String) -> Result<Credential, RenderError> {
+        // Shown as `user:password`, so that a shell can put it together.
+        let pair = Secret::new(self.pair(scope)?);
+        Ok(Credential::Header(header::AUTHORIZATION, pair))
+    }
+
+    fn words(&self) -> String {
+        format!("basic, as {}", self.username.source())
+    }
+
+    fn secrets(&self, scope: &Scope) -> Vec<Secret> {
+        let text = |template: &Template| template.text(scope).ok().map(Secret::new);
+        let pair = self.pair(scope).ok().map(|pair| Secret::new(encode(&pair)));
+        // A token may be the user's name, with an empty password.
+        let user = text(&self.username).filter(|_| self.username.mentions().has("env"));
+        [user, text(&self.password), pair]
+            .into_iter()
+            .flatten()
+            .collect()
+    }
+
+    fn curl(&self, _: &HeaderName, shown: &Secret) -> (&'static str, String) {
+        ("--user", shown.expose().to_owned())
+    }
 }

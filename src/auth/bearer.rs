@@ -1,6 +1,6 @@
 //! `bearer: "{{ env.TOKEN }}"`: `Authorization: Bearer` (RFC 6750, section 2.1).
 
-use crate::auth::{Auth, Form, TokenScheme, secret_template};
+use crate::auth::{Auth, Form, InHeader, TokenScheme, secret_template};
 use crate::core::diagnostic::Diagnostics;
 use crate::core::document::Node;
 
@@ -12,9 +12,5 @@ pub const FORM: Form = Form {
 fn check(node: &Node, _: TokenScheme, faults: &mut Diagnostics) -> Option<Auth> {
     let value = secret_template(node, FORM.key, faults)?;
     let (name, prefix) = TokenScheme::Bearer.header();
-    Some(Auth::Header {
-        name,
-        prefix,
-        value,
-    })
+    Some(InHeader::auth(name, prefix, value))
 }

@@ -2,18 +2,25 @@
 
 use std::path::Path;
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::{Child, Command};
 
-use crate::auth::{Auth, Form, TokenScheme};
+use crate::auth::{
+    Auth, Authenticate, Credential, CredentialError, Desk, Form, Obtaining, TokenScheme, at_once,
+    in_header,
+};
 use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::document::{Content, Node};
 use crate::core::ending::Cleanup;
 use crate::core::secret::Secret;
+use crate::core::shell;
+use crate::core::source::Place;
 use crate::core::time::format_duration;
+use crate::template::{RenderError, Scope, Template};
 
 pub const FORM: Form = Form {
     key: "command",
@@ -123,11 +130,11 @@ fn check(node: &Node, scheme: TokenScheme, faults: &mut Diagnostics) -> Option<A
         ));
         return None;
     }
-    Some(Auth::Command {
+    Some(Arc::new(Printed {
         command,
         scheme,
         place: node.place.clone(),
-    })
+    }))
 }
 
 /// Runs the program, without a shell, in the project's folder, and gives what it printed.
@@ -190,4 +197,65 @@ pub async fn run(command: &[String], folder: &Path) -> Result<Secret, String> {
         return Err(format!("`{program}` printed nothing"));
     }
     Ok(Secret::new(token))
+}
+
+/// What a program prints.
+#[derive(Debug)]
+struct Printed {
+    command: Vec<String>,
+    scheme: TokenScheme,
+    place: Place,
+}
+
+impl Authenticate for Printed {
+    fn templates(&self) -> Vec<&Template> {
+        Vec::new()
+    }
+
+    /// The program is run when the first request is sent.
+    fn ready(&self, _: &Scope) -> Result<(), CredentialError> {
+        Ok(())
+    }
+
+    fn obtain<'a>(&'a self, desk: Desk<'a>) -> Obtaining<'a> {
+        Box::pin(async move {
+            let token = run(&self.command, desk.folder).await?;
+            desk.scrubber.add(&token);
+            let (name, prefix) = self.scheme.header();
+            at_once(in_header(name, prefix, token.expose(), &self.place)).await
+        })
+    }
+
+    fn shown(
+        &self,
+        _: &Scope,
+        mark: &dyn Fn(&str) -> String,
+    ) -> Result<Credential, RenderError> {
+        let words: Vec<String> = self
+            .command
+            .iter()
+            .map(|word| shell::quoted(word))
+            .collect();
+        let call = mark(&format!("({})", words.join(" ")));
+        let (name, prefix) = self.scheme.header();
+        Ok(Credential::Header(
+            name,
+            Secret::new(format!("{prefix}{call}")),
+        ))
+    }
+
+    fn words(&self) -> String {
+        format!("what `{}` prints", self.command[0])
+    }
+
+    fn runs_program(&self) -> bool {
+        true
+    }
+
+    fn origin(&self) -> String {
+        format!(
+            "the token came from the command `{}`: is it still valid?",
+            self.command[0]
+        )
+    }
 }

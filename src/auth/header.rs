@@ -1,9 +1,15 @@
 //! `header: { name, value }`: a header field of any name.
 
-use crate::auth::{Auth, Form, TokenScheme, named_value};
+use std::sync::Arc;
+
+use crate::auth::{
+    Auth, Authenticate, Credential, CredentialError, Desk, Form, Obtaining, TokenScheme, at_once, filled,
+    in_header, named_value,
+};
 use crate::core::diagnostic::Diagnostics;
 use crate::core::document::Node;
 use crate::http::{HeaderName, headers};
+use crate::template::{RenderError, Scope, Template};
 
 pub const FORM: Form = Form {
     key: "header",
@@ -21,9 +27,51 @@ fn check(node: &Node, _: TokenScheme, faults: &mut Diagnostics) -> Option<Auth> 
         ));
         return None;
     };
-    Some(Auth::Header {
-        name: header,
-        prefix: "",
-        value,
-    })
+    Some(InHeader::auth(header, "", value))
+}
+
+/// A value in a header field.
+#[derive(Debug)]
+pub struct InHeader {
+    name: HeaderName,
+    prefix: &'static str,
+    value: Template,
+}
+
+impl InHeader {
+    /// The `auth` that sends a value in this field, after a prefix.
+    pub fn auth(name: HeaderName, prefix: &'static str, value: Template) -> Auth {
+        Arc::new(Self {
+            name,
+            prefix,
+            value,
+        })
+    }
+
+    fn credential(&self, scope: &Scope) -> Result<Credential, CredentialError> {
+        let text = filled(&self.value, scope)?;
+        in_header(self.name.clone(), self.prefix, &text, self.value.place())
+    }
+}
+
+impl Authenticate for InHeader {
+    fn templates(&self) -> Vec<&Template> {
+        vec![&self.value]
+    }
+
+    fn ready(&self, scope: &Scope) -> Result<(), CredentialError> {
+        self.credential(scope).map(drop)
+    }
+
+    fn obtain<'a>(&'a self, desk: Desk<'a>) -> Obtaining<'a> {
+        at_once(self.credential(desk.scope))
+    }
+
+    fn shown(&self, scope: &Scope, _: &dyn Fn(&str) -> String) -> Result<Credential, RenderError> {
+        Ok(self.credential(scope).unwrap_or(Credential::None))
+    }
+
+    fn words(&self) -> String {
+        format!("{}: {}{}", self.name, self.prefix, self.value.source())
+    }
 }

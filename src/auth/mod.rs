@@ -6,25 +6,26 @@
 //!
 //! This module knows neither kinds of API nor queries.
 
-mod basic;
-mod bearer;
-mod command;
-mod header;
 mod layer;
-mod query;
-mod token;
+mod none;
+
+use std::fmt::Debug;
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::Arc;
 
 use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::document::{Content, Node};
 use crate::core::name;
-use crate::core::secret::Secret;
+use crate::core::secret::{Scrubber, Secret};
 use crate::core::source::Place;
 use crate::http::{HeaderName, HeaderValue};
 use crate::template::{RenderError, Scope, Template};
 
-pub use command::run as run_command;
+pub use header::InHeader;
 pub use layer::{Authenticated, CredentialSource};
+pub use none::none;
 
 /// How a token of the kind of API is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,42 +37,97 @@ pub enum TokenScheme {
 }
 
 /// A checked `auth`.
-#[derive(Debug, Clone)]
-pub enum Auth {
-    /// Nothing is sent.
-    None,
-    /// A value in a header field.
-    Header {
-        /// The field.
-        name: HeaderName,
-        /// What stands before the value.
-        prefix: &'static str,
-        /// The value.
-        value: Template,
-    },
-    /// `Authorization: Basic` (RFC 7617).
-    Basic {
-        /// The user's name.
-        username: Template,
-        /// The password.
-        password: Template,
-    },
-    /// A URL parameter.
-    Query {
-        /// The parameter.
-        name: String,
-        /// The value.
-        value: Template,
-    },
-    /// What a program prints.
-    Command {
-        /// The program and its arguments.
-        command: Vec<String>,
-        /// Where the token goes.
-        scheme: TokenScheme,
-        /// Where it stands in the file.
-        place: Place,
-    },
+pub type Auth = Arc<dyn Authenticate>;
+
+/// A credential that comes later.
+pub type Obtaining<'a> = Pin<Box<dyn Future<Output = Result<Credential, String>> + 'a>>;
+
+/// What a credential is made with.
+#[derive(Clone, Copy)]
+pub struct Desk<'a> {
+    /// What the templates know.
+    pub scope: &'a Scope,
+    /// The project's folder.
+    pub folder: &'a Path,
+    /// Learns the secrets that no template holds.
+    pub scrubber: &'a Scrubber,
+}
+
+/// All that others may ask of a form of `auth`. What has no default cannot be guessed.
+pub trait Authenticate: Debug + Send + Sync {
+    /// The templates that it is made of. What they mention is secret.
+    fn templates(&self) -> Vec<&Template>;
+
+    /// Makes sure, before a byte leaves, that there is a credential, as far as this can be known.
+    ///
+    /// # Errors
+    ///
+    /// If a template cannot be rendered, or a value is empty or cannot stand in a header.
+    fn ready(&self, scope: &Scope) -> Result<(), CredentialError>;
+
+    /// Makes the credential of a run.
+    fn obtain<'a>(&'a self, desk: Desk<'a>) -> Obtaining<'a>;
+
+    /// The credential as a dry run shows it. `mark` stands for what a shell has to fill in.
+    ///
+    /// # Errors
+    ///
+    /// If a template cannot be rendered.
+    fn shown(
+        &self,
+        scope: &Scope,
+        mark: &dyn Fn(&str) -> String,
+    ) -> Result<Credential, RenderError>;
+
+    /// The words of `runner show`.
+    fn words(&self) -> String;
+
+    /// Returns true if nothing is sent.
+    fn is_none(&self) -> bool {
+        false
+    }
+
+    /// Returns true if a program of this machine is run for it.
+    fn runs_program(&self) -> bool {
+        false
+    }
+
+    /// The secrets in it, raw, for the scrubber.
+    fn secrets(&self, scope: &Scope) -> Vec<Secret> {
+        let text = |template: &Template| template.text(scope).ok().map(Secret::new);
+        self.templates().into_iter().filter_map(text).collect()
+    }
+
+    /// The option with which curl sends a header, and its value.
+    fn curl(&self, name: &HeaderName, shown: &Secret) -> (&'static str, String) {
+        ("--header", format!("{name}: {}", shown.expose()))
+    }
+
+    /// Says, when it was refused, where the credential came from; never what it is.
+    fn origin(&self) -> String {
+        let mut names: Vec<String> = self
+            .templates()
+            .iter()
+            .flat_map(|template| template.mentions().attributes("env"))
+            .map(|name| format!("`{name}`"))
+            .collect();
+        names.dedup();
+        if names.is_empty() {
+            return "is the token still valid?".to_owned();
+        }
+        let names = names.join(" and ");
+        format!("the token came from {names}: is it set to a token that is still valid?")
+    }
+}
+
+/// A credential that is known at once.
+fn at_once<'a>(credential: Result<Credential, CredentialError>) -> Obtaining<'a> {
+    Box::pin(std::future::ready(credential.map_err(
+        |error| match error {
+            CredentialError::Render(error) => error.message,
+            CredentialError::Unusable(words, _) => words,
+        },
+    )))
 }
 
 /// What is put on a request.
@@ -106,156 +162,72 @@ struct Form {
     check: fn(&Node, TokenScheme, &mut Diagnostics) -> Option<Auth>,
 }
 
-/// All forms. Grammar and messages come from this list.
-const FORMS: [Form; 6] = [
-    token::FORM,
-    bearer::FORM,
-    basic::FORM,
-    header::FORM,
-    query::FORM,
-    command::FORM,
-];
+/// Declares the kinds: a module each, and the list that grammar and messages come from.
+macro_rules! kinds {
+    ($($kind:ident),+ $(,)?) => {
+        $(mod $kind;)+
+
+        const FORMS: &[Form] = &[$($kind::FORM),+];
+    };
+}
+
+kinds![token, bearer, basic, header, query, command];
 
 /// The keys of all forms.
 pub fn keys() -> impl Iterator<Item = &'static str> {
     FORMS.iter().map(|form| form.key)
 }
 
-impl Auth {
-    /// Reads `auth`. `scheme` is that of the kind of API; without one, `token` has no meaning.
-    pub fn check(
-        node: &Node,
-        scheme: Option<TokenScheme>,
-        faults: &mut Diagnostics,
-    ) -> Option<Self> {
-        let before = faults.len();
-        let auth = Self::read(node, scheme, faults);
-        // Whatever is wrong here, a secret may stand in its line.
-        faults.conceal_since(before);
-        auth
-    }
+/// Reads `auth`. `scheme` is that of the kind of API; without one, `token` has no meaning.
+pub fn check(node: &Node, scheme: Option<TokenScheme>, faults: &mut Diagnostics) -> Option<Auth> {
+    let before = faults.len();
+    let auth = read(node, scheme, faults);
+    // Whatever is wrong here, a secret may stand in its line.
+    faults.conceal_since(before);
+    auth
+}
 
-    fn read(node: &Node, scheme: Option<TokenScheme>, faults: &mut Diagnostics) -> Option<Self> {
-        match &node.content {
-            Content::Text(word) if word == "none" => return Some(Self::None),
-            Content::Map(entries) if entries.len() == 1 => {
-                let entry = &entries[0];
-                if let Some(form) = FORMS.iter().find(|form| form.key == entry.key) {
-                    if form.key == token::FORM.key && scheme.is_none() {
-                        faults.push(
-                            Diagnostic::at(
-                                &entry.key_place,
-                                Code::AuthWithoutScheme,
-                                "`token` is the scheme of a kind of API, and `rest` has none",
-                            )
-                            .help("say how it is sent: `bearer`, `header`, `query` or `basic`"),
-                        );
-                        return None;
-                    }
-                    let scheme = scheme.unwrap_or(TokenScheme::Bearer);
-                    return (form.check)(&entry.value, scheme, faults);
+fn read(node: &Node, scheme: Option<TokenScheme>, faults: &mut Diagnostics) -> Option<Auth> {
+    match &node.content {
+        Content::Text(word) if word == "none" => return Some(none()),
+        Content::Map(entries) if entries.len() == 1 => {
+            let entry = &entries[0];
+            if let Some(form) = FORMS.iter().find(|form| form.key == entry.key) {
+                if form.key == token::FORM.key && scheme.is_none() {
+                    faults.push(
+                        Diagnostic::at(
+                            &entry.key_place,
+                            Code::AuthWithoutScheme,
+                            "`token` is the scheme of a kind of API, and `rest` has none",
+                        )
+                        .help("say how it is sent: `bearer`, `header`, `query` or `basic`"),
+                    );
+                    return None;
                 }
-                faults.push(
-                    Diagnostic::at(
-                        &entry.key_place,
-                        Code::UnknownKey,
-                        format!("there is no form of `auth` called `{}`", entry.key),
-                    )
-                    .maybe_help(name::hint(&entry.key, keys())),
-                );
-                return None;
+                let scheme = scheme.unwrap_or(TokenScheme::Bearer);
+                return (form.check)(&entry.value, scheme, faults);
             }
-            _ => {}
-        }
-        let expected = format!(
-            "`none`, or one of {}",
-            name::one_of(&keys().collect::<Vec<_>>())
-        );
-        // What stands here may be a token: it is not repeated.
-        let words = format!("`auth` takes {expected}, got {}", node.kind());
-        let diagnostic = Diagnostic::at(&node.place, Code::WrongType, words).concealed();
-        faults.push(diagnostic.help("write `auth: { token: \"{{ env.CIRCLE_TOKEN }}\" }`"));
-        None
-    }
-
-    /// The templates that it is made of.
-    pub fn templates(&self) -> Vec<&Template> {
-        match self {
-            Self::None | Self::Command { .. } => Vec::new(),
-            Self::Header { value, .. } | Self::Query { value, .. } => vec![value],
-            Self::Basic { username, password } => vec![username, password],
-        }
-    }
-
-    /// Whether anything is sent.
-    pub fn is_none(&self) -> bool {
-        matches!(self, Self::None)
-    }
-
-    /// The credential in a scope; for a command, once its `output` is known.
-    ///
-    /// # Errors
-    ///
-    /// If a template cannot be rendered, or a value is empty or cannot stand in a header.
-    pub fn credential(
-        &self,
-        scope: &Scope,
-        output: Option<&Secret>,
-    ) -> Result<Credential, CredentialError> {
-        match self {
-            Self::None => Ok(Credential::None),
-            Self::Header {
-                name,
-                prefix,
-                value,
-            } => in_header(name.clone(), prefix, &filled(value, scope)?, value.place()),
-            Self::Basic { username, password } => {
-                let user = username.text(scope)?;
-                let pair = format!("{user}:{}", password.text(scope)?);
-                let encoded = basic::encode(&pair);
-                in_header(
-                    HeaderName::from_static("authorization"),
-                    "Basic ",
-                    &encoded,
-                    username.place(),
+            faults.push(
+                Diagnostic::at(
+                    &entry.key_place,
+                    Code::UnknownKey,
+                    format!("there is no form of `auth` called `{}`", entry.key),
                 )
-            }
-            Self::Query { name, value } => Ok(Credential::Query(
-                name.clone(),
-                Secret::new(filled(value, scope)?),
-            )),
-            Self::Command { scheme, place, .. } => {
-                let token = output.map_or("", Secret::expose);
-                let (name, prefix) = scheme.header();
-                in_header(name, prefix, token, place)
-            }
+                .maybe_help(name::hint(&entry.key, keys())),
+            );
+            return None;
         }
+        _ => {}
     }
-
-    /// The secrets in it, raw, for the scrubber.
-    pub fn secrets(&self, scope: &Scope) -> Vec<Secret> {
-        let text = |template: &Template| template.text(scope).ok().map(Secret::new);
-        match self {
-            Self::None | Self::Command { .. } => Vec::new(),
-            Self::Header { value, .. } | Self::Query { value, .. } => {
-                text(value).into_iter().collect()
-            }
-            Self::Basic { username, password } => {
-                let (user, word) = (text(username), text(password));
-                let pair = match (&user, &word) {
-                    (Some(user), Some(word)) => Some(Secret::new(basic::encode(&format!(
-                        "{}:{}",
-                        user.expose(),
-                        word.expose()
-                    )))),
-                    _ => None,
-                };
-                // A token may be the user's name, with an empty password.
-                let user = user.filter(|_| username.mentions().has("env"));
-                [user, word, pair].into_iter().flatten().collect()
-            }
-        }
-    }
+    let expected = format!(
+        "`none`, or one of {}",
+        name::one_of(&keys().collect::<Vec<_>>())
+    );
+    // What stands here may be a token: it is not repeated.
+    let words = format!("`auth` takes {expected}, got {}", node.kind());
+    let diagnostic = Diagnostic::at(&node.place, Code::WrongType, words).concealed();
+    faults.push(diagnostic.help("write `auth: { token: \"{{ env.CIRCLE_TOKEN }}\" }`"));
+    None
 }
 
 impl TokenScheme {

@@ -1,6 +1,6 @@
 //! `token: "{{ env.CIRCLE_TOKEN }}"`: sent as the kind of API wants it.
 
-use crate::auth::{Auth, Form, TokenScheme, secret_template};
+use crate::auth::{Auth, Form, InHeader, TokenScheme, secret_template};
 use crate::core::diagnostic::Diagnostics;
 use crate::core::document::Node;
 
@@ -12,9 +12,5 @@ pub const FORM: Form = Form {
 fn check(node: &Node, scheme: TokenScheme, faults: &mut Diagnostics) -> Option<Auth> {
     let value = secret_template(node, FORM.key, faults)?;
     let (name, prefix) = scheme.header();
-    Some(Auth::Header {
-        name,
-        prefix,
-        value,
-    })
+    Some(InHeader::auth(name, prefix, value))
 }

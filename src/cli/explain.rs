@@ -1,6 +1,6 @@
 //! Faults of a plan or a run → failures, with the advice that saves an hour.
 
-use crate::auth::{Auth, CredentialError};
+use crate::auth::CredentialError;
 use crate::cli::app::App;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
@@ -296,7 +296,7 @@ fn refused(refusal: &Refusal, name: &str, resource: &Resource) -> Failure {
         });
     }
     if status == StatusCode::UNAUTHORIZED {
-        failure = failure.help(token_source(&resource.auth));
+        failure = failure.help(resource.auth.origin());
     }
     if let Some(wait) = refusal.retry_after.filter(|wait| !wait.is_zero()) {
         let words = format!("it may be tried again in {}", format_duration(wait));
@@ -312,36 +312,6 @@ fn refused(refusal: &Refusal, name: &str, resource: &Resource) -> Failure {
     match refusal.advice {
         Some(words) => failure.help(words),
         None => failure,
-    }
-}
-
-/// Where the token came from; never what it is.
-fn token_source(auth: &Auth) -> String {
-    let names = |templates: &[&crate::template::Template]| {
-        let mut names: Vec<String> = templates
-            .iter()
-            .flat_map(|template| template.mentions().attributes("env"))
-            .map(|name| format!("`{name}`"))
-            .collect();
-        names.dedup();
-        names.join(" and ")
-    };
-    match auth {
-        Auth::None => "the resource has no `auth`, and the API wants one".to_owned(),
-        Auth::Command { command, .. } => {
-            format!(
-                "the token came from the command `{}`: is it still valid?",
-                command[0]
-            )
-        }
-        other => {
-            let names = names(&other.templates());
-            if names.is_empty() {
-                "is the token still valid?".to_owned()
-            } else {
-                format!("the token came from {names}: is it set to a token that is still valid?")
-            }
-        }
     }
 }
 

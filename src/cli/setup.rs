@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::auth::Auth;
+use crate::auth::InHeader;
 use crate::cli::app::App;
 use crate::cli::ending::LAST_WORDS;
 use crate::cli::exit::Exit;
@@ -285,11 +285,11 @@ impl World {
         };
         Ok(Resource {
             base_url: constant(demo.base_url())?,
-            auth: Auth::Header {
-                name: HeaderName::from_static("circle-token"),
-                prefix: "",
-                value: constant(demo::TOKEN)?,
-            },
+            auth: InHeader::auth(
+                HeaderName::from_static("circle-token"),
+                "",
+                constant(demo::TOKEN)?,
+            ),
             proxy: None,
             tls: TlsFiles::default(),
             ..resource

@@ -5,7 +5,6 @@ use std::rc::Rc;
 
 use serde_json::{Map, Value, json};
 
-use crate::auth::Auth;
 use crate::cli::app::App;
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Stopped};
@@ -477,7 +476,7 @@ fn resource_text(
         .kind
         .api()
         .map_or_else(String::new, |api| format!(" {api}"));
-    let auth = auth_words(&resource.auth);
+    let auth = resource.auth.words();
     let environments: Vec<&String> = file.environments.keys().collect();
     if wants_json {
         let document = json!({
@@ -516,18 +515,4 @@ fn resource_text(
     }
     text.push_str(&format!("\nexample\n  runner ping {}\n", resource.name));
     Ok(text)
-}
-
-fn auth_words(auth: &Auth) -> String {
-    match auth {
-        Auth::None => "none".to_owned(),
-        Auth::Header {
-            name,
-            prefix,
-            value,
-        } => format!("{name}: {prefix}{}", value.source()),
-        Auth::Basic { username, .. } => format!("basic, as {}", username.source()),
-        Auth::Query { name, value } => format!("?{name}={}", value.source()),
-        Auth::Command { command, .. } => format!("what `{}` prints", command[0]),
-    }
 }

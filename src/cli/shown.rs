@@ -127,14 +127,9 @@ pub fn curl(shown: &ShownRequest, plan: &Plan) -> Result<String, String> {
     match &shown.credential {
         // A parameter stands in the URL.
         Credential::None | Credential::Query(..) => {}
-        Credential::Header(_, secret) if is_basic(plan) => {
-            line.push(format!("--user {}", quoted(secret.expose())));
-        }
         Credential::Header(name, secret) => {
-            line.push(format!(
-                "--header {}",
-                quoted(&format!("{name}: {}", secret.expose()))
-            ));
+            let (option, value) = plan.resource.auth.curl(name, secret);
+            line.push(format!("{option} {}", quoted(&value)));
         }
     }
     match &shown.body {
@@ -298,10 +293,6 @@ impl JsonLine {
         self.flush();
         self.word
     }
-}
-
-fn is_basic(plan: &Plan) -> bool {
-    matches!(plan.resource.auth, crate::auth::Auth::Basic { .. })
 }
 
 /// Certificates and proxy of the resource.

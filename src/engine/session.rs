@@ -7,9 +7,7 @@ use std::rc::Rc;
 
 use tokio::sync::OnceCell;
 
-use crate::auth::{
-    Auth, Authenticated, Credential, CredentialError, CredentialSource, run_command,
-};
+use crate::auth::{Auth, Authenticated, Credential, CredentialSource, Desk};
 use crate::core::secret::Scrubber;
 use crate::engine::cache::Cache;
 use crate::engine::levels::Levels;
@@ -334,20 +332,12 @@ impl CredentialSource for Rc<Credentials> {
     async fn credential(&self) -> Result<Credential, String> {
         self.known
             .get_or_try_init(|| async {
-                let output = match &self.auth {
-                    Auth::Command { command, .. } => {
-                        let token = run_command(command, &self.folder).await?;
-                        self.scrubber.add(&token);
-                        Some(token)
-                    }
-                    _ => None,
+                let desk = Desk {
+                    scope: &self.scope,
+                    folder: &self.folder,
+                    scrubber: &self.scrubber,
                 };
-                self.auth
-                    .credential(&self.scope, output.as_ref())
-                    .map_err(|error| match error {
-                        CredentialError::Render(error) => error.message,
-                        CredentialError::Unusable(words, _) => words,
-                    })
+                self.auth.obtain(desk).await
             })
             .await
             .cloned()

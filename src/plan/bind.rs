@@ -8,7 +8,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::auth::{Auth, CredentialError};
+use crate::auth::CredentialError;
 use crate::core::code::Code;
 use crate::core::diagnostic::Diagnostic;
 use crate::core::name;
@@ -210,16 +210,12 @@ impl Plan {
     ///
     /// If there is none, most often since a variable is not set.
     pub fn check_credential(&self) -> Result<(), PlanError> {
-        if matches!(self.resource.auth, Auth::Command { .. }) {
-            return Ok(());
-        }
         for secret in self.resource.auth.secrets(&self.scope) {
             self.scrubber.add(&secret);
         }
         self.resource
             .auth
-            .credential(&self.scope, None)
-            .map(drop)
+            .ready(&self.scope)
             .map_err(PlanError::Credential)
     }
 }

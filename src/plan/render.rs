@@ -6,9 +6,8 @@ use std::sync::Arc;
 use serde_json::Value;
 use url::Url;
 
-use crate::auth::{Auth, Credential};
+use crate::auth::Credential;
 use crate::core::secret::{MASK, Secret, is_secret_name};
-use crate::core::shell;
 use crate::core::source::{Place, Span};
 use crate::core::{json, percent};
 use crate::http::{Body, Delivery, HeaderMap, HeaderName, HeaderValue, Method, Request, header};
@@ -235,27 +234,10 @@ impl Plan {
         // shown as it is, less what the scrubber has learnt of it.
         let headers = self.headers(&site.shown).unwrap_or(real.headers);
         let body = self.body(form, &site.shown).unwrap_or(real.body);
-        let credential = match &self.resource.auth {
-            Auth::Command {
-                command, scheme, ..
-            } => {
-                let (name, prefix) = scheme.header();
-                let call = disguise::mark(&format!("({})", shell_words(command)));
-                Credential::Header(name, Secret::new(format!("{prefix}{call}")))
-            }
-            Auth::Basic { username, password } => {
-                // Shown as `user:password`, so that a shell can put it together.
-                let pair = format!(
-                    "{}:{}",
-                    username.text(&self.shown_scope)?,
-                    password.text(&self.shown_scope)?
-                );
-                Credential::Header(header::AUTHORIZATION, Secret::new(pair))
-            }
-            auth => auth
-                .credential(&self.shown_scope, None)
-                .unwrap_or(Credential::None),
-        };
+        let credential = self
+            .resource
+            .auth
+            .shown(&self.shown_scope, &disguise::mark)?;
         Ok(ShownRequest {
             method: real.method,
             url,
@@ -510,12 +492,4 @@ fn add_param(
 
 fn place_of(value: &ValueTemplate) -> Option<&Place> {
     value.templates().first().map(|template| template.place())
-}
-
-fn shell_words(command: &[String]) -> String {
-    command
-        .iter()
-        .map(|word| shell::quoted(word))
-        .collect::<Vec<_>>()
-        .join(" ")
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::auth::{Auth, TokenScheme};
+use crate::auth::{Auth, InHeader, TokenScheme};
 use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::document::{Content, Entry, Node};
@@ -45,7 +45,7 @@ impl ResourceFile {
         self.base
             .iter()
             .chain(self.environments.values())
-            .any(|resource| matches!(resource.auth, Auth::Command { .. }))
+            .any(|resource| resource.auth.runs_program())
     }
 }
 
@@ -211,7 +211,7 @@ fn resource(node: &Node, context: &Context, faults: &mut Diagnostics) -> Option<
     let Some(kind) = kind else {
         // A token in the file is told all the same.
         if let Some(node) = auth_node {
-            Auth::check(node, Some(TokenScheme::Bearer), faults);
+            crate::auth::check(node, Some(TokenScheme::Bearer), faults);
         }
         return None;
     };
@@ -325,17 +325,13 @@ fn auth(
 ) -> Option<Auth> {
     let Some(auth_node) = auth_node else {
         let Some(preset) = kind.default_token() else {
-            return Some(Auth::None);
+            return Some(crate::auth::none());
         };
         let value = Template::parse(&Text::new(preset, &node.place)).ok()?;
         let (name, prefix) = kind.token_scheme().unwrap_or(TokenScheme::Bearer).header();
-        return Some(Auth::Header {
-            name,
-            prefix,
-            value,
-        });
+        return Some(InHeader::auth(name, prefix, value));
     };
-    let auth = Auth::check(auth_node, kind.token_scheme(), faults)?;
+    let auth = crate::auth::check(auth_node, kind.token_scheme(), faults)?;
     // The forms parse their templates; which names a template may mention is known here.
     let is_good = auth
         .templates()
