@@ -154,7 +154,7 @@ impl Document {
         let rendered = environment
             .render_named_str(&self.name, &self.rewritten.source, scope.to_value())
             .map_err(|error| self.fault(&error));
-        scope.settle_unreadable(&self.name);
+        scope.settle_unreadable(&self.name, &self.mentions);
         let rendered = rendered?;
         // A file ends with its last line.
         Ok(if rendered.ends_with('\n') {

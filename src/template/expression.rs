@@ -239,7 +239,7 @@ impl Expression {
             self.unset(scope).unwrap_or_else(fault)
         });
         if self.rules != Rules::Strict && self.reads_times {
-            scope.settle_unreadable(self.source());
+            scope.settle_unreadable(self.source(), &self.mentions);
         }
         let value = value?;
         if value.is_undefined() && self.rules != Rules::Strict {

@@ -40,16 +40,23 @@ impl Unreadable {
         lock(&self.met).push(shown.to_owned());
     }
 
-    /// Notes what an expression has met.
-    fn settle(&self, expression: &str) {
-        let mut met = lock(&self.met);
-        let Some(first) = met.first() else { return };
+    /// Notes what an expression has met; the values themselves only if none is made of a secret.
+    fn settle(&self, expression: &str, is_secret: impl FnOnce() -> bool) {
+        let met = std::mem::take(&mut *lock(&self.met));
+        let count = met.len();
+        let Some(first) = met.into_iter().next() else {
+            return;
+        };
+        let first = if is_secret() {
+            "a secret, which is not shown".to_owned()
+        } else {
+            first
+        };
         let mut noted = lock(&self.noted);
         noted
             .entry(expression.to_owned())
-            .or_insert_with(|| (0, first.clone()))
-            .0 += met.len();
-        met.clear();
+            .or_insert((0, first))
+            .0 += count;
     }
 }
 
@@ -157,9 +164,10 @@ impl Scope {
         }
     }
 
-    /// Notes what an expression has met that should have been a time.
-    pub(super) fn settle_unreadable(&self, expression: &str) {
-        self.unreadable.settle(expression);
+    /// Notes what an expression, which mentions these names, has met that should have been a time.
+    pub(super) fn settle_unreadable(&self, expression: &str, mentions: &Mentions) {
+        self.unreadable
+            .settle(expression, || self.is_silenced(mentions));
     }
 
     /// What should have been a time and was null instead, since this was asked last: expressions,
@@ -177,13 +185,16 @@ impl Scope {
         }
     }
 
+    /// True if what mentions these names is secret.
+    fn is_silenced(&self, mentions: &Mentions) -> bool {
+        self.silences
+            .as_ref()
+            .is_some_and(|silences| silences(mentions))
+    }
+
     /// The fault of an expression as it may be shown.
     pub(super) fn fault_of(&self, mentions: &Mentions, mut error: RenderError) -> RenderError {
-        let is_secret = self
-            .silences
-            .as_ref()
-            .is_some_and(|silences| silences(mentions));
-        if is_secret && error.undefined.is_none() {
+        if self.is_silenced(mentions) && error.undefined.is_none() {
             "a secret does not suit this place; its value is not shown"
                 .clone_into(&mut error.message);
         }

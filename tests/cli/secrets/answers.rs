@@ -96,6 +96,43 @@ fn a_template_that_fails_on_a_secret_does_not_show_a_piece_of_it() {
 }
 
 #[test]
+fn a_note_about_a_text_that_is_no_time_does_not_show_a_secret() {
+    let filters = [
+        "upper | time",
+        "reverse | date",
+        "lower | ago",
+        "upper | duration",
+        "upper | time_bucket('1d')",
+    ];
+    let sources = ["env.CIRCLE_TOKEN", "(row.said or '')"];
+    for (source, filter) in sources
+        .iter()
+        .flat_map(|source| filters.iter().map(move |filter| (source, filter)))
+    {
+        let value = format!("{source} | {filter}");
+        for query in [
+            format!("extract: {{ a: \"{{{{ {value} }}}}\" }}"),
+            format!("rows: $\nwhere: ({value}) is none"),
+            format!("expect: [{{ that: ({value}) is none }}]"),
+            format!(
+                "report: {{ template: \"{{% for row in rows %}}a{{{{ {value} }}}}{{% endfor %}}\" }}"
+            ),
+        ] {
+            // The support looks through all that is written, also for the token in capitals and
+            // in reverse.
+            Case::query(&format!("endpoint: /x\n{query}"))
+                .file(
+                    "queries/items.yaml",
+                    "resource: circleci\nendpoint: /x\n",
+                )
+                .asks(vec![
+                    Exchange::get("/api/v2/x").answers(json!({"id": 1, "said": CANARY})),
+                ]);
+        }
+    }
+}
+
+#[test]
 fn a_statement_over_what_a_server_repeats_sees_the_mask() {
     let query = "data: { d: { query: d } }
 sql: select upper(said) as up, hex(said) as hex, substr(said, 2) as cut from d where id = 1";
