@@ -1,12 +1,12 @@
-//! The names of errors.
+//! Error codes.
 
 use std::fmt;
 
 /// Declares [`Code`] with the text of each of its variants.
 macro_rules! codes {
     ($($(#[$doc:meta])* $variant:ident = $text:literal,)+) => {
-        /// The name of a kind of error, as `error[unknown-key]` and the JSON on standard error show
-        /// it. The texts are an interface: a script may compare them, so none of them changes.
+        /// The code of an error, as shown in `error[unknown-key]` and in JSON on standard error.
+        /// The texts are an interface that scripts compare against: never change one.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum Code {
             $(#[doc = concat!("`", $text, "`")] $(#[$doc])* $variant,)+
@@ -15,7 +15,7 @@ macro_rules! codes {
         }
 
         impl Code {
-            /// All codes but those of statuses, in the order of their texts.
+            /// All codes except `http-…`, sorted by text.
             pub const ALL: &[Self] = &[$(Self::$variant,)+];
         }
 
@@ -133,9 +133,9 @@ codes! {
     TemplateReadsFile = "template-reads-file",
     TemplateSize = "template-size",
     TemplateSyntax = "template-syntax",
-    /// The time of `--timeout` was over.
+    /// `--timeout` expired.
     OutOfTime = "timeout",
-    /// A request took longer than the resource file allows.
+    /// A request took longer than the resource's `timeout`.
     Timeout = "timeout",
     Tls = "tls",
     TooDeep = "too-deep",

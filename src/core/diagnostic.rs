@@ -1,4 +1,4 @@
-//! Faults in files: what, where, what was got, what would do.
+//! Faults in files.
 //!
 //! Checks push into [`Diagnostics`] and go on, so that one `check` shows all faults at once.
 
@@ -18,18 +18,18 @@ pub struct Diagnostic {
     pub message: String,
     /// The place to underline, if the fault has one.
     pub place: Option<Place>,
-    /// Facts that belong to the fault, a line each: `request: GET /me`.
+    /// Related facts, one per line: `request: GET /me`.
     pub facts: Vec<String>,
-    /// What would do.
+    /// Hints on how to fix it.
     pub help: Vec<String>,
-    /// Whether the line of the file must not be shown, since a secret stands in it.
+    /// True if the source line must not be shown because it contains a secret.
     pub is_concealed: bool,
-    /// True if nothing is wrong with the file but what it would do is refused.
+    /// True if the file is valid but its effect is refused.
     pub is_refusal: bool,
 }
 
 impl Diagnostic {
-    /// A fault at a place.
+    /// Creates a fault at a place.
     pub fn at(place: &Place, code: Code, message: impl Into<String>) -> Self {
         Self {
             code,
@@ -42,7 +42,7 @@ impl Diagnostic {
         }
     }
 
-    /// A fault that no line of a file shows, such as a file that cannot be read.
+    /// Creates a fault without a place, such as a file that cannot be read.
     pub fn general(code: Code, message: impl Into<String>) -> Self {
         Self {
             code,
@@ -55,29 +55,29 @@ impl Diagnostic {
         }
     }
 
-    /// Marks it as a refusal.
+    /// Marks the fault as a refusal.
     #[must_use]
     pub fn refused(mut self) -> Self {
         self.is_refusal = true;
         self
     }
 
-    /// Names the place without showing its line.
+    /// Hides the source line.
     #[must_use]
     pub fn concealed(mut self) -> Self {
         self.is_concealed = true;
         self
     }
 
-    /// Names the place without showing its line, on a condition.
+    /// Hides the source line if the condition holds.
     #[must_use]
     pub fn concealed_if(mut self, is_concealed: bool) -> Self {
         self.is_concealed |= is_concealed;
         self
     }
 
-    /// The fault without the secrets of its file: a line that holds one is not shown, and no word
-    /// repeats it.
+    /// Removes the secrets of the file: a line that contains one is hidden, and its value is masked
+    /// in every text.
     #[must_use]
     pub fn guarded(mut self) -> Self {
         if let Cow::Owned(clean) = Literals::of_message(&self.message)
@@ -121,7 +121,7 @@ impl Diagnostic {
         Some((place.file.name().to_owned(), line))
     }
 
-    /// The same at a place of a file.
+    /// Moves the fault to a place.
     #[must_use]
     pub fn moved_to(mut self, place: &Place) -> Self {
         self.place = Some(place.clone());
@@ -140,18 +140,18 @@ impl Diagnostic {
 #[derive(Debug, Clone, Default)]
 pub struct Diagnostics {
     list: Vec<Diagnostic>,
-    /// File, place and words of those in the list.
+    /// File, offset and message of each listed fault.
     known: HashSet<(String, usize, String)>,
 }
 
 impl Diagnostics {
-    /// No fault yet.
+    /// Creates an empty list.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds one; the same words at the same place are kept once (two environments of a resource
-    /// can show the same fault).
+    /// Adds a fault. Duplicates (same message, same place) are dropped: two environments of a
+    /// resource can produce the same fault.
     pub fn push(&mut self, diagnostic: Diagnostic) {
         let diagnostic = diagnostic.guarded();
         let (file, start) = diagnostic.sort_key();
@@ -161,31 +161,32 @@ impl Diagnostics {
         }
     }
 
-    /// Adds all of another list.
+    /// Adds all faults of another list.
     pub fn extend(&mut self, other: Diagnostics) {
         for diagnostic in other.list {
             self.push(diagnostic);
         }
     }
 
-    /// Hides the lines of all faults since there were `before` of them: a secret may stand there.
+    /// Hides the source lines of all faults after the first `before`, because they may contain a
+    /// secret.
     pub fn conceal_since(&mut self, before: usize) {
         for diagnostic in self.list.iter_mut().skip(before) {
             diagnostic.is_concealed = true;
         }
     }
 
-    /// Whether nothing was found.
+    /// Returns true if there are no faults.
     pub fn is_empty(&self) -> bool {
         self.list.is_empty()
     }
 
-    /// How many were found.
+    /// Returns the number of faults.
     pub fn len(&self) -> usize {
         self.list.len()
     }
 
-    /// In the order of files and lines. A line that one fault hides is hidden by all.
+    /// Sorts the faults by file and line. A line hidden by one fault is hidden in all.
     pub fn into_sorted(mut self) -> Vec<Diagnostic> {
         self.list.sort_by_key(Diagnostic::sort_key);
         let hidden: HashSet<(String, usize)> = self

@@ -1,8 +1,8 @@
-//! A YAML document as it was written: values with their places, and readers that turn them into
-//! types and say what is wrong with them.
+//! A YAML document as written: values with their places, and readers that convert them to types and
+//! report faults.
 //!
-//! Readers push faults and go on, so that one check shows all of them. How text becomes a
-//! [`Node`] is not known here.
+//! Readers push faults and go on, so that one check shows all of them. Parsing text into a
+//! [`Node`] happens elsewhere.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -18,9 +18,9 @@ use crate::core::time::{DURATION_EXAMPLE, parse_duration};
 /// A value with its place.
 #[derive(Debug, Clone)]
 pub struct Node {
-    /// Where it stands.
+    /// The place of the value.
     pub place: Place,
-    /// What it is.
+    /// The value.
     pub content: Content,
 }
 
@@ -31,29 +31,29 @@ pub enum Content {
     Null,
     /// `true` or `false`.
     Bool(bool),
-    /// An integer or a float, and how it was written.
+    /// An integer or a float, with its original spelling.
     Number(Number, String),
-    /// Anything else that is scalar.
+    /// Any other scalar.
     Text(String),
     /// A sequence.
     List(Vec<Node>),
-    /// A mapping, in its order.
+    /// A mapping in source order.
     Map(Vec<Entry>),
 }
 
 /// A key and its value.
 #[derive(Debug, Clone)]
 pub struct Entry {
-    /// The key as text.
+    /// The key.
     pub key: String,
-    /// Where the key stands.
+    /// The place of the key.
     pub key_place: Place,
     /// The value.
     pub value: Node,
 }
 
 impl Node {
-    /// The kind of value with its article, for messages.
+    /// Returns the kind of the value with its article, for messages.
     pub fn kind(&self) -> &'static str {
         match &self.content {
             Content::Null => "nothing",
@@ -65,12 +65,12 @@ impl Node {
         }
     }
 
-    /// Whether nothing was written.
+    /// Returns true if the value is null.
     pub fn is_null(&self) -> bool {
         matches!(self.content, Content::Null)
     }
 
-    /// A scalar as it was meant, for messages and for values that become text anyway.
+    /// Returns a scalar as text in its original spelling.
     pub fn scalar(&self) -> Option<String> {
         match &self.content {
             Content::Bool(value) => Some(value.to_string()),
@@ -80,7 +80,7 @@ impl Node {
         }
     }
 
-    /// The same with every number as the text that was written, for places where all is text.
+    /// Returns a copy in which every number is text in its original spelling.
     #[must_use]
     pub fn as_written(&self) -> Self {
         let content = match &self.content {
@@ -94,7 +94,7 @@ impl Node {
         }
     }
 
-    /// The value without its places.
+    /// Converts the value to JSON.
     pub fn to_json(&self) -> Value {
         match &self.content {
             Content::Null => Value::Null,
@@ -111,7 +111,7 @@ impl Node {
         }
     }
 
-    /// The value of a key, if this is a mapping that has it.
+    /// Returns the value of a key, if this is a mapping that has it.
     pub fn get(&self, key: &str) -> Option<&Node> {
         match &self.content {
             Content::Map(entries) => entries
@@ -122,7 +122,7 @@ impl Node {
         }
     }
 
-    /// The text with its place, if this is a text.
+    /// Returns the text with its place, if this is text.
     pub fn as_text(&self) -> Option<Text> {
         match &self.content {
             Content::Text(value) => Some(Text::new(value.as_str(), &self.place)),
@@ -130,7 +130,7 @@ impl Node {
         }
     }
 
-    /// "`key` takes …, got …", with the hint that an unquoted template needs.
+    /// Creates the fault "`key` takes …, got …", with a hint for unquoted templates.
     pub fn mismatch(&self, key: &str, expected: &str) -> Diagnostic {
         let got = match self.scalar() {
             Some(text) if text.chars().count() <= 60 => format!("`{text}`"),
@@ -140,7 +140,7 @@ impl Node {
             &self.place,
             Code::WrongType,
             if key.contains(' ') {
-                // A file as a whole has no key.
+                // A whole file has no key.
                 format!("{key} takes {expected}, got {got}")
             } else {
                 format!("`{key}` takes {expected}, got {got}")
@@ -153,7 +153,7 @@ impl Node {
         diagnostic
     }
 
-    /// Reads a text.
+    /// Reads text.
     pub fn text(&self, key: &str, faults: &mut Diagnostics) -> Option<Text> {
         let text = self.as_text();
         if text.is_none() {
@@ -164,7 +164,7 @@ impl Node {
         text
     }
 
-    /// Reads a whole number within bounds.
+    /// Reads an integer within bounds.
     pub fn integer(
         &self,
         key: &str,
@@ -186,7 +186,7 @@ impl Node {
         None
     }
 
-    /// Reads `true` or `false`.
+    /// Reads a boolean.
     pub fn boolean(&self, key: &str, faults: &mut Diagnostics) -> Option<bool> {
         if let Content::Bool(value) = self.content {
             return Some(value);
@@ -210,7 +210,7 @@ impl Node {
         None
     }
 
-    /// Reads one word of a closed list.
+    /// Reads one of a closed list of words.
     pub fn one_of<'a>(
         &self,
         key: &str,
@@ -232,7 +232,7 @@ impl Node {
         None
     }
 
-    /// The items of a list; a single value stands for a list of one.
+    /// Returns the items of a list; a single value counts as a list of one.
     pub fn items(&self) -> Vec<&Node> {
         match &self.content {
             Content::List(items) => items.iter().collect(),
@@ -241,7 +241,7 @@ impl Node {
         }
     }
 
-    /// The keys, if this is a mapping.
+    /// Returns the keys, if this is a mapping.
     pub fn keys(&self) -> Vec<&str> {
         match &self.content {
             Content::Map(entries) => entries.iter().map(|entry| entry.key.as_str()).collect(),
@@ -249,7 +249,7 @@ impl Node {
         }
     }
 
-    /// The entries of a mapping.
+    /// Reads the entries of a mapping.
     pub fn entries<'n>(&'n self, key: &str, faults: &mut Diagnostics) -> &'n [Entry] {
         match &self.content {
             Content::Map(entries) => entries,
@@ -261,7 +261,7 @@ impl Node {
         }
     }
 
-    /// Opens a mapping whose keys are known.
+    /// Reads a mapping with known keys.
     pub fn fields<'n>(&'n self, key: &str, faults: &mut Diagnostics) -> Fields<'n> {
         Fields {
             entries: self.entries(key, faults),
@@ -270,7 +270,7 @@ impl Node {
     }
 }
 
-/// A mapping whose keys are asked for one by one; what nobody asked for is unknown.
+/// A mapping read key by key. Keys that were never requested are unknown.
 #[derive(Debug)]
 pub struct Fields<'n> {
     entries: &'n [Entry],
@@ -278,20 +278,20 @@ pub struct Fields<'n> {
 }
 
 impl<'n> Fields<'n> {
-    /// The value of a key; nothing if it is absent or null.
+    /// Returns the value of a key, or `None` if it is absent or null.
     pub fn get(&mut self, key: &'static str) -> Option<&'n Node> {
         self.entry(key)
             .map(|entry| &entry.value)
             .filter(|node| !node.is_null())
     }
 
-    /// The key with its value, null or not.
+    /// Returns the entry of a key, even if its value is null.
     pub fn entry(&mut self, key: &'static str) -> Option<&'n Entry> {
         self.known.insert(key);
         self.entries.iter().find(|entry| entry.key == key)
     }
 
-    /// Refuses the keys that nobody asked for.
+    /// Reports all keys that were never requested.
     pub fn finish(self, faults: &mut Diagnostics) {
         for entry in self.entries {
             if !self.known.contains(entry.key.as_str()) {

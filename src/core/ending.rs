@@ -1,8 +1,8 @@
-//! The end of the process, asked for from outside: by a signal, or because its time is over.
+//! Shutdown of the process, requested by a signal or by a timeout.
 //!
-//! Loops over records look at [`is_asked`] and stop at the next record. Work that does not look is
-//! ended with the process, after the [`Cleanup`]s are done: files written aside are removed, programs
-//! are killed. A process ends once, so this is the only state that all threads share.
+//! Loops over records check [`is_asked`] and stop at the next record. Work that does not check ends
+//! with the process, after all [`Cleanup`]s have run: temporary files are removed, child programs
+//! are killed. A process ends once, so this is the only state shared by all threads.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,18 +20,17 @@ struct Cleanups {
     all: BTreeMap<u64, Box<dyn FnOnce() + Send>>,
 }
 
-/// Asks all work to end.
+/// Requests shutdown.
 pub fn ask() {
     IS_ASKED.store(true, Ordering::Relaxed);
 }
 
-/// Returns true once the process is to end.
+/// Returns true once shutdown was requested.
 pub fn is_asked() -> bool {
     IS_ASKED.load(Ordering::Relaxed)
 }
 
-/// What is to be done if the process is ended in the middle of work. Dropped when there is nothing
-/// left to clean up.
+/// A cleanup action, run if the process is ended early. Dropping it unregisters the action.
 #[derive(Debug)]
 #[must_use = "nothing is cleaned up once this is dropped"]
 pub struct Cleanup(u64);
@@ -53,7 +52,7 @@ impl Drop for Cleanup {
     }
 }
 
-/// Does all that is registered, when the process is about to end.
+/// Runs all registered actions. Called just before the process ends.
 pub fn clean_up() {
     let all = std::mem::take(&mut cleanups().all);
     for action in all.into_values() {

@@ -1,18 +1,17 @@
-//! The endings of files, by what they hold.
+//! File name extensions by content.
 //!
-//! Formats, documents and tables of records each know some of them; a format that is both read and
-//! written has the same endings in both.
+//! Shared by formats, documents and tables of records, so that reading and writing agree.
 
-/// One JSON document.
+/// A JSON document.
 pub const JSON: &[&str] = &["json"];
 
-/// One JSON document a line.
+/// One JSON document per line.
 pub const NDJSON: &[&str] = &["ndjson", "jsonl"];
 
-/// Values with commas between them.
+/// Comma-separated values.
 pub const CSV: &[&str] = &["csv"];
 
-/// Values with tabs between them.
+/// Tab-separated values.
 pub const TSV: &[&str] = &["tsv", "tab"];
 
 /// YAML.
@@ -27,5 +26,5 @@ pub const HTML: &[&str] = &["html", "htm"];
 /// Plain text.
 pub const TEXT: &[&str] = &["txt"];
 
-/// What may follow the ending of a template, and says nothing of its content.
+/// Suffixes of template files. The extension before them gives the content.
 pub const TEMPLATE: &[&str] = &[".jinja2", ".jinja", ".j2"];

@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-/// The root and everything reachable from it, each node once, parents before their children. Of a
-/// tree, this is the preorder.
+/// Returns the root and everything reachable from it, each node once, parents before their
+/// children. For a tree, this is the preorder.
 ///
 /// ```
 /// use runner::core::graph::parents_first;
@@ -22,7 +22,7 @@ pub fn parents_first<'n, N>(root: &'n N, children: impl Fn(&'n N) -> Vec<&'n N>)
     order
 }
 
-/// Adds the nodes in postorder, the last child first.
+/// Adds the nodes in postorder, last child first.
 fn visit<'n, N>(
     node: &'n N,
     children: &impl Fn(&'n N) -> Vec<&'n N>,

@@ -1,4 +1,4 @@
-//! JSON values: reading them, their numbers, and small questions about them.
+//! JSON values: parsing, numbers, and helpers.
 
 pub mod number;
 mod parse;
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 pub use self::parse::{MOST_VALUES, ParseError, parse, parse_many};
 
-/// The kind of a JSON value, with its article, for messages.
+/// Returns the kind of a JSON value with its article, for messages.
 pub fn kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
@@ -19,7 +19,7 @@ pub fn kind(value: &Value) -> &'static str {
     }
 }
 
-/// About how many bytes a value takes in memory.
+/// Estimates the memory a value takes, in bytes.
 pub fn weight(value: &Value) -> usize {
     const NODE: usize = 40;
     NODE + match value {
@@ -34,7 +34,7 @@ pub fn weight(value: &Value) -> usize {
     }
 }
 
-/// Returns true if two values are equal, numbers by size: `1` and `1.0` are.
+/// Returns true if two values are equal. Numbers are compared by value: `1` equals `1.0`.
 pub fn equal(left: &Value, right: &Value) -> bool {
     match (left, right) {
         (Value::Number(left), Value::Number(right)) => number::compare(left, right).is_eq(),
@@ -55,7 +55,7 @@ pub fn equal(left: &Value, right: &Value) -> bool {
     }
 }
 
-/// Appends a text that equal values share: JSON with every number in its shortest form.
+/// Appends a text that equal values share: JSON with every number in canonical form.
 pub fn write_identity(value: &Value, text: &mut String) {
     match value {
         Value::Number(number) => text.push_str(&number::canonical(number)),
@@ -81,7 +81,7 @@ pub fn write_identity(value: &Value, text: &mut String) {
     }
 }
 
-/// A scalar as plain text: strings as they are, everything else as JSON.
+/// Converts a scalar to plain text: strings unquoted, everything else as JSON.
 pub fn plain(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),

@@ -1,14 +1,14 @@
-//! Markdown as GitHub renders it: texts that stand for themselves, and tables.
+//! Markdown as GitHub renders it: escaping and tables.
 
 use crate::core::text::{display_width, printable};
 
-/// Cells wider than this do not widen their column.
+/// Wider cells do not widen their column.
 const WIDEST_PADDING: usize = 40;
 
-/// Where the cells of a column stand.
+/// The alignment of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Align {
-    /// As usual: left, and nothing said.
+    /// The default: left.
     Left,
     /// `:---:`
     Center,
@@ -16,8 +16,8 @@ pub enum Align {
     Right,
 }
 
-/// A table of escaped cells whose source reads as a table too. Rows may be shorter than the header;
-/// each line ends with a newline, and a table without columns is empty.
+/// Renders a table whose source is readable too. Cells must be escaped already. Rows may be shorter
+/// than the header; each line ends with a newline, and a table without columns is empty.
 pub fn table(header: &[String], rows: &[Vec<String>], aligns: &[Align]) -> String {
     let mut text = String::new();
     if header.is_empty() {
@@ -75,8 +75,8 @@ fn write_line(row: &[String], columns: &[Column], text: &mut String) {
     text.push_str("|\n");
 }
 
-/// The text as it stands in a cell or a line, to be shown as it is: it brings in no HTML, link,
-/// picture, emphasis or code, and cannot leave its cell.
+/// Escapes text for a cell or a line, so that it renders literally: no HTML, links, images,
+/// emphasis or code, and no cell break.
 pub fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len() + 8);
     let text = text.trim_end_matches(['\n', '\r']);
@@ -89,11 +89,11 @@ pub fn escape(text: &str) -> String {
     escaped
 }
 
-/// As [`escape`], for text that may begin a line: it begins no heading, list or rule either.
+/// As [`escape`], for text at the start of a line: it starts no heading, list or rule either.
 pub fn escape_block(text: &str) -> String {
     let escaped = escape(text);
     let rest = escaped.trim_start();
-    // Four blanks at the beginning would be code.
+    // Four leading spaces would start a code block.
     let blanks = &escaped[..(escaped.len() - rest.len()).min(1)];
     let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
     let ends = |at: usize| matches!(rest.as_bytes().get(at), None | Some(b' '));
@@ -120,7 +120,7 @@ fn escape_line(line: &str, escaped: &mut String) {
             '>' => escaped.push_str("&gt;"),
             '&' => escaped.push_str("&amp;"),
             '|' | '\\' | '`' | '*' | '[' | ']' | '~' => escaped.extend(['\\', character]),
-            // Inside a word such as `build_and_test` it is no emphasis, and reads better bare.
+            // Inside a word such as `build_and_test` it is no emphasis and reads better unescaped.
             '_' => {
                 let after = characters.peek().is_some_and(|next| next.is_alphanumeric());
                 if !(before.is_alphanumeric() && after) {

@@ -1,5 +1,5 @@
-//! What every floor may use and what depends on nothing: sources and places, diagnostics, names,
-//! secrets, times and small helpers for text and JSON values.
+//! Shared types without dependencies: sources and places, diagnostics, names, secrets, times, and
+//! helpers for text and JSON values.
 //!
 //! Nothing here reads a file, the environment or a clock.
 

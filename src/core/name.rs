@@ -1,6 +1,6 @@
-//! Names: which are allowed, and which one was probably meant.
+//! Names: validation and suggestions.
 
-/// The name nearest to `wanted`, if one is near enough to be a slip of the fingers.
+/// Returns the known name closest to `wanted`, if it is close enough to be a typo.
 pub fn nearest<'a>(wanted: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let fold = |name: &str| name.to_lowercase().replace('-', "_");
     let wanted = fold(wanted);
@@ -8,7 +8,7 @@ pub fn nearest<'a>(wanted: &str, known: impl IntoIterator<Item = &'a str>) -> Op
         .into_iter()
         .map(|name| {
             let folded = fold(name);
-            // A slip of one or two keys first, then what begins alike.
+            // Typos of one or two characters first, then common prefixes.
             let slips = strsim::damerau_levenshtein(&folded, &wanted);
             let score = match slips {
                 0 => 3.0,
@@ -23,7 +23,7 @@ pub fn nearest<'a>(wanted: &str, known: impl IntoIterator<Item = &'a str>) -> Op
         .map(|(name, _)| name)
 }
 
-/// "did you mean `x`?", or the list of what is known if it is short and nothing is near.
+/// Returns "did you mean `x`?", or, if nothing is close, the list of known names if it is short.
 pub fn hint<'a>(wanted: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let known: Vec<&str> = known.into_iter().collect();
     if let Some(name) = nearest(wanted, known.iter().copied()) {
@@ -32,7 +32,7 @@ pub fn hint<'a>(wanted: &str, known: impl IntoIterator<Item = &'a str>) -> Optio
     (!known.is_empty() && known.len() <= 12).then(|| format!("expected {}", one_of(&known)))
 }
 
-/// "`a`, `b` or `c`".
+/// Formats names as "`a`, `b` or `c`".
 pub fn one_of<S: AsRef<str>>(names: &[S]) -> String {
     let quoted: Vec<String> = names
         .iter()
@@ -45,7 +45,7 @@ pub fn one_of<S: AsRef<str>>(names: &[S]) -> String {
     }
 }
 
-/// Whether a name can stand in a template: a letter or `_`, then letters, digits, `_`.
+/// Returns true if a name is an identifier: a letter or `_`, then letters, digits, `_`.
 pub fn is_identifier(name: &str) -> bool {
     let mut characters = name.chars();
     characters

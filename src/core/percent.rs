@@ -1,28 +1,28 @@
-//! Percent-encoding (RFC 3986, section 2.1) of values that go into a URL.
+//! Percent-encoding (RFC 3986, section 2.1) of values in URLs.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-/// Everything but the unreserved characters of RFC 3986, section 2.3. What is left cannot end a
-/// segment, a query value or a URL, and no server reads it in two ways (`+` as a blank, say).
+/// Everything but the unreserved characters of RFC 3986, section 2.3. Those cannot end a segment, a
+/// query value or a URL, and no server reads them in two ways (as it may read `+` as a space).
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
     .remove(b'_')
     .remove(b'~');
 
-/// Encodes a text as one path segment or one query value: `/`, `?`, `&`, `%`, `+` and blanks too.
+/// Encodes text as one path segment or query value, including `/`, `?`, `&`, `%`, `+` and spaces.
 pub fn encode(text: &str) -> String {
     utf8_percent_encode(text, RESERVED).to_string()
 }
 
-/// Decodes a part of a URL, for comparing; what is not UTF-8 is replaced.
+/// Decodes a part of a URL, for comparisons; invalid UTF-8 is replaced.
 pub fn decode(text: &str) -> String {
     percent_encoding::percent_decode_str(text)
         .decode_utf8_lossy()
         .into_owned()
 }
 
-/// Whether a path segment is `.` or `..`, percent-encoded or not: URL parsers resolve both.
+/// Returns true if a path segment is `.` or `..`, percent-encoded or not: URL parsers resolve both.
 pub fn is_dot_segment(segment: &str) -> bool {
     let plain = segment.to_ascii_lowercase().replace("%2e", ".");
     plain == "." || plain == ".."

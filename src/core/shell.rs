@@ -1,12 +1,12 @@
-//! Words of a POSIX shell.
+//! Quoting for a POSIX shell.
 
-/// Returns a text as one word that means nothing but itself.
+/// Quotes a text as one literal word.
 pub fn quoted(text: &str) -> String {
     format!("'{}'", within_quotes(text))
 }
 
-/// Returns a text as it is written between single quotes: no character but the quote itself has a
-/// meaning there, and that one ends them, stands by itself, and begins them anew.
+/// Escapes a text for use between single quotes: only the quote itself is special there; it is
+/// replaced by `'\''`.
 pub fn within_quotes(text: &str) -> String {
     text.replace('\'', r"'\''")
 }

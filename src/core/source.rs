@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 use crate::core::secret::Literals;
 use crate::core::text::one_line;
 
-/// A text file as it was read, with the name under which people know it.
+/// A text file with its display name.
 #[derive(Debug)]
 pub struct SourceFile {
     name: String,
@@ -18,7 +18,7 @@ pub struct SourceFile {
 }
 
 impl SourceFile {
-    /// Keeps a text with its path; `name` is what messages show.
+    /// Creates a source file; `name` is shown in messages.
     pub fn new(
         name: impl Into<String>,
         path: impl Into<PathBuf>,
@@ -26,7 +26,7 @@ impl SourceFile {
     ) -> Arc<Self> {
         let name: String = name.into();
         Arc::new(Self {
-            // A file may be called anything, and its name is shown on terminals.
+            // A file name may contain anything, and it is shown on terminals.
             name: one_line(&name).into_owned(),
             path: path.into(),
             text: text.into(),
@@ -34,27 +34,27 @@ impl SourceFile {
         })
     }
 
-    /// The name that messages show, usually the path as the user gave it.
+    /// Returns the display name, usually the path as the user gave it.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Where the file lies.
+    /// Returns the path of the file.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The whole text.
+    /// Returns the whole text.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// The values in it that look like secrets, looked for when a fault is to be shown.
+    /// Returns the values in the text that look like secrets, computed on first use.
     pub fn literals(&self) -> &Literals {
         self.literals.get_or_init(|| Literals::of(&self.text))
     }
 
-    /// Line and column of a byte offset, both from 1, columns in characters.
+    /// Returns the line and column of a byte offset, both from 1, columns in characters.
     pub fn line_column(&self, offset: usize) -> LineColumn {
         let before = &self.text[..floor_boundary(&self.text, offset)];
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
@@ -65,7 +65,7 @@ impl SourceFile {
     }
 }
 
-/// A line and a column, both from 1.
+/// A line and a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LineColumn {
     /// The line, from 1.
@@ -79,28 +79,28 @@ pub struct LineColumn {
 pub struct Span {
     /// The first byte.
     pub start: usize,
-    /// One past the last byte.
+    /// The end, exclusive.
     pub end: usize,
 }
 
 impl Span {
-    /// A span of `start..end`.
+    /// Creates the span `start..end`.
     pub fn new(start: usize, end: usize) -> Self {
         Self { start, end }
     }
 }
 
-/// A span and the file that it lies in.
+/// A span in a file.
 #[derive(Debug, Clone)]
 pub struct Place {
     /// The file.
     pub file: Arc<SourceFile>,
-    /// The bytes in it.
+    /// The bytes in the file.
     pub span: Span,
 }
 
 impl Place {
-    /// `name:line:column`, as compilers print it.
+    /// Formats the place as `name:line:column`.
     pub fn short(&self) -> String {
         let at = self.file.line_column(self.span.start);
         format!("{}:{}:{}", self.file.name(), at.line, at.column)
@@ -112,12 +112,12 @@ impl Place {
 pub struct Text {
     /// The decoded value.
     pub value: Arc<str>,
-    /// Where the scalar stands, quotes included.
+    /// The place of the scalar, including quotes.
     pub place: Place,
 }
 
 impl Text {
-    /// A text that stands at a place.
+    /// Creates a text.
     pub fn new(value: impl Into<Arc<str>>, place: &Place) -> Self {
         Self {
             value: value.into(),
@@ -125,11 +125,11 @@ impl Text {
         }
     }
 
-    /// The place of a part of the decoded value.
+    /// Returns the place of a part of the decoded value.
     ///
-    /// The scalar's source is searched for the same occurrence of the same characters, which is
-    /// right for every scalar style as long as the part itself holds no escape and is not folded
-    /// over lines. Where it is, the whole scalar is the answer.
+    /// The scalar's source is searched for the same occurrence of the same characters. This is right
+    /// for every scalar style as long as the part contains no escape and is not folded over lines;
+    /// otherwise the whole scalar is returned.
     pub fn locate(&self, range: std::ops::Range<usize>) -> Place {
         let start = floor_boundary(&self.value, range.start);
         let end = floor_boundary(&self.value, range.end.max(start));
@@ -152,7 +152,7 @@ impl Text {
     }
 }
 
-/// The largest character boundary of `text` that is not behind `offset`.
+/// Returns the largest character boundary of `text` not after `offset`.
 pub fn floor_boundary(text: &str, offset: usize) -> usize {
     let mut offset = offset.min(text.len());
     while !text.is_char_boundary(offset) {
@@ -184,7 +184,7 @@ mod tests {
         let second = text.value.rfind("{{ b }}").expect("it is there");
         let place = text.locate(second..second + 7);
         assert_eq!(place.span.start, source.rfind("{{ b }}").expect("there"));
-        // The part holds an escape: the whole scalar is underlined.
+        // The part contains an escape: the whole scalar is underlined.
         assert_eq!(text.locate(0..4).span, span);
         assert_eq!(text.locate(90..99).span, span);
     }

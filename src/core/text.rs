@@ -1,37 +1,36 @@
-//! Text that came from outside, made fit for a terminal and for messages of one line.
+//! Makes foreign text safe for terminals and one-line messages.
 //!
-//! An answer may hold anything: colours, a cursor that moves up, letters that turn the line
-//! around, characters that nobody sees. [`printable`] shows them as escapes, in the form JSON has
-//! for them (`\u001b`). So a JSON document that went through it is still the same document.
+//! A response may contain anything: colours, cursor movement, direction overrides, invisible
+//! characters. [`printable`] shows them as JSON escapes (`\u001b`), so that a JSON document stays
+//! the same document.
 //!
-//! Widths are columns of a terminal, as the Unicode tables give them. Terminals differ in the
-//! newest emoji; a wrong guess there shifts a column and harms nothing.
+//! Widths are terminal columns, from the Unicode tables. Terminals differ in the newest emoji; a
+//! wrong width there only shifts a column.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-/// What stands where text was cut off.
+/// The mark at the end of truncated text.
 pub const ELLIPSIS: char = '…';
 
-/// The text with everything that is not to be seen, or that steers a terminal, as visible escapes.
+/// Escapes everything that is invisible or controls a terminal.
 ///
-/// Escaped are control characters (newline and tab too), marks and overrides of the direction,
-/// line separators, and characters without a width that no emoji and no script needs. Letters of
-/// every script, emoji with their joiners and accents stay. A backslash stays as it is, so the
-/// result is for eyes, not for reading back.
+/// Escaped are control characters (including newline and tab), directional marks and overrides,
+/// line separators, and zero-width characters that no emoji or script needs. Letters of every
+/// script, emoji with their joiners, and accents are kept. A backslash is kept too, so the result
+/// cannot be unescaped.
 pub fn printable(text: &str) -> Cow<'_, str> {
     escape_where(text, |_| false)
 }
 
-/// The same as [`printable`], for text of several lines: newlines and tabs stay.
+/// As [`printable`], for text of several lines: newlines and tabs are kept.
 pub fn printable_lines(text: &str) -> Cow<'_, str> {
     escape_where(text, |character| matches!(character, '\n' | '\t'))
 }
 
-/// The text as one line for a message: printable, each run of white space one blank, none at the
-/// ends.
+/// Converts text to one printable line: white space is trimmed and collapsed to single spaces.
 pub fn one_line(text: &str) -> Cow<'_, str> {
     let is_one_line = !text.starts_with(' ')
         && !text.ends_with(' ')
@@ -46,7 +45,7 @@ pub fn one_line(text: &str) -> Cow<'_, str> {
     Cow::Owned(printable(&words.join(" ")).into_owned())
 }
 
-/// How many columns of a terminal the text takes.
+/// Returns the width of a text in terminal columns.
 pub fn display_width(text: &str) -> usize {
     if is_plain_ascii(text) {
         text.len()
@@ -55,12 +54,12 @@ pub fn display_width(text: &str) -> usize {
     }
 }
 
-/// The text, or as much of its beginning as fits with a `…` behind it.
+/// Truncates a text to a width, with a final `…`.
 ///
-/// What is seen as one character (an accent on its letter, a family of emoji, a flag) is kept or
-/// dropped as a whole.
+/// Characters that are displayed as one (a letter with its accent, a family of emoji, a flag) are
+/// kept or dropped as a whole.
 pub fn truncate_to_width(text: &str, width: usize) -> Cow<'_, str> {
-    // No character takes more columns than bytes, so that a short text needs no measuring.
+    // No character takes more columns than bytes, so a short text needs no measuring.
     if text.len() <= width {
         return Cow::Borrowed(text);
     }
@@ -75,7 +74,7 @@ pub fn truncate_to_width(text: &str, width: usize) -> Cow<'_, str> {
             }
             return Cow::Owned(cut);
         }
-        // One column is kept free for the ellipsis.
+        // One column is reserved for the ellipsis.
         if used < width {
             kept += cluster.len();
         }
@@ -83,8 +82,8 @@ pub fn truncate_to_width(text: &str, width: usize) -> Cow<'_, str> {
     Cow::Borrowed(text)
 }
 
-/// The text in lines of at most `width` columns, broken at blanks where there are any, in the
-/// middle of a word otherwise. The blank at a break is dropped. Newlines are not looked at.
+/// Wraps a text to lines of at most `width` columns, at spaces if possible, inside a word
+/// otherwise. The space at a break is dropped. Newlines are not treated specially.
 pub fn wrap(text: &str, width: usize) -> Vec<&str> {
     let mut lines = Vec::new();
     let mut rest = text;
@@ -99,10 +98,10 @@ pub fn wrap(text: &str, width: usize) -> Vec<&str> {
     lines
 }
 
-/// What a reader takes for one character, one after the other: a character with the marks,
-/// selectors and joined characters behind it.
+/// Splits a text into user-perceived characters: a character with the marks, selectors and joined
+/// characters after it.
 ///
-/// This is not the whole of Unicode's segmentation, but what decides where a cut shows.
+/// This is a subset of Unicode segmentation, sufficient for cutting text.
 pub fn clusters(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = text;
     std::iter::from_fn(move || {
@@ -112,7 +111,7 @@ pub fn clusters(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The characters, each with whether [`printable`] hides it behind an escape.
+/// Returns the characters, each with true if [`printable`] escapes it.
 pub fn characters(text: &str) -> impl Iterator<Item = (char, bool)> {
     let mut context = Context::default();
     text.chars()
@@ -141,12 +140,12 @@ fn escape_where(text: &str, keep: impl Fn(char) -> bool) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
-/// What stood before a character, as far as it decides whether the character has a use there.
+/// The preceding text, as far as it decides whether a zero-width character is needed.
 #[derive(Default)]
 struct Context {
-    /// A letter outside ASCII or an emoji, which a joiner may follow.
+    /// True after a non-ASCII letter or an emoji, which a joiner may follow.
     joinable: bool,
-    /// A black flag with the tags that make it a flag of Scotland.
+    /// True after a black flag and its tags, as in the flag of Scotland.
     flag: bool,
 }
 
@@ -157,11 +156,11 @@ impl Context {
         self.joinable = !character.is_ascii();
         self.flag = character == '\u{1f3f4}' || (flag && tag);
         match character {
-            // Controls.
+            // Control characters.
             '\u{0}'..='\u{1f}' | '\u{7f}'..='\u{9f}'
-            // Soft hyphen, marks of direction, vowel separator, zero-width space.
+            // Soft hyphen, directional marks, vowel separator, zero-width space.
             | '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}'
-            // Line and paragraph separator, embeddings, overrides, isolates, invisible operators.
+            // Line and paragraph separators, embeddings, overrides, isolates, invisible operators.
             | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
             // Byte order mark and annotations.
             | '\u{feff}' | '\u{fff9}'..='\u{fffb}' => true,
@@ -210,12 +209,12 @@ fn cluster_length(text: &str) -> usize {
     text.len()
 }
 
-/// A letter of a flag, of which two make one.
+/// Returns true for a regional indicator, two of which make a flag.
 fn is_regional(character: char) -> bool {
     matches!(character, '\u{1f1e6}'..='\u{1f1ff}')
 }
 
-/// Where the first line of a text that is wider than `width` ends; `None` if it is not wider.
+/// Returns the byte offset at which the first line ends; `None` if the text fits.
 fn line_end(text: &str, width: usize) -> Option<usize> {
     if text.len() <= width {
         return None;
@@ -226,7 +225,7 @@ fn line_end(text: &str, width: usize) -> Option<usize> {
     for cluster in clusters(text) {
         used += display_width(cluster);
         if used > width {
-            // A line takes at least one character, or it would never end.
+            // A line takes at least one character, or the loop would not end.
             let here = if at == 0 { cluster.len() } else { at };
             return Some(if cluster == " " {
                 here
@@ -242,8 +241,8 @@ fn line_end(text: &str, width: usize) -> Option<usize> {
     None
 }
 
-/// A text that no spreadsheet takes for a formula: an apostrophe stands before one that begins as
-/// they do (OWASP, "CSV Injection").
+/// Prefixes text that a spreadsheet would take for a formula with an apostrophe (OWASP, "CSV
+/// Injection").
 pub fn defused(text: &str) -> Cow<'_, str> {
     if text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
         Cow::Owned(format!("'{text}"))

@@ -1,6 +1,6 @@
 //! Times and durations as people and APIs write them.
 //!
-//! Nothing here asks a clock: "now" is an argument.
+//! Nothing here reads a clock: "now" is an argument.
 
 use std::fmt::{self, Write as _};
 use std::time::Duration;
@@ -11,7 +11,7 @@ use jiff::fmt::temporal::Pieces;
 use jiff::tz::{Offset, TimeZone};
 use jiff::{SignedDuration, Timestamp, Zoned};
 
-/// Units of a duration with their milliseconds; a day is 24 hours, a week 7 days.
+/// Duration units in milliseconds; a day is 24 hours, a week 7 days.
 const UNITS: [(&str, u64); 6] = [
     ("ms", 1),
     ("s", 1_000),
@@ -21,14 +21,15 @@ const UNITS: [(&str, u64); 6] = [
     ("w", 604_800_000),
 ];
 
-/// What a duration looks like, for messages.
+/// Examples of durations, for messages.
 pub const DURATION_EXAMPLE: &str = "a duration such as `30s`, `5m`, `1h30m` or `7d`";
 
-/// What a time looks like, for messages.
+/// Examples of times, for messages.
 pub const TIME_EXAMPLE: &str =
     "a time such as `2026-11-02T09:00:00Z`, `2026-11-02`, `today` or `7d` (7 days ago)";
 
-/// Reads `30s`, `500ms`, `1h30m`, `1.5h`, `7d`. `None` for anything else, also for a bare number.
+/// Parses `30s`, `500ms`, `1h30m`, `1.5h`, `7d`. Returns `None` for anything else, including a bare
+/// number.
 pub fn parse_duration(text: &str) -> Option<Duration> {
     let mut rest = text.trim();
     if rest.is_empty() {
@@ -49,11 +50,11 @@ pub fn parse_duration(text: &str) -> Option<Duration> {
         millis += amount * factor;
         rest = rest[letters..].trim_start();
     }
-    // 10,000 years: beyond it arithmetic on times would overflow.
+    // 10,000 years: beyond this, time arithmetic would overflow.
     (millis.is_finite() && millis <= 3.2e14).then(|| Duration::from_secs_f64(millis / 1000.0))
 }
 
-/// A duration for people: `350 ms`, `12.3s`, `4m 10s`, `2h 5m`, `3d 4h`.
+/// Formats a duration for people: `350 ms`, `12.3s`, `4m 10s`, `2h 5m`, `3d 4h`.
 pub fn format_duration(duration: Duration) -> String {
     let millis = duration.as_millis();
     if millis < 1_000 {
@@ -88,9 +89,9 @@ pub fn format_duration(duration: Duration) -> String {
     text
 }
 
-/// A moment up to the last one of the year 9999 in UTC, which APIs send for "never".
+/// A time up to the end of the year 9999 in UTC, which APIs send for "never".
 ///
-/// A [`Timestamp`] ends a day earlier, so that it is a date in every zone.
+/// A [`Timestamp`] ends a day earlier, so that it is a valid date in every zone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Moment {
     utc: DateTime,
@@ -104,14 +105,14 @@ impl From<Timestamp> for Moment {
 }
 
 impl Moment {
-    /// The moment of a date and time with an offset from UTC.
+    /// Converts a date and time with an offset from UTC.
     fn new(local: DateTime, offset: Offset) -> Option<Self> {
         let ahead = SignedDuration::from_secs(i64::from(offset.seconds()));
         let utc = local.checked_sub(ahead).ok()?;
         Some(Self { utc })
     }
 
-    /// The moment so many milliseconds after 1970 began.
+    /// Converts milliseconds since 1970.
     pub fn from_milliseconds(milliseconds: i64) -> Option<Self> {
         let epoch = Offset::UTC.to_datetime(Timestamp::UNIX_EPOCH);
         let utc = epoch
@@ -120,18 +121,19 @@ impl Moment {
         Some(Self { utc })
     }
 
-    /// As a timestamp; nothing on the last day of all.
+    /// Converts to a timestamp; `None` on the very last day.
     pub fn timestamp(self) -> Option<Timestamp> {
         Offset::UTC.to_timestamp(self.utc).ok()
     }
 
-    /// The time since 1970.
+    /// Returns the time since 1970.
     pub fn since_1970(self) -> SignedDuration {
         let epoch = Offset::UTC.to_datetime(Timestamp::UNIX_EPOCH);
         self.utc.duration_since(epoch)
     }
 
-    /// The date and time in a zone, to be formatted; nothing if it lies beyond the year 9999 there.
+    /// Returns the date and time in a zone, for formatting; `None` if it is after the year 9999
+    /// there.
     pub fn in_zone(self, zone: &TimeZone) -> Option<BrokenDownTime> {
         if let Some(time) = self.timestamp() {
             return Some(BrokenDownTime::from(&time.to_zoned(zone.clone())));
@@ -144,24 +146,23 @@ impl Moment {
         Some(parts)
     }
 
-    /// The date and time with its zone, to calculate with; nothing on the last day of all.
+    /// Returns the date and time in a zone, for arithmetic; `None` on the very last day.
     pub fn zoned(self, zone: TimeZone) -> Option<Zoned> {
         self.timestamp().map(|time| time.to_zoned(zone))
     }
 }
 
 impl fmt::Display for Moment {
-    /// RFC 3339 in UTC, with a fraction only where there is one.
+    /// Formats as RFC 3339 in UTC, with a fraction only if there is one.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}Z", self.utc)
     }
 }
 
-/// Reads a moment: RFC 3339 (section 5.6; a blank for the `T` and `+0000` for the offset are
-/// accepted, since APIs send them, and without an offset it is UTC, as SQLite's `datetime()` gives
-/// it), a date, `now`, `today`, `yesterday`, or a duration, which means that long before `now`. Days
-/// begin at midnight in UTC, or in the zone that is added as in RFC 9557 (section 3.1):
-/// `yesterday[Europe/Berlin]`.
+/// Parses RFC 3339 (section 5.6; a space for the `T` and `+0000` for the offset are accepted, since
+/// APIs send them; without an offset it is UTC, as from SQLite's `datetime()`), a date, `now`,
+/// `today`, `yesterday`, or a duration before `now`. Days begin at midnight in UTC, or in the zone
+/// appended as in RFC 9557 (section 3.1): `yesterday[Europe/Berlin]`.
 pub fn parse_moment(text: &str, now: Timestamp) -> Option<Moment> {
     let text = text.trim();
     if let Some((day, zone)) = with_zone(text) {
@@ -182,18 +183,18 @@ pub fn parse_moment(text: &str, now: Timestamp) -> Option<Moment> {
     now.checked_sub(span).ok().map(Moment::from)
 }
 
-/// As [`parse_moment`], but nothing for the last day of the year 9999.
+/// As [`parse_moment`], but `None` for the last day of the year 9999.
 pub fn parse_time(text: &str, now: Timestamp) -> Option<Timestamp> {
     parse_moment(text, now)?.timestamp()
 }
 
-/// Splits a text that ends with the name of a time zone in brackets.
+/// Splits a text that ends with a time zone name in brackets.
 fn with_zone(text: &str) -> Option<(&str, TimeZone)> {
     let (day, zone) = text.strip_suffix(']')?.split_once('[')?;
     Some((day, TimeZone::get(zone).ok()?))
 }
 
-/// Reads a day and returns its first moment in a zone.
+/// Returns the start of a day in a zone.
 fn parse_day(text: &str, zone: &TimeZone, now: Timestamp) -> Option<Timestamp> {
     let today = now.to_zoned(zone.clone()).date();
     let day = match text {
@@ -205,10 +206,10 @@ fn parse_day(text: &str, zone: &TimeZone, now: Timestamp) -> Option<Timestamp> {
     Some(day.to_zoned(zone.clone()).ok()?.timestamp())
 }
 
-/// Reads a moment as APIs write it: RFC 3339, or with `+0000`, or a date without a time.
+/// Parses a time as APIs write it: RFC 3339, possibly with `+0000`, or a date without a time.
 pub fn parse_written(text: &str) -> Option<Moment> {
     let text = text.trim();
-    // Year, month and day, and hours and minutes behind them: jiff takes shorter forms.
+    // jiff accepts shorter forms than year, month, day, hours and minutes.
     let is_dash = |at: usize| text.as_bytes().get(at) == Some(&b'-');
     let is_colon = |at: usize| text.as_bytes().get(at) == Some(&b':');
     let is_whole = is_dash(4) && is_dash(7) && (text.len() == 10 || is_colon(13));
@@ -228,12 +229,12 @@ pub fn parse_written(text: &str) -> Option<Moment> {
         })
 }
 
-/// As [`parse_written`], but nothing for the last day of the year 9999.
+/// As [`parse_written`], but `None` for the last day of the year 9999.
 pub fn parse_timestamp(text: &str) -> Option<Timestamp> {
     parse_written(text)?.timestamp()
 }
 
-/// RFC 3339 in UTC, with a fraction only where there is one.
+/// Formats a time as RFC 3339 in UTC, with a fraction only if there is one.
 pub fn format_time(time: Timestamp) -> String {
     time.to_string()
 }

@@ -1,15 +1,15 @@
-//! Entries on disk that outlast a run, private to the user.
+//! A private, persistent cache on disk.
 //!
-//! An entry is a file. Its name is a hash of what it was put under, keyed with random bytes that lie
-//! in the same folder: nobody can tell from a name what was asked, nor try tokens against it without
-//! those bytes. An entry holds a checksum under the same key, over its name too, so that one which
-//! is cut, changed, or put in another one's place is missing, and so is one of another version.
+//! Each entry is a file named by a keyed hash of its lookup key. The hash key is random and stored
+//! in the same folder: without it, a name does not reveal the request, and tokens cannot be tried
+//! against it. An entry holds a checksum under the same key that also covers its name, so an entry
+//! that was truncated, changed, swapped or written by another version counts as missing.
 //!
-//! What cannot be read is missing, and what cannot be written is not kept; neither is a failure.
-//! Entries are written aside and renamed, so that several runs may use the folder at once.
+//! Read and write errors are not failures: an unreadable entry is missing, an unwritable one is
+//! dropped. Entries are written to a temporary file and renamed, so several runs may share the
+//! folder.
 //!
-//! The time of a file's last change is not when it was written but until when it is of use: what is
-//! to be removed first is known without opening anything.
+//! A file's modification time is set to its expiry, so sweeping needs to open no file.
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::fs;
@@ -21,31 +21,31 @@ use ring::hmac;
 use ring::rand::{SecureRandom as _, SystemRandom};
 use tempfile::NamedTempFile;
 
-/// What an entry begins with. Another version is another text, of the same length or not.
+/// The header of an entry. Changes with the version.
 const MAGIC: &[u8] = b"runner-cache 1\n";
-/// The bytes that names and checksums are keyed with.
+/// The file with the hash key.
 const SALT: &str = "salt";
 const SALT_LENGTH: usize = 32;
-/// Its time of change says when the folder was last swept.
+/// The file whose modification time records the last sweep.
 const SWEPT: &str = "swept";
-/// The name of what is not renamed yet.
+/// The prefix of temporary files.
 const ASIDE: &str = ".new-";
-/// Bytes of all entries.
+/// The maximum total size in bytes.
 const MOST: u64 = 500_000_000;
-/// A larger entry would push out too many others.
+/// A larger entry would evict too many others.
 const LARGEST: usize = 50_000_000;
-/// How often the folder is swept.
+/// The interval between sweeps.
 const PERIOD: Duration = Duration::from_secs(24 * 60 * 60);
-/// What was written aside longer ago belongs to a run that has gone.
+/// Older temporary files belong to a run that is gone.
 const ABANDONED: Duration = Duration::from_secs(60 * 60);
-/// So that backups leave the folder out (<https://bford.info/cachedir/>).
+/// Excludes the folder from backups (<https://bford.info/cachedir/>).
 const TAG: (&str, &str) = (
     "CACHEDIR.TAG",
     "Signature: 8a477f597d28d172789f06886806bc55\n\
      # Answers that `runner` keeps. They may be removed at any time.\n",
 );
 
-/// A folder of entries. It is made when the first one is put into it.
+/// A folder of cache entries, created on first write.
 pub struct CacheFolder {
     folder: PathBuf,
     key: OnceCell<hmac::Key>,
@@ -54,7 +54,7 @@ pub struct CacheFolder {
 }
 
 impl CacheFolder {
-    /// The folder `answers` in another one. Nothing is touched yet.
+    /// Returns the folder `answers` inside another one, without touching the file system.
     pub fn new(around: &Path) -> Self {
         Self {
             folder: around.join("answers"),
@@ -64,7 +64,7 @@ impl CacheFolder {
         }
     }
 
-    /// The entry that was put under these pieces.
+    /// Returns the entry stored under these key parts.
     pub fn find(&self, pieces: &[&[u8]]) -> Option<Vec<u8>> {
         let key = self.key()?;
         let name = name(key, pieces);
@@ -78,9 +78,9 @@ impl CacheFolder {
         Some(bytes)
     }
 
-    /// Puts an entry under these pieces, in place of what was there. After `until` nobody wants it.
+    /// Stores an entry under these key parts, replacing any previous one. It expires at `until`.
     pub fn put(&self, pieces: &[&[u8]], bytes: &[u8], until: SystemTime) {
-        // Where one cannot be written the next one cannot either.
+        // After one write error, the next would fail too.
         if bytes.len() > LARGEST || self.fault.borrow().is_some() {
             return;
         }
@@ -93,13 +93,13 @@ impl CacheFolder {
         }
     }
 
-    /// Why entries cannot be written.
+    /// Returns the reason entries cannot be written.
     pub fn fault(&self) -> Option<String> {
         self.fault.borrow().clone()
     }
 
-    /// Removes what is of no use any more, and what is too much. Does nothing if nothing was
-    /// written, or if it was done a short while ago.
+    /// Removes expired and excess entries. Does nothing if nothing was written, or if the last
+    /// sweep was recent.
     pub fn sweep(&self, now: SystemTime) {
         if self.written.get() == 0 {
             return;
@@ -130,14 +130,14 @@ impl CacheFolder {
         file.write_all(MAGIC)?;
         file.write_all(&checksum(key, &name, bytes))?;
         file.write_all(bytes)?;
-        // Where a file system does not take it, the entry goes sooner.
+        // If the file system refuses, the entry expires sooner.
         let _ = file.as_file().set_modified(until);
         file.persist(self.folder.join(name))
             .map_err(|error| error.error)?;
         Ok(())
     }
 
-    /// The key, if there is one.
+    /// Returns the hash key, if it exists.
     fn key(&self) -> Option<&hmac::Key> {
         if self.key.get().is_none() {
             let key = read_key(&self.folder)?;
@@ -153,7 +153,7 @@ impl CacheFolder {
         }
         let path = self.folder.join(SALT);
         let is_mine = new_salt(&self.folder, &path)?;
-        // Another run may have been quicker: then its key is the one. What is none is replaced.
+        // If another run was quicker, its key is used. An invalid key is replaced.
         if !is_mine && self.key().is_none() {
             fs::remove_file(&path)?;
             new_salt(&self.folder, &path)?;
@@ -166,7 +166,7 @@ impl CacheFolder {
     }
 }
 
-/// Writes random bytes, unless there are some already; says whether it did.
+/// Writes a random key unless the file exists; returns true if it was written.
 fn new_salt(folder: &Path, path: &Path) -> io::Result<bool> {
     let mut salt = [0; SALT_LENGTH];
     SystemRandom::new()
@@ -186,12 +186,12 @@ fn read_key(folder: &Path) -> Option<hmac::Key> {
     (salt.len() == SALT_LENGTH).then(|| hmac::Key::new(hmac::HMAC_SHA256, &salt))
 }
 
-/// A new file that only the user can read.
+/// Creates a temporary file that only the user can read.
 fn aside(folder: &Path) -> io::Result<NamedTempFile> {
     tempfile::Builder::new().prefix(ASIDE).tempfile_in(folder)
 }
 
-/// Makes the folder, and makes sure that nobody else can look into it.
+/// Creates the folder and makes it private.
 #[cfg(unix)]
 fn make_private(folder: &Path) -> io::Result<()> {
     use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
@@ -200,7 +200,7 @@ fn make_private(folder: &Path) -> io::Result<()> {
         .mode(0o700)
         .create(folder)?;
     if fs::metadata(folder)?.permissions().mode() & 0o077 != 0 {
-        // Only the owner can do this: a folder of somebody else is refused.
+        // Only the owner can do this, so a folder of another user is refused.
         fs::set_permissions(folder, fs::Permissions::from_mode(0o700))?;
     }
     Ok(())
@@ -215,7 +215,7 @@ fn name(key: &hmac::Key, pieces: &[&[u8]]) -> String {
     let mut context = hmac::Context::with_key(key);
     context.update(b"name");
     for piece in pieces {
-        // With their lengths, so that no two lists of pieces are the same text.
+        // Lengths are hashed too, so that different lists of parts never hash the same bytes.
         context.update(&(piece.len() as u64).to_be_bytes());
         context.update(piece);
     }
@@ -242,7 +242,7 @@ struct Found {
     until: SystemTime,
 }
 
-/// The entries of a folder, and what was left aside. Nothing else in it is touched.
+/// Lists entries and abandoned temporary files. Other files are ignored.
 fn entries(folder: &Path, now: SystemTime) -> io::Result<Vec<Found>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder)?.flatten() {
@@ -271,8 +271,8 @@ fn entries(folder: &Path, now: SystemTime) -> io::Result<Vec<Found>> {
     Ok(found)
 }
 
-/// What is removed: all that is past its time and, where the rest is too much, those whose time ends
-/// first, until there is some room again.
+/// Returns the files to remove: expired entries and, if the rest is too large, those that expire
+/// first, until it is down to four fifths.
 fn doomed(mut found: Vec<Found>, now: SystemTime, most: u64) -> Vec<PathBuf> {
     found.sort_by_key(|entry| entry.until);
     let mut left: u64 = found.iter().map(|entry| entry.size).sum();
@@ -427,7 +427,7 @@ mod tests {
         assert_eq!(cache.find(&[b"old"]), None);
         assert!(cache.find(&[b"new"]).is_some());
         assert!(foreign.exists() && under_way.path().exists() && !left.exists());
-        // A short while later there is nothing to do.
+        // Shortly afterwards there is nothing to do.
         cache.put(&[b"old"], b"content", now() - HOUR);
         cache.sweep(now() + HOUR);
         assert!(cache.find(&[b"old"]).is_some());

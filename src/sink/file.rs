@@ -1,4 +1,4 @@
-//! A file that appears whole or not at all.
+//! A file that is written completely or not at all.
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write as _};
@@ -11,20 +11,20 @@ use crate::core::ending::Cleanup;
 use crate::sink::place::{Place, place_of};
 use crate::sink::{Sink, StderrSink, StdoutSink};
 
-/// What the name of a file that is written aside begins with.
+/// The prefix of temporary files.
 const ASIDE: &str = ".runner-";
 
-/// The length of the rest of that name.
+/// The length of the random part of their names.
 const RANDOM: usize = 6;
 
-/// A file written aside is locked by its run as soon as it is made; this is time enough for that.
+/// A temporary file is locked right after it is created; this leaves ample time for that.
 const LOCKED_AFTER: Duration = Duration::from_secs(60);
 
-/// No more entries of a folder are searched for files that other runs have left.
+/// The maximum number of folder entries searched for abandoned temporary files.
 const MOST_ENTRIES: usize = 10_000;
 
-/// Writes aside and renames. What is not a regular file (`/dev/null`, a pipe, a descriptor of this
-/// process) is written directly, since it cannot be replaced.
+/// Writes to a temporary file and renames it. Anything but a regular file (`/dev/null`, a pipe, a
+/// descriptor of this process) cannot be replaced and is written directly.
 pub struct FileSink {
     path: PathBuf,
     target: Target,
@@ -37,19 +37,18 @@ enum Target {
 }
 
 impl FileSink {
-    /// Prepares to write a file. A link is followed, so that the file behind it is replaced and not
-    /// the link.
+    /// Prepares to write a file. Links are followed: the target is replaced, not the link.
     ///
     /// # Errors
     ///
-    /// If its folder does not exist or cannot be written, or its links lead in a circle.
+    /// If its folder does not exist or cannot be written, or its links form a cycle.
     pub fn create(path: &Path) -> io::Result<Self> {
         let (path, target) = match place_of(path)? {
             Place::Stdout => (path.to_path_buf(), Target::Stream(Box::new(StdoutSink))),
             Place::Stderr => (path.to_path_buf(), Target::Stream(Box::new(StderrSink))),
             Place::Direct(path) => {
                 let mut options = OpenOptions::new();
-                // Of a file behind a descriptor, what others have written stays.
+                // A file behind a descriptor is appended to.
                 let file = options.append(true).open(&path)?;
                 (path, Target::Direct(file))
             }
@@ -66,13 +65,13 @@ impl FileSink {
         Ok(Self { path, target })
     }
 
-    /// The file behind the links that would be replaced, if there is one that is not empty.
+    /// Returns the file that would be replaced, after following links, if it is not empty.
     pub fn replaced(&self) -> Option<&Path> {
         let is_there = fs::metadata(&self.path).is_ok_and(|known| known.len() > 0);
         is_there.then_some(&*self.path)
     }
 
-    /// The file that is written aside; nothing for what is written directly.
+    /// Returns the path of the temporary file, if there is one.
     pub fn written_aside(&self) -> Option<&Path> {
         match &self.target {
             Target::Aside(file, _) => Some(file.path()),
@@ -80,11 +79,11 @@ impl FileSink {
         }
     }
 
-    /// Prepares to write a file that only the user may read. A link is not followed.
+    /// Prepares to write a file that only the user may read. Links are not followed.
     ///
     /// # Errors
     ///
-    /// If its folder does not exist or cannot be written, or something else stands in its place.
+    /// If its folder does not exist or cannot be written, or the path is not a regular file.
     pub fn private(path: &Path) -> io::Result<Self> {
         match fs::symlink_metadata(path) {
             Ok(known) if known.is_dir() => {
@@ -106,7 +105,7 @@ impl FileSink {
     }
 }
 
-/// A new file beside another one, locked for as long as this run writes it.
+/// Creates a temporary file beside another file, locked while this run writes it.
 fn aside(path: &Path, permissions: Option<Permissions>) -> io::Result<Target> {
     let folder = path
         .parent()
@@ -126,8 +125,7 @@ fn aside(path: &Path, permissions: Option<Permissions>) -> io::Result<Target> {
     Ok(Target::Aside(file, cleanup))
 }
 
-/// Removes files that runs which were killed have left in a folder: those of this user that no run
-/// holds.
+/// Removes temporary files left by killed runs: unlocked ones of this user.
 fn sweep(folder: &Path) {
     let Ok(entries) = fs::read_dir(folder) else {
         return;
@@ -170,11 +168,11 @@ fn is_of_user(_metadata: &fs::Metadata) -> bool {
     true
 }
 
-/// Makes a folder that nobody else can look into, if it is not there yet.
+/// Creates a folder that only the user can read, unless it exists.
 ///
 /// # Errors
 ///
-/// What the operating system says.
+/// Any error of the operating system.
 pub fn private_folder(path: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
@@ -189,7 +187,7 @@ pub fn private_folder(path: &Path) -> io::Result<()> {
 #[cfg(unix)]
 fn new_file(folder: &Path) -> io::Result<NamedTempFile> {
     use std::os::unix::fs::PermissionsExt as _;
-    // As any new file: for all, less what the umask takes away.
+    // Permissions of an ordinary new file: everything the umask allows.
     tempfile::Builder::new()
         .prefix(ASIDE)
         .rand_bytes(RANDOM)

@@ -1,21 +1,21 @@
-//! A file that only one run at a time holds.
+//! A lock file.
 
 use std::fs::{File, TryLockError};
 use std::io;
 use std::path::Path;
 
-/// A lock, until it is dropped or the process ends, however it ends.
+/// A lock, held until it is dropped or the process ends.
 #[derive(Debug)]
 pub struct Lock {
     _file: File,
 }
 
 impl Lock {
-    /// Takes the lock of a file, which is made if need be; nothing if another run holds it.
+    /// Takes the lock of a file, created if needed; `None` if another run holds it.
     ///
     /// # Errors
     ///
-    /// What the operating system says.
+    /// Any error of the operating system, or if the path is a link.
     pub fn take(path: &Path) -> io::Result<Option<Self>> {
         if path.is_symlink() {
             return Err(io::Error::other("it is a link"));

@@ -1,7 +1,6 @@
-//! Places to write, one file a kind.
+//! Places to write, one file per kind.
 //!
-//! A sink is settled before the first request: a place that cannot be written is known before
-//! anything is asked.
+//! A sink is opened before the first request, so that a place that cannot be written fails early.
 
 mod cache;
 mod file;
@@ -21,17 +20,17 @@ pub use stdout::{StderrSink, StdoutSink};
 
 /// A place that takes bytes.
 pub trait Sink {
-    /// Takes some bytes.
+    /// Writes bytes.
     ///
     /// # Errors
     ///
-    /// What the operating system says.
+    /// Any error of the operating system.
     fn write(&mut self, bytes: &[u8]) -> io::Result<()>;
 
-    /// Makes what was written last. Without it a file stays as it was.
+    /// Commits the output. Without it, a file keeps its previous content.
     ///
     /// # Errors
     ///
-    /// What the operating system says.
+    /// Any error of the operating system.
     fn finish(self: Box<Self>) -> io::Result<()>;
 }

@@ -1,34 +1,34 @@
-//! What a path leads to.
+//! The kind of file behind a path.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// No path leads through more links.
+/// The maximum number of links in a path.
 const MOST_LINKS: usize = 40;
 
-/// What a path leads to.
+/// The kind of file behind a path.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Place {
-    /// A regular file, or none yet.
+    /// A regular file, existing or not.
     File(PathBuf),
-    /// This process's standard output.
+    /// Standard output of this process.
     Stdout,
-    /// This process's standard error.
+    /// Standard error of this process.
     Stderr,
-    /// A device, a pipe, or another descriptor: opened as it is.
+    /// A device, a pipe, or another descriptor, opened as it is.
     Direct(PathBuf),
 }
 
-/// Follows links, also to a file that is not there yet.
+/// Follows links, including dangling ones.
 ///
 /// # Errors
 ///
-/// If the links lead in a circle, or cannot be read.
+/// If the links form a cycle or cannot be read.
 pub fn place_of(path: &Path) -> io::Result<Place> {
     let mut path = path.to_path_buf();
     for _ in 0..MOST_LINKS {
-        // The system's links of descriptors lead to names that cannot be opened, such as `pipe:[7]`.
+        // The system's descriptor links have targets that cannot be opened, such as `pipe:[7]`.
         match descriptor(&path) {
             Some(1) => return Ok(Place::Stdout),
             Some(2) => return Ok(Place::Stderr),
@@ -55,12 +55,13 @@ pub fn is_stdout(path: &Path) -> bool {
     matches!(place_of(path), Ok(Place::Stdout))
 }
 
-/// Returns true if a path leads to something that is no file: its name says nothing of the format.
+/// Returns true if a path leads to something other than a regular file, so that its name says
+/// nothing about the format.
 pub fn is_stream(path: &Path) -> bool {
     !matches!(place_of(path), Ok(Place::File(_)) | Err(_))
 }
 
-/// The number of a descriptor of this process, as `/dev/fd/3` and `/proc/self/fd/3` name it.
+/// Returns the descriptor number in a path such as `/dev/fd/3` or `/proc/self/fd/3`.
 fn descriptor(path: &Path) -> Option<u32> {
     let number = path.file_name()?.to_str()?.parse().ok()?;
     let folder = fs::canonicalize(path.parent()?).ok()?;

@@ -1,10 +1,10 @@
-//! A file without a name that lasts as long as the run.
+//! An unnamed temporary file.
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 
-/// Takes pieces of bytes and gives them back. The file is made on first use, and nobody else can
-/// open it. What cannot be written or read is missing, which is no fault: it is only a shelf.
+/// Stores and returns byte strings. The file is created on first use, and no other process can open
+/// it. Write and read errors are not failures: the data is missing then.
 #[derive(Debug, Default)]
 pub struct Scratch {
     file: Option<File>,
@@ -12,7 +12,7 @@ pub struct Scratch {
 }
 
 impl Scratch {
-    /// Puts bytes at the end, and says where.
+    /// Appends bytes and returns their offset.
     pub fn push(&mut self, bytes: &[u8]) -> Option<u64> {
         if self.file.is_none() {
             self.file = tempfile::tempfile().ok();
@@ -27,7 +27,7 @@ impl Scratch {
         Some(at)
     }
 
-    /// The bytes that were put at a place.
+    /// Returns the bytes stored at an offset.
     pub fn read(&mut self, at: u64) -> Option<Vec<u8>> {
         let file = self.file.as_mut()?;
         file.seek(SeekFrom::Start(at)).ok()?;

@@ -1,10 +1,10 @@
-//! Standard output, and standard error where a person names it as the place of a result.
+//! Standard output, and standard error for `--out /dev/stderr`.
 
 use std::io::{self, Write as _};
 
 use crate::sink::Sink;
 
-/// Writes through: a reader downstream sees a record as soon as it is there.
+/// Standard output, flushed after each write: a downstream reader sees each record immediately.
 #[derive(Default)]
 pub struct StdoutSink;
 

@@ -53,10 +53,7 @@ impl Unreadable {
             first
         };
         let mut noted = lock(&self.noted);
-        noted
-            .entry(expression.to_owned())
-            .or_insert((0, first))
-            .0 += count;
+        noted.entry(expression.to_owned()).or_insert((0, first)).0 += count;
     }
 }
 

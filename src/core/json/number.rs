@@ -1,14 +1,14 @@
-//! Numbers as they were written, and what they are worth.
+//! Numbers with arbitrary precision.
 //!
-//! A number is its text: `1.10`, `1e400` and an integer of thirty digits stay what they are.
-//! Comparing them goes by all their digits, so that nothing is rounded on the way.
+//! A number is its text: `1.10`, `1e400` and a thirty-digit integer are kept as written.
+//! Comparison uses all digits, without rounding.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
 use serde_json::Number;
 
-/// Bytes of the JSON number that a text begins with, if it begins with one.
+/// Returns the length in bytes of the JSON number at the start of the text, if there is one.
 pub fn length(text: &str) -> Option<usize> {
     let bytes = text.as_bytes();
     let digits = |from: usize| {
@@ -33,25 +33,25 @@ pub fn length(text: &str) -> Option<usize> {
     Some(at)
 }
 
-/// A text as a number, if it is one as JSON writes them.
+/// Parses a JSON number.
 pub fn from_text(text: &str) -> Option<Number> {
     (length(text) == Some(text.len())).then(|| trusted(text))
 }
 
-/// Returns true if a number is written without a fraction and an exponent.
+/// Returns true if a number is written without a fraction or exponent.
 pub fn is_whole(number: &Number) -> bool {
     !number.as_str().contains(['.', 'e', 'E'])
 }
 
-/// A text that is known to be a number.
+/// Creates a number from text that is known to be one.
 ///
-/// `Number::from_str` would write `1E5` as `1e+5`. This way past it is public for tests of
-/// `serde_json`; the tests here notice if an update takes it away or lets it check more.
+/// `Number::from_str` would write `1E5` as `1e+5`. The unchecked constructor is public only for
+/// tests of `serde_json`; the tests here notice if an update removes it or adds checks.
 pub(super) fn trusted(text: &str) -> Number {
     Number::from_string_unchecked(text.to_owned())
 }
 
-/// Orders two numbers by size, exactly.
+/// Compares two numbers exactly.
 pub fn compare(left: &Number, right: &Number) -> Ordering {
     if let (Some(left), Some(right)) = (left.as_i64(), right.as_i64()) {
         return left.cmp(&right);
@@ -59,7 +59,7 @@ pub fn compare(left: &Number, right: &Number) -> Ordering {
     Decimal::new(left.as_str()).compare(&Decimal::new(right.as_str()))
 }
 
-/// A text that equal numbers share: `1`, `1.0` and `10e-1` are `1`.
+/// Returns a text shared by equal numbers: `1`, `1.0` and `10e-1` are all `1`.
 pub fn canonical(number: &Number) -> Cow<'_, str> {
     let text = number.as_str();
     let is_plain = !text.starts_with("-0")
@@ -74,7 +74,7 @@ pub fn canonical(number: &Number) -> Cow<'_, str> {
     let sign = if decimal.is_negative { "-" } else { "" };
     match usize::try_from(decimal.magnitude) {
         _ if digits.is_empty() => Cow::Borrowed("0"),
-        // A whole number of ordinary length, as others write it.
+        // An integer of ordinary length, written without an exponent.
         Ok(length) if (digits.len()..19).contains(&length) => {
             Cow::Owned(format!("{sign}{digits:0<length$}"))
         }
@@ -82,10 +82,10 @@ pub fn canonical(number: &Number) -> Cow<'_, str> {
     }
 }
 
-/// ±0.d₁d₂d₃… × 10^magnitude, without zeros at either end of the digits.
+/// ±0.d₁d₂d₃… × 10^magnitude, without leading or trailing zeros.
 struct Decimal<'t> {
     is_negative: bool,
-    /// Digits, with a point among them perhaps.
+    /// The digits, possibly with a decimal point between them.
     significant: &'t str,
     magnitude: i64,
 }
@@ -101,8 +101,8 @@ impl<'t> Decimal<'t> {
             Some(digits) => (true, digits),
             None => (false, exponent.trim_start_matches('+')),
         };
-        // Digits that do not fit an i64 are far beyond any other number; a tenth of the bounds, so
-        // that the length of the mantissa can be added.
+        // An exponent that overflows i64 is capped far beyond any other number, at a tenth of the
+        // range, so that adding the mantissa's length cannot overflow.
         let most = i64::MAX / 10;
         let size = digits.parse().unwrap_or(most).min(most);
         let exponent = if negative { -size } else { size };
@@ -145,7 +145,7 @@ impl<'t> Decimal<'t> {
         if order.is_ne() || sign(self) == 0 {
             return order;
         }
-        // Of equal magnitude, the digits decide from the left; the shorter of equal ones is less.
+        // Of equal magnitude, digits are compared from the left; a prefix is less.
         let size = self
             .magnitude
             .cmp(&other.magnitude)

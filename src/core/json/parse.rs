@@ -1,24 +1,24 @@
-//! JSON text → [`Value`], as RFC 8259 has it.
+//! Parses JSON text (RFC 8259) into a [`Value`].
 //!
 //! `serde_json` is not used for reading: it rewrites exponents (`1E5` becomes `1e+5`), takes an
-//! object with one key of its own for a number, refuses a lone surrogate, and does not count values.
+//! object with one reserved key for a number, refuses a lone surrogate, and does not count values.
 //! Here a number keeps its text, a lone surrogate becomes U+FFFD (as in jq, Go and JavaScript), and
-//! a text of very many tiny values is refused before it fills the memory.
+//! a text with too many values is refused before it fills the memory.
 
 use serde_json::{Map, Value};
 
-/// Most values of one text. On its way into a record, each takes up to 250 bytes, so that an answer of
-/// 64 MiB takes no more than twelve times as much.
+/// The maximum number of values in one text. Each takes up to 250 bytes until it is part of a
+/// record, so a 64 MiB response takes at most twelve times its size.
 pub const MOST_VALUES: usize = 3_000_000;
 
-/// A list of so many items is taken from where they were gathered, with the room left there: a copy
-/// takes as much memory again.
+/// From this length on, a list reuses the buffer it was collected in, spare capacity included: a
+/// copy would double the memory.
 const LONG_LIST: usize = 10_000;
 
-/// Deepest nesting of lists and objects.
+/// The maximum nesting depth of lists and objects.
 const DEEPEST: usize = 127;
 
-/// What is wrong with a text that is not JSON, and where.
+/// A syntax error in JSON text, with its position.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message} at line {line} column {column}")]
 pub struct ParseError {
@@ -31,28 +31,28 @@ pub struct ParseError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum FaultKind {
     Syntax,
-    /// The text ends before the value does.
+    /// The text ends inside the value.
     Cut,
     TooMany,
 }
 
 impl ParseError {
-    /// What is wrong, without its place.
+    /// Returns the message, without the position.
     pub fn message(&self) -> &'static str {
         self.message
     }
 
-    /// The line, from 1.
+    /// Returns the line, from 1.
     pub fn line(&self) -> usize {
         self.line
     }
 
-    /// The byte of the line, from 1.
+    /// Returns the column in bytes, from 1.
     pub fn column(&self) -> usize {
         self.column
     }
 
-    /// Returns true if the text ends before the value does.
+    /// Returns true if the text ends inside the value.
     pub fn is_eof(&self) -> bool {
         self.kind == FaultKind::Cut
     }
@@ -63,7 +63,7 @@ impl ParseError {
     }
 }
 
-/// Reads one value.
+/// Parses one value.
 ///
 /// # Errors
 ///
@@ -78,7 +78,7 @@ pub fn parse(bytes: &[u8]) -> Result<Value, ParseError> {
     }
 }
 
-/// Reads values that follow one another, a line each or not.
+/// Parses a sequence of values, separated by white space where needed.
 ///
 /// # Errors
 ///
@@ -104,16 +104,16 @@ struct Parser<'t> {
     at: usize,
     values: usize,
     most_values: usize,
-    /// The items of the lists that are open, those of the innermost last: a list is made when its
-    /// length is known, so that it takes no more room than it needs.
+    /// The items of all open lists, innermost last. A list is created once its length is known, so
+    /// that it allocates no more than it needs.
     items: Vec<Value>,
-    /// The members of the objects that are open.
+    /// The members of all open objects.
     members: Vec<(String, Value)>,
 }
 
 impl<'t> Parser<'t> {
     fn new(bytes: &'t [u8]) -> Result<Self, ParseError> {
-        // A byte order mark is no part of the text (RFC 8259, section 8.1, lets a parser ignore it).
+        // A byte order mark is ignored, as RFC 8259, section 8.1, allows.
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         let text = match std::str::from_utf8(bytes) {
             Ok(text) => text,
@@ -143,7 +143,7 @@ impl<'t> Parser<'t> {
         }
     }
 
-    /// The next character that is no blank.
+    /// Returns the next character that is not white space.
     fn next(&mut self, missing: &'static str) -> Result<u8, ParseError> {
         self.skip_blanks();
         self.peek().ok_or_else(|| self.cut(missing))
@@ -234,7 +234,7 @@ impl<'t> Parser<'t> {
                 b'}' => {
                     self.at += 1;
                     let mut members = Map::with_capacity(self.members.len() - first);
-                    // The last one counts where a name stands twice.
+                    // Of duplicate names, the last one wins.
                     members.extend(self.members.drain(first..));
                     return Ok(Value::Object(members));
                 }
@@ -244,7 +244,7 @@ impl<'t> Parser<'t> {
         }
     }
 
-    /// Refuses the end of a list or an object behind a comma.
+    /// Refuses a trailing comma.
     fn refuse_end(&mut self, end: u8) -> Result<(), ParseError> {
         self.skip_blanks();
         if self.peek() == Some(end) {
@@ -297,7 +297,7 @@ impl<'t> Parser<'t> {
         }
     }
 
-    /// The characters up to a quote, an escape, or what must be escaped.
+    /// Reads characters up to a quote, a backslash or a control character.
     fn plain(&mut self) -> &'t str {
         let start = self.at;
         let bytes = &self.text.as_bytes()[start..];
@@ -324,7 +324,7 @@ impl<'t> Parser<'t> {
         Ok(character)
     }
 
-    /// `\uXXXX`, or a pair of them; half a pair stands for no character, and becomes U+FFFD.
+    /// Reads `\uXXXX` or a surrogate pair; a lone surrogate becomes U+FFFD.
     fn unicode(&mut self) -> Result<char, ParseError> {
         let first = self.unit()?;
         if (0xD800..0xDC00).contains(&first) && self.text[self.at..].starts_with("\\u") {
@@ -340,7 +340,7 @@ impl<'t> Parser<'t> {
         Ok(char::from_u32(first).unwrap_or(char::REPLACEMENT_CHARACTER))
     }
 
-    /// The four digits behind the `u` that stands here.
+    /// Reads the four digits after the current `u`.
     fn unit(&mut self) -> Result<u32, ParseError> {
         self.at += 1;
         let mut unit = 0;
@@ -373,13 +373,13 @@ impl<'t> Parser<'t> {
     }
 }
 
-/// Bytes before the first quote, backslash or control character.
+/// Returns the number of bytes before the first quote, backslash or control character.
 fn plain_length(bytes: &[u8]) -> usize {
     const ONES: u64 = u64::MAX / 255;
     const HIGHS: u64 = ONES << 7;
     let mut length = 0;
-    // Eight at a time: in a chunk without any of them no high bit is left. One that a carry
-    // pretends is looked at again below.
+    // Eight bytes at a time: a chunk without any of them leaves no high bit set. False positives
+    // from carries are checked again below.
     while let Some(chunk) = bytes[length..].first_chunk::<8>() {
         let word = u64::from_le_bytes(*chunk);
         let zero_in = |word: u64| word.wrapping_sub(ONES) & !word;

@@ -1,4 +1,4 @@
-//! The forms in which a secret may come back: escaped for JSON, a URL or HTML, or in base64.
+//! Encodings in which a secret may come back: escaped for JSON, a URL or HTML, or in base64.
 
 use std::collections::BTreeSet;
 
@@ -9,12 +9,12 @@ use serde_json::Value;
 use crate::core::percent;
 use crate::core::secret::SHORTEST;
 
-/// The shortest piece of base64 that stands for a secret by itself. A shorter one is found in
-/// ordinary words.
+/// The minimum length of a base64 piece that is masked on its own. Shorter ones occur in ordinary
+/// words.
 const SHORTEST_BASE64: usize = 8;
 
-/// The characters that writers of HTML escape differently, each with the ways in which they do:
-/// Python, Go, PHP, minijinja, and those that leave it.
+/// Characters with several HTML escapes: those of Python, Go, PHP and minijinja, and the unescaped
+/// character.
 const HTML: [(char, &[&str]); 5] = [
     ('"', &["\"", "&quot;", "&#34;", "&#x22;"]),
     ('\'', &["'", "&#39;", "&#x27;", "&apos;"]),
@@ -23,11 +23,11 @@ const HTML: [(char, &[&str]); 5] = [
     ('=', &["=", "&#x3D;", "&#x3d;", "&#61;"]),
 ];
 
-/// All forms of a secret, the text itself among them.
+/// Returns all forms of a secret, including the text itself.
 pub fn forms(text: &str) -> BTreeSet<String> {
     let mut forms = BTreeSet::from([text.to_owned()]);
     add_escaped(text, &mut forms);
-    // JSON may be quoted in JSON once more.
+    // JSON may be embedded in JSON once more.
     add_escaped(&json_escaped(text), &mut forms);
     for form in [text.to_owned(), format!("{text}:"), format!(":{text}")] {
         for encoded in [STANDARD.encode(&form), URL_SAFE.encode(&form)] {
@@ -43,7 +43,7 @@ pub fn forms(text: &str) -> BTreeSet<String> {
         }
     }
     for line in text.lines().map(str::trim) {
-        // A key of several lines may come back line by line.
+        // A multi-line key may come back line by line.
         if line.len() >= 16 {
             forms.insert(line.to_owned());
         }
@@ -52,14 +52,14 @@ pub fn forms(text: &str) -> BTreeSet<String> {
     forms
 }
 
-/// Adds a text in the escapes of URLs, JSON and HTML, in the ways in which servers write them.
+/// Adds the URL, JSON and HTML escapes of a text, in every variant that servers write.
 fn add_escaped(text: &str, forms: &mut BTreeSet<String>) {
     let percent = percent::encode(text);
     let form: String = url::form_urlencoded::byte_serialize(text.as_bytes()).collect();
-    // Python's `quote` leaves slashes.
+    // Python's `quote` keeps slashes.
     let slashes = percent.replace("%2F", "/");
     for once in [percent, slashes, form] {
-        // A URL that stands in a URL is escaped twice.
+        // A URL inside a URL is escaped twice.
         for escaped in [percent::encode(&once), once] {
             forms.insert(percent::encode(&lower_escapes(&escaped)));
             forms.insert(lower_escapes(&escaped));
@@ -79,11 +79,11 @@ fn add_escaped(text: &str, forms: &mut BTreeSet<String>) {
     }
     add_html(text, forms);
     add_url(text, forms);
-    // As CSV quotes it.
+    // CSV quoting.
     forms.insert(text.replace('"', "\"\""));
 }
 
-/// Adds a text as a parser of URLs writes it that stood in one unescaped.
+/// Adds a text as a URL parser serializes it when it was put into a URL unescaped.
 fn add_url(text: &str, forms: &mut BTreeSet<String>) {
     let Ok(mut url) = url::Url::parse("https://x/") else {
         return;
@@ -112,8 +112,8 @@ fn add_html(text: &str, forms: &mut BTreeSet<String>) {
     forms.append(&mut written);
 }
 
-/// The part of a base64 text that depends on `text` alone, where `shift` bytes (or three more, or
-/// six more …) stand before it.
+/// Returns the part of a base64 text that depends on `text` alone, when `shift` bytes (modulo 3)
+/// precede it.
 fn base64_within(text: &str, shift: usize) -> String {
     let mut bytes = vec![0; shift];
     bytes.extend_from_slice(text.as_bytes());
@@ -123,13 +123,13 @@ fn base64_within(text: &str, shift: usize) -> String {
     encoded.get(first..whole).unwrap_or_default().to_owned()
 }
 
-/// As it stands between the quotes of a JSON text.
+/// Escapes text as between the quotes of a JSON string.
 fn json_escaped(text: &str) -> String {
     let quoted = Value::from(text).to_string();
     quoted[1..quoted.len() - 1].to_owned()
 }
 
-/// JSON whose writer escapes some characters as `\uXXXX` that need not be.
+/// Escapes further characters of JSON as `\uXXXX`.
 fn unicode_escapes(json: &str, is_escaped: impl Fn(char) -> bool, is_lower: bool) -> String {
     let mut escaped = String::with_capacity(json.len());
     for character in json.chars() {
@@ -148,7 +148,7 @@ fn unicode_escapes(json: &str, is_escaped: impl Fn(char) -> bool, is_lower: bool
     escaped
 }
 
-/// Percent-encoding with lower-case digits, which some servers write.
+/// Converts percent-encoding to lower-case digits, as some servers write it.
 fn lower_escapes(text: &str) -> String {
     let mut lowered = String::with_capacity(text.len());
     let mut digits = 0;
@@ -172,7 +172,8 @@ mod tests {
 
     #[test]
     fn a_plain_token_has_few_forms() {
-        // Itself, and base64 in its alignments: every form costs a little in every answer.
+        // The text itself and base64 in its alignments: every form adds to the cost of scrubbing a
+        // response.
         let count = forms("CCIPAT_FERZRjN3x0123456789").len();
         assert!(count <= 16, "{count}");
     }

@@ -1,16 +1,16 @@
-//! Finds values in a file of a person that look like secrets, so that no fault repeats them.
+//! Finds values in a user's file that look like secrets, so that no diagnostic repeats them.
 //!
-//! The text is read line by line and not as YAML: it may not be YAML at all, and a key that has no
-//! meaning (`token:` at the top of a resource) has a value all the same.
+//! The text is read line by line and not as YAML: it may not be valid YAML, and an unknown key
+//! (`token:` at the top of a resource) has a value all the same.
 
 use std::collections::BTreeSet;
 
 use crate::core::secret::{Scrubber, Secret, holds_token, is_secret_param};
 
-/// Keys whose values are secret and whose names do not say so.
+/// Keys whose values are secret although their names do not suggest it.
 const SECRET_KEYS: [&str; 1] = ["basic"];
 
-/// Keys below a secret one that hold no secret: of `auth`, and of the declaration of a var.
+/// Keys below a secret key whose values are not secret: those of `auth` and of var declarations.
 const OPEN_KEYS: [&str; 20] = [
     "client_id",
     "command",
@@ -34,25 +34,25 @@ const OPEN_KEYS: [&str; 20] = [
     "username",
 ];
 
-/// Values that mean something else.
+/// Values with another meaning.
 const WORDS: [&str; 8] = ["none", "null", "~", "true", "false", "yes", "no", "|"];
 
-/// A run of letters and digits of this length is no word.
+/// From this length on, a run of letters and digits is not a word.
 const RANDOM: usize = 20;
 
-/// The values of a text that look like secrets.
+/// Values in a text that look like secrets.
 #[derive(Debug, Default)]
 pub struct Literals {
-    /// The lines that hold one, from 0.
+    /// The lines that contain one, from 0.
     lines: BTreeSet<usize>,
     values: Scrubber,
 }
 
 impl Literals {
-    /// Looks through a text.
+    /// Searches a text.
     pub fn of(text: &str) -> Self {
         let mut found = Self::default();
-        // The indents of the keys that a line stands below, each with whether it is secret.
+        // The indentation of each enclosing key, with true if the key is secret.
         let mut above: Vec<(usize, bool)> = Vec::new();
         for (number, line) in text.lines().enumerate() {
             let content = line.trim_start_matches([' ', '-']);
@@ -74,7 +74,7 @@ impl Literals {
         found
     }
 
-    /// Looks through the words of a message, which have no keys, for what looks like a token.
+    /// Searches a message, which has no keys, for tokens.
     pub fn of_message(words: &str) -> Self {
         let mut found = Self::default();
         for token in tokens(words) {
@@ -83,17 +83,17 @@ impl Literals {
         found
     }
 
-    /// Returns true if a line, counted from 0, holds such a value.
+    /// Returns true if a line, counted from 0, contains such a value.
     pub fn is_in_line(&self, line: usize) -> bool {
         self.lines.contains(&line)
     }
 
-    /// Returns true if it found none.
+    /// Returns true if no such value was found.
     pub fn is_empty(&self) -> bool {
         self.lines.is_empty()
     }
 
-    /// Replaces the values.
+    /// Returns a scrubber for the values.
     pub fn values(&self) -> &Scrubber {
         &self.values
     }
@@ -108,7 +108,7 @@ impl Literals {
     }
 }
 
-/// The values of a line that look like secrets.
+/// Returns the values in a line that look like secrets.
 fn values(line: &str, is_below_secret: bool) -> Vec<&str> {
     let mut found: Vec<&str> = tokens(line)
         .chain(words(line).filter_map(param_of))
@@ -131,7 +131,7 @@ fn words(line: &str) -> impl Iterator<Item = &str> {
     line.split(|c: char| c.is_whitespace() || "\"'`,;{}[]()<>".contains(c))
 }
 
-/// The words that look like tokens, whatever they are called.
+/// Returns the words that look like tokens, whatever their keys.
 fn tokens(line: &str) -> impl Iterator<Item = &str> {
     words(line)
         .flat_map(|word| word.split(['=', '&']))
@@ -139,7 +139,7 @@ fn tokens(line: &str) -> impl Iterator<Item = &str> {
         .filter(|part| holds_token(part) || is_random(part) || holds_password(part))
 }
 
-/// `key: value`, the first of a line.
+/// Returns the first `key: value` of a line.
 fn pair(line: &str) -> Option<(&str, &str)> {
     let is_end = |(at, _): &(usize, &str)| {
         let after = line[at + 1..].chars().next();
@@ -159,7 +159,7 @@ fn is_secret_key(key: &str) -> bool {
     is_secret_param(key) || SECRET_KEYS.contains(&key)
 }
 
-/// A value as it stands behind a key; `None` if it is a template, a path, or no scalar.
+/// Returns the value after a key; `None` if it is a template, a path, or not a scalar.
 fn literal(value: &str) -> Option<&str> {
     let value = value.trim();
     let value = match value.chars().next()? {
@@ -175,7 +175,7 @@ fn literal(value: &str) -> Option<&str> {
     (!value.is_empty() && !value.contains("{{") && !WORDS.contains(&value)).then_some(value)
 }
 
-/// Returns true if a text has a long run of letters and digits, as no word and no id in groups has.
+/// Returns true if a text has a long run of letters and digits, unlike words and grouped ids.
 fn is_random(text: &str) -> bool {
     text.split(|c: char| !c.is_ascii_alphanumeric()).any(|run| {
         run.len() >= RANDOM
@@ -184,7 +184,7 @@ fn is_random(text: &str) -> bool {
     })
 }
 
-/// `https://user:password@host`.
+/// Returns true for `https://user:password@host`.
 fn holds_password(text: &str) -> bool {
     text.split_once("://")
         .and_then(|(_, rest)| rest.split('/').next())
@@ -192,7 +192,7 @@ fn holds_password(text: &str) -> bool {
         .is_some_and(|(user, _)| user.contains(':'))
 }
 
-/// The value of a URL parameter, or of `NAME=VALUE`, whose name is that of a secret.
+/// Returns the value of a URL parameter, or of `NAME=VALUE`, with a secret name.
 fn param_of(text: &str) -> Option<&str> {
     text.split(['?', '&', '#'])
         .filter_map(|part| part.split_once('='))

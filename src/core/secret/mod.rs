@@ -1,12 +1,12 @@
-//! Values that must not be seen, and the scrubber that keeps known ones out of what is shown.
+//! Secret values, and a scrubber that masks known ones in output.
 //!
-//! A [`Secret`] has no `Display` and no `Deref`: whoever wants its text says [`Secret::expose`],
-//! and those places are few. A [`Scrubber`] replaces known values, in the encodings in which they
-//! could come back, in texts that others made: answers, error messages, traces. [`is_secret_name`]
-//! is the one list of names whose values are secret.
+//! A [`Secret`] has no `Display` and no `Deref`: its text is only available through
+//! [`Secret::expose`], which is called in few places. A [`Scrubber`] masks known values, in the
+//! encodings in which they could come back, in foreign texts: responses, error messages, traces.
+//! [`is_secret_name`] is the one list of names whose values are secret.
 //!
-//! A text is scrubbed before it is cut, changed or looked at: what is left of a secret after that
-//! is not recognised any more.
+//! Scrub a text before truncating, changing or parsing it: afterwards, a partial secret is no
+//! longer recognized.
 //!
 //! ```
 //! use runner::core::secret::{Scrubber, Secret};
@@ -29,15 +29,15 @@ pub use names::{is_secret_name, is_secret_param};
 pub use scrubber::Scrubber;
 pub use shape::holds_token;
 
-/// What stands in place of a secret.
+/// The replacement for a secret.
 pub const MASK: &str = "***";
 
-/// The shortest value that is scrubbed from foreign text. A shorter one would blot out ordinary
-/// words (`a`, `1`, `yes`) and is too short to protect anything; where `runner` itself places a
-/// secret it is masked whatever its length.
+/// The minimum length of values scrubbed from foreign text. A shorter one would mask ordinary words
+/// (`a`, `1`, `yes`) and is too short to protect anything. Where `runner` itself places a secret,
+/// it is masked whatever its length.
 pub const SHORTEST: usize = 4;
 
-/// A text that must not be seen.
+/// A text that must not be shown.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
@@ -47,12 +47,12 @@ impl Secret {
         Self(text.into())
     }
 
-    /// The text, for the place where it leaves the program.
+    /// Returns the text, for the place where it leaves the program.
     pub fn expose(&self) -> &str {
         &self.0
     }
 
-    /// Returns true if there is nothing in it.
+    /// Returns true if the text is empty.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

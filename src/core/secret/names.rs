@@ -1,11 +1,11 @@
-//! Names that say that their value is a credential: the one list.
+//! Names of credentials.
 //!
-//! A name is read as words: `PAGERDUTY_API_KEY`, `pagerduty-api-key`, `pagerdutyApiKeys` and
-//! `PAGERDUTY_API_KEY_2` are the same three. So `TOKENIZERS_PARALLELISM` is no token and
+//! A name is split into words: `PAGERDUTY_API_KEY`, `pagerduty-api-key`, `pagerdutyApiKeys` and
+//! `PAGERDUTY_API_KEY_2` have the same three. So `TOKENIZERS_PARALLELISM` is no token and
 //! `PAGERDUTY_TOKEN` no page.
 
-/// Words that make a name secret wherever they stand. A word that ends in one counts as well
-/// (`PGPASSWORD`, `GITHUBTOKEN`).
+/// Words that make a name secret in any position, also as the end of a longer word (`PGPASSWORD`,
+/// `GITHUBTOKEN`).
 const ANYWHERE: [&str; 18] = [
     "token",
     "secret",
@@ -27,7 +27,7 @@ const ANYWHERE: [&str; 18] = [
     "signature",
 ];
 
-/// Words that make a name secret as its last one.
+/// Words that make a name secret in the last position.
 const LAST: [&str; 11] = [
     "pass",
     "passw",
@@ -42,7 +42,7 @@ const LAST: [&str; 11] = [
     "sessionid",
 ];
 
-/// Words before `key`, as the last word, that make no secret of it.
+/// Words that, before a final `key`, make a name not secret.
 const OPEN_KEYS: [&str; 8] = [
     "public",
     "primary",
@@ -54,7 +54,7 @@ const OPEN_KEYS: [&str; 8] = [
     "partition",
 ];
 
-/// Neighbouring words that make a name secret wherever they stand.
+/// Adjacent words that make a name secret in any position.
 const PAIRS: [[&str; 2]; 12] = [
     ["api", "key"],
     ["access", "key"],
@@ -70,7 +70,7 @@ const PAIRS: [[&str; 2]; 12] = [
     ["session", "id"],
 ];
 
-/// Services whose address usually holds a password, before `url` or `uri`.
+/// Services whose address usually contains a password, before `url` or `uri`.
 const SERVICES: [&str; 20] = [
     "amqp",
     "broker",
@@ -94,7 +94,7 @@ const SERVICES: [&str; 20] = [
     "smtp",
 ];
 
-/// Words before `token` or `key` that make a position in a listing of it.
+/// Words before `token` or `key` that make a name a position in a listing.
 const CURSORS: [&str; 9] = [
     "page",
     "next",
@@ -107,10 +107,10 @@ const CURSORS: [&str; 9] = [
     "resume",
 ];
 
-/// First words of names that count secrets and hold none: `MAX_TOKENS`.
+/// First words of names that count secrets: `MAX_TOKENS`.
 const COUNTS: [&str; 3] = ["max", "min", "num"];
 
-/// Last words of names that speak about a secret and hold none.
+/// Last words of names that describe a secret without containing it.
 const ABOUT: [&str; 10] = [
     "id", "name", "type", "version", "count", "limit", "scope", "format", "expiry", "ttl",
 ];
@@ -121,8 +121,9 @@ pub fn is_secret_name(name: &str) -> bool {
     is_secret(&words(name))
 }
 
-/// The same for names that an API or the author of a query chooses: URL parameters, vars, keys.
-/// There a `page_token` is a position in a listing, and a `webhook_id` or `token_type` no secret.
+/// As [`is_secret_name`], for names chosen by an API or by a query: URL parameters, vars, keys.
+/// There, a `page_token` is a position in a listing, and a `webhook_id` or `token_type` is not
+/// secret.
 pub fn is_secret_param(name: &str) -> bool {
     let words = words(name);
     let is_cursor = matches!(words.as_slice(), [.., before, last]
@@ -160,12 +161,12 @@ fn is_one_of(known: &[&str], word: &str) -> bool {
     known.iter().any(|known| is(known, word))
 }
 
-/// Returns true if a word is the known one, or several of it.
+/// Returns true if a word is the known one, in the singular or plural.
 fn is(known: &str, word: &str) -> bool {
     word == known || word.strip_suffix('s') == Some(known)
 }
 
-/// The words of a name, in lower case, without numbers.
+/// Splits a name into lower-case words, without numbers.
 fn words(name: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let characters: Vec<char> = name.chars().collect();

@@ -1,4 +1,4 @@
-//! Finds known secrets in texts and replaces them.
+//! Finds known secrets in texts and masks them.
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashSet};
@@ -13,36 +13,35 @@ use serde_json::Value;
 use crate::core::secret::forms::forms;
 use crate::core::secret::{MASK, SHORTEST, Secret};
 
-/// More letters of secrets than this are looked for with a table that is slower and far smaller.
+/// Above this total length of secrets, a slower but far smaller automaton is used.
 const LARGE: usize = 16 * 1024;
 
-/// Replaces known secret values in texts. Clones share what they know: a token that a command
-/// prints in the middle of a run is known to all of them.
+/// Masks known secret values in texts. Clones share their values: a token printed by a command in
+/// the middle of a run is known to all of them.
 #[derive(Clone, Default)]
 pub struct Scrubber {
     known: Arc<RwLock<Known>>,
-    /// Set once an answer repeated a secret.
+    /// True once a response repeated a secret.
     has_masked_answers: Arc<AtomicBool>,
 }
 
 #[derive(Default)]
 struct Known {
-    /// The values themselves, so that one that comes again costs nothing.
+    /// The values themselves, so that adding one again costs nothing.
     values: HashSet<String>,
-    /// Forms that no needle set holds yet. They wait for the first text, since a run learns its
-    /// secrets one by one.
+    /// Forms not yet in any needle set. They are batched until the next search, since a run learns
+    /// its secrets one by one.
     fresh: BTreeSet<String>,
-    /// Each at least twice as large as the next, so that a walk that learns a secret an item
-    /// builds them in time.
+    /// Each at least twice as large as the next, so that adding a secret per item stays cheap.
     sets: Vec<Needles>,
 }
 
-/// Forms of secrets that are looked for at once.
+/// Forms of secrets that are searched for together.
 struct Needles {
     forms: BTreeSet<String>,
-    /// Finds the first one quickly.
+    /// Finds the first match quickly.
     first: AhoCorasick,
-    /// Finds all, those that overlap too.
+    /// Finds all matches, including overlapping ones.
     all: AhoCorasick,
 }
 
@@ -53,15 +52,15 @@ impl fmt::Debug for Scrubber {
 }
 
 impl Scrubber {
-    /// Knows nothing yet.
+    /// Creates a scrubber without values.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Learns a value with the forms in which it may come back.
+    /// Adds a value in all forms in which it may come back.
     pub fn add(&self, secret: &Secret) {
         let text = secret.expose().trim();
-        // A template may ask for the same variable a thousand times.
+        // A template may add the same variable a thousand times.
         if text.len() < SHORTEST || self.read().values.contains(text) {
             return;
         }
@@ -71,40 +70,40 @@ impl Scrubber {
         }
     }
 
-    /// Returns true if nothing was learnt.
+    /// Returns true if there are no values.
     pub fn is_empty(&self) -> bool {
         self.read().values.is_empty()
     }
 
-    /// Returns true if a secret stands in the bytes.
+    /// Returns true if the bytes contain a secret.
     pub fn finds(&self, bytes: &[u8]) -> bool {
         self.known().finds(bytes)
     }
 
-    /// Returns true if a secret may stand in a JSON text: as it is, or in letters that are written
-    /// as escapes, which only the parsed value shows.
+    /// Returns true if a JSON text may contain a secret: as it is, or hidden by escapes that only
+    /// parsing resolves.
     pub fn may_stand_in_json(&self, json: &[u8]) -> bool {
         !self.is_empty() && (self.finds(json) || hides_ascii(json))
     }
 
-    /// The text without the secrets.
+    /// Masks the secrets in a text.
     pub fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
         self.known().text(text)
     }
 
-    /// The bytes without the secrets. Where two overlap, both are cut out as one.
+    /// Masks the secrets in bytes. Overlapping matches are masked as one.
     pub fn bytes<'a>(&self, bytes: &'a [u8]) -> Cow<'a, [u8]> {
         self.known().bytes(bytes)
     }
 
-    /// Replaces the secrets in all strings, keys and numbers of a JSON value.
+    /// Masks the secrets in all strings, keys and numbers of a JSON value.
     pub fn json(&self, value: &mut Value) {
         if !self.is_empty() {
             self.known().json(value);
         }
     }
 
-    /// A record of an answer without the secrets; `None` if it holds none.
+    /// Returns a masked copy of a response record; `None` if it contains no secret.
     pub fn record(&self, record: &Value) -> Option<Value> {
         let known = self.known();
         if !known.stands_in(record) {
@@ -116,19 +115,19 @@ impl Scrubber {
         Some(clean)
     }
 
-    /// Returns true if a secret stands in one of the records.
+    /// Returns true if one of the records contains a secret.
     pub fn stand_in(&self, records: &[Value]) -> bool {
         let known = self.known();
         !known.sets.is_empty() && records.iter().any(|record| known.stands_in(record))
     }
 
-    /// Returns true if an answer repeated a secret. From then on `***` in what was read may stand
-    /// for one, and must not be sent in its place.
+    /// Returns true if a response repeated a secret. From then on, `***` in a response may be a
+    /// masked secret and must not be sent.
     pub fn has_masked_answers(&self) -> bool {
         self.has_masked_answers.load(Ordering::Relaxed)
     }
 
-    /// What is known, ready to be looked for.
+    /// Returns the known values, with all pending forms indexed.
     fn known(&self) -> RwLockReadGuard<'_, Known> {
         if !self.read().fresh.is_empty() {
             let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
@@ -138,8 +137,8 @@ impl Scrubber {
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Known> {
-        // Nothing panics while it holds the lock, so it cannot be poisoned; if it were, what is
-        // known would still be right.
+        // Nothing panics while it holds the lock; if the lock were poisoned, the data would still
+        // be valid.
         self.known.read().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -164,7 +163,7 @@ impl Known {
     fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
         match self.bytes(text.as_bytes()) {
             Cow::Borrowed(_) => Cow::Borrowed(text),
-            // The needles are text, so that what is cut out begins and ends between characters.
+            // The needles are text, so matches begin and end on character boundaries.
             Cow::Owned(bytes) => Cow::Owned(String::from_utf8_lossy(&bytes).into_owned()),
         }
     }
@@ -224,12 +223,12 @@ impl Known {
         }
     }
 
-    /// The places of all secrets, in their order, those that overlap as one.
+    /// Returns the ranges of all secrets in order, overlapping ones merged.
     fn find_all(&self, bytes: &[u8]) -> Vec<Range<usize>> {
         let mut found: Vec<Range<usize>> = Vec::new();
         for set in &self.sets {
             if let Some(first) = set.first.find(bytes) {
-                // Before the first one there is none.
+                // There is no match before the first one.
                 let start = first.start();
                 let all = set.all.find_overlapping_iter(&bytes[start..]);
                 found.extend(all.map(|one| start + one.start()..start + one.end()));
@@ -248,7 +247,7 @@ impl Known {
 }
 
 impl Needles {
-    /// `None` if there is nothing to look for.
+    /// Returns `None` if there are no forms.
     fn new(forms: BTreeSet<String>) -> Option<Self> {
         if forms.is_empty() {
             return None;
@@ -263,7 +262,7 @@ impl Needles {
                 .expect("secrets do not fill the memory with their forms")
         };
         Some(Self {
-            // Of this kind the search jumps from candidate to candidate.
+            // With this match kind, the search can skip between candidates.
             first: build(MatchKind::LeftmostLongest, small),
             all: build(MatchKind::Standard, Some(AhoCorasickKind::ContiguousNFA)),
             forms,
@@ -271,7 +270,7 @@ impl Needles {
     }
 }
 
-/// Returns true if a JSON text writes ASCII as escapes that need not be: `\u0041`, `\/`.
+/// Returns true if a JSON text escapes ASCII needlessly: `\u0041`, `\/`.
 fn hides_ascii(json: &[u8]) -> bool {
     memchr::memchr_iter(b'\\', json).any(|at| match json.get(at + 1) {
         Some(b'/') => true,
@@ -342,7 +341,7 @@ mod tests {
         for secrets in [["hunter", "hunter-two"], ["hunter-two", "hunter"]] {
             assert_eq!(scrubber(&secrets).text("a hunter-two b"), "a *** b");
         }
-        // Learnt after the first search, too.
+        // Also for values added after the first search.
         let known = scrubber(&["hunter"]);
         assert_eq!(known.text("hunter-two"), "***-two");
         known.add(&Secret::new("hunter-two"));

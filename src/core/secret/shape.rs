@@ -1,7 +1,6 @@
-//! Texts that look like tokens, whatever they are called.
+//! Texts that look like tokens.
 
-/// How tokens of services that people use together with CircleCI begin, and how long the rest is
-/// at least.
+/// Token prefixes of services commonly used with CircleCI, with the minimum length of the rest.
 const PREFIXES: [(&str, usize); 11] = [
     ("CCIPAT_", 8),
     ("CCIPRJ_", 8),
@@ -16,7 +15,7 @@ const PREFIXES: [(&str, usize); 11] = [
     ("-----BEGIN ", 8),
 ];
 
-/// Returns true if a text holds a token of a known service.
+/// Returns true if a text contains a token of a known service.
 pub fn holds_token(text: &str) -> bool {
     PREFIXES.iter().any(|(prefix, least)| {
         text.match_indices(prefix).any(|(at, _)| {
@@ -24,7 +23,7 @@ pub fn holds_token(text: &str) -> bool {
             let length = rest
                 .chars()
                 .take_while(|c| {
-                    // Only the first line of a key in PEM has blanks.
+                    // Only the first line of a PEM key contains spaces.
                     c.is_ascii_alphanumeric()
                         || "_-/".contains(*c)
                         || (*c == ' ' && prefix.ends_with(' '))

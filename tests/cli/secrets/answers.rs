@@ -121,10 +121,7 @@ fn a_note_about_a_text_that_is_no_time_does_not_show_a_secret() {
             // The support looks through all that is written, also for the token in capitals and
             // in reverse.
             Case::query(&format!("endpoint: /x\n{query}"))
-                .file(
-                    "queries/items.yaml",
-                    "resource: circleci\nendpoint: /x\n",
-                )
+                .file("queries/items.yaml", "resource: circleci\nendpoint: /x\n")
                 .asks(vec![
                     Exchange::get("/api/v2/x").answers(json!({"id": 1, "said": CANARY})),
                 ]);
