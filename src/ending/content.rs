@@ -1,4 +1,4 @@
-//! The answer as it came.
+//! The response body, unchanged.
 
 use std::io;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::ending::{Closing, Ending, EndingError, Output, Shows};
 use crate::format::Format;
 
-/// The content of the answer as it came; the records in it are read and not shown.
+/// Writes the response body unchanged; its records are read but not written.
 pub struct Content {
     format: &'static Format,
     output: Output,
@@ -15,7 +15,7 @@ pub struct Content {
 }
 
 impl Content {
-    /// Begins the result.
+    /// Starts the result.
     pub fn new(format: &'static Format, output: Output) -> Self {
         Self {
             format,

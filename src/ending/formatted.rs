@@ -7,11 +7,11 @@ use serde_json::Value;
 use crate::ending::{Closing, Ending, EndingError, Output};
 use crate::format::{Format, FormatError, Render, Shape};
 
-/// More bytes than this are not held back by a format that streams.
+/// The buffer size at which a streaming format is written out.
 const ENOUGH: usize = 64 * 1024;
 
-/// Records in a format, at a place that takes bytes: as they come if the format streams, and
-/// otherwise when it is whole.
+/// Writes records in a format to an output: continuously if the format streams, otherwise once
+/// complete.
 pub struct Formatted {
     format: &'static Format,
     renderer: Box<dyn Render>,
@@ -20,11 +20,11 @@ pub struct Formatted {
 }
 
 impl Formatted {
-    /// Begins the result; `before` is written in front of it.
+    /// Starts the result with `before` in front of it.
     ///
     /// # Errors
     ///
-    /// If the format cannot begin.
+    /// If the format fails to start.
     pub fn new(
         format: &'static Format,
         shape: &Shape,

@@ -1,19 +1,18 @@
-//! Where the records of a query go: an [`Ending`] takes them one by one, makes the rest when the
-//! last has come, and writes it.
+//! Endings: where the records of a query go. An [`Ending`] takes the records one by one, completes
+//! the result after the last one, and writes it.
 //!
 //! | Ending | Result |
 //! | --- | --- |
-//! | [`Formatted`] | records in a [`crate::format::Format`], at a place that takes bytes |
-//! | [`Content`] | the answer as it came |
-//! | [`Report`] | a document made of all records |
-//! | those of [`ENDINGS`] | a file that is no text, recognized by its ending |
+//! | [`Formatted`] | records in a [`crate::format::Format`], written to an output |
+//! | [`Content`] | the response body, unchanged |
+//! | [`Report`] | a document rendered from all records |
+//! | those of [`ENDINGS`] | a binary file, chosen by its extension |
 //!
-//! The life cycle: [`Ending::record`] for each record, [`Ending::pause`] when no other is ready,
-//! [`Ending::close`] after the last, [`Ending::finish`]. Until `finish`, a file is as it was; an
-//! ending that is dropped leaves it so.
+//! The life cycle: [`Ending::record`] for each record, [`Ending::pause`] while no record is ready,
+//! [`Ending::close`] after the last, [`Ending::finish`]. A file is only replaced in `finish`;
+//! dropping an ending leaves it unchanged.
 //!
-//! An ending does not know which query its records come from, how they are found, or who reads
-//! them.
+//! An ending knows neither the query nor the source of its records.
 
 mod content;
 mod formatted;
@@ -34,77 +33,78 @@ pub use formatted::Formatted;
 pub use place::Output;
 pub use report::Report;
 
-/// The part of an answer that an ending shows.
+/// The part of a response that an ending shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shows {
     /// Its records.
     Records,
-    /// Its content as it came.
+    /// The body, unchanged.
     Content,
-    /// All of its records at once, as a document.
+    /// All records at once, as a document.
     Document,
 }
 
-/// Takes the records of a query and writes the result.
+/// Consumes the records of a query and writes the result.
 pub trait Ending {
-    /// The part of an answer that it shows.
+    /// Returns the part of the response that this ending shows.
     fn shows(&self) -> Shows {
         Shows::Records
     }
 
-    /// The format that it writes records in, if it has one.
+    /// Returns the format of the records, if there is one.
     fn format(&self) -> Option<&'static Format> {
         None
     }
 
-    /// Takes a record.
+    /// Adds a record.
     ///
     /// # Errors
     ///
     /// If the record cannot be written.
     fn record(&mut self, record: Value) -> io::Result<()>;
 
-    /// Writes what is ready, since the next record takes its time.
+    /// Writes what is buffered while no record is ready.
     ///
     /// # Errors
     ///
-    /// If it cannot be written.
+    /// If writing fails.
     fn pause(&mut self) -> io::Result<()> {
         Ok(())
     }
 
-    /// Makes the rest, and writes nothing yet: of several endings none writes if one cannot be made.
+    /// Completes the result without writing it, so that of several endings none writes if one
+    /// fails.
     ///
     /// # Errors
     ///
-    /// If the rest cannot be made.
+    /// If the result cannot be completed.
     fn close(&mut self, closing: &Closing<'_>) -> Result<(), EndingError>;
 
-    /// Writes the rest.
+    /// Writes the rest of the result.
     ///
     /// # Errors
     ///
-    /// If it cannot be written.
+    /// If writing fails.
     fn finish(self: Box<Self>) -> io::Result<()>;
 }
 
-/// The facts that a result ends with.
+/// Data for completing a result.
 pub struct Closing<'c> {
-    /// The content of the answer as it came, secrets masked.
+    /// The response body, with secrets masked.
     pub content: &'c [u8],
-    /// Renders a document over the records.
+    /// Renders a document from the records.
     pub render: &'c Renderer<'c>,
 }
 
-/// Renders a document over records.
+/// A function that renders a document from records.
 pub type Renderer<'r> = dyn Fn(&Document, Vec<Value>) -> Result<String, RenderError> + 'r;
 
-/// The reason why the rest of a result cannot be made.
+/// An error while completing a result.
 #[derive(Debug)]
 pub enum EndingError {
-    /// A document cannot be rendered.
+    /// A document failed to render.
     Render(RenderError),
-    /// A record cannot be written.
+    /// A record could not be written.
     Write(io::Error),
 }
 
@@ -114,41 +114,41 @@ impl From<io::Error> for EndingError {
     }
 }
 
-/// A kind of file that is no text.
+/// A kind of binary file.
 pub struct FileKind {
-    /// Its name, for messages.
+    /// The name of the kind, for messages.
     pub name: &'static str,
-    /// The endings of its files, without the dot.
+    /// File extensions, without the dot.
     pub extensions: &'static [&'static str],
-    /// Settles the ending before the first request.
+    /// Opens the ending before the first request.
     open: fn(&Path, &Table<'_>) -> io::Result<Box<dyn Ending>>,
 }
 
-/// The records as a table.
+/// The table that the records form.
 #[derive(Debug, Clone, Copy)]
 pub struct Table<'t> {
     /// The name of the table.
     pub name: &'t str,
-    /// Its columns, if they are known before the first record.
+    /// The columns, if known before the first record.
     pub columns: Option<&'t [String]>,
 }
 
-/// The kinds of file that are no text.
+/// All kinds of binary file.
 pub const ENDINGS: &[&FileKind] = &[&sqlite::SQLITE];
 
 impl FileKind {
-    /// The kind of a file, by its ending.
+    /// Returns the kind of a file by its extension.
     pub fn of_file(path: &Path) -> Option<&'static Self> {
         let extension = path.extension()?.to_str()?.to_ascii_lowercase();
         let mut kinds = ENDINGS.iter().copied();
         kinds.find(|kind| kind.extensions.contains(&&*extension))
     }
 
-    /// Settles the ending before the first request.
+    /// Opens the ending before the first request.
     ///
     /// # Errors
     ///
-    /// If the file cannot be written, or holds something else.
+    /// If the file cannot be written, or has other content.
     pub fn open(&self, path: &Path, table: &Table<'_>) -> io::Result<Box<dyn Ending>> {
         (self.open)(path, table)
     }

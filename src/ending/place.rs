@@ -1,26 +1,26 @@
-//! A place that takes bytes, and what a person sees of it.
+//! An output for bytes, and how it is displayed.
 
 use std::io;
 
 use crate::core::text::printable_lines;
 use crate::sink::Sink;
 
-/// A place for bytes.
+/// An output for bytes.
 pub struct Output {
     /// The place.
     pub sink: Box<dyn Sink>,
-    /// True for a terminal: characters that steer it are escaped.
+    /// True for a terminal: control characters are escaped.
     pub is_terminal: bool,
-    /// Called before each write: progress and result never stand in each other's lines.
+    /// Called before each write, to clear the progress line.
     pub before_write: Box<dyn Fn()>,
 }
 
 impl Output {
-    /// Writes bytes, if there are any, and empties the buffer.
+    /// Writes and empties the buffer.
     ///
     /// # Errors
     ///
-    /// If they cannot be written.
+    /// If writing fails.
     pub fn write(&mut self, buffer: &mut Vec<u8>) -> io::Result<()> {
         if !buffer.is_empty() {
             (self.before_write)();
@@ -30,18 +30,18 @@ impl Output {
         Ok(())
     }
 
-    /// Writes the last bytes.
+    /// Writes the last bytes and closes the output.
     ///
     /// # Errors
     ///
-    /// If they cannot be written.
+    /// If writing fails.
     pub fn finish(mut self, buffer: &[u8]) -> io::Result<()> {
         (self.before_write)();
         self.sink.write(buffer)?;
         self.sink.finish()
     }
 
-    /// Returns a text as it is written here.
+    /// Converts text to the bytes to write, escaped for a terminal if there is one.
     pub fn text(&self, text: String) -> Vec<u8> {
         if self.is_terminal {
             printable_lines(&text).into_owned().into_bytes()

@@ -1,4 +1,4 @@
-//! A document made of all records.
+//! A document rendered from all records.
 
 use std::io;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::ending::{Closing, Ending, EndingError, Output, Shows};
 use crate::template::Document;
 
-/// A document, which needs all records before it can be made.
+/// Collects all records and renders a document from them.
 pub struct Report {
     document: Document,
     records: Vec<Value>,
@@ -16,7 +16,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// Begins the result.
+    /// Starts the result.
     pub fn new(document: Document, output: Output) -> Self {
         Self {
             document,

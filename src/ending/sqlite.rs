@@ -1,8 +1,8 @@
-//! A table of an SQLite database.
+//! A table in an SQLite database.
 //!
-//! The records are written aside as they come, so that memory does not grow with their number. A
-//! file that is new appears whole. Into a database that is there already, the table is copied in one
-//! transaction: it replaces a table of its name, and all others stay.
+//! Records are written to a temporary database as they come, so memory use does not grow with their
+//! number. A new file is then renamed into place. In an existing database, the table is copied in
+//! one transaction: it replaces the table of the same name and leaves all others.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -14,19 +14,19 @@ use crate::sink::FileSink;
 use crate::sink::Sink as _;
 use crate::sql::{SqlError, TableFile, check_target};
 
-/// The kind.
+/// SQLite database files.
 pub const SQLITE: FileKind = FileKind {
     name: "SQLite",
     extensions: &["db", "sqlite", "sqlite3"],
     open,
 };
 
-/// A table on its way into a database.
+/// A table being written.
 struct Sqlite {
     table: TableFile,
-    /// The file that is written aside.
+    /// The temporary file.
     aside: FileSink,
-    /// The database that is there already.
+    /// The existing database, if there is one.
     database: Option<PathBuf>,
 }
 

@@ -1,9 +1,9 @@
 //! `csv`: RFC 4180 with line feeds.
 //!
-//! A field is quoted where the RFC asks for it, and an empty string always (`""`), so that it
-//! differs from null, which is an empty field. Values are not altered, since this is data for
-//! programs: for a spreadsheet, [`CsvOptions`](super::CsvOptions) ask for a byte order mark, another
-//! separator, and texts that are not taken for formulas.
+//! A field is quoted where the RFC requires it. An empty string is always quoted (`""`), so that it
+//! differs from null, which is an empty field. Values are unchanged, since this is data for
+//! programs; for spreadsheets, [`CsvOptions`](super::CsvOptions) add a byte order mark, another
+//! separator, or escaping of formulas.
 
 use super::delimited::{Delimited, Dialect};
 use super::{Format, Shape};

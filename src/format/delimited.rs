@@ -1,4 +1,4 @@
-//! What `csv` and `tsv` share: a header and a line a record.
+//! The shared parts of `csv` and `tsv`: a header and one line per record.
 
 use std::borrow::Cow;
 use std::str::FromStr;
@@ -9,22 +9,22 @@ use super::rows::{Columns, Gaps, cell_text};
 use super::{FormatError, OnlyOne, Render, Shape};
 use crate::core::text::defused;
 
-/// How `csv` is written, as far as it is said; byte order mark and formulas count for `tsv` too.
+/// Options of `csv`; the byte order mark and formulas apply to `tsv` too.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct CsvOptions {
-    /// True if a byte order mark comes first, by which Excel knows UTF-8.
+    /// True to start with a byte order mark, by which Excel recognizes UTF-8.
     pub bom: Option<bool>,
-    /// The character between two values.
+    /// The separator.
     pub separator: Option<u8>,
-    /// True if a text that a spreadsheet takes for a formula gets an apostrophe in front.
+    /// True to prefix text that a spreadsheet would take for a formula with an apostrophe.
     pub escapes_formulas: Option<bool>,
 }
 
 impl CsvOptions {
-    /// What `--csv` takes, for messages.
+    /// The values of `--csv`, for messages.
     const WORDS: &str = "`bom`, `separator=;`, `formulas=escape` and `formulas=keep`";
 
-    /// These options; where one is not said, that of others.
+    /// Returns these options, with unset ones taken from `others`.
     #[must_use]
     pub fn or(self, others: Self) -> Self {
         Self {
@@ -34,7 +34,7 @@ impl CsvOptions {
         }
     }
 
-    /// A separator: one ASCII character that is no letter, no digit and no quote.
+    /// Parses a separator: one ASCII character that is not a letter, a digit or a quote.
     pub fn separator_of(text: &str) -> Option<u8> {
         match text.as_bytes() {
             [byte @ (b'\t' | b' '..=b'~')] if !byte.is_ascii_alphanumeric() && *byte != b'"' => {
@@ -69,17 +69,17 @@ impl FromStr for CsvOptions {
     }
 }
 
-/// How values stand in a line.
+/// The syntax of a line.
 pub(super) struct Dialect {
-    /// What stands between two values.
+    /// The separator between two values.
     pub(super) separator: u8,
-    /// A row whose one value is null.
+    /// The row for a single null.
     pub(super) blank_row: &'static [u8],
-    /// Appends a value that is not null.
+    /// Appends a value other than null.
     pub(super) field: fn(&str, u8, &mut Vec<u8>),
 }
 
-/// Writes at once if the columns are known, otherwise after the last record, when they are.
+/// Streams if the columns are known; otherwise writes after the last record.
 pub(super) struct Delimited {
     columns: Columns,
     only: Option<OnlyOne>,
@@ -88,7 +88,7 @@ pub(super) struct Delimited {
     options: CsvOptions,
 }
 
-/// Rows that wait for the header: their text, and where each ends.
+/// Rows held until the header is known: their text, and the end of each row.
 #[derive(Default)]
 struct HeldRows {
     text: Vec<u8>,
@@ -103,7 +103,7 @@ struct HeldRow {
 impl Delimited {
     pub(super) fn new(shape: &Shape, dialect: Dialect) -> Self {
         Self {
-            // A gap is a separator.
+            // A missing value costs a separator.
             columns: Columns::new(shape, Gaps::Bytes),
             only: shape.single.then(OnlyOne::default),
             held: HeldRows::default(),
@@ -158,7 +158,7 @@ impl Delimited {
                 out.extend_from_slice(self.dialect.blank_row);
             } else {
                 out.extend_from_slice(text);
-                // A row of no columns lacks one separator less than columns.
+                // The first column takes no separator.
                 let missing = count - row.columns.max(1).min(count);
                 out.extend(std::iter::repeat_n(self.dialect.separator, missing));
             }

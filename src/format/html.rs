@@ -1,7 +1,6 @@
 //! `html`: a page with a table, for a browser or an attachment.
 //!
-//! One file without scripts or anything from elsewhere, light or dark as the reader has it. Values
-//! show as the text they are.
+//! One file without scripts or external resources, with light and dark colours. Values are escaped.
 
 use crate::core::file_ending;
 use serde_json::Value;
@@ -59,7 +58,7 @@ struct Page {
     named: Option<Vec<String>>,
     only: OnlyOne,
     columns: Columns,
-    /// Lines of cells, whose columns may grow in number.
+    /// Rows of cells. Columns may be added later.
     rows: Vec<String>,
 }
 
@@ -108,7 +107,7 @@ fn cell(value: &Value) -> String {
     format!("<td{class}>{text}</td>")
 }
 
-/// Text between tags. Control characters are no part of HTML (section 13.2.3.5 of its standard).
+/// Escapes text. Control characters are not allowed in HTML (section 13.2.3.5 of the standard).
 fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for character in text.chars() {

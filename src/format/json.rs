@@ -1,4 +1,4 @@
-//! `json`: one document, a pretty array of the records or the one record.
+//! `json`: one document, a pretty-printed array of the records or the single record.
 
 use crate::core::file_ending;
 use std::io;
@@ -24,9 +24,9 @@ pub(super) const FORMAT: Format = Format {
     },
 };
 
-/// Writes the array record by record, byte for byte as if it were written as a whole.
+/// Writes the array record by record, with the same bytes as if written at once.
 struct List {
-    /// Stands one level deep already, as inside the array.
+    /// Starts one level deep, inside the array.
     formatter: PrettyFormatter<'static>,
     begun: bool,
 }
@@ -63,7 +63,7 @@ impl Render for List {
     }
 }
 
-/// Writes the one record, `null` if there is none.
+/// Writes the single record, or `null`.
 #[derive(Default)]
 struct Single {
     only: OnlyOne,

@@ -1,26 +1,26 @@
-//! One record as a block of keys and values: how the table shows a single record, and every
-//! record of a list whose columns do not fit side by side.
+//! A record as a block of keys and values: used by the table for a single record, and for lists
+//! whose columns do not fit side by side.
 
 use super::Terminal;
 use super::paint::Look;
 use crate::core::text::{ELLIPSIS, display_width, printable, truncate_to_width, wrap};
 
-/// Longer keys do not push the values further to the right.
+/// Longer keys do not move the values further to the right.
 const WIDEST_KEY: usize = 32;
-/// Values get a line of their own where less would be left for them.
+/// Below this width, values go on a line of their own.
 const NARROWEST_VALUE: usize = 16;
 const GAP: usize = 2;
 
 /// A key with its value.
 pub(super) struct Field<'a> {
     pub(super) key: &'a str,
-    /// As it came; newlines begin a new line.
+    /// The raw value; newlines start a new line.
     pub(super) value: &'a str,
     pub(super) look: Look,
 }
 
-/// Appends the fields, a line each; on a terminal long values continue below, indented, so that
-/// no value can pose as a key. `most_lines` bounds what one value takes.
+/// Appends the fields, one line each. On a terminal, long values continue on indented lines, so
+/// that no value can imitate a key. A value takes at most `most_lines` lines.
 pub(super) fn write_fields(
     fields: &[Field<'_>],
     terminal: Option<Terminal>,
@@ -69,7 +69,7 @@ pub(super) fn write_fields(
     }
 }
 
-/// Where a value stands: beside its key or below.
+/// The position of a value: beside its key or below.
 #[derive(Clone, Copy)]
 struct Place {
     indent: usize,
@@ -84,8 +84,8 @@ impl Place {
         }
     }
 
-    /// Whether the value is better off in the wider place: too little is left here, or it is an
-    /// id or the like that would be broken here and is whole there.
+    /// Returns true if the value should go to the wider place: too little width is left here, or it
+    /// is a single word (such as an id) that would break here but not there.
     fn suits_less(self, wider: Self, value: &str) -> bool {
         let value_width = display_width(value);
         let breaks = value_width > self.width && !value.contains([' ', '\n']);
@@ -94,8 +94,8 @@ impl Place {
     }
 }
 
-/// The value in lines of at most `width`, at least one and at most `most`, the last with a `…` if
-/// that is not all.
+/// Splits the value into lines of at most `width` columns: at least one and at most `most` lines,
+/// the last with a `…` if the value was cut.
 fn value_lines(value: &str, width: usize, most: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for paragraph in value.trim_end_matches(['\n', '\r']).split('\n') {
@@ -122,7 +122,7 @@ pub(super) fn push_blanks(count: usize, out: &mut Vec<u8>) {
     out.extend(std::iter::repeat_n(b' ', count));
 }
 
-/// Ends a line without blanks at its end.
+/// Ends a line without trailing spaces.
 pub(super) fn end_line(out: &mut Vec<u8>) {
     while out.last() == Some(&b' ') {
         out.pop();

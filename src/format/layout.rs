@@ -1,26 +1,26 @@
-//! How wide the columns of a table become on a terminal.
+//! Column widths of a table on a terminal.
 
-/// The least that is left of a column of free text, before other columns are touched.
+/// The minimum width of a text column before other columns are narrowed.
 const COMFORTABLE_TEXT: usize = 20;
-/// The least that is left of any column that may be cut.
+/// The minimum width of any column that may be cut.
 const READABLE: usize = 12;
-/// The least that is left of a header whose values are narrower.
+/// The minimum width of a header whose values are narrower.
 const READABLE_HEADER: usize = 6;
 
 /// Values wider than this count as free text.
 const WIDEST_WORD: usize = 36;
 
-/// What was seen of one column so far.
+/// Measurements of one column.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Measure {
     header: usize,
     content: usize,
-    /// All values but null are numbers; `None` while all are null.
+    /// True if all values except nulls are numbers; `None` while all are null.
     numbers: Option<bool>,
     named_id: bool,
-    /// A value that may be cut was seen: none of an id, a number, a time.
+    /// True if a value was seen that may be cut: not an id, a number or a time.
     soft: bool,
-    /// A value of several words, or a very long one, was seen.
+    /// True if a value with several words, or a very long one, was seen.
     text: bool,
 }
 
@@ -34,7 +34,7 @@ impl Measure {
         }
     }
 
-    /// Takes a value that is not null.
+    /// Adds a value other than null.
     pub(super) fn add(&mut self, text: &str, width: usize, number: bool) {
         self.content = self.content.max(width);
         self.numbers = Some(number && self.numbers != Some(false));
@@ -42,17 +42,17 @@ impl Measure {
         self.soft |= !number && !is_exact(text);
     }
 
-    /// Takes a null, which shows as something of this width.
+    /// Adds a null, displayed at this width.
     pub(super) fn add_absent(&mut self, width: usize) {
         self.content = self.content.max(width);
     }
 
-    /// Whether the column consists of numbers.
+    /// Returns true if the column consists of numbers.
     pub(super) fn is_numeric(&self) -> bool {
         self.numbers == Some(true)
     }
 
-    /// The width at which nothing is cut.
+    /// Returns the width at which nothing is cut.
     pub(super) fn natural(&self) -> usize {
         self.header.max(self.content)
     }
@@ -69,7 +69,7 @@ impl Measure {
 }
 
 enum Nature {
-    /// Of no use when cut: ids, hashes, numbers, times.
+    /// Useless when cut: ids, hashes, numbers, times.
     Exact,
     /// Statuses, names, branches.
     Word,
@@ -77,10 +77,11 @@ enum Nature {
     Text,
 }
 
-/// The widths of columns that share `available`, or `None` if they would be too narrow to read.
+/// Returns the widths of columns that share `available`, or `None` if they would be too narrow to
+/// read.
 ///
-/// Free text gives way first, the widest first; then headers above narrow values; then words.
-/// What is exact is never cut, unless `forced`: then everything gives way.
+/// Free text is narrowed first, the widest first; then headers above narrow values; then words.
+/// Exact values are never cut, unless `forced`: then everything may be.
 pub(super) fn fit(measures: &[Measure], available: usize, forced: bool) -> Option<Vec<usize>> {
     let mut widths: Vec<usize> = measures.iter().map(Measure::natural).collect();
     if widths.iter().sum::<usize>() <= available {
@@ -120,8 +121,8 @@ impl Step {
     }
 }
 
-/// Widths between floors and ceilings that use up what is available: the widest columns are cut
-/// to one common width.
+/// Returns widths between floors and ceilings that use up what is available: the widest columns are
+/// cut to one common width.
 fn share(floors: &[usize], ceilings: &[usize], available: usize) -> Vec<usize> {
     let at_level = |level: usize| -> Vec<usize> {
         floors
@@ -145,7 +146,7 @@ fn share(floors: &[usize], ceilings: &[usize], available: usize) -> Vec<usize> {
     widths
 }
 
-/// Ids, hashes, times and numbers: hexadecimal digits and what stands between them.
+/// Returns true for ids, hashes, times and numbers: hexadecimal digits and their separators.
 fn is_exact(text: &str) -> bool {
     text.bytes().any(|byte| byte.is_ascii_digit())
         && text.bytes().all(|byte| {

@@ -1,9 +1,8 @@
 //! `markdown`: a table as GitHub renders it.
 //!
-//! A value shows as the text it is: it cannot leave its cell, and it brings in no HTML, link,
-//! picture, emphasis or code. Columns of numbers are aligned to the right. Cells are padded so
-//! that the source reads as a table too, up to a width that keeps one long value from bloating
-//! every line.
+//! Values are rendered literally: they cannot leave their cell or add HTML, links, images, emphasis
+//! or code. Numeric columns are right-aligned. Cells are padded so that the source is readable too,
+//! up to a width that keeps one long value from widening every line.
 
 use serde_json::Value;
 
@@ -89,7 +88,7 @@ impl Render for Single {
 #[derive(Default)]
 struct Grid {
     rows: Vec<Vec<String>>,
-    /// For each column whether all values but null are numbers; `None` while all are null.
+    /// For each column, true if all values except nulls are numbers; `None` while all are null.
     numbers: Vec<Option<bool>>,
 }
 

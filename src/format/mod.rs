@@ -1,16 +1,15 @@
-//! How records look: one file a format, one line of registration in [`FORMATS`].
+//! Output formats: one file per format, registered in [`FORMATS`].
 //!
-//! A [`Render`] is made for one run from its [`Shape`], is told `begin`, then each record, then
-//! `finish`, and appends bytes to a buffer that its caller empties whenever it likes. It knows
+//! A [`Render`] is created for one run from its [`Shape`]. It receives `begin`, then each record,
+//! then `finish`, and appends bytes to a buffer that the caller may empty at any time. It knows
 //! nothing of streams, files and requests.
 //!
-//! A *record* format (`streams`) may be written out while records come: what stands there is of
-//! use even if the run breaks off. A *document* format is one valid document or nothing, so its
-//! bytes are held back until `finish`. A report is one more `Render`, built from its template and
-//! therefore not in the list.
+//! A *record* format (`streams`) may be written while records come: partial output is useful if the
+//! run fails. A *document* format is one valid document or nothing, so its bytes are held back until
+//! `finish`.
 //!
-//! What goes to a terminal is made safe here, for every format: [`Format::renderer`] puts the text
-//! through [`printable_lines`], unless the format paints for terminals itself.
+//! Terminal output is made safe here, for every format: [`Format::renderer`] passes the text through
+//! [`printable_lines`], unless the format handles terminals itself.
 
 mod csv;
 mod delimited;
@@ -36,7 +35,7 @@ pub use self::delimited::CsvOptions;
 
 use crate::core::text::printable_lines;
 
-/// All formats, in the order in which help shows them.
+/// All formats, in the order of the help.
 pub static FORMATS: &[Format] = &[
     table::FORMAT,
     json::FORMAT,
@@ -49,12 +48,12 @@ pub static FORMATS: &[Format] = &[
     raw::FORMAT,
 ];
 
-/// The format called `name`, as `--output` takes it.
+/// Returns the format with a name, as given to `--output`.
 pub fn by_name(name: &str) -> Option<&'static Format> {
     FORMATS.iter().find(|format| format.name == name)
 }
 
-/// The format of files that end in `extension` (without the dot), in either case.
+/// Returns the format for a file extension (without the dot, in any case).
 pub fn by_extension(extension: &str) -> Option<&'static Format> {
     FORMATS.iter().find(|format| {
         format
@@ -64,47 +63,47 @@ pub fn by_extension(extension: &str) -> Option<&'static Format> {
     })
 }
 
-/// What a format is told before the first record.
+/// The expected records, known before the first one.
 #[derive(Clone, Debug, Default)]
 pub struct Shape {
-    /// The columns in the order of the file, when the query has `extract`.
+    /// The columns in the order of the file, if the query has `extract`.
     pub columns: Option<Vec<String>>,
-    /// The query yields one record, not a list. At most one record follows.
+    /// True if the query yields a single record. At most one record follows.
     pub single: bool,
-    /// How `csv` and `tsv` are written.
+    /// Options of `csv` and `tsv`.
     pub csv: CsvOptions,
-    /// The terminal that will show the output, if one will.
+    /// The terminal that displays the output, if there is one.
     pub terminal: Option<Terminal>,
 }
 
-/// What a terminal can show.
+/// The capabilities of a terminal.
 #[derive(Clone, Copy, Debug)]
 pub struct Terminal {
-    /// Columns in a line.
+    /// The width in columns.
     pub width: usize,
-    /// Whether it takes colours, and `NO_COLOR` does not forbid them.
+    /// True if it supports colours and `NO_COLOR` is not set.
     pub color: bool,
 }
 
-/// A way to write records.
+/// An output format.
 #[derive(Debug)]
 pub struct Format {
-    /// What `--output` and `output:` call it.
+    /// The name in `--output` and `output:`.
     pub name: &'static str,
-    /// One line for help.
+    /// A one-line description for the help.
     pub about: &'static str,
-    /// Endings of files that ask for it, without the dot.
+    /// File extensions that select it, without the dot.
     pub extensions: &'static [&'static str],
-    /// Whether output may be written while records come (a record format) or only as a whole (a
-    /// document format).
+    /// True if output may be written while records come (a record format); false if only as a whole
+    /// (a document format).
     pub streams: bool,
-    /// Whether it writes for a terminal itself: safe text, perhaps coloured.
+    /// True if it writes for a terminal itself: safe text, possibly coloured.
     paints: bool,
     render: fn(&Shape) -> Box<dyn Render>,
 }
 
 impl Format {
-    /// A renderer for one run.
+    /// Creates a renderer for one run.
     pub fn renderer(&self, shape: &Shape) -> Box<dyn Render> {
         let inner = (self.render)(shape);
         if shape.terminal.is_some() && !self.paints {
@@ -118,81 +117,81 @@ impl Format {
     }
 }
 
-/// Turns the records of one run into bytes.
+/// Converts the records of one run to bytes.
 ///
-/// A record is any JSON value; with `extract` an object whose keys are the columns.
+/// A record is any JSON value; with `extract`, an object whose keys are the columns.
 pub trait Render: Send {
-    /// Comes once, before the first record.
+    /// Called once, before the first record.
     ///
     /// # Errors
     ///
-    /// Fails if the format cannot express its beginning; none of today's formats does.
+    /// If the format fails to start; no current format does.
     fn begin(&mut self, out: &mut Vec<u8>) -> Result<(), FormatError> {
         let _ = out;
         Ok(())
     }
 
-    /// Takes one record. What it appends may lag behind: some formats hold records back.
+    /// Adds one record. Output may lag behind: some formats buffer records.
     ///
     /// # Errors
     ///
-    /// Fails if the record is not of the announced [`Shape`].
+    /// If the record does not match the announced [`Shape`].
     fn record(&mut self, record: &Value, out: &mut Vec<u8>) -> Result<(), FormatError>;
 
-    /// Appends what is held back only for looks, for a reader who waits while no record comes.
-    /// Never needed for a right result.
+    /// Appends output that is only buffered for better layout, called while no record is ready. The
+    /// result is right without it.
     fn flush(&mut self, out: &mut Vec<u8>) {
         let _ = out;
     }
 
-    /// Comes once, after the last record.
+    /// Called once, after the last record.
     ///
     /// # Errors
     ///
-    /// Fails if the format cannot express its end; none of today's formats does.
+    /// If the format fails to end; no current format does.
     fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), FormatError>;
 }
 
-/// A record that cannot be written: it does not suit the announced [`Shape`], which is a fault of the
-/// program, or the records do not make a table.
+/// A record that cannot be written: it does not match the announced [`Shape`], which is a bug, or
+/// the records do not form a table.
 #[derive(Debug, thiserror::Error)]
 pub enum FormatError {
-    /// More than one record where one was announced.
+    /// More than one record where a single one was announced.
     #[error("the query yields one record, got a second one")]
     SecondRecord,
-    /// A record that has no columns where columns were announced.
+    /// A record that is not an object although columns were announced.
     #[error("a record of a query with `extract` is an object, got `{got}`")]
     NoColumns {
-        /// The record, cut to a readable length.
+        /// The record, truncated.
         got: String,
     },
-    /// More columns than a table has.
+    /// More columns than a table may have.
     #[error(
         "the records have more than {most} different keys, and a table has at most {most} columns; name columns under `extract`, or write `-o ndjson`"
     )]
     Columns {
-        /// The bound.
+        /// The maximum.
         most: usize,
     },
-    /// Records that have little in common.
+    /// Records with too few common keys.
     #[error(
         "the records have too little in common for a table of {columns} columns: more than {most} cells would be empty; name columns under `extract`, or write `-o ndjson`"
     )]
     Sparse {
-        /// The columns so far.
+        /// The number of columns so far.
         columns: usize,
-        /// The bound.
+        /// The maximum number of empty cells.
         most: usize,
     },
-    /// A value that JSON cannot hold.
+    /// A value that JSON cannot represent.
     #[error("the record cannot be written as JSON")]
     Json(#[from] serde_json::Error),
 }
 
-/// Shows the output of another format on a terminal.
+/// Escapes the output of another format for a terminal.
 ///
-/// The escapes are those of JSON, so JSON and NDJSON are still valid and mean the same. The other
-/// formats show where something was hidden.
+/// The escapes are those of JSON, so JSON and NDJSON stay valid and keep their meaning. Other
+/// formats show where a character was hidden.
 struct ForTerminal {
     inner: Box<dyn Render>,
     buffer: Vec<u8>,
@@ -230,7 +229,7 @@ impl Render for ForTerminal {
     }
 }
 
-/// Refuses a second record where one was announced.
+/// Refuses a second record where a single one was announced.
 #[derive(Debug, Default)]
 struct OnlyOne {
     seen: bool,

@@ -1,4 +1,4 @@
-//! `ndjson`: one record a line, as compact JSON.
+//! `ndjson`: one compact JSON record per line.
 
 use crate::core::file_ending;
 use serde_json::Value;

@@ -1,9 +1,9 @@
-//! The few colours of the table. What they say is always in the text too.
+//! The colours of the table. They only repeat information that is also in the text.
 
 use anstyle::{AnsiColor, Style};
 use serde_json::Value;
 
-/// What shows for null, to differ from an empty string.
+/// The text for null, distinct from an empty string.
 pub(super) const ABSENT: &str = "-";
 
 const GOOD: &[&str] = &["success", "successful", "succeeded", "passed"];
@@ -28,12 +28,12 @@ const UNDER_WAY: &[&str] = &[
 ];
 const NOT_DONE: &[&str] = &["canceled", "cancelled", "not_run", "skipped"];
 
-/// How a piece of the table stands out.
+/// The style of a piece of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Look {
-    /// The name of a column.
+    /// A column name.
     Heading,
-    /// No value, or one of something that was not done.
+    /// A null, or the status of something that did not run.
     Faint,
     Good,
     Bad,
@@ -42,7 +42,7 @@ pub(super) enum Look {
 }
 
 impl Look {
-    /// The look of a value: a status word has one, wherever it stands alone.
+    /// Returns the style of a value, chosen by status word.
     pub(super) fn of(value: &Value) -> Self {
         match value {
             Value::Null => Self::Faint,
@@ -75,7 +75,7 @@ impl Look {
         }
     }
 
-    /// Appends the text, which is printable, in this look if there are colours.
+    /// Appends printable text in this style if colours are enabled.
     pub(super) fn write(self, text: &str, color: bool, out: &mut Vec<u8>) {
         let style = if color && !text.is_empty() {
             self.style()

@@ -1,7 +1,7 @@
-//! `raw`: the answer's body as it came.
+//! `raw`: the response body, unchanged.
 //!
-//! The bytes of a body go around records and do not come through here. For records that have no
-//! body of their own (those of a walk, of SQL) `raw` is what `jq -r` prints.
+//! The bytes of a body bypass records and do not come through here. For records without a body of
+//! their own (from a paged listing or SQL), `raw` prints the same as `jq -r`.
 
 use serde_json::Value;
 

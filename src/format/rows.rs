@@ -1,4 +1,4 @@
-//! Records as rows of columns, for the formats that have columns.
+//! Records as rows, for formats with columns.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -13,20 +13,20 @@ const VALUE_COLUMN: &str = "value";
 
 static NULL: Value = Value::Null;
 
-/// Most columns that are gathered from records: as many as a table of SQL has.
+/// The maximum number of collected columns: as many as an SQL table may have.
 const MOST_COLUMNS: usize = 2_000;
 
-/// What a value costs that a record lacks.
+/// The cost of a missing value.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Gaps {
-    /// A byte, as in `csv`.
+    /// One byte, as in `csv`.
     Bytes,
-    /// A cell that is held and padded.
+    /// A cell, stored and padded.
     Cells,
 }
 
 impl Gaps {
-    /// How many values may be lacking.
+    /// Returns the maximum number of missing values.
     fn most(self) -> usize {
         match self {
             Self::Bytes => 100_000_000,
@@ -35,14 +35,14 @@ impl Gaps {
     }
 }
 
-/// The columns of a run: announced, or gathered from the keys of the records in the order in which
-/// they first appear.
+/// The columns of a run: announced, or collected from the keys of the records in order of first
+/// appearance.
 #[derive(Debug)]
 pub(super) struct Columns {
     names: Vec<String>,
     places: HashMap<String, usize>,
     known: bool,
-    /// Values that records lack.
+    /// The number of missing values.
     gaps: usize,
     most_gaps: usize,
 }
@@ -59,7 +59,7 @@ impl Columns {
         }
     }
 
-    /// Whether all columns are known before the first record.
+    /// Returns true if all columns are known before the first record.
     pub(super) fn are_known(&self) -> bool {
         self.known
     }
@@ -68,8 +68,8 @@ impl Columns {
         &self.names
     }
 
-    /// The record's values in the order of the columns. Gathered columns may become more with a
-    /// later record: rows before it are then too short, and null from there on.
+    /// Returns the record's values in column order. A later record may add columns: earlier rows
+    /// are then too short, and null from there on.
     pub(super) fn row<'r>(&mut self, record: &'r Value) -> Result<Vec<&'r Value>, FormatError> {
         match record {
             Value::Object(fields) if self.known => Ok(self
@@ -119,8 +119,8 @@ impl Columns {
     }
 }
 
-/// One record as keys and values: its columns, or, without `extract`, its fields with those of
-/// nested objects behind dots (`vcs.branch`).
+/// Returns one record as keys and values: its columns, or, without `extract`, its fields, with
+/// those of nested objects as `vcs.branch`.
 pub(super) fn key_values<'r>(
     record: &'r Value,
     columns: Option<&[String]>,
@@ -139,7 +139,7 @@ pub(super) fn key_values<'r>(
         .collect())
 }
 
-/// What stands in a cell: a string as it is, a nested value as compact JSON. Null is `None`.
+/// Returns the text of a cell: a string as it is, a nested value as compact JSON. Null is `None`.
 pub(super) fn cell_text(value: &Value) -> Option<Cow<'_, str>> {
     match value {
         Value::Null => None,

@@ -1,14 +1,14 @@
-//! `table`: for reading.
+//! `table`: a table for people.
 //!
-//! A list is a line a record under a header in capitals, columns two blanks apart, numbers to the
-//! right. On a terminal the columns are made to fit its width ([`layout`](super::layout)); where
-//! they would become too narrow, each record is a block of keys and values instead. A single
-//! record is such a block, with nothing cut off. Without a terminal nothing is cut off or wrapped.
+//! A list has one line per record under an upper-case header, with columns two spaces apart and
+//! numbers right-aligned. On a terminal, columns are fitted to its width ([`layout`](super::layout));
+//! where they would become too narrow, each record is shown as a block of keys and values instead. A
+//! single record is always such a block, uncut. Without a terminal, nothing is cut or wrapped.
 //!
-//! Null shows as `-`. No character of a value steers the terminal. An empty list is no output.
+//! Null is shown as `-`. Control characters are escaped. An empty list prints nothing.
 //!
-//! On a terminal a list with known columns is written in chunks, so memory does not grow with it;
-//! a later chunk with wider values may widen the columns from there on.
+//! On a terminal, a list with known columns is written in chunks, so memory use does not grow; a
+//! later chunk with wider values may widen the columns from there on.
 
 use std::borrow::Cow;
 
@@ -37,23 +37,23 @@ pub(super) const FORMAT: Format = Format {
     },
 };
 
-/// Records that are measured and written together.
+/// The number of records measured and written together.
 const CHUNK: usize = 1000;
 const GAP: usize = 2;
-/// Without a terminal, wider values stand out of line instead of widening every other line.
+/// Without a terminal, wider values overflow instead of widening every line.
 const WIDEST_PADDING: usize = 100;
-/// What a value may take in a block of a list; the whole of it is seen when it is asked for alone.
+/// The maximum number of lines of a value in a block of a list; a single record shows all of it.
 const BLOCK_LINES: usize = 3;
-/// A terminal that says less is not believed.
+/// A smaller reported terminal width is ignored.
 const NARROWEST_TERMINAL: usize = 20;
 
 struct List {
     columns: Columns,
     measures: Vec<Measure>,
-    /// Rows not written yet. They may be shorter than the header.
+    /// Rows not yet written. They may be shorter than the header.
     rows: Vec<Vec<Cell>>,
     terminal: Option<Terminal>,
-    /// What was written so far, if anything.
+    /// The arrangement of the output written so far, if any.
     written: Option<Arrangement>,
 }
 
@@ -63,7 +63,7 @@ enum Arrangement {
     Blocks,
 }
 
-/// A value as it will be shown.
+/// A printable value.
 struct Cell {
     text: String,
     width: usize,
@@ -121,7 +121,7 @@ impl List {
         }
     }
 
-    /// The widths of the columns, or `None` if they do not fit side by side. Once lines are
+    /// Returns the column widths, or `None` if they do not fit side by side. Once lines are
     /// written, they are made to fit.
     fn widths(&self, forced: bool) -> Option<Vec<usize>> {
         let Some(terminal) = self.terminal else {
@@ -251,7 +251,7 @@ impl Cell {
         }
     }
 
-    /// The text, cut to the width where lines may not be longer.
+    /// Returns the text, cut to the width if `cut`.
     fn within(&self, width: usize, cut: bool) -> Shown<'_> {
         if self.width <= width || !cut {
             return Shown {
@@ -267,7 +267,7 @@ impl Cell {
     }
 }
 
-/// How the name of a column stands in the header: capitals set it off without any colour.
+/// Returns the header of a column: upper case sets it off without colour.
 fn heading(name: &str) -> String {
     printable(&name.to_uppercase()).into_owned()
 }

@@ -1,7 +1,7 @@
-//! `tsv`: values between tabs, nothing quoted.
+//! `tsv`: tab-separated values, unquoted.
 //!
-//! A tab, newline, carriage return or backslash inside a value becomes `\t`, `\n`, `\r`, `\\`, as
-//! `jq`'s `@tsv` does. So a line is always a record, and `cut` works.
+//! A tab, newline, carriage return or backslash inside a value becomes `\t`, `\n`, `\r`, `\\`, as in
+//! `jq`'s `@tsv`. So each line is one record, and `cut` works.
 
 use super::delimited::{Delimited, Dialect};
 use super::{Format, Shape};

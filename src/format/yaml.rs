@@ -1,9 +1,9 @@
-//! `yaml`: one document, a sequence of the records or a mapping for the one record.
+//! `yaml`: one document, a sequence of the records or a mapping for the single record.
 //!
-//! Written by hand because readers differ: in YAML 1.1, which Python's, Ruby's and Ansible's
-//! readers still speak, a bare `no`, `1_000`, `12:30` or `2019-08-24` is not a string. Libraries
-//! for YAML 1.2 leave those bare. Here a string is bare only if it is one in both, in double
-//! quotes as JSON has them otherwise, and as a block if it has several lines.
+//! Written by hand because parsers differ: in YAML 1.1, which Python's, Ruby's and Ansible's parsers
+//! still use, an unquoted `no`, `1_000`, `12:30` or `2019-08-24` is not a string. Libraries for YAML
+//! 1.2 leave those unquoted. Here a string is plain only if it is a string in both versions,
+//! double-quoted as in JSON otherwise, and a block scalar if it has several lines.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -51,7 +51,7 @@ impl Render for List {
     }
 }
 
-/// Writes the one record, `null` if there is none.
+/// Writes the single record, or `null`.
 #[derive(Default)]
 struct Single {
     only: OnlyOne,
@@ -74,7 +74,7 @@ impl Render for Single {
     }
 }
 
-/// What stands before a node on its line.
+/// The text before a node on its line.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum After {
     Nothing,
@@ -82,7 +82,7 @@ enum After {
     Dash,
 }
 
-/// Appends the node with its line end. Lines after the first are indented by `indent`.
+/// Appends the node and a line break. Lines after the first are indented by `indent`.
 fn write_node(node: &Value, after: After, indent: usize, out: &mut String) {
     match node {
         Value::Object(fields) if !fields.is_empty() => write_mapping(fields, after, indent, out),
@@ -110,7 +110,7 @@ fn write_node(node: &Value, after: After, indent: usize, out: &mut String) {
     }
 }
 
-/// The number as JSON has it. In YAML 1.1 a float has a point, and its exponent a sign, so `1e20`
+/// Formats a number as in JSON. In YAML 1.1, a float has a point and a signed exponent, so `1e20`
 /// becomes `1.0e+20`.
 fn number_text(number: &Number) -> Cow<'_, str> {
     let text = number.as_str();
@@ -132,7 +132,7 @@ fn write_mapping(fields: &Map<String, Value>, after: After, indent: usize, out: 
         begin_entry(index, after, indent, out);
         let start = out.len();
         write_string(key, out);
-        // A longer key is no key without a mark (YAML 1.2, 7.4).
+        // A longer key needs an explicit mark (YAML 1.2, 7.4).
         if out.len() - start > 1000 {
             out.insert_str(start, "? ");
             out.push('\n');
@@ -143,7 +143,7 @@ fn write_mapping(fields: &Map<String, Value>, after: After, indent: usize, out: 
     }
 }
 
-/// The first entry stands behind a dash, but below a key.
+/// Starts an entry: the first one goes after a dash, but below a key.
 fn begin_entry(index: usize, after: After, indent: usize, out: &mut String) {
     match after {
         After::Dash if index == 0 => out.push(' '),
@@ -182,7 +182,7 @@ fn write_string(text: &str, out: &mut String) {
     out.push('"');
 }
 
-/// The text as a block with its newlines, and how many of them stand at its end.
+/// Appends a block scalar, with an indicator for its trailing newlines.
 fn write_block(text: &str, indent: usize, out: &mut String) {
     let body = text.trim_end_matches('\n');
     out.push('|');
@@ -191,7 +191,7 @@ fn write_block(text: &str, indent: usize, out: &mut String) {
         1 => {}
         _ => out.push('+'),
     }
-    // The newline after the last line comes with every scalar.
+    // Every scalar ends with a newline.
     let lines = text.strip_suffix('\n').unwrap_or(text);
     for line in lines.split('\n') {
         out.push('\n');
@@ -202,8 +202,8 @@ fn write_block(text: &str, indent: usize, out: &mut String) {
     }
 }
 
-/// Several lines that a block gives back exactly: none begins the block with a blank, none ends
-/// in one, nothing needs an escape.
+/// Returns true for several lines that survive a block scalar exactly: no leading space, no
+/// trailing spaces, nothing to escape.
 fn is_block(text: &str) -> bool {
     text.trim_end_matches('\n').contains('\n')
         && !text.starts_with([' ', '\n'])
@@ -212,7 +212,7 @@ fn is_block(text: &str) -> bool {
             .all(|line| !line.ends_with(' ') && with_hidden(line).all(|(_, hidden)| !hidden))
 }
 
-/// Whether every reader takes the bare text for this very string.
+/// Returns true if every parser reads the unquoted text as this string.
 fn is_bare(text: &str) -> bool {
     let Some(first) = text.chars().next() else {
         return false;
@@ -228,7 +228,8 @@ fn is_bare(text: &str) -> bool {
         && !looks_like_time(text)
 }
 
-/// Letters and digits of every script, and marks that mean nothing inside a bare string.
+/// Returns true for letters and digits of every script, and for marks without meaning inside a
+/// plain scalar.
 fn is_bare_character(character: char) -> bool {
     match character {
         ' ' | '_' | '-' | '.' | '/' | '+' | '@' | '(' | ')' | ',' | ';' | ':' | '#' | '\''
@@ -237,14 +238,14 @@ fn is_bare_character(character: char) -> bool {
     }
 }
 
-/// Words that stand for a boolean or null somewhere.
+/// Returns true for words that mean a boolean or null in some parser.
 fn is_word(text: &str) -> bool {
     ["null", "true", "false", "yes", "no", "on", "off", "y", "n"]
         .iter()
         .any(|word| text.eq_ignore_ascii_case(word))
 }
 
-/// Integers, floats, sexagesimal numbers, and a few texts more that only resemble them.
+/// Returns true for integers, floats, sexagesimal numbers, and some texts that resemble them.
 fn looks_like_number(text: &str) -> bool {
     let digits = text.trim_start_matches(['+', '-']);
     let lower = digits.to_ascii_lowercase();
@@ -260,7 +261,7 @@ fn looks_like_number(text: &str) -> bool {
             && lower.chars().all(numeric))
 }
 
-/// A date with a time behind it; a date alone looks like a number already.
+/// Returns true for a date with a time; a date alone already looks like a number.
 fn looks_like_time(text: &str) -> bool {
     let bytes = text.as_bytes();
     bytes.len() > 8
@@ -271,8 +272,8 @@ fn looks_like_time(text: &str) -> bool {
             .all(|c| c.is_ascii_digit() || "-:.+TtZz ".contains(c))
 }
 
-/// The characters, each with whether only an escape shows it: what is unsafe on a terminal, and
-/// what readers refuse.
+/// Returns the characters, each with true if it must be escaped: unsafe on a terminal, or refused
+/// by parsers.
 fn with_hidden(text: &str) -> impl Iterator<Item = (char, bool)> {
     characters(text).map(|(character, hidden)| {
         (

@@ -1,4 +1,4 @@
-//! What is different in the request for the next page.
+//! The change that turns a request into the one for the next page.
 
 use serde_json::{Map, Value};
 
@@ -7,25 +7,25 @@ use url::Url;
 use crate::core::json;
 use crate::http::{Body, HeaderName, HeaderValue, LONGEST_URL, Request, without_user};
 
-/// What is different in the request for the next page.
+/// The change that turns a request into the one for the next page.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Change {
     /// A URL parameter.
     Param(String, String),
     /// A header field.
     Header(HeaderName, String),
-    /// A member of the JSON body, by its keys.
+    /// A member of the JSON body, by its path.
     Body(Vec<String>, Value),
     /// The whole URL.
     Url(Url),
 }
 
 impl Change {
-    /// Makes the change.
+    /// Applies the change.
     ///
     /// # Errors
     ///
-    /// In words, if the request has no place for it.
+    /// A message, if the request has no place for it.
     pub fn apply(self, request: &mut Request) -> Result<(), String> {
         match self {
             Self::Param(name, value) => request.set_param(&name, &value),

@@ -1,4 +1,4 @@
-//! `while: $.has_more`: the answer says if there are more pages.
+//! `while: $.has_more`: the response says if there are more pages.
 
 use serde_json::Value;
 
@@ -9,10 +9,10 @@ use crate::paginate::path;
 use crate::template::selector::Selector;
 use crate::template::{Expression, RenderError, Scope};
 
-/// The condition under which a listing goes on.
+/// The condition under which a listing continues.
 #[derive(Debug, Clone)]
 pub enum Condition {
-    /// A value of the answer: everything but null, false, 0 and an empty text holds.
+    /// A path into the response. Any value but null, false, 0 and an empty string is true.
     Path(Selector),
     /// An expression over `response`.
     Expression(Box<Expression>),
@@ -54,7 +54,7 @@ impl Condition {
         }
     }
 
-    /// The condition as it was written.
+    /// Returns the condition as written.
     pub fn source(&self) -> &str {
         match self {
             Self::Path(selector) => selector.source(),
@@ -62,16 +62,16 @@ impl Condition {
         }
     }
 
-    /// Returns true if a path finds nothing in an answer, not even null.
+    /// Returns true if the path finds nothing in a response, not even null.
     pub fn is_lost(&self, body: &Value) -> bool {
         matches!(self, Self::Path(selector) if selector.first(body).is_none())
     }
 
-    /// Returns true if the listing goes on. `scope` knows the `response`.
+    /// Returns true if the listing continues. `scope` must contain `response`.
     ///
     /// # Errors
     ///
-    /// If an expression fails on values that are there.
+    /// If an expression fails to evaluate.
     pub fn holds(&self, body: &Value, scope: impl FnOnce() -> Scope) -> Result<bool, RenderError> {
         match self {
             Self::Path(selector) => Ok(selector.first(body).is_some_and(says_more)),
@@ -80,8 +80,8 @@ impl Condition {
     }
 }
 
-/// Returns true if a member such as `has_more` says that there are more pages: not where it is false,
-/// null, 0 or empty.
+/// Returns true if a member such as `has_more` announces more pages: any value but false, null, 0
+/// and empty.
 pub fn says_more(member: &Value) -> bool {
     match member {
         Value::Null | Value::Bool(false) => false,

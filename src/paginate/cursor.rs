@@ -1,4 +1,5 @@
-//! `cursor: { path: $.next, param: cursor }`: a token of the answer goes with the next request.
+//! `cursor: { path: $.next, param: cursor }`: a token from the response is sent with the next
+//! request.
 
 use serde_json::Value;
 
@@ -18,14 +19,14 @@ pub const FORM: Form = Form {
 /// A cursor.
 #[derive(Debug, Clone)]
 pub struct Cursor {
-    /// Where the token stands in the answer. Null, empty or absent: the last page.
+    /// The path of the token in the response. Null, empty or absent on the last page.
     pub path: Selector,
-    /// Where it goes.
+    /// Where the token is sent.
     pub place: Place,
 }
 
 impl Cursor {
-    /// A cursor that a kind of API is known to have.
+    /// Creates the known cursor of a kind of API.
     pub fn preset(path: &str, place: Place) -> Option<Self> {
         Some(Self {
             path: Selector::parse(path).ok()?,

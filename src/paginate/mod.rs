@@ -1,7 +1,7 @@
-//! How a listing goes on: one file a style.
+//! Pagination: one file per style.
 //!
-//! A style answers from the page it is shown ([`Page`]) what to change in the request for the next
-//! one ([`Next`]). It has no state of a run: who sends, counts and stops is the engine.
+//! A style decides, from the page it is given ([`Page`]), how to change the request for the next one
+//! ([`Next`]). It has no run state: the engine sends, counts and stops.
 
 mod change;
 mod condition;
@@ -31,69 +31,69 @@ pub use number::Number;
 pub use offset::Offset;
 pub use place::Place;
 
-/// What a query or resource asks for.
+/// The `paginate` of a query or a resource.
 #[derive(Debug, Clone, Default)]
 pub struct Pagination {
-    /// How the listing goes on.
+    /// The choice of a style.
     pub choice: Choice,
-    /// The condition under which the listing goes on; without one the style decides.
+    /// The condition under which the listing continues; without one, the style decides.
     pub condition: Option<Condition>,
-    /// No more pages than this are read.
+    /// The maximum number of pages.
     pub max_pages: Option<u64>,
-    /// No more rows than this are read.
+    /// The maximum number of rows.
     pub max_rows: Option<u64>,
 }
 
-/// How a listing goes on.
+/// The choice of a style.
 #[derive(Debug, Clone, Default)]
 pub enum Choice {
-    /// As the kind of API does it.
+    /// The default of the kind of API.
     #[default]
     Auto,
-    /// The first answer is the whole answer.
+    /// No pagination: the first response is complete.
     Off,
-    /// As the file says.
+    /// A style chosen in the file.
     Style(Style),
 }
 
-/// The styles.
+/// A pagination style.
 #[derive(Debug, Clone)]
 pub enum Style {
-    /// A token of the answer is sent with the next request.
+    /// A token from the response is sent with the next request.
     Cursor(Cursor),
     /// Pages are numbered.
     Number(Number),
     /// Rows are counted.
     Offset(Offset),
-    /// The header of the answer links to the next page.
+    /// The `Link` header of the response.
     Link(Link),
-    /// The content of the answer has the address of the next page.
+    /// The body contains the URL of the next page.
     Address(Address),
 }
 
-/// What a style is shown.
+/// A page, as given to a style.
 #[derive(Debug)]
 pub struct Page<'p> {
     /// The request that was sent.
     pub request: &'p Request,
-    /// The header fields of the answer.
+    /// The header fields of the response.
     pub headers: &'p HeaderMap,
-    /// Its content.
+    /// The body of the response.
     pub body: &'p Value,
-    /// How many rows its list has, whatever a filter in `rows` leaves of them.
+    /// The number of rows in the list, before any filter in `rows`.
     pub rows: u64,
-    /// The most rows that a page had so far, this one included.
+    /// The largest number of rows on any page so far, including this one.
     pub most_rows: u64,
-    /// Pages seen so far, this one included.
+    /// The number of pages so far, including this one.
     pub pages: u64,
-    /// Rows seen so far, those of this one included.
+    /// The number of rows so far, including this page's.
     pub total_rows: u64,
-    /// The value of the file's own condition, if it has one.
+    /// The value of `while`, if there is one.
     pub goes_on: Option<bool>,
 }
 
 impl Page<'_> {
-    /// The end of a listing that has no more of `what`, unless the answer says that it goes on.
+    /// Ends a listing whose page lacks `what`, or reports an error if `while` holds.
     fn end_without(&self, what: &str) -> Next {
         if self.goes_on == Some(true) {
             return Next::Broken(format!("`while` holds, and the answer has no {what}"));
@@ -102,41 +102,42 @@ impl Page<'_> {
     }
 }
 
-/// How it goes on.
+/// A style's decision after a page.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Next {
     /// This was the last page.
     End,
-    /// The same request with a change asks for the next page.
+    /// There is a next page; the changed request asks for it.
     More(Change),
-    /// The page was shorter than asked, which those of a server with a bound of its own are too: the
-    /// changed request finds a next page, or that there is none.
+    /// The page was shorter than requested, which may also be a limit of the server: the changed
+    /// request finds the next page or none.
     Perhaps(Change),
-    /// There is a next page that cannot be asked for; the words say why.
+    /// There is a next page that cannot be requested, with the reason.
     Broken(String),
 }
 
 /// A style of pagination.
 pub trait Paginate {
-    /// The values that the first request has already.
+    /// Returns the values to set in the first request.
     fn first(&self) -> Vec<(Place, Value)> {
         Vec::new()
     }
 
-    /// What comes after a page.
+    /// Decides how to continue after a page.
     fn next(&self, page: &Page<'_>) -> Next;
 
-    /// The list that is paged, where the file names it.
+    /// Returns the list that is paged, if the file names it.
     fn list(&self) -> Option<&Selector> {
         None
     }
 
-    /// The likely mistake where a page begins with the last row of the page before it.
+    /// Returns a hint for a page that starts with the last row of the previous one.
     fn overlap_advice(&self) -> Option<&'static str> {
         None
     }
 
-    /// Returns true if `More` means that there is a next page; otherwise it has to be asked for.
+    /// Returns true if `More` means that there is a next page; otherwise it must be requested to
+    /// find out.
     fn knows_of_more(&self) -> bool {
         true
     }
@@ -179,13 +180,13 @@ impl Paginate for Style {
     }
 }
 
-/// How a style is read from a file.
+/// The syntax of a style.
 struct Form {
     key: &'static str,
     check: fn(&Node, &mut Diagnostics) -> Option<Style>,
 }
 
-/// All styles. Grammar and messages come from this list.
+/// All styles. Grammar and messages are generated from this list.
 const FORMS: [Form; 5] = [
     cursor::FORM,
     number::FORM,
@@ -196,11 +197,11 @@ const FORMS: [Form; 5] = [
 
 const CAPS: [&str; 2] = ["max_pages", "max_rows"];
 
-/// The key of the condition under which a listing goes on.
+/// The key of the condition under which a listing continues.
 const WHILE: &str = "while";
 
 impl Pagination {
-    /// Reads `paginate` of either file.
+    /// Reads `paginate` of a query or a resource.
     pub fn check(node: &Node, faults: &mut Diagnostics) -> Option<Self> {
         match &node.content {
             Content::Text(word) if word == "auto" => Some(Self::default()),
@@ -269,7 +270,7 @@ impl Pagination {
     }
 }
 
-/// Reads where a number goes: into a URL parameter, or into the JSON body.
+/// Reads the place of a number: a URL parameter or a member of the JSON body.
 fn number_place(fields: &mut Fields<'_>, usual: &str, faults: &mut Diagnostics) -> Option<Place> {
     match (fields.get("param"), fields.get("body")) {
         (None, None) => Some(Place::Param(usual.to_owned())),
@@ -283,7 +284,7 @@ fn number_place(fields: &mut Fields<'_>, usual: &str, faults: &mut Diagnostics) 
     }
 }
 
-/// Follows an address that an answer gives: on the same origin only, relative to the request.
+/// Follows a URL from a response, relative to the request and on the same origin only.
 fn follow(page: &Page<'_>, target: &str) -> Next {
     let asked = &page.request.url;
     match asked.join(target) {
@@ -298,7 +299,7 @@ fn follow(page: &Page<'_>, target: &str) -> Next {
     }
 }
 
-/// Reads a text that must not be empty.
+/// Reads a non-empty text.
 fn word(node: &Node, key: &str, faults: &mut Diagnostics) -> Option<String> {
     let text = node.text(key, faults)?;
     if text.value.is_empty() {
@@ -329,7 +330,7 @@ mod tests {
     use super::*;
     use crate::core::source::{SourceFile, Span};
 
-    /// A node as the YAML reader would make it, all at one place.
+    /// Creates a node as the YAML reader would, all at one place.
     fn node(value: &Value) -> Node {
         let place = crate::core::source::Place {
             file: SourceFile::new("q.yaml", "q.yaml", value.to_string()),
@@ -407,7 +408,8 @@ mod tests {
         }
     }
 
-    /// What comes after a page of so many rows, where all before it had as many as the first.
+    /// Returns the decision after a page of `rows` rows, when all earlier pages had as many as the
+    /// first.
     fn next(style: &Style, body: &Value, rows: u64, pages: u64) -> Next {
         style.next(&Page {
             rows,
@@ -465,7 +467,7 @@ mod tests {
         let sized = style(&sized);
         assert_eq!(sized.first(), [at("p", 0), at("n", 50)]);
         assert_eq!(next(&sized, &json!([]), 50, 1), param("p", "1"));
-        // A server that never gave as many may have a bound of its own.
+        // A server that never returned that many rows may have a limit of its own.
         let change = Change::Param("p".to_owned(), "2".to_owned());
         assert_eq!(next(&sized, &json!([]), 49, 2), Next::Perhaps(change));
         let request = request("https://api.test/x?p=1&n=50");

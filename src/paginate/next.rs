@@ -1,4 +1,4 @@
-//! `next: $.next`: the address of the next page stands in the answer.
+//! `next: $.next`: the response contains the URL of the next page.
 
 use serde_json::Value;
 
@@ -10,10 +10,10 @@ use crate::template::selector::Selector;
 
 pub const FORM: Form = Form { key: "next", check };
 
-/// An address in the content of the answer.
+/// A URL in the response body.
 #[derive(Debug, Clone)]
 pub struct Address {
-    /// Where it stands. Null, empty or absent: the last page.
+    /// The path of the URL. Null, empty or absent on the last page.
     path: Selector,
 }
 

@@ -16,7 +16,7 @@ pub struct Number {
     place: Place,
     start: u64,
     size: Size,
-    /// The list that is paged, where `rows` does not say which.
+    /// The list that is paged, if `rows` does not name it.
     list: Option<Selector>,
 }
 
@@ -48,7 +48,7 @@ impl Paginate for Number {
     }
 
     fn next(&self, page: &Page<'_>) -> Next {
-        // Where the query says the first page itself, it goes on from there.
+        // If the query sets the first page itself, counting continues from there.
         let number = match self.place.number_of(page.request) {
             Ok(Some(sent)) => sent.saturating_add(1),
             Ok(None) => self.start.saturating_add(page.pages),

@@ -20,12 +20,12 @@ pub struct Offset {
     /// The offset of the first row: 0, or 1 as in SCIM (RFC 7644, section 3.4.2.4).
     start: u64,
     size: Size,
-    /// The list that is paged, where `rows` does not say which.
+    /// The list that is paged, if `rows` does not name it.
     list: Option<Selector>,
 }
 
 impl Offset {
-    /// An offset from 0 in a URL parameter, that a kind of API is known to have.
+    /// Creates the known style of a kind of API: an offset from 0 in a URL parameter.
     pub fn preset(param: &str) -> Self {
         Self {
             place: Place::Param(param.to_owned()),
@@ -67,7 +67,7 @@ impl Paginate for Offset {
         if page.rows == 0 {
             return page.end_without("row to count on from");
         }
-        // Where the query says the first offset itself, it goes on from there.
+        // If the query sets the first offset itself, counting continues from there.
         let offset = match self.place.number_of(page.request) {
             Ok(Some(sent)) => sent.saturating_add(page.rows),
             Ok(None) => self.start.saturating_add(page.total_rows),

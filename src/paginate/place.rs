@@ -1,4 +1,4 @@
-//! Where a token or a number goes in the request for the next page.
+//! The place of a token or a number in the request for the next page.
 
 use serde_json::Value;
 
@@ -15,7 +15,7 @@ pub enum Place {
     Param(String),
     /// A header field.
     Header(HeaderName),
-    /// A member of the JSON body, by its keys.
+    /// A member of the JSON body, by its path.
     Body(Vec<String>),
 }
 
@@ -25,14 +25,14 @@ impl Place {
         word(node, key, faults).map(Self::Param)
     }
 
-    /// Reads the way to a member of the body: `page.cursor`.
+    /// Reads the path of a member of the body: `page.cursor`.
     pub fn body(node: &Node, key: &str, faults: &mut Diagnostics) -> Option<Self> {
         let text = word(node, key, faults)?;
         let keys = text.trim_start_matches("$.").split('.');
         Some(Self::Body(keys.map(str::to_owned).collect()))
     }
 
-    /// The change that puts a value there.
+    /// Returns the change that sets this place to a value.
     pub fn change(&self, value: &Value) -> Change {
         match self {
             Self::Param(name) => Change::Param(name.clone(), json::plain(value)),
@@ -41,7 +41,7 @@ impl Place {
         }
     }
 
-    /// The whole number that a request has there.
+    /// Returns the integer at this place of a request.
     pub fn number_in(&self, request: &Request) -> Option<u64> {
         match self {
             Self::Param(name) => {
@@ -57,11 +57,11 @@ impl Place {
         }
     }
 
-    /// The whole number that a request has there, for a listing that counts on from it.
+    /// Returns the integer at this place of a request, for a listing that counts on from it.
     ///
     /// # Errors
     ///
-    /// In words, if it has something else.
+    /// A message, if it holds something else.
     pub fn number_of(&self, request: &Request) -> Result<Option<u64>, String> {
         let number = self.number_in(request);
         if number.is_none() && self.is_set_in(request) {
@@ -77,7 +77,7 @@ impl Place {
         Ok(number)
     }
 
-    /// Returns true if a request has a value there; null is none.
+    /// Returns true if a request has a value other than null at this place.
     pub fn is_set_in(&self, request: &Request) -> bool {
         match self {
             Self::Param(name) => request.url.query_pairs().any(|(known, _)| known == *name),

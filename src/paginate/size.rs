@@ -1,4 +1,4 @@
-//! How many rows a page has, where the request says so: `size_param` or `size_body`, and `size`.
+//! The page size in the request: `size_param` or `size_body`, and `size`.
 
 use serde_json::Value;
 
@@ -7,14 +7,14 @@ use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::document::{Fields, Node};
 use crate::paginate::{Change, Next, Page, Place};
 
-/// The size of a page that is asked for; nothing if the server decides it.
+/// The requested page size, if the file sets one.
 #[derive(Debug, Clone, Default)]
 pub struct Size {
     asked: Option<(Place, u64)>,
 }
 
 impl Size {
-    /// Reads the keys of `node`: a place and a size, or neither.
+    /// Reads the keys of `node`: both a place and a size, or neither.
     pub fn check(node: &Node, fields: &mut Fields<'_>, faults: &mut Diagnostics) -> Option<Self> {
         let param = fields.get("size_param");
         let body = fields.get("size_body");
@@ -45,22 +45,22 @@ impl Size {
         }
     }
 
-    /// The values of the first request: a number at its place, and the size.
+    /// Returns the values of the first request: a number at its place, and the size.
     pub fn first_with(&self, place: &Place, number: u64) -> Vec<(Place, Value)> {
         let mut values = vec![(place.clone(), Value::from(number))];
         values.extend(self.first());
         values
     }
 
-    /// The value that asks for it.
+    /// Returns the value that requests the size.
     pub fn first(&self) -> Option<(Place, Value)> {
         let (place, size) = self.asked.as_ref()?;
         Some((place.clone(), Value::from(*size)))
     }
 
-    /// Returns true if a page is known to be the last one: it is empty, or shorter than asked though
-    /// the server has kept to the size before. A server that never does may have a bound of its own,
-    /// so that its short pages say nothing.
+    /// Returns true if a page is known to be the last: it is empty, or shorter than requested
+    /// although an earlier page was full. A server that never fills a page may have a limit of its
+    /// own, so its short pages prove nothing.
     fn is_last(&self, page: &Page<'_>) -> bool {
         let is_short = || {
             let (place, size) = self.asked.as_ref()?;
@@ -70,14 +70,14 @@ impl Size {
         page.rows == 0 || is_short().unwrap_or(false)
     }
 
-    /// Returns true if a page is shorter than asked, though not known to be the last one.
+    /// Returns true if a page is shorter than requested, though not known to be the last.
     fn is_short(&self, page: &Page<'_>) -> bool {
         let asked = self.asked.as_ref();
         asked
             .is_some_and(|(place, size)| page.rows < place.number_in(page.request).unwrap_or(*size))
     }
 
-    /// What comes after a page whose next one a change asks for.
+    /// Decides how to continue after a page, given the change for the next one.
     pub fn next(&self, page: &Page<'_>, change: Change) -> Next {
         if page.goes_on == Some(true) {
             return Next::More(change);

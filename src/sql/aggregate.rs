@@ -1,5 +1,5 @@
-//! Functions of many rows: `percentile`, `median`, `stddev`, also over windows. NULLs are left out;
-//! of no numbers, the result is NULL.
+//! Aggregate functions `percentile`, `median` and `stddev`, also as window functions. NULLs are
+//! ignored; without numbers, the result is NULL.
 
 use rusqlite::functions::{Aggregate, Context, FunctionFlags, WindowAggregate};
 use rusqlite::types::ValueRef;
@@ -8,14 +8,14 @@ use rusqlite::{Connection, Result};
 use super::functions::fault;
 use super::value::kind;
 
-/// How the functions are called.
+/// The signatures of the functions.
 pub const USAGE: &[&str] = &["percentile(x, 95)", "median(x)", "stddev(x)"];
 
-/// Adds the functions.
+/// Registers the functions.
 ///
 /// # Errors
 ///
-/// Fails if SQLite cannot be set up.
+/// If SQLite cannot be set up.
 pub fn register(connection: &Connection) -> Result<()> {
     let flags = FunctionFlags::SQLITE_UTF8
         | FunctionFlags::SQLITE_DETERMINISTIC
@@ -25,23 +25,23 @@ pub fn register(connection: &Connection) -> Result<()> {
     connection.create_window_function("stddev", 1, flags, Summary::Deviation)
 }
 
-/// What is made of the numbers.
+/// The statistic to compute.
 #[derive(Debug, Clone, Copy)]
 enum Summary {
-    /// The number below which that part of all lies, by linear interpolation between the closest
-    /// ranks, rounded to 6 digits: the template filter of that name.
+    /// The percentile by linear interpolation between the closest ranks, rounded to 6 digits, like
+    /// the template filter of the same name.
     Percentile,
-    /// The percentile of 50.
+    /// The 50th percentile.
     Median,
-    /// Of a sample (n-1); of fewer than two numbers NULL.
+    /// The sample standard deviation (n-1); NULL for fewer than two numbers.
     Deviation,
 }
 
-/// The numbers of a group or of a window.
+/// The numbers of a group or a window.
 #[derive(Debug, Default)]
 struct Numbers {
-    /// In order if `is_sorted`. A group is sorted once, at its end; a window stays sorted, as each
-    /// of its rows asks for a result.
+    /// Sorted if `is_sorted`. A group is sorted once, at its end; a window stays sorted, since each
+    /// row reads the result.
     list: Vec<f64>,
     is_sorted: bool,
     /// The second argument of `percentile`.
@@ -137,7 +137,7 @@ impl Summary {
         }
     }
 
-    /// The number that an argument is; texts count if they are numbers, as in templates.
+    /// Converts an argument to a number; numeric strings count, as in templates.
     fn number(self, value: ValueRef<'_>) -> Result<Option<f64>> {
         #[expect(clippy::cast_precision_loss, reason = "as in SQLite's own `avg`")]
         let number = match value {
@@ -157,7 +157,7 @@ impl Summary {
         Ok(number)
     }
 
-    /// The second argument of `percentile`, which is the same for all rows of a group.
+    /// Reads the second argument of `percentile`, which is the same for all rows of a group.
     fn rank(self, context: &Context<'_>, numbers: &mut Numbers) -> Result<()> {
         if context.len() < 2 {
             return Ok(());

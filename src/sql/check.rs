@@ -1,4 +1,4 @@
-//! What can be said of a statement before there are records.
+//! Checks of a statement before there are records.
 
 use jiff::Timestamp;
 use rusqlite::Error;
@@ -7,31 +7,31 @@ use super::select::ResultColumn;
 use super::statement::{Mention, Statement};
 use super::{Database, SqlError};
 
-/// Tables that a statement may name where none are given.
+/// The maximum number of tables in a statement checked without given tables.
 const MOST_TABLES: usize = 100;
 
-/// What a statement names.
+/// The names in a statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mentions {
-    /// The tables that are read, in the order in which the text names them.
+    /// The tables that are read, in the order of the text.
     pub tables: Vec<Mention>,
-    /// The parameters, in the order in which the text names them.
+    /// The parameters, in the order of the text.
     pub params: Vec<Mention>,
-    /// The columns of the result. Not all, where it says `*` of a table whose columns are unknown.
+    /// The result columns; incomplete if `*` includes a table with unknown columns.
     pub columns: Vec<String>,
 }
 
-/// Checks a statement against tables of which only the columns are known, or not even these.
+/// Checks a statement against tables of which at most the columns are known.
 ///
-/// Syntax, tables, parameters, functions and their number of arguments are checked in any case;
-/// columns as far as every table that could have them is known.
+/// Syntax, tables, parameters, functions and their argument counts are always checked; columns as
+/// far as every table that could have them is known.
 ///
 /// # Errors
 ///
-/// As [`Database::select`] before its first row, save that parameters need no values; and if a
-/// table cannot have its name or its columns.
+/// As [`Database::select`] before its first row, except that parameters need no values; and if a
+/// table name or column name is invalid.
 pub fn check(sql: &str, tables: &[(&str, Option<&[String]>)]) -> Result<Mentions, SqlError> {
-    // A clock is needed for values only.
+    // The clock only matters for values.
     let database = Database::new(Timestamp::UNIX_EPOCH)?;
     for (name, columns) in tables {
         database.loader(name, *columns)?.finish()?;
@@ -42,11 +42,11 @@ pub fn check(sql: &str, tables: &[(&str, Option<&[String]>)]) -> Result<Mentions
     database.mentions(&statement, &prepared)
 }
 
-/// Tells what a statement names, whatever tables there will be.
+/// Returns the names in a statement, for any tables.
 ///
 /// # Errors
 ///
-/// As [`check`] with every table that the statement asks for, its columns unknown.
+/// As [`check`] with every table the statement reads, its columns unknown.
 pub fn mentions(sql: &str) -> Result<Mentions, SqlError> {
     let database = Database::new(Timestamp::UNIX_EPOCH)?;
     let statement = Statement::read(sql)?;

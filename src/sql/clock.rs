@@ -1,8 +1,8 @@
-//! SQLite's date functions, which know the time of the run and not that of the machine.
+//! SQLite's date functions with the time of the run instead of the machine's.
 //!
-//! They are shadowed by functions of the same names that put the time of the run where the machine's
-//! would be taken (`'now'`, in any case, or no time at all; <https://sqlite.org/lang_datefunc.html>)
-//! and hand the call to a second connection, which has the real ones.
+//! They are shadowed by functions of the same names, which replace the current time (`'now'`, in any
+//! case, or a missing argument; <https://sqlite.org/lang_datefunc.html>) with the time of the run
+//! and call the original on a second connection.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -14,12 +14,12 @@ use rusqlite::{Connection, Result, params_from_iter};
 
 use crate::core::time::format_time;
 
-/// A date function and where its times stand.
+/// A date function and the position of its times.
 struct DateFunction {
     name: &'static str,
-    /// Index of the argument that is a time; a call without it means now.
+    /// The index of the time argument; without it, the current time is meant.
     time: usize,
-    /// How many times follow each other.
+    /// The number of consecutive times.
     count: usize,
 }
 
@@ -33,7 +33,7 @@ const FUNCTIONS: [DateFunction; 7] = [
     DateFunction::new("timediff", 0, 2),
 ];
 
-/// Keywords that are calls of functions, with the format of their text.
+/// Keywords that act as functions, with the format of their text.
 const KEYWORDS: [(&str, &str); 3] = [
     ("current_timestamp", "%Y-%m-%d %H:%M:%S"),
     ("current_date", "%Y-%m-%d"),
@@ -45,7 +45,7 @@ impl DateFunction {
         Self { name, time, count }
     }
 
-    /// The arguments with the time of the run in the place of the machine's.
+    /// Returns the arguments with the current time replaced.
     fn arguments(&self, context: &Context<'_>, now: &str) -> Result<Vec<Value>> {
         let times = self.time..self.time + self.count;
         let mut arguments = (0..context.len())
@@ -65,11 +65,11 @@ impl DateFunction {
     }
 }
 
-/// Adds `now()` and shadows the functions that would ask the machine.
+/// Adds `now()` and shadows the functions that read the machine's clock.
 ///
 /// # Errors
 ///
-/// Fails if SQLite cannot be set up.
+/// If SQLite cannot be set up.
 pub fn register(connection: &Connection, now: Timestamp) -> Result<()> {
     let flags = FunctionFlags::SQLITE_UTF8
         | FunctionFlags::SQLITE_DETERMINISTIC

@@ -1,48 +1,47 @@
-//! What can be wrong with a statement, with the rows it computes, and with records.
+//! Errors of statements, of the rows they compute, and of records.
 
 use std::ops::Range;
 
-/// Why a statement or a table of records failed.
+/// An error of a statement or of a table of records.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SqlError {
-    /// What is at fault.
+    /// The cause.
     pub kind: SqlErrorKind,
     /// One sentence without a full stop, its subject in backticks.
     pub message: String,
-    /// The bytes of the statement to underline. Faults of values have none, since SQLite does not
-    /// say where it was when a function failed.
+    /// The bytes of the statement to underline. Errors of values have none, since SQLite does not
+    /// report the position at which a function failed.
     pub range: Option<Range<usize>>,
-    /// What would do.
+    /// A hint on how to fix it.
     pub help: Option<String>,
 }
 
-/// What is at fault.
+/// The cause of an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SqlErrorKind {
-    /// The text of the statement: it is no read, or cannot be understood, or names what is not
-    /// there.
+    /// The statement is not a read, is invalid, or names something that does not exist.
     Statement,
-    /// Values: those of parameters, or what a function made of them, or a result that JSON cannot
-    /// hold or that is too large.
+    /// Values: invalid parameters, a failed function, or a result that JSON cannot represent or
+    /// that is too large.
     Values,
-    /// Records that do not make a table.
+    /// Records that do not form a table.
     Records,
-    /// The caller's own question (see [`crate::sql::Database::stop_when`]) ended the statement.
+    /// The callback of [`crate::sql::Database::stop_when`] ended the statement.
     Stopped,
 }
 
 impl SqlError {
-    /// A fault in the text of a statement.
+    /// Creates an error in the text of a statement.
     pub(super) fn statement(message: impl Into<String>, range: Option<Range<usize>>) -> Self {
         Self::new(SqlErrorKind::Statement, message, range)
     }
 
-    /// A fault of values.
+    /// Creates an error of values.
     pub(super) fn values(message: impl Into<String>) -> Self {
         Self::new(SqlErrorKind::Values, message, None)
     }
 
-    /// A fault of records.
+    /// Creates an error of records.
     pub(super) fn records(message: impl Into<String>) -> Self {
         Self::new(SqlErrorKind::Records, message, None)
     }

@@ -1,7 +1,7 @@
-//! SQLite's messages in the words of this program, with the place and a hint.
+//! SQLite's messages, reworded with a place and a hint.
 //!
-//! SQLite gives its faults as English sentences (`resolve.c`, `parse.y`, `build.c`). Those that
-//! people meet often are told anew; any other is passed on.
+//! SQLite reports errors as English sentences (`resolve.c`, `parse.y`, `build.c`). The common ones
+//! are reworded; all others are passed on.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -15,16 +15,16 @@ use super::token::{Token, Tokens};
 use super::{aggregate, functions};
 use crate::core::name;
 
-/// How many tables a message lists.
+/// The maximum number of tables that a message lists.
 const MOST_LISTED: usize = 12;
 
-/// Whether a fault may ask for the list of functions.
+/// Returns true if the error needs the list of functions.
 pub fn is_about_a_function(error: &Error) -> bool {
     matches!(error, Error::SqlInputError { msg, .. } if msg.starts_with("no such function"))
 }
 
-/// What SQLite says of a statement's text, and the byte it points at. In ON clauses it points
-/// nowhere.
+/// Returns SQLite's message about a statement and the byte offset of the error. There is no offset
+/// in ON clauses.
 pub fn said(error: &Error) -> Option<(&str, Option<usize>)> {
     match error {
         Error::SqlInputError { msg, offset, .. } => {
@@ -37,7 +37,7 @@ pub fn said(error: &Error) -> Option<(&str, Option<usize>)> {
     }
 }
 
-/// The column that a message misses, and whether it stands in `"…"`.
+/// Returns the missing column of a message, and true if it is written in `"…"`.
 pub fn missing_column(message: &str) -> Option<(&str, bool)> {
     let column = message.strip_prefix("no such column: ")?;
     // `no such column: "x" - should this be a string literal in single-quotes?`
@@ -47,7 +47,7 @@ pub fn missing_column(message: &str) -> Option<(&str, bool)> {
     })
 }
 
-/// The column of a USING clause that a message misses in one of the tables.
+/// Returns the column of a USING clause that one of the tables lacks.
 pub fn missing_join_column(message: &str) -> Option<&str> {
     between(
         message,
@@ -56,7 +56,7 @@ pub fn missing_join_column(message: &str) -> Option<&str> {
     )
 }
 
-/// A fault that SQLite found in a statement.
+/// Converts an error that SQLite found in a statement.
 pub fn statement(
     tokens: &Tokens<'_>,
     error: &Error,
@@ -76,7 +76,7 @@ pub fn statement(
     told.tell(message)
 }
 
-/// A fault in a statement of the program itself, or one that is not about a statement's text.
+/// Converts an error in one of our own statements, or one that is not about a statement's text.
 pub fn own(error: &Error) -> SqlError {
     let kind = SqlErrorKind::Values;
     let Error::SqliteFailure(code, message) = error else {
@@ -103,10 +103,10 @@ pub fn own(error: &Error) -> SqlError {
     }
 }
 
-/// A message of SQLite and what it is about.
+/// A message of SQLite with its subject.
 struct Told<'a> {
     tokens: &'a Tokens<'a>,
-    /// The word that SQLite points at.
+    /// The token at SQLite's offset.
     token: Option<&'a Token>,
     tables: &'a BTreeMap<String, Table>,
     functions: &'a [String],
@@ -199,7 +199,7 @@ impl Told<'_> {
         SqlError::statement(format!("there is no column `{column}`"), place).maybe_help(hint)
     }
 
-    /// Where SQLite points, or where the name stands first.
+    /// Returns SQLite's position, or the first occurrence of the name.
     fn place(&self, name: &str) -> Option<Range<usize>> {
         self.token
             .or_else(|| self.tokens.find(name))
@@ -207,7 +207,7 @@ impl Told<'_> {
     }
 }
 
-/// "`a`, `b` and `c`".
+/// Formats names as "`a`, `b` and `c`".
 fn all_of(names: &[&str]) -> String {
     let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
     match quoted.split_last() {
@@ -221,7 +221,7 @@ fn between<'t>(text: &'t str, start: &str, end: &str) -> Option<&'t str> {
     rest.find(end).map(|at| &rest[..at])
 }
 
-/// SQLite quotes with `"`.
+/// Replaces SQLite's quotation marks.
 fn quoted(message: &str) -> String {
     message.replace('"', "`")
 }

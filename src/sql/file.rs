@@ -1,4 +1,4 @@
-//! A table of a database file.
+//! A table in a database file.
 
 use std::path::Path;
 use std::time::Duration;
@@ -10,15 +10,15 @@ use super::load::Filling;
 use super::table::quote;
 use super::{SqlError, explain};
 
-/// How long a database that another program writes is waited for.
+/// The time to wait for a database that another program is writing.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The name under which the database is attached that a table is copied into.
+/// The name of the attached database that a table is copied into.
 const TARGET: &str = "target";
 
 /// One table in a database file of its own, filled record by record.
 ///
-/// Values are kept as in a table in memory: booleans as 0 and 1, lists and objects as JSON.
+/// Values are stored as in a table in memory: booleans as 0 and 1, lists and objects as JSON.
 #[derive(Debug)]
 pub struct TableFile {
     connection: Connection,
@@ -26,11 +26,11 @@ pub struct TableFile {
 }
 
 impl TableFile {
-    /// Makes a database of one table in an empty file.
+    /// Creates a database with one table in an empty file.
     ///
     /// # Errors
     ///
-    /// Fails if the file cannot be written, or if the table or a column cannot have that name.
+    /// If the file cannot be written, or the table name or a column name is invalid.
     pub fn create(path: &Path, table: &str, columns: Option<&[String]>) -> Result<Self, SqlError> {
         let connection = open(path).map_err(|error| explain::own(&error))?;
         let filling = Filling::begin(&connection, table, columns)?;
@@ -49,11 +49,11 @@ impl TableFile {
         self.filling.push(&self.connection, record)
     }
 
-    /// Ends the table.
+    /// Completes the table.
     ///
     /// # Errors
     ///
-    /// Fails if the file cannot be written.
+    /// If the file cannot be written.
     pub fn finish(self) -> Result<(), SqlError> {
         self.connection.flush_prepared_statement_cache();
         let ended = self.connection.execute_batch("COMMIT");
@@ -63,12 +63,12 @@ impl TableFile {
             .map_err(|(_, error)| explain::own(&error))
     }
 
-    /// Ends the table and puts it into another database, in one transaction, in place of a table of
-    /// the same name.
+    /// Completes the table and copies it into another database in one transaction, replacing the
+    /// table of the same name.
     ///
     /// # Errors
     ///
-    /// Fails if the database cannot be written, or another program keeps it busy.
+    /// If the database cannot be written, or another program keeps it locked.
     pub fn finish_into(self, database: &Path) -> Result<(), SqlError> {
         self.connection.flush_prepared_statement_cache();
         let copied = self.copy_into(database);
@@ -99,20 +99,20 @@ impl TableFile {
 }
 
 fn open(path: &Path) -> rusqlite::Result<Connection> {
-    // A path is a path, also one that begins with `file:`.
+    // Not a URI: a path may begin with `file:`.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(PATIENCE)?;
-    // Nobody else sees the file before it is whole, and a run that is killed leaves none.
+    // No other process reads the file before it is complete, and an incomplete one is discarded.
     connection.execute_batch("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; BEGIN")?;
     Ok(connection)
 }
 
-/// Checks, before anything is asked, that a table can be put into a file.
+/// Checks, before the first request, that a table can be written to a file.
 ///
 /// # Errors
 ///
-/// Fails if the file is no database, or has something else than a table of that name.
+/// If the file is not a database, or has something other than a table of that name.
 pub fn check_target(database: &Path, table: &str) -> Result<(), SqlError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let kind: rusqlite::Result<Option<String>> = Connection::open_with_flags(database, flags)

@@ -1,4 +1,4 @@
-//! Functions of one row: times and regular expressions. NULL in, NULL out.
+//! Scalar functions: times and regular expressions. The result for NULL is NULL.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,7 +13,7 @@ use rusqlite::{Connection, Error, Result};
 use super::value::kind;
 use crate::core::time::{Moment, TIME_EXAMPLE, format_time, parse_moment};
 
-/// How the functions are called.
+/// The signatures of the functions.
 pub const USAGE: &[&str] = &[
     "now()",
     "epoch(time)",
@@ -22,14 +22,14 @@ pub const USAGE: &[&str] = &[
     "regexp(pattern, text)",
 ];
 
-/// What a bucket looks like, for messages.
+/// Examples of bucket widths, for messages.
 const BUCKET_EXAMPLE: &str = "a width such as `15m`, `1h`, `1d`, `1w` or `1mo`";
 
-/// Adds the functions.
+/// Registers the functions.
 ///
 /// # Errors
 ///
-/// Fails if SQLite cannot be set up.
+/// If SQLite cannot be set up.
 pub fn register(connection: &Connection, now: Timestamp, met: &NoTimes) -> Result<()> {
     let flags = FunctionFlags::SQLITE_UTF8
         | FunctionFlags::SQLITE_DETERMINISTIC
@@ -67,17 +67,17 @@ pub fn register(connection: &Connection, now: Timestamp, met: &NoTimes) -> Resul
     connection.create_scalar_function("regexp", 2, flags, regexp)
 }
 
-/// A fault that a function reports.
+/// Creates the error of a function.
 pub fn fault(message: impl Into<String>) -> Error {
     Error::UserFunctionError(message.into().into())
 }
 
-/// Seconds with a fraction.
 fn seconds(span: jiff::SignedDuration) -> f64 {
     span.as_secs_f64()
 }
 
-/// The texts that should have been times, by function: how many, and the first of them.
+/// Strings that are not times although a function expected one, by function: their count and the
+/// first of them.
 #[derive(Debug, Clone, Default)]
 pub struct NoTimes(Arc<Mutex<BTreeMap<String, (usize, String)>>>);
 
@@ -89,14 +89,13 @@ impl NoTimes {
             .0 += 1;
     }
 
-    /// Takes those that were met so far.
+    /// Takes the strings recorded so far.
     pub fn take(&self) -> BTreeMap<String, (usize, String)> {
         std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-/// The time that an argument is, as [`parse_moment`] reads it. A text that is none is NULL, and is
-/// noted.
+/// Parses an argument as [`parse_moment`] does. An invalid string is recorded and yields NULL.
 fn moment(
     context: &Context<'_>,
     index: usize,
@@ -122,12 +121,12 @@ fn moment(
     }
 }
 
-/// How wide a bucket is.
+/// The width of a bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Width {
-    /// Whole numbers of these since 1970 began in UTC; weeks since its first Monday.
+    /// A number of seconds, aligned to 1970 in UTC; weeks are aligned to its first Monday.
     Seconds { width: i64, origin: i64 },
-    /// Whole numbers of months since January 1970.
+    /// A number of months, aligned to January 1970.
     Months(i64),
 }
 
@@ -186,8 +185,8 @@ fn width(value: ValueRef<'_>) -> Result<Option<Width>> {
     }
 }
 
-/// `text REGEXP pattern` is `regexp(pattern, text)`. SQLite keeps the compiled pattern as long as it
-/// is the same constant or parameter (<https://sqlite.org/c3ref/get_auxdata.html>).
+/// `text REGEXP pattern` is `regexp(pattern, text)`. SQLite caches the compiled pattern as long as
+/// it is the same constant or parameter (<https://sqlite.org/c3ref/get_auxdata.html>).
 fn regexp(context: &mut Context<'_>) -> Result<Option<bool>> {
     if context.get_raw(0) == ValueRef::Null || context.get_raw(1) == ValueRef::Null {
         return Ok(None);

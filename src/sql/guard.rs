@@ -1,8 +1,8 @@
-//! What a statement may do: read tables, call functions that always give the same.
+//! Restricts statements to reading tables and calling deterministic functions.
 //!
 //! SQLite asks the guard about each action while it prepares a statement
-//! (<https://sqlite.org/c3ref/set_authorizer.html>). Its answer is no unless the action is known to
-//! be a read. The program's own statements, which make and fill tables, run while the guard rests.
+//! (<https://sqlite.org/c3ref/set_authorizer.html>). Every action is denied unless it is known to be
+//! a read. Our own statements, which create and fill tables, run while the guard is paused.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,11 +12,11 @@ use rusqlite::Connection;
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::limits::Limit;
 
-/// Bytes of a text, a nested value or a row.
+/// The maximum size of a text, a nested value or a row, in bytes.
 pub const LONGEST_VALUE: i32 = 100_000_000;
 
-/// Bytes that all databases of the process may hold at once: enough for some millions of records
-/// (100,000 of eight short columns take 10 MB), and less than a small machine of a CI has.
+/// The maximum memory of all databases of the process, in bytes: enough for some millions of
+/// records (100,000 with eight short columns take 10 MB), and less than a small CI machine has.
 pub const MOST_MEMORY: i64 = 1_000_000_000;
 
 const LIMITS: [(Limit, i32); 9] = [
@@ -26,13 +26,13 @@ const LIMITS: [(Limit, i32); 9] = [
     (Limit::SQLITE_LIMIT_EXPR_DEPTH, 500),
     (Limit::SQLITE_LIMIT_COMPOUND_SELECT, 200),
     (Limit::SQLITE_LIMIT_ATTACHED, 0),
-    // The time for a pattern grows with the square of its length.
+    // Matching time grows with the square of the pattern's length.
     (Limit::SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 1_000),
     (Limit::SQLITE_LIMIT_TRIGGER_DEPTH, 1),
     (Limit::SQLITE_LIMIT_WORKER_THREADS, 0),
 ];
 
-/// Functions that give something else at each call, or reach outside.
+/// Functions that are not deterministic or reach outside the database.
 const REFUSED_FUNCTIONS: [(&str, &str); 4] = [
     ("random", "the same records must give the same result"),
     ("randomblob", "the same records must give the same result"),
@@ -40,15 +40,15 @@ const REFUSED_FUNCTIONS: [(&str, &str); 4] = [
     ("fts3_tokenizer", "a statement loads no code"),
 ];
 
-/// Why an action was refused.
+/// A denied action.
 #[derive(Debug, Clone)]
 pub struct Refusal {
-    /// The word of the statement that asked for it.
+    /// The keyword, table or function that caused it.
     pub word: String,
     pub message: String,
 }
 
-/// Watches the statements of one connection.
+/// The authorizer of one connection.
 #[derive(Debug, Default)]
 pub struct Guard {
     is_watching: AtomicBool,
@@ -56,7 +56,7 @@ pub struct Guard {
     reads: Mutex<BTreeSet<String>>,
 }
 
-/// The guard watches as long as this lives.
+/// Keeps the guard active while it lives.
 pub struct Watch<'a>(&'a Guard);
 
 impl Drop for Watch<'_> {
@@ -65,7 +65,7 @@ impl Drop for Watch<'_> {
     }
 }
 
-/// The guard rests as long as this lives.
+/// Keeps the guard paused while it lives.
 pub struct Pause<'a>(&'a Guard);
 
 impl Drop for Pause<'_> {
@@ -75,16 +75,16 @@ impl Drop for Pause<'_> {
 }
 
 impl Guard {
-    /// Sets the limits of a connection and puts a guard before it, which rests at first.
+    /// Sets the limits of a connection and installs a guard, paused at first.
     ///
     /// # Errors
     ///
-    /// Fails if SQLite cannot be set up.
+    /// If SQLite cannot be set up.
     pub fn install(connection: &mut Connection) -> rusqlite::Result<Arc<Self>> {
         for (limit, value) in LIMITS {
             connection.set_limit(limit, value)?;
         }
-        // For the process, and it can only be lowered (<https://sqlite.org/pragma.html>).
+        // Per process, and it can only be lowered (<https://sqlite.org/pragma.html>).
         connection.execute_batch(&format!("PRAGMA hard_heap_limit = {MOST_MEMORY}"))?;
         let guard = Arc::new(Self::default());
         let own = Arc::clone(&guard);
@@ -92,7 +92,7 @@ impl Guard {
         Ok(guard)
     }
 
-    /// Begins to watch, forgetting what was seen before.
+    /// Activates the guard and clears its record.
     pub fn watch(&self) -> Watch<'_> {
         *lock(&self.refusal) = None;
         lock(&self.reads).clear();
@@ -100,19 +100,19 @@ impl Guard {
         Watch(self)
     }
 
-    /// Rests for a statement of the program itself; what was seen is kept.
+    /// Pauses the guard for one of our own statements, keeping its record.
     pub fn pause(&self) -> Pause<'_> {
         self.is_watching.store(false, Ordering::Relaxed);
         Pause(self)
     }
 
-    /// What was refused since the guard began to watch.
+    /// Returns the first denied action since the guard was activated.
     pub fn refusal(&self) -> Option<Refusal> {
         lock(&self.refusal).clone()
     }
 
-    /// Whether a table was read since the guard began to watch. Tables that the statement makes
-    /// itself (`WITH x AS …`) may be among them.
+    /// Returns true if a table was read since the guard was activated. Tables defined by the
+    /// statement itself (`WITH x AS …`) may be included.
     pub fn has_read(&self, table: &str) -> bool {
         lock(&self.reads).contains(&table.to_ascii_lowercase())
     }
@@ -154,13 +154,13 @@ impl Guard {
                 }
             }
         };
-        // One action leads to others; the first is what the statement said.
+        // One action leads to others; the first is the one written in the statement.
         lock(&self.refusal).get_or_insert(refusal);
         Authorization::Deny
     }
 }
 
-/// Tables of SQLite itself; they tell of the database, not of records.
+/// Returns true for SQLite's own tables, which describe the database.
 fn is_internal(table: &str) -> bool {
     ["sqlite_", "pragma_"]
         .iter()
@@ -168,7 +168,7 @@ fn is_internal(table: &str) -> bool {
         || table == "dbstat"
 }
 
-/// The keyword that asks for an action.
+/// Returns the keyword of an action.
 fn verb(action: &AuthAction<'_>) -> &'static str {
     match action {
         AuthAction::Insert { .. } => "INSERT",
@@ -195,7 +195,7 @@ fn verb(action: &AuthAction<'_>) -> &'static str {
     }
 }
 
-/// A panic elsewhere leaves these sets as good as they were.
+/// A panic elsewhere leaves these sets valid.
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! Fills a table, record by record.
+//! Fills a table record by record.
 
 use rusqlite::Connection;
 use serde_json::Value;
@@ -6,21 +6,21 @@ use serde_json::Value;
 use super::table::{Table, fold, quote};
 use super::{Database, SqlError, SqlErrorKind, explain, value};
 
-/// The column of records that are no objects.
+/// The column of records that are not objects.
 const VALUE: &str = "value";
 
-/// Columns of a table, as SQLite has it.
+/// The maximum number of columns of a table, as in SQLite.
 const MOST_COLUMNS: usize = 2_000;
 
 /// A table that is being filled.
 ///
-/// With declared columns, the table has these, in their order; what else a record has is left out.
-/// Without, it has the keys of all records in the order in which they came first, so a key that
-/// comes late adds a column. A record that is no object goes into the column `value`. Keys that a
-/// record lacks are NULL.
+/// Declared columns are the table's columns, in their order; other keys of a record are ignored.
+/// Without declared columns, the table has the keys of all records in order of first appearance, so
+/// a new key adds a column. A record that is not an object goes into the column `value`. Missing
+/// keys are NULL.
 ///
-/// Several tables may be filled at a time. [`Loader::finish`] makes the table known; before, a
-/// statement may find it, but its booleans and lists come back as numbers and texts.
+/// Several tables may be filled at a time. [`Loader::finish`] publishes the table; before, a
+/// statement may find it, but its booleans and lists are returned as numbers and strings.
 #[derive(Debug)]
 pub struct Loader<'a> {
     database: &'a Database,
@@ -28,12 +28,12 @@ pub struct Loader<'a> {
 }
 
 impl Database {
-    /// Begins a table.
+    /// Starts a table.
     ///
     /// # Errors
     ///
-    /// Fails if the name, or that of a column, cannot be one or is there already. Names that
-    /// differ only in the case of ASCII letters are the same in SQL.
+    /// If its name or a column name is invalid or already taken. Names that differ only in the
+    /// case of ASCII letters are the same in SQL.
     pub fn loader(&self, name: &str, columns: Option<&[String]>) -> Result<Loader<'_>, SqlError> {
         if let Some(other) = self.tables.borrow().get(&fold(name)) {
             let message = if other.name == name {
@@ -61,9 +61,9 @@ impl Loader<'_> {
     ///
     /// # Errors
     ///
-    /// Fails if two keys differ in case only, if there are more than 2,000 columns, if the declared
-    /// columns have no `value` for a record that is no object, if a value is larger than 100 MB or
-    /// memory is short, or if the caller's question stopped it.
+    /// If two keys differ in case only, if there are more than 2,000 columns, if the declared
+    /// columns have no `value` for a record that is not an object, if a value is larger than
+    /// 100 MB, if memory is short, or if the statement was stopped.
     pub fn push(&mut self, record: &Value) -> Result<(), SqlError> {
         let was_open = self.filling.table.is_open;
         self.filling.push(&self.database.connection, record)?;
@@ -73,17 +73,17 @@ impl Loader<'_> {
         Ok(())
     }
 
-    /// Ends the table and gives the number of its records.
+    /// Completes the table and returns its number of records.
     ///
     /// # Errors
     ///
-    /// Fails if memory is short.
+    /// If memory is short.
     pub fn finish(self) -> Result<usize, SqlError> {
         self.publish();
         Ok(self.filling.count)
     }
 
-    /// Tells the database what is known of the table by now.
+    /// Updates the database's copy of the table's metadata.
     fn publish(&self) {
         let table = &self.filling.table;
         let mut tables = self.database.tables.borrow_mut();
@@ -91,18 +91,18 @@ impl Loader<'_> {
     }
 }
 
-/// A table that is being filled, apart from the connection that it is filled through.
+/// A table that is being filled, without its connection.
 #[derive(Debug)]
 pub(super) struct Filling {
     pub(super) table: Table,
     is_declared: bool,
-    /// The statement that adds a record; the connection keeps it prepared.
+    /// The INSERT statement; the connection keeps it prepared.
     insert: String,
     pub(super) count: usize,
 }
 
 impl Filling {
-    /// Makes the table.
+    /// Creates the table.
     pub(super) fn begin(
         connection: &Connection,
         name: &str,
@@ -159,7 +159,7 @@ impl Filling {
         }
     }
 
-    /// Adds the columns that are not there yet.
+    /// Adds the missing columns.
     fn widen<'k>(
         &mut self,
         connection: &Connection,
@@ -197,7 +197,7 @@ impl Filling {
         connection: &Connection,
         fields: impl IntoIterator<Item = (&'v str, &'v Value)>,
     ) -> Result<(), SqlError> {
-        // `{}` as a first record is a row, although of nothing.
+        // `{}` as a first record is a row without columns.
         self.table.is_open = false;
         self.try_insert(connection, fields)
             .map_err(|error| explain::own(&error))
@@ -221,7 +221,7 @@ impl Filling {
     }
 }
 
-/// The statement that adds a record.
+/// Returns the INSERT statement.
 fn insert_into(table: &Table) -> String {
     let width = table.columns.len().max(1);
     let columns: Vec<String> = if table.columns.is_empty() {

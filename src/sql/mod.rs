@@ -1,33 +1,32 @@
-//! Records as tables: JSON records go in, one SELECT over them gives JSON records back.
+//! Records as tables: load JSON records, query them with one SELECT, and get JSON records back.
 //!
-//! A [`Database`] lives in memory, for one run, inside the program ([SQLite](https://sqlite.org)).
-//! It is filled with [`Database::load`] or, where records come page by page, with a [`Loader`];
-//! then [`Database::select`] runs a statement. [`check`] says what can be said of a statement
-//! before there are records.
+//! A [`Database`] lives in memory, for one run ([SQLite](https://sqlite.org) is built in). It is
+//! filled with [`Database::load`] or, page by page, with a [`Loader`]; then [`Database::select`]
+//! runs a statement. [`check()`] checks a statement before there are records.
 //!
-//! A statement is one read. It cannot change anything, reach a file or load code, and the same
-//! records, parameters and clock give it the same result: `now()`, `datetime('now')` and
-//! `current_timestamp` tell the time that the database was made with, `random()` is refused. (The
-//! modifiers `localtime` and `utc` of SQLite's date functions do follow the machine's time zone.)
-//! Parameters are bound, never pasted.
+//! A statement is one read. It cannot change anything, reach a file or load code, and its result
+//! depends only on records, parameters and clock: `now()`, `datetime('now')` and `current_timestamp`
+//! return the time the database was created with, and `random()` is refused. (The modifiers
+//! `localtime` and `utc` of SQLite's date functions do depend on the machine's time zone.)
+//! Parameters are bound, never interpolated.
 //!
 //! # Values
 //!
-//! | JSON | SQL | and back |
+//! | JSON | SQL | back to JSON |
 //! | --- | --- | --- |
 //! | null | NULL | null |
-//! | boolean | 0 or 1 | a boolean, where the result column is a column of booleans |
-//! | whole number | INTEGER; beyond 2^63-1 TEXT, so that no digit is lost | number; string |
+//! | boolean | 0 or 1 | a boolean, if the result column is a column of booleans |
+//! | integer | INTEGER; beyond 2^63-1 TEXT, so that no digit is lost | number; string |
 //! | other number | REAL | number |
 //! | string | TEXT | string, whatever it looks like |
 //! | list, object | TEXT of JSON, for `->>` and `json_each` | nested, as follows |
 //!
-//! A text comes back as nested JSON where the result column *is* a column that held lists or
-//! objects (through subqueries, too), or is written as a call of a function that makes JSON, such
-//! as `json_group_array(…)`, or as `… -> …`. A text made by a subquery needs `json(…)` around it,
-//! as it does inside SQLite. Of a UNION, the first SELECT decides.
+//! Text becomes nested JSON again if the result column *is* a column that held lists or objects (also
+//! through subqueries), or is written as a call of a function that returns JSON, such as
+//! `json_group_array(…)`, or as `… -> …`. Text from a subquery needs `json(…)` around it, as it does
+//! inside SQLite. In a UNION, the first SELECT decides.
 //!
-//! This module knows records; it does not know where they came from, nor queries or terminals.
+//! This module knows nothing of queries, terminals, or the source of its records.
 
 mod aggregate;
 mod check;
@@ -70,18 +69,18 @@ pub use params::Params;
 pub use statement::Mention;
 pub use value::Row;
 
-/// Steps of SQLite's machine between two looks at the caller's question: well under a millisecond.
+/// Instructions of SQLite's virtual machine between two calls of the stop callback: well under a
+/// millisecond.
 const STEPS_BETWEEN_LOOKS: i32 = 10_000;
 
 /// Tables of records in memory.
 ///
-/// Everything happens inside one transaction that is never committed: nobody else sees the
-/// tables, and each insert costs less.
+/// Everything happens inside one transaction that is never committed, which makes inserts cheaper.
 pub struct Database {
     connection: Connection,
     guard: Arc<Guard>,
     no_times: functions::NoTimes,
-    /// By name in lower case.
+    /// Tables by lower-case name.
     tables: RefCell<BTreeMap<String, Table>>,
 }
 
@@ -96,18 +95,18 @@ impl std::fmt::Debug for Database {
 }
 
 impl Database {
-    /// An empty database, for which it is `now`.
+    /// Creates an empty database with `now` as the current time.
     ///
     /// # Errors
     ///
-    /// Fails if SQLite cannot be set up, which means that memory is short.
+    /// If SQLite cannot be set up, which means that memory is short.
     pub fn new(now: Timestamp) -> Result<Self, SqlError> {
         Self::open(now).map_err(|error| explain::own(&error))
     }
 
     fn open(now: Timestamp) -> rusqlite::Result<Self> {
         let mut connection = Connection::open_in_memory()?;
-        // `"x"` is a name and never a text, so that a slip does not pass as a text.
+        // `"x"` is always a name and never a string, so that a typo is not read as one.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DDL, false)?;
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
@@ -126,12 +125,12 @@ impl Database {
         })
     }
 
-    /// Has `is_over` asked again and again while a statement runs, from the thread that runs it.
-    /// Once it says yes, the statement fails with [`SqlErrorKind::Stopped`].
+    /// Calls `is_over` repeatedly while a statement runs, on the same thread. Once it returns true,
+    /// the statement fails with [`SqlErrorKind::Stopped`].
     ///
     /// # Errors
     ///
-    /// Fails if SQLite refuses; today it never does.
+    /// If SQLite refuses; currently it never does.
     pub fn stop_when(
         &mut self,
         is_over: impl FnMut() -> bool + Send + 'static,
@@ -141,13 +140,13 @@ impl Database {
             .map_err(|error| explain::own(&error))
     }
 
-    /// Takes the texts that functions met in place of times and took for NULL, by function: their
-    /// number and the first.
+    /// Takes the strings that functions read as NULL because they are not times, by function: their
+    /// count and the first.
     pub fn take_no_times(&self) -> BTreeMap<String, (usize, String)> {
         self.no_times.take()
     }
 
-    /// Makes a table of records and gives their number. See [`Loader`] for what becomes of them.
+    /// Creates a table of records and returns their number. See [`Loader`] for how they are stored.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! The values of a statement's parameters, and their binding.
+//! Parameters of a statement.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,14 +11,13 @@ use crate::core::secret::{MASK, SHORTEST};
 
 /// The values of `:name` (`@name` and `$name` are the same).
 ///
-/// A secret is bound as `***`, which stands for it in records too: they are scrubbed when they are
-/// read. So `where token = :token` finds what it should, and no function can make anything else of
-/// the secret.
+/// A secret is bound as `***`, which also replaces it in records, since they are scrubbed when read.
+/// So `where token = :token` matches, and no function can transform the secret.
 #[derive(Debug, Clone, Default)]
 pub struct Params {
     /// The values by name.
     pub values: BTreeMap<String, Value>,
-    /// The names of those that are secret. A result column that mentions one is masked.
+    /// The names of secret parameters. A result column that mentions one is masked.
     pub secrets: BTreeSet<String>,
 }
 
@@ -61,7 +60,7 @@ impl Params {
     }
 }
 
-/// The mask of a value and its parts; nothing for what is too short to be found in records.
+/// Returns the masked value; `None` if it is too short to be masked in records.
 fn masked(value: &Value) -> Option<Value> {
     match value {
         Value::Null | Value::Bool(_) => Some(value.clone()),

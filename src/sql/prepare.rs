@@ -1,4 +1,4 @@
-//! From a statement to one that SQLite can run.
+//! Prepares statements.
 
 use rusqlite::Error;
 
@@ -7,15 +7,15 @@ use super::table::{Table, fold, quote};
 use super::token::Tokens;
 use super::{Database, SqlError, explain};
 
-/// Columns that one statement may add to open tables.
+/// The maximum number of columns that one statement may add to open tables.
 const MOST_GUESSES: usize = 500;
 
 impl Database {
-    /// Prepares a statement. The guard must be watching.
+    /// Prepares a statement. The guard must be active.
     ///
-    /// Of an open table (no records, no declared columns) nobody knows the columns. What the
-    /// statement names and no other table has is taken for one of them, so that a day without
-    /// records is no fault.
+    /// The columns of an open table (no records, no declared columns) are unknown. A column that the
+    /// statement names and no other table has is taken to be one of them, so that a day without
+    /// records is not an error.
     pub(super) fn prepare(
         &self,
         statement: &Statement<'_>,
@@ -59,7 +59,7 @@ impl Database {
         names().unwrap_or_default()
     }
 
-    /// Gives the column that a fault names to an open table, if that changes the fault.
+    /// Adds the column named in an error to an open table; returns true if that helps.
     fn guess_column(&self, tokens: &Tokens<'_>, error: &Error) -> bool {
         let Some((message, offset)) = explain::said(error) else {
             return false;
@@ -104,7 +104,7 @@ impl Database {
         table.column(column).is_none() && table.add(column).is_ok() && self.remake(table).is_ok()
     }
 
-    /// Makes an open table anew; it has no rows.
+    /// Recreates an open table, which has no rows.
     fn remake(&self, table: Table) -> rusqlite::Result<()> {
         let _pause = self.guard.pause();
         let batch = format!("DROP TABLE {}; {}", quote(&table.name), table.create());
@@ -114,8 +114,8 @@ impl Database {
     }
 }
 
-/// The guard refuses writes; this holds even if it were blind. And what SQLite takes for one
-/// parameter must be one here: it knows `$a::b(c)`, too.
+/// Defence in depth: the guard refuses writes already. SQLite and our tokenizer must also agree on
+/// the parameters; SQLite knows `$a::b(c)`, too.
 fn checked<'s>(
     prepared: rusqlite::Statement<'s>,
     statement: &Statement<'_>,

@@ -1,14 +1,14 @@
-//! Which columns of a result are JSON, told by how they are written.
+//! Finds the result columns that are JSON, from the text of the statement.
 //!
-//! SQLite marks texts that its JSON functions made, but the mark cannot be read of a result. So the
-//! result list of the statement is looked at.
+//! SQLite marks text from its JSON functions, but the mark cannot be read from a result. So the
+//! result list of the statement is analysed.
 
 use std::collections::BTreeSet;
 
 use super::statement::Statement;
 use super::token::{Token, TokenKind, Tokens};
 
-/// Ends the result list of a SELECT.
+/// Keywords that end the result list of a SELECT.
 const AFTER_RESULT: [&str; 11] = [
     "FROM",
     "WHERE",
@@ -23,8 +23,8 @@ const AFTER_RESULT: [&str; 11] = [
     ";",
 ];
 
-/// Functions whose text is always JSON (<https://sqlite.org/json1.html>). `json_extract` and `->>`
-/// are not among them: they give plain texts too.
+/// Functions that always return JSON (<https://sqlite.org/json1.html>). `json_extract` and `->>`
+/// are not included: they also return plain text.
 const JSON_FUNCTIONS: [&str; 12] = [
     "json",
     "json_array",
@@ -41,13 +41,14 @@ const JSON_FUNCTIONS: [&str; 12] = [
 ];
 
 impl Statement<'_> {
-    /// Which of the `count` result columns are written as an expression whose text is always JSON:
+    /// Returns, for each of the `count` result columns, true if its expression always yields JSON:
     /// a call of a JSON function, or `… -> …`.
     pub fn json_columns(&self, count: usize) -> Vec<bool> {
         self.columns_where(count, |expression| self.is_json(expression))
     }
 
-    /// Which of the `count` result columns are written as an expression over one of the parameters.
+    /// Returns, for each of the `count` result columns, true if its expression mentions one of the
+    /// parameters.
     pub fn columns_that_mention(&self, params: &BTreeSet<String>, count: usize) -> Vec<bool> {
         self.columns_where(count, |expression| {
             let mut names = expression
@@ -61,7 +62,7 @@ impl Statement<'_> {
     fn columns_where(&self, count: usize, holds: impl Fn(&[Token]) -> bool) -> Vec<bool> {
         let mut flags = vec![false; count];
         let expressions = self.result_list();
-        // `*` stands for any number of columns: count from both ends up to it.
+        // `*` may be any number of columns: count from both ends up to it.
         let is_star = |expression: &&[Token]| {
             expression
                 .last()
@@ -84,7 +85,7 @@ impl Statement<'_> {
         flags
     }
 
-    /// The expressions of the first SELECT that is not inside parentheses.
+    /// Returns the expressions of the first SELECT outside parentheses.
     fn result_list(&self) -> Vec<&[Token]> {
         let tokens = &self.tokens;
         let depths = self.depths();
@@ -103,7 +104,7 @@ impl Statement<'_> {
         let mut index = start;
         while let Some(token) = tokens.list.get(index) {
             if depths[index] == 0 {
-                // `a IS DISTINCT FROM b` goes on.
+                // `a IS DISTINCT FROM b` continues.
                 let is_end = AFTER_RESULT.iter().any(|word| tokens.is(token, word))
                     && !tokens.is(&tokens.list[index - 1], "DISTINCT");
                 if is_end {
@@ -120,7 +121,7 @@ impl Statement<'_> {
         expressions
     }
 
-    /// How many parentheses are open at each word; both parentheses count as outside.
+    /// Returns the nesting depth at each token; parentheses themselves count as outside.
     fn depths(&self) -> Vec<usize> {
         let mut depth = 0_usize;
         let mut depths = Vec::with_capacity(self.tokens.list.len());
@@ -141,7 +142,7 @@ impl Statement<'_> {
         let outer = without_alias(&self.tokens, &outer);
         let is = |token: &Token, word: &str| self.tokens.is(token, word);
         let is_operand = |token: &Token| token.kind != TokenKind::Symbol;
-        // `f ( )`, perhaps with `FILTER ( )` and `OVER ( )` or `OVER w`.
+        // `f ( )`, possibly with `FILTER ( )` and `OVER ( )` or `OVER w`.
         if let [function, open, close, rest @ ..] = outer
             && is(open, "(")
             && is(close, ")")
@@ -158,7 +159,7 @@ impl Statement<'_> {
                     .iter()
                     .any(|word| is(token, word))
         });
-        // Two operands in a row are a keyword and something else.
+        // Two adjacent operands are a keyword and something else.
         let is_plain = outer
             .windows(2)
             .all(|pair| !(is_operand(pair[0]) && is_operand(pair[1])));
@@ -169,7 +170,7 @@ impl Statement<'_> {
         is_path && is_plain && last_arrow.is_some_and(|arrow| is(arrow, "->"))
     }
 
-    /// The words of an expression without what stands between parentheses.
+    /// Returns the tokens of an expression outside parentheses.
     fn outside_parentheses<'t>(&self, expression: &'t [Token]) -> Vec<&'t Token> {
         let mut depth = 0_usize;
         let mut outer = Vec::new();
@@ -188,7 +189,7 @@ impl Statement<'_> {
     }
 }
 
-/// Cuts `AS name`, or `name` behind an operand.
+/// Removes `AS name`, or `name` after an operand.
 fn without_alias<'t, 's>(tokens: &Tokens<'_>, outer: &'s [&'t Token]) -> &'s [&'t Token] {
     match outer {
         [rest @ .., as_word, _] if tokens.is(as_word, "AS") => rest,

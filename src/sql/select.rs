@@ -1,4 +1,4 @@
-//! Runs a statement and gives its rows as JSON objects.
+//! Runs a statement and returns its rows as JSON objects.
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
@@ -15,22 +15,22 @@ use crate::core::secret::MASK;
 pub(super) struct ResultColumn {
     pub name: String,
     pub holds: Holds,
-    /// The filler of a table without columns.
+    /// True for the filler of a table without columns.
     is_hidden: bool,
 }
 
 impl Database {
-    /// Runs one read and hands each row to `row`, until that breaks. A row is an object whose keys
-    /// are the columns of the result, in their order.
+    /// Runs one read and passes each row to `row`, until that breaks. A row is an object with the
+    /// result columns as keys, in order.
     ///
-    /// Of `params`, booleans are bound as 0 and 1, lists and objects as texts of JSON, secrets as
-    /// `***`. Those that the statement does not name are left alone.
+    /// Booleans in `params` are bound as 0 and 1, lists and objects as JSON text, secrets as `***`.
+    /// Parameters that the statement does not name are ignored.
     ///
     /// # Errors
     ///
-    /// Fails if the statement is not one read (see [`crate::sql`]), names what is not there, names a
+    /// If the statement is not one read (see [`crate::sql`]), names something that does not exist or a
     /// parameter without a value, or has two result columns of one name; later, if a function or
-    /// JSON cannot take a value, or if it was stopped. Rows handed over before stay handed over.
+    /// JSON cannot take a value, or if it was stopped. Rows already passed on are not withdrawn.
     pub fn select<B>(
         &self,
         sql: &str,
@@ -64,7 +64,7 @@ impl Database {
         Ok(ControlFlow::Continue(()))
     }
 
-    /// The columns of a result, and how their values come back.
+    /// Returns the columns of a result, with the conversion of their values.
     pub(super) fn result_columns(
         &self,
         prepared: &rusqlite::Statement<'_>,
@@ -113,7 +113,7 @@ impl Database {
 }
 
 impl ResultColumn {
-    /// Whether rows have it.
+    /// Returns true if the column appears in rows.
     pub(super) fn is_shown(&self) -> bool {
         !self.is_hidden
     }

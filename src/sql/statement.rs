@@ -1,4 +1,4 @@
-//! One statement as a person wrote it: one read, its parameters, its result list.
+//! A statement as written: one read, its parameters, its result list.
 
 use std::ops::Range;
 
@@ -9,22 +9,22 @@ use crate::core::name;
 /// A name in a statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mention {
-    /// Without `:` or quotes.
+    /// The name, without `:` or quotes.
     pub name: String,
-    /// The bytes of the statement where it stands first, with its `:` or quotes.
+    /// The bytes of its first occurrence, including `:` or quotes.
     pub range: Range<usize>,
 }
 
-/// A statement that begins like a read and is the only one. Whether it *is* a read, SQLite says.
+/// A single statement that begins like a read. SQLite decides if it *is* a read.
 #[derive(Debug)]
 pub struct Statement<'a> {
     pub tokens: Tokens<'a>,
 }
 
-/// What a read begins with.
+/// The first words of reads.
 const READS: [&str; 3] = ["SELECT", "WITH", "VALUES"];
 
-/// What else a statement of SQLite begins with (<https://sqlite.org/lang.html>).
+/// The first words of SQLite's other statements (<https://sqlite.org/lang.html>).
 const OTHERS: [&str; 22] = [
     "ALTER",
     "ANALYZE",
@@ -51,12 +51,12 @@ const OTHERS: [&str; 22] = [
 ];
 
 impl<'a> Statement<'a> {
-    /// Reads a statement.
+    /// Parses a statement.
     ///
     /// # Errors
     ///
-    /// Fails if nothing stands there, if it does not begin as a read does, if a second statement
-    /// follows, and as [`Tokens::read`] does.
+    /// If it is empty, does not begin like a read, or is followed by a second statement, and as
+    /// [`Tokens::read`].
     pub fn read(sql: &'a str) -> Result<Self, SqlError> {
         let tokens = Tokens::read(sql)?;
         let Some(first) = tokens.list.iter().find(|token| !tokens.is(token, ";")) else {
@@ -82,7 +82,7 @@ impl<'a> Statement<'a> {
         Ok(Self { tokens })
     }
 
-    /// The parameters in the order in which they stand first.
+    /// Returns the parameters in order of first occurrence.
     pub fn params(&self) -> Vec<Mention> {
         let mut params: Vec<Mention> = Vec::new();
         for token in &self.tokens.list {

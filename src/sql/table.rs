@@ -1,4 +1,4 @@
-//! A table of records: its columns, and what its values were before SQL kept them.
+//! A table of records: its columns, and the original types of its values.
 
 use std::collections::HashMap;
 
@@ -7,24 +7,24 @@ use serde_json::Value;
 use super::error::SqlError;
 use super::value;
 
-/// A column and what was seen in it.
+/// A column and the kinds of values seen in it.
 #[expect(
     clippy::struct_excessive_bools,
     reason = "each is a kind of value that was seen or not"
 )]
 #[derive(Debug, Clone)]
 pub struct Column {
-    /// The key of the records.
+    /// The key in the records.
     key: String,
-    /// The name in statements: another one where keys differ in case only.
+    /// The name in statements, which differs from the key if two keys differ in case only.
     pub name: String,
-    /// Whether all values are booleans; unknown before there is one that is not null.
+    /// True if all values are booleans; `None` while all are null.
     is_boolean: Option<bool>,
     has_nested: bool,
-    /// A number that is kept as text, and a string.
+    /// True if a number is stored as text.
     has_long_number: bool,
     has_string: bool,
-    /// A string that reads as a list or an object.
+    /// True if a string reads as a list or an object.
     has_lookalike: bool,
 }
 
@@ -41,7 +41,7 @@ impl Column {
         }
     }
 
-    /// Takes notice of a value.
+    /// Records the kind of a value.
     pub fn note(&mut self, value: &Value) {
         if value.is_null() {
             return;
@@ -58,8 +58,8 @@ impl Column {
         }
     }
 
-    /// How its values come back. Where a list and a string that reads as one stand in the same
-    /// column, SQL cannot tell them apart: both come back as texts.
+    /// Returns the conversion back to JSON. If the column holds both a list and a string that reads
+    /// as one, SQL cannot tell them apart, and both become strings.
     pub fn holds(&self) -> value::Holds {
         if self.is_boolean == Some(true) {
             value::Holds::Booleans
@@ -78,22 +78,22 @@ impl Column {
 pub struct Table {
     pub name: String,
     pub columns: Vec<Column>,
-    /// Column by its name in lower case.
+    /// Column indexes by lower-case name.
     by_name: HashMap<String, usize>,
-    /// Column by the key of the records, where it has another name.
+    /// Column indexes by record key, for renamed columns.
     renamed: HashMap<String, usize>,
-    /// Nothing is known of its columns: no record came, and none were declared.
+    /// True if the columns are unknown: no records and no declared columns.
     pub is_open: bool,
-    /// Whether SQLite's table has a [`Table::filler`].
+    /// True if SQLite's table has a [`Table::filler`].
     pub has_filler: bool,
 }
 
 impl Table {
-    /// A table without columns yet.
+    /// Creates a table without columns.
     ///
     /// # Errors
     ///
-    /// Fails if no table can have that name.
+    /// If the name is invalid.
     pub fn new(name: &str) -> Result<Self, SqlError> {
         check_name("table", name)?;
         if name.to_ascii_lowercase().starts_with("sqlite_") {
@@ -110,11 +110,11 @@ impl Table {
         })
     }
 
-    /// Adds a column. SQL cannot tell `id` and `ID` apart, so the second of them is called `ID_2`.
+    /// Adds a column. SQL cannot tell `id` and `ID` apart, so the second of them is named `ID_2`.
     ///
     /// # Errors
     ///
-    /// Fails if no column can have that name, or if there is one already.
+    /// If the name is invalid or already taken.
     pub fn add(&mut self, key: &str) -> Result<(), SqlError> {
         check_name("column", key)?;
         if self.position(key, 0).is_some() {
@@ -136,13 +136,13 @@ impl Table {
         Ok(())
     }
 
-    /// A column as SQL finds it: case does not matter.
+    /// Returns a column by name, ignoring case as SQL does.
     pub fn column(&self, name: &str) -> Option<&Column> {
         self.by_name.get(&fold(name)).map(|at| &self.columns[*at])
     }
 
-    /// Where the column of exactly this key stands. Records have their keys mostly in the same
-    /// order, so the caller's guess is looked at first.
+    /// Returns the index of the column with exactly this key. `guess` is tried first, since records
+    /// mostly have their keys in the same order.
     pub fn position(&self, key: &str, guess: usize) -> Option<usize> {
         if self.columns.get(guess).is_some_and(|one| one.key == key) {
             return Some(guess);
@@ -154,14 +154,14 @@ impl Table {
         self.renamed.get(key).copied()
     }
 
-    /// The statement that makes it. SQL knows no table without columns, so one that has none yet
-    /// gets a filler, which no result shows.
+    /// Returns the CREATE statement. SQL has no tables without columns, so such a table gets a
+    /// filler column, which no result shows.
     pub fn create(&self) -> String {
         let mut columns: Vec<String> = self.columns.iter().map(|one| quote(&one.name)).collect();
         if self.has_filler {
             columns.push(quote(&self.filler()));
         }
-        // No types: without one, SQLite keeps each value as it was given.
+        // Without a column type, SQLite stores each value unchanged.
         format!(
             "CREATE TABLE {} ({})",
             quote(&self.name),
@@ -169,19 +169,19 @@ impl Table {
         )
     }
 
-    /// The name of the column that stands for none. It has the table's name in it, so that a
-    /// NATURAL JOIN of two open tables does not join by it.
+    /// Returns the name of the filler column. It includes the table's name, so that a NATURAL JOIN
+    /// of two open tables does not join on it.
     pub fn filler(&self) -> String {
         format!("(no column of {})", self.name)
     }
 }
 
-/// A name in a statement.
+/// Quotes a name.
 pub fn quote(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-/// SQLite ignores the case of ASCII letters only.
+/// Folds case as SQLite does, for ASCII letters only.
 pub fn fold(name: &str) -> String {
     name.to_ascii_lowercase()
 }

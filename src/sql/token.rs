@@ -1,25 +1,24 @@
-//! The words of a statement, as SQLite cuts them (<https://sqlite.org/lang_expr.html>,
-//! `tokenize.c`), with their places. Comments and blanks are left out.
+//! Splits a statement into tokens as SQLite does (<https://sqlite.org/lang_expr.html>,
+//! `tokenize.c`). Comments and white space are dropped.
 //!
-//! SQLite itself judges the grammar. The words are needed for what it does not tell: where a
-//! parameter or a table is named, whether a second statement follows, what a result column is made
-//! by.
+//! SQLite checks the grammar itself. The tokens provide what it does not report: the positions of
+//! parameters and tables, a second statement, the expressions of result columns.
 
 use std::ops::Range;
 
 use super::error::SqlError;
 
-/// One word.
+/// A token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Token {
     pub kind: TokenKind,
-    /// Bytes of the statement.
+    /// The bytes of the statement.
     pub range: Range<usize>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenKind {
-    /// A keyword or a name.
+    /// A keyword or an unquoted name.
     Word,
     /// A name in `"…"`, `` `…` `` or `[…]`.
     Quoted,
@@ -28,11 +27,11 @@ pub enum TokenKind {
     Number,
     /// `:name`, `@name`, `$name`.
     Param,
-    /// Everything else; `->`, `->>` and other operators of several characters are one.
+    /// Everything else; `->`, `->>` and other operators of several characters are one token.
     Symbol,
 }
 
-/// A statement and its words.
+/// A statement and its tokens.
 #[derive(Debug)]
 pub struct Tokens<'a> {
     pub sql: &'a str,
@@ -40,12 +39,12 @@ pub struct Tokens<'a> {
 }
 
 impl<'a> Tokens<'a> {
-    /// Cuts a statement.
+    /// Splits a statement.
     ///
     /// # Errors
     ///
-    /// Fails at a quotation or comment that does not end, at a character that SQL does not know,
-    /// and at `?`: values go by name here.
+    /// If a quotation or a comment is unterminated, at a character that is not SQL, and at `?`:
+    /// parameters are named here.
     pub fn read(sql: &'a str) -> Result<Self, SqlError> {
         let mut list = Vec::new();
         let mut at = 0;
@@ -66,18 +65,18 @@ impl<'a> Tokens<'a> {
         Ok(Self { sql, list })
     }
 
-    /// A word as it is written.
+    /// Returns the text of a token.
     pub fn text(&self, token: &Token) -> &'a str {
         &self.sql[token.range.clone()]
     }
 
-    /// Whether a word is this keyword or symbol.
+    /// Returns true if a token is this keyword or symbol.
     pub fn is(&self, token: &Token, word: &str) -> bool {
         matches!(token.kind, TokenKind::Word | TokenKind::Symbol)
             && self.text(token).eq_ignore_ascii_case(word)
     }
 
-    /// The name that a word stands for, without its quotes.
+    /// Returns the name without its quotes.
     pub fn name(&self, token: &Token) -> Option<String> {
         let text = self.text(token);
         match token.kind {
@@ -94,15 +93,15 @@ impl<'a> Tokens<'a> {
         }
     }
 
-    /// The word that begins at a byte.
+    /// Returns the token at a byte offset.
     pub fn at(&self, offset: usize) -> Option<usize> {
         self.list
             .iter()
             .position(|token| token.range.start <= offset && offset < token.range.end)
     }
 
-    /// Where a path such as `w.id` stands first at or behind a byte, and its last name. SQLite's
-    /// messages give paths without quotes.
+    /// Returns the first path such as `w.id` at or after a byte offset, and its last name. SQLite's
+    /// messages show paths without quotes.
     pub fn path(&self, wanted: &str, from: usize) -> Option<(Range<usize>, String)> {
         (0..self.list.len())
             .filter(|at| self.list[*at].range.start >= from)
@@ -129,7 +128,7 @@ impl<'a> Tokens<'a> {
         }
     }
 
-    /// The first word that names `name`; SQL does not look at case.
+    /// Returns the first token with this name, ignoring case.
     pub fn find(&self, name: &str) -> Option<&Token> {
         self.list.iter().find(|token| {
             self.name(token)
@@ -138,19 +137,19 @@ impl<'a> Tokens<'a> {
     }
 }
 
-/// How long the blank or comment at the beginning is.
+/// Returns the length of leading white space or a comment.
 fn blank(rest: &str) -> Option<usize> {
     if rest.starts_with("--") {
         return Some(rest.find('\n').unwrap_or(rest.len()));
     }
     if let Some(comment) = rest.strip_prefix("/*") {
-        // SQLite takes a comment that does not end as one up to the end of the text.
+        // SQLite accepts an unterminated comment at the end of the text.
         return Some(comment.find("*/").map_or(rest.len(), |end| end + 4));
     }
     let length = rest
         .find(|c: char| !matches!(c, ' ' | '\t' | '\n' | '\r' | '\x0c'))
         .unwrap_or(rest.len());
-    // A byte order mark at the beginning of a file is no word.
+    // A byte order mark is ignored at the start of a file.
     let length = if length == 0 && rest.starts_with('\u{feff}') {
         '\u{feff}'.len_utf8()
     } else {

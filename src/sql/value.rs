@@ -1,4 +1,4 @@
-//! JSON values as SQL values and back.
+//! Conversion between JSON and SQL values.
 
 use rusqlite::types::{Null, ToSql, ToSqlOutput, ValueRef};
 use serde_json::{Map, Number, Value};
@@ -6,11 +6,11 @@ use serde_json::{Map, Number, Value};
 use super::error::SqlError;
 use crate::core::json;
 
-/// A JSON value as SQL keeps it: null as NULL, booleans as 0 and 1, whole numbers as INTEGER,
-/// others as REAL, strings as TEXT, lists and objects as TEXT of JSON.
+/// Converts a JSON value: null to NULL, booleans to 0 and 1, integers to INTEGER, other numbers to
+/// REAL, strings to TEXT, lists and objects to TEXT of JSON.
 ///
-/// A whole number beyond 64 bits, and one beyond the largest double, becomes its digits as TEXT:
-/// REAL would make equal what is not. It comes back as the number that it was.
+/// An integer beyond 64 bits, or a number beyond the largest double, is stored as TEXT: REAL would
+/// make different numbers equal. It is converted back to the same number.
 pub fn to_sql(value: &Value) -> ToSqlOutput<'_> {
     match value {
         Value::Null => ToSqlOutput::from(Null),
@@ -25,7 +25,7 @@ pub fn to_sql(value: &Value) -> ToSqlOutput<'_> {
     }
 }
 
-/// Returns true if SQL keeps a number as the text of its digits.
+/// Returns true if a number is stored as text.
 pub fn is_kept_as_text(number: &Number) -> bool {
     number.as_i64().is_none() && (json::number::is_whole(number) || number.as_f64().is_none())
 }
@@ -39,22 +39,22 @@ impl ToSql for Bound<'_> {
     }
 }
 
-/// What a column of a result holds.
+/// The kind of values in a result column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Holds {
-    /// Values as SQL has them.
+    /// Plain SQL values.
     Plain,
     /// 0 and 1 that were booleans.
     Booleans,
     /// Texts that were lists or objects.
     Nested,
-    /// Texts that were numbers, larger than SQL's.
+    /// Strings that were numbers beyond the range of SQL.
     Numbers,
-    /// Texts of JSON, since a JSON function made them.
+    /// JSON text from a JSON function.
     Json,
 }
 
-/// A SQL value of the result column `name` as JSON.
+/// Converts a value of the result column `name` to JSON.
 ///
 /// # Errors
 ///
@@ -67,7 +67,7 @@ pub fn to_json(value: ValueRef<'_>, holds: Holds, name: &str) -> Result<Value, S
             (Holds::Booleans, 1) => Value::Bool(true),
             _ => Value::from(whole),
         }),
-        // Without the sign of `-0`.
+        // Adding 0 removes the sign of `-0`.
         ValueRef::Real(real) => Number::from_f64(real + 0.0)
             .map(Value::Number)
             .ok_or_else(|| {
@@ -98,7 +98,7 @@ fn from_text(text: &str, holds: Holds) -> Value {
     parsed.unwrap_or_else(|| Value::from(text))
 }
 
-/// The list or object that a text is.
+/// Parses a list or an object.
 pub fn nested(text: &str) -> Option<Value> {
     let first = text.trim_start().as_bytes().first()?;
     if matches!(first, b'[' | b'{') {
@@ -111,7 +111,7 @@ pub fn nested(text: &str) -> Option<Value> {
 /// A row of a result.
 pub type Row = Map<String, Value>;
 
-/// The kind of a SQL value, with its article, for messages.
+/// Returns the kind of an SQL value with its article, for messages.
 pub fn kind(value: ValueRef<'_>) -> String {
     match value {
         ValueRef::Null => "NULL".to_owned(),
