@@ -25,6 +25,7 @@ pub fn lost_rows(plan: &Plan, body: &Value) -> Option<String> {
     }
     let got = match body {
         Value::Object(members) if members.contains_key(name) => return None,
+        Value::Object(members) if members.is_empty() => "the answer is an empty object".to_owned(),
         Value::Object(members) => {
             let known: Vec<&str> = members.keys().map(String::as_str).take(12).collect();
             let known = crate::core::name::one_of(&known).replace(" or ", " and ");
@@ -34,6 +35,17 @@ pub fn lost_rows(plan: &Plan, body: &Value) -> Option<String> {
     };
     let words = format!("`rows: {path}` finds nothing: {got}");
     Some(plan.scrubber.text(&words).into_owned())
+}
+
+/// Says why a page does not have the list that the pages before it had; nothing if it has.
+pub fn lost_list(plan: &Plan, body: &Value) -> Option<String> {
+    let path = plan.query.rows.as_ref()?.source();
+    let is_list_of_all = path == "$[*]" || path.starts_with("$[?");
+    if is_list_of_all && !body.is_array() {
+        let got = crate::core::json::kind(body);
+        return Some(format!("`rows: {path}` finds no list: the answer is {got}"));
+    }
+    lost_rows(plan, body)
 }
 
 /// What the status of an answer means to the query.

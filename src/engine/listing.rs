@@ -10,7 +10,9 @@ use tokio::time::Instant;
 
 use crate::core::text::one_line;
 use crate::core::time::{TIME_EXAMPLE, format_duration};
-use crate::engine::answer::{content, lost_rows, meaning, refusal, scrubbed, whole_answer};
+use crate::engine::answer::{
+    content, lost_list, lost_rows, meaning, refusal, scrubbed, whole_answer,
+};
 use crate::engine::columns;
 use crate::engine::data::data_of;
 use crate::engine::levels::Level;
@@ -427,11 +429,17 @@ impl<'r> Listing<'r> {
             return done(Outcome::Complete);
         };
         let style = plan.style(request);
-        if self.pages > 0
-            && let Some(words) = self.repetition(style.as_ref(), &body)
-        {
-            // Its rows were delivered already.
-            return done(Outcome::Broken(self.broken(request, words)));
+        if self.pages > 0 {
+            // A page without the list is no empty page, except that Go writes an empty list as null,
+            // also beyond the last number. The rows of a page that comes again were delivered.
+            let is_promised = style.as_ref().is_none_or(Paginate::knows_of_more);
+            let words = lost_list(plan, &body)
+                .filter(|_| is_promised || !body.is_null())
+                .map(|words| format!("page {}: {words}", self.pages + 1))
+                .or_else(|| self.repetition(style.as_ref(), &body));
+            if let Some(words) = words {
+                return done(Outcome::Broken(self.broken(request, words)));
+            }
         }
         let most = plan.caps().rows.map(|most| most.saturating_sub(self.rows));
         let requires = plan.query.extract.iter().any(|column| column.required);
@@ -653,10 +661,13 @@ impl<'r> Listing<'r> {
     }
 
     fn note_first(&self, response: &Response, meaning: StatusMeaning, body: Option<&Value>) {
+        if self.pages > 0 {
+            return;
+        }
         let note = body.and_then(|body| lost_rows(self.plan, body));
         self.note(note);
         // Of a poll, the first page of the last round counts.
-        if self.pages > 0 || !self.plan.is_sole_request() {
+        if !self.plan.is_sole_request() {
             return;
         }
         self.run.findings.borrow_mut().first = Some(First {

@@ -191,6 +191,48 @@ mod ends {
     }
 
     #[test]
+    fn a_later_page_without_the_list_is_a_break() {
+        let lost = [
+            json!(null),
+            json!({}),
+            json!({"message": "try later"}),
+            json!(7),
+        ];
+        let told: Vec<String> = lost
+            .iter()
+            .map(|lost| {
+                let seen = cursor("").asks(vec![
+                    get("/x").answers(page(1, &json!("a"))),
+                    get("/x?c=a").answers(lost.clone()),
+                ]);
+                assert_eq!(ids(&seen), [1]);
+                told(seen.outcome.assert_exit(6))
+            })
+            .collect();
+        insta::assert_snapshot!(told.join("\n"));
+        // A link promises a list, too.
+        for lost in [json!(null), json!({})] {
+            let link = Answer::status(200).header("link", "</x?page=2>; rel=next");
+            let seen = list("rows: $[*]\npaginate: link").asks(vec![
+                get("/x").answers(link.json(&json!([{"id": 1}]))),
+                get("/x?page=2").answers(lost),
+            ]);
+            seen.outcome.assert_exit(6);
+        }
+    }
+
+    #[test]
+    fn null_beyond_the_last_number_is_an_empty_list() {
+        let paginate = "paginate: { page: { param: page, size_param: n, size: 1 } }";
+        let seen = list(&format!("rows: $[*]\n{paginate}")).asks(vec![
+            get("/x?page=1&n=1").answers(json!([{"id": 1}])),
+            get("/x?n=1&page=2").answers(json!(null)),
+        ]);
+        seen.outcome.assert_exit(0);
+        assert_eq!(ids(&seen), [1]);
+    }
+
+    #[test]
     fn a_later_page_that_is_not_found_is_a_break_whatever_on_status_says() {
         let mut told_of = Vec::new();
         for (more, status) in [("on_status: { 404: empty }", 404), ("", 404), ("", 204)] {
