@@ -332,10 +332,6 @@ fn kept(plans: &[Rc<Plan>], args: &RunArgs, app: &App) -> Option<Kept> {
 struct Current {
     /// Where its records go, until it is done.
     writer: RefCell<Option<Writers>>,
-    /// How far its walk had come when it was ended.
-    progress: RefCell<Option<String>>,
-    /// The last state of what it waited for.
-    last_state: RefCell<Option<String>>,
     session: RefCell<Option<Rc<Session>>>,
 }
 
@@ -365,11 +361,13 @@ fn how_far(
         let words = format!("{done} of {} queries were done", plans.len());
         failure = failure.fact("progress", words);
     }
-    if let Some(progress) = under_way.progress.take() {
-        failure = failure.fact("progress", progress);
-    }
-    if let Some(state) = under_way.last_state.take() {
-        failure = failure.fact("last_state", state);
+    if let Some(session) = &*under_way.session.borrow() {
+        if let Some(progress) = outcome::progress(session) {
+            failure = failure.fact("progress", progress);
+        }
+        if let Some(state) = outcome::last_state(session, app) {
+            failure = failure.fact("last_state", state);
+        }
     }
     let writer = under_way.writer.take();
     if let Some(writer) = writer {
@@ -618,10 +616,6 @@ async fn execute(
     if report.is_stopped {
         // Whoever ended the run says so, and delivers what there is.
         outcome::tell(plan, &report, args.talk, app);
-        current.progress.replace(outcome::progress(session));
-        current
-            .last_state
-            .replace(outcome::last_state(session, app));
         return Err(Stopped::Closed);
     }
     let mut is_closed = false;
