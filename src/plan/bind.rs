@@ -1,4 +1,4 @@
-//! Inputs → values, held against the declarations of a query.
+//! Binds the inputs of a call to the vars of a query.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -23,30 +23,30 @@ use crate::project::template::ValueTemplate;
 use crate::resource::Resource;
 use crate::template::{Lookup, RenderError, Scope, Template};
 
-/// A value that somebody gave.
+/// A value given to a var.
 #[derive(Debug, Clone)]
 pub enum Input {
-    /// `NAME=VALUE`, read as the var's type says.
+    /// `NAME=VALUE`, parsed according to the var's type.
     Text(String),
-    /// `NAME:=JSON`, or a value of a vars file.
+    /// `NAME:=JSON`, or a value from a vars file.
     Json(Value),
-    /// A number of a vars file, and its text as it is written there.
+    /// A number from a vars file, with its original spelling.
     Number(Value, String),
-    /// A value that a plan passes on, made of a secret.
+    /// A value derived from a secret, passed on by another plan.
     Secret(Value),
-    /// The text of `RUNNER_VAR_NAME`, read as the var's type says.
+    /// The text of `RUNNER_VAR_NAME`, parsed according to the var's type.
     Environment(String),
 }
 
-/// Values by name. The last one wins.
+/// Values by var name. The last one wins.
 pub type Inputs = BTreeMap<String, Input>;
 
-/// The environment variable that gives a var its value where the call does not.
+/// Returns the name of the environment variable that gives a var its value if the call does not.
 fn variable_of(var: &str) -> String {
     format!("RUNNER_VAR_{}", var.to_uppercase())
 }
 
-/// The inputs, with those that the environment adds. An empty variable counts as unset.
+/// Adds inputs from the environment. An empty variable counts as unset.
 fn with_environment(mut inputs: Inputs, query: &Query, outside: &Outside) -> Inputs {
     for var in &query.vars {
         if let Some(text) = outside.env.get(&variable_of(&var.name))
@@ -60,12 +60,13 @@ fn with_environment(mut inputs: Inputs, query: &Query, outside: &Outside) -> Inp
 }
 
 impl Plan {
-    /// Settles what a query asks.
+    /// Binds a query: checks its inputs and renders everything that is known before the first
+    /// request.
     ///
     /// # Errors
     ///
-    /// All faults of the call at once; or the first template that cannot be rendered; or that
-    /// there is no credential.
+    /// All faults of the call at once, or the first template that cannot be rendered, or a missing
+    /// credential.
     pub fn bind(
         query: Arc<Query>,
         binding: &Rc<Binding>,
@@ -74,7 +75,7 @@ impl Plan {
         Self::bind_at(query, binding, inputs, String::new())
     }
 
-    /// The same for a plan that another one stands on.
+    /// As [`Plan::bind`], for a plan that another one depends on.
     pub(super) fn bind_at(
         query: Arc<Query>,
         binding: &Rc<Binding>,
@@ -177,7 +178,7 @@ impl Plan {
         }
     }
 
-    /// A token does not cross a network in the clear.
+    /// Refuses to send a secret over unencrypted HTTP.
     fn refuse_plain_http(&self) -> Result<(), PlanError> {
         let resource = &self.resource;
         let holds_secret = || {
@@ -204,11 +205,12 @@ impl Plan {
         )]))
     }
 
-    /// That there is a credential is known before the first byte leaves, but for a command's.
+    /// Checks that the credential is available before the first request, unless a command prints
+    /// it.
     ///
     /// # Errors
     ///
-    /// If there is none, most often since a variable is not set.
+    /// If it is missing, usually because a variable is unset.
     pub fn check_credential(&self) -> Result<(), PlanError> {
         for secret in self.resource.auth.secrets(&self.scope) {
             self.scrubber.add(&secret);
@@ -220,7 +222,7 @@ impl Plan {
     }
 }
 
-/// The scope, in which what is computed from a secret is a mark of its own.
+/// Returns the scope in which values computed from a secret are replaced by a mark.
 fn veiled(scope: &Scope, secrecy: &Secrecy) -> Scope {
     let secrecy = secrecy.clone();
     scope.veiled(Arc::new(move |source, mentions| {
@@ -228,27 +230,27 @@ fn veiled(scope: &Scope, secrecy: &Secrecy) -> Scope {
             .trim()
             .chars()
             .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '.');
-        // A name alone gives the mark that is its value.
+        // A bare name already has a mark as its value.
         (!is_name && secrecy.taints(mentions)).then(|| mark(COMPUTED))
     }))
 }
 
-/// The scope, in which no fault shows what was computed from a secret.
+/// Returns the scope in which no error shows a value computed from a secret.
 fn silenced(scope: &Scope, secrecy: &Secrecy) -> Scope {
     let secrecy = secrecy.clone();
     scope.silenced(Arc::new(move |mentions| secrecy.taints(mentions)))
 }
 
-/// What a scope shows of secret variables.
+/// How a scope shows secret variables.
 #[derive(Clone, Copy)]
 enum Show<'s> {
-    /// Their values, which the scrubber learns when they are asked for.
+    /// By value; the scrubber learns each value on lookup.
     Values(&'s Scrubber),
-    /// Their marks.
+    /// By mark.
     Marks,
 }
 
-/// `env` and `git`.
+/// Returns the lookups of `env` and `git`.
 fn lookups(outside: &Outside, secrecy: &Secrecy, show: Show<'_>) -> [(&'static str, Lookup); 2] {
     let env = Arc::clone(&outside.env);
     let secrecy = secrecy.clone();
@@ -262,7 +264,7 @@ fn lookups(outside: &Outside, secrecy: &Secrecy, show: Show<'_>) -> [(&'static s
             return value.map(|value| Value::from(value.as_str()));
         }
         let Some(scrubber) = &scrubber else {
-            // A mark needs no value: a request can be shown where the secret is not known.
+            // A mark needs no value: a request can be shown even if the secret is unset.
             return Some(Value::from(mark(name)));
         };
         scrubber.add(&Secret::new(value?.as_str()));
@@ -290,7 +292,7 @@ fn base_url(
         PlanError::Call(vec![fault.concealed()])
     })?;
     if bound.secrecy.taints(resource.base_url.mentions()) {
-        // A webhook's URL: each part of it that says something is as secret as the whole.
+        // In a webhook's URL, each long segment is as secret as the whole.
         scrubber.add(&Secret::new(url.as_str()));
         scrubber.add(&Secret::new(url.path()));
         for segment in url.path().split('/').filter(|segment| segment.len() >= 8) {
@@ -300,12 +302,11 @@ fn base_url(
     Ok(url)
 }
 
-/// How many records the query wants at most.
 /// Renders a limit.
 ///
 /// # Errors
 ///
-/// If the template cannot be rendered, or gives no number above 0.
+/// If the template cannot be rendered, or is not a number above 0.
 pub fn at_most(limit: Option<&Limit>, scope: &Scope) -> Result<Option<usize>, PlanError> {
     let number = match limit {
         None => return Ok(None),
@@ -329,8 +330,8 @@ pub fn at_most(limit: Option<&Limit>, scope: &Scope) -> Result<Option<usize>, Pl
     Ok(Some(usize::try_from(number).unwrap_or(usize::MAX)))
 }
 
-/// Returns the names of the vars that a call has to give here: the required ones, and those whose
-/// default needs a variable or a repository that is not there.
+/// Returns the names of the vars that a call must give here: the required ones, and those whose
+/// default needs a variable or a repository that is missing.
 pub fn vars_to_give(query: &Query, outside: &Outside) -> Vec<String> {
     let inputs = with_environment(Inputs::new(), query, outside);
     let scrubber = Scrubber::new();
@@ -349,7 +350,7 @@ pub fn vars_to_give(query: &Query, outside: &Outside) -> Vec<String> {
         if !is_known && !inputs.contains_key(&var.name) {
             names.push(var.name.clone());
         }
-        // Defaults that stand on others have no need of their own.
+        // A default that only depends on other vars needs nothing itself.
         scope = scope.with_var(&var.name, &Value::Null);
     }
     names
@@ -402,7 +403,8 @@ impl Binder<'_> {
                 }
                 Err(VarFault::Call(fault)) => {
                     faults.push(*fault);
-                    // Later defaults may stand on it: they get null, and their own faults wait.
+                    // Later defaults may depend on it: they get null, and their own faults are not
+                    // reported yet.
                     bound.scope = bound.scope.with_var(&var.name, &Value::Null);
                 }
                 Err(VarFault::Render(error)) if faults.is_empty() => {
@@ -421,7 +423,7 @@ impl Binder<'_> {
         }
     }
 
-    /// The requirements that the vars do not meet.
+    /// Returns the requirements that the vars do not meet.
     fn unmet(&self, bound: &Bound) -> Result<Vec<Diagnostic>, RenderError> {
         let mut faults = Vec::new();
         for requirement in &self.query.require {
@@ -516,7 +518,7 @@ impl Binder<'_> {
                         .unwrap_or(Value::Null);
                     self.note_input(var, &value);
                     match &value {
-                        // A template over the environment gives text, whatever the type.
+                        // A template over the environment yields text, whatever the type.
                         Value::String(text)
                             if !default.is_constant() && var.kind != VarType::Json =>
                         {
@@ -531,21 +533,21 @@ impl Binder<'_> {
         Ok(value)
     }
 
-    /// A secret is learnt before it is held against its declaration, so that no message shows it.
+    /// Adds a secret to the scrubber before validation, so that no message shows it.
     fn note_input(&self, var: &Var, value: &Value) {
         if var.secret {
             note_secret(self.scrubber, value);
         }
     }
 
-    /// A value that does not suit a var which is named like a credential is not repeated either.
+    /// Hides an invalid value of a var that is named like a credential.
     fn note_refused(&self, var: &Var, value: &Value) {
         if is_secret_param(&var.name) {
             note_secret(self.scrubber, value);
         }
     }
 
-    /// Whether a var's value is secret: it says so, or its default is made of a secret.
+    /// Returns true if a var's value is secret: it is declared so, or its default uses a secret.
     fn is_secret(&self, var: &Var, secrecy: &Secrecy) -> bool {
         let input = self.inputs.get(&var.name);
         let is_default = input.is_none();
@@ -560,8 +562,8 @@ impl Binder<'_> {
                 })
     }
 
-    /// A secret var in a request that is only shown: the mark of the variable that it comes from,
-    /// or its own.
+    /// Returns the mark for a secret var in a shown request: that of the variable it comes from, or
+    /// its own.
     fn shown_value(&self, var: &Var, shown_scope: &Scope) -> Value {
         let from_default = var
             .default
@@ -587,7 +589,7 @@ impl Binder<'_> {
     }
 }
 
-/// Adds how else a var gets its value where the repository does not give it.
+/// Adds the other ways to set a var to an error about a missing repository.
 fn unknown_fact(error: RenderError, var: &Var) -> RenderError {
     let is_of_git = |name: &String| name.starts_with("git.");
     if !error.undefined.as_ref().is_some_and(is_of_git) {
@@ -601,7 +603,7 @@ fn unknown_fact(error: RenderError, var: &Var) -> RenderError {
     ))
 }
 
-/// Learns a value with all its parts.
+/// Adds a value and all its parts to the scrubber.
 pub(super) fn note_secret(scrubber: &Scrubber, value: &Value) {
     match value {
         Value::Null | Value::Bool(_) => {}

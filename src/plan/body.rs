@@ -1,4 +1,4 @@
-//! The body of a request.
+//! Renders the body of a request.
 
 use std::path::Path;
 
@@ -20,7 +20,7 @@ pub fn render(body: Option<&Body>, scope: &Scope, root: &Path) -> Result<Sent, R
     };
     match body {
         Body::Json(value) => {
-            // A body that is left out as a whole is none.
+            // A value that renders to nothing means no body.
             Ok(match value.render(scope)? {
                 Some(value) => bytes("application/json", value.to_string()),
                 None => Sent::Empty,
@@ -87,7 +87,7 @@ fn bytes(content_type: &str, content: String) -> Sent {
     }
 }
 
-/// The texts of a form field: null drops it, a list repeats it.
+/// Returns the texts of a form field: null drops it, a list repeats it.
 fn scalars(
     name: &str,
     value: &Value,
@@ -139,7 +139,7 @@ fn file_part(
     })
 }
 
-/// A text that becomes part of a header of its part.
+/// Renders a text for a header of a multipart field.
 fn one_line(template: &Template, scope: &Scope) -> Result<String, RenderError> {
     let text = template.text(scope)?;
     if text.chars().any(char::is_control) {

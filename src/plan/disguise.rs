@@ -1,10 +1,9 @@
-//! Marks that stand for secrets in a request that is only shown.
+//! Marks that replace secrets in a request that is only shown.
 //!
-//! A mark holds the name of the shell variable that would have the value. It goes through templates
-//! as any text does, is found again in the result (in a URL: percent-encoded), and becomes `***` or
-//! `"$NAME"`. It holds a number that is made anew in every process, so that no value from outside
-//! can pretend to be one: what stands in a mark is given to a shell. Digits, since a template may
-//! change the case of letters.
+//! A mark contains the name of the shell variable with the value. It passes through templates like
+//! any text, is found again in the result (in a URL: percent-encoded), and becomes `***` or
+//! `"$NAME"`. It also contains a random number per process, so that no foreign value can imitate a
+//! mark: its name is passed to a shell. The number is decimal, since a template may change case.
 
 use std::sync::OnceLock;
 
@@ -16,7 +15,7 @@ use crate::core::secret::MASK;
 const OPEN: char = '\u{f5a0}';
 const CLOSE: char = '\u{f5a1}';
 
-/// The mark of a name.
+/// Returns the mark for a name.
 pub fn mark(name: &str) -> String {
     format!("{}{name}{CLOSE}", open())
 }
@@ -26,17 +25,17 @@ fn open() -> &'static str {
     MARK.get_or_init(|| format!("{OPEN}{:020}:", fastrand::u64(..)))
 }
 
-/// The name of what a template computes from a secret: no shell variable has it.
+/// The name of a value computed from a secret. No shell variable has this name.
 pub const COMPUTED: &str = "(computed)";
 
-/// A text, split at its marks.
+/// A part of a text with marks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Segment {
-    /// Text.
+    /// Plain text.
     Plain(String),
     /// A secret, by the name of its variable.
     Secret(String),
-    /// The same, percent-encoded.
+    /// A secret in a percent-encoded part.
     EncodedSecret(String),
 }
 
@@ -45,13 +44,13 @@ pub fn segments(text: &str) -> Vec<Segment> {
     split(text, open(), &CLOSE.to_string())
 }
 
-/// Splits a URL at its marks, which are percent-encoded there.
+/// Splits a URL at its percent-encoded marks.
 pub fn url_segments(url: &str) -> Vec<Segment> {
     let (open, close) = (percent::encode(open()), percent::encode(&CLOSE.to_string()));
     split(url, &open, &close)
         .into_iter()
         .flat_map(|segment| match segment {
-            // A base URL that is a secret as a whole is no URL any more.
+            // A base URL that is secret as a whole is no URL any more.
             Segment::Plain(text) => segments(&text),
             Segment::Secret(name) | Segment::EncodedSecret(name) => {
                 vec![Segment::EncodedSecret(percent::decode(&name))]
@@ -79,12 +78,12 @@ fn split(text: &str, open: &str, close: &str) -> Vec<Segment> {
     segments
 }
 
-/// The text with its secrets masked.
+/// Replaces the marks in a text with `***`.
 pub fn masked(text: &str) -> String {
     joined(segments(text))
 }
 
-/// The value with the secrets in its texts masked.
+/// Replaces the marks in the texts of a value with `***`.
 pub fn masked_value(value: &Value) -> Value {
     match value {
         Value::String(text) => masked(text).into(),
@@ -98,7 +97,7 @@ pub fn masked_value(value: &Value) -> Value {
     }
 }
 
-/// The URL with its secrets masked.
+/// Replaces the marks in a URL with `***`.
 pub fn masked_url(url: &str) -> String {
     joined(url_segments(url))
 }
@@ -108,14 +107,14 @@ fn joined(segments: Vec<Segment>) -> String {
         .into_iter()
         .map(|segment| match segment {
             Segment::Plain(text) => text,
-            // What comes of an item that is not known yet is no secret.
+            // A placeholder for an unknown item is not a secret.
             Segment::Secret(name) | Segment::EncodedSecret(name) if name.starts_with('{') => name,
             Segment::Secret(_) | Segment::EncodedSecret(_) => MASK.to_owned(),
         })
         .collect()
 }
 
-/// Whether a text holds a mark.
+/// Returns true if a text contains a mark.
 pub fn is_marked(text: &str) -> bool {
     text.contains(open())
 }

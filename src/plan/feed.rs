@@ -1,4 +1,4 @@
-//! What a plan stands on: the items of its `for_each`, and the names that a request sees of them.
+//! The inputs of a plan: the items of its `for_each`, and the names available to each request.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -16,46 +16,46 @@ use crate::project::query::{Items, Limit, Loop};
 use crate::project::template::ValueTemplate;
 use crate::template::{Hides, RenderError, Scope};
 
-/// Where the items of one name come from, as far as it is known before the first request.
+/// The source of a loop's items, as far as it is known before the first request.
 pub enum Feed {
     /// The records of another plan.
     Plan(Rc<Plan>),
-    /// The records of a query that is bound anew for every item before it.
+    /// The records of a query that is bound anew for every item of the loops before it.
     Dependent,
     /// A list.
     List,
 }
 
-/// The names that one request of a plan sees: those of its query, and the items that it stands on.
+/// The names available to one request: those of its query, and its items.
 #[derive(Clone)]
 pub struct Site {
     pub(super) scope: Scope,
-    /// The same with marks in place of secrets.
+    /// The same names with marks in place of secrets.
     pub(super) shown: Scope,
-    /// What the items are, for messages.
+    /// A description of the items, for messages.
     about: Option<Arc<str>>,
-    /// The names that have their item.
+    /// The names that have an item.
     names: Vec<Arc<str>>,
 }
 
 impl Site {
-    /// The names for templates.
+    /// Returns the scope for templates.
     pub fn scope(&self) -> &Scope {
         &self.scope
     }
 
-    /// Which item this is, for messages: `workflow 5034460f-…`.
+    /// Returns the description of the item for messages: `workflow 5034460f-…`.
     pub fn about(&self) -> Option<&str> {
         self.about.as_deref()
     }
 
-    /// The items by name, outermost first, with marks in place of secrets.
+    /// Returns the items by name, outermost first, with marks in place of secrets.
     pub fn items(&self) -> Vec<(String, Value)> {
         let item = |name: &Arc<str>| Some((name.to_string(), self.shown.json(name)?));
         self.names.iter().filter_map(item).collect()
     }
 
-    /// With what the queries of `data` gave.
+    /// Adds the results of `data`.
     #[must_use]
     pub fn with_data(&self, plan: &Plan, data: &DataValues) -> Self {
         Self {
@@ -66,7 +66,7 @@ impl Site {
         }
     }
 
-    /// With the answer to a request, for what is asked after it.
+    /// Adds the response of a first request as `row`.
     #[must_use]
     pub(super) fn with_row(&self, answer: &Value) -> Self {
         Self {
@@ -77,7 +77,7 @@ impl Site {
         }
     }
 
-    /// With an answer that is not known yet: what comes of it is shown as `{row.id}`.
+    /// Adds a `row` that is not known yet and is shown as `{row.id}`.
     #[must_use]
     pub(super) fn with_unknown_row(&self) -> Self {
         let names = vec!["row".to_owned()];
@@ -111,7 +111,7 @@ impl Site {
     }
 }
 
-/// Shows what comes of these names as what is written in the file.
+/// Shows values of these names as the expression in the file.
 fn unknown(names: Vec<String>) -> Hides {
     Arc::new(move |source, mentions| {
         names.iter().any(|name| mentions.has(name)).then(|| {
@@ -122,7 +122,7 @@ fn unknown(names: Vec<String>) -> Hides {
     })
 }
 
-/// The value with a mark in place of everything that could be secret.
+/// Replaces every part of a value that could be secret with a mark.
 fn marked(value: &Value) -> Value {
     match value {
         Value::Null | Value::Bool(_) => value.clone(),
@@ -136,7 +136,7 @@ fn marked(value: &Value) -> Value {
     }
 }
 
-/// What tells an item from others: its id, number or name; a scalar itself.
+/// Describes an item by its id, number or name, or the scalar itself.
 fn about(name: &str, item: &Value) -> String {
     let telling = match item {
         Value::Object(members) => telling_member(members)
@@ -154,7 +154,7 @@ fn about(name: &str, item: &Value) -> String {
     }
 }
 
-/// The member that tells an item from others.
+/// Returns the member that identifies an item.
 pub fn telling_member(members: &Map<String, Value>) -> Option<&'static str> {
     const TELLING: [&str; 6] = ["slug", "id", "number", "job_number", "name", "key"];
     let has = |key: &&str| members.get(*key).is_some_and(|value| !value.is_null());
@@ -162,7 +162,7 @@ pub fn telling_member(members: &Map<String, Value>) -> Option<&'static str> {
 }
 
 impl Plan {
-    /// The names that a request sees which stands on no item.
+    /// Returns the names available to a request without items.
     pub fn site(&self) -> Site {
         Site {
             scope: self.scope.clone(),
@@ -172,7 +172,7 @@ impl Plan {
         }
     }
 
-    /// The names that a request sees which stands on one item more.
+    /// Returns the names of a site with one more item.
     pub fn site_with(&self, site: &Site, name: &str, item: &Value) -> Site {
         if self.secrecy.has_var(name) {
             note_secret(&self.scrubber, item);
@@ -182,8 +182,8 @@ impl Plan {
         }
     }
 
-    /// The names that a request sees which is only shown, its items not yet known: what comes of
-    /// them is shown as `{workflow.id}`.
+    /// Returns the names available to a shown request whose items are not known yet and are shown
+    /// as `{workflow.id}`.
     pub(super) fn unknown_site(&self) -> Site {
         let mut names: Vec<String> = self.loops().iter().map(|feed| feed.name.clone()).collect();
         names.extend((!self.data.is_empty()).then(|| "data".to_owned()));
@@ -202,13 +202,12 @@ impl Plan {
         }
     }
 
-    /// The names of its items, with where they come from.
+    /// Returns the loops of the query.
     pub fn loops(&self) -> &[Loop] {
         &self.query.for_each
     }
 
-    /// This plan and those that it stands on, as far as they are bound: each once, before those
-    /// that it stands on itself.
+    /// Returns this plan and all bound plans it depends on, each once, before its own dependencies.
     pub fn with_fed_by(&self) -> Vec<&Plan> {
         parents_first(self, |plan| {
             let feeds = plan.feeds.iter().filter_map(|feed| match feed {
@@ -219,7 +218,7 @@ impl Plan {
         })
     }
 
-    /// The names of every request, if all items stand in lists.
+    /// Returns the names for every request, if all items come from lists.
     ///
     /// # Errors
     ///
@@ -246,7 +245,7 @@ impl Plan {
         Ok(Some(sites))
     }
 
-    /// Returns true if the item that a site ends in meets the condition of its name.
+    /// Returns true if the last item of a site meets the condition of its loop.
     ///
     /// # Errors
     ///
@@ -256,20 +255,20 @@ impl Plan {
         keep.map_or(Ok(true), |condition| condition.holds(&site.scope))
     }
 
-    /// The number of items at most that a name takes beside the items before it.
+    /// Returns the maximum number of items of a loop for each item of the loops before it.
     ///
     /// # Errors
     ///
-    /// If the template cannot be rendered, or gives no number above 0.
+    /// If the template cannot be rendered, or is not a number above 0.
     pub fn most_items(&self, feed: &Loop, site: &Site) -> Result<Option<usize>, PlanError> {
         at_most(feed.limit.as_ref(), &site.scope)
     }
 
-    /// The items of a list.
+    /// Returns the items of a list.
     ///
     /// # Errors
     ///
-    /// If the template cannot be rendered or gives no list.
+    /// If the template cannot be rendered or is not a list.
     pub fn list(&self, feed: &Loop, site: &Site) -> Result<Vec<Value>, RenderError> {
         let Items::List(value) = &feed.items else {
             return Ok(Vec::new());
@@ -287,7 +286,7 @@ impl Plan {
         }
     }
 
-    /// Binds what this plan stands on, but for what stands on items itself.
+    /// Binds the queries of `for_each`, except those that depend on items.
     pub(super) fn bind_feeds(&self) -> Result<Vec<Feed>, PlanError> {
         let mut earlier: Vec<&str> = Vec::new();
         let mut feeds = Vec::new();
@@ -305,7 +304,7 @@ impl Plan {
                     Feed::Plan(self.bind_shared(query, &inputs, &feed.name)?)
                 }
             });
-            // A limit that no item decides is refused before anything is sent.
+            // A limit that does not depend on items is checked before the first request.
             if let Some(Limit::Template(template)) = &feed.limit
                 && !earlier.iter().any(|name| template.mentions().has(name))
             {
@@ -316,7 +315,7 @@ impl Plan {
         Ok(feeds)
     }
 
-    /// Binds the query that the items of a name come from.
+    /// Binds the query that a loop's items come from.
     ///
     /// # Errors
     ///
@@ -341,8 +340,8 @@ impl Plan {
         bound.collect()
     }
 
-    /// Binds a query, unless one with the same inputs is bound already: a query that several
-    /// others stand on is bound and run once.
+    /// Binds a query, or returns the plan bound before with the same inputs, so that a shared
+    /// dependency runs once.
     fn bind_shared(
         &self,
         query: &Arc<Query>,
@@ -378,8 +377,8 @@ impl Plan {
         )
     }
 
-    /// What another query is given: what `vars` says, and otherwise the var of the same name. Null
-    /// leaves it to its default.
+    /// Returns the inputs for another query: those in `vars`, and otherwise the var of the same
+    /// name. Null selects the default.
     fn inputs_of(
         &self,
         query: &Query,
@@ -415,7 +414,7 @@ impl Plan {
     }
 }
 
-/// A fault of a call that no person made: it says which query was called.
+/// Adds the name of the called query to a fault of an implicit call.
 fn about_query(mut fault: Diagnostic, query: &Query) -> Diagnostic {
     let fact = format!("query: {}", query.name);
     if !fault.facts.contains(&fact) {

@@ -1,10 +1,10 @@
-//! Everything that can be known before the first request.
+//! Everything that is known before the first request.
 //!
-//! [`Plan::bind`] takes a checked query, its resource, the inputs of a person and the outside
-//! ([`Outside`]: clock, environment, git), and gives a [`Plan`]: vars bound and held against their
-//! declarations, scopes built, secrets known. [`Plan::request`] renders the request; rendering is
-//! pure. [`Plan::shown_request`] renders it with every secret replaced by a mark that names it,
-//! for a dry run or a curl line.
+//! [`Plan::bind`] takes a checked query, its resource, the inputs and the environment ([`Outside`]:
+//! clock, environment variables, git), and returns a [`Plan`]: vars bound and checked, scopes built,
+//! secrets known. [`Plan::request`] renders the request without side effects.
+//! [`Plan::shown_request`] renders it with every secret replaced by a named mark, for a dry run or a
+//! curl command.
 //!
 //! This module knows neither network nor time.
 
@@ -46,20 +46,20 @@ pub use shared::{PlanId, SharedPlans};
 use secrecy::Secrecy;
 pub use uses::Uses;
 
-/// What a plan takes from outside.
+/// The outside facts available to a plan.
 #[derive(Clone)]
 pub struct Outside {
-    /// The moment of the run.
+    /// The start time of the run.
     pub clock: Clock,
     /// The environment.
     pub env: Arc<BTreeMap<String, String>>,
-    /// Facts of the repository one stands in, by name, looked up when asked for.
+    /// Facts about the current git repository by name, looked up lazily.
     pub git: Lookup,
 }
 
-/// What the plans of a run are bound with.
+/// The shared context in which the plans of a run are bound.
 pub struct Binding {
-    /// The resources, in the chosen environment, by name.
+    /// The resources by name, in the chosen environment.
     pub resources: BTreeMap<String, Arc<Resource>>,
     /// The resource of queries that send no request.
     pub no_resource: Arc<Resource>,
@@ -67,13 +67,13 @@ pub struct Binding {
     pub outside: Outside,
     /// The project's folder.
     pub root: PathBuf,
-    /// The values that must not be seen.
+    /// The known secrets.
     pub scrubber: Scrubber,
-    /// The plans that are bound already.
+    /// The plans bound so far.
     pub plans: SharedPlans,
 }
 
-/// A bound query: what it asks is settled, but for the items that it stands on.
+/// A bound query, ready to run except for its items.
 pub struct Plan {
     /// Its identity.
     pub id: PlanId,
@@ -81,67 +81,68 @@ pub struct Plan {
     pub query: Arc<Query>,
     /// Its resource, in the chosen environment.
     pub resource: Arc<Resource>,
-    /// What it stands on, one for each of the query's `for_each`.
+    /// The sources of items, one for each of the query's `for_each`.
     pub feeds: Vec<Feed>,
-    /// The plans of `data`, one for each of the query's.
+    /// The plans of `data`, one for each entry.
     pub data: Vec<Rc<Plan>>,
-    /// Where it stands among the plans of a run: the names of the items that it gives, from the
-    /// outermost on. Plans that are bound anew for every item share one.
+    /// The position among the plans of a run: the names of the loops it provides items for,
+    /// outermost first. Plans that are bound anew for every item share one.
     pub trail: String,
     /// The project's folder.
     pub root: PathBuf,
     /// The vars' values.
     pub vars: BTreeMap<String, Value>,
-    /// The values that must not be seen. Shared: a token that comes later is added.
+    /// The known secrets. Shared: tokens obtained later are added.
     pub scrubber: Scrubber,
-    /// The number of records at most, or of requests for what writes; the caller's replaces the
-    /// file's.
+    /// The maximum number of records, or of requests for a query that writes. A limit given by the
+    /// caller replaces the file's.
     pub limit: Option<usize>,
     binding: Rc<Binding>,
     base_url: url::Url,
-    /// The query's own policy, over the resource's.
+    /// The query's own policy, which overrides the resource's.
     retry: Option<Arc<RetryPolicy>>,
     scope: Scope,
     shown_scope: Scope,
     secrecy: Secrecy,
     uses: Uses,
-    /// What of its requests is made of a secret.
+    /// The parts of its requests that use a secret.
     secret_parts: SecretParts,
-    /// Whether the scrubber knows what the resource makes of secrets, which no item changes.
+    /// True if the scrubber has learned the resource's secrets, which are the same for every item.
     has_learned_resource: Cell<bool>,
 }
 
-/// What of a plan's requests is made of a secret: the rest need not be looked at for each.
+/// The parts of a plan's requests that use a secret. The others need not be scanned for each
+/// request.
 #[derive(Debug, Clone, Copy, Default)]
 struct SecretParts {
-    /// Anything that the query says.
+    /// Any part defined by the query.
     of_query: bool,
     /// The URL.
     url: bool,
 }
 
-/// Where a listing is cut.
+/// The limits of a listing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Caps {
-    /// After this many pages.
+    /// The maximum number of pages.
     pub pages: Option<u64>,
-    /// After this many rows.
+    /// The maximum number of rows.
     pub rows: Option<u64>,
 }
 
-/// Why a query cannot be run as it was asked for.
+/// An error while binding a query.
 #[derive(Debug)]
 pub enum PlanError {
-    /// The call is wrong: missing, unknown or unsuitable values.
+    /// Missing, unknown or invalid values in the call.
     Call(Vec<Diagnostic>),
     /// A template could not be rendered.
     Render(RenderError),
-    /// There is no credential: an unset or empty variable.
+    /// A missing credential: an unset or empty variable.
     Credential(CredentialError),
 }
 
 impl PlanError {
-    /// The fault in one line; of several the first.
+    /// Returns the error in one line; the first if there are several.
     pub fn message(&self) -> String {
         match self {
             Self::Call(faults) => faults
@@ -162,7 +163,7 @@ impl From<RenderError> for PlanError {
 }
 
 impl Plan {
-    /// A resource of the run by its name; this plan's own if there is none.
+    /// Returns a resource of the run by name, or this plan's own.
     pub fn resource_named(&self, name: &str) -> &Resource {
         self.binding
             .resources
@@ -170,7 +171,7 @@ impl Plan {
             .map_or(&*self.resource, |known| &**known)
     }
 
-    /// Its records for a document.
+    /// Wraps records for a document.
     pub fn records(&self, list: Arc<Vec<Value>>) -> Records {
         Records {
             list,
@@ -178,24 +179,24 @@ impl Plan {
         }
     }
 
-    /// Returns true if it makes the only requests of the query that was run: it feeds no other one,
-    /// and is asked for no items.
+    /// Returns true if the run sends no other requests: this plan provides no items and has no
+    /// loops.
     pub fn is_sole_request(&self) -> bool {
         self.trail.is_empty() && !self.query.is_walk()
     }
 
-    /// The moment of the run.
+    /// Returns the start time of the run.
     pub fn now(&self) -> jiff::Timestamp {
         self.binding.outside.clock.0
     }
 
-    /// The names that the query's templates see.
+    /// Returns the scope of the query's templates.
     pub fn scope(&self) -> &Scope {
         &self.scope
     }
 
-    /// The author's message for a condition that does not hold, without secrets; `over` adds the
-    /// names that it sees besides.
+    /// Renders the author's message for a failed condition, without secrets; `over` extends the
+    /// scope.
     pub fn words(
         &self,
         requirement: &Requirement,
@@ -205,19 +206,19 @@ impl Plan {
         Some(self.scrubber.text(&disguise::masked(&words)).into_owned())
     }
 
-    /// The resource's base URL.
+    /// Returns the resource's base URL.
     pub fn base_url(&self) -> &url::Url {
         &self.base_url
     }
 
-    /// Returns true if its requests change nothing on the server (RFC 9110, section 9.2.1).
+    /// Returns true if its requests are safe (RFC 9110, section 9.2.1).
     pub fn is_safe(&self) -> bool {
         self.query.is_safe
     }
 
-    /// How the listing goes on; nothing if the first answer is the whole answer. The query's word
-    /// counts before the resource's, and that before what the kind of API is known to do. What
-    /// writes is never sent again for a next page.
+    /// Returns the pagination style, or `None` if the first response is complete. The query
+    /// overrides the resource, which overrides the kind of API. A request that writes is never
+    /// repeated for a next page.
     pub fn style(&self, request: &Request) -> Option<Style> {
         self.style_for(&request.method, request.is_safe, self.route_of(request))
     }
@@ -237,7 +238,7 @@ impl Plan {
         self.resource.kind.pagination(method, route)
     }
 
-    /// How the kind of API goes on, whatever the files say.
+    /// Returns the kind of API's own pagination style, regardless of the files.
     pub fn usual_style(&self, request: &Request) -> Option<Style> {
         let kind = self.resource.kind;
         let route = self.route_of(request);
@@ -246,15 +247,15 @@ impl Plan {
             .then(|| kind.pagination(&request.method, route))?
     }
 
-    /// The path of a request below the base URL.
+    /// Returns the path of a request below the base URL.
     pub fn route_of<'r>(&self, request: &'r Request) -> &'r str {
         let path = request.url.path();
         let base = self.base_url.path().trim_end_matches('/');
         path.strip_prefix(base).unwrap_or(path)
     }
 
-    /// The condition under which a listing goes on; nothing if its style decides. That of the
-    /// resource belongs to the resource's style.
+    /// Returns the `while` condition of the listing, if there is one. The resource's condition only
+    /// applies to the resource's own style.
     pub fn goes_on_while(&self) -> Option<&Condition> {
         let of_resource = self.resource.paginate.condition.as_ref();
         let Some(own) = &self.query.paginate else {
@@ -266,7 +267,7 @@ impl Plan {
             .or_else(|| of_resource.filter(|_| inherits))
     }
 
-    /// How many pages are read at most, and how many rows.
+    /// Returns the limits of the listing.
     pub fn caps(&self) -> Caps {
         let own = self.query.paginate.as_ref();
         let of_resource = &self.resource.paginate;
@@ -276,38 +277,39 @@ impl Plan {
         }
     }
 
-    /// Replaces the query's own limit.
+    /// Overrides the query's own limit.
     pub fn limit_to(&mut self, limit: u64) {
         self.limit = Some(usize::try_from(limit).unwrap_or(usize::MAX));
     }
 
-    /// The number of records at most. What writes has none: its limit is one of what is sent.
+    /// Returns the maximum number of records. There is none for a query that writes, whose limit
+    /// counts requests.
     pub fn record_limit(&self) -> Option<usize> {
         self.limit.filter(|_| self.is_safe())
     }
 
-    /// The format that the query itself asks for.
+    /// Returns the format chosen by the query.
     pub fn output(&self) -> Option<&'static str> {
         self.query.output
     }
 
-    /// Returns true if what mentions these names is secret.
+    /// Returns true if a template with these mentions is secret.
     pub fn is_secret(&self, mentions: &Mentions) -> bool {
         self.secrecy.taints(mentions)
     }
 
-    /// What the templates and conditions over its records ask for.
+    /// Returns the fields used by the templates and conditions over its records.
     pub fn uses(&self) -> &Uses {
         &self.uses
     }
 
-    /// The names of the vars that are secret.
+    /// Returns the names of secret vars.
     pub fn secret_vars(&self) -> impl Iterator<Item = &String> {
         let names = self.vars.keys();
         names.filter(|name| self.secrecy.has_var(name))
     }
 
-    /// Learns a secret.
+    /// Adds a secret to the scrubber.
     pub fn learn(&self, secret: &Secret) {
         self.scrubber.add(secret);
     }

@@ -1,4 +1,4 @@
-//! A plan → its request. Pure: the same plan gives the same request.
+//! Renders the request of a plan. Deterministic: the same plan yields the same request.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -17,25 +17,25 @@ use crate::project::query::{self, StatusMeaning};
 use crate::project::template::ValueTemplate;
 use crate::template::{Mentions, RenderError, Scope, Template};
 
-/// A request that is only shown, and its credential.
+/// A request for display, with its credential.
 pub struct ShownRequest {
     /// The method.
     pub method: Method,
-    /// The URL. A text, since a base URL that is a secret is no URL any more.
+    /// The URL as text, since a base URL that is secret as a whole is no URL any more.
     pub url: String,
     /// The header fields.
     pub headers: HeaderMap,
     /// The body.
     pub body: Body,
-    /// The same for the credential.
+    /// The credential, with marks in place of secrets.
     pub credential: Credential,
-    /// The secret variables of the environment that its templates name, those of `auth` left out.
+    /// The secret environment variables used by its templates, except those of `auth`.
     pub secrets: BTreeSet<String>,
-    /// The polled request, if this one is sent once and another one is polled.
+    /// The polled request, if it differs from this one.
     pub poll: Option<Box<ShownPoll>>,
 }
 
-/// The polled request of a query that starts something and waits.
+/// The polled request of a query that starts a job and waits for it.
 pub struct ShownPoll {
     /// The condition.
     pub until: String,
@@ -43,7 +43,7 @@ pub struct ShownPoll {
     pub request: ShownRequest,
 }
 
-/// A request of a query, as its file has it.
+/// A request as defined in the query file.
 struct Form<'p> {
     method: &'p Method,
     is_safe: bool,
@@ -52,7 +52,7 @@ struct Form<'p> {
     body: Option<&'p query::Body>,
 }
 
-/// The item of a request, or its items by name.
+/// Returns the item of a request, or its items by name.
 fn of_request(items: &[(String, Value)]) -> Value {
     match items {
         [(_, item)] => item.clone(),
@@ -65,17 +65,17 @@ fn of_request(items: &[(String, Value)]) -> Value {
 }
 
 impl Plan {
-    /// The request, without its credential.
+    /// Renders the request, without its credential.
     ///
     /// # Errors
     ///
-    /// If a template cannot be rendered, or a value cannot stand where it was put.
+    /// If a template cannot be rendered, or a value is invalid in its place.
     pub fn request(&self, site: &Site) -> Result<Request, RenderError> {
         self.request_of(&self.form()?, site)
     }
 
-    /// Renders the request that is polled after the first one was sent; nothing if that one is polled
-    /// itself.
+    /// Renders the request that is polled after the first one; `None` if the first request itself
+    /// is polled.
     ///
     /// # Errors
     ///
@@ -122,7 +122,7 @@ impl Plan {
         })
     }
 
-    /// Parameters and content belong to the first request.
+    /// Parameters and body belong to the first request only.
     fn polled_form(&self) -> Option<Form<'_>> {
         Some(Form {
             method: &Method::GET,
@@ -133,8 +133,7 @@ impl Plan {
         })
     }
 
-    /// What an answer repeated of a secret is masked when it is read, and the mask is not sent in
-    /// its place.
+    /// Refuses to send a mask that replaced a secret in an earlier response.
     fn refuse_mask(&self, request: &Request) -> Result<(), RenderError> {
         let encoded = percent::encode(MASK);
         let url = request.url.as_str();
@@ -158,8 +157,7 @@ impl Plan {
             .help("a secret that a request needs comes from `env` or a `secret` var"))
     }
 
-    /// What is made of a secret is as secret as that: the scrubber learns the values as they stand
-    /// in this request.
+    /// Adds the values in this request that are derived from secrets to the scrubber.
     fn learn_derived(&self, form: &Form<'_>, site: &Site) {
         if !self.has_learned_resource.replace(true) {
             self.learn_of(self.resource.templates(), site);
@@ -181,7 +179,7 @@ impl Plan {
         }
     }
 
-    /// The URL with marks in place of secrets, otherwise as it is sent.
+    /// Returns the URL as sent, with marks in place of secrets.
     fn shown_url(&self, form: &Form<'_>, request: &Request, site: &Site) -> String {
         let shown = self
             .resource
@@ -189,14 +187,13 @@ impl Plan {
             .text(&site.shown)
             .and_then(|base| self.url_text(form, &base, &site.shown));
         match shown {
-            // As the parser writes it, so that what is shown is what is sent.
+            // Normalized by the parser, so that the URL is shown as sent.
             Ok(text) => Url::parse(&text).map_or(text, |url| url.to_string()),
             Err(_) => request.url.to_string(),
         }
     }
 
-    /// The request with every secret replaced by its mark. Where it stands on items, these are
-    /// shown by their names.
+    /// Renders the request for display, with marks in place of secrets and names in place of items.
     ///
     /// # Errors
     ///
@@ -210,7 +207,7 @@ impl Plan {
         self.shown_request_at(&site)
     }
 
-    /// The same for known items.
+    /// Renders the request for display, for known items.
     ///
     /// # Errors
     ///
@@ -230,8 +227,8 @@ impl Plan {
         self.learn_derived(form, site);
         let real = self.render(form, &site.scope)?;
         let url = self.shown_url(form, &real, site);
-        // A template that computes with a secret cannot do so with a mark. What it gives is then
-        // shown as it is, less what the scrubber has learnt of it.
+        // A template may fail on a mark where it works on the secret. Its real result is shown
+        // then; the scrubber masks what it knows.
         let headers = self.headers(&site.shown).unwrap_or(real.headers);
         let body = self.body(form, &site.shown).unwrap_or(real.body);
         let credential = self
@@ -259,7 +256,7 @@ impl Plan {
             .collect()
     }
 
-    /// The question before a method that writes, if the query has its own.
+    /// Renders the query's own confirmation prompt, if it has one.
     ///
     /// # Errors
     ///
@@ -273,8 +270,8 @@ impl Plan {
             .map(|text| text.map(|text| disguise::masked(&text)))
     }
 
-    /// The same for a walk, whose items it sees as `items`: one for each request, by their names
-    /// where there are several.
+    /// Renders the confirmation prompt of a walk over `items`: one per request, by name if there
+    /// are several loops.
     ///
     /// # Errors
     ///
@@ -292,7 +289,7 @@ impl Plan {
         Ok(Some(disguise::masked(&text)))
     }
 
-    /// The file that is the whole body, for a line that names it.
+    /// Returns the path of the file that is sent as the whole body.
     pub fn attached_file(&self) -> Option<String> {
         match &self.query.body {
             Some(query::Body::File(template)) => {
@@ -303,7 +300,7 @@ impl Plan {
         }
     }
 
-    /// The resource's own proxy, with marks in place of secrets.
+    /// Returns the resource's own proxy, with marks in place of secrets.
     pub fn shown_proxy(&self) -> Option<String> {
         self.resource.proxy.as_ref()?.text(&self.shown_scope).ok()
     }
@@ -327,8 +324,7 @@ impl Plan {
             is_next_page: false,
             delivery: Delivery::default(),
         };
-        // Parameters of the URL are there already. What the query says itself stays: then that is the
-        // first page.
+        // URL parameters are set already. A page set by the query is kept as the first page.
         for (place, value) in self.first_page(form, self.route_of(&request)) {
             if !place.is_set_in(&request) {
                 let added = place.change(&value).apply(&mut request);
@@ -338,7 +334,7 @@ impl Plan {
         Ok(request)
     }
 
-    /// What asks for the first page of a listing.
+    /// Returns the values that request the first page of a listing.
     fn first_page(&self, form: &Form<'_>, route: &str) -> Vec<(paginate::Place, Value)> {
         if self.query.is_single() {
             return Vec::new();
@@ -388,7 +384,7 @@ impl Plan {
         Ok(text)
     }
 
-    /// The resource's parameters and the query's own, which win.
+    /// Returns the resource's parameters, overridden by the query's.
     fn params(
         &self,
         form: &Form<'_>,
@@ -455,7 +451,7 @@ impl Plan {
         scope: &Scope,
     ) -> Result<HeaderValue, RenderError> {
         let text = template.text(scope)?;
-        // Blanks around a field's value are not part of it (RFC 9110, section 5.5).
+        // White space around a field value is not part of it (RFC 9110, section 5.5).
         let mut value = HeaderValue::from_bytes(text.trim().as_bytes()).map_err(|_| {
             RenderError::new(
                 template.place(),

@@ -1,4 +1,4 @@
-//! The document that a plan ends in.
+//! Renders the documents of a plan.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,43 +8,44 @@ use serde_json::{Map, Value, json};
 use crate::plan::{Plan, disguise};
 use crate::template::{Document, ListOrText, Records, RenderError, Scope};
 
-/// What another query of `data` gave.
+/// The result of a query of `data`.
 #[derive(Debug, Clone)]
 pub enum DataValue {
     /// Its records.
     Records(Records),
-    /// Its document, if it ends in one.
+    /// Its document, if it has one.
     Text(Arc<str>),
 }
 
-/// What the queries of `data` gave, by name.
+/// The results of `data` by name.
 pub type DataValues = BTreeMap<String, DataValue>;
 
-/// What a document tells of.
+/// The data that a document can use.
 pub struct Facts {
     /// The records of the query itself.
     pub rows: Records,
-    /// What the queries of `data` gave.
+    /// The results of `data`.
     pub data: Arc<DataValues>,
-    /// What happened: `started`, `requests`, `partial`.
+    /// Facts about the run: `started`, `requests`, `partial`.
     pub run: Value,
-    /// What failed: `run.failures`.
+    /// The failures of the run: `run.failures`.
     pub failures: Records,
-    /// What `--state` keeps of the last run; null on the first.
+    /// The stored result of the last run with `--state`; null on the first run.
     pub previous: Value,
 }
 
-/// The text of a document.
+/// A rendered document.
 #[derive(Debug)]
 pub struct Rendered {
     /// The text, without secrets.
     pub text: String,
-    /// The values that should have been times and are null, by template: their number and the first.
+    /// Values that are not times although a filter expected one, by expression: their count and the
+    /// first of them.
     pub unreadable: BTreeMap<String, (usize, String)>,
 }
 
 impl Plan {
-    /// The text of a document.
+    /// Renders a document.
     ///
     /// # Errors
     ///
@@ -67,8 +68,8 @@ impl Plan {
             "folder": self.query.folder,
             "description": self.query.description,
         });
-        // A template may change what it prints in ways that no scrubber knows again, so it never
-        // sees a secret.
+        // A template may transform a value beyond the scrubber's recognition, so it never sees a
+        // secret.
         let scope = self
             .scope_with_data(&self.shown_scope, &facts.data)
             .with_list("rows", &facts.rows)
@@ -83,7 +84,7 @@ impl Plan {
         })
     }
 
-    /// A scope that sees what the queries of `data` gave.
+    /// Adds the results of `data` to a scope.
     pub fn scope_with_data(&self, scope: &Scope, data: &DataValues) -> Scope {
         if self.query.data.is_empty() {
             return scope.clone();

@@ -1,4 +1,4 @@
-//! What is secret in a run, and what becomes secret since it is made of it.
+//! Tracks secret names in a run, and values derived from them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,20 +12,20 @@ use crate::project::template::ValueTemplate;
 use crate::resource::Resource;
 use crate::template::{Mentions, Template};
 
-/// The names whose values are secret.
+/// The names with secret values.
 #[derive(Debug, Clone, Default)]
 pub struct Secrecy {
-    /// Environment variables, besides those that are named like credentials.
+    /// Secret environment variables, in addition to those named like credentials.
     env: BTreeSet<String>,
-    /// Vars and items: those declared `secret`, and those made of a secret.
+    /// Secret vars and items: declared `secret`, or derived from a secret.
     vars: BTreeSet<String>,
-    /// The variables that secret vars come from, by their names.
+    /// The environment variables that secret vars come from, by var name.
     origins: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl Secrecy {
-    /// The variables that `auth`, a secret var, a credential's header or parameter, or a proxy is
-    /// made of.
+    /// Collects the variables used by `auth`, by defaults of secret vars, by credential headers or
+    /// parameters, and by the proxy.
     pub fn of(query: &Query, resource: &Resource) -> Self {
         let secret_defaults = query
             .vars
@@ -75,7 +75,7 @@ impl Secrecy {
         }
     }
 
-    /// Notes the items of lists that are made of a secret: they are as secret as that.
+    /// Adds the items of lists that use a secret.
     pub fn add_items(&mut self, query: &Query) {
         for feed in &query.for_each {
             let is_secret = matches!(feed.items, Items::List(_))
@@ -90,17 +90,17 @@ impl Secrecy {
         }
     }
 
-    /// Notes the variables that are secret elsewhere in the run.
+    /// Adds the secret variables of another plan.
     pub fn add_env_of(&mut self, other: &Self) {
         self.env.extend(other.env.iter().cloned());
     }
 
-    /// Notes a var whose value is secret.
+    /// Adds a secret var.
     pub fn add_var(&mut self, name: &str) {
         self.vars.insert(name.to_owned());
     }
 
-    /// Notes the variables of the environment that a var comes from, if what is shown of it are
+    /// Records the environment variables that a var comes from, if its shown value consists of
     /// their marks.
     pub fn add_origins(&mut self, var: &Var, shown: &Value) {
         let marks = shown.as_str().map(disguise::segments).unwrap_or_default();
@@ -111,7 +111,8 @@ impl Secrecy {
         self.origins.insert(var.name.clone(), names);
     }
 
-    /// The variables that stand behind a name: itself in `env`, those that a secret var comes from.
+    /// Returns the secret variables behind the mentions: those of `env`, and those that secret vars
+    /// come from.
     pub fn variables_of(&self, mentions: &Mentions) -> BTreeSet<String> {
         let env = mentions.attributes("env").filter(|name| self.has_env(name));
         let vars = mentions
@@ -122,22 +123,22 @@ impl Secrecy {
             .collect()
     }
 
-    /// Whether a var is secret.
+    /// Returns true if a var is secret.
     pub fn has_var(&self, name: &str) -> bool {
         self.vars.contains(name)
     }
 
-    /// Whether an environment variable is secret.
+    /// Returns true if an environment variable is secret.
     pub fn has_env(&self, name: &str) -> bool {
         self.env.contains(name) || is_secret_name(name)
     }
 
-    /// Returns true if what mentions these names is secret.
+    /// Returns true if a template with these mentions is secret.
     pub fn taints(&self, mentions: &Mentions) -> bool {
         mentions.iter().any(|mention| match mention.root() {
-            // `env[…]` with a name that is computed may be any of them.
+            // `env[…]` with a computed name may be any of them.
             "env" => mention.path.get(1).is_none_or(|name| self.has_env(name)),
-            // So may `vars[…]`; and `vars` as a whole holds all of them.
+            // So may `vars[…]`; and `vars` alone contains all of them.
             "vars" => match mention.path.get(1) {
                 Some(name) => self.vars.contains(name),
                 None => !self.vars.is_empty(),

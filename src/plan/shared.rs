@@ -1,4 +1,4 @@
-//! Plans that several others stand on.
+//! Plans shared by several others.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -8,28 +8,29 @@ use std::rc::{Rc, Weak};
 use crate::plan::{Input, Inputs, Plan};
 use crate::project::Query;
 
-/// Entries kept before those of dropped plans are removed: items of a walk bind plans of their own.
+/// The number of entries before those of dropped plans are swept: each item of a walk may bind a
+/// plan.
 const MOST_DEAD: usize = 1_024;
 
-/// The plans bound so far, by query and inputs. Plans are not kept alive by it.
+/// The plans bound so far, by query and inputs, held weakly.
 #[derive(Default)]
 pub struct SharedPlans {
     bound: RefCell<Bound>,
     ids: Cell<u64>,
 }
 
-/// The identity of a plan among the plans of its binding.
+/// Identifies a plan among those of its binding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PlanId(u64);
 
 #[derive(Default)]
 struct Bound {
     plans: BTreeMap<PlanKey, Weak<Plan>>,
-    /// The number of entries at which dropped plans are removed next.
+    /// The number of entries that triggers the next sweep.
     next_sweep: usize,
 }
 
-/// A query's file and its inputs.
+/// The file and the inputs of a query.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PlanKey {
     path: PathBuf,
@@ -37,7 +38,7 @@ pub struct PlanKey {
 }
 
 impl PlanKey {
-    /// The key of a query with these inputs.
+    /// Creates the key of a query with these inputs.
     pub fn new(query: &Query, inputs: &Inputs) -> Self {
         let inputs = inputs.iter().map(|(name, input)| match input {
             Input::Text(text) | Input::Environment(text) => format!("{name:?} is {text:?}"),
@@ -53,14 +54,14 @@ impl PlanKey {
 }
 
 impl SharedPlans {
-    /// Returns an id that no other plan has.
+    /// Returns a new unique id.
     pub fn new_id(&self) -> PlanId {
         let id = self.ids.get();
         self.ids.set(id + 1);
         PlanId(id)
     }
 
-    /// The plan of a key, if it is bound and in use.
+    /// Returns the plan for a key, if it is still in use.
     pub fn find(&self, key: &PlanKey) -> Option<Rc<Plan>> {
         self.bound.borrow().plans.get(key)?.upgrade()
     }

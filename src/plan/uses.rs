@@ -1,5 +1,5 @@
-//! What the templates and conditions over a query's records ask for: nothing else need be made
-//! ready for them, and a walk reads many records.
+//! The record fields used by a query's templates and conditions. Only these are prepared, since a
+//! walk reads many records.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use crate::project::Query;
 use crate::project::query::{ColumnSource, SortBy};
 use crate::template::{Expression, Mentions, Template};
 
-/// What is asked for.
+/// The fields in use.
 #[derive(Debug, Clone, Default)]
 pub struct Uses {
     /// Columns by name.
@@ -16,7 +16,7 @@ pub struct Uses {
     headers: bool,
 }
 
-/// What of the raw row.
+/// The parts of `row` in use.
 #[derive(Debug, Clone, Default)]
 enum RowUse {
     #[default]
@@ -26,7 +26,7 @@ enum RowUse {
 }
 
 impl Uses {
-    /// What a query's records are asked for.
+    /// Collects the fields used over a query's records.
     pub fn of(query: &Query) -> Self {
         let mut uses = Self::default();
         let columns = query
@@ -70,12 +70,12 @@ impl Uses {
         }
     }
 
-    /// Whether a column is asked for by its name.
+    /// Returns true if a column is used by name.
     pub fn has_column(&self, name: &str) -> bool {
         self.columns.contains(name)
     }
 
-    /// Whether a member of the row is asked for.
+    /// Returns true if a member of `row` is used.
     pub fn has_member(&self, name: &str) -> bool {
         match &self.row {
             RowUse::Nothing => false,
@@ -84,12 +84,12 @@ impl Uses {
         }
     }
 
-    /// Returns true if header fields of the answer are asked for.
+    /// Returns true if response headers are used.
     pub fn has_headers(&self) -> bool {
         self.headers
     }
 
-    /// Whether the row is asked for at all.
+    /// Returns true if `row` is used at all.
     pub fn has_row(&self) -> bool {
         !matches!(self.row, RowUse::Nothing)
     }
@@ -99,7 +99,7 @@ impl RowUse {
     fn add(&mut self, member: Option<&String>) {
         match (&mut *self, member) {
             (Self::Whole, _) => {}
-            // `row` alone, or a member whose name is computed.
+            // `row` alone, or a member with a computed name.
             (_, None) => *self = Self::Whole,
             (Self::Members(members), Some(member)) => {
                 members.insert(member.clone());

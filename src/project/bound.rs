@@ -1,4 +1,4 @@
-//! `min` and `max` of a var: the range of a number or a length of time.
+//! `min` and `max` of a var: the range of a number or a duration.
 
 use std::cmp::Ordering;
 
@@ -13,23 +13,23 @@ use crate::project::query::VarType;
 /// The bounds of a var.
 #[derive(Debug, Clone, Default)]
 pub struct Bounds {
-    /// The least value.
+    /// The minimum.
     pub min: Option<Bound>,
-    /// The greatest value.
+    /// The maximum.
     pub max: Option<Bound>,
 }
 
 /// One bound.
 #[derive(Debug, Clone)]
 pub struct Bound {
-    /// The bound as the file has it: `30s`.
+    /// The bound as written in the file: `30s`.
     pub written: Value,
-    /// Its size; of a length of time, in seconds.
+    /// Its numeric value; of a duration, in seconds.
     size: Number,
 }
 
 impl Bounds {
-    /// Reads both; `typed` gives a value its form in templates.
+    /// Reads both bounds; `typed` converts a value to the var's type.
     pub fn read(
         [min, max]: [Option<&Node>; 2],
         kind: VarType,
@@ -72,7 +72,7 @@ impl Bounds {
         bounds
     }
 
-    /// Returns true if a value lies within the bounds; what is no number does.
+    /// Returns true if a value is within the bounds or is not a number.
     pub fn hold(&self, value: &Value) -> bool {
         let Value::Number(number) = value else {
             return true;
@@ -85,7 +85,7 @@ impl Bounds {
         lies(&self.min, Ordering::Less) && lies(&self.max, Ordering::Greater)
     }
 
-    /// The bounds as a message has them: `a whole number from 1 to 100`.
+    /// Describes the expected value: `a whole number from 1 to 100`.
     pub fn expected(&self, kind: VarType) -> String {
         let noun = match kind {
             VarType::Int => "a whole number",
@@ -100,7 +100,7 @@ impl Bounds {
         format!("{noun} {of}{}", self.words().unwrap_or_default())
     }
 
-    /// The bounds in words, if there are any: `from 1 to 100`.
+    /// Describes the bounds, if there are any: `from 1 to 100`.
     pub fn words(&self) -> Option<String> {
         let plain = |bound: &Bound| json::plain(&bound.written);
         match (&self.min, &self.max) {

@@ -1,4 +1,4 @@
-//! Everything that can be known of all files without a request.
+//! Checks all files without sending a request.
 
 use std::path::{Path, PathBuf};
 
@@ -6,20 +6,20 @@ use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::project::{Project, Sent, load};
 
-/// What `check` found.
+/// The result of a check.
 pub struct Checked {
-    /// How many resource files there are.
+    /// The number of resource files.
     pub resources: usize,
-    /// How many query files there are.
+    /// The number of query files.
     pub queries: usize,
-    /// What is wrong.
+    /// All faults.
     pub faults: Diagnostics,
-    /// What the queries send, each with the name of its file.
+    /// The variables that queries send, each with the name of the query's file.
     pub sends: Vec<(String, Sent)>,
 }
 
 impl Project {
-    /// Checks all files of the project, or those below some paths.
+    /// Checks all files of the project, or only those below some paths.
     pub fn check(&self, below: &[PathBuf]) -> Checked {
         let wanted =
             |path: &Path| below.is_empty() || below.iter().any(|folder| path.starts_with(folder));
@@ -41,7 +41,7 @@ impl Project {
         let mut named: Vec<(String, String)> = Vec::new();
         let mut vars = Vec::new();
         let mut paths = self.query_files(&mut checked.faults);
-        // A file given by its path need not lie in `queries`.
+        // A file given by its path may be outside `queries`.
         for path in below.iter().filter(|path| path.is_file()) {
             if !paths.contains(path) && !path.starts_with(&resources) {
                 paths.push(path.clone());
@@ -75,7 +75,7 @@ impl Project {
                 Err(faults) => checked.faults.extend(faults),
             }
         }
-        // The vars of a query that cannot be read are not known.
+        // If a query cannot be read, its vars are unknown.
         if below.is_empty() && checked.faults.is_empty() {
             self.settings.check_names(&vars, &mut checked.faults);
         }

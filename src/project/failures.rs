@@ -1,25 +1,25 @@
-//! The columns that failures have as records: in `run.failures` and in the table `failures`.
+//! The columns of failures as records: in `run.failures` and in the table `failures`.
 
 use crate::project::Query;
 use crate::project::query::{Items, Loop};
 
-/// The name of the table that a statement finds them in.
+/// The name of the table in statements.
 pub const TABLE: &str = "failures";
 
-/// Returns true if a table of this name hides the table of failures.
+/// Returns true if a table with this name hides the table of failures.
 pub fn is_table(name: &str) -> bool {
     name.eq_ignore_ascii_case(TABLE)
 }
 
-/// The columns of every failure that follow those of its item.
+/// The columns that follow those of the items.
 pub const OWN: [&str; 5] = ["status", "code", "message", "request", "item"];
 
-/// The column before them all: the name of the query that failed.
+/// The first column: the name of the failed query.
 pub const QUERY: &str = "query";
 
-/// The columns of the failures of some queries. Between a failure's own columns are those of the
-/// items that the queries are asked for, as far as their queries declare them; a column of an item
-/// that has the name of one of a failure's own is found in `item` only.
+/// Returns the columns of the failures of some queries. The declared columns of the items are
+/// between a failure's own columns; an item column that has the name of one of those is only found
+/// in `item`.
 pub fn columns<'q>(queries: impl IntoIterator<Item = &'q Query>) -> Vec<String> {
     let mut columns = vec![QUERY.to_owned()];
     for query in queries {
@@ -33,7 +33,7 @@ pub fn columns<'q>(queries: impl IntoIterator<Item = &'q Query>) -> Vec<String> 
     columns
 }
 
-/// The columns of the items of a name; of a list, the name itself.
+/// Returns the columns of a loop's items; for a list, the name itself.
 fn columns_of(feed: &Loop) -> Vec<String> {
     match &feed.items {
         Items::Query { query, .. } => query.columns().unwrap_or_default(),

@@ -1,11 +1,11 @@
-//! Finds secrets that stand in a file as they are.
+//! Finds secrets written literally in a file.
 
 use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::document::{Content, Node};
 use crate::core::secret::holds_token;
 
-/// Points at every text of a file that looks like a token. The token is not repeated.
+/// Reports every text of a file that looks like a token, without repeating it.
 pub fn check(node: &Node, faults: &mut Diagnostics) {
     match &node.content {
         Content::Text(text) => {
@@ -19,7 +19,7 @@ pub fn check(node: &Node, faults: &mut Diagnostics) {
     }
 }
 
-/// The fault.
+/// Creates the fault.
 pub fn literal(node: &Node) -> Diagnostic {
     Diagnostic::at(
         &node.place,

@@ -1,9 +1,9 @@
-//! YAML documents → a checked project.
+//! Reads YAML documents into a checked project.
 //!
 //! A project is a folder with `resources/` and `queries/`. [`Project::open`] reads its resources;
 //! [`Project::query_at`] and [`Project::query_named`] read one query and refuse what
-//! [`Project::check`] would refuse. What comes out ([`Query`], [`Resource`]) has its templates and
-//! selectors compiled and its names resolved: after that, nobody asks again.
+//! [`Project::check`] would refuse. In the result ([`Query`], [`Resource`]), templates and selectors
+//! are compiled and names are resolved, so nothing needs checking afterwards.
 //!
 //! This module knows nothing of runs: no values, no network.
 
@@ -56,29 +56,29 @@ pub struct Project {
     working_directory: PathBuf,
     formats: Vec<&'static str>,
     resources: Vec<ResourceFile>,
-    /// Faults by resource file: a run is only refused for those of its own.
+    /// Faults by resource file: a run only fails for the files it uses.
     resource_faults: Vec<(Arc<SourceFile>, Diagnostics)>,
-    /// Faults of no file in particular.
+    /// Faults without a particular file.
     faults: Diagnostics,
     settings: Settings,
-    /// Faults of the project file: with one of them, no query runs.
+    /// Faults of the project file. Any of them prevents all queries from running.
     settings_faults: Diagnostics,
     named: OnceCell<Vec<(String, PathBuf)>>,
     read: RefCell<BTreeMap<PathBuf, ReadQuery>>,
 }
 
-/// A query that was read, or all that is wrong with it.
+/// A query, or all its faults.
 type ReadQuery = Result<Arc<Query>, Diagnostics>;
 
-/// No queries stand on each other in a longer chain.
+/// The maximum length of a chain of queries.
 const LONGEST_CHAIN: usize = 256;
 
 impl Project {
-    /// Opens the project that a file or folder lies in and reads its resources.
+    /// Opens the project that contains a file or folder, and reads its resources.
     ///
     /// # Errors
     ///
-    /// If there is no project, or it belongs to a user who is not trusted.
+    /// If there is no project, or its owner is not trusted.
     pub fn open(
         start: &Path,
         working_directory: &Path,
@@ -145,12 +145,12 @@ impl Project {
         }
     }
 
-    /// Its folder.
+    /// Returns the folder of the project.
     pub fn root(&self) -> &Path {
         &self.root
     }
 
-    /// Its resources, as far as they could be read.
+    /// Returns the resources that could be read.
     pub fn resources(&self) -> &[ResourceFile] {
         &self.resources
     }
@@ -174,7 +174,7 @@ impl Project {
             return;
         }
         match load::source(&path, &self.working_directory) {
-            // A file that only marks the root.
+            // An empty file only marks the root.
             Ok(source) if is_blank(source.text()) => {}
             Ok(source) => {
                 if let Some(node) = yaml::parse(&source, faults) {
@@ -206,7 +206,7 @@ impl Project {
                 {
                     faults.push(fault);
                 }
-                // Both files are at fault: a run that meant one must not get the other.
+                // Both files are at fault: a run must not use the wrong one.
                 if let Some(first) = self.resources.iter().find(|other| other.name == file.name) {
                     let fault = duplicate("resource", &file.name, &first.place, source.name());
                     self.resource_faults
@@ -226,7 +226,7 @@ impl Project {
         }
     }
 
-    /// The resource files that could not be understood.
+    /// Returns the resource files that could not be read.
     pub fn broken_resources(&self) -> impl Iterator<Item = &SourceFile> {
         let is_read = |file: &SourceFile| {
             let mut known = self.resources.iter();
@@ -236,7 +236,7 @@ impl Project {
         files.filter(move |file| !is_read(file))
     }
 
-    /// All query files, sorted.
+    /// Returns all query files, sorted.
     pub fn query_files(&self, faults: &mut Diagnostics) -> Vec<PathBuf> {
         load::yaml_files(&self.root, "queries", faults)
     }
@@ -245,7 +245,7 @@ impl Project {
     ///
     /// # Errors
     ///
-    /// All that is wrong with it.
+    /// All its faults.
     pub fn query_at(&self, path: &Path) -> Result<Arc<Query>, Diagnostics> {
         if !self.settings_faults.is_empty() {
             return Err(self.settings_faults.clone());
@@ -253,15 +253,15 @@ impl Project {
         self.read_file(path)
     }
 
-    /// Reads a query, whatever is wrong with the project file.
+    /// Reads a query, ignoring faults of the project file.
     fn read_file(&self, path: &Path) -> Result<Arc<Query>, Diagnostics> {
         let path = load::real_path(path);
-        // A cycle is described from the query that it was found from.
+        // The fault of a cycle depends on the query it was found from.
         self.read.borrow_mut().retain(|_, read| read.is_ok());
         self.read_once(&path, &[])
     }
 
-    /// Reads a query, unless it was read before: several others may stand on it.
+    /// Reads a query once, since several others may depend on it.
     fn read_once(&self, path: &Path, above: &[PathBuf]) -> ReadQuery {
         if let Some(known) = self.read.borrow().get(path) {
             return known.clone();
@@ -273,7 +273,7 @@ impl Project {
         read
     }
 
-    /// Reads a query; `above` are those that stand on it, the first one first.
+    /// Reads a query; `above` is the chain of its dependents, outermost first.
     fn read_query(&self, path: &Path, above: &[PathBuf]) -> Result<Query, Diagnostics> {
         let path = path.to_path_buf();
         let source = load::source(&path, &self.working_directory)?;
@@ -316,7 +316,7 @@ impl Project {
         }
     }
 
-    /// The kinds of API that a resource may be, one for each of its environments.
+    /// Returns the kinds of API of a resource, one for each of its environments.
     fn kinds_of(&self, name: &str) -> Vec<&'static dyn Speak> {
         let files = self.resources.iter().filter(|file| file.name == name);
         files
@@ -325,14 +325,14 @@ impl Project {
             .collect()
     }
 
-    /// Reads files for templates: those of the project and no others.
+    /// Returns a reader of project files for templates.
     fn files(&self) -> Files {
         let root = self.root.clone();
         Arc::new(move |path| load::template(&root, path))
     }
 
-    /// The path of a template from the project's folder: beside the query that names it, or else
-    /// from there. Of no template, that of the query.
+    /// Returns the path of a template from the project's folder: beside the query, or else from the
+    /// root. Without a name, returns the path of the query.
     fn template_path(&self, name: Option<&str>, query: &Path) -> String {
         let own = query.strip_prefix(&self.root).unwrap_or(query);
         let own = own.to_string_lossy();
@@ -344,7 +344,7 @@ impl Project {
         }
     }
 
-    /// The resource of queries that send no request.
+    /// Returns the resource of queries that send no request.
     ///
     /// # Errors
     ///
@@ -360,7 +360,7 @@ impl Project {
             .ok_or(faults)
     }
 
-    /// The query of a name that stands in another one's file.
+    /// Reads a query named in the file of another one.
     fn fed_by(&self, name: &Text, way: &[PathBuf]) -> Result<Arc<Query>, Diagnostics> {
         let path = self
             .path_of(&name.value)
@@ -382,7 +382,7 @@ impl Project {
         self.read_once(&path, way)
     }
 
-    /// The file of the only query of a name.
+    /// Returns the file of the query with this name, which must be unique.
     fn path_of(&self, wanted: &str) -> Result<PathBuf, Diagnostic> {
         let named = self.named();
         let found: Vec<&PathBuf> = named
@@ -403,7 +403,7 @@ impl Project {
                 if self.is_built_in() {
                     fault = fault.help("outside of a project there are only the built-in queries");
                 }
-                // The name may be that of a file which was not looked at.
+                // The name may be defined in a file that could not be read.
                 Err(unread
                     .into_sorted()
                     .into_iter()
@@ -422,7 +422,7 @@ impl Project {
         }
     }
 
-    /// All query files by name, read once.
+    /// Returns all query files by name, cached.
     fn named(&self) -> &[(String, PathBuf)] {
         self.named.get_or_init(|| {
             self.query_files(&mut Diagnostics::new())
@@ -436,12 +436,12 @@ impl Project {
     ///
     /// # Errors
     ///
-    /// If there is none or several of that name, and all that is wrong with it.
+    /// If no query or several queries have that name, and all faults of the query.
     pub fn query_named(&self, wanted: &str) -> Result<Arc<Query>, Diagnostics> {
         self.query_at(&self.path_of(wanted)?)
     }
 
-    /// The name of a query file, however broken the rest of it is.
+    /// Returns the name of a query file, even if the rest of it is invalid.
     pub fn name_of(&self, path: &Path) -> String {
         let named = load::source(path, &self.working_directory)
             .ok()
@@ -451,11 +451,11 @@ impl Project {
         named.unwrap_or_else(|| stem(path))
     }
 
-    /// A query that asks one thing of a resource, without a file.
+    /// Creates a query for one endpoint of a resource, without a file.
     ///
     /// # Errors
     ///
-    /// If the endpoint cannot be one.
+    /// If the endpoint is invalid.
     pub fn ad_hoc_query(&self, resource: &str, endpoint: &str) -> Result<Query, Diagnostics> {
         let text = serde_json::json!({"resource": resource, "endpoint": endpoint}).to_string();
         let source = SourceFile::new(format!("{resource} {endpoint}"), "", text);
@@ -476,11 +476,11 @@ impl Project {
             .ok_or(faults)
     }
 
-    /// The resource of a query, in an environment; nothing if it sends no request.
+    /// Returns the resource of a query in an environment; `None` if it sends no request.
     ///
     /// # Errors
     ///
-    /// If its file is broken, or there is no such environment.
+    /// If its file is invalid, or the environment does not exist.
     pub fn resource_of(
         &self,
         query: &Query,
@@ -501,7 +501,7 @@ impl Project {
         self.in_environment(file, environment).map(Some)
     }
 
-    /// A resource in an environment.
+    /// Returns a resource in an environment.
     ///
     /// # Errors
     ///
@@ -525,7 +525,7 @@ impl Project {
             None => file.base.as_ref(),
             Some(name) => match file.environments.get(name) {
                 Some(resource) => Some(resource),
-                // An environment of another resource: this one is the same everywhere.
+                // The environment belongs to another resource: this one is the same everywhere.
                 None if known.is_empty() && self.has_environment(name) => file.base.as_ref(),
                 None => {
                     let fault = self.unknown_environment(file, name);
@@ -580,18 +580,18 @@ impl Project {
     }
 }
 
-/// Returns true if a YAML text holds nothing but comments.
+/// Returns true if a YAML text contains only comments.
 fn is_blank(text: &str) -> bool {
     text.lines()
         .map(str::trim)
         .all(|line| line.is_empty() || line.starts_with('#'))
 }
 
-/// Reads any YAML document, such as a file of vars.
+/// Reads any YAML document, such as a vars file.
 ///
 /// # Errors
 ///
-/// All that is wrong with it.
+/// All its faults.
 pub fn document(path: &Path, working_directory: &Path) -> Result<Node, Diagnostics> {
     let source = load::source(path, working_directory)?;
     let mut faults = Diagnostics::new();
@@ -601,7 +601,7 @@ pub fn document(path: &Path, working_directory: &Path) -> Result<Node, Diagnosti
     node.ok_or(faults)
 }
 
-/// A fault of a name that stands in a file, where no path can be given.
+/// Adapts the fault of a name written in a file, where a path cannot be given instead.
 fn in_a_file(mut fault: Diagnostic) -> Diagnostic {
     if fault.code == Code::DuplicateName {
         fault.help = vec!["give one of them another `name`".to_owned()];
@@ -620,7 +620,7 @@ fn duplicate(
     Diagnostic::at(place, Code::DuplicateName, words)
 }
 
-/// The start of a node's file, for what is missing in it.
+/// Returns the start of a node's file, to report missing keys.
 fn start(node: &Node) -> crate::core::source::Place {
     crate::core::source::Place {
         file: Arc::clone(&node.place.file),
@@ -628,7 +628,7 @@ fn start(node: &Node) -> crate::core::source::Place {
     }
 }
 
-/// The name of a file's content: what it says itself, or the file's stem.
+/// Returns the `name` in the file, or the file stem.
 fn file_name(node: &Node, stem: &str, faults: &mut Diagnostics) -> String {
     let Some(named) = node.get("name").filter(|name| !name.is_null()) else {
         return stem.to_owned();
@@ -652,17 +652,17 @@ fn stem(path: &Path) -> String {
         .map_or_else(String::new, |stem| stem.to_string_lossy().into_owned())
 }
 
-/// The folder of a file below its base, if it is not the base itself.
+/// Returns the folder of a file below its base, unless it is the base itself.
 fn sub_folder(base: &Path, path: &Path) -> Option<String> {
     let relative = path.parent()?.strip_prefix(base).ok()?;
     (!relative.as_os_str().is_empty()).then(|| relative.display().to_string())
 }
 
-/// Reads a base URL.
+/// Parses a base URL.
 ///
 /// # Errors
 ///
-/// In words, if it is not `http` or `https`, or has parts that a base cannot have.
+/// A message, if it is not `http` or `https`, or has parts that a base URL cannot have.
 pub fn base_url(text: &str) -> Result<Url, String> {
     let text = text.trim();
     let url = Url::parse(text).map_err(|error| match error {

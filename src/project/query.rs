@@ -24,124 +24,124 @@ use crate::template::{Document, Expression, Template};
 /// A checked query file.
 #[derive(Debug, Clone)]
 pub struct Query {
-    /// How it is called by name.
+    /// The name.
     pub name: String,
-    /// For people.
+    /// The folder in listings.
     pub folder: Option<String>,
-    /// For people.
+    /// A description for people.
     pub description: Option<String>,
     /// The file.
     pub source: Arc<SourceFile>,
-    /// The name of its resource, which exists; nothing if it sends no request.
+    /// The name of its resource, which exists; `None` if it sends no request.
     pub resource: Option<Text>,
-    /// Its inputs, in the file's order.
+    /// The inputs, in the order of the file.
     pub vars: Vec<Var>,
-    /// What must hold of its inputs before anything is sent.
+    /// Conditions on the inputs, checked before the first request.
     pub require: Vec<Requirement>,
-    /// The answers of other queries that it stands on as a whole.
+    /// Other queries whose complete results it uses.
     pub data: Vec<Data>,
-    /// Tables for its statement that are there already.
+    /// Tables for the statement that exist already.
     pub tables: Vec<Table>,
-    /// What its records are made of, in place of a request.
+    /// The statement that produces the records, instead of a request.
     pub sql: Option<Sql>,
-    /// The document that it ends in.
+    /// The report rendered from the records.
     pub report: Option<Report>,
-    /// What it asks once for every item of; several multiply, and a later one may stand on an
+    /// The loops: one request per item. Several loops multiply, and a later one may depend on an
     /// earlier one's item.
     pub for_each: Vec<Loop>,
-    /// The method.
+    /// The HTTP method.
     pub method: Method,
-    /// True if its requests change nothing on the server (RFC 9110, section 9.2.1), whatever their
-    /// method: they may feed others, be sent again and be kept.
+    /// True if its requests are safe (RFC 9110, section 9.2.1), whatever the method: they may feed
+    /// other queries, be retried and be cached.
     pub is_safe: bool,
-    /// The route, relative to the resource's base URL; nothing if it sends no request.
+    /// The path relative to the resource's base URL; `None` if it sends no request.
     pub endpoint: Option<Template>,
     /// URL parameters; `None` removes one of the resource's.
     pub params: Vec<(String, Option<ValueTemplate>)>,
     /// Header fields; `None` removes one of the resource's.
     pub headers: Vec<(HeaderName, Option<Template>)>,
-    /// What is sent.
+    /// The request body.
     pub body: Option<Body>,
-    /// Until when it asks again.
+    /// The polling rule.
     pub poll: Option<Poll>,
-    /// When it tries again, where that differs from its resource.
+    /// Changes to the resource's retry policy.
     pub retry: Option<RetryChange>,
-    /// For how long its answers serve later runs too.
+    /// The caching rule for responses.
     pub cache: Option<CacheRule>,
-    /// How it goes on, where that differs from its resource.
+    /// Pagination, if it differs from the resource's.
     pub paginate: Option<Pagination>,
-    /// Where the records stand in the answer; without it the answer is one record.
+    /// The path of the records in the response; without it, the response is one record.
     pub rows: Option<Selector>,
-    /// Columns; without any, the record as it is.
+    /// The columns; if empty, records are unchanged.
     pub extract: Vec<Column>,
-    /// Which records are kept.
+    /// The `where` condition that selects records.
     pub keep: Option<Expression>,
-    /// The first record at which the listing ends.
+    /// The condition that ends the listing.
     pub stop_when: Option<Expression>,
-    /// The order, the first key first.
+    /// The sort keys, most significant first.
     pub sort: Vec<SortKey>,
-    /// How many records at most.
+    /// The maximum number of records.
     pub limit: Option<Limit>,
-    /// Records of which only the first is kept.
+    /// Removes duplicate records.
     pub unique: Option<Unique>,
-    /// What must hold in the end.
+    /// Conditions on the result.
     pub expect: Vec<Requirement>,
-    /// The meaning of a status, where it differs from the usual one.
+    /// Meanings of status codes that differ from the defaults.
     pub on_status: BTreeMap<u16, StatusMeaning>,
-    /// The question before a method that writes.
+    /// The confirmation prompt of a method that writes.
     pub confirm: Option<Template>,
     /// The default format.
     pub output: Option<&'static str>,
-    /// How it is written as CSV.
+    /// Options of CSV output.
     pub csv: CsvOptions,
 }
 
-/// The answer of another query, by the name under which `sql`, `report` and others see it.
+/// The result of another query, by the name used in `sql`, `report` and templates.
 #[derive(Debug, Clone)]
 pub struct Data {
     /// The name.
     pub name: String,
-    /// Where it is declared.
+    /// The place of the declaration.
     pub place: Place,
     /// The query.
     pub query: Arc<Query>,
-    /// What it is given, besides the vars of the same name, which are passed on.
+    /// Vars passed to it, in addition to those of the same name.
     pub vars: Vec<(String, ValueTemplate)>,
 }
 
-/// One SELECT over the tables of `data`.
+/// A SELECT over the tables of `data`.
 #[derive(Debug, Clone)]
 pub struct Sql {
     /// The statement.
     pub text: Text,
-    /// The columns of its result, as far as they are known.
+    /// The result columns, as far as they are known.
     pub columns: Vec<String>,
 }
 
-/// A document.
+/// A report.
 #[derive(Debug, Clone)]
 pub struct Report {
-    /// Its templates, at most one of a kind; the first is the usual one.
+    /// Its templates, at most one per kind; the first is the default.
     pub documents: Vec<Document>,
 }
 
-/// Items, by the name under which templates see one of them.
+/// A loop over items, by the name of the item in templates.
 #[derive(Debug, Clone)]
 pub struct Loop {
     /// The name.
     pub name: String,
-    /// Where it is declared.
+    /// The place of the declaration.
     pub place: Place,
-    /// Where they come from.
+    /// The source of the items.
     pub items: Items,
-    /// The condition that an item meets.
+    /// The `where` condition that selects items.
     pub keep: Option<Expression>,
-    /// The number of items at most, for each item of the names before it.
+    /// The maximum number of items, for each item of the loops before it.
     pub limit: Option<Limit>,
 }
 
 impl Loop {
-    /// Returns true if it leaves out any of the items that come.
+    /// Returns true if it may skip items.
     pub fn chooses(&self) -> bool {
         self.keep.is_some() || self.limit.is_some()
     }
@@ -151,14 +151,14 @@ impl Loop {
     }
 }
 
-/// Where items come from.
+/// The source of items.
 #[derive(Debug, Clone)]
 pub enum Items {
     /// The records of another query.
     Query {
-        /// That query.
+        /// The query.
         query: Arc<Query>,
-        /// What it is given, besides the vars of the same name, which are passed on.
+        /// Vars passed to it, in addition to those of the same name.
         vars: Vec<(String, ValueTemplate)>,
     },
     /// A list.
@@ -172,13 +172,13 @@ impl Data {
 }
 
 impl Sql {
-    /// Whether no column of the result hides behind a `*` of a table that is not known.
+    /// Returns true if all result columns are known.
     fn knows_all_columns(&self) -> bool {
         !has_star(&self.text.value) && !self.columns.is_empty()
     }
 }
 
-/// Whether a `*` of a statement may stand for columns: not that of `count(*)` or of `a * b`.
+/// Returns true if a `*` in a statement stands for columns, unlike in `count(*)` or `a * b`.
 fn has_star(statement: &str) -> bool {
     let before: Vec<&str> = statement.split('*').collect();
     before[..before.len() - 1].iter().any(|text| {
@@ -190,7 +190,7 @@ fn has_star(statement: &str) -> bool {
 }
 
 impl Items {
-    /// The templates that stand here.
+    /// Returns the templates in the source.
     pub fn templates(&self) -> Vec<&Template> {
         match self {
             Self::Query { vars, .. } => {
@@ -202,26 +202,26 @@ impl Items {
     }
 }
 
-/// Until when a query asks again, and how often.
+/// The polling rule of a query.
 #[derive(Debug, Clone)]
 pub struct Poll {
-    /// What must hold in the end.
+    /// The condition that ends polling.
     pub until: Expression,
-    /// The route that is asked, after the query's own request was sent once; nothing if that request
-    /// is sent again itself.
+    /// The path polled after the query's own request was sent once; `None` if that request itself
+    /// is repeated.
     pub endpoint: Option<Template>,
-    /// The time between two questions; without it the time grows from two seconds to thirty.
+    /// The polling interval; without it, the interval grows from two seconds to thirty.
     pub every: Option<Duration>,
-    /// How long it asks.
+    /// The maximum time to poll.
     pub timeout: Duration,
 }
 
-/// Which answers serve later runs too.
+/// The rule for which responses later runs may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CacheRule {
-    /// All that are not older.
+    /// Responses up to this age.
     For(Duration),
-    /// Those that the kind of API knows to be final.
+    /// Responses that the kind of API knows to be final.
     Finished,
 }
 
@@ -230,7 +230,7 @@ pub enum CacheRule {
 pub enum VarType {
     /// Text.
     String,
-    /// A whole number of 64 bits.
+    /// A 64-bit integer.
     Int,
     /// Any number.
     Number,
@@ -238,9 +238,9 @@ pub enum VarType {
     Bool,
     /// A list.
     List,
-    /// A moment; RFC 3339 text in templates.
+    /// A time; RFC 3339 text in templates.
     Time,
-    /// A length of time; seconds in templates.
+    /// A duration; seconds in templates.
     Duration,
     /// Any JSON value.
     Json,
@@ -259,7 +259,7 @@ impl VarType {
         ("json", Self::Json),
     ];
 
-    /// The name in files.
+    /// Returns the name in files.
     pub fn name(self) -> &'static str {
         Self::ALL
             .iter()
@@ -271,40 +271,40 @@ impl VarType {
 /// An input of a query.
 #[derive(Debug, Clone)]
 pub struct Var {
-    /// How templates call it.
+    /// The name in templates.
     pub name: String,
-    /// Where it is declared.
+    /// The place of the declaration.
     pub place: Place,
-    /// For people.
+    /// A description for people.
     pub description: Option<String>,
-    /// What it takes.
+    /// The type.
     pub kind: VarType,
-    /// What it is if nobody says.
+    /// The default value.
     pub default: Option<ValueTemplate>,
-    /// Whether somebody has to say.
+    /// True if a value must be given.
     pub required: bool,
-    /// All that it may be.
+    /// The allowed values.
     pub choices: Option<Vec<Value>>,
-    /// What its whole text must match.
+    /// The pattern that the whole text must match.
     pub pattern: Option<Pattern>,
-    /// The range of a number or a length of time.
+    /// The range of a number or a duration.
     pub bounds: Bounds,
-    /// Whether its value is masked wherever it is shown.
+    /// True if the value is masked wherever it is shown.
     pub secret: bool,
-    /// For people.
+    /// An example value for people.
     pub example: Option<Value>,
 }
 
 /// A regular expression with its source.
 #[derive(Debug, Clone)]
 pub struct Pattern {
-    /// As it stands in the file.
+    /// The source in the file.
     pub source: String,
-    /// Compiled, anchored at both ends.
+    /// The compiled expression, anchored at both ends.
     pub regex: Regex,
 }
 
-/// What is sent.
+/// A request body.
 #[derive(Debug, Clone)]
 pub enum Body {
     /// `application/json`.
@@ -326,11 +326,11 @@ pub enum MultipartField {
     Value(ValueTemplate),
     /// A file of the project.
     File {
-        /// Where it lies.
+        /// The path.
         path: Template,
-        /// What the server is told that it is called.
+        /// The file name sent to the server.
         file_name: Option<Template>,
-        /// Its media type.
+        /// The media type.
         content_type: Option<Template>,
     },
 }
@@ -340,45 +340,45 @@ pub enum MultipartField {
 pub struct Column {
     /// Its name.
     pub name: String,
-    /// Where it is declared.
+    /// The place of the declaration.
     pub place: Place,
-    /// Where its value comes from.
+    /// The source of its value.
     pub source: ColumnSource,
-    /// What it is if it is missing.
+    /// The value if it is missing.
     pub default: Option<Value>,
-    /// Whether it must not be missing.
+    /// True if it must not be missing.
     pub required: bool,
 }
 
-/// Where the value of a column comes from.
+/// The source of a column's value.
 #[derive(Debug, Clone)]
 pub enum ColumnSource {
     /// A JSONPath into the record.
     Path {
         /// The path.
         selector: Selector,
-        /// What is taken of its nodes.
+        /// The selection among the matched nodes.
         take: Take,
     },
     /// A template over the record.
     Template(Template),
 }
 
-/// What is taken of the nodes of a path.
+/// The selection among the nodes that match a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Take {
-    /// The first one, or null.
+    /// The first node, or null.
     First,
-    /// The only one; more are an error.
+    /// The only node; more are an error.
     One,
-    /// All, as a list.
+    /// All nodes, as a list.
     All,
-    /// How many.
+    /// The number of nodes.
     Count,
 }
 
 impl Take {
-    /// All by name.
+    /// All selections by name.
     pub const ALL: [(&'static str, Self); 4] = [
         ("first", Self::First),
         ("one", Self::One),
@@ -387,16 +387,16 @@ impl Take {
     ];
 }
 
-/// One key of an order.
+/// A sort key.
 #[derive(Debug, Clone)]
 pub struct SortKey {
-    /// What is compared.
+    /// The value to sort by.
     pub by: SortBy,
-    /// Whether the largest comes first.
+    /// True for descending order.
     pub descending: bool,
 }
 
-/// What is compared.
+/// The value to sort by.
 #[derive(Debug, Clone)]
 pub enum SortBy {
     /// A column, or a field of the record.
@@ -405,12 +405,12 @@ pub enum SortBy {
     Expression(Expression),
 }
 
-/// How many records at most.
+/// A maximum number of records.
 #[derive(Debug, Clone)]
 pub enum Limit {
     /// A number.
     Number(u64),
-    /// A template that gives one.
+    /// A template that yields a number.
     Template(Template),
 }
 
@@ -423,28 +423,28 @@ impl Limit {
     }
 }
 
-/// What makes a record the same as another one.
+/// The identity of a record, to remove duplicates.
 #[derive(Debug, Clone)]
 pub enum Unique {
-    /// Everything.
+    /// The whole record.
     Record,
     /// Some columns.
     Columns(Vec<String>),
 }
 
-/// What a status means.
+/// The meaning of a status code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StatusMeaning {
-    /// An answer like any other.
+    /// A normal response.
     Ok,
-    /// There are no records.
+    /// No records.
     Empty,
     /// A failure.
     Fail,
 }
 
 impl StatusMeaning {
-    /// All by name.
+    /// All meanings by name.
     pub const ALL: [(&'static str, Self); 3] = [
         ("ok", Self::Ok),
         ("empty", Self::Empty),
@@ -452,7 +452,7 @@ impl StatusMeaning {
     ];
 }
 
-/// A length of time as it stands in templates: seconds, whole where they are.
+/// Returns a duration as in templates: seconds, as an integer if possible.
 pub fn seconds(duration: Duration) -> Value {
     if duration.subsec_nanos() == 0 {
         Value::from(duration.as_secs())
@@ -462,18 +462,17 @@ pub fn seconds(duration: Duration) -> Value {
 }
 
 impl Query {
-    /// Whether each of its answers is one record and not a list.
+    /// Returns true if each of its responses is one record and not a list.
     pub fn is_single(&self) -> bool {
         self.rows.is_none() && self.asks()
     }
 
-    /// Whether it yields one record, and not a list of as many as there are. What a walk yields is a
-    /// list, even where each of its answers is one record.
+    /// Returns true if it yields one record rather than a list. A walk always yields a list.
     pub fn yields_one(&self) -> bool {
         self.is_single() && !self.is_walk()
     }
 
-    /// The names of its columns, if it says which.
+    /// Returns the names of its columns, if known.
     pub fn columns(&self) -> Option<Vec<String>> {
         if self.extract.is_empty()
             && let Some(sql) = &self.sql
@@ -488,8 +487,8 @@ impl Query {
         })
     }
 
-    /// The name of the table that its records make: its own; of a statement of the command line
-    /// `result`.
+    /// Returns the table name for its records: its own name, or `result` for a statement on the
+    /// command line.
     pub fn table_name(&self) -> &str {
         if self.source.path().as_os_str().is_empty() {
             "result"
@@ -498,8 +497,8 @@ impl Query {
         }
     }
 
-    /// Returns true if the query says all columns. Each query that it stands on is looked at once:
-    /// there may be many ways to one.
+    /// Returns true if all columns are known. Each dependency is visited once, since several paths
+    /// may lead to it.
     fn knows_columns(&self) -> bool {
         let mut known = HashSet::new();
         for query in self.with_fed_by().into_iter().rev() {
@@ -517,12 +516,12 @@ impl Query {
         known.contains(&std::ptr::from_ref(self))
     }
 
-    /// A declared var.
+    /// Returns the declared var with a name.
     pub fn var(&self, name: &str) -> Option<&Var> {
         self.vars.iter().find(|var| var.name == name)
     }
 
-    /// This query and all that it stands on, each once, before those that it stands on itself.
+    /// Returns this query and all its dependencies, each once, before its own dependencies.
     pub fn with_fed_by(&self) -> Vec<&Query> {
         parents_first(self, |query| {
             let feeds = query.for_each.iter().filter_map(|feed| match &feed.items {
@@ -534,8 +533,8 @@ impl Query {
         })
     }
 
-    /// Returns true if something of it, or of a query that it stands on, may read the failures of a
-    /// run: a document, an expectation or a statement.
+    /// Returns true if it or one of its dependencies may read the failures of a run: in a document,
+    /// an expectation or a statement.
     pub fn reads_failures(&self) -> bool {
         let queries = self.with_fed_by();
         let reads = |query: &&Self| {
@@ -544,27 +543,27 @@ impl Query {
         queries.iter().any(reads)
     }
 
-    /// Whether it sends requests of its own.
+    /// Returns true if it sends requests of its own.
     pub fn asks(&self) -> bool {
         self.endpoint.is_some()
     }
 
-    /// Whether it has records of its own.
+    /// Returns true if it has records of its own.
     pub fn has_records(&self) -> bool {
         self.asks() || self.sql.is_some()
     }
 
-    /// Whether it asks more than once, for the items of another query or of a list.
+    /// Returns true if it sends one request per item of a query or a list.
     pub fn is_walk(&self) -> bool {
         !self.for_each.is_empty()
     }
 
-    /// Whether which records there are depends on their order.
+    /// Returns true if the order of records affects which ones are in the result.
     pub fn depends_on_order(&self) -> bool {
         self.limit.is_some() || self.unique.is_some() || !self.sort.is_empty()
     }
 
-    /// The templates that its requests are made of.
+    /// Returns the templates of its requests.
     pub fn request_templates(&self) -> Vec<&Template> {
         let polled = self.poll.iter().filter_map(|poll| poll.endpoint.as_ref());
         let mut templates: Vec<&Template> = self.endpoint.iter().chain(polled).collect();
@@ -599,7 +598,7 @@ impl Query {
         templates
     }
 
-    /// All templates and expressions of the file, with what they mention.
+    /// Returns the mentions of all templates and expressions in the file.
     pub fn mentions(&self) -> impl Iterator<Item = &crate::template::Mentions> {
         let defaults = self
             .vars
@@ -649,8 +648,7 @@ impl Query {
     }
 }
 
-/// A call of a query: its name and the vars that need a value, with their examples. `is_needed`
-/// chooses them.
+/// Formats a call of a query: its name and the vars chosen by `is_needed`, with their examples.
 pub fn example_call(query: &Query, is_needed: impl Fn(&Var) -> bool) -> String {
     let mut call = query.name.clone();
     let vars = query.vars.iter();
@@ -667,7 +665,7 @@ pub fn example_call(query: &Query, is_needed: impl Fn(&Var) -> bool) -> String {
     call
 }
 
-/// `NAME=VALUE` for a shell, in quotes where it needs them.
+/// Formats `NAME=VALUE` for a shell, quoted if necessary.
 pub fn assignment(name: &str, value: &str) -> String {
     let is_plain = value
         .chars()

@@ -1,4 +1,4 @@
-//! `expect` and `require`: conditions that must hold, with the author's words for a failure.
+//! `expect` and `require`: conditions with a message for failures.
 
 use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
@@ -12,22 +12,22 @@ use crate::template::{Expression, Mentions, Scope, Template};
 pub struct Requirement {
     /// The condition.
     pub that: Expression,
-    /// The message for a failure.
+    /// The author's message for a failure.
     pub message: Option<Template>,
 }
 
 impl Requirement {
-    /// The condition as one line.
+    /// Returns the condition in one line.
     pub fn source(&self) -> String {
         one_line(self.that.source().trim()).into_owned()
     }
 
-    /// The author's message, if there is one. The scope holds marks in place of secrets.
+    /// Renders the author's message, if there is one. The scope holds marks in place of secrets.
     pub fn words(&self, shown: &Scope) -> Option<String> {
         let message = self.message.as_ref()?;
         Some(match message.text(shown) {
             Ok(text) => text.trim().to_owned(),
-            // What failed is still said, whatever is wrong with its message.
+            // The failed condition is reported even if its message fails.
             Err(error) => format!(
                 "`{}` does not hold (its `message` fails: {})",
                 self.source(),
@@ -36,7 +36,7 @@ impl Requirement {
         })
     }
 
-    /// What the condition and its message mention.
+    /// Returns the mentions of the condition and its message.
     pub fn mentions(&self) -> impl Iterator<Item = &Mentions> {
         let message = self.message.iter().map(Template::mentions);
         message.chain([self.that.mentions()])

@@ -1,4 +1,5 @@
-//! Resource file → [`Resource`], once as it stands and once for each of its environments.
+//! Reads a resource file into a [`Resource`], once without an environment and once for each
+//! environment.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,21 +22,21 @@ use crate::project::template::{Names, scalar_template, template};
 use crate::resource::{Access, KINDS, Resource, Speak, TlsFiles};
 use crate::template::Template;
 
-/// Default of `max_body`: 64 MiB.
+/// The default of `max_body`: 64 MiB.
 const MAX_BODY: u64 = 64 * 1024 * 1024;
 
 /// A resource with its environments.
 #[derive(Clone)]
 pub struct ResourceFile {
-    /// How queries refer to it.
+    /// The name in queries.
     pub name: String,
     /// The file.
     pub source: Arc<SourceFile>,
-    /// Where the name stands, or the start of the file.
+    /// The place of the name, or the start of the file.
     pub place: crate::core::source::Place,
-    /// Without an environment; `None` if the file is only usable with one.
+    /// The resource without an environment; `None` if the file requires one.
     pub base: Option<Resource>,
-    /// By name.
+    /// The resource in each environment, by name.
     pub environments: BTreeMap<String, Resource>,
 }
 
@@ -49,7 +50,7 @@ impl ResourceFile {
     }
 }
 
-/// Reads a resource file. What is wrong goes into `faults`.
+/// Reads a resource file. Faults are added to `faults`.
 pub fn read(
     node: &Node,
     source: &Arc<SourceFile>,
@@ -83,7 +84,7 @@ pub fn read(
         folder: folder.map(str::to_owned),
         environments: names,
     };
-    // Only an environment may hold what the file itself lacks.
+    // Only the environments may define what the file itself lacks.
     let needs_environment = node.get("base_url").is_none()
         && !overlays.is_empty()
         && overlays
@@ -112,8 +113,8 @@ pub fn read(
     Some(file)
 }
 
-/// The base with an overlay: mappings are merged key by key, null removes, anything else replaces.
-/// Where a mapping chooses one of several forms (`auth`), another form replaces it as a whole.
+/// Merges an overlay into the base: mappings key by key; null removes a key; anything else replaces
+/// it. If a mapping selects one of several forms (`auth`), another form replaces it completely.
 fn merged(base: &Node, overlay: &Node) -> Node {
     let (Content::Map(base_entries), Content::Map(overlay_entries)) =
         (&base.content, &overlay.content)
@@ -209,7 +210,7 @@ fn resource(node: &Node, context: &Context, faults: &mut Diagnostics) -> Option<
     fields.finish(faults);
 
     let Some(kind) = kind else {
-        // A token in the file is told all the same.
+        // A token in the file is reported even so.
         if let Some(node) = auth_node {
             crate::auth::check(node, Some(TokenScheme::Bearer), faults);
         }
@@ -309,7 +310,7 @@ fn base_url_template(
     if template.is_constant()
         && let Err(words) = super::base_url(&text.value)
     {
-        // A user and a password may stand in it.
+        // It may contain a user and a password.
         faults.push(Diagnostic::at(&base_url.place, Code::BaseUrl, words).concealed());
         return None;
     }
@@ -332,7 +333,7 @@ fn auth(
         return Some(InHeader::auth(name, prefix, value));
     };
     let auth = crate::auth::check(auth_node, kind.token_scheme(), faults)?;
-    // The forms parse their templates; which names a template may mention is known here.
+    // The forms parse their templates; the names available to them are known here.
     let is_good = auth
         .templates()
         .iter()

@@ -1,11 +1,11 @@
-//! The `retry` part of a resource file or a query file: when a request is tried again.
+//! The `retry` part of a resource file or a query file.
 
 use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::document::Node;
 use crate::http::retry::RetryChange;
 
-/// Reads the part. What it does not set stays as it is.
+/// Reads the part. Missing keys leave the policy unchanged.
 pub fn read(node: &Node, faults: &mut Diagnostics) -> RetryChange {
     let mut fields = node.fields("retry", faults);
     let max_attempts = fields
@@ -37,7 +37,7 @@ fn statuses(node: &Node, faults: &mut Diagnostics) -> Vec<u16> {
         .collect()
 }
 
-/// Reads the part of a query file. One that writes is not sent again after a status from 500 on.
+/// Reads the part in a query file. A request that writes is not retried after a 5xx status.
 pub fn of_query(
     node: Option<&Node>,
     writes: bool,

@@ -1,4 +1,4 @@
-//! The variables of the environment that a query sends, and to which host.
+//! The environment variables that a query sends, and to which host.
 
 use std::collections::BTreeSet;
 
@@ -8,19 +8,19 @@ use crate::project::{Project, ResourceFile};
 use crate::resource::Resource;
 use crate::template::Template;
 
-/// What the requests of one query send to one host.
+/// The variables that the requests of one query send to one host.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Sent {
-    /// The host, or the template of the base URL if only the run knows it.
+    /// The host, or the template of the base URL if it is only known at run time.
     pub host: String,
-    /// The variables of the environment, by name.
+    /// The names of the environment variables.
     pub variables: BTreeSet<String>,
-    /// Those of them that neither `auth` nor the base URL names.
+    /// Those used neither by `auth` nor by the base URL.
     pub beside_auth: BTreeSet<String>,
 }
 
 impl Project {
-    /// What a query and those that it stands on send.
+    /// Returns the variables that a query and its dependencies send.
     pub fn sends(&self, query: &Query) -> BTreeSet<Sent> {
         query
             .with_fed_by()

@@ -1,4 +1,4 @@
-//! `runner.yaml`: the file that marks the root of a project and holds what its queries share.
+//! `runner.yaml`: marks the root of a project and holds settings shared by its queries.
 
 use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
@@ -15,18 +15,18 @@ pub const FILE_NAME: &str = "runner.yaml";
 /// The settings of a project.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
-    /// Defaults for the vars of these names in all queries. They see `env`, `git` and `now()`.
+    /// Defaults for vars with these names in all queries. They can use `env`, `git` and `now()`.
     vars: Vec<Entry>,
-    /// The environment of runs that choose none.
+    /// The default environment.
     pub environment: Option<Text>,
 }
 
 impl Settings {
-    /// Reads the file. Faults go into `faults`.
+    /// Reads the file. Faults are added to `faults`.
     pub fn read(node: &Node, faults: &mut Diagnostics) -> Self {
         let mut settings = Self::default();
         match node.content {
-            // A file that only marks the root.
+            // An empty file only marks the root.
             Content::Null => return settings,
             Content::Map(_) => {}
             _ => {
@@ -47,7 +47,7 @@ impl Settings {
         settings
     }
 
-    /// Gives the vars of a query their shared defaults, in place of their own.
+    /// Overrides the defaults of a query's vars with the shared ones.
     pub fn complete(&self, vars: &mut [Var], query: &str, faults: &mut Diagnostics) {
         for var in vars {
             let Some(shared) = self.vars.iter().find(|shared| shared.key == var.name) else {
@@ -63,7 +63,7 @@ impl Settings {
         }
     }
 
-    /// Reports shared defaults that no query takes, given the names of all vars.
+    /// Reports shared defaults that no query uses, given the names of all vars.
     pub fn check_names(&self, known: &[String], faults: &mut Diagnostics) {
         for shared in &self.vars {
             if !known.contains(&shared.key) {

@@ -1,4 +1,4 @@
-//! A statement of the command line, as a query without a file.
+//! A statement given on the command line, as a query without a file.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -13,41 +13,41 @@ use crate::project::settings::Settings;
 use crate::project::table::Table;
 use crate::project::{Project, query_file, yaml};
 
-/// What a statement stands on.
+/// The inputs of a statement.
 #[derive(Default)]
 pub struct Grounds {
-    /// Queries, by the names of their tables.
+    /// Queries by table name.
     pub queries: Vec<(String, Arc<Query>)>,
-    /// Tables that are there already.
+    /// Existing tables.
     pub tables: Vec<Table>,
     /// The parameters.
     pub vars: Vec<Parameter>,
 }
 
-/// A value that a statement, or a query that it stands on, is given.
+/// A value for a statement or for a query it depends on.
 pub struct Parameter {
     /// Its name.
     pub name: String,
-    /// What it takes.
+    /// The type.
     pub kind: VarType,
-    /// Whether it is masked wherever it is shown.
+    /// True if the value is masked wherever it is shown.
     pub is_secret: bool,
 }
 
-/// What faults call the places that no person wrote.
+/// The file name of generated places in faults.
 const MADE: &str = "--from";
 
 impl Project {
-    /// A project without files, for what stands on none.
+    /// Creates a project without files, for a statement that needs none.
     pub fn without_files(folder: &Path, formats: &[&'static str]) -> Self {
         Self::at(folder.to_path_buf(), folder, formats)
     }
 
-    /// A query whose records are those of a statement.
+    /// Creates a query from a statement.
     ///
     /// # Errors
     ///
-    /// All that is wrong with it.
+    /// All its faults.
     pub fn statement(
         &self,
         source: &Arc<SourceFile>,
@@ -80,7 +80,7 @@ impl Project {
     }
 }
 
-/// The query file that nobody wrote; its statement is put in its place afterwards.
+/// Generates the query file; its statement is inserted afterwards.
 fn made(grounds: &Grounds) -> Value {
     let data: Map<String, Value> = grounds
         .queries
@@ -98,7 +98,7 @@ fn made(grounds: &Grounds) -> Value {
     json!({"vars": vars, "data": data, "sql": ""})
 }
 
-/// Puts a statement, with its place, into a query file.
+/// Inserts a statement, with its place, into a query file.
 fn put(node: &mut Node, source: &Arc<SourceFile>) {
     let Content::Map(entries) = &mut node.content else {
         return;
@@ -114,7 +114,7 @@ fn put(node: &mut Node, source: &Arc<SourceFile>) {
     }
 }
 
-/// Faults that do not show lines that nobody wrote.
+/// Removes the lines of the generated file from faults.
 fn without_made(faults: Diagnostics) -> Diagnostics {
     let mut told = Diagnostics::new();
     for mut fault in faults.into_sorted() {

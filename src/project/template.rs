@@ -1,4 +1,4 @@
-//! Nodes → templates, expressions and selectors, with the names that they may mention.
+//! Reads templates, expressions and selectors from YAML nodes, and checks the names they use.
 
 use serde_json::{Map, Value};
 
@@ -13,53 +13,54 @@ use crate::template::{
     Template,
 };
 
-/// What `git.` knows.
+/// The members of `git`.
 pub const GIT_FACTS: [&str; 3] = ["branch", "sha", "project_slug"];
 
-/// The names that a template may mention at its place in the file.
+/// The names available to a template.
 #[derive(Debug, Clone, Default)]
 pub struct Names {
     known: Vec<Name>,
-    /// Whether the file can declare more.
+    /// True if the file can declare more.
     has_vars: bool,
 }
 
-/// A name that is known.
+/// A known name.
 #[derive(Debug, Clone)]
 struct Name {
     word: String,
     kind: NameKind,
-    /// Its members, if all of them are known.
+    /// Its members, if all are known.
     members: Option<Vec<String>>,
 }
 
-/// What a name stands for.
+/// The kind of a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum NameKind {
     /// An input of the query.
     Var,
-    /// A record: a member that it lacks is null.
+    /// A record: missing members are null.
     Record,
-    /// The columns of an item, which is a record too.
+    /// An item, with its columns; also a record.
     Item,
     /// An element of a list: a record or anything else.
     Element,
-    /// A column of the record, with the same value read from `row` if there is one.
+    /// A column of the record, with the expression that reads the same value from `row`, if there
+    /// is one.
     Column(Option<String>),
     /// Anything else.
     Other,
 }
 
-/// The name under which all vars are found.
+/// The name of the object with all vars.
 const VARS: &str = "vars";
 
 impl Names {
-    /// `env` and `git`, which every template sees.
+    /// Returns `env` and `git`, which every template can use.
     pub fn outside() -> Self {
         Self::default().with_all(["env", "git"])
     }
 
-    /// These and `vars`, in a file that can declare more.
+    /// Adds `vars`, in a file that can declare more.
     #[must_use]
     pub fn with_vars<'a>(&self, vars: impl IntoIterator<Item = &'a str>) -> Self {
         let mut names = self.add(VARS, NameKind::Other, Some(Vec::new()));
@@ -70,7 +71,7 @@ impl Names {
         names
     }
 
-    /// These and one more var.
+    /// Adds a var.
     #[must_use]
     pub fn with_var(&self, name: &str) -> Self {
         let mut names = self.add(name, NameKind::Var, None);
@@ -83,13 +84,13 @@ impl Names {
         names
     }
 
-    /// These and one more.
+    /// Adds a name.
     #[must_use]
     pub fn with(&self, name: &str) -> Self {
         self.add(name, NameKind::Other, None)
     }
 
-    /// These and more.
+    /// Adds several names.
     #[must_use]
     pub fn with_all<'a>(&self, more: impl IntoIterator<Item = &'a str>) -> Self {
         let mut names = self.clone();
@@ -101,31 +102,31 @@ impl Names {
         names
     }
 
-    /// These and a record.
+    /// Adds a record.
     #[must_use]
     pub fn with_record(&self, name: &str, members: Option<Vec<String>>) -> Self {
         self.add(name, NameKind::Record, members)
     }
 
-    /// These and an item, with its columns if they are known.
+    /// Adds an item, with its columns if known.
     #[must_use]
     pub fn with_item(&self, name: &str, columns: Option<Vec<String>>) -> Self {
         self.add(name, NameKind::Item, columns)
     }
 
-    /// These and an element of a list.
+    /// Adds an element of a list.
     #[must_use]
     pub fn with_element(&self, name: &str) -> Self {
         self.add(name, NameKind::Element, None)
     }
 
-    /// These and a column, with the same value read from `row` if there is one.
+    /// Adds a column, with the expression that reads the same value from `row`, if there is one.
     #[must_use]
     pub fn with_column(&self, name: &str, field: Option<String>) -> Self {
         self.add(name, NameKind::Column(field), None)
     }
 
-    /// These and one more, whose members are known.
+    /// Adds a name with known members.
     #[must_use]
     pub fn with_members(&self, name: &str, members: &[&str]) -> Self {
         let members = members.iter().map(|member| (*member).to_owned()).collect();
@@ -142,7 +143,7 @@ impl Names {
         names
     }
 
-    /// Returns true if all that a template mentions is declared, and says what its author means.
+    /// Returns true if all mentioned names are declared; reports the others with a suggestion.
     pub fn check(&self, mentions: &Mentions, text: &Text, faults: &mut Diagnostics) -> bool {
         let before = faults.len();
         for mention in mentions.iter() {
@@ -158,7 +159,7 @@ impl Names {
         faults.len() == before
     }
 
-    /// All names once, but for `vars`, which is no value of its own.
+    /// Returns all names once, except `vars`, which is not a value of its own.
     fn plain_names(&self) -> Vec<&str> {
         let mut plain: Vec<&str> = Vec::new();
         for known in self.known.iter().filter(|known| known.word != VARS) {
@@ -169,7 +170,7 @@ impl Names {
         plain
     }
 
-    /// The names of this root: a column may be called as a var is.
+    /// Returns the entries for a root: a column may have the same name as a var.
     fn of<'n>(&'n self, root: &'n str) -> impl Iterator<Item = &'n Name> {
         self.known.iter().filter(move |known| known.word == root)
     }
@@ -230,7 +231,8 @@ impl Names {
         )
     }
 
-    /// A test that always gives the same: what a record lacks is null, and null is defined.
+    /// Reports a test that is always true or always false: a missing member of a record is null,
+    /// and null is defined.
     fn presence_fault(&self, presence: &Presence, text: &Text) -> Option<Diagnostic> {
         let of = &presence.of;
         let known = self.of(of.root()).next()?;
@@ -256,7 +258,7 @@ impl Names {
                 };
                 (format!("`{written} {verb}`"), is(written))
             }
-            // The member of a record may be a list or a text, where `in` is what is meant.
+            // The member of a record may be a list or a text, for which `in` is right.
             PresenceKind::Key(_) if of.path.len() > 1 => return None,
             PresenceKind::Key(key) => {
                 let not = if presence.is_positive { "" } else { "not " };
@@ -318,14 +320,14 @@ fn checked(
             .then_some(template),
         Err(errors) => {
             report(text, errors, faults);
-            // Names are told in the same go, as far as they can be read.
+            // Names are checked in the same pass, as far as they can be read.
             names.check(&Template::mentions_of(text), text, faults);
             None
         }
     }
 }
 
-/// Reads a template from a scalar: numbers and booleans stand for their text.
+/// Reads a template from a scalar: numbers and booleans are taken as text.
 pub fn scalar_template(
     node: &Node,
     key: &str,
@@ -376,12 +378,12 @@ pub fn selector(text: &Text, faults: &mut Diagnostics) -> Option<Selector> {
     }
 }
 
-/// A JSON value with templates in its texts.
+/// A JSON value with templates in its strings.
 #[derive(Debug, Clone)]
 pub enum ValueTemplate {
-    /// The same in every scope.
+    /// A constant.
     Constant(Value),
-    /// A text; a single `{{ expression }}` keeps its type.
+    /// A template; a single `{{ expression }}` keeps its type.
     Template(Template),
     /// A list.
     List(Vec<ValueTemplate>),
@@ -428,7 +430,7 @@ impl ValueTemplate {
         }
     }
 
-    /// The value in a scope; nothing if it is left out as a whole.
+    /// Renders the value; `None` if it is omitted altogether.
     ///
     /// # Errors
     ///
@@ -456,14 +458,14 @@ impl ValueTemplate {
         }
     }
 
-    /// Whether it is the same in every scope.
+    /// Returns true if it contains no templates with variables.
     pub fn is_constant(&self) -> bool {
         self.templates()
             .iter()
             .all(|template| template.is_constant())
     }
 
-    /// The templates in it.
+    /// Returns its templates.
     pub fn templates(&self) -> Vec<&Template> {
         match self {
             Self::Constant(_) => Vec::new(),

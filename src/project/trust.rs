@@ -1,8 +1,8 @@
-//! Whose files are used: those of the user, of root, and of the projects that the user trusts.
+//! Trusted files: those of the user, of root, and of projects that the user trusts.
 //!
-//! Anybody who can write above the folder one stands in could otherwise have their queries sent, and
-//! their `auth.command` run, with the user's rights (as CVE-2022-24765 did for git). Root is trusted
-//! since it can replace the program itself.
+//! Otherwise anyone with write access to a parent folder could have their queries sent, and their
+//! `auth.command` run, with the user's rights (as in CVE-2022-24765 for git). Root is trusted since
+//! it could replace the program itself.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -11,10 +11,10 @@ use crate::core::code::Code;
 use crate::core::diagnostic::Diagnostic;
 use crate::project::load;
 
-/// The variable that names trusted projects.
+/// The environment variable that lists trusted projects.
 pub const VARIABLE: &str = "RUNNER_TRUST";
 
-/// Users and projects that are trusted.
+/// Trusted users and projects.
 #[derive(Debug, Clone)]
 pub struct Trust {
     users: Vec<u32>,
@@ -23,7 +23,7 @@ pub struct Trust {
 }
 
 impl Trust {
-    /// The user of the process and root; behind `sudo`, the user who called it; and the projects of
+    /// Trusts the user of the process, root, the user who called `sudo`, and the projects of
     /// `RUNNER_TRUST`.
     pub fn new(env: &BTreeMap<String, String>) -> Self {
         let user = user();
@@ -42,11 +42,11 @@ impl Trust {
         }
     }
 
-    /// Refuses a project, or a file of it, that belongs to a user who is not trusted.
+    /// Refuses a project, or a file of it, whose owner is not trusted.
     ///
     /// # Errors
     ///
-    /// If it does.
+    /// If the owner is not trusted.
     pub fn check(&self, path: &Path, root: &Path) -> Result<(), Diagnostic> {
         let is_named = self
             .projects

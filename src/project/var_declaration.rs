@@ -1,4 +1,4 @@
-//! `vars` of a query file, and what a value must be to suit one.
+//! `vars` of a query file, and the validation of their values.
 
 use std::borrow::Cow;
 
@@ -20,7 +20,7 @@ use crate::project::query::{Pattern, Var, VarType, seconds};
 use crate::project::template::{Names, ValueTemplate};
 use crate::template::reserved;
 
-/// Reads all declarations; each default sees the vars above it.
+/// Reads all declarations; each default can use the vars above it.
 pub fn read(node: Option<&Node>, faults: &mut Diagnostics) -> Vec<Var> {
     let mut vars: Vec<Var> = Vec::new();
     let Some(node) = node else { return vars };
@@ -42,7 +42,7 @@ pub fn read(node: Option<&Node>, faults: &mut Diagnostics) -> Vec<Var> {
     vars
 }
 
-/// Whether a template can call something by this name.
+/// Checks that a name can be used in templates.
 pub fn check_name(entry: &Entry, faults: &mut Diagnostics) -> bool {
     if reserved::is_reserved(&entry.key) {
         let words = format!("`{}` has a meaning of its own in templates", entry.key);
@@ -61,7 +61,7 @@ pub fn check_name(entry: &Entry, faults: &mut Diagnostics) -> bool {
     true
 }
 
-/// `name: value`: the default alone.
+/// Reads `name: value`, which only sets a default.
 fn short(entry: &Entry, names: &Names, faults: &mut Diagnostics) -> Option<Var> {
     let kind = match &entry.value.content {
         Content::Bool(_) => VarType::Bool,
@@ -152,14 +152,14 @@ fn read_declaration(entry: &Entry, names: &Names, faults: &mut Diagnostics) -> O
             words,
         ));
     }
-    // Bounds and choices first, so that a default can be held against them.
+    // Bounds and choices come first, so that the default can be checked against them.
     var.bounds = Bounds::read(bounds, kind, &|value| var.typed(value, None), faults);
     if let Some(items) = choices {
         let mut values = Vec::with_capacity(items.len());
         for item in items {
             let raw = item.to_json();
             match var.accept_choice(&raw) {
-                // A moment or a length of time is chosen by its words, not by what they come to.
+                // A time or a duration is chosen by its text, not by its value.
                 Ok(_) if var.is_chosen_by_words() => values.push(raw),
                 Ok(value) => values.push(value),
                 Err(words) => faults.push(Diagnostic::at(&item.place, Code::VarType, words)),
@@ -182,9 +182,9 @@ fn read_declaration(entry: &Entry, names: &Names, faults: &mut Diagnostics) -> O
     (faults.len() == before).then_some(var)
 }
 
-/// Gives a var its default, which sees `names`.
+/// Sets the default of a var, which can use `names`.
 pub fn set_default(var: &mut Var, node: &Node, names: &Names, faults: &mut Diagnostics) {
-    // `default: 1.10` of a text is `1.10`, as it was written.
+    // `default: 1.10` of a string is `1.10`, as written.
     let node = match (&node.content, var.kind) {
         (Content::Number(_, raw), VarType::String) => Node {
             place: node.place.clone(),
@@ -196,7 +196,7 @@ pub fn set_default(var: &mut Var, node: &Node, names: &Names, faults: &mut Diagn
     check_default(var, &node, faults);
 }
 
-/// A default that is the same in every scope must suit the declaration.
+/// Checks a constant default against the declaration.
 fn check_default(var: &Var, node: &Node, faults: &mut Diagnostics) {
     let is_constant = var
         .default
@@ -236,11 +236,11 @@ fn pattern(node: &Node, faults: &mut Diagnostics) -> Option<Pattern> {
 }
 
 impl Var {
-    /// Reads what somebody typed.
+    /// Parses a value typed by the user.
     ///
     /// # Errors
     ///
-    /// In words, if the text does not suit the declaration. They repeat the value unless it is
+    /// A message, if the text does not match the declaration. It repeats the value unless it is
     /// secret.
     pub fn parse(&self, text: &str, now: Timestamp) -> Result<Value, String> {
         let wrong = |expected: &str| self.wrong(expected, &Value::from(text));
@@ -279,9 +279,9 @@ impl Var {
         self.accept(&value, Some(now))
     }
 
-    /// Holds a typed value against the declaration and gives it its form in templates.
+    /// Validates a JSON value against the declaration and converts it to its form in templates.
     ///
-    /// Without `now`, a relative time is only looked at.
+    /// Without `now`, a relative time is only validated.
     ///
     /// # Errors
     ///
@@ -300,7 +300,7 @@ impl Var {
             return Err(self.wrong(&self.bounds.expected(self.kind), raw));
         }
         match &value {
-            // Of a list, each item is chosen.
+            // In a list, each item is a choice.
             Value::Array(items) if self.kind == VarType::List => {
                 for item in items {
                     self.check_choice(item)?;
@@ -312,7 +312,7 @@ impl Var {
         Ok(value)
     }
 
-    /// Reads one of the choices: of a list, one of its items.
+    /// Reads one of the choices; for a list, one item.
     fn accept_choice(&self, value: &Value) -> Result<Value, String> {
         if self.kind != VarType::List {
             return self.accept(value, None);
@@ -328,7 +328,7 @@ impl Var {
         Ok(value.clone())
     }
 
-    /// Holds a value against the choices and the pattern.
+    /// Checks a value against the choices and the pattern.
     fn check_choice(&self, held: &Value) -> Result<(), String> {
         let of_list = if self.kind == VarType::List {
             "a list of "
@@ -373,7 +373,7 @@ impl Var {
             | (VarType::Bool, Value::Bool(_))
             | (VarType::List, Value::Array(_))
             | (VarType::Json, _) => Ok(value.clone()),
-            // A default may compute a number; it is a text all the same.
+            // A default may compute a number for a string.
             (VarType::String, Value::Number(number)) => Ok(Value::from(number.as_str())),
             (VarType::String, _) => wrong("a text"),
             (VarType::Int, Value::Number(number)) if json::number::is_whole(number) => {
@@ -388,7 +388,7 @@ impl Var {
                 match parse_moment(text, base) {
                     Some(time) if now.is_some() => Ok(Value::from(whole(time, text).to_string())),
                     Some(_) => Ok(value.clone()),
-                    // Before 1970 only since there was no clock to count from.
+                    // Without a clock, a relative time may seem to be before 1970.
                     None if now.is_none() && parse_duration(text).is_some() => Ok(value.clone()),
                     None => wrong(TIME_EXAMPLE),
                 }
@@ -398,7 +398,7 @@ impl Var {
                 Some(duration) => Ok(seconds(duration)),
                 None => wrong(DURATION_EXAMPLE),
             },
-            // What a default over another duration gives.
+            // The value of a default that uses another duration.
             (VarType::Duration, Value::Number(number)) if number.as_f64() >= Some(0.0) => {
                 if now.is_some() {
                     Ok(value.clone())
@@ -425,7 +425,7 @@ impl Var {
     }
 }
 
-/// A moment that was counted from now, to the second: nobody means its fraction.
+/// Truncates a relative time to seconds, since nobody means its fraction.
 fn whole(moment: Moment, text: &str) -> Moment {
     if parse_written(text).is_some() {
         return moment;

@@ -1,9 +1,9 @@
-//! YAML text → [`Node`].
+//! Parses YAML text into a [`Node`].
 //!
-//! Types and values come from `serde_yaml`; places, duplicate keys and faults of syntax with their
-//! line come from the events of `saphyr-parser`. Both read the file, and the two trees are walked
-//! side by side. Limits on size, depth and aliases come first, so that a hostile file is a message
-//! and not a hang.
+//! Types and values come from `serde_yaml`; places, duplicate keys and syntax errors with their line
+//! come from the events of `saphyr-parser`. Both parse the file, and the two trees are walked side by
+//! side. Limits on size, depth and aliases are checked first, so that a hostile file produces an
+//! error instead of a hang.
 
 mod value;
 
@@ -23,16 +23,16 @@ use crate::core::json::number;
 use crate::core::secret::is_secret_name;
 use crate::core::source::{Place, SourceFile, Span};
 
-/// Deeper nesting than any query has.
+/// The maximum nesting depth.
 const DEEPEST: usize = 64;
 
-/// More keys than any mapping of a query has.
+/// The maximum number of keys in a mapping.
 const MOST_ENTRIES: usize = 1_000;
 
-/// More nodes than any query has, aliases expanded.
+/// The maximum number of nodes, with aliases expanded.
 const MOST_NODES: usize = 100_000;
 
-/// Reads one file. `None` if it cannot be understood as a whole; what is wrong is in `faults`.
+/// Parses a file. Returns `None` if it is unusable as a whole; the reasons are in `faults`.
 pub fn parse(file: &Arc<SourceFile>, faults: &mut Diagnostics) -> Option<Node> {
     let places = Offsets::new(file);
     let mut builder = Builder::new(&places);
@@ -53,7 +53,7 @@ pub fn parse(file: &Arc<SourceFile>, faults: &mut Diagnostics) -> Option<Node> {
         return None;
     }
     if !builder.duplicates.is_empty() {
-        // `serde_yaml` refuses such a file as a whole, so there is nothing to go on with.
+        // `serde_yaml` rejects such a file completely.
         for fault in builder.duplicates {
             faults.push(fault);
         }
@@ -92,7 +92,7 @@ pub fn parse(file: &Arc<SourceFile>, faults: &mut Diagnostics) -> Option<Node> {
     zipper.node(&value, &tree)
 }
 
-/// The line that a place begins in.
+/// Returns the line in which a place begins.
 fn line_of(place: &Place) -> &str {
     let text = place.file.text();
     let start = text[..place.span.start]
@@ -119,11 +119,11 @@ fn too_deep(place: &Place) -> Diagnostic {
     Diagnostic::at(place, Code::TooDeep, words)
 }
 
-/// A fault of syntax, with the hint for the most frequent of them.
+/// Creates a syntax fault, with a hint for the most common mistake.
 fn syntax_fault(file: &Arc<SourceFile>, offset: usize, words: &str) -> Diagnostic {
     let text = file.text();
     let offset = crate::core::source::floor_boundary(text, offset);
-    // What is missing at the end is missing behind the last word: that is pointed at.
+    // An error at the end of the file is reported after the last word.
     let offset = if text[offset..].trim().is_empty() {
         let end = text.trim_end();
         end.char_indices().next_back().map_or(0, |(at, _)| at)
@@ -146,7 +146,7 @@ fn syntax_fault(file: &Arc<SourceFile>, offset: usize, words: &str) -> Diagnosti
         file: Arc::clone(file),
         span,
     };
-    // The parser stumbles behind an unquoted template: on its line, or on the next one.
+    // The parser fails after an unquoted template: on its line, or on the next one.
     if let Some(span) = unquoted_template(text, start, end) {
         let file = Arc::clone(file);
         let words = "the value begins with `{{`, which YAML reads as a mapping";
@@ -180,7 +180,7 @@ fn syntax_fault(file: &Arc<SourceFile>, offset: usize, words: &str) -> Diagnosti
     }
 }
 
-/// Whether a line sets a key whose value is usually secret, to something that is no template.
+/// Returns true if a line assigns something other than a template to a key that is usually secret.
 fn holds_secret(line: &str) -> bool {
     const KEYS: [&str; 5] = ["basic", "bearer", "auth", "value", "default"];
     let mut keys = line.split(':').map(|part| {
@@ -193,7 +193,7 @@ fn holds_secret(line: &str) -> bool {
     keys.any(|key| KEYS.contains(&key) || is_secret_name(key)) && !line.contains("{{")
 }
 
-/// The span of an unquoted `{{ … }}` value near a fault.
+/// Returns the span of an unquoted `{{ … }}` value near a fault.
 fn unquoted_template(text: &str, start: usize, end: usize) -> Option<Span> {
     let before = text[..start.saturating_sub(1)]
         .rfind('\n')
@@ -215,10 +215,10 @@ fn unquoted_template(text: &str, start: usize, end: usize) -> Option<Span> {
     None
 }
 
-/// Turns the parser's character positions into bytes.
+/// Converts the parser's character positions to byte offsets.
 struct Offsets<'f> {
     file: &'f Arc<SourceFile>,
-    /// The byte of every character; empty if all characters are one byte long.
+    /// The byte offset of every character; empty if the text is ASCII.
     bytes: Vec<usize>,
 }
 
@@ -262,7 +262,7 @@ impl<'f> Offsets<'f> {
     }
 }
 
-/// A value's place, and those of its parts.
+/// The place of a value, and those of its parts.
 #[derive(Debug, Clone)]
 struct Tree {
     place: Place,
@@ -273,7 +273,7 @@ struct Tree {
 enum TreeKind {
     Scalar {
         text: String,
-        /// Without quotes and without a tag.
+        /// True for a scalar without quotes or tag.
         is_plain: bool,
     },
     List(Vec<Rc<Tree>>),
@@ -289,7 +289,7 @@ struct Builder<'f> {
     anchors: HashMap<usize, Anchored>,
     duplicates: Vec<Diagnostic>,
     fault: Option<Diagnostic>,
-    /// The nodes read so far, aliases expanded.
+    /// The number of nodes read so far, with aliases expanded.
     nodes: usize,
 }
 
@@ -298,18 +298,18 @@ struct Open {
     anchor: usize,
     is_map: bool,
     children: Vec<Rc<Tree>>,
-    /// The nodes before this one.
+    /// The number of nodes before this one.
     nodes_before: usize,
-    /// The levels below this one, aliases expanded.
+    /// The depth of the nodes below this one, with aliases expanded.
     height: usize,
 }
 
-/// A node that aliases stand for.
+/// An anchored node.
 struct Anchored {
     tree: Rc<Tree>,
-    /// Its nodes, aliases expanded.
+    /// The number of its nodes, with aliases expanded.
     nodes: usize,
-    /// Its levels, aliases expanded.
+    /// Its depth, with aliases expanded.
     height: usize,
 }
 
@@ -326,8 +326,8 @@ impl<'f> Builder<'f> {
         }
     }
 
-    /// Reads the first document, up to the first limit that it exceeds. Event by event: the parser's
-    /// own loop calls itself at every level.
+    /// Reads the first document, up to the first limit it exceeds. Events are pulled one by one,
+    /// since the parser's own loop recurses at every level.
     fn read(&mut self, parser: &mut Parser<'_, StrInput<'_>>) -> Result<(), ScanError> {
         while let Some(event) = parser.next_event() {
             let (event, mark) = event?;
@@ -342,7 +342,7 @@ impl<'f> Builder<'f> {
         Ok(())
     }
 
-    /// Counts nodes, and levels of the innermost open node.
+    /// Counts nodes, and the depth of the innermost open node.
     fn count(&mut self, nodes: usize, height: usize, place: &Place) {
         self.nodes = self.nodes.saturating_add(nodes);
         if let Some(open) = self.stack.last_mut() {
@@ -452,7 +452,7 @@ impl<'f> Builder<'f> {
             }
             Event::Alias(anchor) => {
                 let place = self.places.place(mark);
-                // One that is still open holds itself, which the reader of values refuses.
+                // An alias inside its own anchor; `serde_yaml` rejects it.
                 let anchored = self.anchors.get(&anchor);
                 let (nodes, height) = anchored.map_or((1, 0), |known| (known.nodes, known.height));
                 self.count(nodes, height, &place);
@@ -489,14 +489,14 @@ impl Zipper<'_> {
                         TreeKind::Scalar { text, .. } => text.clone(),
                         _ => number.to_string(),
                     };
-                    // As it is written, where JSON writes numbers so.
+                    // In its original spelling, if that is valid JSON.
                     Content::Number(number::from_text(&raw).unwrap_or(number), raw)
                 }
-                // `.inf` and `.nan` are numbers in YAML and nowhere else.
+                // `.inf` and `.nan` are numbers in YAML but not in JSON.
                 _ => Content::Text(number.to_string()),
             },
             Value::String(text) => match (&target.kind, number::from_text(text)) {
-                // One beyond 128 bits or beyond the largest double.
+                // A number beyond 128 bits or the largest double.
                 (TreeKind::Scalar { is_plain: true, .. }, Some(number)) => {
                     Content::Number(number, text.clone())
                 }
@@ -568,7 +568,7 @@ impl Zipper<'_> {
     }
 }
 
-/// The places of a key and its value: in the mapping itself, or in what it merges (`<<`).
+/// Returns the places of a key and its value: in the mapping itself, or in a merged one (`<<`).
 fn member_of<'t>(
     anchors: &'t HashMap<usize, Anchored>,
     tree: &'t Tree,
@@ -596,7 +596,7 @@ fn member_of<'t>(
         .find_map(|source| member_of(anchors, target(anchors, source), key, depth + 1))
 }
 
-/// The node that an alias stands for; any other node is itself.
+/// Resolves an alias; returns any other node unchanged.
 fn target<'t>(anchors: &'t HashMap<usize, Anchored>, tree: &'t Tree) -> &'t Tree {
     match &tree.kind {
         TreeKind::Alias(anchor) => anchors.get(anchor).map_or(tree, |known| &*known.tree),
@@ -715,7 +715,7 @@ mod tests {
             "- ".repeat(17_500),
             "? ".repeat(13_500),
             "{a: ".repeat(500),
-            // Each is flat by itself; expanded they are not.
+            // Each is flat by itself, but not expanded.
             format!(
                 "a: &a {0}x{1}\nb: &b {0}*a{1}\nc: {0}*b{1}\n",
                 "[".repeat(30),

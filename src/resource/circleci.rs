@@ -35,7 +35,7 @@ impl Speak for CircleCi {
         if *method != Method::GET {
             return None;
         }
-        // The audit log of policy decisions is a list without a token.
+        // The audit log of policy decisions is paged by offset.
         if let ["owner", _, "context", _, "decision"] = segments(route).as_slice() {
             return Some(Style::Offset(Offset::preset("offset")));
         }
@@ -64,10 +64,10 @@ impl Speak for CircleCi {
     }
 }
 
-/// A workflow and a job that have ended stay as they are: a rerun is a new workflow with new jobs.
-/// So does the list of a workflow's jobs once all of them have. The workflows of a pipeline do not: a
-/// rerun adds one. Nor do tests and artifacts: they do not say whether their job is done, and may
-/// come in after it.
+/// A workflow or job that has ended stays as it is: a rerun creates a new workflow with new jobs.
+/// So does the list of a workflow's jobs once all have ended. The workflows of a pipeline do not: a
+/// rerun adds one. Nor do tests and artifacts: they do not say if their job is done, and may arrive
+/// later.
 fn is_final(route: &str, answer: &Value) -> bool {
     match segments(route).as_slice() {
         ["workflow", _] => has_status(answer, &ENDED_WORKFLOW) && has_stopped(answer),
@@ -80,12 +80,12 @@ fn is_final(route: &str, answer: &Value) -> bool {
     }
 }
 
-/// The parts of a route between its slashes.
+/// Splits a route into its segments.
 pub fn segments(route: &str) -> Vec<&str> {
     route.trim_matches('/').split('/').collect()
 }
 
-/// Statuses of a workflow that has ended.
+/// The statuses of a workflow that has ended.
 const ENDED_WORKFLOW: [&str; 6] = [
     "success",
     "failed",
@@ -94,7 +94,7 @@ const ENDED_WORKFLOW: [&str; 6] = [
     "unauthorized",
     "not_run",
 ];
-/// Statuses of a job that ran and has ended.
+/// The statuses of a job that ran and has ended.
 const RAN: [&str; 5] = [
     "success",
     "failed",
@@ -102,11 +102,11 @@ const RAN: [&str; 5] = [
     "timedout",
     "terminated-unknown",
 ];
-/// Statuses of a job that will not run, or was stopped, perhaps before it began.
+/// The statuses of a job that will not run, or was stopped, perhaps before it started.
 const NEVER_RAN: [&str; 3] = ["canceled", "not_run", "unauthorized"];
 
-/// Whether a whole list of jobs is over. One that goes on is not kept for good, since what its cursor
-/// leads to may be gone by then.
+/// Returns true if all jobs of a complete list have ended. A partial list is not cached for good,
+/// since its cursor may expire.
 fn is_final_list(answer: &Value) -> bool {
     let cursor = answer.get("next_page_token");
     let is_whole = cursor.is_none_or(|token| token.is_null() || token == "");
@@ -114,7 +114,7 @@ fn is_final_list(answer: &Value) -> bool {
     is_whole && jobs.is_some_and(|jobs| !jobs.is_empty() && jobs.iter().all(is_over))
 }
 
-/// Whether nothing more comes of a job. An approval has no times.
+/// Returns true if a job has ended for good. An approval has no times.
 fn is_over(job: &Value) -> bool {
     let is_approval = job.get("type").is_some_and(|kind| kind == "approval");
     has_status(job, &NEVER_RAN) || (has_status(job, &RAN) && (is_approval || has_stopped(job)))
@@ -130,7 +130,7 @@ fn has_stopped(thing: &Value) -> bool {
     stopped_at.is_some_and(|time| !time.is_empty())
 }
 
-/// What both versions of the API mean by a status on a path.
+/// Explains a status code on a path, for both versions of the API.
 pub fn advice(status: StatusCode, path: &str) -> Option<&'static str> {
     let has_slug = ["/project/", "/insights/"]
         .iter()

@@ -33,7 +33,7 @@ impl Speak for CircleCiV3 {
     }
 
     fn pagination(&self, method: &Method, _: &str) -> Option<Style> {
-        // The search operations take the cursor where they take the rest of the question.
+        // Search operations take the cursor in the body, with the other search parameters.
         let place = if *method == Method::POST {
             Place::Body(vec!["page".to_owned(), "cursor".to_owned()])
         } else {
@@ -72,8 +72,8 @@ impl Speak for CircleCiV3 {
     }
 }
 
-/// What is known of v3 is little: only a single workflow or job that has ended is final. A list may be
-/// filtered by anything, and what a job wrote or stored is not said to be complete.
+/// Little is known about v3: only a single workflow or job that has ended is final. A list may be
+/// filtered in any way, and a job's output and artifacts may be incomplete.
 fn is_final(route: &str, answer: &Value) -> bool {
     let is_one = matches!(segments(route).as_slice(), ["workflows" | "jobs", _]);
     let Some(thing) = answer.pointer("/data/attributes").filter(|_| is_one) else {
@@ -83,7 +83,7 @@ fn is_final(route: &str, answer: &Value) -> bool {
     text("phase") == "ended" && OUTCOMES.contains(&text("outcome")) && !text("ended_at").is_empty()
 }
 
-/// Known outcomes of what has ended.
+/// The known outcomes of a workflow or job that has ended.
 const OUTCOMES: [&str; 8] = [
     "succeeded",
     "failed",

@@ -1,4 +1,4 @@
-//! The body of an error, in the shapes that are in use.
+//! Parses error responses in common formats.
 //!
 //! CircleCI v2 sends `message`, or `error` as text; v3 one `error` with `type`, `id`, `title`,
 //! `detail` and `source`; GitHub `message`; problem details `title` and `detail` (RFC 9457); JSON:API
@@ -6,24 +6,24 @@
 
 use serde_json::Value;
 
-/// More errors of a list than this are only counted.
+/// The maximum number of errors shown from a list.
 const MOST_SHOWN: usize = 3;
 
-/// What the body of an error says.
+/// The parsed body of an error response.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ErrorBody {
-    /// Its message, with the place in the request that it is about.
+    /// The message, with the part of the request it is about.
     pub message: Option<String>,
-    /// The place in the request that it is about, such as `/page/limit`.
+    /// A JSON pointer to the part of the request it is about, such as `/page/limit`.
     pub pointer: Option<String>,
-    /// The id under which the server keeps it.
+    /// The server's id of the error.
     pub id: Option<String>,
-    /// Its kind, in the server's words.
+    /// The server's name for the kind of error.
     pub kind: Option<String>,
 }
 
 impl ErrorBody {
-    /// Reads a body. What it does not say in a known shape is left out.
+    /// Parses a body. Unknown fields are ignored.
     pub fn read(body: &Value) -> Self {
         let first = body.get("errors").and_then(|errors| errors.get(0));
         let error = object(body.get("error")).or_else(|| object(first));
@@ -36,7 +36,7 @@ impl ErrorBody {
         }
     }
 
-    /// Changes each of its texts.
+    /// Maps each text.
     #[must_use]
     pub fn map(self, change: impl Fn(String) -> String) -> Self {
         Self {
@@ -68,7 +68,7 @@ fn message(body: &Value) -> Option<String> {
         .or_else(all)
 }
 
-/// The messages of a list of errors.
+/// Joins the messages of a list of errors.
 fn several(errors: &[Value]) -> Option<String> {
     let known = |error: &Value| one(error).or_else(|| error.as_str().map(str::to_owned));
     let words: Vec<String> = errors.iter().filter_map(known).collect();
@@ -80,7 +80,7 @@ fn several(errors: &[Value]) -> Option<String> {
     }
 }
 
-/// The message of one error, with its place.
+/// Returns the message of one error, with its place.
 fn one(error: &Value) -> Option<String> {
     let words = titled(error)
         .or_else(|| text(error, "message"))
@@ -97,7 +97,7 @@ fn one(error: &Value) -> Option<String> {
     })
 }
 
-/// The place in the request that an error is about, in words: `source` of CircleCI v3 and JSON:API.
+/// Returns the part of the request that an error is about: `source` in CircleCI v3 and JSON:API.
 fn place(error: &Value) -> Option<String> {
     let source = error.get("source")?;
     let mut parts: Vec<String> = ["parameter", "header"]

@@ -1,10 +1,10 @@
-//! Kinds of API: what a `type` means.
+//! Kinds of API: the `type` of a resource.
 //!
-//! A kind gives the presets of a resource file and knows the manners of its API: how a token is
-//! sent, how a listing goes on, where an error's message stands, what an error probably means. A
-//! new kind is a file and a line in [`KINDS`].
+//! A kind provides the presets of a resource file and the conventions of its API: how a token is
+//! sent, how lists are paged, how errors are reported, and what they probably mean. A new kind takes
+//! one file and one line in [`KINDS`].
 //!
-//! [`Resource`] is a checked resource file. How YAML becomes one is not known here.
+//! [`Resource`] is a checked resource file. Reading YAML happens elsewhere.
 
 mod circleci;
 mod circleci_v3;
@@ -26,48 +26,48 @@ use crate::template::Template;
 
 pub use error_body::ErrorBody;
 
-/// The manners of a kind of API.
+/// The conventions of a kind of API.
 pub trait Speak: Sync {
-    /// The `type` of a resource file.
+    /// Returns the `type` in a resource file.
     fn kind(&self) -> &'static str;
 
-    /// The `api` of a resource file, where the kind has several.
+    /// Returns the `api` in a resource file, if the kind has several.
     fn api(&self) -> Option<&'static str>;
 
-    /// The base URL where the file has none.
+    /// Returns the default base URL.
     fn base_url(&self) -> Option<&'static str>;
 
-    /// How `auth: { token: … }` is sent.
+    /// Returns the scheme for `auth: { token: … }`.
     fn token_scheme(&self) -> Option<TokenScheme>;
 
-    /// The template of the token where the file has no `auth`.
+    /// Returns the template of the default token.
     fn default_token(&self) -> Option<&'static str>;
 
-    /// How a listing goes on that a safe request with this method asks for. `route` is the path below
+    /// Returns the pagination style for a safe request with this method. `route` is the path below
     /// the base URL.
     fn pagination(&self, method: &Method, route: &str) -> Option<Style>;
 
-    /// Returns true for a request that changes nothing although its method may: a search that is
-    /// sent as a POST. `route` holds the segments below the base URL, `{}` in place of a value.
+    /// Returns true for a request that is safe although its method is not: a search sent as a POST.
+    /// `route` holds the segments below the base URL, with `{}` in place of a value.
     fn is_search(&self, _method: &Method, _route: &[&str]) -> bool {
         false
     }
 
-    /// What `ping` asks for, relative to the base URL.
+    /// Returns the endpoint that `ping` requests, relative to the base URL.
     fn health_check(&self) -> &'static str;
 
-    /// Who the token is, from the answer to the health check.
+    /// Returns the name of the token's user, from the response to the health check.
     fn who(&self, answer: &Value) -> Option<String>;
 
-    /// What a status of a path probably means with this API, where it is not what one would think.
+    /// Explains a status code on a path, if its meaning with this API is surprising.
     fn advice(&self, status: StatusCode, path: &str) -> Option<&'static str>;
 
-    /// How to tell an answer that will never be another one, where anything is known of that.
+    /// Returns a function that recognizes final responses, if the kind has one.
     fn finality(&self) -> Option<IsFinal>;
 }
 
-/// Whether an answer to a GET of a route below the base URL says by itself that it is the last word:
-/// what it tells of is over and done. In doubt it is not.
+/// Returns true if a response to a GET of a route below the base URL shows that it will never
+/// change. In doubt, returns false.
 pub type IsFinal = fn(route: &str, answer: &Value) -> bool;
 
 /// All kinds. The first of a `type` is the one without an `api`.
@@ -76,43 +76,43 @@ pub static KINDS: &[&dyn Speak] = &[&circleci::CircleCi, &circleci_v3::CircleCiV
 /// A checked resource file.
 #[derive(Clone)]
 pub struct Resource {
-    /// How queries refer to it.
+    /// The name in queries.
     pub name: String,
-    /// For people.
+    /// The folder in listings.
     pub folder: Option<String>,
-    /// For people.
+    /// A description for people.
     pub description: Option<String>,
     /// The file that it stands in.
     pub source: Arc<SourceFile>,
     /// The kind of API.
     pub kind: &'static dyn Speak,
-    /// Where endpoints begin; its path is kept.
+    /// The base URL; endpoints are appended to its path.
     pub base_url: Template,
-    /// Who asks.
+    /// The authentication.
     pub auth: Auth,
-    /// Sent with every request.
+    /// Header fields sent with every request.
     pub headers: Vec<(HeaderName, Template)>,
-    /// Sent with every request.
+    /// URL parameters sent with every request.
     pub params: Vec<(String, Template)>,
-    /// The methods that it takes.
+    /// The methods allowed.
     pub access: Access,
-    /// The longest wait for a whole answer.
+    /// The timeout of a complete response.
     pub timeout: Duration,
-    /// The longest wait for a connection.
+    /// The timeout of a connection.
     pub connect_timeout: Duration,
-    /// The longest answer in bytes.
+    /// The maximum size of a response in bytes.
     pub max_body: u64,
-    /// When to try again.
+    /// The retry policy.
     pub retry: RetryPolicy,
-    /// How many requests in which time.
+    /// The rate limit.
     pub rate_limit: Option<RateLimit>,
-    /// Requests in flight.
+    /// The maximum number of concurrent requests.
     pub concurrency: usize,
-    /// The default of its queries.
+    /// The default pagination of its queries.
     pub paginate: Pagination,
-    /// Which certificates are trusted and shown.
+    /// The certificates.
     pub tls: TlsFiles,
-    /// A proxy of its own.
+    /// Its own proxy.
     pub proxy: Option<Template>,
     /// The names of its environments.
     pub environments: Vec<String>,
@@ -121,25 +121,25 @@ pub struct Resource {
 /// Certificate files, relative to the project's folder.
 #[derive(Debug, Clone, Default)]
 pub struct TlsFiles {
-    /// Trusted besides the built-in roots.
+    /// Additional root certificates.
     pub ca_file: Option<Text>,
-    /// Shown to the server.
+    /// The client certificate.
     pub client_cert: Option<Text>,
-    /// Its key.
+    /// The key of the client certificate.
     pub client_key: Option<Text>,
-    /// The system's roots are trusted too.
+    /// True to trust the system's root certificates too.
     pub system_certs: bool,
 }
 
-/// What may be sent to a resource.
+/// The access to a resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Access {
-    /// Everything.
+    /// All requests.
     #[default]
     ReadWrite,
-    /// What changes nothing.
+    /// Safe requests only.
     ReadOnly,
-    /// What writes: a webhook takes messages and has nothing to read.
+    /// Writing requests only: a webhook takes messages and has nothing to read.
     WriteOnly,
 }
 
@@ -150,18 +150,18 @@ impl Access {
         ("write-only", Self::WriteOnly),
     ];
 
-    /// The names in files.
+    /// Returns the names in files.
     pub fn names() -> [&'static str; 3] {
         Self::ALL.map(|(name, _)| name)
     }
 
-    /// The access of a name.
+    /// Returns the access with a name.
     pub fn named(name: &str) -> Option<Self> {
         let found = Self::ALL.iter().find(|(known, _)| *known == name);
         found.map(|(_, access)| *access)
     }
 
-    /// Its name in files.
+    /// Returns the name in files.
     pub fn name(self) -> &'static str {
         match self {
             Self::ReadWrite => "read-write",
@@ -170,19 +170,19 @@ impl Access {
         }
     }
 
-    /// Returns true if requests that change nothing are let through.
+    /// Returns true if safe requests are allowed.
     pub fn may_read(self) -> bool {
         self != Self::WriteOnly
     }
 
-    /// Returns true if requests that write are let through.
+    /// Returns true if writing requests are allowed.
     pub fn may_write(self) -> bool {
         self != Self::ReadOnly
     }
 }
 
 impl Resource {
-    /// The file's first place, for faults that no line shows.
+    /// Returns the start of the file, for faults without a line.
     pub fn place(&self) -> Place {
         Place {
             file: Arc::clone(&self.source),
@@ -190,7 +190,7 @@ impl Resource {
         }
     }
 
-    /// All templates that are rendered before a request leaves.
+    /// Returns all templates rendered before a request is sent.
     pub fn templates(&self) -> impl Iterator<Item = &Template> {
         std::iter::once(&self.base_url)
             .chain(self.auth.templates())

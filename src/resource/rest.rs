@@ -1,4 +1,4 @@
-//! Any other API that answers JSON over HTTP.
+//! Any other API that returns JSON over HTTP.
 
 use serde_json::Value;
 
@@ -7,7 +7,7 @@ use crate::http::{Method, StatusCode};
 use crate::paginate::{Link, Style};
 use crate::resource::{IsFinal, Speak};
 
-/// No presets: everything stands in the resource file.
+/// No presets: everything is defined in the resource file.
 pub struct Rest;
 
 impl Speak for Rest {

@@ -1,4 +1,4 @@
-//! Files are read up to a bound, and never waited for.
+//! Reads files with a size limit, and without blocking on pipes.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
@@ -10,7 +10,7 @@ use crate::project::load::plain;
 ///
 /// # Errors
 ///
-/// In words, without the file's name.
+/// A message without the file's name.
 pub fn regular(path: &Path, most: u64) -> Result<Vec<u8>, String> {
     let file = open(path).map_err(|error| cannot_read(&error))?;
     let metadata = file.metadata().map_err(|error| cannot_read(&error))?;
@@ -23,12 +23,12 @@ pub fn regular(path: &Path, most: u64) -> Result<Vec<u8>, String> {
     read(file, most)
 }
 
-/// Reads anything that has an end: also a device, or a pipe that another program writes to, as in
-/// `NAME=@<(program)`. A named pipe without a writer would be waited for, and is refused.
+/// Reads anything finite, including a device or a pipe written by another program, as in
+/// `NAME=@<(program)`. A named pipe without a writer would block, and is refused.
 ///
 /// # Errors
 ///
-/// In words, without the file's name.
+/// A message without the file's name.
 pub fn anything(path: &Path, most: u64) -> Result<Vec<u8>, String> {
     let file = open(path).map_err(|error| cannot_read(&error))?;
     let mut start = Vec::new();
@@ -47,11 +47,11 @@ pub fn anything(path: &Path, most: u64) -> Result<Vec<u8>, String> {
     read(start.as_slice().chain(file), most)
 }
 
-/// Reads up to a bound.
+/// Reads up to a limit.
 ///
 /// # Errors
 ///
-/// In words, if there is more or it cannot be read.
+/// A message, if there is more or reading fails.
 pub fn read(source: impl Read, most: u64) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
     source
@@ -64,11 +64,11 @@ pub fn read(source: impl Read, most: u64) -> Result<Vec<u8>, String> {
     Ok(bytes)
 }
 
-/// The text of a file, without a byte order mark.
+/// Decodes the text of a file, without a byte order mark.
 ///
 /// # Errors
 ///
-/// In words, without the file's name.
+/// A message without the file's name.
 pub fn text(bytes: Vec<u8>) -> Result<String, String> {
     if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
         return Err("is text in UTF-16: save it as UTF-8".to_owned());
@@ -85,7 +85,7 @@ fn cannot_read(error: &io::Error) -> String {
     format!("cannot be read: {}", plain(error))
 }
 
-/// Opens a file without waiting for the other end of a pipe.
+/// Opens a file without blocking on a pipe.
 fn open(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true);
@@ -97,7 +97,7 @@ fn open(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-/// Makes reading wait for content again.
+/// Makes reads blocking again.
 fn wait_for_content(file: &File) -> io::Result<()> {
     #[cfg(unix)]
     rustix::fs::fcntl_setfl(file, rustix::fs::OFlags::empty())?;
@@ -118,7 +118,7 @@ fn is_pipe(_file: &File) -> bool {
     false
 }
 
-/// Returns true for the pipes that the shell opened: what was written to them may be over.
+/// Returns true for pipes opened by the shell, whose writer may already be done.
 fn is_inherited(path: &Path) -> bool {
     path.starts_with("/dev") || path.starts_with("/proc")
 }

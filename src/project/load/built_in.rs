@@ -1,13 +1,13 @@
 //! The built-in project: the shipped resources, queries and templates, embedded in the binary.
 //!
-//! Its files have paths below [`ROOT`], which no file on disk has: those of a project are absolute.
+//! Its files have paths below [`ROOT`], which no file on disk has, since project paths are absolute.
 
 use std::path::{Component, Path, PathBuf};
 
 /// The folder of the built-in project.
 pub const ROOT: &str = "built-in:";
 
-/// Its files by their path in the project, sorted.
+/// The files by their path in the project, sorted.
 const FILES: &[(&str, &str)] = &include!(concat!(env!("OUT_DIR"), "/built_in.rs"));
 
 /// Returns true if a path is that of the built-in project or of a file in it.
@@ -38,7 +38,7 @@ pub fn files(part: &str) -> impl Iterator<Item = PathBuf> {
         .map(|name| Path::new(ROOT).join(name))
 }
 
-/// Returns the name of a file that messages show, such as `built-in:queries/me.yaml`.
+/// Returns the display name of a file, such as `built-in:queries/me.yaml`.
 pub fn shown(path: &Path) -> Option<String> {
     let inside = path.strip_prefix(ROOT).ok()?;
     Some(format!("{ROOT}{}", inside.display()))

@@ -1,4 +1,4 @@
-//! The folders of a project: where it begins, which files it has, and which links leave it.
+//! The folders of a project: its root, its files, and links that leave it.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -9,17 +9,17 @@ use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::project::load::{built_in, is_yaml};
 use crate::project::settings::FILE_NAME;
 
-/// No project has its files deeper.
+/// The maximum depth of files.
 const DEEPEST: usize = 16;
 
-/// No project has more files and folders below `resources/` or `queries/`.
+/// The maximum number of files and folders below `resources/` or `queries/`.
 const MOST_ENTRIES: usize = 10_000;
 
-/// The folders that make a project.
+/// The folders of a project.
 pub const PARTS: [&str; 2] = ["resources", "queries"];
 
-/// Returns the root of the project that a file or folder belongs to: the nearest folder upwards with
-/// a project file or, if there is none, the nearest one with `resources` or `queries`.
+/// Returns the project root for a file or folder: the nearest parent with a project file or, if
+/// there is none, the nearest with `resources` or `queries`.
 pub fn root_of(start: &Path) -> Option<PathBuf> {
     around(&fs::canonicalize(start).ok()?).map(Path::to_path_buf)
 }
@@ -31,7 +31,7 @@ fn around(start: &Path) -> Option<&Path> {
     marked.or_else(|| start.ancestors().find(has_parts))
 }
 
-/// Returns true if a path goes through a link that leaves the project in which the path begins.
+/// Returns true if a path goes through a link that leaves its project.
 pub fn leads_out(path: &Path) -> bool {
     let root = around(path).and_then(|root| fs::canonicalize(root).ok());
     let real = fs::canonicalize(path);
@@ -39,9 +39,9 @@ pub fn leads_out(path: &Path) -> bool {
         .is_some_and(|(root, real)| !real.starts_with(root))
 }
 
-/// All YAML files of one of a project's folders, sorted. Hidden files and folders are left out.
-/// Links that lead out of the project or back to a folder above, and more entries than any project
-/// has, are faults.
+/// Returns all YAML files in one of a project's folders, sorted. Hidden files and folders are
+/// skipped. Links that leave the project or lead to a parent folder, and too many entries, are
+/// faults.
 pub fn yaml_files(root: &Path, part: &str, faults: &mut Diagnostics) -> Vec<PathBuf> {
     if built_in::holds(root) {
         return built_in::files(part).filter(|file| is_yaml(file)).collect();
@@ -69,7 +69,7 @@ pub fn yaml_files(root: &Path, part: &str, faults: &mut Diagnostics) -> Vec<Path
 
 struct Search<'s> {
     root: &'s Path,
-    /// The folders on the way to the one that is searched.
+    /// The parents of the current folder.
     above: BTreeSet<PathBuf>,
     files: Vec<PathBuf>,
     entries: usize,
@@ -127,7 +127,7 @@ impl Search<'_> {
         }
     }
 
-    /// Returns true if a link leads to a place in the project, or nowhere.
+    /// Returns true if a path is inside the project, or does not exist.
     fn is_inside(&mut self, path: &Path) -> bool {
         let is_inside = fs::canonicalize(path).map_or(true, |real| real.starts_with(self.root));
         if !is_inside {
@@ -138,7 +138,7 @@ impl Search<'_> {
     }
 }
 
-/// The fault of a link that leaves the project.
+/// Creates the fault for a link that leaves the project.
 pub fn outside(shown: &str) -> Diagnostic {
     let words = format!("`{shown}` leads out of the project by a link, and is not read");
     Diagnostic::general(Code::Outside, words)

@@ -1,4 +1,4 @@
-//! Reads the files of a project, from disk or from the binary. The only place that reads YAML.
+//! Reads the files of a project from disk or from the binary. No other module parses YAML.
 
 pub mod bounded;
 mod built_in;
@@ -19,10 +19,10 @@ use crate::resource::TlsFiles;
 pub use built_in::{ROOT as BUILT_IN, holds as is_built_in};
 pub use folder::{PARTS, leads_out, outside, root_of, yaml_files};
 
-/// No file that a person wrote is longer.
+/// The maximum size of a project file.
 const LONGEST_FILE: u64 = 1024 * 1024;
 
-/// A path as people know it: relative to the folder they are in, if it lies below it.
+/// Returns the display name of a path: relative to the working directory, if it is below it.
 pub fn shown(path: &Path, working_directory: &Path) -> String {
     if let Some(name) = built_in::shown(path) {
         return name;
@@ -31,7 +31,7 @@ pub fn shown(path: &Path, working_directory: &Path) -> String {
     relative.display().to_string()
 }
 
-/// Whether a file is named like YAML.
+/// Returns true if a file has a YAML extension.
 pub fn is_yaml(path: &Path) -> bool {
     path.extension()
         .is_some_and(|extension| file_ending::YAML.iter().any(|yaml| extension == *yaml))
@@ -41,7 +41,7 @@ pub fn is_yaml(path: &Path) -> bool {
 ///
 /// # Errors
 ///
-/// If it is not a file of text of a sensible size.
+/// If it is not a text file of a reasonable size.
 pub fn source(path: &Path, working_directory: &Path) -> Result<Arc<SourceFile>, Diagnostic> {
     let name = shown(path, working_directory);
     let fault = |words: String| Diagnostic::general(Code::CannotRead, words);
@@ -74,12 +74,12 @@ pub fn source(path: &Path, working_directory: &Path) -> Result<Arc<SourceFile>, 
     Ok(SourceFile::new(name, path, text))
 }
 
-/// Reads a file that a request sends. It must lie in the project's folder, so that no value can
-/// send another one.
+/// Reads a file that a request sends. It must be inside the project, so that no value can send
+/// another file.
 ///
 /// # Errors
 ///
-/// In words.
+/// A message.
 pub fn attachment(root: &Path, path: &str) -> Result<(PathBuf, Vec<u8>), String> {
     let full = root.join(path);
     let real = fs::canonicalize(&full)
@@ -94,11 +94,11 @@ pub fn attachment(root: &Path, path: &str) -> Result<(PathBuf, Vec<u8>), String>
     Ok((real, bytes))
 }
 
-/// Reads a file for a template, by its path from the project's folder; nothing if there is none.
+/// Reads a file for a template, by its path from the project's folder; `None` if it does not exist.
 ///
 /// # Errors
 ///
-/// In words, if it lies elsewhere or is no text of a sensible size.
+/// A message, if it is outside the project or not text of a reasonable size.
 pub fn template(root: &Path, path: &str) -> Result<Option<String>, String> {
     if is_built_in(root) {
         return Ok(built_in::text(&root.join(path)).map(str::to_owned));
@@ -120,13 +120,13 @@ pub fn template(root: &Path, path: &str) -> Result<Option<String>, String> {
         .map_err(|words| format!("`{path}` {words}"))
 }
 
-/// No file of certificates is longer.
+/// The maximum size of a certificate file.
 const LONGEST_CERTIFICATES: u64 = 4 * 1024 * 1024;
 
-/// No file that a request sends is longer.
+/// The maximum size of a file that a request sends.
 const LONGEST_ATTACHMENT: u64 = 256 * 1024 * 1024;
 
-/// One path for all that name the same file, also one that is not there yet.
+/// Returns the canonical path, also for a file that does not exist yet.
 pub fn real_path(path: &Path) -> PathBuf {
     if is_built_in(path) {
         return path.to_path_buf();
@@ -146,7 +146,7 @@ pub fn real_path(path: &Path) -> PathBuf {
 ///
 /// # Errors
 ///
-/// In words.
+/// A message.
 pub fn certificates(root: &Path, files: &TlsFiles, system: bool) -> Result<TlsOptions, String> {
     let read = |key: &str, path: &str| {
         bounded::regular(&root.join(path), LONGEST_CERTIFICATES)
@@ -171,7 +171,7 @@ pub fn certificates(root: &Path, files: &TlsFiles, system: bool) -> Result<TlsOp
     })
 }
 
-/// An error of the operating system without its number, or the program's own words as they are.
+/// Formats an I/O error without its OS error number.
 pub fn plain(error: &std::io::Error) -> String {
     let words = error.to_string();
     match words.find(" (os error") {
@@ -181,7 +181,7 @@ pub fn plain(error: &std::io::Error) -> String {
     }
 }
 
-/// The id of the user that a file or folder belongs to, where files belong to users.
+/// Returns the user id of a file's owner, on Unix.
 pub fn owner(path: &Path) -> Option<u32> {
     #[cfg(unix)]
     {

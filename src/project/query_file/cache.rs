@@ -1,4 +1,4 @@
-//! The `cache` part of a query file: which answers serve later runs too.
+//! The `cache` part of a query file: which responses later runs may use.
 
 use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
@@ -7,15 +7,15 @@ use crate::core::time::{DURATION_EXAMPLE, parse_duration};
 use crate::http::Method;
 use crate::project::query::CacheRule;
 
-/// What the query does besides.
+/// The parts of the query that matter for caching.
 pub struct Asks<'q> {
-    /// Its method, if it is one that writes.
+    /// The method, if it writes.
     pub writes: Option<&'q Method>,
     /// True for a request that is safe although its method is not.
     pub is_search: bool,
-    /// Whether it asks until something holds.
+    /// True if it polls.
     pub polls: bool,
-    /// Whether its kind of API can tell what is final.
+    /// True if the kind of API knows which responses are final.
     pub tells_finality: bool,
 }
 

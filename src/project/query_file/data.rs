@@ -1,5 +1,5 @@
-//! The `data`, `sql` and `report` parts of a query file: the answers of other queries, what is made
-//! of them, and the document that tells it.
+//! The `data`, `sql` and `report` parts of a query file: results of other queries, a statement over
+//! them, and the documents rendered from them.
 
 use std::sync::Arc;
 
@@ -57,7 +57,7 @@ pub fn data(
     all
 }
 
-/// Reads `sql`: one SELECT over the tables of `data`, whose parameters are vars.
+/// Reads `sql`: one SELECT over the tables of `data`, with vars as parameters.
 pub fn sql(
     fields: &mut Fields<'_>,
     data: &[Data],
@@ -117,7 +117,7 @@ pub fn sql(
     })
 }
 
-/// Reads `report`: a template that stands in the file, or files of the project.
+/// Reads `report`: an inline template, or files of the project.
 pub fn report(
     node: &Node,
     names: &Names,
@@ -243,15 +243,15 @@ fn document(
     }
 }
 
-/// The template files that were looked at.
+/// The template files visited so far.
 struct Seen {
     all: Vec<String>,
-    /// Those that use each other, up to the one that is looked at.
+    /// The chain of includes up to the current file.
     way: Vec<String>,
 }
 
-/// Files that a document uses, and those that these use: they are there, can be parsed, and do not
-/// use themselves, which would never end.
+/// Checks the files that a document includes, recursively: they exist, can be parsed, and do not
+/// include themselves.
 fn used_files(
     document: &Document,
     around: &Surroundings<'_>,
@@ -307,7 +307,8 @@ fn used_files(
     is_good
 }
 
-/// Where a template names a file; all of it, if the name is written in another way.
+/// Returns the place where a template names a file, or the whole template if the name is not found
+/// literally.
 fn place_of(text: &Text, used: &str) -> Place {
     let quoted = ['"', '\''].map(|quote| format!("{quote}{used}{quote}"));
     let found = quoted.iter().filter_map(|word| text.value.find(word)).min();

@@ -1,4 +1,4 @@
-//! The `for_each` part of a query file: what it asks once for every item of.
+//! The `for_each` part of a query file: loops over items.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::project::var_declaration;
 /// Finds a query by its name.
 pub type FindQuery<'p> = &'p dyn Fn(&Text) -> Result<Arc<Query>, Diagnostics>;
 
-/// Reads the part, and the names that what comes after it sees.
+/// Reads the loops, and returns the names available after them.
 pub fn read(
     node: Option<&Node>,
     vars: &[Var],
@@ -44,7 +44,7 @@ pub fn read(
     (loops, names)
 }
 
-/// Reads one name, and the names that are seen beside its item.
+/// Reads one loop, and the names available beside its item.
 fn one(
     entry: &Entry,
     vars: &[Var],
@@ -123,7 +123,7 @@ fn items(
     }
 }
 
-/// A list that is written out, or a template that gives one.
+/// Reads a literal list, or a template that yields one.
 fn in_list(node: &Node, names: &Names, faults: &mut Diagnostics) -> Option<ValueTemplate> {
     match &node.content {
         Content::List(_) => ValueTemplate::read(node, names, faults),
@@ -138,7 +138,7 @@ fn in_list(node: &Node, names: &Names, faults: &mut Diagnostics) -> Option<Value
     }
 }
 
-/// A query that another one stands on, with what it is given.
+/// Reads a dependency on another query, with the vars passed to it.
 pub fn called(
     node: &Node,
     given: Option<&Node>,

@@ -1,4 +1,4 @@
-//! Query file → [`Query`].
+//! Reads a query file into a [`Query`].
 
 mod cache;
 mod data;
@@ -33,29 +33,30 @@ pub use for_each::FindQuery;
 /// The members of `run`.
 pub const RUN: [&str; 4] = ["started", "requests", "failures", "partial"];
 
-/// What the files around it offer.
+/// The context from other files.
 pub struct Surroundings<'p> {
-    /// The resources' names.
+    /// The names of the resources.
     pub resources: Vec<&'p str>,
-    /// Resource files that could not be understood: a missing name may stand in one of them.
+    /// The resource files that could not be read: a missing name may be defined in one of them.
     pub broken_resources: Vec<&'p str>,
-    /// The kinds of API that a resource may be, one for each of its environments.
+    /// Returns the kinds of API of a resource, one for each of its environments.
     pub kinds: &'p dyn Fn(&str) -> Vec<&'static dyn Speak>,
-    /// The formats' names.
+    /// The names of the formats.
     pub formats: &'p [&'static str],
-    /// Finds a query that this one stands on.
+    /// Finds a query that this one depends on.
     pub find: FindQuery<'p>,
     /// Reads a file of the project.
     pub files: Files,
-    /// The path of a template from the project's folder; of the query itself for none.
+    /// Returns the path of a template from the project's folder; without a name, that of the query
+    /// itself.
     pub file_path: &'p dyn Fn(Option<&str>) -> String,
-    /// Tables that are there already, for a statement without a file.
+    /// Existing tables, for a statement without a file.
     pub tables: &'p [Table],
-    /// What the queries of the project share.
+    /// The shared settings of the project.
     pub settings: &'p Settings,
 }
 
-/// Reads a query file. What is wrong goes into `faults`.
+/// Reads a query file. Faults are added to `faults`.
 pub fn read(
     node: &Node,
     source: &Arc<SourceFile>,
@@ -169,13 +170,13 @@ fn plain(text: Option<Text>) -> Option<String> {
     text.map(|text| text.value.to_string())
 }
 
-/// What every template of a query sees. A var that is itself wrong is still declared: one fault is
-/// enough.
+/// Returns the names available to every template of a query. A var with a fault still counts as
+/// declared, so that it is only reported once.
 fn names_of_query(vars: Option<&Node>) -> Names {
     Names::outside().with_vars(vars.map_or_else(Vec::new, Node::keys))
 }
 
-/// These names, and `data` where there is some.
+/// Adds `data`, unless it is empty.
 fn with_data(names: &Names, members: &[String]) -> Names {
     if members.is_empty() {
         return names.clone();
@@ -184,7 +185,7 @@ fn with_data(names: &Names, members: &[String]) -> Names {
     names.with_members("data", &members)
 }
 
-/// The question before what writes; that of a walk sees all items.
+/// Reads the confirmation prompt; that of a walk sees all items.
 fn question(
     fields: &mut Fields<'_>,
     names: &Names,
@@ -199,12 +200,12 @@ fn question(
     }
 }
 
-/// The kinds of API that its requests may go to.
+/// Returns the kinds of API that its requests may go to.
 fn kinds(resource: Option<&Text>, around: &Surroundings<'_>) -> Vec<&'static dyn Speak> {
     resource.map_or_else(Vec::new, |name| (around.kinds)(&name.value))
 }
 
-/// The default format, and how it is written as CSV.
+/// Reads the default format and the CSV options.
 fn looks(
     fields: &mut Fields<'_>,
     around: &Surroundings<'_>,
@@ -223,7 +224,7 @@ fn output(
     around.formats.iter().find(|known| **known == word).copied()
 }
 
-/// Returns true if it has what can stand in place of an endpoint.
+/// Returns true if it has a replacement for an endpoint.
 fn has_other_way(node: &Node) -> bool {
     node.get("sql").or_else(|| node.get("report")).is_some()
 }
@@ -286,7 +287,7 @@ fn require_endpoint(
     }
 }
 
-/// Refuses what says nothing beside `sql`, or without a request.
+/// Refuses keys that have no effect beside `sql`, or without a request.
 fn refuse_beside(node: &Node, has_endpoint: bool, faults: &mut Diagnostics) {
     const OF_REQUESTS: [&str; 13] = [
         "retry",
@@ -324,7 +325,8 @@ fn refuse_beside(node: &Node, has_endpoint: bool, faults: &mut Diagnostics) {
     }
 }
 
-/// The names under `data`. An entry that is itself wrong is still there: one fault is enough.
+/// Returns the names under `data`. An entry with a fault still counts, so that it is only reported
+/// once.
 fn data_names(node: Option<&Node>) -> Vec<String> {
     let mut names = keys(node);
     names.retain(|name| name::is_identifier(name));
@@ -336,7 +338,7 @@ fn keys(node: Option<&Node>) -> Vec<String> {
     names.into_iter().map(str::to_owned).collect()
 }
 
-/// What a report sees besides.
+/// Returns the names available to a report.
 fn report_names(names: &Names) -> Names {
     let own = |list: &[&str]| Some(list.iter().map(|name| (*name).to_owned()).collect());
     names

@@ -1,4 +1,4 @@
-//! Faults between `paginate` and the rest of a query file.
+//! Checks `paginate` against the rest of a query file.
 
 use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
@@ -6,7 +6,7 @@ use crate::core::document::Node;
 use crate::paginate::{Choice, Paginate as _, Pagination, Place};
 use crate::template::selector::Selector;
 
-/// Checks the way a listing goes on against the rest of its query.
+/// Checks the pagination against the rest of its query.
 pub fn check(
     node: &Node,
     paginate: Option<&Pagination>,
@@ -19,7 +19,7 @@ pub fn check(
     }
 }
 
-/// Refuses a listing that goes on by counting where `rows` does not say what to count.
+/// Refuses pagination by counting if `rows` does not name the list to count.
 fn refuse_unknown_list(
     node: &Node,
     paginate: &Pagination,
@@ -45,8 +45,8 @@ fn refuse_unknown_list(
     );
 }
 
-/// Refuses a number that the body of a query says and `paginate` sends in the URL: the listing would
-/// be the same page again and again.
+/// Refuses a page number that is set in the body but sent in the URL by `paginate`: the same page
+/// would be returned again and again.
 fn refuse_two_places(node: &Node, paginate: &Pagination, faults: &mut Diagnostics) {
     let Choice::Style(style) = &paginate.choice else {
         return;

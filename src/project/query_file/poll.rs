@@ -1,4 +1,4 @@
-//! The `poll` part of a query file: until when it asks again, and which route.
+//! The `poll` part of a query file.
 
 use std::time::Duration;
 
@@ -11,16 +11,16 @@ use crate::project::query_file::request;
 use crate::project::query_file::result::RESPONSE;
 use crate::project::template::{Names, expression};
 
-/// How long a query asks that does not say so.
+/// The default timeout.
 const USUAL_TIMEOUT: Duration = Duration::from_secs(30 * 60);
 
-/// The rest of the query, as far as it matters here.
+/// The parts of the query that matter for polling.
 pub struct Asks<'q> {
-    /// The names that each request sees.
+    /// The names available to each request.
     pub of_request: &'q Names,
-    /// The same and the columns.
+    /// The names available to each request, and the columns.
     pub of_record: &'q Names,
-    /// Its method, if it is one that writes.
+    /// The method, if it writes.
     pub writes: Option<&'q Method>,
 }
 

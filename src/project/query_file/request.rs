@@ -16,18 +16,18 @@ use crate::template::{Piece, Template};
 
 const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
-/// What is asked, as far as it could be read.
+/// The parts of the request that could be read.
 pub struct RequestParts {
     pub method: Option<Method>,
     pub endpoint: Option<Template>,
-    /// Whether an endpoint stands in the file, right or wrong.
+    /// True if the file has an endpoint, valid or not.
     pub has_endpoint: bool,
     pub params: Vec<(String, Option<ValueTemplate>)>,
     pub headers: Vec<(HeaderName, Option<Template>)>,
     pub body: Option<Body>,
 }
 
-/// Reads the part.
+/// Reads the request.
 pub fn read(fields: &mut Fields<'_>, names: &Names, faults: &mut Diagnostics) -> RequestParts {
     let method = match fields.get("method") {
         None => Some(Method::GET),
@@ -40,7 +40,7 @@ pub fn read(fields: &mut Fields<'_>, names: &Names, faults: &mut Diagnostics) ->
     let params = params(fields.get("params"), names, faults);
     let headers = headers(fields.get("headers"), names, faults);
     let body_entry = fields.entry("body").filter(|entry| !entry.value.is_null());
-    // Whether a body may be there is not known while the method is not.
+    // If the method is unknown, a body is assumed to be allowed.
     let known_method = method.clone().unwrap_or(Method::POST);
     let body = body_entry.and_then(|entry| body(entry, &known_method, names, faults));
     RequestParts {
@@ -53,7 +53,7 @@ pub fn read(fields: &mut Fields<'_>, names: &Names, faults: &mut Diagnostics) ->
     }
 }
 
-/// Reads a route, relative to the resource's base URL.
+/// Reads a path relative to the resource's base URL.
 pub fn endpoint(node: &Node, names: &Names, faults: &mut Diagnostics) -> Option<Template> {
     let text = node.text("endpoint", faults)?;
     let trimmed = text.value.trim();

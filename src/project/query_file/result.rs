@@ -16,13 +16,13 @@ use crate::project::template::{Names, expression, record_template, selector, tem
 use crate::template::selector::Selector;
 use crate::template::{Expression, Template};
 
-/// The members of `response` where an answer as a whole is looked at.
+/// The members of `response` in conditions on the whole response.
 pub const RESPONSE: [&str; 4] = ["status", "headers", "elapsed_ms", "body"];
 
-/// Its members beside a record.
+/// The members of `response` beside a record.
 const RESPONSE_OF_RECORD: [&str; 2] = ["status", "headers"];
 
-/// What is kept of an answer, as far as it could be read.
+/// The parts of the result that could be read.
 pub struct ResultParts {
     pub rows: Option<Selector>,
     pub extract: Vec<Column>,
@@ -36,7 +36,7 @@ pub struct ResultParts {
 }
 
 impl ResultParts {
-    /// These names and those of the columns.
+    /// Adds the names of the columns.
     pub fn with_columns(&self, names: &Names) -> Names {
         self.extract.iter().fold(names.clone(), |names, column| {
             names.with_column(&column.name, row_form(column))
@@ -44,7 +44,7 @@ impl ResultParts {
     }
 }
 
-/// Reads the part. `names` is what the query as a whole sees, `of_item` what each request sees.
+/// Reads the result. `names` is available to the query as a whole, `of_item` to each request.
 pub fn read(
     fields: &mut Fields<'_>,
     names: &Names,
@@ -62,7 +62,7 @@ pub fn read(
     }
     let extract_node = fields.get("extract");
     let extract = extract(extract_node, &of_row, faults);
-    // A column that is itself wrong is still there: one fault is enough.
+    // A column with a fault still counts, so that it is only reported once.
     let columns: Vec<&str> = extract_node.map_or_else(Vec::new, Node::keys);
     let of_record = columns.iter().fold(of_row, |names, name| {
         let read = extract.iter().find(|column| column.name == *name);
@@ -81,7 +81,7 @@ pub fn read(
     let unique = fields
         .get("unique")
         .and_then(|node| unique(node, &columns, faults));
-    // A walk has many responses, and no item in the end.
+    // A walk has many responses, and no item at the end.
     let names = names.with("rows").with_record("row", None);
     let mut of_result = names.with_members("run", &RUN);
     if asks && fields.get("for_each").is_none() {
@@ -101,7 +101,7 @@ pub fn read(
     }
 }
 
-/// The expression that reads a column's value from `row`, if its path is a plain one.
+/// Returns the expression that reads a column's value from `row`, if its path is a simple one.
 fn row_form(column: &Column) -> Option<String> {
     let ColumnSource::Path { selector, .. } = &column.source else {
         return None;
@@ -252,7 +252,7 @@ fn sort(
     keys
 }
 
-/// Reads a number of records or items at most.
+/// Reads a maximum number of records or items.
 pub fn limit(node: &Node, names: &Names, faults: &mut Diagnostics) -> Option<Limit> {
     match &node.content {
         Content::Text(text) if text.contains("{{") => {

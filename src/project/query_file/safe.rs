@@ -1,4 +1,4 @@
-//! The `safe` part of a query file: if its requests change nothing on the server.
+//! The `safe` part of a query file.
 
 use crate::core::diagnostic::Diagnostics;
 use crate::core::document::Node;
@@ -7,8 +7,8 @@ use crate::project::query_file::request::RequestParts;
 use crate::resource::Speak;
 use crate::template::{Piece, Template};
 
-/// Returns true if the requests change nothing (RFC 9110, section 9.2.1): as `safe` says, and
-/// otherwise as the method says, or all kinds of API that the resource may be.
+/// Returns true if the requests are safe (RFC 9110, section 9.2.1): according to `safe`, or else
+/// the method, or all kinds of API of the resource.
 pub fn read(
     node: Option<&Node>,
     request: &RequestParts,
@@ -18,7 +18,7 @@ pub fn read(
     if let Some(node) = node {
         return node.boolean("safe", faults).unwrap_or(true);
     }
-    // A method that could not be read is one fault, and not two.
+    // An invalid method is only reported once.
     let Some(method) = &request.method else {
         return true;
     };
@@ -32,8 +32,8 @@ pub fn read(
     !kinds.is_empty() && kinds.iter().all(|kind| kind.is_search(method, &segments))
 }
 
-/// The path of an endpoint with `{}` in place of each value; nothing if a value may be several
-/// segments of it.
+/// Returns the path of an endpoint with `{}` in place of each value; `None` if a value may span
+/// several segments.
 fn route(endpoint: &Template) -> Option<String> {
     let mut route = String::new();
     for piece in endpoint.pieces()? {

@@ -1,14 +1,14 @@
-//! Keys that a query that writes cannot have.
+//! Keys that are not allowed in a query that writes.
 
 use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::document::{Content, Entry, Node};
 
-/// Keys that choose among the records of an answer, by which time the request was sent.
+/// Keys that select among the records of a response, when the request has already been sent.
 const CHOICES: [&str; 4] = ["where", "unique", "stop_when", "sort"];
 
-/// Refuses keys that would choose only the output of a query that writes, and a `paginate` that would
-/// send its request again for the next page.
+/// Refuses keys that would only select the output of a query that writes, and a `paginate` that
+/// would repeat its request.
 pub fn refuse_choices(node: &Node, writes: bool, faults: &mut Diagnostics) {
     if !writes {
         return;
@@ -31,7 +31,7 @@ pub fn refuse_choices(node: &Node, writes: bool, faults: &mut Diagnostics) {
                 .help(SAFE),
         );
     }
-    // What is polled only reads, whatever started it.
+    // Polling only reads, whatever the first request does.
     let polls = node.get("poll").and_then(|poll| poll.get("endpoint"));
     let pages = said(node, "paginate").filter(|entry| polls.is_none() && goes_on(&entry.value));
     if let Some(entry) = pages {
@@ -46,7 +46,7 @@ pub fn refuse_choices(node: &Node, writes: bool, faults: &mut Diagnostics) {
 
 const SAFE: &str = "if the request changes nothing, a search for example, say so with `safe: true`";
 
-/// The entry of a key, unless its value is null or `false`.
+/// Returns the entry of a key, unless its value is null or `false`.
 fn said<'n>(node: &'n Node, key: &str) -> Option<&'n Entry> {
     let Content::Map(entries) = &node.content else {
         return None;
@@ -59,7 +59,7 @@ fn says_nothing(value: &Node) -> bool {
     matches!(value.content, Content::Null | Content::Bool(false))
 }
 
-/// Returns true if the value of `paginate` is one that a write cannot have.
+/// Returns true if the value of `paginate` is not allowed for a write.
 fn goes_on(value: &Node) -> bool {
     match &value.content {
         Content::Text(word) => word != "auto",

@@ -1,19 +1,19 @@
-//! Separated values → records, the way back of the formats `csv` and `tsv`.
+//! Reads separated values, the inverse of the formats `csv` and `tsv`.
 //!
-//! An empty field is null, and a quoted empty one an empty text: that is why this reads by itself,
-//! since readers of CSV do not tell the two apart.
+//! An empty field is null, and a quoted empty field an empty string. CSV libraries do not
+//! distinguish the two, hence this parser.
 
 use serde_json::{Map, Number, Value};
 
 use super::Content;
 use crate::core::json::number;
 
-/// Reads RFC 4180, with any line break: LF, CR LF, CR, and these mixed.
+/// Reads RFC 4180, with any mix of line breaks (LF, CR LF, CR).
 pub fn csv(text: &str) -> Result<Content, String> {
     records(CsvRows { text, line: 1 })
 }
 
-/// Reads values between tabs; `\t`, `\n`, `\r` and `\\` are escapes.
+/// Reads tab-separated values; `\t`, `\n`, `\r` and `\\` are escapes.
 pub fn tsv(text: &str) -> Result<Content, String> {
     let rows = lines(text).enumerate().map(|(index, line)| {
         let fields = line.split('\t').map(|field| {
@@ -25,10 +25,10 @@ pub fn tsv(text: &str) -> Result<Content, String> {
     records(rows)
 }
 
-/// The number of a line, and its fields; nothing for an empty one that is not quoted.
+/// The number of a line, and its fields; empty for an empty line that is not quoted.
 type Row = (usize, Vec<Option<String>>);
 
-/// The lines of a text, whichever line break it has.
+/// Splits a text at any kind of line break.
 pub fn lines(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = Some(text).filter(|text| !text.is_empty());
     std::iter::from_fn(move || {
@@ -54,7 +54,7 @@ fn records(rows: impl Iterator<Item = Result<Row, String>>) -> Result<Content, S
             }
             continue;
         };
-        // Of one column it may be a null; of more it is a line that says nothing.
+        // With one column, an empty line may be a null; with more, it is ignored.
         if is_empty && columns.len() > 1 {
             continue;
         }
@@ -68,7 +68,7 @@ fn records(rows: impl Iterator<Item = Result<Row, String>>) -> Result<Content, S
         lines.push(fields);
     }
     let names = columns.as_deref().unwrap_or_default();
-    // A column is typed as a whole: one text in it makes it a column of texts.
+    // A column is typed as a whole: one string makes it a column of strings.
     let are_numbers: Vec<bool> = (0..names.len())
         .map(|place| {
             lines
@@ -93,8 +93,8 @@ fn records(rows: impl Iterator<Item = Result<Row, String>>) -> Result<Content, S
     Ok((columns, records))
 }
 
-/// Returns true if a text is a number that is written as this program writes it, so that nothing of
-/// it is lost: not `007`, `1.10` or `5e10`, which may well be a version or the id of a commit.
+/// Returns true if a text is a number in this program's own spelling, so that reading it loses
+/// nothing: not `007`, `1.10` or `5e10`, which may be a version or a commit id.
 fn is_number(text: &str) -> bool {
     match looks_like(text.to_owned()) {
         Value::Number(number) => {
@@ -121,13 +121,13 @@ fn header(line: usize, fields: Vec<Option<String>>) -> Result<Vec<String>, Strin
     Ok(columns)
 }
 
-/// A number where the text is one as JSON writes it, so without a sign `+` and without leading
-/// zeros, and where no digit of a whole number would be lost; otherwise the text.
+/// Converts a text to a number if it is one in JSON (no `+`, no leading zeros) and no digit of an
+/// integer would be lost; otherwise returns the text.
 pub fn looks_like(text: String) -> Value {
     let digits = text.strip_prefix('-').unwrap_or(&text);
     let whole = digits.bytes().take_while(u8::is_ascii_digit).count();
     let has_leading_zero = digits.starts_with('0') && whole > 1;
-    // JSON would let blanks pass after it.
+    // JSON would accept trailing white space.
     let ends_well = text.ends_with(|last: char| last.is_ascii_digit());
     if whole == 0 || has_leading_zero || !ends_well || text == "-0" {
         return Value::String(text);
@@ -160,11 +160,11 @@ fn unescaped(field: &str) -> String {
     text
 }
 
-/// The rows of a CSV text.
+/// Iterates over the rows of a CSV text.
 struct CsvRows<'t> {
-    /// What is left of it.
+    /// The rest of the text.
     text: &'t str,
-    /// The number of its first line.
+    /// The line number of its start.
     line: usize,
 }
 
@@ -189,7 +189,7 @@ impl Iterator for CsvRows<'_> {
                 self.text = rest;
                 continue;
             }
-            // A field ends at a comma, at a line break or with the text.
+            // A field ends at a comma, at a line break or at the end of the text.
             self.text = after_break(self.text).unwrap_or_default();
             self.line += 1;
             return Some(Ok((line, fields)));

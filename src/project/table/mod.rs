@@ -1,7 +1,7 @@
-//! Files of records: what was saved before, or came from elsewhere, as a table for a statement.
+//! Files of records as tables for a statement.
 //!
-//! A file is read whole before the first request, so that what is wrong with it is told first. The
-//! bytes are handed in: this knows forms, not files.
+//! A file is read completely before the first request, so that its faults are reported first. The
+//! caller reads the bytes; this module only knows formats.
 
 mod delimited;
 
@@ -15,35 +15,35 @@ use crate::core::json;
 
 pub use delimited::looks_like;
 
-/// No file of records is longer: they are held in memory.
+/// The maximum file size, since records are held in memory.
 pub const LONGEST: u64 = 256 * 1024 * 1024;
 
-/// Records by the name under which a statement reads them.
+/// A table of records, by its name in a statement.
 #[derive(Debug, Clone)]
 pub struct Table {
     /// The name.
     pub name: String,
-    /// Its columns, where all records are objects.
+    /// The columns, if all records are objects.
     pub columns: Option<Vec<String>>,
     /// The records.
     pub records: Arc<Vec<Value>>,
 }
 
-/// How records stand in a file.
+/// The format of a file of records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TableFormat {
-    /// A record a line.
+    /// One record per line.
     Ndjson,
     /// A list of records, or one record.
     Json,
-    /// A header and a record a line, after RFC 4180.
+    /// A header and one record per line, as in RFC 4180.
     Csv,
-    /// The same with tabs, and escapes in place of quotes.
+    /// The same with tabs, and escapes instead of quotes.
     Tsv,
 }
 
 impl TableFormat {
-    /// All formats, with the endings of their files.
+    /// All formats with their file extensions.
     const ALL: [(&'static [&'static str], Self); 4] = [
         (file_ending::NDJSON, Self::Ndjson),
         (file_ending::JSON, Self::Json),
@@ -51,14 +51,14 @@ impl TableFormat {
         (file_ending::TSV, Self::Tsv),
     ];
 
-    /// All endings of files.
+    /// Returns all file extensions.
     pub fn endings() -> impl Iterator<Item = &'static str> {
         Self::ALL
             .iter()
             .flat_map(|(endings, _)| endings.iter().copied())
     }
 
-    /// What the ending of a file says.
+    /// Returns the format for a file's extension.
     pub fn of_file(path: &Path) -> Option<Self> {
         let ending = path.extension()?.to_str()?.to_ascii_lowercase();
         let mut all = Self::ALL.iter();
@@ -72,7 +72,7 @@ impl Table {
     ///
     /// # Errors
     ///
-    /// In words, with the line, and without the file's name.
+    /// A message with the line, without the file's name.
     pub fn read(name: &str, format: TableFormat, bytes: &[u8]) -> Result<Self, String> {
         let text = std::str::from_utf8(bytes).map_err(|error| {
             let lines = memchr::memchr_iter(b'\n', &bytes[..error.valid_up_to()]);
@@ -93,10 +93,10 @@ impl Table {
     }
 }
 
-/// Columns, where they are known, and records.
+/// Columns, if known, and records.
 type Content = (Option<Vec<String>>, Vec<Value>);
 
-/// The keys of all records in the order in which they came first.
+/// Returns the keys of all records in order of first appearance.
 fn of_objects(records: Vec<Value>) -> Content {
     let mut columns = serde_json::Map::new();
     for record in &records {

@@ -1,6 +1,6 @@
-//! A YAML value of any size of number.
+//! A YAML value with numbers of any size.
 //!
-//! `serde_yaml::Value` refuses integers of more than 64 bits; here they stay the text that they are.
+//! `serde_yaml::Value` refuses integers beyond 64 bits; here they are kept as text.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use serde::de::{
 use serde_yaml::value::{Tag, TaggedValue};
 use serde_yaml::{Mapping, Value};
 
-/// A value, its larger integers as texts.
+/// A value; integers beyond 64 bits are texts.
 pub struct YamlValue(pub Value);
 
 impl<'de> Deserialize<'de> for YamlValue {
