@@ -1,4 +1,4 @@
-//! What an answer means: records, nothing, a refusal, something else than was asked for.
+//! Interprets a response: records, no records, an error, or something unexpected.
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -15,8 +15,8 @@ use crate::project::query::StatusMeaning;
 use crate::resource::ErrorBody;
 use crate::template::{Answer, Records, Scope};
 
-/// A `rows` that begins with a name that the answer does not have is probably a slip: an empty
-/// list would pass for an answer.
+/// Reports a `rows` path whose first name the response lacks. It is probably a typo, and an empty
+/// list would hide it.
 pub fn lost_rows(plan: &Plan, body: &Value) -> Option<String> {
     let path = plan.query.rows.as_ref()?.source();
     let name = path.strip_prefix("$.")?.split(['.', '[']).next()?;
@@ -48,10 +48,10 @@ pub fn lost_list(plan: &Plan, body: &Value) -> Option<String> {
     lost_rows(plan, body)
 }
 
-/// What the status of an answer means to the query.
+/// Returns the meaning of a response's status for the query.
 pub fn meaning(plan: &Plan, response: &Response) -> StatusMeaning {
     if response.status == StatusCode::FORBIDDEN && response.is_rate_limited() {
-        // What a file says of 403 is about rights.
+        // A `403` in `on_status` is about permissions, not rate limits.
         return StatusMeaning::Fail;
     }
     let status = response.status.as_u16();
@@ -65,7 +65,7 @@ pub fn meaning(plan: &Plan, response: &Response) -> StatusMeaning {
     }
 }
 
-/// The fault of an answer that refuses.
+/// Creates the error for an error response.
 pub fn refusal(plan: &Plan, request: &Request, response: &Response) -> RunErrorKind {
     let text = plan.scrubber.text(&response.text()).into_owned();
     let says = match response.json() {
@@ -73,7 +73,7 @@ pub fn refusal(plan: &Plan, request: &Request, response: &Response) -> RunErrorK
             plan.scrubber.json(&mut body);
             let mut says = ErrorBody::read(&body);
             if says.message.is_none() && says_something(&body) {
-                // An unknown shape is shown as it is rather than not at all.
+                // The body has an unknown shape: show its first line rather than nothing.
                 says.message = first_line(&text);
             }
             says
@@ -104,7 +104,7 @@ pub fn refusal(plan: &Plan, request: &Request, response: &Response) -> RunErrorK
     }))
 }
 
-/// Whether any text or number stands in a value.
+/// Returns true if a value contains any text or number.
 fn says_something(value: &Value) -> bool {
     match value {
         Value::Null | Value::Bool(_) => false,
@@ -115,7 +115,7 @@ fn says_something(value: &Value) -> bool {
     }
 }
 
-/// The first line of a text, for messages; nothing of HTML, whose first line says nothing.
+/// Returns the first line of a text, for messages; `None` for HTML, whose first line is useless.
 fn first_line(text: &str) -> Option<String> {
     let line = text.lines().map(str::trim).find(|line| !line.is_empty())?;
     if line.starts_with('<') {
@@ -138,11 +138,11 @@ fn shortened(line: &str, most: usize) -> String {
     }
 }
 
-/// The content as JSON; nothing if there is none.
+/// Parses the body as JSON; `None` if it is empty.
 ///
 /// # Errors
 ///
-/// If it is something else.
+/// If it is not JSON.
 pub fn content(plan: &Plan, response: &Response) -> Result<Option<Value>, RunErrorKind> {
     if response.body.iter().all(u8::is_ascii_whitespace) {
         return Ok(None);
@@ -159,7 +159,7 @@ pub fn content(plan: &Plan, response: &Response) -> Result<Option<Value>, RunErr
         .map_err(|error| unreadable(plan, response, &error))
 }
 
-/// The content without the secrets that the server repeats.
+/// Masks secrets repeated in the body.
 pub fn scrubbed(plan: &Plan, response: &Response, content: &Value) -> Value {
     let scrubbed = if plan.scrubber.may_stand_in_json(&response.body) {
         plan.scrubber.record(content)
@@ -203,13 +203,13 @@ fn unreadable(plan: &Plan, response: &Response, error: &ParseError) -> RunErrorK
         remedy: if is_page {
             Some(Remedy::OtherAddress)
         } else {
-            // Of a walk there is nothing to look at.
+            // The body of a walk cannot be shown.
             ((!is_cut || !is_json) && plan.is_sole_request()).then_some(Remedy::LookAtIt)
         },
     }
 }
 
-/// The facts of an answer that cost nothing.
+/// Returns the facts of a response that are free to compute.
 pub fn answer_facts(response: &Response) -> Answer<'static> {
     Answer {
         status: response.status.as_u16(),
@@ -217,7 +217,7 @@ pub fn answer_facts(response: &Response) -> Answer<'static> {
     }
 }
 
-/// All facts of an answer.
+/// Returns all facts of a response.
 pub fn whole_answer<'b>(plan: &Plan, response: &Response, body: &'b Value) -> Answer<'b> {
     Answer {
         headers: Some(header_fields(plan, response)),
@@ -227,8 +227,8 @@ pub fn whole_answer<'b>(plan: &Plan, response: &Response, body: &'b Value) -> An
     }
 }
 
-/// The header fields of an answer. The values of a repeated field are joined by commas (RFC 9110,
-/// section 5.3). What the server repeats of a secret is masked.
+/// Returns the header fields of a response, with secrets masked. The values of a repeated field are
+/// joined by commas (RFC 9110, section 5.3).
 pub fn header_fields(plan: &Plan, response: &Response) -> BTreeMap<String, String> {
     let mut fields: BTreeMap<String, String> = BTreeMap::new();
     for (name, value) in &response.headers {
@@ -245,25 +245,25 @@ pub fn header_fields(plan: &Plan, response: &Response) -> BTreeMap<String, Strin
     fields
 }
 
-/// The facts that expectations see.
+/// The values available to expectations.
 pub struct ResultFacts<'f> {
     /// The records of the query.
     pub records: &'f [Value],
-    /// The first answer and its content; nothing for a walk, which has many.
+    /// The first response and its body; `None` for a walk, which has many.
     pub answer: Option<(&'f Response, &'f Value)>,
     /// The results of the queries of `data`.
     pub data: &'f DataValues,
-    /// The facts of the run.
+    /// Facts about the run.
     pub run: &'f Value,
     /// The failures of the run.
     pub failures: &'f Records,
 }
 
-/// The expectations that do not hold.
+/// Returns the expectations that do not hold.
 ///
 /// # Errors
 ///
-/// If one of them fails on values that are there.
+/// If one of them cannot be evaluated.
 pub fn expectations(plan: &Plan, result: &ResultFacts<'_>) -> Result<Vec<Unmet>, RunErrorKind> {
     if plan.query.expect.is_empty() {
         return Ok(Vec::new());

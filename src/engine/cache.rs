@@ -1,12 +1,10 @@
-//! Answers of earlier runs, for queries that say `cache`.
+//! Responses cached across runs, for queries with `cache`.
 //!
-//! What is asked makes the key: method, URL, header fields, content and credential, so that nobody is
-//! given what another token may see. Where the bytes lie is the [`Archive`]'s business, and what it
-//! loses is asked for again.
+//! The key is the whole request: method, URL, header fields, body and credential, so that no response
+//! is shared between tokens. The [`Archive`] stores the bytes; a lost entry is requested again.
 //!
-//! An answer is kept if it is good (2xx, and the query takes it), and none of the known secrets
-//! stands in it. Whether a kept one still serves is decided when it is found, by the rule of the
-//! query that asks.
+//! A response is cached if it is successful (2xx, and accepted by the query) and contains no known
+//! secret. Its freshness is decided on lookup, by the rule of the query.
 
 use std::rc::Rc;
 use std::time::{Duration, SystemTime};
@@ -19,31 +17,31 @@ use crate::http::{HeaderMap, HeaderName, Request, Response};
 use crate::plan::Plan;
 use crate::project::query::{CacheRule, StatusMeaning};
 
-/// How long a final answer is of use.
+/// The lifetime of a final response.
 const FOR_GOOD: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
-/// Where answers lie between runs.
+/// A store that persists between runs.
 pub trait Archive {
-    /// What was put under a key, a list of pieces.
+    /// Returns the bytes stored under a key, a list of parts.
     fn find(&self, key: &[&[u8]]) -> Option<Vec<u8>>;
 
-    /// Puts bytes under a key, in place of what was there. After `until` nobody wants them.
+    /// Stores bytes under a key, replacing any previous ones. They expire at `until`.
     fn put(&self, key: &[&[u8]], bytes: &[u8], until: SystemTime);
 }
 
-/// How a run uses what others have left.
+/// The cache of a run.
 #[derive(Clone)]
 pub struct Cache {
-    /// Where it lies.
+    /// The store.
     pub archive: Rc<dyn Archive>,
-    /// What time it is.
+    /// Returns the current time.
     pub clock: Rc<dyn Fn() -> SystemTime>,
-    /// Whether everything is asked anew, and replaced.
+    /// True if cached responses are ignored and replaced.
     pub is_refreshing: bool,
 }
 
 impl Cache {
-    /// An answer that serves, and how old it is.
+    /// Returns a fresh response and its age.
     pub fn find(
         &self,
         rule: CacheRule,
@@ -65,7 +63,7 @@ impl Cache {
         serves.then_some((response, age))
     }
 
-    /// Keeps an answer, if it is one to keep.
+    /// Stores a response if it is cacheable.
     pub fn keep(
         &self,
         rule: CacheRule,
@@ -102,21 +100,22 @@ impl Cache {
     }
 }
 
-/// A moment as bytes: milliseconds since 1970.
+/// Encodes a time as milliseconds since 1970.
 fn stamp(now: SystemTime) -> [u8; 8] {
     let since = now.duration_since(SystemTime::UNIX_EPOCH);
     let millis = since.map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(0));
     millis.to_be_bytes()
 }
 
-/// How long ago that was. Nothing for a time to come: the clock was wrong then, or is now.
+/// Returns the age of a stamp; `None` if it is in the future, which means that the clock was or is
+/// wrong.
 fn age(stamp: [u8; 8], now: SystemTime) -> Option<Duration> {
     let since = Duration::from_millis(u64::from_be_bytes(stamp));
     let then = SystemTime::UNIX_EPOCH.checked_add(since)?;
     now.duration_since(then).ok()
 }
 
-/// What makes an answer the one to this request. Nothing for a form whose bytes are not known yet.
+/// Returns the cache key of a request; `None` for a multipart body, whose bytes are not known yet.
 fn key<'r>(
     plan: &'r Plan,
     request: &'r Request,
@@ -130,7 +129,7 @@ fn key<'r>(
         Credential::Query(name, secret) => ("query", name.as_str(), secret.expose()),
     };
     key.extend([form.as_bytes(), name.as_bytes(), value.as_bytes()]);
-    // A certificate says who asks, too.
+    // A client certificate identifies the caller, too.
     let certificate = plan.resource.tls.client_cert.as_ref();
     key.push(certificate.map_or(&b""[..], |path| path.value.as_bytes()));
     key.push(identity.content?);
@@ -140,7 +139,7 @@ fn key<'r>(
     Some(key)
 }
 
-/// Whether the kind of API knows that the answer is the last word.
+/// Returns true if the kind of API knows that the response is final.
 fn is_final(plan: &Plan, request: &Request, response: &Response) -> bool {
     plan.resource.kind.finality().is_some_and(|is_final| {
         let route = plan.route_of(request);
@@ -148,7 +147,7 @@ fn is_final(plan: &Plan, request: &Request, response: &Response) -> bool {
     })
 }
 
-/// The header fields that mean something later on too, and hold no credential.
+/// Returns the header fields that stay meaningful and contain no credential.
 fn lasting(headers: &HeaderMap) -> HeaderMap {
     let mut lasting = HeaderMap::new();
     for (name, value) in headers.iter().filter(|(name, _)| !is_passing(name)) {

@@ -1,7 +1,7 @@
-//! Columns whose path no record has: most often a name that is written in another way.
+//! Detects columns whose path matches no record, usually because of a misspelled name.
 //!
-//! A member that is null is there, and what stands below null, in an empty list or behind a filter is
-//! not known. Only a name that an object lacks counts.
+//! Only a name that an object lacks counts: a null member exists, and nothing is known about what
+//! would be below null, in an empty list or behind a filter.
 
 use std::collections::BTreeMap;
 
@@ -12,26 +12,27 @@ use crate::core::name;
 use crate::plan::Plan;
 use crate::project::query::{Column, ColumnSource};
 
-/// Members that a message lists.
+/// The maximum number of members that a message lists.
 const MOST_MEMBERS: usize = 12;
 
-/// Columns by their place in `extract`, with the words for what the records have instead.
+/// Missing columns by their index in `extract`, with a description of what the records have
+/// instead.
 pub type Lacking = BTreeMap<usize, Instead>;
 
-/// The words for a column that a page lacks. The smallest of several pages is the best, whichever of
-/// them came first: one that names a member of nearly the same name.
+/// A description of a missing column. Descriptions from several pages are ordered, so that the best
+/// one wins regardless of page order: one that suggests a similar name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Instead {
     is_list: bool,
     words: String,
 }
 
-/// The columns of a query that no record has had so far; nothing before the first record.
+/// The columns missing from all records so far; `None` before the first record.
 #[derive(Debug, Default)]
 pub struct ColumnsSeen(Option<Lacking>);
 
 impl ColumnsSeen {
-    /// Takes in one page: a column that one of its records has is found.
+    /// Adds a page. A column present in one of its records is no longer missing.
     pub fn add(&mut self, page: Lacking) {
         match &mut self.0 {
             Some(lacking) => lacking.retain(|column, known| match page.get(column) {
@@ -47,15 +48,14 @@ impl ColumnsSeen {
         }
     }
 
-    /// The words for each column that is lacking.
+    /// Returns the description of each missing column.
     pub fn into_words(self) -> impl Iterator<Item = String> {
         let lacking = self.0.unwrap_or_default();
         lacking.into_values().map(|instead| instead.words)
     }
 }
 
-/// The columns that could be lacking, by their place: those with a path and nothing to put in its
-/// stead.
+/// Returns the indexes of columns that could be missing: those with a path and without a default.
 pub fn with_path(plan: &Plan) -> Vec<usize> {
     let columns = plan.query.extract.iter().enumerate();
     columns
@@ -68,7 +68,7 @@ pub fn with_path(plan: &Plan) -> Vec<usize> {
         .collect()
 }
 
-/// Returns true if a row lacks a name of a column's path.
+/// Returns true if a row lacks a name in a column's path.
 pub fn lacks(plan: &Plan, place: usize, row: &Value) -> bool {
     match &plan.query.extract[place].source {
         ColumnSource::Path { selector, .. } => selector.lacking(row).is_some(),
@@ -76,7 +76,7 @@ pub fn lacks(plan: &Plan, place: usize, row: &Value) -> bool {
     }
 }
 
-/// The words for columns that no row of a page has.
+/// Describes the columns that no row of a page has.
 pub fn words(plan: &Plan, places: &[usize], row: &Value) -> Lacking {
     let columns = places.iter().filter_map(|place| {
         let column = &plan.query.extract[*place];
@@ -120,7 +120,7 @@ fn column_words(column: &Column, row: &Value) -> Option<Instead> {
     })
 }
 
-/// The first members of an object.
+/// Lists the first members of an object.
 fn listed(value: &Value) -> String {
     let Value::Object(members) = value else {
         return json::kind(value).to_owned();
@@ -139,8 +139,8 @@ fn listed(value: &Value) -> String {
     }
 }
 
-/// The words for an answer that is one record and has none of the columns: it is another answer
-/// than the file expects.
+/// Returns a message if a response that is a single record has none of the columns: it is probably
+/// the wrong response.
 pub fn none_found(plan: &Plan, lacking: &Lacking, body: &Value) -> Option<String> {
     let columns = &plan.query.extract;
     if columns.is_empty() || lacking.len() < columns.len() {

@@ -1,4 +1,4 @@
-//! The queries of `data`, asked at the same time, and the statement over their records.
+//! Runs the queries of `data` concurrently, and the statement over their records.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -23,11 +23,11 @@ use crate::project::query::Sql;
 use crate::sql::{Database, Params, Row, SqlError, SqlErrorKind};
 use crate::template::Records;
 
-/// Rows of a result that are handed on at a time.
+/// The number of result rows sent at a time.
 const BATCH: usize = 256;
 
-/// What the queries of a plan's `data` give. Whoever of them fails as a whole ends the run: what
-/// is made of the others would not be true.
+/// Runs the queries of a plan's `data`. A failure of any of them ends the run, since a result
+/// without it would be wrong.
 async fn all_data(run: &Rc<Run>, plan: &Rc<Plan>) -> Arc<DataValues> {
     let crew = Crew::new(&run.panicked);
     let mut waiting = Vec::new();
@@ -36,7 +36,7 @@ async fn all_data(run: &Rc<Run>, plan: &Rc<Plan>) -> Arc<DataValues> {
         let (run, fed_by) = (Rc::clone(run), Rc::clone(fed_by));
         crew.member().spawn(async move {
             let value = value_of(&run, &fed_by).await;
-            // Nobody waits for it any more where the run has ended.
+            // The receiver is gone if the run has ended.
             let _ = sender.send(value);
         });
         waiting.push((data.name.clone(), receiver));
@@ -57,7 +57,7 @@ async fn all_data(run: &Rc<Run>, plan: &Rc<Plan>) -> Arc<DataValues> {
     Arc::new(values)
 }
 
-/// Records of a file without the secrets in them, as those of an answer.
+/// Masks secrets in the records of a file, as in those of a response.
 fn scrubbed(plan: &Plan, records: &Arc<Vec<Value>>) -> Arc<Vec<Value>> {
     let scrub = |record: &Value| {
         let clean = plan.scrubber.record(record);
@@ -70,19 +70,19 @@ fn scrubbed(plan: &Plan, records: &Arc<Vec<Value>>) -> Arc<Vec<Value>> {
     }
 }
 
-/// The results of the queries of a plan's `data`, which are run once.
+/// Returns the results of a plan's `data`, computed once.
 pub async fn data_of(run: &Rc<Run>, plan: &Rc<Plan>) -> Arc<DataValues> {
     let cell = run.data.cell(plan);
     Arc::clone(cell.get_or_init(|| all_data(run, plan)).await)
 }
 
-/// The document or the records of a plan that others name under `data`, made once.
+/// Returns the document or the records of a plan used in `data`, computed once.
 async fn value_of(run: &Rc<Run>, plan: &Rc<Plan>) -> DataValue {
     let cell = run.values.cell(plan);
     cell.get_or_init(|| value(run, plan)).await.clone()
 }
 
-/// What one query gives: its document if it ends in one, otherwise its records.
+/// Runs one query and returns its document, if it has one, or its records.
 async fn value(run: &Rc<Run>, plan: &Rc<Plan>) -> DataValue {
     let rows = plan.records(run.read_all(plan).await);
     let document = plan
@@ -118,7 +118,7 @@ async fn value(run: &Rc<Run>, plan: &Rc<Plan>) -> DataValue {
     }
 }
 
-/// The facts of a run, besides its failures, that documents and expectations see.
+/// Returns the facts of a run for documents and expectations, except its failures.
 pub fn run_facts(plan: &Plan, requests: u64, is_partial: bool) -> Value {
     json!({
         "started": format_time(plan.now()),
@@ -127,8 +127,8 @@ pub fn run_facts(plan: &Plan, requests: u64, is_partial: bool) -> Value {
     })
 }
 
-/// Runs a query's statement over its data, and hands on what it gives; a query without one has no
-/// records.
+/// Runs a query's statement over its data and passes on its rows; without a statement there are
+/// none.
 pub async fn statement(run: &Rc<Run>, plan: &Rc<Plan>, taker: &Taker, outlet: &Outlet) -> End {
     let data = data_of(run, plan).await;
     if run.has_failed() {
@@ -183,15 +183,16 @@ fn fault(sql: &Sql, error: SqlError) -> RunErrorKind {
     }
 }
 
-/// A part of what a statement gives.
+/// A message from the statement's thread.
 enum Part {
     Rows(Vec<Value>),
-    /// The texts that were met in place of times, by function: their number and the first.
+    /// Strings that are not times although a function expected one, by function: their count and
+    /// the first of them.
     NoTimes(BTreeMap<String, (usize, String)>),
     Fault(SqlError),
 }
 
-/// Rows on their way from the thread that the statement runs on. Dropping them stops it.
+/// A running statement. Dropping it stops the statement.
 struct Running {
     parts: mpsc::Receiver<Part>,
     is_over: Arc<AtomicBool>,
@@ -209,7 +210,7 @@ impl Drop for Running {
     }
 }
 
-/// Starts the statement on a thread of its own, since SQLite does not wait for others.
+/// Starts the statement on a thread of its own, since SQLite blocks.
 fn start(plan: &Plan, sql: &Sql, data: Arc<DataValues>, failures: Records) -> Running {
     let (sender, parts) = mpsc::channel(4);
     let is_over = Arc::new(AtomicBool::new(false));

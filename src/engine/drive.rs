@@ -1,4 +1,4 @@
-//! Drives a plan from its first request to its last record.
+//! Runs a plan from its first request to its last record.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -23,12 +23,13 @@ use crate::http::HeaderMap;
 use crate::plan::{DataValues, Plan, Site};
 use crate::project::failures;
 
-/// Runs a plan, for the items that were found if there are some. When the session is told to stop, what is done is delivered.
+/// Runs a plan, for the given items if there are any. If the session is stopped, completed work is
+/// delivered.
 ///
 /// # Errors
 ///
-/// The first fault, unless it is one of an item or of a later page: then the rest is good, and the
-/// report says so.
+/// The first error, unless it concerns an item or a later page: then the other records are valid,
+/// and the error is in the report.
 pub async fn run(
     plan: &Rc<Plan>,
     session: &Rc<Session>,
@@ -80,7 +81,7 @@ async fn drive(
             }
             batch = tokio::select! {
                 batch = inlet.next() => batch,
-                // Tasks end, and what they have made comes before the end.
+                // The tasks end, but their records are delivered first.
                 () = run.session.stop().heard(), if !is_stopped => {
                     is_stopped = true;
                     crew.stop();
@@ -100,7 +101,7 @@ async fn drive(
     crew.stop();
     collector.finish(deliver)?;
     collector.tell_failures(deliver);
-    // Of a walk that failed or was ended there is nothing to wait for.
+    // A walk that failed or was stopped needs no `data`.
     let is_over = is_stopped || run.findings.borrow().fatal.is_some();
     let data = if is_over || plan.data.is_empty() {
         Arc::default()
@@ -111,12 +112,12 @@ async fn drive(
     collector.report(is_stopped, data)
 }
 
-/// Delivers records, and puts the report together.
+/// Delivers records and assembles the report.
 struct Collector<'r> {
     run: &'r Rc<Run>,
     plan: &'r Rc<Plan>,
     gather: Gather,
-    /// What `expect` will see.
+    /// The records for `expect`.
     rows: Vec<Value>,
     delivered: usize,
 }
@@ -186,13 +187,13 @@ impl Collector<'_> {
         let requests = self.run.requests();
         let columns = failures::columns(self.plan.query.with_fed_by());
         let failed = findings.ledger.all().iter().map(|error| &**error);
-        // Its own listing breaks off beside the ledger.
+        // The plan's own broken listing is not in the ledger.
         let broken = match &outcome {
             Outcome::Broken(error) => Some(error),
             _ => None,
         };
         let failures = records(self.plan, columns, failed.chain(broken));
-        // What a run that was ended would have given is not known.
+        // Expectations cannot be checked for a stopped run.
         let failed = if is_stopped {
             Vec::new()
         } else {

@@ -1,4 +1,4 @@
-//! How a run fails.
+//! Errors of a run.
 
 use std::time::Duration;
 
@@ -14,25 +14,25 @@ use crate::plan::{Plan, PlanError, Site, telling_member};
 use crate::resource::ErrorBody;
 use crate::template::RenderError;
 
-/// A fault of a run: where and what.
+/// An error of a run, with its origin.
 #[derive(Debug)]
 pub struct RunError {
     /// The query's name.
     pub query: String,
     /// The resource's name.
     pub resource: String,
-    /// `GET https://…`, secrets masked; `None` before there was a request.
+    /// `GET https://…`, with secrets masked; `None` before the first request.
     pub request: Option<String>,
-    /// The item of a walk that it was about.
+    /// The item of a walk that failed.
     pub item: Option<Box<FailedItem>>,
-    /// True for a page of a listing after its first one.
+    /// True if it concerns a page after the first.
     pub is_later_page: bool,
-    /// The kind of fault.
+    /// The kind of error.
     pub kind: RunErrorKind,
 }
 
 impl RunError {
-    /// A fault of a whole plan, and not of one of its requests.
+    /// Creates an error of a whole plan, not of one of its requests.
     pub fn of_plan(plan: &Plan, kind: RunErrorKind) -> Self {
         Self {
             query: plan.query.name.clone(),
@@ -44,7 +44,7 @@ impl RunError {
         }
     }
 
-    /// The status of the answer, if there was one that refuses.
+    /// Returns the status of an error response.
     pub fn status(&self) -> Option<u16> {
         match &self.kind {
             RunErrorKind::Refused(refusal) => Some(refusal.status.as_u16()),
@@ -52,12 +52,12 @@ impl RunError {
         }
     }
 
-    /// The code of the fault, which programs may rely on.
+    /// Returns the error code, a stable interface.
     pub fn code(&self) -> Code {
         self.kind.code()
     }
 
-    /// The fault in one line.
+    /// Returns the error in one line.
     pub fn message(&self) -> String {
         let resource = &self.resource;
         match &self.kind {
@@ -80,7 +80,7 @@ impl RunError {
     }
 }
 
-/// Returns the message of a transport error, which names the resource.
+/// Returns the message of a transport error, with the name of the resource.
 pub fn transport_message(error: &TransportError, resource: &str) -> String {
     match &error.kind {
         TransportErrorKind::Credentials(_) | TransportErrorKind::Settings(_) => {
@@ -93,20 +93,20 @@ pub fn transport_message(error: &TransportError, resource: &str) -> String {
 /// The item of a walk that failed.
 #[derive(Debug)]
 pub struct FailedItem {
-    /// Its id: `workflow 5034460f-…`.
+    /// A description: `workflow 5034460f-…`.
     pub label: String,
-    /// The items by name, outermost first, secrets masked.
+    /// The items by name, outermost first, with secrets masked.
     pub names: Vec<(String, Value)>,
 }
 
 impl FailedItem {
-    /// The most columns that are shown beside the id.
+    /// The maximum number of columns shown beside the id.
     const SHOWN: usize = 3;
 
-    /// The most terminal columns that one value takes.
+    /// The maximum width of a value in terminal columns.
     const WIDTH: usize = 40;
 
-    /// The item of a request, if it has one.
+    /// Returns the item of a request, if it has one.
     pub fn of(site: &Site) -> Option<Box<Self>> {
         let names = site.items();
         let names = names
@@ -120,7 +120,8 @@ impl FailedItem {
         })
     }
 
-    /// The item by its id and first columns: `workflow 5034460f-… (name: build, status: failed)`.
+    /// Describes the item by its id and first columns: `workflow 5034460f-… (name: build, status:
+    /// failed)`.
     pub fn shown(&self) -> String {
         let columns = match self.names.last() {
             Some((_, Value::Object(members))) => first_columns(members),
@@ -134,7 +135,7 @@ impl FailedItem {
     }
 }
 
-/// The first columns of an item that hold a plain value, besides the one that is its id.
+/// Returns the first scalar columns of an item, except its id.
 fn first_columns(members: &Map<String, Value>) -> Vec<String> {
     let id = telling_member(members).and_then(|key| members.get_key_value(key));
     let shown = members.iter().filter(|(name, value)| {
@@ -149,32 +150,32 @@ fn first_columns(members: &Map<String, Value>) -> Vec<String> {
     columns.collect()
 }
 
-/// An answer that refuses.
+/// An error response.
 #[derive(Debug)]
 pub struct Refusal {
     /// The status.
     pub status: StatusCode,
-    /// What the body says.
+    /// The parsed body.
     pub says: ErrorBody,
-    /// The id under which the server logged the request.
+    /// The server's id of the request.
     pub request_id: Option<String>,
-    /// What the status probably means with this kind of API.
+    /// An explanation of the status for this kind of API.
     pub advice: Option<&'static str>,
-    /// When the server wants to be asked again.
+    /// The delay requested by the server.
     pub retry_after: Option<Duration>,
-    /// True if it refuses for a time only.
+    /// True if it is a rate limit.
     pub is_rate_limited: bool,
-    /// What it says of the end of the route.
+    /// The announced end of life of the route.
     pub retirement: Option<String>,
 }
 
 impl Refusal {
-    /// The status and the server's words; `resource` is the resource's name.
+    /// Returns the status and the server's message; `resource` is the resource's name.
     pub fn message(&self, resource: &str) -> String {
         let reason = self.status.canonical_reason().unwrap_or("");
         let status_line = format!("{} {reason}", self.status.as_u16());
         let head = format!("{resource} answered {}", status_line.trim_end());
-        // The title of a gateway's page repeats the status.
+        // The title of a gateway's error page repeats the status.
         let message = self.says.message.as_ref();
         match message.filter(|message| **message != status_line) {
             Some(message) => format!("{head}: {message}"),
@@ -183,62 +184,62 @@ impl Refusal {
     }
 }
 
-/// The kinds of fault of a run.
+/// The kinds of error of a run.
 #[derive(Debug)]
 pub enum RunErrorKind {
     /// The API answered with an error.
     Refused(Box<Refusal>),
-    /// There was no answer.
+    /// There was no response.
     Transport(TransportError),
-    /// The answer is not what was asked for; the words say why.
+    /// The response is not what was requested.
     Unreadable {
-        /// What is wrong.
+        /// The message.
         words: String,
-        /// What would do.
+        /// A possible remedy.
         remedy: Option<Remedy>,
     },
-    /// `rows` finds something else than rows; the words say what.
+    /// `rows` matches something other than rows.
     Rows {
-        /// What is wrong.
+        /// The message.
         words: String,
-        /// What would do.
+        /// A hint.
         help: String,
     },
-    /// The listing cannot go on; the words say why.
+    /// The listing cannot continue, with the reason.
     Listing(String),
     /// A template could not be rendered.
     Render(RenderError),
     /// A statement over `data` failed.
     Sql {
-        /// What is wrong.
+        /// The message.
         words: String,
-        /// Where, in the query's file.
+        /// The place in the query's file.
         place: Place,
-        /// What would do.
+        /// A hint.
         help: Option<String>,
-        /// Whether the run's time was over.
+        /// True if the run was out of time.
         is_stopped: bool,
     },
     /// A query could not be bound for an item.
     Plan(PlanError),
-    /// What was waited for did not come in time; the words say how long it took.
+    /// Polling timed out, with the time it took.
     Waited(String),
-    /// A record lacks what the file requires; the words say what.
+    /// A record lacks a required value, with a message.
     Missing(String, Place),
-    /// What the file expects does not hold.
+    /// Expectations do not hold.
     Expectation(Vec<Unmet>),
-    /// Whoever takes the records refused one.
+    /// The ending failed to take a record.
     Sink(std::io::Error),
 }
 
-/// What may help with an answer that cannot be read.
+/// A remedy for an unreadable response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Remedy {
-    /// A smaller answer.
+    /// Request less data.
     AskForLess,
-    /// Another `base_url`, since a web page came.
+    /// Use another `base_url`, since the response was a web page.
     OtherAddress,
-    /// A look at the answer as it came. Only the first answer of a run can be shown so.
+    /// Look at the raw response. Only the first response of a run can be shown.
     LookAtIt,
 }
 
@@ -272,7 +273,7 @@ impl RunErrorKind {
         }
     }
 
-    /// Whether it is the file's or the sink's fault, and so would come again with every answer.
+    /// Returns true if the file or the output is at fault, so that every response would fail.
     pub fn is_of_file(&self) -> bool {
         match self {
             Self::Render(_)
@@ -290,10 +291,10 @@ impl RunErrorKind {
         }
     }
 
-    /// Whether it would be the same for every other request.
+    /// Returns true if every other request would fail the same way.
     pub fn is_of_all(&self) -> bool {
         match self {
-            // A token that is no longer valid is so for all.
+            // An invalid token is invalid for all.
             Self::Refused(refusal) => refusal.status == StatusCode::UNAUTHORIZED,
             Self::Transport(error) => matches!(
                 error.kind,
@@ -305,7 +306,8 @@ impl RunErrorKind {
         }
     }
 
-    /// Whether it would be the same for every other request, as long as none has been answered.
+    /// Returns true if every other request would fail the same way, provided that none has
+    /// succeeded.
     pub fn is_of_server(&self) -> bool {
         match self {
             Self::Transport(error) => matches!(
@@ -319,7 +321,7 @@ impl RunErrorKind {
         }
     }
 
-    /// Whether asking again later may help.
+    /// Returns true if a later attempt may succeed.
     pub fn is_passing(&self) -> bool {
         match self {
             Self::Refused(refusal) => {
@@ -332,7 +334,7 @@ impl RunErrorKind {
         }
     }
 
-    /// What failures are counted together by.
+    /// Returns the class by which failures are grouped.
     pub fn class(&self) -> String {
         match self {
             Self::Refused(refusal) => format!("HTTP {}", refusal.status.as_u16()),

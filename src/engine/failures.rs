@@ -1,5 +1,5 @@
-//! Failures as records: `run.failures` in documents and expectations, and the table `failures` of
-//! a statement.
+//! Failures as records: `run.failures` in documents and expectations, and the table `failures` in
+//! statements.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::plan::Plan;
 use crate::project::failures::{OWN, QUERY};
 use crate::template::Records;
 
-/// Returns the failures as records with these columns, without the secrets in them.
+/// Returns the failures as records with these columns, with secrets masked.
 pub fn records<'e>(
     plan: &Plan,
     columns: Vec<String>,
@@ -39,7 +39,7 @@ fn record(error: &RunError, columns: &[String]) -> Value {
     Value::Object(members.collect())
 }
 
-/// A column that every failure has.
+/// Returns a column that every failure has.
 fn own_value(error: &RunError, column: &str) -> Value {
     match column {
         "status" => error.status().into(),
@@ -52,7 +52,7 @@ fn own_value(error: &RunError, column: &str) -> Value {
     }
 }
 
-/// A column of the item; of several items the innermost that has it.
+/// Returns a column of the item; of several items, the innermost that has it.
 fn item_value(error: &RunError, column: &str) -> Value {
     let names = error.item.iter().flat_map(|item| item.names.iter().rev());
     let mut found = names.filter_map(|(name, item)| match item {

@@ -1,4 +1,4 @@
-//! What the tasks of a run find besides records: failures, cuts, notes, the first answer.
+//! Everything the tasks of a run find besides records: failures, cuts, notes, the first response.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use crate::plan::Plan;
 use crate::project::failures;
 use crate::template::Records;
 
-/// The most notes of a run.
+/// The maximum number of notes.
 const MOST_NOTES: usize = 10;
 
 /// The findings of a run so far.
@@ -21,24 +21,24 @@ const MOST_NOTES: usize = 10;
 pub struct Findings {
     /// Failures that do not end the run, and cuts.
     pub ledger: Ledger,
-    /// The failure that ends the run.
+    /// The failure that ended the run.
     pub fatal: Option<RunError>,
-    /// The first answer of a query that is asked for no items.
+    /// The first response of a query without items.
     pub first: Option<First>,
-    /// How the listing of such a query ended.
+    /// The outcome of the listing of such a query.
     pub outcome: Option<Outcome>,
     /// The last request of such a query.
     pub request: Option<String>,
-    /// Likely mistakes, as sentences.
+    /// Probable mistakes, as sentences.
     pub notes: Vec<String>,
     /// The columns that no record had, by query.
     columns: BTreeMap<String, ColumnsSeen>,
-    /// The values that should have been times, by query and expression.
+    /// Values that are not times although a filter expected one, by query and expression.
     unreadable: BTreeMap<(String, String), (usize, String)>,
 }
 
 impl Findings {
-    /// No findings yet, of the run of a plan.
+    /// Creates the empty findings of a run.
     pub fn new(plan: &Plan) -> Self {
         Self {
             ledger: Ledger::new(plan.query.reads_failures()),
@@ -46,14 +46,14 @@ impl Findings {
         }
     }
 
-    /// Adds the request that a fault of the whole query would be about.
+    /// Records the request that an error of the whole query would be about.
     pub fn add_request(&mut self, plan: &Plan, request: &Request) {
         if plan.is_sole_request() {
             self.request = Some(request.label(&plan.scrubber));
         }
     }
 
-    /// Adds how a listing ended that was not cut.
+    /// Records the outcome of a listing that was not cut.
     pub fn add_outcome(&mut self, plan: &Plan, outcome: Outcome) {
         if plan.is_sole_request() {
             self.outcome = Some(outcome);
@@ -62,19 +62,19 @@ impl Findings {
         }
     }
 
-    /// Adds a likely mistake, once.
+    /// Adds a note, once.
     pub fn add_note(&mut self, note: String) {
         if self.notes.len() < MOST_NOTES && !self.notes.contains(&note) {
             self.notes.push(note);
         }
     }
 
-    /// Adds the values that should have been times.
+    /// Adds values that a template of the plan could not read as times.
     pub fn add_unreadable(&mut self, plan: &Plan) {
         self.add_no_times(plan, plan.scope().take_unreadable());
     }
 
-    /// Adds values that should have been times, by the expression that met them.
+    /// Adds values that could not be read as times, by expression.
     pub fn add_no_times(&mut self, plan: &Plan, met: BTreeMap<String, (usize, String)>) {
         for (expression, (count, first)) in met {
             let key = (plan.query.name.clone(), expression);
@@ -83,7 +83,7 @@ impl Findings {
         }
     }
 
-    /// Adds the columns that the rows of a page lack.
+    /// Adds the columns missing from the rows of a page.
     pub fn add_columns(&mut self, plan: &Plan, read: &PageRead) {
         if read.rows == 0 || plan.query.extract.is_empty() {
             return;
@@ -95,8 +95,8 @@ impl Findings {
         seen.add(read.lacking.clone());
     }
 
-    /// Returns the failures so far of a plan and of those that it stands on, and true if anything of
-    /// the run is incomplete.
+    /// Returns the failures so far of a plan and its dependencies, and true if the run is
+    /// incomplete.
     pub fn failures_of(&self, plan: &Plan) -> (Records, bool) {
         let queries = plan.query.with_fed_by();
         let is_of_plan = |error: &&RunError| queries.iter().any(|query| query.name == error.query);
@@ -106,8 +106,8 @@ impl Findings {
         (records, !self.ledger.is_empty())
     }
 
-    /// Takes the notes: likely mistakes, times that are none, and columns that no record had. `name`
-    /// is the query's, which notes about its own columns leave out.
+    /// Takes the notes: probable mistakes, values that are not times, and columns that no record
+    /// had. `name` is the query's, which notes about its own columns omit.
     pub fn take_notes(&mut self, name: &str) -> Vec<String> {
         let mut notes = std::mem::take(&mut self.notes);
         let unreadable = std::mem::take(&mut self.unreadable);
@@ -128,7 +128,7 @@ impl Findings {
     }
 }
 
-/// The note about values that should have been times and are null.
+/// Returns the note about values that are not times.
 pub fn no_times(query: &str, expression: &str, (count, first): &(usize, String)) -> String {
     let values = if *count == 1 {
         "a value as null, since it is no time".to_owned()

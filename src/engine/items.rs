@@ -1,5 +1,5 @@
-//! The items of a walk that writes: what feeds it only reads, so all of them are known before the
-//! first write.
+//! Finds the items of a walk that writes. Its dependencies only read, so all items are known before
+//! the first write.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -17,27 +17,27 @@ use crate::engine::walk::{Walker, let_out, read_all};
 use crate::engine::{RunError, Session};
 use crate::plan::{DataValues, Plan, Site};
 
-/// What a run will ask for, and what of it could not be found.
+/// The items of a run, and the failures in finding them.
 #[derive(Default)]
 pub struct Found {
-    /// The names of every request, in the query's order.
+    /// The names for each request, in the query's order.
     pub sites: Vec<Site>,
-    /// What of the items is not whole.
+    /// Failures and cuts in finding the items.
     pub ledger: Ledger,
-    /// What looks like a mistake and is none for sure.
+    /// Probable mistakes.
     pub notes: Vec<String>,
-    /// Requests that were made.
+    /// The number of requests sent.
     pub requests: u64,
-    /// What the queries of `data` gave.
+    /// The results of `data`.
     pub data: Arc<DataValues>,
 }
 
-/// Finds the items of a plan, as many as its limit allows, and sends none of its own requests.
-/// Returns nothing if the session is told to stop.
+/// Finds the items of a plan, up to its limit, without sending any of its own requests. Returns
+/// `None` if the session is stopped.
 ///
 /// # Errors
 ///
-/// The first fault that leaves no items.
+/// The first error that prevents finding items.
 pub async fn find(plan: &Rc<Plan>, session: &Rc<Session>) -> Result<Option<Found>, RunError> {
     session.levels().clear();
     let run = Rc::new(Run::new(plan, session, Want::Items, read_all));
@@ -75,7 +75,7 @@ async fn find_all(run: &Rc<Run>, plan: &Rc<Plan>) -> Result<Option<Found>, RunEr
     found(run, &order, data).map(Some)
 }
 
-/// The items that were found, in the order of the numbers of the kept sites.
+/// Returns the items found, in the order of the kept site numbers.
 fn found(run: &Run, order: &[u64], data: Arc<DataValues>) -> Result<Found, RunError> {
     let findings = run.findings.take();
     if let Some(error) = findings.fatal {
@@ -96,13 +96,13 @@ fn found(run: &Run, order: &[u64], data: Arc<DataValues>) -> Result<Found, RunEr
     })
 }
 
-/// Goes on from the items of a plan that were found.
+/// Continues a run with the items found.
 pub fn resume(run: &Run, plan: &Plan, found: Found) -> Vec<Site> {
     let mut findings = run.findings.borrow_mut();
     findings.ledger = found.ledger;
     findings.notes = found.notes;
     run.resume_from(found.requests);
-    // A cell of a new run is empty.
+    // The cell of a new run is empty.
     let _ = run.data.cell(plan).set(found.data);
     found.sites
 }

@@ -1,4 +1,4 @@
-//! What of a walk is not whole: failures, counted by kind with one example each, and cuts.
+//! The failures of a walk, grouped by kind with one example each, and its cut listings.
 
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -11,11 +11,11 @@ use crate::engine::{Cut, RunError};
 pub struct Ledger {
     failures: Vec<Failures>,
     cuts: Vec<Cuts>,
-    /// Failures that are not reported yet.
+    /// Failures not reported yet.
     fresh: Vec<Rc<RunError>>,
     /// All failures, if they are kept.
     all: Option<Vec<Rc<RunError>>>,
-    /// What was noted: an item that several parts of a query stand on fails once.
+    /// Hashes of recorded failures: an item that several parts of a query depend on fails once.
     known: HashSet<u64>,
 }
 
@@ -23,25 +23,25 @@ pub struct Ledger {
 #[derive(Debug)]
 pub struct Failures {
     class: String,
-    /// How many there were.
+    /// The number of failures.
     pub count: u64,
     /// The first of them.
     pub example: Rc<RunError>,
 }
 
-/// Listings that were cut alike.
+/// Listings that were cut in the same way.
 #[derive(Debug)]
 pub struct Cuts {
     /// The query's name.
     pub query: String,
-    /// How they were cut.
+    /// The kind of cut.
     pub cut: Cut,
-    /// How many there were.
+    /// The number of listings.
     pub count: u64,
 }
 
 impl Ledger {
-    /// A ledger that keeps all failures, and not only one of each kind, if `keeps_all` is true.
+    /// Creates a ledger that keeps all failures if `keeps_all` is true, otherwise one of each kind.
     pub fn new(keeps_all: bool) -> Self {
         Self {
             all: keeps_all.then(Vec::new),
@@ -49,7 +49,7 @@ impl Ledger {
         }
     }
 
-    /// Notes a failure.
+    /// Records a failure.
     pub fn fail(&mut self, error: RunError) {
         let class = error.kind.class();
         let label = error.item.as_ref().map(|item| &item.label);
@@ -78,7 +78,7 @@ impl Ledger {
         }
     }
 
-    /// Notes a cut.
+    /// Records a cut.
     pub fn cut(&mut self, query: &str, cut: Cut) {
         let known = self
             .cuts
@@ -94,32 +94,32 @@ impl Ledger {
         }
     }
 
-    /// The failures by kind, in the order in which the kinds came up.
+    /// Returns the failures by kind, in order of first occurrence.
     pub fn failures(&self) -> &[Failures] {
         &self.failures
     }
 
-    /// All failures, if they are kept.
+    /// Returns all failures, if they are kept.
     pub fn all(&self) -> &[Rc<RunError>] {
         self.all.as_deref().unwrap_or_default()
     }
 
-    /// The cuts.
+    /// Returns the cuts.
     pub fn cuts(&self) -> &[Cuts] {
         &self.cuts
     }
 
-    /// How many failures there were.
+    /// Returns the number of failures.
     pub fn count(&self) -> u64 {
         self.failures.iter().map(|failures| failures.count).sum()
     }
 
-    /// Whether all is whole.
+    /// Returns true if nothing failed or was cut.
     pub fn is_empty(&self) -> bool {
         self.failures.is_empty() && self.cuts.is_empty()
     }
 
-    /// The failures that nobody was told of yet.
+    /// Takes the failures that have not been reported yet.
     pub fn take_fresh(&mut self) -> Vec<Rc<RunError>> {
         std::mem::take(&mut self.fresh)
     }

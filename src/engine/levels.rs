@@ -1,49 +1,49 @@
-//! How far a walk has come, level by level, for those who watch.
+//! Progress of a walk, by level.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use serde_json::Value;
 
-/// The requests of one query of a walk.
+/// The progress of one query of a walk.
 #[derive(Debug)]
 pub struct Level {
     /// The query's name.
     pub query: String,
-    /// Where it stands: see [`crate::plan::Plan::trail`].
+    /// See [`crate::plan::Plan::trail`].
     trail: String,
-    /// Items that are known; nothing for a query that stands on none.
+    /// The number of known items; 0 for a query without items.
     pub items: Cell<u64>,
-    /// Items that are done, failed ones among them.
+    /// The number of completed items, including failed ones.
     pub done: Cell<u64>,
-    /// Items that failed.
+    /// The number of failed items.
     pub failed: Cell<u64>,
-    /// Records found.
+    /// The number of records found.
     pub records: Cell<u64>,
-    /// How often was asked whether it is time to go on, where that is waited for.
+    /// The number of polls so far.
     pub polls: Cell<u64>,
-    /// The first record of the last round of a poll.
+    /// The first record of the last poll.
     pub last_state: RefCell<Option<Value>>,
 }
 
 impl Level {
-    /// Counts one more.
+    /// Increases a counter.
     pub fn count(counter: &Cell<u64>, more: u64) {
         counter.set(counter.get() + more);
     }
 }
 
-/// The levels of a run, those that feed others first.
+/// The levels of a run, dependencies first.
 #[derive(Debug, Default)]
 pub struct Levels(RefCell<Vec<Rc<Level>>>);
 
 impl Levels {
-    /// Forgets the levels of the run before.
+    /// Removes the levels of the previous run.
     pub fn clear(&self) {
         self.0.borrow_mut().clear();
     }
 
-    /// The level of a plan, made on first use.
+    /// Returns the level of a plan, created on first use.
     pub fn of(&self, trail: &str, query: &str) -> Rc<Level> {
         let mut levels = self.0.borrow_mut();
         if let Some(known) = levels.iter().find(|level| level.trail == trail) {
@@ -60,12 +60,12 @@ impl Levels {
             last_state: RefCell::default(),
         });
         levels.push(Rc::clone(&level));
-        // What stands further down the trail feeds what stands above it.
+        // A deeper trail feeds a shallower one.
         levels.sort_by_key(|level| std::cmp::Reverse(level.trail.matches('/').count()));
         level
     }
 
-    /// All levels.
+    /// Returns all levels.
     pub fn all(&self) -> Vec<Rc<Level>> {
         self.0.borrow().clone()
     }

@@ -1,4 +1,4 @@
-//! One item's requests, page after page: an answer, its records, what comes next.
+//! The requests for one item: page after page, or poll after poll.
 
 use std::collections::HashSet;
 use std::rc::Rc;
@@ -32,14 +32,14 @@ use crate::project::query::{Poll, StatusMeaning};
 use crate::resource::ErrorBody;
 use crate::template::RenderError;
 
-/// The shortest and the longest time between two questions of a `poll` that does not say how often.
+/// The minimum and maximum polling interval of a `poll` without `every`.
 const POLLS: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(30)];
 
-/// How much longer each pause between two questions of such a `poll` is: what takes minutes is asked
-/// about a dozen times, and what takes seconds is noticed in time.
+/// The growth of that interval: a wait of minutes takes about a dozen polls, and one of seconds
+/// ends promptly.
 const POLL_GROWTH: f64 = 1.5;
 
-/// However little time is left, the last question of a `poll` has this long for its answer.
+/// The minimum timeout of the last request of a `poll`.
 const LAST_ROUND: Duration = Duration::from_secs(5);
 
 fn unmet(poll: &Poll) -> String {
@@ -50,8 +50,8 @@ fn unmet(poll: &Poll) -> String {
     )
 }
 
-/// Makes the requests of a plan for one item, and hands on what they give. The next page of a
-/// listing whose records are counted is asked for only when those before it were taken.
+/// Sends the requests of a plan for one item and passes on their records. If the reader counts
+/// records, the next page is only requested once those of the previous page were taken.
 pub async fn listing(
     run: &Rc<Run>,
     plan: &Rc<Plan>,
@@ -65,7 +65,7 @@ pub async fn listing(
     } else {
         let data = data_of(run, plan).await;
         if run.has_failed() {
-            // What would be sent lacks a part.
+            // The request would be incomplete.
             return End::Gone;
         }
         Some(site.with_data(plan, &data))
@@ -79,13 +79,13 @@ pub async fn listing(
     }
 }
 
-/// Refuses records without what is required.
+/// Refuses records that lack a required value.
 fn check_all(plan: &Plan, kept: &[Kept]) -> Result<(), RunErrorKind> {
     kept.iter()
         .try_for_each(|kept| check_required(plan, &kept.record))
 }
 
-/// What went wrong, or nobody takes what comes.
+/// An error, or a reader that is gone.
 enum Halt {
     Fault(RunErrorKind),
     Gone,
@@ -112,26 +112,26 @@ struct Listing<'r> {
     run: &'r Run,
     plan: &'r Plan,
     site: &'r Site,
-    /// True if its reader may have enough before the listing ends.
+    /// True if the reader may have enough before the listing ends.
     is_counted: bool,
     pages: u64,
-    /// Rows that were read.
+    /// The number of rows read.
     rows: u64,
-    /// Members of the pages' lists, whatever a filter in `rows` left of them.
+    /// The number of list members on all pages, before any filter in `rows`.
     members: u64,
-    /// The most members that a page had.
+    /// The largest number of list members on a page.
     most_members: u64,
-    /// Requests that were sent: one that comes again would never end.
+    /// The requests sent: repeating one would loop forever.
     asked: HashSet<u64>,
-    /// Pages whose rows would be known again.
+    /// The pages seen whose rows are distinctive enough to be recognized.
     seen: HashSet<u64>,
     /// The rows of the last page.
     last_page: Option<u64>,
     /// The last row of the last page, if it had several.
     last_row: Option<u64>,
-    /// How many pages in a row brought nothing that the one before them had not.
+    /// The number of consecutive pages without new rows.
     idle: u32,
-    /// True if the page before was short, so that there may be none after it.
+    /// True if the previous page was short, so that there may be no further one.
     is_perhaps: bool,
 }
 
@@ -155,7 +155,7 @@ impl<'r> Listing<'r> {
         }
     }
 
-    /// Asks for page after page.
+    /// Requests page after page.
     async fn pages(mut self, taker: &Taker, outlet: &Outlet) -> End {
         let mut request = match self.plan.request(self.site) {
             Ok(request) => request,
@@ -191,7 +191,7 @@ impl<'r> Listing<'r> {
             .add_request(self.plan, request);
         let mut response = self.run.send(self.plan, request, self.site).await?;
         if self.pages > 0 && request.is_safe && is_hollow(self.plan, &response) {
-            // A page that was announced and has no content: most often it does the second time.
+            // An announced page came back empty; a second attempt usually succeeds.
             response = self.run.send_anew(self.plan, request, self.site).await?;
         }
         let (kept, next) = self.page(request, &response)?;
@@ -207,13 +207,13 @@ impl<'r> Listing<'r> {
         Level::count(&level.records, kept.len() as u64);
         taker(kept, outlet).await?;
         if self.is_counted && self.plan.query.sort.is_empty() {
-            // Whether more is wanted is known when these were taken.
+            // Only after these were taken is it known if more records are wanted.
             outlet.settled().await?;
         }
         Ok(())
     }
 
-    /// Asks again until the condition holds; what the last round gave is handed on.
+    /// Polls until the condition holds, then passes on the records of the last response.
     async fn poll(self, poll: &Poll, taker: &Taker, outlet: &Outlet) -> End {
         let request = match self.polled_request(poll).await {
             Ok(request) => request,
@@ -224,7 +224,7 @@ impl<'r> Listing<'r> {
         loop {
             let mut round = Self::new(self.run, self.plan, self.site);
             Level::count(&self.run.level(self.plan).polls, 1);
-            // However long a server wants to be left alone, the wait ends when its time is over.
+            // `timeout` also bounds a delay requested by the server.
             let time = poll
                 .timeout
                 .saturating_sub(started.elapsed())
@@ -263,10 +263,10 @@ impl<'r> Listing<'r> {
                     return End::Done(Outcome::Broken(error));
                 }
                 Err(error) if !error.kind.is_passing() || is_last => return End::Failed(error),
-                // What fails now may do better the next time: the wait itself goes on.
+                // A transient error does not end polling.
                 Ok(_) | Err(_) => {}
             }
-            // The last question is asked when the time is over, and not before.
+            // The last request is sent when the time is up, not before.
             tokio::time::sleep(pause.min(left)).await;
             if poll.every.is_none() {
                 pause = pause.mul_f64(POLL_GROWTH).min(POLLS[1]);
@@ -274,8 +274,8 @@ impl<'r> Listing<'r> {
         }
     }
 
-    /// The request that is asked again: the query's own, or that of the poll's `endpoint`, before
-    /// which the query's own is sent once.
+    /// Returns the request to poll: the query's own, or, after sending that once, the one for
+    /// `endpoint`.
     async fn polled_request(&self, poll: &Poll) -> Result<Request, RunError> {
         let request = self
             .plan
@@ -291,7 +291,7 @@ impl<'r> Listing<'r> {
             .add_request(self.plan, &request);
         let sent = self.run.send_anew(self.plan, &request, self.site).await;
         let response = sent.map_err(fault)?;
-        // An answer that means "no records" still starts nothing that could be waited for.
+        // A response without records has started nothing to wait for.
         let is_failure = match meaning(self.plan, &response) {
             StatusMeaning::Ok => false,
             StatusMeaning::Empty => response.status.as_u16() >= 400,
@@ -309,7 +309,7 @@ impl<'r> Listing<'r> {
         let answer = answer.unwrap_or(Value::Null);
         let polled = self.plan.polled_request(self.site, &answer);
         let polled = polled.map_err(|mut error| {
-            // Why there is nothing to wait for.
+            // The response may explain the missing value.
             let message = ErrorBody::read(&answer).message;
             error.help = error.help.or(message.map(|words| {
                 let words = self.plan.scrubber.text(&words).into_owned();
@@ -320,7 +320,7 @@ impl<'r> Listing<'r> {
         Ok(polled.unwrap_or(request))
     }
 
-    /// One question of a poll: its records, and whether the condition holds.
+    /// Sends one polling request; returns its records, and true if the condition holds.
     async fn round(
         &mut self,
         poll: &Poll,
@@ -364,7 +364,7 @@ impl<'r> Listing<'r> {
             .scope()
             .with_all([("rows", &rows)])
             .with_response(&whole_answer(self.plan, response, &body));
-        // Columns by name, as in conditions over records.
+        // Columns are available by name, as in conditions over records.
         if let Value::Object(members) = first {
             scope = scope.with_all(
                 members
@@ -383,7 +383,8 @@ impl<'r> Listing<'r> {
             first
         };
         let holds = poll.until.holds(&scope.with_row(raw));
-        // What is no time will hardly become one: a wait for it would take all the time there is.
+        // A value that is not a time will hardly become one, and polling would use up the whole
+        // timeout.
         if let Some((_, first)) = scope.take_unreadable().into_values().next() {
             let words = format!("{first} is not {TIME_EXAMPLE}");
             return Err(RunErrorKind::Render(RenderError::new(
@@ -404,7 +405,7 @@ impl<'r> Listing<'r> {
         let plan = self.plan;
         let meaning = meaning(plan, response);
         if self.is_perhaps && response.status == StatusCode::NOT_FOUND {
-            // The page before was short, and there is none after it.
+            // The previous page was short, and it was the last.
             return done(Outcome::Complete);
         }
         if meaning == StatusMeaning::Fail {
@@ -413,7 +414,7 @@ impl<'r> Listing<'r> {
         let body = match content(plan, response) {
             _ if meaning == StatusMeaning::Empty => None,
             Ok(body) => body,
-            // Whoever wants the content as it came wants it whatever it is.
+            // The raw body may have any type.
             Err(_) if self.run.wants_content(plan) => None,
             Err(kind) => return Err(kind),
         };
@@ -461,15 +462,15 @@ impl<'r> Listing<'r> {
         self.rows += read.rows;
         let step = self.after(request, response, &body, &read, style.as_ref())?;
         if self.pages == 1 && matches!(step, Step::Next(_)) {
-            // A listing of one page has nothing to hold it against.
+            // A listing with a single page has nothing to compare it with.
             self.repetition(style.as_ref(), &body);
         }
         take_rows(plan, &mut kept, body);
         Ok((kept, step))
     }
 
-    /// Refuses an answer without what is required, where no condition could drop its record later:
-    /// then it is a fault of this item, and not of the whole walk.
+    /// Refuses a response that lacks a required value, if no condition could drop its record later:
+    /// then it is a failure of this item, not of the whole walk.
     fn check_answer(&self, kept: &[Kept]) -> Result<(), RunErrorKind> {
         let plan = self.plan;
         let is_sole = plan.query.is_single() && plan.is_sole_request();
@@ -479,7 +480,7 @@ impl<'r> Listing<'r> {
         check_all(plan, kept)
     }
 
-    /// Refuses the only record of a query if it has none of the columns.
+    /// Refuses the single record of a query if it has none of the columns.
     fn check_columns(
         &self,
         read: &PageRead,
@@ -500,7 +501,7 @@ impl<'r> Listing<'r> {
         }
     }
 
-    /// The fault of an answer that lacks what is required, with the message that it has instead.
+    /// Adds the error message in a response to the error about a missing value.
     fn with_message(&self, kind: RunErrorKind, body: &Value) -> RunErrorKind {
         match (kind, ErrorBody::read(body).message) {
             (RunErrorKind::Missing(words, place), Some(message)) if self.plan.query.is_single() => {
@@ -512,7 +513,7 @@ impl<'r> Listing<'r> {
         }
     }
 
-    /// What comes after a page.
+    /// Decides how to continue after a page.
     fn after(
         &mut self,
         request: &Request,
@@ -524,13 +525,13 @@ impl<'r> Listing<'r> {
         let done = |outcome| Ok(Step::Done(outcome));
         let plan = self.plan;
         if read.is_enough || (plan.query.is_single() && !plan.query.extract.is_empty()) {
-            // What is taken out of an answer as one record is no listing.
+            // A single record taken from a response is not a listing.
             return done(Outcome::Complete);
         }
         if read.is_capped {
             return done(Outcome::Cut(Cut::Rows(self.rows)));
         }
-        // Where the file wants one page only, the kind of API still knows whether there are more.
+        // With `paginate: false`, the kind of API still knows if there are more pages.
         let Some(watched) = style.cloned().or_else(|| plan.usual_style(request)) else {
             return done(Outcome::Complete);
         };
@@ -596,7 +597,7 @@ impl<'r> Listing<'r> {
         }
         if self.asked.contains(&fingerprint(&following)) {
             if members == 0 && fingerprint(request) == fingerprint(&following) {
-                // A cursor that stays where nothing is new: the end, for now.
+                // The cursor stays the same when there is nothing new: the end, for now.
                 return done(Outcome::Complete);
             }
             let words = format!(
@@ -608,7 +609,7 @@ impl<'r> Listing<'r> {
         Ok(Step::Next(Box::new(following)))
     }
 
-    /// The value of the file's own condition for going on, if it has one.
+    /// Evaluates the file's `while` condition, if there is one.
     fn goes_on(&self, response: &Response, body: &Value) -> Result<Option<bool>, RunErrorKind> {
         let Some(condition) = self.plan.goes_on_while() else {
             return Ok(None);
@@ -627,15 +628,15 @@ impl<'r> Listing<'r> {
         holds.map(Some).map_err(RunErrorKind::Render)
     }
 
-    /// Says why a page is one that came before; nothing if it may be new.
+    /// Returns the reason why a page repeats an earlier one; `None` if it may be new.
     ///
-    /// Rows count, and nothing else of the answer: times and ids of requests change each time. Two
-    /// pages of equal rows may both be right where a row has nothing to tell it from others; a
-    /// listing without end is told by how often that happens.
+    /// Only rows are compared: the rest of a response contains times and ids that always change. Equal
+    /// pages may both be valid if their rows have no identity; an endless listing is then recognized
+    /// by the number of such pages.
     fn repetition(&mut self, style: Option<&Style>, body: &Value) -> Option<String> {
-        /// No listing has more pages in a row that bring nothing new.
+        /// The maximum number of consecutive pages without new rows.
         const MOST_IDLE: u32 = 1_000;
-        // A filter may leave nothing of a page that comes again.
+        // A filter may leave no rows of a repeated page.
         let (Listed::Members(rows) | Listed::Rows(rows)) = listed(self.plan, style, body);
         let page = RowsPrint::of(&rows, style.is_none_or(Paginate::knows_of_more));
         if let Some(advice) = style.and_then(Paginate::overlap_advice)
@@ -666,7 +667,7 @@ impl<'r> Listing<'r> {
         }
         let note = body.and_then(|body| lost_rows(self.plan, body));
         self.note(note);
-        // Of a poll, the first page of the last round counts.
+        // When polling, the first page of the last response counts.
         if !self.plan.is_sole_request() {
             return;
         }
@@ -706,7 +707,7 @@ impl<'r> Listing<'r> {
     }
 }
 
-/// Returns true for an answer that is right by its status and has no content.
+/// Returns true for a successful response with an empty body.
 fn is_hollow(plan: &Plan, response: &Response) -> bool {
     response.status == StatusCode::OK
         && meaning(plan, response) == StatusMeaning::Ok

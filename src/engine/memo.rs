@@ -1,4 +1,4 @@
-//! Values made once of each plan of a run, however many others stand on it.
+//! Values computed once per plan of a run, however many others depend on it.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -8,7 +8,7 @@ use tokio::sync::OnceCell;
 
 use crate::plan::{Plan, PlanId};
 
-/// Values by their plan.
+/// Values by plan.
 pub struct Memo<T>(RefCell<HashMap<PlanId, Rc<OnceCell<T>>>>);
 
 impl<T> Default for Memo<T> {
@@ -18,7 +18,7 @@ impl<T> Default for Memo<T> {
 }
 
 impl<T> Memo<T> {
-    /// The cell of a plan's value.
+    /// Returns the cell for a plan's value.
     pub fn cell(&self, plan: &Plan) -> Rc<OnceCell<T>> {
         let mut cells = self.0.borrow_mut();
         Rc::clone(cells.entry(plan.id).or_default())

@@ -1,13 +1,13 @@
-//! Drives a plan: sends its requests through the transport stack, item by item and page after
-//! page, and makes records of the answers.
+//! Runs a plan: sends its requests through the transport stack, item by item and page by page, and
+//! turns the responses into records.
 //!
-//! A [`Session`] holds what the plans of a run share: connections, budgets, credentials, answers.
-//! Every item of a walk is a task (`walk`), which makes its requests (`listing`) and hands what they
-//! give to the tasks below it or to whoever takes the records ([`Deliver`]). Tasks run in any
-//! order; records come in the query's (`outlet`), and memory does not grow with their number. One
-//! item's failure does not end the walk: it goes into the [`Ledger`].
+//! A [`Session`] holds the state shared by the plans of a run: connections, rate limits, credentials,
+//! responses. Every item of a walk is a task (`walk`) that sends its requests (`listing`) and passes
+//! their records to the tasks of the next level or to the reader ([`Deliver`]). Tasks run in any
+//! order; records are delivered in the query's order (`outlet`), in bounded memory. The failure of
+//! an item does not end the walk: it goes into the [`Ledger`].
 //!
-//! Concurrency lives here and nowhere else; workers send values and never print.
+//! All concurrency is here; tasks send values and never print.
 //!
 //! This module knows neither formats nor the terminal nor files.
 

@@ -1,7 +1,7 @@
-//! Equal requests of a run are sent once: whoever comes second gets the first one's answer.
+//! Deduplicates the requests of a run: an equal request gets the response of the first one.
 //!
-//! What was answered is kept for as long as the run lasts, a little of it in memory and the rest in
-//! a file without a name, so that a long walk does not grow.
+//! Responses are kept for the whole run: a small part in memory, the rest in an unnamed file, so that
+//! memory use does not grow on a long walk.
 
 use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
@@ -14,28 +14,28 @@ use tokio::sync::OnceCell;
 use crate::engine::packed::{packed, unpacked};
 use crate::http::{Request, Response, TransportError};
 
-/// Bytes of answers that are kept in memory.
+/// The maximum size of the responses kept in memory, in bytes.
 const IN_MEMORY: usize = 4 * 1024 * 1024;
 
-/// Takes pieces of bytes and gives them back. What it loses is asked for again.
+/// A store for byte strings. A lost one is requested again.
 pub trait Shelf {
-    /// Puts bytes down, and says where.
+    /// Stores bytes and returns their position.
     fn push(&mut self, bytes: &[u8]) -> Option<u64>;
 
-    /// The bytes that were put at a place.
+    /// Returns the bytes stored at a position.
     fn read(&mut self, at: u64) -> Option<Vec<u8>>;
 }
 
-/// Answers by request.
+/// Responses by request.
 pub struct Once {
-    /// Two hashes with keys of their own: together, two different requests are never taken for one.
+    /// Two independently keyed hashes: together they make a collision practically impossible.
     hashers: [RandomState; 2],
     state: RefCell<State>,
 }
 
 struct State {
     known: HashMap<Key, Known>,
-    /// Answers in memory, the oldest first.
+    /// Responses in memory, oldest first.
     recent: VecDeque<(Key, usize)>,
     in_memory: usize,
     shelf: Box<dyn Shelf>,
@@ -44,23 +44,23 @@ struct State {
 type Key = (u64, u64);
 type Answer = Result<Response, TransportError>;
 
-/// What is known of a request's answer.
+/// The state of a request's response.
 enum Found {
-    /// It is here, or will be.
+    /// In memory, or pending.
     Cell(Rc<OnceCell<Answer>>),
-    /// It was read from the file.
+    /// Read from the file.
     Kept(Response),
 }
 
 enum Known {
-    /// It is being asked, or was answered a short while ago.
+    /// Pending, or received recently.
     Here(Rc<OnceCell<Answer>>),
-    /// It lies in the file.
+    /// Stored in the file.
     There(u64),
 }
 
 impl Once {
-    /// No answers. Those that do not fit in memory go on the shelf.
+    /// Creates an empty store. Responses that do not fit in memory go to the shelf.
     pub fn new(shelf: Box<dyn Shelf>) -> Self {
         Self {
             hashers: Default::default(),
@@ -73,7 +73,7 @@ impl Once {
         }
     }
 
-    /// Sends a request, or gives what was answered before. `place` tells the servers apart.
+    /// Sends a request, or returns the earlier response. `place` distinguishes servers.
     pub async fn send<F: Future<Output = Answer>>(
         &self,
         place: &str,
@@ -105,7 +105,7 @@ impl Once {
         (first.hash_one(&whole), second.hash_one(&whole))
     }
 
-    /// The cell that the answer comes to, or the answer from the file.
+    /// Returns the cell for the response, or the response from the file.
     fn find(&self, key: Key) -> Found {
         let mut state = self.state.borrow_mut();
         match state.known.get(&key) {
@@ -115,7 +115,7 @@ impl Once {
                 if let Some(response) = state.shelf.read(at).and_then(|bytes| unpacked(&bytes)) {
                     return Found::Kept(response);
                 }
-                // A file that cannot be read costs one more request and nothing else.
+                // An unreadable file only costs one more request.
             }
             None => {}
         }
@@ -124,7 +124,7 @@ impl Once {
         Found::Cell(cell)
     }
 
-    /// Keeps an answer, and moves older ones into the file.
+    /// Keeps a response, and moves older ones to the file.
     fn keep(&self, key: Key, answer: &Answer) {
         let mut state = self.state.borrow_mut();
         let size = answer.as_ref().map_or(0, |response| response.body.len()) + 1_024;
@@ -166,7 +166,7 @@ mod tests {
 
     use super::*;
 
-    /// A shelf in memory, whose pieces can be lost.
+    /// A shelf in memory whose entries can be lost.
     #[derive(Clone, Default)]
     struct Memory {
         pieces: Rc<RefCell<Vec<Vec<u8>>>>,
@@ -220,7 +220,7 @@ mod tests {
         }
     }
 
-    /// Asks for a path; the answer is as large as is said, and counted.
+    /// Requests a path; the response has the given size, and each request is counted.
     async fn ask(once: &Once, path: &str, size: usize, sent: &Cell<u32>) -> Answer {
         once.send("here", &get(path), || async {
             sent.set(sent.get() + 1);
@@ -312,7 +312,7 @@ mod tests {
             });
             assert!(answer.await.is_err());
         }
-        // Errors are small: they stay when answers move out.
+        // Errors are small: they stay in memory when responses move out.
         for index in 0..4 {
             let path = format!("/large/{index}");
             let _ = ask(&once, &path, IN_MEMORY / 2, &sent).await;
@@ -337,7 +337,7 @@ mod tests {
             assert_eq!(again.body.len(), size + index);
             assert_eq!(again.status, StatusCode::NOT_FOUND);
         }
-        // One that is larger than all the room goes out at once.
+        // A response larger than the limit is moved out at once.
         let _ = ask(&once, "/huge", IN_MEMORY + 1, &sent).await;
         let huge = ask(&once, "/huge", 0, &sent).await.expect("an answer");
         assert_eq!((huge.body.len(), sent.get()), (IN_MEMORY + 1, 7));
@@ -356,7 +356,7 @@ mod tests {
         let _ = ask(&once, "/refused", IN_MEMORY, &sent).await;
         let again = ask(&once, "/refused", 2, &sent).await.expect("an answer");
         assert_eq!((again.body.len(), sent.get()), (2, 4));
-        // What was asked again is known again.
+        // A repeated request is known again.
         let _ = ask(&once, "/refused", 3, &sent).await;
         assert_eq!(sent.get(), 4);
     }

@@ -1,4 +1,4 @@
-//! The result of a query besides its records, and how its parts ended.
+//! The result of a query, except its records.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,104 +12,104 @@ use crate::http::{HeaderMap, Response};
 use crate::plan::DataValues;
 use crate::template::Records;
 
-/// What a query gave, besides its records.
+/// The result of a query, except its records.
 #[derive(Debug)]
 pub struct Report {
-    /// How many records were delivered.
+    /// The number of records delivered.
     pub records: usize,
-    /// How complete they are.
+    /// The completeness of the listing.
     pub outcome: Outcome,
-    /// What of a walk failed or was cut.
+    /// The failures and cuts of a walk.
     pub ledger: Ledger,
     /// All failures as records, if the query reads them.
     pub failures: Records,
-    /// Whether the run was ended from outside before the walk was done.
+    /// True if the run was stopped before the walk was done.
     pub is_stopped: bool,
-    /// The content of the first answer as it came; nothing of a walk.
+    /// The body of the first response; empty for a walk.
     pub body: Bytes,
-    /// The header fields of the first answer; none of a walk.
+    /// The header fields of the first response; empty for a walk.
     pub headers: HeaderMap,
-    /// From sending the first request to the last byte of its answer; nothing of a walk.
+    /// The time from sending the first request to the last byte of its response; zero for a walk.
     pub elapsed: Duration,
-    /// What looks like a mistake and is none for sure.
+    /// Probable mistakes.
     pub notes: Vec<String>,
-    /// What the queries of `data` gave.
+    /// The results of `data`.
     pub data: Arc<DataValues>,
-    /// Requests that were made, attempts not counted.
+    /// The number of requests sent, not counting retries.
     pub requests: u64,
-    /// What the query expects and does not hold. The records are good all the same.
+    /// The failed expectations. The records are valid regardless.
     pub failed_expectations: Option<RunError>,
 }
 
 impl Report {
-    /// Whether nothing of what was asked for failed or was cut.
+    /// Returns true if nothing failed or was cut.
     pub fn is_whole(&self) -> bool {
         !is_partial(&self.outcome, &self.ledger)
     }
 }
 
-/// Returns true if something of what was asked for failed or was cut.
+/// Returns true if anything failed or was cut.
 pub fn is_partial(outcome: &Outcome, ledger: &Ledger) -> bool {
     let is_listing_whole = matches!(outcome, Outcome::Complete | Outcome::FirstPage);
     !is_listing_whole || !ledger.is_empty()
 }
 
-/// How complete the records of a listing are.
+/// The completeness of a listing.
 #[derive(Debug)]
 pub enum Outcome {
-    /// All there are, or all that were asked for.
+    /// All records, or as many as were requested.
     Complete,
-    /// The listing goes on, and the query wants its first page only.
+    /// The query reads the first page only, and there are more.
     FirstPage,
-    /// The listing goes on behind a cap.
+    /// There are more records beyond a limit.
     Cut(Cut),
-    /// A page after the first could not be had: the records before it were delivered.
+    /// A page after the first failed; the records before it were delivered.
     Broken(RunError),
 }
 
-/// Why a listing is cut.
+/// The limit that cut a listing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cut {
     /// After `max_pages`.
     Pages(u64),
     /// After `max_rows`.
     Rows(u64),
-    /// The content of one answer was asked for.
+    /// Only the body of one response was requested.
     Content,
-    /// The query does not say where the records stand.
+    /// The query has no `rows`.
     NoRows,
 }
 
-/// What of an answer is of interest.
+/// The part of a response that is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Want {
     /// Records.
     Records,
-    /// The content as it came.
+    /// The unchanged body.
     Content,
-    /// The items that a query is asked for, before it is asked.
+    /// The items of the query, without sending its requests.
     Items,
 }
 
-/// The first answer of a query that asks for no items.
+/// The first response of a query without items.
 pub struct First {
     pub body: Bytes,
     pub response: Response,
-    /// What expectations may ask of it.
+    /// Its facts for expectations.
     pub json: Value,
 }
 
-/// How one item's requests ended.
+/// The end of one item's requests.
 pub enum End {
-    /// They were made.
+    /// They were sent.
     Done(Outcome),
-    /// They failed before there was anything.
+    /// They failed before the first record.
     Failed(RunError),
-    /// Nobody takes what comes.
+    /// The reader is gone.
     Gone,
 }
 
-/// What is told of a listing of which one page was asked for.
+/// Returns the note about a listing of which only the first page was read.
 pub fn first_page_note(query: &str) -> String {
     format!("the listing of `{query}` goes on: `paginate: false` reads its first page only")
 }

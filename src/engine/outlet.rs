@@ -1,13 +1,13 @@
-//! Records on their way: made in any order, taken in the query's.
+//! Ordered delivery of records that are produced concurrently.
 //!
-//! An [`Outlet`] is where a task puts what it makes; an [`Inlet`] is the other end. A task that
-//! hands a part of its work to another task opens a [slot](Outlet::slot) for it: whatever comes
-//! through the slot stands in the order in which it was opened, however late it comes. So the slots
-//! of a walk are a tree, of which one path is *first*: what it gives is taken next.
+//! An [`Outlet`] is the sending end for a task, an [`Inlet`] the receiving end. A task that delegates
+//! part of its work opens a [slot](Outlet::slot) for it: records sent through a slot are delivered in
+//! the order in which slots were opened, no matter when they arrive. The slots of a walk form a tree,
+//! and one path in it is *first*: its records are delivered next.
 //!
-//! What is not first works ahead only as far as the room goes ([`Ahead`]): in tasks a level, and in
-//! bytes of records that wait. What is first never waits for room, since room comes only of its
-//! being taken: that is why no walk can come to a standstill.
+//! Slots that are not first in line may only run ahead within a budget ([`Ahead`]): a number of tasks
+//! per level, and a number of bytes of waiting records. Slots that are first never wait for the
+//! budget, since only their progress frees it: therefore no walk can deadlock.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -21,27 +21,27 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use crate::core::json;
 use crate::engine::records::Kept;
 
-/// Takes the records of one item of a plan.
+/// Takes the records for one item of a plan.
 pub type Taker = Rc<dyn for<'o> Fn(Vec<Kept>, &'o Outlet) -> Taking<'o>>;
 
 type Taking<'o> = Pin<Box<dyn Future<Output = Result<(), Gone>> + 'o>>;
 
-/// Bytes of records that wait for those before them.
+/// The maximum size of waiting records, in bytes.
 const ROOM: usize = 4 * 1024 * 1024;
 
-/// Batches of one outlet that wait.
+/// The maximum number of batches waiting in one outlet.
 const BATCHES: usize = 8;
 
-/// How far work may go that is not next.
+/// The budget of slots that are not first.
 pub struct Ahead {
     bytes: Arc<Semaphore>,
-    /// Tasks a level.
+    /// The number of tasks per level.
     window: usize,
     levels: RefCell<HashMap<String, Arc<Semaphore>>>,
 }
 
 impl Ahead {
-    /// Room for `window` tasks a level.
+    /// Creates a budget of `window` tasks per level.
     pub fn new(window: usize) -> Rc<Self> {
         Rc::new(Self {
             bytes: Arc::new(Semaphore::new(ROOM)),
@@ -50,7 +50,7 @@ impl Ahead {
         })
     }
 
-    /// The room of a level, for at most `most` tasks.
+    /// Returns the budget of a level, for at most `most` tasks.
     pub fn level(&self, name: &str, most: Option<usize>) -> Arc<Semaphore> {
         let mut levels = self.levels.borrow_mut();
         if let Some(known) = levels.get(name) {
@@ -63,7 +63,8 @@ impl Ahead {
     }
 }
 
-/// Whether something is next: it is the first of its siblings, and so are those that it belongs to.
+/// The position of a slot: it is first if it is the first of its siblings, and its ancestors are,
+/// too.
 #[derive(Debug)]
 struct Rank {
     is_first: Cell<bool>,
@@ -85,7 +86,7 @@ impl Rank {
         self.changed.notify_waiters();
     }
 
-    /// Waits until it is next.
+    /// Waits until the slot is first.
     async fn next(&self) {
         let mut rank = self;
         loop {
@@ -93,7 +94,7 @@ impl Rank {
                 rank.changed.notified().await;
             }
             match &rank.outer {
-                // Who is first stays first.
+                // A slot that is first stays first.
                 Some(outer) => rank = outer,
                 None => return,
             }
@@ -101,7 +102,7 @@ impl Rank {
     }
 }
 
-/// Records that came together.
+/// Records that were sent together.
 pub struct Batch {
     /// The records.
     pub kept: Vec<Kept>,
@@ -111,43 +112,43 @@ pub struct Batch {
 enum Piece {
     Records(Batch),
     Slot(Inlet),
-    /// Dropped when all before it was taken.
+    /// Dropped when all previous records were taken.
     Mark(oneshot::Sender<()>),
 }
 
-/// Nobody takes what comes.
+/// The reader is gone.
 #[derive(Debug, Clone, Copy)]
 pub struct Gone;
 
-/// Where a task puts what it makes.
+/// The sending end for a task.
 pub struct Outlet {
     sender: mpsc::Sender<Piece>,
     rank: Rc<Rank>,
     ahead: Rc<Ahead>,
     batches: Arc<Semaphore>,
-    /// Slots that wait: what is next has no other bound for the tasks that it starts.
+    /// A bound on waiting slots; it is the only bound for tasks started by a slot that is first.
     slots: Arc<Semaphore>,
     is_ordered: bool,
-    /// The place of the task at its level, where no slot holds it.
+    /// The permit of the task at its level, if no slot holds it.
     _place: Option<OwnedSemaphorePermit>,
 }
 
-/// Where it comes out.
+/// The receiving end.
 pub struct Inlet {
-    /// The slots that are first, the innermost last.
+    /// The slots that are first, innermost last.
     path: Vec<Slot>,
-    /// Given back when it is taken.
+    /// Released when the slot is taken.
     turn: Option<OwnedSemaphorePermit>,
 }
 
 struct Slot {
     receiver: mpsc::Receiver<Piece>,
     rank: Rc<Rank>,
-    /// The place of its task at its level.
+    /// The permit of the task at its level.
     _place: Option<OwnedSemaphorePermit>,
 }
 
-/// Both ends.
+/// Creates both ends.
 pub fn channel(ahead: &Rc<Ahead>, is_ordered: bool) -> (Outlet, Inlet) {
     pair(ahead, is_ordered, Rank::new(true, None), None)
 }
@@ -183,17 +184,17 @@ fn pair(
 }
 
 impl Outlet {
-    /// A pair of its own, whose records are taken before this outlet goes on.
+    /// Creates a separate channel whose records are taken before this outlet continues.
     pub fn apart(&self) -> (Self, Inlet) {
-        // Which records come of it depends on their order, even where the order of all does not.
+        // Always ordered: the selection of records depends on their order.
         pair(&self.ahead, true, Rank::new(true, Some(&self.rank)), None)
     }
 
-    /// Puts records in.
+    /// Sends records.
     ///
     /// # Errors
     ///
-    /// If nobody takes them.
+    /// If the reader is gone.
     pub async fn send(&self, kept: Vec<Kept>) -> Result<(), Gone> {
         if kept.is_empty() {
             return Ok(());
@@ -202,8 +203,8 @@ impl Outlet {
         let weight = u32::try_from(weight.min(ROOM)).unwrap_or(u32::MAX);
         let bytes = Arc::clone(&self.ahead.bytes);
         let room = [
-            // Without an order nothing is ahead of its turn, and what is read apart may hold all the
-            // bytes until this was taken: the number of batches alone is the bound.
+            // Unordered, no slot is ahead of its turn, and a separate channel may hold the whole
+            // byte budget until this batch was taken: only the number of batches is bounded.
             if self.is_ordered {
                 self.unless_next(bytes.acquire_many_owned(weight)).await
             } else {
@@ -219,7 +220,7 @@ impl Outlet {
     ///
     /// # Errors
     ///
-    /// If nobody takes what would come of it.
+    /// If the reader is gone.
     pub async fn slot(&self, level: &Arc<Semaphore>) -> Result<Self, Gone> {
         let place = self.unless_next(Arc::clone(level).acquire_owned()).await;
         if !self.is_ordered {
@@ -240,11 +241,11 @@ impl Outlet {
         Ok(outlet)
     }
 
-    /// Waits until all that was put in was taken.
+    /// Waits until everything sent so far was taken.
     ///
     /// # Errors
     ///
-    /// If nobody takes it.
+    /// If the reader is gone.
     pub async fn settled(&self) -> Result<(), Gone> {
         let (mark, dropped) = oneshot::channel();
         self.put(Piece::Mark(mark)).await?;
@@ -257,8 +258,8 @@ impl Outlet {
         self.sender.send(piece).await.map_err(|_| Gone)
     }
 
-    /// Waits for room, but not where this is next. Without an order the room comes back as tasks end:
-    /// whoever takes their records takes whatever comes.
+    /// Waits for a permit, unless this slot is first. Unordered, permits are released as tasks end,
+    /// since the reader takes records from any slot.
     async fn unless_next<E>(
         &self,
         room: impl Future<Output = Result<OwnedSemaphorePermit, E>>,
@@ -275,7 +276,7 @@ impl Outlet {
 }
 
 impl Inlet {
-    /// The next records in order; nothing when all tasks are done.
+    /// Returns the next records in order; `None` when all tasks are done.
     pub async fn next(&mut self) -> Option<Batch> {
         loop {
             let slot = self.path.last_mut()?;
@@ -286,7 +287,7 @@ impl Inlet {
         }
     }
 
-    /// The next records, if they are there already.
+    /// Returns the next records if they are ready.
     pub fn ready(&mut self) -> Option<Batch> {
         loop {
             let slot = self.path.last_mut()?;
@@ -332,7 +333,7 @@ mod tests {
 
     use super::*;
 
-    /// Runs it with paused time: what stands still for an hour stands still for ever.
+    /// Runs it with paused time: a wait of an hour is a deadlock.
     async fn in_time<T>(work: impl Future<Output = T>) -> T {
         let tasks = LocalSet::new();
         let work = tasks.run_until(work);
@@ -348,7 +349,7 @@ mod tests {
         ids.iter().map(|id| Kept::new(json!(id))).collect()
     }
 
-    /// One record of so many bytes.
+    /// Creates one record of this many bytes.
     fn heavy(bytes: usize) -> Vec<Kept> {
         vec![Kept::new(json!("x".repeat(bytes)))]
     }
@@ -450,7 +451,7 @@ mod tests {
         in_time(async {
             let ahead = Ahead::new(2);
             let room = ahead.level("", None);
-            // The outlet is itself not first, so that it has to wait.
+            // The outlet is itself not first, so it has to wait.
             let (outer, mut inlet) = channel(&ahead, true);
             let outer_room = ahead.level("outer", None);
             let before = outer.slot(&outer_room).await.expect("taken");
@@ -464,7 +465,7 @@ mod tests {
                         return;
                     };
                     count.set(count.get() + 1);
-                    // Whose task is done keeps its place until its records are taken.
+                    // A task that is done keeps its permit until its records are taken.
                     drop(slot);
                 }
             });
@@ -485,7 +486,7 @@ mod tests {
             let (outlet, mut inlet) = channel(&ahead, true);
             let first = outlet.slot(&outer_room).await.expect("taken");
             let second = outlet.slot(&outer_room).await.expect("taken");
-            // The second takes all the room there is, of tasks and of bytes.
+            // The second slot uses the whole budget, of tasks and of bytes.
             let held = [
                 second.slot(&room).await.expect("taken"),
                 second.slot(&room).await.expect("taken"),
@@ -613,8 +614,8 @@ mod tests {
         assert_eq!(json!(found.await), json!([2, 3, 1]));
     }
 
-    /// A feed that is read apart holds bytes until its items have their places, which they only get
-    /// from tasks that can send.
+    /// A separate channel holds bytes until its items get permits, which are released by tasks that
+    /// can send.
     #[tokio::test(start_paused = true)]
     async fn what_is_read_apart_does_not_hold_up_what_has_no_order() {
         in_time(async {
@@ -629,7 +630,7 @@ mod tests {
                     }
                 });
                 while let Some(batch) = items.next().await {
-                    // Its bytes are held while its items wait for their places.
+                    // Its bytes are held while its items wait for permits.
                     for _ in 0..2 {
                         let slot = outlet.slot(&room).await.expect("taken");
                         spawn_local(async move {

@@ -1,4 +1,4 @@
-//! Answers as bytes, to be put down and taken up again.
+//! Serializes responses.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use crate::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
-/// An answer as bytes: status, header fields, an empty line, content.
+/// Serializes a response: status, header fields, an empty line, body.
 pub fn packed(response: &Response) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(response.body.len() + 1_024);
     bytes.extend_from_slice(&response.status.as_u16().to_be_bytes());
@@ -23,7 +23,7 @@ pub fn packed(response: &Response) -> Vec<u8> {
     bytes
 }
 
-/// The answer that was put down; nothing if the bytes are none.
+/// Deserializes a response; `None` if the bytes are invalid.
 pub fn unpacked(bytes: &[u8]) -> Option<Response> {
     let (status, rest) = bytes.split_first_chunk::<2>()?;
     let (nanos, mut rest) = rest.split_first_chunk::<8>()?;

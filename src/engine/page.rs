@@ -1,4 +1,4 @@
-//! A page of a listing, as far as it is held against another one: its list, its rows, its request.
+//! Fingerprints of a page of a listing: its list, its rows, its request.
 
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -10,20 +10,20 @@ use crate::http::Request;
 use crate::paginate::{Paginate, Style};
 use crate::plan::Plan;
 
-/// The rows of a page, as far as another page can be held against them.
+/// The fingerprint of a page's rows.
 pub struct RowsPrint {
     pub print: u64,
     pub is_empty: bool,
-    /// True if the same rows on another page would be the same things: no two are equal, and a single
-    /// one has a name or a number of its own.
+    /// True if equal rows on another page would be the same objects: all rows differ, and a single
+    /// row has an identity of its own.
     pub is_telling: bool,
     /// The first and the last of several rows.
     pub ends: Option<(u64, u64)>,
 }
 
 impl RowsPrint {
-    /// Prints rows. Where the answer itself leads on, a single row needs more to be told from another
-    /// one than where a number is counted up, which a server may not heed.
+    /// Computes the fingerprint. With a style that follows the response (`knows_of_more`), a single
+    /// row needs an identity; with a counter, which a server may ignore, it does not.
     pub fn of(rows: &[&Value], knows_of_more: bool) -> Self {
         const IDENTITIES: [&str; 6] = ["id", "uuid", "key", "slug", "number", "name"];
         let prints: Vec<u64> = rows.iter().map(|row| print_of(row)).collect();
@@ -53,15 +53,15 @@ fn print_of(row: &Value) -> u64 {
     hasher.finish()
 }
 
-/// What a page lists.
+/// The list of a page.
 pub enum Listed<'b> {
     /// The members of the list that is paged.
     Members(Vec<&'b Value>),
-    /// What `rows` finds, as it does not say which list that is.
+    /// The matches of `rows`, if it does not name a list.
     Rows(Vec<&'b Value>),
 }
 
-/// Returns what a page lists.
+/// Returns the list of a page.
 pub fn listed<'b>(plan: &Plan, style: Option<&Style>, body: &'b Value) -> Listed<'b> {
     if let Some(list) = style.and_then(Paginate::list) {
         return Listed::Members(match list.select(body).as_slice() {
@@ -78,7 +78,7 @@ pub fn listed<'b>(plan: &Plan, style: Option<&Style>, body: &'b Value) -> Listed
     }
 }
 
-/// What makes a request the same as another one of this listing.
+/// Returns a hash that is equal for equal requests of a listing.
 pub fn fingerprint(request: &Request) -> u64 {
     let mut hasher = DefaultHasher::new();
     request.identity().hash(&mut hasher);

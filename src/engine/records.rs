@@ -1,4 +1,4 @@
-//! Answers → records: rows, columns, conditions, order.
+//! Turns responses into records: rows, columns, conditions, order.
 
 use std::cmp::Ordering;
 use std::collections::HashSet;
@@ -19,45 +19,45 @@ use crate::project::query::{Column, ColumnSource, SortBy, Take, Unique};
 use crate::template::selector::Selector;
 use crate::template::{Answer, Expression, Scope, reserved};
 
-/// Whether a name means the same beside a column that is called so: what is the program's, and the
-/// items that the query stands on, whose columns `check` knows.
+/// Returns true if a name keeps its meaning beside a column of the same name: reserved names, and
+/// the query's items, whose columns `check` knows.
 pub fn keeps_its_meaning(plan: &Plan, name: &str) -> bool {
     reserved::is_beside_columns(name)
         || name == "data" && !plan.query.data.is_empty()
         || plan.loops().iter().any(|feed| feed.name == name)
 }
 
-/// Takes records as they come.
+/// Receives records.
 pub trait Deliver {
     /// Takes a record.
     ///
     /// # Errors
     ///
-    /// If it has no place for it.
+    /// If the record cannot be written.
     fn record(&mut self, record: Value) -> io::Result<()>;
 
-    /// Hears that no record comes for a while.
+    /// Called when no record is ready.
     ///
     /// # Errors
     ///
     /// As [`Deliver::record`].
     fn pause(&mut self) -> io::Result<()>;
 
-    /// Hears of an item of a walk that failed; the walk goes on.
+    /// Called when an item of a walk fails; the walk continues.
     fn failed(&mut self, _: &RunError) {}
 }
 
-/// A record, and what it is sorted by.
+/// A record with its sort keys.
 pub struct Kept {
-    /// The record; null as long as it is a row that stays in its answer.
+    /// The record; null while it is a row that is still part of its response.
     pub record: Value,
-    /// The place among the rows of the page, of a record that is the row as it is.
+    /// The index among the rows of the page, of a record that is an unchanged row.
     row: Option<usize>,
     keys: Vec<Value>,
 }
 
 impl Kept {
-    /// A record of no order.
+    /// Creates a record without sort keys.
     pub fn new(record: Value) -> Self {
         Self {
             record,
@@ -67,20 +67,20 @@ impl Kept {
     }
 }
 
-/// What became of a page.
+/// The result of reading a page.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PageRead {
-    /// Rows read.
+    /// The number of rows read.
     pub rows: u64,
-    /// Whether nothing more is wanted, even if the listing goes on.
+    /// True if no more records are needed, even if the listing continues.
     pub is_enough: bool,
-    /// Whether the page has more rows than may be read.
+    /// True if the page has more rows than may be read.
     pub is_capped: bool,
     /// The columns that none of the rows has.
     pub lacking: Lacking,
 }
 
-/// Reads rows of a result that is no answer.
+/// Reads rows that do not come from a response.
 ///
 /// # Errors
 ///
@@ -97,11 +97,11 @@ pub fn read_rows(plan: &Plan, rows: &[Value]) -> Result<(Vec<Kept>, PageRead), R
     reader.read_all(&rows, None)
 }
 
-/// Reads a page, no more of it than `most` rows.
+/// Reads at most `most` rows of a page.
 ///
 /// # Errors
 ///
-/// If a template fails on a value that is there.
+/// If a template or condition fails.
 pub fn read_page(
     plan: &Plan,
     scope: &Scope,
@@ -113,8 +113,7 @@ pub fn read_page(
     reader.read_all(&rows(plan, body)?, most)
 }
 
-/// Moves rows out of their answer into the records that they are: a copy of a large page would take
-/// as much memory again.
+/// Moves rows out of their response into the records: copying a large page would double the memory.
 pub fn take_rows(plan: &Plan, kept: &mut [Kept], mut body: Value) {
     if kept.iter().all(|kept| kept.row.is_none()) {
         return;
@@ -130,19 +129,18 @@ pub fn take_rows(plan: &Plan, kept: &mut [Kept], mut body: Value) {
     }
 }
 
-/// Puts records together that come in the query's order, and holds back only what a new order
-/// needs.
+/// Collects records in the query's order. Only sorting holds records back.
 pub struct Gather {
     plan: Rc<Plan>,
-    /// What `unique` has seen.
+    /// The keys seen by `unique`.
     seen: HashSet<String>,
-    /// What is to be sorted.
+    /// The records to be sorted.
     unsorted: Vec<Kept>,
     passed: usize,
 }
 
 impl Gather {
-    /// Nothing yet.
+    /// Creates an empty collection.
     pub fn new(plan: &Rc<Plan>) -> Self {
         Self {
             plan: Rc::clone(plan),
@@ -152,14 +150,14 @@ impl Gather {
         }
     }
 
-    /// Whether no more records are wanted.
+    /// Returns true if no more records are needed.
     pub fn is_full(&self) -> bool {
         self.plan
             .record_limit()
             .is_some_and(|limit| self.passed >= limit)
     }
 
-    /// Takes records, and gives those that pass.
+    /// Adds records and returns those that are ready.
     ///
     /// # Errors
     ///
@@ -181,7 +179,7 @@ impl Gather {
         Ok(passed)
     }
 
-    /// Gives what was held back: the first of equal records in the new order.
+    /// Returns the sorted records, without duplicates.
     ///
     /// # Errors
     ///
@@ -230,8 +228,7 @@ impl Gather {
     }
 }
 
-/// Refuses a record without a value that the file requires. A record that is dropped need not be
-/// whole.
+/// Refuses a record that lacks a required value. Records that are dropped are not checked.
 pub fn check_required(plan: &Plan, record: &Value) -> Result<(), RunErrorKind> {
     let mut columns = plan.query.extract.iter();
     let lacking = columns
@@ -265,7 +262,7 @@ fn rows<'b>(plan: &Plan, body: &'b Value) -> Result<Vec<&'b Value>, RunErrorKind
     Ok(nodes)
 }
 
-/// The fault of many small rows that a long `extract` makes large.
+/// Creates the error for many small rows with a long `extract`.
 fn too_many_values(most: usize) -> RunErrorKind {
     RunErrorKind::Unreadable {
         words: format!(
@@ -279,16 +276,16 @@ struct Reader<'p> {
     plan: &'p Plan,
     /// Vars, items and the response.
     scope: Scope,
-    /// True if a record that is its row stays in the answer, until [`take_rows`].
+    /// True if an unchanged row stays in the response until [`take_rows`].
     leaves_rows: bool,
-    /// True if a secret may stand in the rows. Looked for in the answer as a whole, so that an
-    /// answer without one costs nothing a row.
+    /// True if the rows may contain a secret. The response is searched as a whole, so that rows
+    /// need no search of their own if it has none.
     may_hold_secrets: bool,
-    /// Most values that `extract` makes of a page.
+    /// The maximum number of values that `extract` may produce per page.
     most_values: usize,
 }
 
-/// What becomes of a row.
+/// The decision about a row.
 enum Verdict {
     Stop,
     Keep(Kept),
@@ -325,18 +322,20 @@ impl<'p> Reader<'p> {
         let mut values = 0;
         let mut read = PageRead::default();
         let mut unfound = columns::with_path(self.plan);
-        // Nobody reads on where enough was found, and nobody hears of what is wrong there.
+        // Once the limit is reached, remaining rows are not evaluated, so errors in them go
+        // unreported.
         let enough = self
             .plan
             .record_limit()
             .filter(|_| query.sort.is_empty() && query.unique.is_none());
-        // Where every row is kept their number is known: growing by halves takes twice the memory.
+        // Without a condition the number of records is known: growing the vector would take twice
+        // the memory.
         let mut kept = match query.keep {
             None => Vec::with_capacity(rows.len().min(enough.unwrap_or(usize::MAX))),
             Some(_) => Vec::new(),
         };
         for (place, row) in rows.iter().enumerate() {
-            // The run is about to end, and takes no notice of what comes after this.
+            // The run is ending and ignores the rest.
             if ending::is_asked() {
                 break;
             }
@@ -348,7 +347,7 @@ impl<'p> Reader<'p> {
                 break;
             }
             read.rows += 1;
-            // Most often empty after the first row.
+            // Usually empty after the first row.
             unfound.retain(|column| columns::lacks(self.plan, *column, row));
             match self.judge(row, place)? {
                 Verdict::Stop => {
@@ -371,8 +370,8 @@ impl<'p> Reader<'p> {
         Ok((kept, read))
     }
 
-    /// Judges a row as it came, and makes the record of what may be seen of it: a template that
-    /// changes a secret leaves nothing that could be recognised.
+    /// Judges the row as received, and builds the record from the masked row: a template could
+    /// transform a secret beyond recognition.
     fn judge(&self, row: &Value, place: usize) -> Result<Verdict, RunErrorKind> {
         let scrubbed = if self.may_hold_secrets {
             self.plan.scrubber.record(row)
@@ -383,10 +382,10 @@ impl<'p> Reader<'p> {
             return self.judge_as_it_is(row, place);
         };
         let Ok(verdict) = self.judge_as_it_is(row, place) else {
-            // The words of the fault could hold a part of the secret.
+            // The error message could contain a part of the secret.
             return self.judge_as_it_is(&scrubbed, place);
         };
-        // What was noted of values could hold a part of it, too.
+        // The noted values could contain a part of it, too.
         drop(self.scope.take_unreadable());
         Ok(match verdict {
             Verdict::Keep(kept) => Verdict::Keep(Kept {
@@ -412,7 +411,7 @@ impl<'p> Reader<'p> {
         Ok(Verdict::Keep(Kept { record, row, keys }))
     }
 
-    /// The record of a row, and what conditions over it see.
+    /// Returns the record of a row, and the scope of conditions over it.
     fn read(&self, row: &Value) -> Result<(Value, Scope), RunErrorKind> {
         let uses = self.plan.uses();
         let scope = if uses.has_row() {
@@ -455,7 +454,7 @@ impl<'p> Reader<'p> {
         })
     }
 
-    /// What a record is sorted by. Null comes last in either direction.
+    /// Returns the sort keys of a record. Null sorts last in either direction.
     fn keys(&self, record: &Value, scope: &Scope) -> Result<Vec<Value>, RunErrorKind> {
         let keys = self.plan.query.sort.iter();
         keys.map(|key| match &key.by {
@@ -468,7 +467,7 @@ impl<'p> Reader<'p> {
     }
 }
 
-/// The value of a column in a record.
+/// Returns the value of a column.
 fn column_value(column: &Column, row: &Value, scope: &Scope) -> Result<Value, RunErrorKind> {
     let missing = |words: String| RunErrorKind::Missing(words, column.place.clone());
     let value = match &column.source {
@@ -494,7 +493,8 @@ fn column_value(column: &Column, row: &Value, scope: &Scope) -> Result<Value, Ru
     };
     let is_missing = match (&value, &column.source) {
         (Value::Null, _) => true,
-        // A path that finds nothing is missing where the file says what that means.
+        // A `take: all` path without matches counts as missing if the file has a default or
+        // requires a value.
         (
             Value::Array(items),
             ColumnSource::Path {
@@ -509,7 +509,7 @@ fn column_value(column: &Column, row: &Value, scope: &Scope) -> Result<Value, Ru
     Ok(column.default.clone().unwrap_or(Value::Null))
 }
 
-/// Orders two values: numbers by size, texts by their characters, kinds apart.
+/// Compares two values: numbers by value, strings by character, types separately.
 fn compare(left: &Value, right: &Value, descending: bool) -> Ordering {
     let rank = |value: &Value| match value {
         Value::Bool(_) => 0,
@@ -553,7 +553,7 @@ mod tests {
 
     use super::*;
 
-    /// The plan of a query of this project's own resource, changed.
+    /// Creates a plan for a changed query of this repository's own resource.
     fn plan(change: impl FnOnce(&mut Query), limit: Option<u64>) -> Rc<Plan> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let project =
@@ -591,7 +591,7 @@ mod tests {
         }
     }
 
-    /// What comes of records that come in these batches, and in how many of them.
+    /// Returns the result of gathering these batches, and the number of batches in it.
     fn gathered(plan: &Rc<Plan>, batches: &[Value]) -> (Value, usize) {
         let response = Response {
             status: StatusCode::OK,
@@ -650,7 +650,7 @@ mod tests {
         let whole = json!([
             { "a": 1, "b": 2 },
             { "a": 1, "b": 1 },
-            // What is equal stays in the order in which it came.
+            // Equal records keep their order.
             { "a": 2, "b": 1 },
             { "a": 2, "b": 1, "c": 0 },
             { "b": 3 },
@@ -670,7 +670,7 @@ mod tests {
             |query| query.unique = Some(Unique::Columns(vec!["a".to_owned()])),
             None,
         );
-        // A field that is missing is null, and a text is no number.
+        // A missing field is null, and a string is not a number.
         assert_eq!(
             gathered(&unique, &batches).0,
             json!([{ "a": 1, "b": 1 }, { "a": null, "b": 2 }, { "a": "1", "b": 5 }])
@@ -683,7 +683,7 @@ mod tests {
             Some(1),
         );
         assert_eq!(gathered(&sorted, &batches).0, json!([{ "a": "1", "b": 5 }]));
-        // The first in the new order, and not the first that came.
+        // The first in the new order, not the first that came.
         let sorted = plan(
             |query| {
                 query.unique = Some(Unique::Columns(vec!["a".to_owned()]));

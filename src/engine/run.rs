@@ -1,4 +1,4 @@
-//! The state that the tasks of a run share.
+//! State shared by the tasks of a run.
 
 use std::cell::{Cell, RefCell};
 use std::future::Future;
@@ -21,16 +21,16 @@ use crate::http::{Request, Response};
 use crate::plan::{DataValue, DataValues, Plan, PlanId, Site};
 use crate::project::query::StatusMeaning;
 
-/// Reads all records of a plan, once. The walk that does it stands on this state, so it is handed
-/// in.
+/// Reads all records of a plan, once. Passed in because the walk that implements it depends on this
+/// module.
 pub type ReadAll =
     for<'r> fn(&'r Rc<Run>, &'r Rc<Plan>) -> Pin<Box<dyn Future<Output = Arc<Vec<Value>>> + 'r>>;
 
-/// The state that the tasks of a run share.
+/// State shared by the tasks of a run.
 pub struct Run {
-    /// The plan whose content is wanted as it came. Those that it stands on are read all the same.
+    /// The plan whose raw body is wanted. Its dependencies are read as usual.
     content_of: Option<PlanId>,
-    /// The sites of the requests that are not sent, where only the items are wanted.
+    /// The sites of unsent requests, if only the items are wanted.
     pub found: Option<RefCell<Vec<Site>>>,
     pub ahead: Rc<Ahead>,
     /// Set when a task panics.
@@ -42,7 +42,7 @@ pub struct Run {
     pub data: Memo<Arc<DataValues>>,
     pub values: Memo<DataValue>,
     read_all: ReadAll,
-    /// Records whose failure is that of the whole walk, and others.
+    /// The records of plans whose failure is that of the whole walk.
     sole_records: Memo<Arc<Vec<Value>>>,
     records: Memo<Arc<Vec<Value>>>,
     requests: Cell<u64>,
@@ -52,7 +52,7 @@ pub struct Run {
 }
 
 impl Run {
-    /// A run of a plan, before its first request.
+    /// Creates the state of a run before its first request.
     pub fn new(plan: &Rc<Plan>, session: &Rc<Session>, want: Want, read_all: ReadAll) -> Self {
         Self {
             content_of: (want == Want::Content).then_some(plan.id),
@@ -73,7 +73,7 @@ impl Run {
         }
     }
 
-    /// Keeps the site of a request in place of sending it, where only the items are wanted.
+    /// Keeps the site of a request instead of sending it, if only the items are wanted.
     pub fn keep_site(&self, plan: &Plan, site: &Site) -> Option<Kept> {
         let found = self.found.as_ref().filter(|_| plan.trail.is_empty())?;
         let mut found = found.borrow_mut();
@@ -81,22 +81,22 @@ impl Run {
         Some(Kept::new(Value::from(found.len() - 1)))
     }
 
-    /// Waits until the walk is ended by a failure.
+    /// Waits until a failure ends the walk.
     pub async fn failed(&self) {
         self.end.heard().await;
     }
 
-    /// Notes the tasks that a failure ends.
+    /// Registers the tasks that a failure ends.
     pub fn set_tasks(&self, crew: &Crew) {
         self.tasks.replace(Some(crew.ender()));
     }
 
-    /// Whether the content of a plan's answer is wanted, and not its records.
+    /// Returns true if the raw body of a plan's response is wanted.
     pub fn wants_content(&self, plan: &Plan) -> bool {
         self.content_of == Some(plan.id)
     }
 
-    /// Sends a request of a plan; equal ones that only read are sent once.
+    /// Sends a request of a plan; equal safe requests are sent once.
     pub async fn send(
         &self,
         plan: &Plan,
@@ -113,7 +113,7 @@ impl Run {
             .map_err(RunErrorKind::Transport)
     }
 
-    /// Sends a request that writes, and follows what becomes of it.
+    /// Sends a request that writes and tracks its result.
     async fn write(
         &self,
         plan: &Plan,
@@ -131,7 +131,7 @@ impl Run {
         result.map_err(RunErrorKind::Transport)
     }
 
-    /// Sends a request of a plan, whatever was answered before.
+    /// Sends a request of a plan, bypassing earlier responses.
     pub async fn send_anew(
         &self,
         plan: &Plan,
@@ -148,12 +148,12 @@ impl Run {
             .map_err(RunErrorKind::Transport)
     }
 
-    /// The level of a plan.
+    /// Returns the level of a plan.
     pub fn level(&self, plan: &Plan) -> Rc<Level> {
         self.session.levels().of(&plan.trail, &plan.query.name)
     }
 
-    /// Notes a failure that does not end the walk.
+    /// Records a failure that does not end the walk.
     pub fn note_failure(&self, error: RunError) {
         if self.session.fails_fast() {
             self.fail(error);
@@ -165,40 +165,41 @@ impl Run {
     /// Ends the walk with a failure.
     pub fn fail(&self, error: RunError) {
         self.findings.borrow_mut().fatal.get_or_insert(error);
-        // At once, so that nothing more is asked.
+        // At once, so that no more requests are sent.
         if let Some(tasks) = &*self.tasks.borrow() {
             tasks.say();
         }
         self.end.say();
     }
 
-    /// Whether the walk was ended by a failure.
+    /// Returns true if a failure ended the walk.
     pub fn has_failed(&self) -> bool {
         self.findings.borrow().fatal.is_some()
     }
 
-    /// Notes that a server has answered what it was asked.
+    /// Records that a server has answered.
     pub fn note_answer(&self) {
         self.has_answers.set(true);
     }
 
-    /// Whether any server has.
+    /// Returns true if any server has answered.
     pub fn has_answers(&self) -> bool {
         self.has_answers.get()
     }
 
-    /// How many requests were made so far.
+    /// Returns the number of requests so far.
     pub fn requests(&self) -> u64 {
         self.requests.get()
     }
 
-    /// Counts requests that were made before.
+    /// Adds requests that were sent earlier.
     pub fn resume_from(&self, requests: u64) {
         self.requests.set(requests);
         self.has_answers.set(requests > 0);
     }
 
-    /// The records of a plan, which are read once; `is_sole` says whose failure theirs is.
+    /// Returns the cache for records of plans; `is_sole` is true if their failure is that of the
+    /// whole walk.
     pub fn records(&self, is_sole: bool) -> &Memo<Arc<Vec<Value>>> {
         if is_sole {
             &self.sole_records
@@ -207,19 +208,20 @@ impl Run {
         }
     }
 
-    /// All records of a plan on which the whole run stands, read once.
+    /// Returns all records of a plan that the whole run depends on, read once.
     pub async fn read_all(self: &Rc<Self>, plan: &Rc<Plan>) -> Arc<Vec<Value>> {
         (self.read_all)(self, plan).await
     }
 }
 
-/// The number of items of a level that may be under way, or done and waiting for one before them.
-/// Far more than requests in flight, so that one slow item does not bring the others to a halt.
+/// Returns the number of items per level that may be in progress, or done and waiting for an
+/// earlier one. It is far larger than the concurrency, so that one slow item does not stall the
+/// others.
 fn window(plan: &Plan) -> usize {
     let concurrency = plan.resource.concurrency;
     let window = (concurrency * 8).clamp(64, 1_024);
     match plan.record_limit() {
-        // What is not wanted is not asked for.
+        // Records beyond the limit are not requested.
         Some(limit) if plan.query.sort.is_empty() => {
             limit.clamp(concurrency, window.max(concurrency))
         }

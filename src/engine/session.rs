@@ -1,4 +1,4 @@
-//! What the plans of a run share: connections, budgets, credentials.
+//! State shared by the plans of a run: connections, rate limits, credentials.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,45 +29,45 @@ use crate::project::load;
 use crate::project::query::CacheRule;
 use crate::template::Scope;
 
-/// The whole stack of a resource.
+/// The transport stack of a resource.
 type Stack = Retry<Limit<Follow<Authenticated<Trace<Client>, Rc<Credentials>>>>>;
 
-/// What a resource is reached by.
+/// The connection to a resource.
 struct Connection {
     stack: Stack,
     credentials: Rc<Credentials>,
 }
 
-/// Settings of a run that no file holds.
+/// Run options that no file defines.
 pub struct SessionOptions {
-    /// The operating system's certificates are trusted too.
+    /// True to trust the operating system's certificates too.
     pub system_certs: bool,
-    /// When the whole run must be over.
+    /// The deadline of the whole run.
     pub deadline: Option<tokio::time::Instant>,
-    /// Numbers for jitter.
+    /// The source of jitter.
     pub jitter: Jitter,
-    /// The variables of the environment that name proxies, by name.
+    /// The environment variables that define proxies, by name.
     pub proxies: Vec<(String, String)>,
-    /// Who watches.
+    /// The observer of requests.
     pub observer: Rc<dyn Observe>,
-    /// How it goes about its work.
+    /// Execution options.
     pub manner: Manner,
 }
 
-/// How a session goes about its work.
+/// Execution options of a run.
 #[derive(Clone, Default)]
 pub struct Manner {
-    /// The first failure of an item ends a walk.
+    /// True to end a walk at the first failed item.
     pub fail_fast: bool,
-    /// Records of a walk come as they are found, not in the query's order.
+    /// True to deliver records of a walk as they are found, not in the query's order.
     pub unordered: bool,
-    /// Equal requests that only read are sent once. Of use where a request could come twice.
+    /// True to send equal safe requests once. Only useful if a request could be repeated.
     pub remembers: bool,
-    /// What earlier runs have left, for queries that want it.
+    /// Responses of earlier runs, for queries with `cache`.
     pub cache: Option<Cache>,
 }
 
-/// Stacks by resource.
+/// Transport stacks by resource, and shared state.
 pub struct Session {
     options: SessionOptions,
     connections: RefCell<BTreeMap<PathBuf, Rc<Connection>>>,
@@ -75,13 +75,12 @@ pub struct Session {
     levels: Levels,
     writes: Writes,
     stop: Stop,
-    /// Resources and routes whose end was reported.
+    /// The resources and routes whose deprecation was reported.
     retiring: RefCell<BTreeSet<(String, String)>>,
 }
 
 impl Session {
-    /// A session without connections. Answers that are kept and do not fit in memory lie on the
-    /// shelf.
+    /// Creates a session without connections. Responses that do not fit in memory go to the shelf.
     pub fn new(options: SessionOptions, shelf: Box<dyn Shelf>) -> Self {
         Self {
             options,
@@ -94,45 +93,45 @@ impl Session {
         }
     }
 
-    /// How far the walk that is under way has come.
+    /// Returns the progress of the current walk.
     pub fn levels(&self) -> &Levels {
         &self.levels
     }
 
-    /// The requests that write.
+    /// Returns the requests that write.
     pub fn writes(&self) -> &Writes {
         &self.writes
     }
 
-    /// Ends the walk that is under way: what is done is delivered.
+    /// Returns the signal that stops the current walk; completed work is delivered.
     pub fn stop(&self) -> &Stop {
         &self.stop
     }
 
-    /// Whether the first failure of an item ends a walk.
+    /// Returns true if the first failed item ends a walk.
     pub fn fails_fast(&self) -> bool {
         self.options.manner.fail_fast
     }
 
-    /// Whether records come as they are found.
+    /// Returns true if records are delivered as they are found.
     pub fn is_unordered(&self) -> bool {
         self.options.manner.unordered
     }
 
-    /// Sends a request of a plan, unless an equal one that only reads was sent before, or was
-    /// answered in an earlier run and the query takes such an answer.
+    /// Sends a request of a plan, unless an equal safe one was sent before, or the query's cache
+    /// has a response.
     ///
     /// # Errors
     ///
-    /// If there is no whole answer.
+    /// If there is no complete response.
     pub async fn send(&self, plan: &Plan, request: &Request) -> Result<Response, TransportError> {
-        // The bytes of a form are not known before it is sent.
+        // The bytes of a multipart body are not known before it is sent.
         let is_form = matches!(request.body, Body::Multipart(_));
         if !self.options.manner.remembers || !request.is_safe || is_form {
             return self.send_or_recall(plan, request).await;
         }
         let place = plan.resource.source.path().to_string_lossy();
-        // A query that wants the latest answer is not given one that another took from the cache.
+        // A query without `cache` must not get a response that another one took from the cache.
         let place = format!("{place} {:?}", plan.query.cache);
         self.once
             .send(&place, request, || self.send_or_recall(plan, request))
@@ -143,7 +142,7 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// If there is no whole answer.
+    /// If there is no complete response.
     pub async fn send_anew(
         &self,
         plan: &Plan,
@@ -154,12 +153,12 @@ impl Session {
         Ok(response)
     }
 
-    /// Reports that a route is deprecated or will be gone, once a run.
+    /// Reports once per run that a route is deprecated or will be removed.
     fn report_retirement(&self, plan: &Plan, request: &Request, response: &Response) {
         let is_failure = response.status == StatusCode::GONE
             && !request.accepted.contains(&response.status.as_u16());
         let found = Retirement::of(&response.headers, &request.url);
-        // The failure of a 410 says it itself.
+        // The error for a 410 reports it itself.
         let Some(retirement) = found.filter(|_| !is_failure) else {
             return;
         };
@@ -200,7 +199,7 @@ impl Session {
         if let Some((response, age)) = cache.find(rule, plan, request, &credential) {
             let event = Event::Recalled(request, age);
             self.options.observer.event(&event);
-            // A walk that waits for no server still lets others have their turn.
+            // Lets other tasks run even if no request has to wait.
             tokio::task::yield_now().await;
             return Ok(response);
         }
@@ -209,14 +208,14 @@ impl Session {
         Ok(response)
     }
 
-    /// The cache, for a query that wants it.
+    /// Returns the cache, if the query uses it.
     fn cache_of(&self, plan: &Plan) -> Option<(&Cache, CacheRule)> {
         self.options.manner.cache.as_ref().zip(plan.query.cache)
     }
 
-    /// The connection of a plan's resource, made on first use.
+    /// Returns the connection of a plan's resource, created on first use.
     fn connection(&self, plan: &Plan) -> Result<Rc<Connection>, TransportError> {
-        // Two projects may each have a resource of the same name.
+        // Two projects may have resources of the same name.
         let key = plan.resource.source.path().to_path_buf();
         if let Some(connection) = self.connections.borrow().get(&key) {
             return Ok(Rc::clone(connection));
@@ -268,14 +267,14 @@ impl Session {
     }
 }
 
-/// The proxy of a plan. This machine is never reached through one: over plain HTTP the proxy would
-/// read the token.
+/// Returns the proxy of a plan. Loopback addresses never use a proxy from the environment, which
+/// could read the token over plain HTTP.
 fn proxy(plan: &Plan, variables: &[(String, String)]) -> Result<Proxy, String> {
     let Some(template) = &plan.resource.proxy else {
         if is_loopback(plan.base_url()) {
             return Ok(Proxy::None);
         }
-        // The client would pass over one that it cannot read, and go past the proxy.
+        // The client would ignore an invalid proxy and connect directly.
         for (name, value) in variables {
             if !is_proxy(value) {
                 return Err(format!(
@@ -309,7 +308,7 @@ fn proxy(plan: &Plan, variables: &[(String, String)]) -> Result<Proxy, String> {
     Ok(Proxy::Url(url))
 }
 
-/// Whether a variable names a proxy, with a scheme or without.
+/// Returns true if a variable holds a proxy URL, with or without a scheme.
 fn is_proxy(value: &str) -> bool {
     let text = if value.contains("://") {
         value.to_owned()
@@ -319,7 +318,7 @@ fn is_proxy(value: &str) -> bool {
     text.parse::<url::Url>().is_ok_and(|url| url.has_host())
 }
 
-/// The credential of a resource: rendered, or printed by a command once a run.
+/// The credential of a resource: rendered, or printed by a command once per run.
 struct Credentials {
     auth: Auth,
     scope: Scope,

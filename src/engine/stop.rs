@@ -1,4 +1,4 @@
-//! Ends work from outside: what is under way is dropped, what is done is kept.
+//! Cancellation of tasks: pending work is dropped, completed work is kept.
 
 use std::cell::Cell;
 use std::future::Future;
@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use tokio::sync::Notify;
 
-/// Said once, heard by all.
+/// A cancellation signal. It stays set.
 #[derive(Debug, Default)]
 pub struct Stop {
     is_said: Cell<bool>,
@@ -14,35 +14,35 @@ pub struct Stop {
 }
 
 impl Stop {
-    /// Ends all work that waits for this.
+    /// Sets the signal.
     pub fn say(&self) {
         self.is_said.set(true);
         self.said.notify_waiters();
     }
 
-    /// Whether it was said.
+    /// Returns true if the signal is set.
     pub fn is_said(&self) -> bool {
         self.is_said.get()
     }
 
-    /// Waits until it is said.
+    /// Waits until the signal is set.
     pub async fn heard(&self) {
-        // Nothing runs between the question and the wait: there is one thread.
+        // Single-threaded: the signal cannot be set between the check and the wait.
         if !self.is_said.get() {
             self.said.notified().await;
         }
     }
 }
 
-/// Tasks that end together: when the crew is dropped, so is their work.
+/// A group of tasks. Dropping it cancels them.
 pub struct Crew {
     stop: Rc<Stop>,
-    /// Set when a task panics: its records would be missing without a word.
+    /// Set when a task panics: its records would be missing silently.
     panicked: Rc<Cell<bool>>,
 }
 
 impl Crew {
-    /// A crew without tasks. `panicked` is set when one of them panics.
+    /// Creates an empty group. `panicked` is set when one of its tasks panics.
     pub fn new(panicked: &Rc<Cell<bool>>) -> Self {
         Self {
             stop: Rc::default(),
@@ -50,7 +50,7 @@ impl Crew {
         }
     }
 
-    /// What other tasks hold to spawn into this crew.
+    /// Returns a handle for spawning further tasks into this group.
     pub fn member(&self) -> Member {
         Member {
             stop: Rc::clone(&self.stop),
@@ -58,12 +58,12 @@ impl Crew {
         }
     }
 
-    /// What ends the tasks, for others.
+    /// Returns the signal that cancels the tasks.
     pub fn ender(&self) -> Rc<Stop> {
         Rc::clone(&self.stop)
     }
 
-    /// Ends the tasks.
+    /// Cancels the tasks.
     pub fn stop(&self) {
         self.stop.say();
     }
@@ -75,7 +75,7 @@ impl Drop for Crew {
     }
 }
 
-/// A place in a crew.
+/// A handle for spawning tasks into a group.
 #[derive(Clone)]
 pub struct Member {
     stop: Rc<Stop>,
@@ -167,7 +167,7 @@ mod tests {
                 first.stop();
                 settle().await;
                 assert_eq!(ended.get(), 2);
-                // Whoever comes late does not begin.
+                // A task spawned after cancellation does not start.
                 first.member().spawn({
                     let ended = Rc::clone(&ended);
                     async move { ended.set(100) }
@@ -194,7 +194,7 @@ mod tests {
                     std::future::pending::<()>().await;
                 });
                 crew.member().spawn(async {
-                    // Not `panic!`, whose hook would write to the tests' output.
+                    // Not `panic!`, whose hook would print to the tests' output.
                     std::panic::resume_unwind(Box::new("on purpose"));
                 });
                 settle().await;

@@ -1,11 +1,11 @@
-//! Signs of further pages that no style of pagination reads.
+//! Detects signs of further pages that no pagination style reads.
 
 use serde_json::Value;
 
 use crate::paginate::{Choice, says_more};
 use crate::plan::Plan;
 
-/// Members that APIs use for the address of the next page, by their way from the root.
+/// Common members for the URL of the next page, by path.
 const ADDRESSES: [&[&str]; 12] = [
     &["next"],
     &["next_url"],
@@ -21,7 +21,7 @@ const ADDRESSES: [&[&str]; 12] = [
     &["meta", "next"],
 ];
 
-/// Members that APIs use for the cursor of the next page.
+/// Common members for the cursor of the next page.
 const CURSORS: [&[&str]; 7] = [
     &["next_cursor"],
     &["nextCursor"],
@@ -32,11 +32,11 @@ const CURSORS: [&[&str]; 7] = [
     &["response_metadata", "next_cursor"],
 ];
 
-/// Members that APIs use to say that there are more pages.
+/// Common members that announce more pages.
 const FLAGS: [&[&str]; 4] = [&["has_more"], &["hasMore"], &["has_next"], &["hasNextPage"]];
 
-/// Returns a note where a listing that `paginate` says nothing of ends, and the answer itself seems to
-/// say that there is more.
+/// Returns a note if a listing without `paginate` ends although the response seems to announce more
+/// pages.
 pub fn unread_pages(plan: &Plan, body: &Value) -> Option<String> {
     let of_query = plan.query.paginate.as_ref();
     let choices = of_query.into_iter().chain([&plan.resource.paginate]);
@@ -71,7 +71,7 @@ pub fn unread_pages(plan: &Plan, body: &Value) -> Option<String> {
     ))
 }
 
-/// The JSONPath of a way from the root.
+/// Returns the JSONPath of a path.
 fn path_of(way: &[&str]) -> String {
     way.iter().fold("$".to_owned(), |path, key| {
         if key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {

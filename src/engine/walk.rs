@@ -1,9 +1,9 @@
-//! The items of a walk: each is a task, and hands its records to the tasks of the level below.
+//! The items of a walk: each is a task that passes its records to the tasks of the next level.
 //!
-//! A task opens a slot of its outlet for every item that it finds and starts that item's task at
-//! once, so that children are on their way while their parent's next page is still coming, and what
-//! comes of them still stands in the query's order (see [`crate::engine::outlet`]). Only a query
-//! that sorts, limits or drops records has to see them in order before its children start.
+//! A task opens a slot of its outlet for every item it finds and starts that item's task at once, so
+//! that children run while their parent's next page is pending, and their records are still in the
+//! query's order (see [`crate::engine::outlet`]). Only a query that sorts, limits or deduplicates
+//! records must see all of them in order before its children start.
 
 use std::cell::Cell;
 use std::future::Future;
@@ -31,41 +31,41 @@ pub fn let_out() -> Taker {
     Rc::new(|kept, outlet| Box::pin(outlet.send(kept)))
 }
 
-/// The tasks of the items of one name.
+/// The tasks of one loop's items.
 struct Children {
-    /// Starts them.
+    /// Starts the tasks.
     take: Taker,
-    /// The number of items that it still takes, if it counts them.
+    /// The number of items still to be taken, if limited.
     left: Rc<Cell<Option<usize>>>,
 }
 
 impl Children {
-    /// Returns true if no more items are taken.
+    /// Returns true if no more items are needed.
     fn are_enough(&self) -> bool {
         self.left.get() == Some(0)
     }
 }
 
-/// One item of a plan, as far as its names are known.
+/// One item of a plan, whose outer loops have their items.
 #[derive(Clone)]
 pub struct Walker {
     pub run: Rc<Run>,
-    /// The tasks that it belongs to.
+    /// The group of its tasks.
     pub crew: Member,
     pub plan: Rc<Plan>,
     pub site: Site,
-    /// How many of the plan's names have their item.
+    /// The number of loops that have their item.
     pub known: usize,
-    /// Whether there is no other: then its failure is that of the whole walk.
+    /// True if it is the only one, so that its failure is that of the whole walk.
     pub is_sole: bool,
-    /// True if there was no other before the first item was known.
+    /// True if it was the only one before the first item was known.
     starts_sole: bool,
-    /// The number of records that are wanted of the plan, if its reader counts them.
+    /// The number of records needed of the plan, if its reader limits them.
     wanted: Option<usize>,
 }
 
 impl Walker {
-    /// A plan that stands on no item yet.
+    /// Creates the walker of a plan without items so far.
     pub fn start(run: &Rc<Run>, crew: &Member, plan: &Rc<Plan>, is_sole: bool) -> Self {
         Self {
             run: Rc::clone(run),
@@ -79,7 +79,7 @@ impl Walker {
         }
     }
 
-    /// The same for a reader that takes no more than `most` records.
+    /// Limits the records needed to `most`.
     fn for_at_most(self, most: Option<usize>) -> Self {
         Self {
             wanted: most,
@@ -87,7 +87,7 @@ impl Walker {
         }
     }
 
-    /// Finds the items that are not known yet, and makes the requests of those that are.
+    /// Finds the items of the remaining loops, or sends the requests if all are known.
     pub fn walk(self, taker: Taker, outlet: Outlet) -> Pin<Box<dyn Future<Output = ()>>> {
         Box::pin(async move {
             let _ = match self.plan.feeds.get(self.known) {
@@ -100,7 +100,7 @@ impl Walker {
         })
     }
 
-    /// Makes the requests of these sites, whose items are all known.
+    /// Sends the requests of these sites, whose items are all known.
     pub async fn walk_each(self, sites: Vec<Site>, taker: Taker, outlet: Outlet) {
         let room = self.run.ahead.level(&self.plan.trail, None);
         let level = self.run.level(&self.plan);
@@ -127,7 +127,7 @@ impl Walker {
             statement(&self.run, &self.plan, taker, outlet).await
         };
         if ending::is_asked() {
-            // What was read on the way is cut: it waits to be dropped with the run.
+            // Partially read records must not be used: wait to be dropped with the run.
             std::future::pending::<()>().await;
         }
         let level = self.run.level(&self.plan);
@@ -157,7 +157,7 @@ impl Walker {
         Ok(())
     }
 
-    /// Whether this makes the only requests of the query that was asked for.
+    /// Returns true if it sends the only requests of the run's query.
     fn is_answer(&self) -> bool {
         self.plan.is_sole_request()
     }
@@ -171,7 +171,7 @@ impl Walker {
         }
     }
 
-    /// A page after the first: what came before it is good, whatever it stands on.
+    /// Records the failure of a page after the first. The records before it stay valid.
     fn failed_later(&self, error: RunError) {
         if error.kind.is_of_all() {
             self.run.fail(error);
@@ -200,7 +200,7 @@ impl Walker {
                     Ok(())
                 }
             },
-            // What stands on nothing is the same for every item before it.
+            // Without dependencies, the items are the same for every outer item.
             Feed::Plan(fed_by) if self.known > 0 && most.is_none() => {
                 let items = records_of(&self.run, fed_by, self.starts_sole).await;
                 let children = self.children(taker, None);
@@ -229,7 +229,7 @@ impl Walker {
         }
     }
 
-    /// Walks another plan for items, no more of them than `most`.
+    /// Walks another plan for items, at most `most` of them.
     async fn feed(
         self,
         fed_by: Rc<Plan>,
@@ -275,12 +275,12 @@ impl Walker {
         (children.take)(rest.into_iter().map(Kept::new).collect(), &outlet).await
     }
 
-    /// Starts a task for every item of a name that meets its condition, for `most` items at most.
+    /// Starts a task for every item of a loop that meets its condition, at most `most` of them.
     fn children(&self, taker: Taker, most: Option<usize>) -> Children {
         let parent = self.clone();
         let index = self.known;
         let place = format!("{}#{}", self.plan.trail, self.known);
-        // Where few records are wanted, few are asked for at a time.
+        // If few records are needed, few items run at a time.
         let few = self.plan.limit.filter(|_| self.plan.query.sort.is_empty());
         let few = few.into_iter().chain(self.wanted).min();
         let room = self.run.ahead.level(&place, few);
@@ -320,7 +320,7 @@ impl Walker {
         Children { take, left: still }
     }
 
-    /// The task of an item, if the item meets the condition of its name.
+    /// Returns the task of an item, if the item meets the condition of its loop.
     fn child(&self, feed: &Loop, site: Site) -> Option<Self> {
         let taken = Plan::takes(feed, &site);
         let child = Self {
@@ -346,7 +346,7 @@ impl Walker {
     }
 }
 
-/// All records of a plan on which the whole run stands.
+/// Returns all records of a plan that the whole run depends on.
 pub fn read_all<'r>(
     run: &'r Rc<Run>,
     plan: &'r Rc<Plan>,
@@ -354,7 +354,7 @@ pub fn read_all<'r>(
     Box::pin(records_of(run, plan, true))
 }
 
-/// All records of a plan, for items that are needed more than once, asked for once.
+/// Returns all records of a plan for items that are needed more than once, requested once.
 pub async fn records_of(run: &Rc<Run>, plan: &Rc<Plan>, is_sole: bool) -> Arc<Vec<Value>> {
     let cell = run.records(is_sole).cell(plan);
     let records = cell.get_or_init(async || Arc::new(walk_all(run, plan, is_sole).await));

@@ -1,4 +1,4 @@
-//! The writes of a run, as long as nothing says what became of them.
+//! Tracks requests that write until their result is known.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use crate::core::secret::Scrubber;
 use crate::http::{Delivery, Request, Response, TransportError};
 
-/// Requests that write, by the order in which they were made.
+/// Writing requests, in the order in which they were sent.
 #[derive(Debug, Default)]
 pub struct Writes {
     made: Cell<u64>,
@@ -18,15 +18,15 @@ pub struct Writes {
 pub struct Write {
     /// The method.
     pub method: String,
-    /// The URL, secrets masked.
+    /// The URL, with secrets masked.
     pub url: String,
-    /// The item that it is for: `workflow 5034460f-…`.
+    /// Its item: `workflow 5034460f-…`.
     pub item: Option<String>,
     delivery: Delivery,
 }
 
 impl Writes {
-    /// Follows a request from now on. Returns its number, and the request to send.
+    /// Starts tracking a request. Returns its number, and the request to send.
     pub fn follow(
         &self,
         request: &Request,
@@ -49,11 +49,11 @@ impl Writes {
         (number, request)
     }
 
-    /// Notes what a request came to. `is_answer` is true for a status that the query accepts.
+    /// Records the result of a request. `is_answer` is true for a status that the query accepts.
     pub fn close(&self, number: u64, result: &Result<Response, TransportError>, is_answer: bool) {
         let mut open = self.open.borrow_mut();
         if let Some(write) = open.get(&number) {
-            // What follows a redirect or refuses it is no attempt of its own.
+            // Following or refusing a redirect is not an attempt of its own.
             write.delivery.end(result);
             if is_answer || !write.delivery.is_open() {
                 open.remove(&number);
@@ -61,7 +61,7 @@ impl Writes {
         }
     }
 
-    /// The requests that may have been carried out although no answer says so.
+    /// Returns the requests that may have been carried out although no response confirms it.
     pub fn unconfirmed(&self) -> Vec<Write> {
         let open = self.open.borrow();
         let open = open.values().filter(|write| write.delivery.is_open());
