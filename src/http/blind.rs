@@ -1,57 +1,57 @@
-//! A limit of which the server says nothing until it refuses.
+//! Estimates a rate limit that the server only reveals by refusing requests.
 //!
-//! The first burst that is too large cannot be avoided. From it follows about how many requests
-//! the server takes in a pause's time; from then on a bucket of our own stands in for the
-//! server's, a little smaller, and grows as long as nobody refuses. Between two refusals the
-//! server's bucket went from empty to empty, so what it took in between is what it gives.
+//! The first excessive burst cannot be avoided. It shows about how many requests the server accepts
+//! in the time of a pause; from then on, a local token bucket imitates the server's, slightly smaller,
+//! and grows while no request is refused. Between two refusals the server's bucket went from empty to
+//! empty, so the number of requests accepted in between measures its rate.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// As many sendings as are remembered.
+/// The number of sending times remembered.
 const MEMORY: usize = 4_096;
-/// After a pause of this length and more nothing is believed until the next one.
+/// After a pause of this length or more, the estimate waits for the next one.
 const LONG_PAUSE: f64 = 5.0;
-/// When so many requests left as fast as allowed, and so much time has passed, a little more is
-/// allowed.
+/// The allowance grows after this many requests sent at the full rate, and this much time.
 const STEP: u32 = 3;
 const STEP_TIME: Duration = Duration::from_millis(300);
-/// How much more is allowed at a step: a quarter until the first refusal, since the first estimate
-/// may be far too low; after one, which shows that the rate is nearly right, next to nothing.
+/// The growth per step: large until the first refusal, since the first estimate may be far too low;
+/// tiny afterwards, since the rate is nearly right.
 const GROWTH: f64 = 1.25;
 const TRIED_GROWTH: f64 = 1.01;
-/// How far below the refused rate a measured one is believed: what grew fast may be far too high.
+/// The lower bound of a measured rate, relative to the refused one: fast growth may have overshot.
 const LOWEST: f64 = 0.75;
 const TRIED_LOWEST: f64 = 0.9;
-/// The part of a first burst that is used again. It was refused, so all of it was too much.
+/// The fraction of the first burst that is used again, since all of it was too much.
 const BURST_PART: f64 = 0.9;
-/// The part of a burst that is left after a refusal with tokens in hand.
+/// The reduction of the burst after a refusal with tokens left.
 const SMALLER_BURST: f64 = 0.7;
-/// The part of a measured rate that is used: the measured one was refused in the end.
+/// The fraction of a measured rate that is used, since the measured one was refused in the end.
 const RATE_PART: f64 = 0.99;
-/// The part of the tokens of a pause that is counted: the server's clock may have begun later.
+/// The fraction of a pause's tokens that is counted: the server's clock may have started later.
 const REFILL_PART: f64 = 0.9;
-/// A pause gave more than a burst if this much more was taken than one holds. Less is rounding.
+/// A pause refilled more than a burst if this much more was taken than the bucket holds. Less is
+/// rounding.
 const MORE_THAN_BURST: f64 = 1.05;
-/// What is missing of a token by rounding: a wait for it would never end.
+/// The tolerance for rounding: a wait for less than this would never end.
 const ROUNDING: f64 = 1e-9;
-/// Seconds. No time is shorter, so that a rate is finite.
+/// The minimum time in seconds, which keeps rates finite.
 const SHORTEST_TIME: f64 = 0.001;
-/// Seconds. However low a rate is, one request is tried in this time.
+/// The maximum wait in seconds. However low a rate is, one request is tried in this time.
 const LONGEST_WAIT: f64 = 3_600.0;
 
-/// What is believed of the server's bucket.
+/// The estimate of the server's bucket.
 #[derive(Debug, Default)]
 pub struct Blind {
     bucket: Option<Bucket>,
-    /// When the requests were sent that were not refused since the last refusal.
+    /// The sending times of requests accepted since the last refusal.
     taken: VecDeque<Instant>,
-    /// The pause whose lesson is still to be learned: answers to what was sent before it began
-    /// come later than the refusal.
+    /// The pause to learn from once it is over: responses to requests sent before it arrive later
+    /// than the refusal.
     lesson: Option<Lesson>,
-    /// Lessons so far.
+    /// The number of refusals learned from.
     refusals: u32,
 }
 
@@ -67,18 +67,18 @@ struct Bucket {
     burst: f64,
     tokens: f64,
     at: Instant,
-    /// The refusal before, and how long the pause was that followed it.
+    /// The time of the previous refusal, and the length of the pause after it.
     refused_at: Instant,
     pause: f64,
-    /// Whether it was ever refused while it went at its rate: then the rate is nearly right.
+    /// True after a refusal at the full rate: then the rate is nearly right.
     is_tried: bool,
-    /// Requests that had to wait for a token since the rate grew, and when it did.
+    /// The number of requests that waited for a token since the last growth, and its time.
     steps: u32,
     grown_at: Instant,
 }
 
 impl Blind {
-    /// Everybody waits until then, because a request was refused at `at`.
+    /// Records a refusal at `at`, which pauses all requests until `until`.
     pub fn refused(&mut self, at: Instant, until: Instant) {
         match &mut self.lesson {
             Some(lesson) => lesson.until = lesson.until.max(until),
@@ -86,7 +86,7 @@ impl Blind {
         }
     }
 
-    /// A request that was sent then was not refused.
+    /// Records that a request sent at this time was accepted.
     pub fn taken(&mut self, sent_at: Instant) {
         if self.taken.len() == MEMORY {
             self.taken.pop_front();
@@ -94,7 +94,7 @@ impl Blind {
         self.taken.push_back(sent_at);
     }
 
-    /// Learns, once a pause is over.
+    /// Updates the estimate once a pause is over.
     pub fn advance(&mut self, now: Instant) {
         let Some(lesson) = self.lesson.filter(|lesson| lesson.until <= now) else {
             return;
@@ -105,8 +105,8 @@ impl Blind {
             None => {
                 let recent = |sent: &&Instant| (lesson.at - **sent).as_secs_f64() <= pause.max(1.0);
                 let taken = count(self.taken.iter().filter(recent).count());
-                // Who comes late into a long window learns little of it by its end: the next one
-                // tells more.
+                // A run that starts late in a long window learns little by its end; the next
+                // refusal is more informative.
                 self.refusals += 1;
                 if taken < 1.0 || (pause > LONG_PAUSE && self.refusals == 1) {
                     self.taken.clear();
@@ -130,7 +130,7 @@ impl Blind {
         self.taken.clear();
     }
 
-    /// When one more request may leave; `None`: now.
+    /// Returns the time at which the next request may be sent; `None` if now.
     pub fn wait(&self, now: Instant) -> Option<Instant> {
         let bucket = self.bucket.as_ref()?;
         let missing = 1.0 - bucket.at_hand(now);
@@ -138,7 +138,7 @@ impl Blind {
             .then(|| now + Duration::from_secs_f64((missing / bucket.rate).min(LONGEST_WAIT)))
     }
 
-    /// A request leaves.
+    /// Records that a request is sent.
     pub fn sent(&mut self, now: Instant) {
         let Some(bucket) = &mut self.bucket else {
             return;
@@ -175,15 +175,15 @@ impl Bucket {
         let was_burst = self.at_hand(lesson.at) >= 1.0 || since_pause < self.pause;
         let mut measured = taken / elapsed;
         if measured * self.pause > self.burst * MORE_THAN_BURST && elapsed > self.pause * 2.0 {
-            // The bucket was full before the pause was over: the pause gave no more than a burst.
+            // The bucket was full before the end of the pause, so the pause refilled only a burst.
             measured = measured.max((taken - self.burst) / (elapsed - self.pause));
         }
         if was_burst {
-            // Refused with tokens in hand: the server's bucket is smaller than was thought.
+            // Refused with tokens left: the server's bucket is smaller than estimated.
             self.burst = (self.burst * SMALLER_BURST).floor().max(1.0);
         }
-        // While the rate grew the server's bucket may have been full, and then less was taken than
-        // it gives: the rate is not far below the one that was refused.
+        // While the rate grew, the server's bucket may have been full, so the measurement is too
+        // low: the real rate is not far below the refused one.
         let floor = self.rate * if self.is_tried { TRIED_LOWEST } else { LOWEST };
         self.rate = self.rate.min(floor.max(measured * RATE_PART));
         self.is_tried = true;

@@ -1,4 +1,4 @@
-//! Talks HTTP/1.1 and HTTP/2 over TCP and TLS. The only place that names reqwest.
+//! HTTP/1.1 and HTTP/2 over TCP and TLS. The only module that uses reqwest.
 
 mod failure;
 mod loopback;
@@ -20,52 +20,52 @@ use crate::http::{
 
 pub use loopback::is_loopback;
 
-/// The media type of a file of which nothing is known (RFC 2046, section 4.5.1).
+/// The media type of unknown files (RFC 2046, section 4.5.1).
 pub const OCTETS: &str = "application/octet-stream";
 
-/// How to reach a server.
+/// Options of a client.
 #[derive(Debug, Clone)]
 pub struct ClientOptions {
-    /// The longest wait for a connection.
+    /// The timeout of a connection.
     pub connect_timeout: Duration,
-    /// The longest wait for a whole answer.
+    /// The timeout of a complete response.
     pub timeout: Duration,
-    /// The longest answer, in bytes after decompression.
+    /// The maximum size of a response, in bytes after decompression.
     pub max_body: u64,
-    /// Which proxy is used.
+    /// The proxy.
     pub proxy: Proxy,
-    /// Which certificates are trusted and shown.
+    /// The certificates.
     pub tls: TlsOptions,
-    /// The `User-Agent` where the request has none.
+    /// The default `User-Agent`.
     pub user_agent: String,
 }
 
-/// Which proxy is used.
+/// The choice of a proxy.
 #[derive(Debug, Clone)]
 pub enum Proxy {
-    /// `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`, as curl reads them.
+    /// `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`, as in curl.
     Environment,
-    /// This one.
+    /// A given proxy.
     Url(Url),
-    /// None: the server is this machine.
+    /// No proxy, since the server is local.
     None,
 }
 
 /// Certificates, as PEM (RFC 7468).
 #[derive(Debug, Clone, Default)]
 pub struct TlsOptions {
-    /// Trusted besides the roots of Mozilla's program.
+    /// Root certificates in addition to Mozilla's.
     pub ca: Option<Vec<u8>>,
-    /// The operating system's roots (or those of `SSL_CERT_FILE`) are trusted too.
+    /// True to trust the operating system's roots (or those of `SSL_CERT_FILE`) too.
     pub system: bool,
-    /// Shown to the server: the certificate chain and its key.
+    /// The client certificate.
     pub client: Option<ClientCertificate>,
 }
 
 /// A client's certificate and key, as PEM.
 #[derive(Clone)]
 pub struct ClientCertificate {
-    /// The chain, the client's own certificate first.
+    /// The chain, starting with the client's own certificate.
     pub chain: Vec<u8>,
     /// The private key.
     pub key: Vec<u8>,
@@ -77,14 +77,14 @@ impl std::fmt::Debug for ClientCertificate {
     }
 }
 
-/// The lowest layer. Connections are opened on the first request and kept.
+/// The innermost layer. Connections are opened on demand and reused.
 pub struct Client {
     options: ClientOptions,
     inner: OnceCell<reqwest::Client>,
 }
 
 impl Client {
-    /// A client that has not connected yet: certificates are loaded on the first `https` request.
+    /// Creates a client without connecting: certificates are loaded on the first `https` request.
     pub fn new(options: ClientOptions) -> Self {
         Self {
             options,
@@ -96,7 +96,7 @@ impl Client {
         if let Some(client) = self.inner.get() {
             return Ok(client);
         }
-        // A resource has one origin, so the first URL tells whether certificates are needed.
+        // A resource has one origin, so the first URL decides if certificates are needed.
         let client = build(&self.options, url.scheme() == "https")
             .map_err(|words| TransportError::before(TransportErrorKind::Settings(words)))?;
         Ok(self.inner.get_or_init(|| client))
@@ -114,7 +114,7 @@ impl Client {
         let mut headers = head.headers;
         let body = match coding::decode(body, &mut headers, self.options.max_body) {
             Ok(body) => body,
-            // The status says more than the words that cannot be read.
+            // The status is more useful than a body that cannot be decoded.
             Err(CodingError::Unreadable { .. })
                 if is_failure(head.status) && !request.accepted.contains(&head.status.as_u16()) =>
             {
@@ -147,8 +147,8 @@ impl Client {
             }
             content.extend_from_slice(&chunk);
         }
-        // The client takes a stream that was reset with NO_ERROR for one that ended, but an answer is
-        // whole only with END_STREAM (RFC 9113, section 8.1).
+        // reqwest takes a stream reset with NO_ERROR for a complete one, but only END_STREAM
+        // completes a response (RFC 9113, section 8.1).
         if version == ::http::Version::HTTP_2 && !body.is_end_stream() {
             return Err(after_sending(
                 TransportErrorKind::Broken,
@@ -175,11 +175,11 @@ impl Client {
         let url = sendable(&request.url)?;
         let mut headers = request.headers.clone();
         if let Body::Multipart(_) = &request.body {
-            // The form's own type names its boundary: no other may stand beside it.
+            // The multipart content type includes its boundary and must be the only one.
             headers.remove(header::CONTENT_TYPE);
         }
         if takes_content(&request.method) && request.body.is_empty() {
-            // An empty body must be said to be one (RFC 9110, section 8.6).
+            // An empty body must be declared (RFC 9110, section 8.6).
             headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
         let mut outgoing = self
@@ -211,7 +211,7 @@ impl Client {
 
 impl Transport for Client {
     async fn send(&self, request: &Request) -> Result<Response, TransportError> {
-        // Our own limit and not reqwest's: it covers the whole answer and obeys a paused clock.
+        // Not reqwest's timeout: this one covers the whole response and works with a paused clock.
         match tokio::time::timeout(self.options.timeout, self.exchange(request)).await {
             Ok(result) => result,
             Err(_) => Err(after_sending(
@@ -222,7 +222,7 @@ impl Transport for Client {
     }
 }
 
-/// A failure after the request was sent.
+/// Creates an error that happened after the request was sent.
 fn after_sending(kind: TransportErrorKind, cause: Option<String>) -> TransportError {
     TransportError {
         kind,
@@ -235,8 +235,8 @@ fn is_failure(status: ::http::StatusCode) -> bool {
     status.is_client_error() || status.is_server_error()
 }
 
-/// The URL as it is sent: without a user and a password, which the client would turn into an
-/// `Authorization` of the server's choice if a link or a redirect brought them.
+/// Removes user and password from the URL; if a link or a redirect contained them, the client would
+/// send them as `Authorization`.
 fn sendable(url: &Url) -> Result<Url, TransportError> {
     let length = url.as_str().len();
     if length > LONGEST_URL {
@@ -247,8 +247,8 @@ fn sendable(url: &Url) -> Result<Url, TransportError> {
     Ok(without_user(url.clone()))
 }
 
-/// The name of a multipart field as it stands between quotes: UTF-8 (RFC 7578, section 5.1), with the
-/// three characters that would end it escaped as browsers do.
+/// Encodes the name of a multipart field: UTF-8 (RFC 7578, section 5.1), with the three special
+/// characters escaped as in browsers.
 fn field_name(name: &str) -> String {
     name.replace('\r', "%0D")
         .replace('\n', "%0A")

@@ -1,8 +1,8 @@
-//! Content codings: how an answer was compressed, undone.
+//! Content codings: decompresses responses.
 //!
-//! An answer is decoded as a whole or not at all: a coding that is unknown, cut off or damaged is an
-//! error, and so is more content than the limit. Transfer codings other than `chunked` are undone
-//! here too, since the client only takes the chunks apart.
+//! A response is decoded completely or not at all: an unknown, truncated or damaged coding is an
+//! error, and so is content beyond the limit. Transfer codings other than `chunked` are decoded here
+//! too, since the client only handles chunks.
 
 use std::io::{self, Read};
 
@@ -14,41 +14,41 @@ use crate::http::{HeaderMap, header};
 /// The `Accept-Encoding` of every request.
 pub const ACCEPTED: &str = "gzip, br, zstd";
 
-/// The most codings on top of each other.
+/// The maximum number of nested codings.
 const MOST_CODINGS: usize = 5;
 
 /// The size of the input buffer of a decoder.
 const BUFFER: usize = 8 * 1024;
 
-/// Why content cannot be decoded.
+/// An error while decoding content.
 #[derive(Debug)]
 pub enum CodingError {
     /// The content is longer than the limit.
     TooLarge,
-    /// The content is encoded in a way that cannot be undone; the words say which.
+    /// The content cannot be decoded.
     Unreadable {
-        /// Which coding, and what is wrong.
+        /// A message that names the coding and the problem.
         words: String,
-        /// The decoder's own words.
+        /// The decoder's message.
         cause: Option<String>,
     },
 }
 
-/// A coding (RFC 9110, section 8.4.1).
+/// A content coding (RFC 9110, section 8.4.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Coding {
-    /// RFC 1952: one member or several.
+    /// RFC 1952, with one or several members.
     Gzip,
-    /// RFC 1950, or the bare RFC 1951 of some servers.
+    /// RFC 1950, or bare RFC 1951 from some servers.
     Deflate,
     /// RFC 7932.
     Brotli,
-    /// RFC 8878: one frame or several.
+    /// RFC 8878, with one or several frames.
     Zstd,
 }
 
 impl Coding {
-    /// The coding of a name, whatever its case.
+    /// Returns the coding with a name, ignoring case.
     fn named(name: &str) -> Option<Self> {
         match name.to_ascii_lowercase().as_str() {
             "gzip" | "x-gzip" => Some(Self::Gzip),
@@ -94,11 +94,11 @@ fn is_zlib(start: &[u8]) -> bool {
         if method & 0x0f == 8 && (u16::from(method) << 8 | u16::from(flags)) % 31 == 0)
 }
 
-/// Decodes the content of an answer and removes the header fields that no longer hold of it.
+/// Decodes the body of a response and removes the header fields that no longer apply.
 ///
 /// # Errors
 ///
-/// If a coding is unknown, cut off or damaged, or the content is longer than `limit`.
+/// If a coding is unknown, truncated or damaged, or the content is longer than `limit`.
 pub fn decode(body: Bytes, headers: &mut HeaderMap, limit: u64) -> Result<Bytes, CodingError> {
     if !headers.contains_key(header::CONTENT_ENCODING)
         && !headers.contains_key(header::TRANSFER_ENCODING)
@@ -115,7 +115,7 @@ pub fn decode(body: Bytes, headers: &mut HeaderMap, limit: u64) -> Result<Bytes,
     Ok(content)
 }
 
-/// The codings of an answer in the order in which they were applied.
+/// Returns the codings of a response in the order in which they were applied.
 fn codings(headers: &HeaderMap) -> Result<Vec<Coding>, CodingError> {
     let names = |name| headers.get_all(name).into_iter();
     let mut codings = Vec::new();
@@ -168,7 +168,7 @@ fn unpack(body: &[u8], codings: &[Coding], limit: u64) -> Result<Bytes, CodingEr
     Ok(content.into())
 }
 
-/// The content, or one byte more than the limit of it.
+/// Decodes up to one byte more than the limit.
 fn read(body: &[u8], codings: &[Coding], limit: u64) -> io::Result<Vec<u8>> {
     let mut reader: Box<dyn Read + '_> = Box::new(body);
     for coding in codings.iter().rev() {
@@ -177,7 +177,7 @@ fn read(body: &[u8], codings: &[Coding], limit: u64) -> io::Result<Vec<u8>> {
     let mut content = Vec::with_capacity(body.len());
     let most = limit.saturating_add(1);
     reader.by_ref().take(most).read_to_end(&mut content)?;
-    // One read past the end, at which the decoders see that more stands behind the content.
+    // One more read, by which the decoders notice trailing data.
     let _ = reader.read(&mut [0])?;
     Ok(content)
 }
@@ -215,7 +215,7 @@ mod tests {
         zstd::stream::encode_all(content, 1).expect("in memory")
     }
 
-    /// `{"ok":1}`, as brotli writes it in one uncompressed block.
+    /// `{"ok":1}` in brotli, as one uncompressed block.
     const BROTLI: &[u8] = b"\x8b\x03\x80{\"ok\":1}\x03";
 
     fn decoded(fields: &[(&'static str, &str)], body: &[u8]) -> Result<Vec<u8>, String> {

@@ -1,13 +1,13 @@
-//! A limit that the server counts aloud: how many requests remain, and until when.
+//! A rate limit that the server reports: the remaining requests, and the time of the reset.
 //!
-//! Servers count in two ways and none of them says which. A *window* is full again at its reset
-//! and gives nothing before; a *bucket* fills all the time, and its reset says when it is full or
-//! when the next token comes. The difference shows in an answer to a request that was alone on the
-//! wire: if more remain than the one before left, the limit refills. So the last requests of the
-//! first window are kept for such a probe, and nothing is assumed before.
+//! Servers count in two ways and do not say which. A *window* is full again at its reset and refills
+//! nothing before; a *bucket* refills continuously, and its reset is the time when it is full or when
+//! the next token comes. The difference shows in the response to a request that was alone on the
+//! wire: if more requests remain than before, the limit is a bucket. The last requests of the first
+//! window are reserved for this probe, and nothing is assumed before.
 //!
-//! Requests count by their number, in the order in which they were sent: a number in an answer
-//! does not know of requests that left later, and answers overtake each other.
+//! Requests are numbered in the order of sending: a response does not account for requests sent
+//! later, and responses may overtake each other.
 
 use std::time::Duration;
 
@@ -18,22 +18,22 @@ use crate::http::rate_headers::Allowance;
 /// A request that was sent.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Ticket {
-    /// Its number, from 1.
+    /// The number, from 1.
     pub number: u64,
-    /// When it was sent.
+    /// The time of sending.
     pub at: Instant,
-    /// How many others were on the wire then.
+    /// The number of other requests on the wire at that time.
     pub beside: u32,
 }
 
-/// How the server counts.
+/// The way a server counts.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Kind {
-    /// Nothing has shown it yet.
+    /// Not determined yet.
     Unknown,
-    /// Nothing comes back before the reset.
+    /// Refills at the reset only.
     Window,
-    /// So many a second come back all the time.
+    /// Refills continuously at this rate per second.
     Bucket(f64),
 }
 
@@ -41,79 +41,80 @@ enum Kind {
 #[derive(Debug)]
 pub struct Counted {
     kind: Kind,
-    /// The requests of a window, where the server says so.
+    /// The reported size of a window.
     limit: f64,
-    /// The most that ever remained, with the request that was told so.
+    /// The largest number that ever remained.
     full: f64,
-    /// What a new window was found to give.
+    /// The number found to be available in a new window.
     fresh: Option<f64>,
-    /// What remains by the newest answer, or by assumption in a new window.
+    /// The number that remains according to the newest response, or assumed in a new window.
     left: f64,
-    /// When that answer's request was sent. Its way to the server took as long as that of the next
-    /// request will, so times of sending can be compared where times of answers cannot.
+    /// The sending time of that response's request. Sending times are comparable, since the latency
+    /// of the next request will be about the same; arrival times of responses are not.
     at: Instant,
     /// The number of that request.
     newest: u64,
-    /// What remained by the newest answer, whatever window it was.
+    /// The number that remained according to the newest response, regardless of its window.
     said: (f64, Instant),
-    /// At the latest then there is a new window.
+    /// The latest start of the next window.
     edge: Instant,
-    /// The length of a window, as far as known.
+    /// The length of a window, if known.
     window: Duration,
-    /// Requests before this number belong to the window before.
+    /// Requests before this number belong to the previous window.
     from: u64,
-    /// Whether a new window has begun of which no answer has told.
+    /// True if no response from the current window has arrived.
     is_new: bool,
-    /// Whether a bucket's rate was never measured.
+    /// True if the rate of a bucket was never measured.
     is_guess: bool,
-    /// How often a bucket refused what it should have let in.
+    /// The number of unexpected refusals by a bucket.
     strikes: u32,
-    /// How much longer than the fastest the answers take, in seconds, on average.
+    /// The average delay of responses beyond the fastest, in seconds.
     slack: f64,
     struck_at: Option<Instant>,
-    /// From where the refill of a bucket is measured: time and tokens given until then.
+    /// The start of the refill measurement: time, and tokens given so far.
     baseline: (Instant, f64),
 }
 
-/// A window of which nothing is known: the shortest that servers count in.
+/// The assumed length of an unknown window: the shortest in use.
 const SHORTEST: Duration = Duration::from_secs(1);
-/// After so many it is believed to be no bucket.
+/// After this many refusals, the limit is no longer taken for a bucket.
 const STRIKES: u32 = 2;
-/// A longer time is none that a server means.
+/// A longer time is not plausible.
 const LONGEST: Duration = Duration::from_secs(3_600);
-/// So many tokens' time after the last request a bucket shows, although servers round.
+/// After the time of this many tokens since the last request, a refill is visible despite rounding.
 const PROBE_TOKENS: u32 = 3;
-/// A window gave nothing back in so many tokens' time, in which a bucket would have.
+/// A limit without a refill in the time of this many tokens is a window.
 const WINDOW_TOKENS: u32 = 2;
-/// What is not used while the kind of limit is unknown: a part of it, and no more than this.
+/// The reserve while the kind is unknown: a fraction of the limit, and at most this many requests.
 const UNKNOWN_PART: f64 = 4.0;
 const UNKNOWN_MOST: f64 = 2.0;
-/// What is not used of a bucket: at most this part of it.
+/// The maximum reserve of a bucket, as a fraction of it.
 const BUCKET_PART: f64 = 5.0;
-/// What is not used of a window: a part of it, and no more than this. Windows are large, and the
-/// last requests of one are not worth a refusal.
+/// The reserve of a window: a fraction of it, and at most this many requests. Windows are large,
+/// and their last requests are not worth a refusal.
 const WINDOW_PART: f64 = 1_000.0;
 const WINDOW_MOST: f64 = 10.0;
-/// A limit of which no more than one in so many was there at once is a small bucket.
+/// A limit of which at most one in this many was available at once is a small bucket.
 const SMALL_BUCKET: f64 = 2.0;
-/// Found nearly full, a bucket may have been full for a while, and its rate is not seen.
+/// A bucket found nearly full may have been full for a while, so its rate cannot be measured.
 const NEARLY_FULL: f64 = 0.9;
-/// How much a refusal slows a bucket down: a rate that was guessed, and one that was measured.
+/// The slowdown of a bucket after a refusal, for a guessed rate and for a measured one.
 const GUESS_TOO_FAST: f64 = 0.5;
 const MEASURED_TOO_FAST: f64 = 0.9;
-/// Seconds. A rate is measured over at least so long, and then from anew: it may change.
+/// In seconds. A rate is measured over at least the first time, and restarted after the second,
+/// since it may change.
 const SHORTEST_MEASURE: f64 = 0.25;
 const LONGEST_MEASURE: f64 = 10.0;
-/// Seconds. A measurement of this length is believed whole, a shorter one in part: counts are
-/// rounded.
+/// In seconds. A measurement of this length is fully trusted, a shorter one in part, since counts
+/// are rounded.
 const WHOLE_MEASURE: f64 = 2.0;
-/// Requests on the wire together blur a measurement if they are more than this part of it.
+/// Concurrent requests blur a measurement if they are more than this fraction of it.
 const CROWD: f64 = 0.3;
-/// Seconds. No token takes less, so that a rate is finite.
+/// The minimum time of a token in seconds, which keeps rates finite.
 const SHORTEST_TOKEN: f64 = 1e-6;
 
 impl Counted {
-    /// A limit of which the first answer told.
+    /// Creates the limit from its first response.
     pub fn new(ticket: Ticket, allowance: &Allowance) -> Self {
         let left = f64::from(allowance.remaining);
         let window = window(allowance, SHORTEST);
@@ -138,21 +139,21 @@ impl Counted {
         }
     }
 
-    /// Begins a new window where the old one is over. `next` is the next request's number.
+    /// Starts a new window if the old one is over. `next` is the number of the next request.
     pub fn advance(&mut self, now: Instant, next: u64) {
         if now < self.edge || matches!(self.kind, Kind::Bucket(_)) {
             return;
         }
         self.is_new = true;
         self.from = next;
-        // The first time one request looks what a new window gives: a limit that is shown as a
-        // window's may come back one by one.
+        // In the first new window, a single request probes how many are available: the reported
+        // window may in fact be a bucket.
         self.left = self.fresh.unwrap_or(1.0).max(1.0);
         self.at = now;
         self.edge = now + self.window;
     }
 
-    /// When one more request may leave; `None`: now.
+    /// Returns the time at which the next request may be sent; `None` if now.
     pub fn wait(&self, now: Instant, in_flight: &[Ticket]) -> Option<Instant> {
         if let Kind::Bucket(rate) = self.kind {
             return self.wait_for_token(rate, now, in_flight);
@@ -162,7 +163,7 @@ impl Counted {
             return None;
         }
         if self.kind == Kind::Unknown && in_flight.is_empty() && credit >= 1.0 {
-            // A few tokens' time after the last request: by then a bucket shows.
+            // After the time of a few tokens since the last request, a bucket shows a refill.
             let probe = self.at + self.token() * PROBE_TOKENS;
             let probe = probe.min(self.edge);
             return (probe > now).then_some(probe);
@@ -170,14 +171,14 @@ impl Counted {
         Some(self.edge)
     }
 
-    /// Whether the wait is one for the reset, so that it is worth telling.
+    /// Returns true if the wait lasts until the reset, so that it is worth reporting.
     pub fn is_used_up(&self) -> bool {
         !matches!(self.kind, Kind::Bucket(_))
     }
 
-    /// Learns from an answer. `overlaps` is the number of requests that were on the wire at some
-    /// time while this one was; `slack` is how much longer it took than the fastest, and so how much
-    /// later than the next one it may have been counted.
+    /// Updates the limit from a response. `overlaps` is the number of requests on the wire at some
+    /// time during this one; `slack` is its delay beyond the fastest response, and so the maximum
+    /// by which the next request may have been counted before it.
     pub fn answered(
         &mut self,
         ticket: Ticket,
@@ -196,7 +197,7 @@ impl Counted {
             return;
         }
         if ticket.number < self.newest {
-            // Overtaken. It may have been counted later than the one that overtook it.
+            // Overtaken: it may have been counted after the one that overtook it.
             self.left = self.left.min(left);
             self.said.0 = self.said.0.min(left);
             return;
@@ -204,7 +205,7 @@ impl Counted {
         self.slack += (slack.as_secs_f64() - self.slack) * 0.1;
         let is_first = self.is_new;
         if was_refused {
-            // Whatever was believed, it was too much.
+            // The estimate was too high.
             self.fresh = None;
             self.slow_down(ticket);
         } else {
@@ -218,14 +219,14 @@ impl Counted {
         let edge = ticket.at + slack + window(allowance, self.window);
         let is_another = is_first || left > self.said.0 + f64::from(overlaps);
         if is_another {
-            // The window that this answer belongs to is another one.
+            // The response belongs to another window.
             self.edge = edge;
         } else {
             self.edge = self.edge.min(edge);
         }
         self.window = self.window.max(window(allowance, SHORTEST));
         self.is_new = false;
-        // Of requests that are on the wire together nobody knows which is counted last.
+        // The order in which concurrent requests are counted is unknown.
         let is_together = match self.kind {
             Kind::Bucket(_) => ticket.at == self.at && overlaps > 0,
             Kind::Unknown | Kind::Window => !is_another,
@@ -241,7 +242,7 @@ impl Counted {
         self.measure(ticket, overlaps, was_refused);
     }
 
-    /// A request is gone of which no answer tells this limit.
+    /// Records that a request ended without a response about this limit.
     pub fn lost(&mut self, ticket: Ticket) {
         if ticket.number >= self.from {
             self.left = (self.left - 1.0).max(0.0);
@@ -251,7 +252,7 @@ impl Counted {
         }
     }
 
-    /// Plays the bucket on from the newest answer through all that left after it.
+    /// Simulates the bucket from the newest response through all requests sent after it.
     fn wait_for_token(&self, rate: f64, now: Instant, in_flight: &[Ticket]) -> Option<Instant> {
         let full = self.full.max(self.left);
         let mut tokens = self.left;
@@ -266,21 +267,21 @@ impl Counted {
             tokens = (tokens + rate * elapsed).min(full) - 1.0;
             at = at.max(ticket.at);
         }
-        // Who was overtaken on the way may not be counted yet.
+        // A request that was overtaken may not be counted yet.
         let needed = 1.0 + self.reserve().max(older.min((full / 2.0).floor()));
         let until = at + seconds((needed - tokens).max(0.0) / rate);
         (until > now).then_some(until)
     }
 
-    /// What is not used. Another program may use the same token, and a count that was rounded down
-    /// at the wrong moment must not end in a refusal.
+    /// Returns the reserve. Other programs may use the same token, and a count rounded down at the
+    /// wrong moment must not cause a refusal.
     fn reserve(&self) -> f64 {
         if self.is_new && self.fresh.is_none() {
             return 0.0;
         }
         match self.kind {
             Kind::Unknown => (self.full / UNKNOWN_PART).floor().min(UNKNOWN_MOST),
-            // Where the ways to the server differ, a request may meet the tokens of a moment before.
+            // If latencies vary, a request may arrive before its token does.
             Kind::Bucket(rate) => {
                 let most = (self.full / BUCKET_PART).floor();
                 (1.0 + (rate * self.slack).ceil() + f64::from(self.strikes)).min(most)
@@ -289,7 +290,8 @@ impl Counted {
         }
     }
 
-    /// `found` is what there was before a request that was alone on the wire.
+    /// Determines the kind of limit. `found` is the number available before a request that was
+    /// alone on the wire.
     fn classify(&mut self, ticket: Ticket, slack: Duration, found: f64, is_first: bool) {
         if matches!(self.kind, Kind::Bucket(_)) || self.strikes >= STRIKES {
             return;
@@ -298,8 +300,8 @@ impl Counted {
         let elapsed = ticket.at.saturating_duration_since(at);
         let came_back = found - said;
         if found >= self.full {
-            // All at once, or filled meanwhile: it looks the same. But a window whose limit was
-            // never there at once is a small bucket.
+            // A window that was reset and a bucket that was refilled look the same here. But a
+            // limit that was never fully available at once is a small bucket.
             if came_back >= 1.0 && self.full * SMALL_BUCKET <= self.limit {
                 self.kind = Kind::Bucket(1.0 / self.token().as_secs_f64().max(SHORTEST_TOKEN));
                 self.is_guess = true;
@@ -307,7 +309,7 @@ impl Counted {
             return;
         }
         if came_back >= 1.0 && !elapsed.is_zero() && found < NEARLY_FULL * self.full {
-            // Longer on the way, it saw more come back than its time of sending tells.
+            // The response was delayed, so it saw more refill than its sending time suggests.
             let elapsed = elapsed + slack * 2;
             self.kind = Kind::Bucket(came_back / elapsed.as_secs_f64());
             self.baseline = (at, given(said, self.newest));
@@ -317,12 +319,12 @@ impl Counted {
         }
     }
 
-    /// A request was refused although a bucket should have had a token for it.
+    /// Slows a bucket down after an unexpected refusal.
     fn slow_down(&mut self, ticket: Ticket) {
         let Kind::Bucket(rate) = self.kind else {
             return;
         };
-        // What was refused together is one refusal.
+        // Concurrent refusals count as one.
         if self
             .struck_at
             .is_some_and(|at| ticket.at < at + SHORTEST / 2)
@@ -331,7 +333,7 @@ impl Counted {
         }
         self.struck_at = Some(ticket.at);
         self.strikes += 1;
-        // A window, part of which was taken when it was looked at, looks like a bucket.
+        // A window that was partly used when first seen looks like a bucket.
         self.kind = if self.strikes >= STRIKES && self.full * SMALL_BUCKET > self.limit {
             Kind::Window
         } else {
@@ -345,12 +347,12 @@ impl Counted {
         };
     }
 
-    /// How long a token takes in a bucket that gives a window's requests in a window.
+    /// Returns the time per token of a bucket that refills one window's limit per window.
     fn token(&self) -> Duration {
         self.window.div_f64(self.limit.max(1.0))
     }
 
-    /// Measures how fast a bucket fills, over a time in which it was not full.
+    /// Measures the refill rate of a bucket, over a time in which it was not full.
     fn measure(&mut self, ticket: Ticket, overlaps: u32, was_refused: bool) {
         let Kind::Bucket(rate) = self.kind else {
             return;
@@ -363,7 +365,7 @@ impl Counted {
             self.baseline = (ticket.at, now_given);
         }
         let measured = (now_given - then_given) / elapsed;
-        // In a crowd nobody knows which were counted before this one.
+        // With many concurrent requests, the order of counting is uncertain.
         let is_crowd = f64::from(overlaps) > CROWD * (now_given - then_given);
         if !was_refused && !is_crowd && measured > 0.0 && elapsed >= SHORTEST_MEASURE {
             let measured = if is_full {
@@ -371,7 +373,7 @@ impl Counted {
             } else {
                 measured
             };
-            // Over a short time the rounded count makes the rate uncertain.
+            // Over a short time, rounded counts make the rate uncertain.
             let weight = (elapsed / WHOLE_MEASURE).min(1.0);
             self.kind = Kind::Bucket(rate + (measured - rate) * weight);
             self.is_guess &= is_full;
@@ -379,14 +381,15 @@ impl Counted {
     }
 }
 
-/// All that was ever given: what is left and what was taken.
+/// Returns the total ever available: remaining and taken.
 fn given(left: f64, number: u64) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "no run sends 2^53 requests")]
     let taken = number as f64;
     left + taken
 }
 
-/// How long until the reset. One that is due was rounded down: servers count in whole seconds.
+/// Returns the time until the reset. A reset of zero was rounded down: servers count in whole
+/// seconds.
 fn window(allowance: &Allowance, known: Duration) -> Duration {
     match (allowance.reset, allowance.window) {
         (Some(reset), _) if reset.is_zero() => SHORTEST,

@@ -1,32 +1,32 @@
-//! The delivery of a request that writes, seen from outside of the layers that send it.
+//! The delivery state of a request that writes.
 
 use std::cell::Cell;
 use std::rc::Rc;
 
 use crate::http::{Response, TransportError};
 
-/// Tells if a request may have been carried out although no answer says so. All copies of a request
-/// share it. Requests that only read need none, and have one that says nothing.
+/// Records if a request may have been carried out although no response confirms it. Shared by all
+/// copies of a request. Safe requests have an empty one.
 #[derive(Debug, Clone, Default)]
 pub struct Delivery(Option<Rc<Cell<bool>>>);
 
 impl Delivery {
-    /// The delivery of a request that was not sent yet.
+    /// Creates the state of a request that was not sent yet.
     pub fn tracked() -> Self {
         Self(Some(Rc::default()))
     }
 
-    /// Notes that the request is handed to the client.
+    /// Records that the request is passed to the client.
     pub fn begin(&self) {
         self.set(true);
     }
 
-    /// Notes the end of an attempt.
+    /// Records the end of an attempt.
     pub fn end(&self, result: &Result<Response, TransportError>) {
         self.set(may_have_acted(result));
     }
 
-    /// Returns true if the request was sent, and nothing says what became of it.
+    /// Returns true if the request was sent and its result is unknown.
     pub fn is_open(&self) -> bool {
         self.0.as_ref().is_some_and(|state| state.get())
     }
@@ -38,7 +38,7 @@ impl Delivery {
     }
 }
 
-/// Returns true if a server may have acted on a request and failed to say so (RFC 9110, 15.6).
+/// Returns true if a server may have acted on a request without confirming it (RFC 9110, 15.6).
 fn may_have_acted(result: &Result<Response, TransportError>) -> bool {
     match result {
         Ok(response) => response.status.is_server_error(),

@@ -1,17 +1,17 @@
-//! Follows redirects, where that is safe.
+//! Follows safe redirects.
 
 use crate::http::{
     LONGEST_URL, Method, Request, Response, StatusCode, Transport, TransportError,
     TransportErrorKind, header, without_user,
 };
 
-/// As many as browsers follow before they call it a loop.
+/// The same limit as in browsers.
 const MOST: usize = 10;
 
 /// Follows redirects of GET and HEAD on the same origin (RFC 9110, section 15.4).
 ///
-/// A redirect to another origin is an error: the token must not go there, and an answer that came
-/// without it would not be the one that was asked for.
+/// A redirect to another origin is an error: the token must not be sent there, and a response
+/// without it would not be the one requested.
 pub struct Follow<T> {
     inner: T,
 }
@@ -40,7 +40,7 @@ impl<T: Transport> Transport for Follow<T> {
     }
 }
 
-/// The request that a redirect asks for; `None` if the answer is not a redirect.
+/// Returns the redirected request; `None` if the response is not a redirect.
 fn next(request: &Request, response: &Response) -> Result<Option<Request>, TransportError> {
     let is_redirect = matches!(
         response.status,
@@ -96,7 +96,7 @@ fn refused(words: String) -> TransportError {
     }
 }
 
-/// Without the query, which often carries a signature.
+/// Returns the URL without its query, which often contains a signature.
 fn shown(url: &url::Url) -> String {
     let mut url = url.clone();
     url.set_query(None);

@@ -1,10 +1,10 @@
-//! Who leaves next: a number of slots and two queues before them.
+//! Decides which request is sent next: a number of permits with two queues.
 //!
-//! A request first waits for its [`Turn`]. Only one holder of the turn exists, so whatever else it
-//! waits for before it leaves, nobody overtakes it and nobody's slot stands idle for it. Leaving
-//! takes a slot and passes the turn on.
+//! A request first waits for its [`Turn`]. There is only one turn, so while its holder waits for
+//! anything else, no other request overtakes it and no permit is blocked. Leaving takes a permit and
+//! passes the turn on.
 //!
-//! Everything is given back by `Drop`, since a request may be dropped at any point.
+//! Everything is released by `Drop`, since a request may be dropped at any point.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -12,17 +12,17 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-/// The queue that a request stands in.
+/// The queue of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lane {
-    /// A request like any other.
+    /// An ordinary request.
     Ordinary,
-    /// It continues a listing. A page is asked for only when the one before it has come, so this
-    /// chain decides how long a walk takes, and it must not stand behind all children of a page.
+    /// A request that continues a listing. Pages are sequential, so this chain determines the
+    /// duration of a walk and must not wait behind all children of a page.
     NextPage,
 }
 
-/// The slots and the queues.
+/// The permits and the queues.
 pub struct Gate {
     state: RefCell<State>,
 }
@@ -32,7 +32,7 @@ struct State {
     in_use: usize,
     is_turn_taken: bool,
     queues: [VecDeque<Rc<Waiter>>; 2],
-    /// The lane that was served last: where both wait, the other one is next.
+    /// The lane served last: if both have requests, the other one is next.
     last: Lane,
 }
 
@@ -43,7 +43,7 @@ struct Waiter {
 }
 
 impl Gate {
-    /// A gate of so many slots, at least one.
+    /// Creates a gate with this many permits, at least one.
     pub fn new(slots: usize) -> Self {
         Self {
             state: RefCell::new(State {
@@ -56,7 +56,7 @@ impl Gate {
         }
     }
 
-    /// Waits until it is this request's turn and a slot is free.
+    /// Waits for the turn and a free permit.
     pub fn turn(&self, lane: Lane) -> impl Future<Output = Turn<'_>> {
         let waiter = Rc::new(Waiter::default());
         self.state.borrow_mut().queues[lane as usize].push_back(Rc::clone(&waiter));
@@ -68,17 +68,17 @@ impl Gate {
         }
     }
 
-    /// How many slots are taken.
+    /// Returns the number of permits in use.
     pub fn in_use(&self) -> usize {
         self.state.borrow().in_use
     }
 
-    /// How many wait for their turn.
+    /// Returns the number of waiting requests.
     pub fn waiting(&self) -> usize {
         self.state.borrow().queues.iter().map(VecDeque::len).sum()
     }
 
-    /// Gives the turn to the next in line, if it is free and of any use.
+    /// Passes the turn to the next request in line, if the turn and a permit are free.
     fn choose(&self) {
         let mut state = self.state.borrow_mut();
         if state.is_turn_taken || state.free == 0 {
@@ -111,11 +111,11 @@ impl Gate {
     }
 }
 
-/// A place in a queue.
+/// A position in a queue.
 struct Queued<'a> {
     gate: &'a Gate,
     lane: Lane,
-    /// `None` once the turn was handed out.
+    /// `None` once the turn was assigned.
     waiter: Option<Rc<Waiter>>,
 }
 
@@ -143,7 +143,7 @@ impl Drop for Queued<'_> {
             return;
         };
         if waiter.is_chosen.get() {
-            // Chosen and dropped before it heard of it.
+            // Chosen, but dropped before it was polled.
             self.gate.give_back_turn();
             return;
         }
@@ -152,14 +152,14 @@ impl Drop for Queued<'_> {
     }
 }
 
-/// The right to leave next; a slot is free for it.
+/// The right to be sent next, with a free permit.
 pub struct Turn<'a> {
     gate: &'a Gate,
     is_over: bool,
 }
 
 impl<'a> Turn<'a> {
-    /// Takes the slot and passes the turn on.
+    /// Takes the permit and passes the turn on.
     pub fn leave(mut self) -> Permit<'a> {
         self.is_over = true;
         {
@@ -180,7 +180,7 @@ impl Drop for Turn<'_> {
     }
 }
 
-/// A slot, taken while the request is on the wire.
+/// A permit, held while the request is on the wire.
 pub struct Permit<'a> {
     gate: &'a Gate,
 }
@@ -205,7 +205,7 @@ mod tests {
 
     use super::*;
 
-    /// The order in which requests of these lanes leave through a gate of one slot.
+    /// Returns the order in which requests of these lanes pass a gate with one permit.
     async fn order(lanes: &[Lane]) -> Vec<usize> {
         let gate = Rc::new(Gate::new(1));
         let left = Rc::new(RefCell::new(Vec::new()));
@@ -239,7 +239,7 @@ mod tests {
         let gate = Gate::new(1);
         let held = gate.turn(Lane::Ordinary).await.leave();
         let soon = Duration::from_millis(1);
-        // Dropped while it waits in the queue.
+        // Dropped while waiting in the queue.
         assert!(timeout(soon, gate.turn(Lane::Ordinary)).await.is_err());
         assert_eq!(gate.waiting(), 0);
         // Chosen, and dropped before it was polled again.
@@ -247,7 +247,7 @@ mod tests {
         assert!(timeout(soon, &mut chosen).await.is_err());
         drop(held);
         drop(chosen);
-        // Dropped with the turn in hand, and with the slot in hand.
+        // Dropped while holding the turn, and while holding the permit.
         drop(gate.turn(Lane::Ordinary).await);
         drop(gate.turn(Lane::Ordinary).await.leave());
         let last = timeout(soon, gate.turn(Lane::Ordinary)).await;

@@ -1,4 +1,4 @@
-//! Header fields: those that say when to come again, and those that no file may set.
+//! Header fields with the time to retry, and those that no file may set.
 
 use std::time::{Duration, SystemTime};
 
@@ -21,17 +21,18 @@ const FRAMING: [&str; 13] = [
     "upgrade",
 ];
 
-/// Whether a field frames a message or belongs to the connection, so that no file may set it.
+/// Returns true if a field frames a message or belongs to the connection, so that no file may set
+/// it.
 pub fn is_framing(name: &HeaderName) -> bool {
     FRAMING.contains(&name.as_str())
 }
 
-/// Longer than anybody waits, and short enough to be added to any time.
+/// Longer than any wait, and short enough to be added to any time.
 const LONGEST: Duration = Duration::from_secs(366 * 86_400);
 
-/// How long to wait as `Retry-After` asks (RFC 9110, section 10.2.3): seconds, or an HTTP date,
-/// which is counted from the answer's own `Date` (section 6.6.1) so that a wrong clock on either
-/// side does no harm, or else from `now`.
+/// Returns the delay in `Retry-After` (RFC 9110, section 10.2.3): seconds, or an HTTP date relative
+/// to the response's own `Date` (section 6.6.1), so that a wrong clock on either side does not
+/// matter, or else to `now`.
 pub fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let text = headers.get("retry-after")?.to_str().ok()?.trim();
     if text
@@ -39,7 +40,7 @@ pub fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
         .all(|byte| byte.is_ascii_digit() || byte == b'.')
         && let Ok(seconds) = text.parse::<f64>()
     {
-        // Some servers send the fraction that the specification leaves out.
+        // Some servers send a fraction, which the specification does not allow.
         let seconds = seconds.min(LONGEST.as_secs_f64());
         return Some(Duration::from_secs_f64(seconds));
     }
@@ -48,7 +49,7 @@ pub fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     Some(then.duration_since(base).unwrap_or_default().min(LONGEST))
 }
 
-/// When the answer was made, by the server's clock (RFC 9110, section 6.6.1).
+/// Returns the time of the response by the server's clock (RFC 9110, section 6.6.1).
 pub fn date(headers: &HeaderMap) -> Option<SystemTime> {
     httpdate::parse_http_date(headers.get("date")?.to_str().ok()?).ok()
 }

@@ -1,7 +1,7 @@
-//! The budget of a resource: requests in flight, requests in a time, and pauses that the server
-//! asked for. All requests of a run to one resource share it.
+//! The rate limit and concurrency limit of a resource, shared by all its requests in a run, and
+//! pauses requested by the server.
 //!
-//! The [`Gate`] says who is next, [`Pace`] says when; here they are waited for.
+//! The [`Gate`] decides which request is next, [`Pace`] decides when; this module waits.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -17,46 +17,46 @@ use crate::http::{
     Event, Observe, Request, Response, Transport, TransportError, TransportErrorKind,
 };
 
-/// At most `requests` in `per`, of which `burst` may come at once.
+/// At most `requests` per `per`, with up to `burst` at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RateLimit {
-    /// How many.
+    /// The number of requests.
     pub requests: u32,
-    /// In which time.
+    /// The period.
     pub per: Duration,
-    /// How many at once.
+    /// The maximum burst.
     pub burst: u32,
 }
 
-/// What is not waited for.
+/// Limits on waiting.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Patience {
-    /// A longer pause is not waited for.
+    /// The longest pause to wait for.
     pub longest: Option<Duration>,
-    /// A pause that ends later is not waited for.
+    /// The latest end of a pause to wait for.
     pub deadline: Option<Instant>,
 }
 
-/// A server that gives a few requests a second does so all the time: only a pause of this length is
-/// one.
+/// The shortest pause to report. A server that allows a few requests per second causes shorter ones
+/// all the time.
 const WORTH_TELLING: Duration = Duration::from_secs(1);
 
-/// A clock that counts in milliseconds would never reach a smaller step.
+/// A clock with millisecond resolution would never reach a smaller step.
 const SHORTEST_WAIT: Duration = Duration::from_millis(1);
 
 /// The shared state.
 pub struct Budget {
     gate: Gate,
     pace: RefCell<Pace>,
-    /// Who has the turn waits for this beside its clock: an answer may change what it waits for.
+    /// Wakes the holder of the turn early: a response may change the time it waits for.
     changed: Notify,
     patience: Patience,
-    /// The last pause that was told.
+    /// The last pause reported.
     told: Cell<Option<Pause>>,
 }
 
 impl Budget {
-    /// A budget of `concurrency` requests in flight and, if declared, a rate.
+    /// Creates a budget of `concurrency` concurrent requests and, if declared, a rate.
     pub fn new(concurrency: usize, rate: Option<RateLimit>, patience: Patience) -> Rc<Self> {
         Rc::new(Self {
             gate: Gate::new(concurrency),
@@ -67,24 +67,24 @@ impl Budget {
         })
     }
 
-    /// How many requests are on the wire.
+    /// Returns the number of requests on the wire.
     pub fn in_flight(&self) -> usize {
         self.gate.in_use()
     }
 
-    /// How many wait for their turn.
+    /// Returns the number of waiting requests.
     pub fn waiting(&self) -> usize {
         self.gate.waiting()
     }
 
-    /// Until when everybody waits and why, if anybody does.
+    /// Returns the current pause, if any.
     pub fn pause(&self) -> Option<Pause> {
         let now = Instant::now();
         let pause = self.pace.borrow().pause(now);
         pause.or(self.told.get().filter(|pause| pause.until > now))
     }
 
-    /// Waits for the moment at which one more request may leave.
+    /// Waits until the next request may be sent.
     async fn admit(
         &self,
         lane: Lane,
@@ -116,7 +116,7 @@ impl Budget {
         }
     }
 
-    /// Tells of a pause that somebody waits for, unless it goes on from one that was told.
+    /// Reports a pause, unless it continues one already reported.
     fn tell(&self, wait: Wait, length: Duration, observer: &dyn Observe) {
         let Some(reason) = wait.reason else {
             return;
@@ -142,7 +142,7 @@ impl Patience {
     }
 }
 
-/// A request on the wire. Dropped without an answer, it is counted as lost.
+/// A request on the wire. If dropped without a response, it is counted as lost.
 struct Sent<'a> {
     budget: &'a Budget,
     ticket: Option<Ticket>,
@@ -167,7 +167,7 @@ impl Drop for Sent<'_> {
     }
 }
 
-/// The layer that takes from the budget before each attempt.
+/// The layer that takes a permit before each attempt.
 pub struct Limit<T> {
     inner: T,
     budget: Rc<Budget>,
@@ -193,7 +193,7 @@ impl<T: Transport> Transport for Limit<T> {
             Lane::Ordinary
         };
         let (permit, sent) = self.budget.admit(lane, &*self.observer).await?;
-        // Boxed, so that the many that wait for their turn are small.
+        // Boxed to keep the many waiting futures small.
         let response = Box::pin(self.inner.send(request)).await?;
         let heard = Heard::from(&response, SystemTime::now());
         sent.answered(&heard);

@@ -2,10 +2,10 @@
 
 use crate::http::HeaderMap;
 
-/// The target of the first link with a relation, as it stands in the answer.
+/// Returns the unresolved target of the first link with a relation.
 pub fn target(headers: &HeaderMap, relation: &str) -> Option<String> {
     headers.get_all("link").iter().find_map(|value| {
-        // A title may hold any byte.
+        // A title may contain any byte.
         let field = String::from_utf8_lossy(value.as_bytes());
         let found = links(&field)
             .into_iter()
@@ -17,9 +17,9 @@ pub fn target(headers: &HeaderMap, relation: &str) -> Option<String> {
 /// One link of a field.
 struct Link<'h> {
     target: &'h str,
-    /// The first `rel`; later ones do not count.
+    /// The first `rel`; later ones are ignored.
     relations: Option<String>,
-    /// True if the link is about another resource than the one that was asked for.
+    /// True if the link is about a resource other than the requested one.
     has_anchor: bool,
 }
 
@@ -34,7 +34,7 @@ impl Link<'_> {
     }
 }
 
-/// The links of one field, as far as it can be read.
+/// Parses the links of one field, as far as it is valid.
 fn links(field: &str) -> Vec<Link<'_>> {
     let mut links = Vec::new();
     let mut rest = field;
@@ -62,7 +62,7 @@ fn links(field: &str) -> Vec<Link<'_>> {
     links
 }
 
-/// The name and the value of a parameter, and what follows it.
+/// Splits off the name and the value of a parameter.
 fn parameter_of(text: &str) -> (&str, String, &str) {
     let end = text.find(['=', ';', ',']).unwrap_or(text.len());
     let (name, rest) = text.split_at(end);
@@ -80,7 +80,7 @@ fn parameter_of(text: &str) -> (&str, String, &str) {
     (name.trim(), value, rest)
 }
 
-/// The content of a quoted string after its first quote, and what follows its last.
+/// Splits off a quoted string, after its first quote.
 fn quoted_string(text: &str) -> (String, &str) {
     let mut value = String::new();
     let mut characters = text.char_indices();

@@ -1,9 +1,9 @@
-//! One request, one response.
+//! Sends one request and returns one response.
 //!
-//! [`Transport`] is the one trait of this floor, and a stack of it is what the engine drives:
-//! `Retry(Limit(Follow(Auth(Trace(Client)))))`. Each attempt takes its place in the budget and is
-//! authenticated afresh. [`Client`] talks; reqwest has its home there and nothing else names it.
-//! What to do after an attempt is decided by [`retry::RetryPolicy`], a pure function.
+//! [`Transport`] is the trait of all layers, and the engine uses a stack of them:
+//! `Retry(Limit(Follow(Auth(Trace(Client)))))`. Each attempt takes a permit and is authenticated
+//! afresh. [`Client`] is the only module that uses reqwest. [`retry::RetryPolicy`], a pure function,
+//! decides what to do after an attempt.
 //!
 //! This module knows neither queries nor kinds of API.
 

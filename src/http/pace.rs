@@ -1,11 +1,11 @@
-//! When one more request may leave.
+//! Decides when the next request may be sent.
 //!
-//! [`Pace`] is told what was sent and what was answered, and says from that whether a request may
-//! leave now, or when to ask again. It never sleeps and asks no clock.
+//! [`Pace`] is updated with every request and response, and returns if a request may be sent now, or
+//! when to ask again. It never sleeps and reads no clock.
 //!
-//! What it weighs, the strictest first come: a pause after a refusal; the rate that the resource
-//! file declares; the limits that the server counts aloud ([`Counted`]); the limit that only its
-//! refusals tell of ([`Blind`]).
+//! It considers, strictest first: a pause after a refusal; the rate declared in the resource file;
+//! the limits that the server reports ([`Counted`]); and the limit estimated from its refusals
+//! ([`Blind`]).
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
@@ -18,50 +18,51 @@ use crate::http::limit::RateLimit;
 use crate::http::rate_headers::{self, Allowance};
 use crate::http::{HeaderMap, Response, StatusCode, headers};
 
-/// Where nobody says how long: the first pause, and the longest after doubling.
+/// The first pause if the server gives no time, and the maximum after doubling.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
-/// Why requests wait.
+/// The reason for a pause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PauseReason {
     /// The server refused a request with this status.
     Refused(StatusCode),
-    /// The server said that nothing, or next to nothing, remains until its reset.
+    /// According to the server, next to nothing remains until its reset.
     UsedUp,
 }
 
-/// A time in which no request of a resource leaves.
+/// A time during which no request of a resource is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pause {
-    /// Its end.
+    /// The end of the pause.
     pub until: Instant,
-    /// Why.
+    /// The reason.
     pub reason: PauseReason,
 }
 
-/// A request may not leave yet.
+/// A wait before the next request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Wait {
-    /// When to ask again, unless an answer comes before.
+    /// The time to ask again, unless a response arrives before.
     pub until: Instant,
-    /// Set if it is a pause of the server's making, and not just the gap between two requests.
+    /// The reason, if it is a pause caused by the server and not just the interval between
+    /// requests.
     pub reason: Option<PauseReason>,
 }
 
-/// What an answer says of limits.
+/// The facts about limits in a response.
 #[derive(Debug, Clone, Default)]
 pub struct Heard {
-    /// The status with which a request was refused for a time.
+    /// The status, if the request was rate limited.
     pub refused: Option<StatusCode>,
-    /// How long a refused request should wait, where the server says.
+    /// The delay requested by the server.
     pub asked: Option<Duration>,
-    /// The limits that it counts.
+    /// The limits reported.
     pub allowances: Vec<Allowance>,
 }
 
 impl Heard {
-    /// Reads an answer; `now` is the time of day.
+    /// Reads a response; `now` is the time of day.
     pub fn from(response: &Response, now: SystemTime) -> Self {
         let fields: &HeaderMap = &response.headers;
         let refused = response.is_rate_limited().then_some(response.status);
@@ -73,7 +74,7 @@ impl Heard {
         }
     }
 
-    /// Whether a limit that the server counts explains a refusal.
+    /// Returns true if a reported limit explains a refusal.
     fn is_counted(&self) -> bool {
         self.allowances
             .iter()
@@ -81,26 +82,26 @@ impl Heard {
     }
 }
 
-/// The facts about a resource's limits.
+/// The state of a resource's limits.
 #[derive(Debug)]
 pub struct Pace {
     declared: Option<Declared>,
     counted: BTreeMap<String, Counted>,
     blind: Blind,
     pause: Option<Pause>,
-    /// When the last pause began: a refusal of what was sent before is no new one.
+    /// The start of the last pause: a refusal of a request sent before it does not start a new one.
     paused_at: Option<Instant>,
-    /// Pauses in a row, without a request that was let in.
+    /// The number of consecutive pauses without an accepted request.
     refusals: u32,
     sent: u64,
-    /// What is on the wire, in the order of sending.
+    /// The requests on the wire, in the order of sending.
     in_flight: Vec<Ticket>,
-    /// The shortest time in which an answer came.
+    /// The shortest response time.
     fastest: Option<Duration>,
 }
 
 impl Pace {
-    /// No facts yet but the declared rate.
+    /// Creates the state with the declared rate.
     pub fn new(declared: Option<RateLimit>) -> Self {
         Self {
             declared: declared.map(|rate| Declared {
@@ -118,7 +119,7 @@ impl Pace {
         }
     }
 
-    /// Whether one more may leave: `None`, or else when to ask again.
+    /// Returns the wait before the next request; `None` if it may be sent now.
     pub fn ready(&mut self, now: Instant) -> Option<Wait> {
         if let Some(pause) = self.pause {
             if pause.until > now {
@@ -154,7 +155,7 @@ impl Pace {
         strictest
     }
 
-    /// One leaves.
+    /// Records that a request is sent.
     pub fn sent(&mut self, now: Instant) -> Ticket {
         if let Some(declared) = &mut self.declared {
             declared.take(now);
@@ -170,7 +171,7 @@ impl Pace {
         ticket
     }
 
-    /// An answer came.
+    /// Records a response.
     pub fn answered(&mut self, ticket: Ticket, now: Instant, heard: &Heard) {
         self.in_flight.retain(|other| other.number != ticket.number);
         for (name, counted) in &mut self.counted {
@@ -203,7 +204,7 @@ impl Pace {
         self.blind.taken(ticket.at);
     }
 
-    /// No answer will come.
+    /// Records that a request ended without a response.
     pub fn lost(&mut self, ticket: Ticket) {
         self.in_flight.retain(|other| other.number != ticket.number);
         for counted in self.counted.values_mut() {
@@ -211,7 +212,7 @@ impl Pace {
         }
     }
 
-    /// The pause that holds now, if any.
+    /// Returns the current pause, if any.
     pub fn pause(&self, now: Instant) -> Option<Pause> {
         self.pause.filter(|pause| pause.until > now)
     }
@@ -224,12 +225,12 @@ impl Pace {
         }
         let doubled = 2_u32.saturating_pow(self.refusals.saturating_sub(1));
         let own = FIRST_PAUSE.saturating_mul(doubled).min(LONGEST_PAUSE);
-        // "At once" is taken at its word once.
+        // A requested delay of zero is only followed once.
         let asked = heard
             .asked
             .filter(|asked| !asked.is_zero() || self.refusals == 1);
         let until = now + asked.unwrap_or(own);
-        // Without a word of the server the pause that has begun stays as long as it is.
+        // Without a delay from the server, the current pause keeps its end.
         let until = match self.pause {
             Some(known) if !is_new && asked.is_none() => known.until,
             Some(known) => known.until.max(until),
@@ -245,12 +246,12 @@ impl Pace {
     }
 }
 
-/// The rate that the resource file declares.
+/// The rate declared in the resource file.
 #[derive(Debug)]
 struct Declared {
     rate: RateLimit,
-    /// When the bucket would be full again, if nothing more were taken (the generic cell rate
-    /// algorithm: one time stands for the number of tokens).
+    /// The time at which the bucket would be full again if no more tokens were taken (generic cell
+    /// rate algorithm: one time represents the number of tokens).
     full_at: Option<Instant>,
 }
 

@@ -1,31 +1,31 @@
-//! What an answer says of the server's limits.
+//! Parses rate limit headers.
 //!
-//! Three dialects are in use, none of them a standard: `RateLimit-Remaining` and its kin (with or
-//! without `X-`, with or without a suffix that names the window), and the two structured fields
-//! `RateLimit` and `RateLimit-Policy` of draft-ietf-httpapi-ratelimit-headers. Servers differ in
-//! the rest too: seconds or the time of day, whole or not. What makes no sense is passed over:
-//! a limit that nobody understands is no reason to stop.
+//! Three dialects are in use, none of them a standard: `RateLimit-Remaining` and related fields (with
+//! or without `X-`, with or without a suffix that names the window), and the structured fields
+//! `RateLimit` and `RateLimit-Policy` in two versions of draft-ietf-httpapi-ratelimit-headers. Values
+//! differ, too: seconds or the time of day, integers or not. Nonsensical values are ignored: an
+//! incomprehensible limit is no reason to stop.
 
 use std::time::{Duration, SystemTime};
 
 use crate::http::{HeaderMap, headers};
 
-/// One limit, as an answer tells of it.
+/// A limit reported in a response.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Allowance {
-    /// Tells it from the other limits of the same server.
+    /// Distinguishes the limits of a server.
     pub name: String,
-    /// How many are allowed in a window.
+    /// The number of requests allowed per window.
     pub limit: Option<u32>,
-    /// How many more are allowed now.
+    /// The number of requests remaining.
     pub remaining: u32,
-    /// When there will be more.
+    /// The time until the reset.
     pub reset: Option<Duration>,
     /// The length of a window.
     pub window: Option<Duration>,
 }
 
-/// The suffixes that name a window, with its length.
+/// Suffixes that name a window, with its length.
 const SUFFIXES: [(&str, Option<u64>); 5] = [
     ("", None),
     ("-second", Some(1)),
@@ -34,29 +34,29 @@ const SUFFIXES: [(&str, Option<u64>); 5] = [
     ("-day", Some(86_400)),
 ];
 
-/// No count of seconds is as large: from here on it is a time of day, in seconds since 1970 (and a
-/// thousand times it, in milliseconds).
+/// Numbers from here on are a time of day in seconds since 1970, and from a thousand times this on
+/// in milliseconds.
 const EPOCH: f64 = 1e9;
-/// As long as anybody plans ahead.
+/// An upper bound of times.
 const LONGEST: f64 = 366.0 * 86_400.0;
 
-/// All limits that an answer tells of. `now` is needed for resets that are times of day, where the
-/// answer has no `Date`.
+/// Returns all limits in a response. `now` is used for resets given as a time of day, if the
+/// response has no `Date`.
 pub fn allowances(headers: &HeaderMap, now: SystemTime) -> Vec<Allowance> {
     let mut found = counts(headers, now);
-    // A limit that lasts for more than a day is none that anybody keeps.
+    // A limit that lasts for more than a day is not worth tracking.
     found.retain(|allowance| allowance.reset.is_none_or(|reset| reset <= LONGEST_RESET));
     found
 }
 
-/// Returns true if an answer says that nothing is left of a limit.
+/// Returns true if a limit in a response is used up.
 pub fn is_used_up(headers: &HeaderMap) -> bool {
     counts(headers, SystemTime::UNIX_EPOCH)
         .iter()
         .any(|allowance| allowance.remaining == 0)
 }
 
-/// All limits that an answer counts, however long they last.
+/// Returns all limits in a response, of any length.
 fn counts(headers: &HeaderMap, now: SystemTime) -> Vec<Allowance> {
     let now = headers::date(headers).unwrap_or(now);
     let mut found = Vec::new();
@@ -82,16 +82,16 @@ fn counts(headers: &HeaderMap, now: SystemTime) -> Vec<Allowance> {
         }
     }
     found.extend(structured(headers));
-    // A limit of nothing is none.
+    // A limit of zero is not a limit.
     found.retain(|allowance| allowance.limit != Some(0));
     found
 }
 
-/// The longest window that is counted: a day.
+/// The longest window that is tracked: a day.
 const LONGEST_RESET: Duration = Duration::from_secs(86_400);
 
-/// How long a refused request should wait as the answer says: `Retry-After`, or else the last reset
-/// of those limits of which nothing is left.
+/// Returns the delay after a refusal: `Retry-After`, or else the last reset of the limits that are
+/// used up.
 pub fn refusal(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     headers::retry_after(headers, now).or_else(|| {
         allowances(headers, now)
@@ -106,8 +106,8 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
 }
 
-/// `RateLimit: limit=100, remaining=50, reset=30` of the draft's third version, or
-/// `RateLimit: "burst";r=50;t=30` with `RateLimit-Policy: "burst";q=100;w=60` of its later ones.
+/// Parses `RateLimit: limit=100, remaining=50, reset=30` of the draft's third version, or
+/// `RateLimit: "burst";r=50;t=30` with `RateLimit-Policy: "burst";q=100;w=60` of later ones.
 fn structured(headers: &HeaderMap) -> Vec<Allowance> {
     let Some(field) = text(headers, "ratelimit") else {
         return Vec::new();
@@ -142,13 +142,13 @@ fn structured(headers: &HeaderMap) -> Vec<Allowance> {
         .collect()
 }
 
-/// What stands before the parameters of a list's member.
+/// Returns the part of a list member before its parameters.
 fn item(member: &str) -> &str {
     let item = member.split(';').next().unwrap_or(member);
     item.trim().trim_matches('"')
 }
 
-/// The value of `name=value` among parts that `,` or `;` divides.
+/// Returns the value of `name=value` among parts separated by `,` or `;`.
 fn parameter<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     text.split([',', ';']).find_map(|part| {
         let (key, value) = part.split_once('=')?;
@@ -156,7 +156,7 @@ fn parameter<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     })
 }
 
-/// The first number of `100`, `100.0`, `100, 100;w=60`.
+/// Returns the first number in `100`, `100.0`, `100, 100;w=60`.
 fn number(text: &str) -> Option<f64> {
     let first = text.split([',', ';']).next()?.trim().trim_matches('"');
     first
@@ -165,12 +165,13 @@ fn number(text: &str) -> Option<f64> {
         .filter(|number| number.is_finite())
 }
 
-/// Returns true for -1, with which some servers say that there is no limit.
+/// Returns true for -1, which some servers send for no limit.
 fn is_unlimited(text: &str) -> bool {
     number(text).is_some_and(|number| (number + 1.0).abs() < f64::EPSILON)
 }
 
-/// A count: less than nothing is nothing, and a part of one is none. No limit is no count.
+/// Parses a count: negative numbers are zero, and fractions are truncated. "No limit" is not a
+/// count.
 fn count(text: &str) -> Option<u32> {
     if is_unlimited(text) {
         return None;
@@ -189,7 +190,7 @@ fn span(text: &str) -> Option<Duration> {
     Some(Duration::from_secs_f64(number.min(LONGEST)))
 }
 
-/// Seconds from now, or a time of day as a number or as an HTTP date.
+/// Parses a reset: seconds from now, or a time of day as a number or an HTTP date.
 fn reset(text: &str, now: SystemTime) -> Option<Duration> {
     let Some(number) = number(text) else {
         let then = httpdate::parse_http_date(text.trim()).ok()?;

@@ -1,4 +1,4 @@
-//! A request as it will be sent.
+//! A rendered request.
 
 use std::sync::Arc;
 
@@ -10,51 +10,51 @@ use crate::core::secret::Scrubber;
 use crate::http::retry::RetryPolicy;
 use crate::http::{Delivery, HeaderMap, Method};
 
-/// A rendered request. It can be sent again: nothing in it is used up.
+/// A rendered request. It can be sent repeatedly.
 #[derive(Debug, Clone)]
 pub struct Request {
     /// The method (RFC 9110, section 9).
     pub method: Method,
-    /// The whole URL, with its query.
+    /// The complete URL, including its query.
     pub url: Url,
-    /// The header fields; values that are secret are marked so.
+    /// The header fields; secret values are marked sensitive.
     pub headers: HeaderMap,
-    /// What is sent after the header.
+    /// The body.
     pub body: Body,
-    /// True if it changes nothing on the server (RFC 9110, section 9.2.1): it may be sent again, and
-    /// its answer may be kept.
+    /// True if it is safe (RFC 9110, section 9.2.1): it may be retried, and its response may be
+    /// cached.
     pub is_safe: bool,
-    /// Statuses that are the answer that is wanted, and no reason to try again.
+    /// Statuses that are a normal response for the query and need no retry.
     pub accepted: Vec<u16>,
-    /// When to try again, if not as the resource says.
+    /// The retry policy, if it differs from the resource's.
     pub retry: Option<Arc<RetryPolicy>>,
-    /// The URL as it may be shown, where a secret stands in it.
+    /// The URL for display, if it contains a secret.
     pub shown_url: Option<String>,
-    /// Whether it continues a listing. The chain of pages decides how long a walk takes, so these
-    /// requests have a queue of their own before the budget.
+    /// True if it continues a listing. The chain of pages determines the duration of a walk, so
+    /// these requests have a queue of their own.
     pub is_next_page: bool,
-    /// Its way to the server, where it writes.
+    /// The delivery state, if it writes.
     pub delivery: Delivery,
 }
 
-/// All that makes a request the same as another one to the same server, but the credential. Not to
-/// be shown: headers and content may hold secrets.
+/// Everything that identifies a request to a server, except the credential. Not for display:
+/// headers and body may contain secrets.
 #[derive(PartialEq, Eq, Hash)]
 pub struct Identity<'r> {
     /// The method.
     pub method: &'r str,
-    /// The whole URL.
+    /// The complete URL.
     pub url: &'r str,
-    /// The header fields in their order.
+    /// The header fields in order.
     pub headers: Vec<(&'r str, &'r [u8])>,
-    /// The content; `None` for a form, whose bytes are not known before it is sent.
+    /// The body; `None` for a multipart body, whose bytes are not known before it is sent.
     pub content: Option<&'r [u8]>,
-    /// The media type of the content, unless a header says otherwise.
+    /// The media type of the body, unless a header overrides it.
     pub content_type: Option<&'r str>,
 }
 
 impl Request {
-    /// Returns all by which an equal request is recognized.
+    /// Returns the identity of the request.
     pub fn identity(&self) -> Identity<'_> {
         let (content, content_type) = match &self.body {
             Body::Empty => (Some(&[][..]), None),
@@ -78,17 +78,17 @@ impl Request {
     }
 }
 
-/// The content of a request.
+/// The body of a request.
 #[derive(Debug, Clone, Default)]
 pub enum Body {
-    /// None.
+    /// No body.
     #[default]
     Empty,
-    /// Bytes with their media type.
+    /// Bytes with a media type.
     Bytes {
-        /// The `Content-Type`, unless a header says otherwise.
+        /// The `Content-Type`, unless a header overrides it.
         content_type: String,
-        /// The content.
+        /// The bytes.
         bytes: Bytes,
     },
     /// `multipart/form-data` (RFC 7578).
@@ -109,55 +109,55 @@ impl Body {
 /// One field of a multipart body.
 #[derive(Debug, Clone)]
 pub struct Part {
-    /// The field's name.
+    /// The name of the field.
     pub name: String,
-    /// Its value.
+    /// The value.
     pub content: PartContent,
 }
 
 /// The value of a multipart field.
 #[derive(Debug, Clone)]
 pub enum PartContent {
-    /// A text.
+    /// Text.
     Text(String),
     /// A file.
     File {
-        /// The name that the server is told.
+        /// The file name sent to the server.
         file_name: String,
-        /// Where it lies on this machine.
+        /// The path on this machine.
         path: std::path::PathBuf,
-        /// Its media type.
+        /// The media type.
         content_type: Option<String>,
-        /// Its content.
+        /// The content of the file.
         bytes: Bytes,
     },
 }
 
-/// The longest URL that can be sent, in bytes.
+/// The maximum length of a URL in bytes.
 pub const LONGEST_URL: usize = 65_534;
 
-/// Returns true for the methods whose content has a meaning (RFC 9110, section 9.3), so that a request
-/// without any says so.
+/// Returns true for methods whose body has a meaning (RFC 9110, section 9.3), so that an empty one
+/// must be declared.
 pub fn takes_content(method: &Method) -> bool {
     matches!(*method, Method::POST | Method::PUT | Method::PATCH)
 }
 
-/// The URL without the user and the password that a server put into it: as a link or a redirect it
-/// leads to the same place, with the credential of the resource.
+/// Removes the user and password that a server put into a URL, so that the resource's own
+/// credential is used.
 pub fn without_user(mut url: Url) -> Url {
-    // Both fail only for a URL without a host, which holds neither.
+    // Both fail only for a URL without a host, which has neither.
     let _ = url.set_username("");
     let _ = url.set_password(None);
     url
 }
 
-/// Returns true for a method that changes nothing by its definition (RFC 9110, section 9.2.1).
-/// `OPTIONS` is one too, yet no query needs it: what it says is up to the server.
+/// Returns true for a safe method (RFC 9110, section 9.2.1). `OPTIONS` is safe too, but no query
+/// needs it.
 pub fn is_safe_method(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD)
 }
 
-/// The query of a URL with a parameter, instead of any of the same name; the value as it is.
+/// Returns the query of a URL with a parameter set, replacing any of the same name.
 pub fn with_param(query: &str, name: &str, value: &str) -> String {
     let own = percent::encode(name);
     let is_other = |pair: &&str| {
@@ -175,7 +175,7 @@ pub fn with_param(query: &str, name: &str, value: &str) -> String {
 }
 
 impl Request {
-    /// Sets a URL parameter, instead of any of the same name.
+    /// Sets a URL parameter, replacing any of the same name.
     pub fn set_param(&mut self, name: &str, value: &str) {
         let query = with_param(
             self.url.query().unwrap_or(""),
@@ -185,15 +185,15 @@ impl Request {
         self.url.set_query(Some(&query));
     }
 
-    /// The URL without secrets.
+    /// Returns the URL without secrets.
     pub fn shown_url(&self, scrubber: &Scrubber) -> String {
         let url = self.shown_url.as_deref().unwrap_or(self.url.as_str());
         scrubber.text(url).into_owned()
     }
 
-    /// `METHOD URL` for messages, without secrets, shortened to what a line holds.
+    /// Returns `METHOD URL` for messages, without secrets, truncated to one line.
     ///
-    /// The order matters: a secret that the end of the line cuts is not recognised any more.
+    /// The URL is scrubbed first: a truncated secret would not be recognized.
     pub fn label(&self, scrubber: &Scrubber) -> String {
         let mut url = self.shown_url(scrubber);
         if let Some((at, _)) = url.char_indices().nth(300) {

@@ -1,4 +1,4 @@
-//! A response as it came.
+//! A response as received.
 
 use std::time::{Duration, SystemTime};
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::core::json;
 use crate::http::{HeaderMap, StatusCode, header, headers, rate_headers};
 
-/// The names of JSON lines, without `x-`.
+/// Media subtypes of JSON lines, without `x-`.
 const JSON_LINES: [&str; 8] = [
     "ndjson",
     "jsonl",
@@ -20,30 +20,30 @@ const JSON_LINES: [&str; 8] = [
     "newline-delimited-json",
 ];
 
-/// Begins each text of a sequence (RFC 7464); no JSON text holds it unescaped.
+/// Starts each text of a sequence (RFC 7464); it is not allowed unescaped in JSON.
 const RECORD_SEPARATOR: u8 = 0x1e;
 
-/// A whole answer.
+/// A complete response.
 #[derive(Debug, Clone)]
 pub struct Response {
     /// The status code.
     pub status: StatusCode,
     /// The header fields.
     pub headers: HeaderMap,
-    /// The content, decompressed.
+    /// The decompressed body.
     pub body: Bytes,
-    /// From sending the request to the last byte.
+    /// The time from sending the request to the last byte.
     pub elapsed: Duration,
 }
 
 impl Response {
-    /// A header field as text; `None` if it is absent or not text.
+    /// Returns a header field as text; `None` if it is absent or not text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// Returns true if the server refuses the request for a time only: with 429, or as GitHub does
-    /// with a 403 that says when to come again or that nothing is left.
+    /// Returns true if the request was rate limited: a 429, or as on GitHub a 403 with a time to
+    /// retry or with nothing remaining.
     pub fn is_rate_limited(&self) -> bool {
         match self.status {
             StatusCode::TOO_MANY_REQUESTS => true,
@@ -55,7 +55,7 @@ impl Response {
         }
     }
 
-    /// The id under which the server logged the request, in the spellings that are in use.
+    /// Returns the server's id of the request, from any of the common header fields.
     pub fn request_id(&self) -> Option<&str> {
         [
             "x-request-id",
@@ -67,20 +67,20 @@ impl Response {
         .find_map(|name| self.header(name))
     }
 
-    /// The content as JSON.
+    /// Parses the body as JSON.
     ///
     /// # Errors
     ///
-    /// Fails if it is something else, or has too many values.
+    /// If it is not JSON, or has too many values.
     pub fn json(&self) -> Result<Value, json::ParseError> {
         json::parse(&self.body)
     }
 
-    /// The content as one JSON text after another.
+    /// Parses the body as a sequence of JSON texts.
     ///
     /// # Errors
     ///
-    /// As [`Response::json`], for the first text that is at fault.
+    /// As [`Response::json`], for the first invalid text.
     pub fn json_lines(&self) -> Result<Vec<Value>, json::ParseError> {
         if !self.body.contains(&RECORD_SEPARATOR) {
             return json::parse_many(&self.body);
@@ -95,13 +95,13 @@ impl Response {
         json::parse_many(&self.body.iter().map(blank).collect::<Vec<_>>())
     }
 
-    /// The content as text, for messages.
+    /// Returns the body as text, for messages.
     pub fn text(&self) -> std::borrow::Cow<'_, str> {
         String::from_utf8_lossy(&self.body)
     }
 
-    /// Returns true if the content is one JSON text after another: JSON lines under one of the names
-    /// that are in use, or a JSON text sequence (RFC 7464).
+    /// Returns true if the body is a sequence of JSON texts: JSON lines under any common name, or a
+    /// JSON text sequence (RFC 7464).
     pub fn is_json_lines(&self) -> bool {
         let Some(media_type) = self.media_type() else {
             return false;
@@ -110,13 +110,13 @@ impl Response {
         let Some((_, subtype)) = media_type.split_once('/') else {
             return false;
         };
-        // `application/vnd.github.raw+ndjson` is what its suffix says (RFC 6838, section 4.2.8).
+        // `application/vnd.github.raw+ndjson` is defined by its suffix (RFC 6838, section 4.2.8).
         let (_, suffix) = subtype.rsplit_once('+').unwrap_or(("", subtype));
         subtype == "stream+json"
             || JSON_LINES.contains(&suffix.strip_prefix("x-").unwrap_or(suffix))
     }
 
-    /// The media type without its parameters.
+    /// Returns the media type without its parameters.
     pub fn media_type(&self) -> Option<&str> {
         let value = self.header(header::CONTENT_TYPE.as_str())?;
         Some(value.split(';').next().unwrap_or(value).trim())

@@ -1,4 +1,4 @@
-//! The end of a route, as an answer announces it: `Deprecation` (RFC 9745) and `Sunset` (RFC 8594).
+//! The announced end of a route: `Deprecation` (RFC 9745) and `Sunset` (RFC 8594).
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -7,14 +7,14 @@ use url::Url;
 use crate::core::text::one_line;
 use crate::http::{HeaderMap, link};
 
-/// What an answer says of the end of its route.
+/// The announced end of a route.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Retirement {
-    /// The time from which on it is deprecated, or nothing more than that it is.
+    /// The time of deprecation, or just its fact.
     deprecation: Option<Deprecation>,
-    /// The time at which it is expected to be gone.
+    /// The expected time of removal.
     sunset: Option<Timestamp>,
-    /// An address that says more.
+    /// A URL with details.
     link: Option<String>,
 }
 
@@ -25,7 +25,7 @@ enum Deprecation {
 }
 
 impl Retirement {
-    /// Reads the fields of an answer to a request for `url`; nothing if there are none.
+    /// Reads the fields of a response to a request for `url`; `None` if there are none.
     pub fn of(headers: &HeaderMap, url: &Url) -> Option<Self> {
         let deprecation = text(headers, "deprecation").and_then(deprecation);
         let sunset = text(headers, "sunset").and_then(http_date);
@@ -43,7 +43,7 @@ impl Retirement {
         })
     }
 
-    /// What it says, for a message: `is deprecated since 2023-06-30 and will be gone after
+    /// Describes it for a message: `is deprecated since 2023-06-30 and will be gone after
     /// 2026-12-31, see …`.
     pub fn words(&self, now: Timestamp) -> String {
         let mut words = Vec::new();
@@ -75,8 +75,8 @@ fn text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     Some(headers.get(name)?.to_str().ok()?.trim())
 }
 
-/// A date (RFC 9651, section 3.3.7), such as `@1688169599`; drafts of the specification had an HTTP
-/// date or `true`.
+/// Parses a date (RFC 9651, section 3.3.7) such as `@1688169599`; drafts of the specification used
+/// an HTTP date or `true`.
 fn deprecation(text: &str) -> Option<Deprecation> {
     if let Some(seconds) = text.strip_prefix('@') {
         let seconds = seconds.split(';').next()?.trim().parse().ok()?;

@@ -1,4 +1,4 @@
-//! Makes an attempt again where that helps and does no harm.
+//! Retries failed attempts, if that is safe and may help.
 
 use std::rc::Rc;
 use std::time::{Duration, SystemTime};
@@ -8,25 +8,25 @@ use crate::http::{
     headers, rate_headers,
 };
 
-/// When to try again and how long to wait.
+/// The policy for retries.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RetryPolicy {
-    /// Attempts in all, the first included. A refusal for a time does not count against it (unless
-    /// it is 1) and has its own cap, [`MOST_REFUSALS`].
+    /// The maximum number of attempts, including the first. Rate-limited attempts do not count
+    /// against it (unless it is 1) and have their own cap, [`MOST_REFUSALS`].
     pub max_attempts: u32,
-    /// The longest first wait; each further one may be twice as long.
+    /// The maximum delay before the first retry; it doubles with every further retry.
     pub base_delay: Duration,
-    /// No own wait is longer. What a server asks for may be.
+    /// The maximum backoff. A delay requested by the server may be longer.
     pub max_delay: Duration,
-    /// A server that asks for a longer wait is not waited for: it is told when it may be tried
-    /// again.
+    /// The longest requested delay to wait for; beyond it, the request fails with the time to
+    /// retry.
     pub longest_asked: Duration,
-    /// Statuses that are tried again beside the usual ones. A write is only sent again after one
-    /// below 500, with which the server says that it has not acted.
+    /// Statuses to retry in addition to the defaults. A write is only retried after one below 500,
+    /// which means that the server has not acted.
     pub statuses: Vec<u16>,
 }
 
-/// The part of a policy that a file sets.
+/// The settings of a policy that a file overrides.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct RetryChange {
     /// See [`RetryPolicy::max_attempts`].
@@ -40,7 +40,7 @@ pub struct RetryChange {
 }
 
 impl RetryChange {
-    /// A policy with these settings in place of its own.
+    /// Returns a policy with these settings overriding its own.
     pub fn over(&self, policy: &RetryPolicy) -> RetryPolicy {
         RetryPolicy {
             max_attempts: self.max_attempts.unwrap_or(policy.max_attempts),
@@ -67,15 +67,15 @@ impl Default for RetryPolicy {
     }
 }
 
-/// As often may a request be refused for a time.
+/// The maximum number of rate-limited attempts.
 pub const MOST_REFUSALS: u32 = 10;
 
-/// The attempts so far, the last one included.
+/// The attempts so far, including the last one.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Attempts {
-    /// Those that were refused for a time.
+    /// The number of rate-limited attempts.
     pub refused: u32,
-    /// All others.
+    /// The number of other attempts.
     pub failed: u32,
 }
 
@@ -97,33 +97,32 @@ fn is_refused(result: &Result<Response, TransportError>) -> bool {
     result.as_ref().is_ok_and(Response::is_rate_limited)
 }
 
-/// What to do after an attempt.
+/// The decision after an attempt.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Decision {
-    /// The result stands.
+    /// Return the result.
     Done,
-    /// Try again when the budget lets it: it holds everybody back, this request among them. The
-    /// wait that the server asks for, if it does.
+    /// Retry when the rate limit allows, with the delay requested by the server, if any. All
+    /// requests of the resource are paused.
     WithTheOthers(Option<Duration>),
-    /// Try again after this long. It concerns this request only.
+    /// Retry after a delay that only concerns this request.
     After {
-        /// The wait.
+        /// The delay.
         delay: Duration,
-        /// Whether the server said how long.
+        /// True if the server requested the delay.
         asked: bool,
     },
 }
 
-/// A number from 0 up to 1, for jitter. Passed in, so that tests can choose it.
+/// A random number in [0, 1) for jitter. Passed in, so that tests can choose it.
 pub type Jitter = Rc<dyn Fn() -> f64>;
 
 impl RetryPolicy {
-    /// Decides after some attempts.
+    /// Decides what to do after an attempt.
     ///
-    /// Connection errors, timeouts, refusals for a time, 408, 500, 502 to 504, 520 to 524 and the
-    /// policy's own statuses are tried again; a write only if the server cannot have acted. The wait
-    /// is a random part of a time that grows twofold (full jitter), unless `Retry-After` says how
-    /// long.
+    /// Connection errors, timeouts, rate limits, 408, 500, 502 to 504, 520 to 524 and the policy's own
+    /// statuses are retried; a write only if the server cannot have acted. The delay is a random part
+    /// of an exponentially growing time (full jitter), unless `Retry-After` gives one.
     pub fn decide(
         &self,
         attempts: Attempts,
@@ -168,8 +167,8 @@ impl RetryPolicy {
         }
     }
 
-    /// Returns true if the status is the answer that the query wants. A 403 that means a rate limit is
-    /// not the one that a file accepts, and the policy's own statuses are tried again all the same.
+    /// Returns true if the query accepts the status. A 403 that means a rate limit is never
+    /// accepted, and the policy's own statuses are retried regardless.
     fn is_accepted(&self, request: &Request, response: &Response) -> bool {
         let status = response.status.as_u16();
         let is_limit = response.status == StatusCode::FORBIDDEN && response.is_rate_limited();
@@ -185,7 +184,7 @@ impl RetryPolicy {
     fn backoff(&self, failed: u32, jitter: f64) -> Duration {
         let doubled = 2_u32.saturating_pow(failed.saturating_sub(1));
         let longest = self.base_delay.saturating_mul(doubled).min(self.max_delay);
-        // Requests that failed together come back apart.
+        // Spreads out requests that failed together.
         longest.mul_f64(jitter.clamp(0.001, 1.0))
     }
 }
@@ -209,12 +208,12 @@ fn is_passing(kind: &TransportErrorKind) -> bool {
     }
 }
 
-/// The outermost layer: sleeps as the policy decides.
+/// The outermost layer: waits and retries according to the policy.
 pub struct Retry<T> {
     inner: T,
     policy: RetryPolicy,
     jitter: Jitter,
-    /// When the whole run must be over.
+    /// The deadline of the whole run.
     deadline: Option<tokio::time::Instant>,
     observer: Rc<dyn Observe>,
 }
@@ -237,7 +236,7 @@ impl<T> Retry<T> {
         }
     }
 
-    /// Whether a wait would end after the run must be over: then waiting is of no use.
+    /// Returns true if a wait would end after the deadline, so that it would be useless.
     fn is_too_long(&self, delay: Duration) -> bool {
         self.deadline
             .is_some_and(|deadline| tokio::time::Instant::now() + delay >= deadline)
@@ -514,12 +513,12 @@ mod tests {
         assert_eq!(run(&[503, 500, 200], None).await, (200, millis(300)));
         assert_eq!(run(&[503; 5], None).await, (503, millis(1500)));
         assert_eq!(run(&[429, 200], None).await, (200, millis(60_000)));
-        // Refusals are counted apart from failures.
+        // Rate-limited attempts are counted separately.
         assert_eq!(
             run(&[429, 503, 503, 503, 503, 429, 200], None).await,
             (200, millis(121_500))
         );
-        // A wait that would outlast the run is not begun.
+        // A wait beyond the deadline is not started.
         assert_eq!(run(&[429], Some(millis(5_000))).await, (429, millis(0)));
     }
 }

@@ -1,4 +1,4 @@
-//! Tells an observer of every attempt.
+//! Reports every attempt to an observer.
 
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -6,57 +6,57 @@ use std::time::{Duration, Instant};
 use crate::http::pace::PauseReason;
 use crate::http::{Request, Response, StatusCode, Transport, TransportError};
 
-/// What happens on the wire, for those who watch.
+/// An event on the wire.
 #[derive(Debug)]
 pub enum Event<'a> {
-    /// An attempt begins.
+    /// An attempt starts.
     Sending(&'a Request),
-    /// It has an answer.
+    /// A response arrived.
     Answered(&'a Request, &'a Response),
-    /// It has none.
+    /// The attempt failed without a response.
     Failed(&'a Request, &'a TransportError, Duration),
-    /// Nothing is sent: an earlier run was answered, that long ago, and its answer is good.
+    /// A cached response of this age is used instead of sending the request.
     Recalled(&'a Request, Duration),
-    /// It will be made again.
+    /// The attempt will be retried.
     Retrying {
         /// The request.
         request: &'a Request,
-        /// The answer that asks for it; `None` if there was none.
+        /// The status that causes the retry; `None` if there was no response.
         status: Option<StatusCode>,
-        /// How long it waits first.
+        /// The delay.
         delay: Duration,
-        /// Which attempt comes next, from 2.
+        /// The number of the next attempt, from 2.
         attempt: u32,
-        /// Whether the server said how long.
+        /// True if the server requested the delay.
         asked: bool,
-        /// True if the server refuses for a time, so that it waits with all others.
+        /// True if the request was rate limited, so that all requests of the resource wait.
         is_refused: bool,
     },
-    /// A route is deprecated or will be gone: reported once a run.
+    /// A route is deprecated or will be removed: reported once per run.
     Retiring {
-        /// The resource's name.
+        /// The name of the resource.
         resource: &'a str,
         /// The method and the endpoint.
         route: &'a str,
-        /// What the answer says of it.
+        /// The announcement in the response.
         words: &'a str,
     },
-    /// No request of a resource leaves for a while: told once, however many wait.
+    /// The requests of a resource are paused: reported once, however many wait.
     Paused {
-        /// How long.
+        /// The length of the pause.
         length: Duration,
-        /// Why.
+        /// The reason.
         reason: PauseReason,
     },
 }
 
-/// Somebody who watches.
+/// An observer of events.
 pub trait Observe {
-    /// Hears of an event.
+    /// Called for each event.
     fn event(&self, event: &Event<'_>);
 }
 
-/// The layer right above the client.
+/// The layer directly above the client.
 pub struct Trace<T> {
     inner: T,
     observer: Rc<dyn Observe>,

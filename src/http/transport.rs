@@ -1,19 +1,19 @@
-//! The trait that every layer has, and how an attempt fails without an answer.
+//! The trait of all layers, and errors without a response.
 
 use std::time::Duration;
 
 use crate::core::time::format_duration;
 use crate::http::{Request, Response};
 
-/// Sends a request and gives its answer, whatever its status.
+/// Sends a request and returns its response, whatever its status.
 ///
-/// The run is driven by one thread, so futures need not be `Send`.
+/// A run is single-threaded, so futures need not be `Send`.
 pub trait Transport {
     /// Sends the request.
     ///
     /// # Errors
     ///
-    /// If there is no whole answer.
+    /// If there is no complete response.
     fn send(&self, request: &Request) -> impl Future<Output = Result<Response, TransportError>>;
 }
 
@@ -23,58 +23,57 @@ impl<T: Transport> Transport for &T {
     }
 }
 
-/// Why there is no answer.
+/// An error without a response.
 #[derive(Debug, Clone)]
 pub struct TransportError {
-    /// The kind of failure.
+    /// The kind of error.
     pub kind: TransportErrorKind,
-    /// Whether the request may have reached the server. Where it did not, even a write can be sent
-    /// again.
+    /// True if the request may have reached the server. Otherwise, even a write can be retried.
     pub may_have_acted: bool,
-    /// What lower layers said, outermost first.
+    /// The messages of lower layers, outermost first.
     pub causes: Vec<String>,
 }
 
-/// The kinds of failure without an answer.
+/// The kinds of error without a response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TransportErrorKind {
-    /// No connection: refused, unreachable.
+    /// Connection refused or host unreachable.
     Connect,
-    /// The host's name has no address.
+    /// The host name has no address.
     Name,
     /// The TLS handshake failed, or a certificate is not trusted.
     Tls,
-    /// No connection in time.
+    /// The connection timed out.
     ConnectTimeout(Duration),
-    /// No whole answer in time.
+    /// The response timed out.
     Timeout(Duration),
-    /// The connection broke before the answer was whole.
+    /// The connection ended before the response was complete.
     Broken,
-    /// The answer breaks a rule of HTTP; the words say which.
+    /// The response violates HTTP, with the rule.
     Malformed(&'static str),
-    /// The content of the answer cannot be decoded; the words name the coding.
+    /// The body cannot be decoded, with the coding.
     Coding(String),
-    /// The answer is longer than allowed.
+    /// The response is longer than allowed.
     TooLarge(u64),
-    /// The URL is longer than can be sent.
+    /// The URL is longer than allowed.
     UrlTooLong {
         /// Its length in bytes.
         length: usize,
-        /// The most.
+        /// The maximum.
         most: usize,
     },
-    /// The server's limit allows no request for so long, which is longer than anybody waits.
+    /// The server's rate limit allows no request for this time, which is too long to wait for.
     Limited(Duration),
-    /// A redirect that must not be followed; the words say why.
+    /// A redirect that must not be followed, with the reason.
     Redirect(String),
-    /// The request could not be authenticated; the words say why.
+    /// Authentication failed, with the reason.
     Credentials(String),
-    /// The client could not be built from the resource's settings; the words say why.
+    /// The resource's settings are invalid, with the reason.
     Settings(String),
 }
 
 impl TransportError {
-    /// A failure before anything was sent.
+    /// Creates an error that happened before anything was sent.
     pub fn before(kind: TransportErrorKind) -> Self {
         Self {
             kind,
@@ -138,7 +137,7 @@ impl std::fmt::Display for TransportError {
 
 impl std::error::Error for TransportError {}
 
-/// A number of bytes for people.
+/// Formats a number of bytes for people.
 pub fn megabytes(bytes: u64) -> String {
     const KIB: u64 = 1024;
     const MIB: u64 = KIB * KIB;

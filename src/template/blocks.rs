@@ -1,4 +1,4 @@
-//! Small pictures of numbers in text: block characters, which every terminal, chat and mail shows.
+//! Small charts in plain text, made of block characters.
 
 #![expect(
     clippy::needless_pass_by_value,
@@ -14,7 +14,7 @@ use crate::template::value::{count, index, is_null, to_number, wrong};
 /// The filters of this module.
 pub const NAMES: &[&str] = &["bar", "sparkline"];
 
-/// Adds them to the environment.
+/// Registers the filters.
 pub fn register(environment: &mut Environment<'static>) {
     environment.add_filter("bar", bar);
     environment.add_filter("sparkline", sparkline);
@@ -23,12 +23,12 @@ pub fn register(environment: &mut Environment<'static>) {
 const HEIGHTS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
 
-/// What stands where there is no number: seen, and not swallowed as a blank would be in HTML.
+/// The mark for a missing number: visible, and not collapsed like a space in HTML.
 const GAP: &str = "·";
 
-/// `rows | sparkline(attribute="minutes")`: `▁▃·█▅`. The lowest and highest number set the scale
-/// unless `min` and `max` do; `width` sums neighbours up to their mean. A flat series is a line in
-/// the middle, one of zeros a line at the foot.
+/// `rows | sparkline(attribute="minutes")`: `▁▃·█▅`. The scale goes from the lowest to the highest
+/// number unless `min` and `max` are given; `width` averages neighbours. A flat series is a line in
+/// the middle, a series of zeros a line at the bottom.
 fn sparkline(value: &Value, options: Kwargs) -> Result<String, Error> {
     let attribute: Option<String> = options.get("attribute")?;
     let (min, max): (Option<f64>, Option<f64>) = (options.get("min")?, options.get("max")?);
@@ -51,7 +51,7 @@ fn sparkline(value: &Value, options: Kwargs) -> Result<String, Error> {
             Some(_) if high <= low && low == 0.0 => text.push(HEIGHTS[0]),
             Some(_) if high <= low => text.push(HEIGHTS[3]),
             Some(number) => {
-                // Halves, so that the difference of huge numbers does not overflow.
+                // Halved, so that differences of huge numbers do not overflow.
                 let part = (number / 2.0 - low / 2.0) / (high / 2.0 - low / 2.0);
                 text.push(HEIGHTS[index((part * 8.0).floor()).min(7)]);
             }
@@ -60,7 +60,7 @@ fn sparkline(value: &Value, options: Kwargs) -> Result<String, Error> {
     Ok(text)
 }
 
-/// Numbers and gaps.
+/// Reads numbers and nulls.
 fn optional_numbers(items: &[Value]) -> Result<Vec<Option<f64>>, Error> {
     items
         .iter()
@@ -74,7 +74,7 @@ fn optional_numbers(items: &[Value]) -> Result<Vec<Option<f64>>, Error> {
         .collect()
 }
 
-/// At most `width` numbers: the means of neighbours.
+/// Reduces to at most `width` numbers, the means of neighbours.
 fn shrunk(numbers: &[Option<f64>], width: usize) -> Vec<Option<f64>> {
     if numbers.len() <= width {
         return numbers.to_vec();
@@ -89,8 +89,8 @@ fn shrunk(numbers: &[Option<f64>], width: usize) -> Vec<Option<f64>> {
         .collect()
 }
 
-/// `row.minutes | bar(max=60, width=20)`: `████▌`, as long as the number is large. More than `max`
-/// is a full bar, less than nothing an empty one; null stays null.
+/// `row.minutes | bar(max=60, width=20)`: `████▌`. A number above `max` is a full bar, a negative
+/// one an empty bar; null stays null.
 fn bar(value: &Value, options: Kwargs) -> Result<Value, Error> {
     let max: Option<Value> = options.get("max")?;
     let width: Option<usize> = options.get("width")?;
@@ -114,7 +114,7 @@ fn bar(value: &Value, options: Kwargs) -> Result<Value, Error> {
         Some(max) if !is_null(max) => to_number(max)?,
         _ => 0.0,
     };
-    // Of nothing there is nothing to show.
+    // A maximum of zero shows nothing.
     let part = if max > 0.0 {
         (number / max).clamp(0.0, 1.0)
     } else {

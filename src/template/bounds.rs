@@ -1,8 +1,8 @@
-//! Bounds on what a template makes.
+//! Limits on the values a template produces.
 //!
-//! Steps and bytes are bounded by the fuel. What fuel does not see is bounded here: how deep a value
-//! is nested, and how long a text is that is made in one step. Time and memory are watched from
-//! another thread, which asks for the template [`under_way`].
+//! Fuel limits steps and output size. These limits cover the rest: the nesting depth of a value, and
+//! the length of a text created in one step. Time and memory are watched by another thread, which
+//! looks up the current template with [`under_way`].
 
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -13,16 +13,16 @@ use minijinja::{Error, Value};
 use crate::core::source::{Place, Text};
 use crate::template::value::wrong;
 
-/// No text that one step makes is longer.
+/// The maximum length of a text created in one step.
 pub const LONGEST_TEXT: usize = 64 * 1024 * 1024;
 
-/// No value that is printed or converted is nested deeper.
+/// The maximum nesting depth of a value that is printed or converted.
 const DEEPEST: usize = 128;
 
-/// What an item of a list or mapping counts, beside its text.
+/// The weight of an item of a list or mapping, in addition to its text.
 const ITEM: usize = 4;
 
-/// Refuses a text of this length.
+/// Checks the length of a text.
 ///
 /// # Errors
 ///
@@ -35,12 +35,12 @@ pub fn check_length(length: usize) -> Result<(), Error> {
     Ok(())
 }
 
-/// Refuses a value that is nested too deep or that would be too long as a text. Lists that share
-/// their items are small in memory and without end when they are written out.
+/// Checks the depth of a value and its length as text. Lists with shared items are small in memory
+/// but may be huge when written out.
 ///
 /// # Errors
 ///
-/// If it is.
+/// If it is too deep or too long.
 pub fn check_value(value: &Value) -> Result<(), Error> {
     measure(value, 0, &mut 0)
 }
@@ -70,14 +70,14 @@ fn measure(value: &Value, depth: usize, length: &mut usize) -> Result<(), Error>
     Ok(())
 }
 
-/// The template that is being rendered. There is one thread that renders.
+/// The template that is being rendered. Only one thread renders.
 static UNDER_WAY: Mutex<Noted> = Mutex::new(Noted {
     number: 0,
     template: None,
 });
 
 struct Noted {
-    /// Counts renderings.
+    /// The number of renderings so far.
     number: u64,
     template: Option<(Text, Range<usize>)>,
 }
@@ -86,12 +86,12 @@ fn noted() -> MutexGuard<'static, Noted> {
     UNDER_WAY.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A rendering, until it is dropped.
+/// Marks a rendering in progress until it is dropped.
 #[must_use = "the rendering is over when this is dropped"]
 pub struct Rendering(());
 
 impl Rendering {
-    /// Notes that a part of a text is being rendered.
+    /// Marks a part of a text as being rendered.
     pub fn of(text: &Text, range: Range<usize>) -> Self {
         let mut noted = noted();
         noted.number += 1;
@@ -106,7 +106,8 @@ impl Drop for Rendering {
     }
 }
 
-/// The template that is being rendered, with a number that no other rendering has.
+/// Returns the place of the template that is being rendered, with a number unique to this
+/// rendering.
 pub fn under_way() -> Option<(u64, Place)> {
     let noted = noted();
     let (text, range) = noted.template.as_ref()?;

@@ -1,9 +1,7 @@
-//! Days, weeks and months of a time zone: spans for reports, and the start of the one that a
-//! moment lies in.
+//! Days, weeks and months in a time zone: spans for reports, and buckets of times.
 //!
-//! A span begins with its first moment and ends before the first moment of what follows, in the
-//! zone that is asked for: a day has 23 or 25 hours where the clock is put forward or back. Weeks
-//! begin on Monday (ISO 8601).
+//! A span begins with its first moment and ends before the first moment of the next, in the given
+//! zone: a day has 23 or 25 hours when the clock changes. Weeks begin on Monday (ISO 8601).
 
 #![expect(
     clippy::needless_pass_by_value,
@@ -33,7 +31,7 @@ pub const FUNCTIONS: &[&str] = &[
     "yesterday",
 ];
 
-/// Adds them to the environment.
+/// Registers the filters and functions.
 pub fn register(environment: &mut Environment<'static>) {
     environment.add_filter("time_bucket", time_bucket);
     environment.add_function("last_days", last_days);
@@ -69,7 +67,7 @@ pub fn register(environment: &mut Environment<'static>) {
     });
 }
 
-/// `last_days(7, tz="Europe/Berlin")`: that many whole days, of which yesterday is the last.
+/// `last_days(7, tz="Europe/Berlin")`: this many whole days up to and including yesterday.
 fn last_days(state: &State, days: i64, options: Kwargs) -> Result<Value, Error> {
     if !(1..=36_525).contains(&days) {
         return Err(wrong(format!(
@@ -86,7 +84,7 @@ fn monday(day: Date) -> Result<Date, jiff::Error> {
     day.checked_sub(back.days())
 }
 
-/// `{start, end, first_day, last_day}`: moments as RFC 3339 in UTC, days as dates.
+/// Returns `{start, end, first_day, last_day}`: times as RFC 3339 in UTC, days as dates.
 fn span(
     state: &State,
     options: &Kwargs,
@@ -113,7 +111,7 @@ fn span(
     ]))
 }
 
-/// How long a bucket is.
+/// The length of a bucket.
 #[derive(Debug, Clone, Copy)]
 enum Bucket {
     /// A part of a day.
@@ -124,10 +122,10 @@ enum Bucket {
 }
 
 /// `row.created_at | time_bucket("1d", tz="Europe/Berlin")`: the start of the hour, day, week or
-/// month that a moment lies in, RFC 3339 with the zone's offset. Null stays null.
+/// month of a time, as RFC 3339 with the zone's offset. Null stays null.
 ///
-/// Parts of a day are counted on the clock of the zone from midnight, days and weeks from Monday, 5 January 1970, months
-/// from January.
+/// Parts of a day are counted from midnight in the zone, days and weeks from Monday, 5 January 1970,
+/// months from January.
 fn time_bucket(state: &State, value: &Value, size: &str, options: Kwargs) -> Result<Value, Error> {
     let name: Option<String> = options.get("tz")?;
     let default: Option<Value> = options.get("default")?;
@@ -200,7 +198,7 @@ fn start_of(moment: &Zoned, bucket: Bucket) -> Result<Zoned, jiff::Error> {
                 .checked_add(SignedDuration::from_secs(since.as_secs() - rest))?;
             let zone = moment.time_zone();
             let first = zone.to_ambiguous_zoned(start).compatible()?;
-            // Where the clock is put back, an hour comes twice: buckets that fit into it do too.
+            // When the clock is put back, an hour occurs twice, and so do buckets that fit into it.
             let again = zone.to_ambiguous_zoned(start).later()?;
             let is_again = length <= SignedDuration::from_hours(1) && again <= *moment;
             Ok(if is_again { again } else { first })
@@ -241,7 +239,7 @@ mod tests {
             span(sunday, "this_week()"),
             "2026-10-26T00:00:00Z 2026-11-02T00:00:00Z"
         );
-        // In Berlin it is Monday already.
+        // It is Monday already in Berlin.
         assert_eq!(
             span(sunday, "last_week(tz='Europe/Berlin')"),
             "2026-10-25T23:00:00Z 2026-11-01T23:00:00Z"
@@ -273,7 +271,7 @@ mod tests {
 
     #[test]
     fn days_are_as_long_as_the_clocks_say() {
-        // The clock was put back on 25 October, and forward on 29 March.
+        // The clock was put back on 25 October and forward on 29 March.
         assert_eq!(
             span("2026-10-25T12:00:00Z", "today(tz='Europe/Berlin')"),
             "2026-10-24T22:00:00Z 2026-10-25T23:00:00Z"
@@ -282,7 +280,7 @@ mod tests {
             span("2026-03-29T12:00:00Z", "today(tz='Europe/Berlin')"),
             "2026-03-28T23:00:00Z 2026-03-29T22:00:00Z"
         );
-        // There, that day had no midnight.
+        // That day had no midnight there.
         assert_eq!(
             span("2018-11-04T12:00:00Z", "today(tz='America/Sao_Paulo')"),
             "2018-11-04T03:00:00Z 2018-11-05T02:00:00Z"
@@ -376,7 +374,7 @@ mod tests {
             bucket("2026-03-29T01:30:00Z", "2h"),
             "2026-03-29T03:00:00+02:00"
         );
-        // Put back at three: 02:00 comes twice.
+        // Put back at three: 02:00 occurs twice.
         assert_eq!(
             bucket("2026-10-25T00:30:00Z", "1h"),
             "2026-10-25T02:00:00+02:00"

@@ -1,15 +1,15 @@
-//! JSON values as templates see them.
+//! Converts JSON values for templates.
 //!
-//! minijinja computes with integers of 128 bits and with doubles. A number that is neither, or that
-//! would be written in another way (`1.10`, `1e400`), is rounded for computing; [`is_exact`] says
-//! where that happens, so that an expression that only passes a value on can take it from the JSON.
+//! minijinja computes with 128-bit integers and doubles. Any other number, or one that would be
+//! written differently (`1.10`, `1e400`), is rounded for computing; [`is_exact`] detects this, so that
+//! an expression that only passes a value on can take it from the JSON.
 
 use minijinja::Value;
 use minijinja::value::Serde;
 use serde::{Serialize, Serializer};
 use serde_json::{Number, Value as Json};
 
-/// A JSON value whose objects are plain mappings.
+/// Converts a JSON value; objects become plain mappings.
 pub fn from_json(value: &Json) -> Value {
     match value {
         Json::Number(number) => from_number(number),
@@ -17,7 +17,7 @@ pub fn from_json(value: &Json) -> Value {
     }
 }
 
-/// A JSON value with numbers to compute with; `serde_json` gives them out as mappings of a text.
+/// A JSON value with computable numbers; `serde_json` would serialize numbers as mappings.
 struct Computable<'j>(&'j Json);
 
 impl Serialize for Computable<'_> {
@@ -45,11 +45,11 @@ fn from_number(number: &Number) -> Value {
     if let Some(whole) = number.as_i128() {
         return Value::from(whole);
     }
-    // Beyond the largest double, `parse` gives infinity, which compares as the number would.
+    // Beyond the largest double, `parse` returns infinity, which compares as the number would.
     Value::from(number.as_str().parse::<f64>().unwrap_or(f64::NAN))
 }
 
-/// Returns true if templates write every number of a value as JSON has it.
+/// Returns true if templates write every number in a value exactly as in JSON.
 pub fn is_exact(value: &Json) -> bool {
     match value {
         Json::Null | Json::Bool(_) | Json::String(_) => true,
@@ -59,9 +59,9 @@ pub fn is_exact(value: &Json) -> bool {
     }
 }
 
-/// Integers of up to 38 digits, and decimals of up to 15 without an exponent or a needless zero,
-/// which a double gives back. Others may be written alike too; to look at these costs more than to
-/// keep them.
+/// Returns true for integers of up to 38 digits, and decimals of up to 15 digits without an
+/// exponent or a needless zero, which survive a double. Others may too, but checking them costs
+/// more than keeping them.
 fn is_written_alike(text: &str) -> bool {
     let digits = text.strip_prefix('-').unwrap_or(text);
     let Some((whole, fraction)) = digits.split_once('.') else {

@@ -1,4 +1,4 @@
-//! What changed between two lists of records, by a key.
+//! Compares two lists of records by a key.
 
 #![expect(
     clippy::needless_pass_by_value,
@@ -17,17 +17,17 @@ use crate::template::value::{is_null, mapping, wrong};
 /// The functions of this module.
 pub const FUNCTIONS: &[&str] = &["diff"];
 
-/// Adds them to the environment.
+/// Registers the functions.
 pub fn register(environment: &mut Environment<'static>) {
     environment.add_function("diff", diff);
 }
 
 /// `diff(previous, rows, key="test_name")`: `{added, removed, changed, kept, is_first}`.
 ///
-/// `key` is the column, or the columns, by which two records are the same thing; `compare` names
-/// the columns whose change counts, all of them by default. `changed` holds `{before, after}`,
-/// `kept` the records of now that are as they were. Records that share a key are paired in their
-/// order. Without a list of before (null), nothing is new: `is_first` is true, and all are kept.
+/// `key` is the column, or the columns, that identify a record; `compare` lists the columns whose
+/// changes count, all by default. `changed` holds `{before, after}`, `kept` the unchanged records.
+/// Records that share a key are paired in order. If the previous list is null, `is_first` is true,
+/// and all records are kept.
 fn diff(before: &Value, now: &Value, options: Kwargs) -> Result<Value, Error> {
     let key = names(&options, "key")?;
     let compare = names(&options, "compare")?;
@@ -81,7 +81,7 @@ fn diff(before: &Value, now: &Value, options: Kwargs) -> Result<Value, Error> {
     ]))
 }
 
-/// A record with what it is known by and what is compared.
+/// A record with its key and the values to compare.
 struct Entry {
     record: Value,
     key: String,
@@ -97,7 +97,8 @@ impl Entry {
             records.column(name)?.iter().map(json).collect()
         };
         let keys: Vec<Vec<Json>> = key.iter().map(column).collect::<Result<_, _>>()?;
-        // A column that nobody has any more changed too, so this is not held against the records.
+        // A column that no record has any more is a change too, so this is not checked against the
+        // records.
         let mut compared: Vec<String> = compare.to_vec();
         if compared.is_empty() {
             compared = records.keys().to_vec();

@@ -1,7 +1,7 @@
-//! The template of a whole document: a report.
+//! Templates of whole documents: reports.
 //!
-//! Unlike the templates of requests it may use other files ([`Files`]), has fuel for many records,
-//! and prints null as nothing. What it prints into HTML is escaped.
+//! Unlike request templates, they may include files ([`Files`]), have fuel for many records, and print
+//! null as nothing. Values printed into HTML are escaped.
 
 use std::sync::Arc;
 
@@ -17,33 +17,33 @@ use crate::template::rewrite::Rewritten;
 use crate::template::scope::DOCUMENT;
 use crate::template::{Mentions, RenderError, Scope, SyntaxError, inspect};
 
-/// Reads a file that a document names, by its path from the project's folder: its text, nothing if
-/// there is none, or in words why it cannot be read.
+/// Reads a file for a document, by its path from the project's folder. Returns its text, `None` if
+/// it does not exist, or a message if it cannot be read.
 pub type Files = Arc<dyn Fn(&str) -> Result<Option<String>, String> + Send + Sync>;
 
-/// Enough for a million cells, and not for ever: nothing else can end a template that runs.
+/// Enough for a million cells. Nothing else ends an endless template.
 const FUEL: u64 = 50_000_000;
 
-/// What a document is.
+/// The kind of a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DocumentKind {
-    /// Text as it is.
+    /// Plain text.
     Text,
     /// Markdown.
     Markdown,
-    /// HTML: what is printed is escaped.
+    /// HTML, with escaped values.
     Html,
 }
 
 impl DocumentKind {
-    /// All kinds, with the endings of their files.
+    /// All kinds with their file extensions.
     const ENDINGS: [(&'static [&'static str], Self); 3] = [
         (file_ending::HTML, Self::Html),
         (file_ending::MARKDOWN, Self::Markdown),
         (file_ending::TEXT, Self::Text),
     ];
 
-    /// The kind of a file by its name; `.jinja` and `.j2` after the ending say nothing.
+    /// Returns the kind of a file by its name, ignoring `.jinja` or `.j2` at its end.
     pub fn of_file(name: &str) -> Option<Self> {
         let name = name.to_ascii_lowercase();
         let plain = file_ending::TEMPLATE
@@ -57,7 +57,7 @@ impl DocumentKind {
             .map(|(_, kind)| *kind)
     }
 
-    /// The name of the format that it is.
+    /// Returns the name of the format.
     pub fn format(self) -> &'static str {
         match self {
             Self::Text => "text",
@@ -72,12 +72,12 @@ impl DocumentKind {
 pub struct Document {
     text: Text,
     rewritten: Arc<Rewritten>,
-    /// Its path from the project's folder, or what stands for one.
+    /// The path from the project's folder, or a placeholder.
     name: String,
     kind: DocumentKind,
     files: Files,
     mentions: Mentions,
-    /// The files that it names.
+    /// The included files.
     uses: Vec<String>,
 }
 
@@ -96,7 +96,7 @@ impl Document {
     ///
     /// # Errors
     ///
-    /// All that is wrong with it.
+    /// All its faults.
     pub fn parse(
         text: &Text,
         name: &str,
@@ -119,35 +119,34 @@ impl Document {
         }
     }
 
-    /// What it is.
+    /// Returns the kind of the document.
     pub fn kind(&self) -> DocumentKind {
         self.kind
     }
 
-    /// The same as another kind: an inline template does not say what it is, and the file that it
-    /// is written to does.
+    /// Changes the kind: an inline template has none of its own, but its output file does.
     #[must_use]
     pub fn written_as(mut self, kind: DocumentKind) -> Self {
         self.kind = kind;
         self
     }
 
-    /// What it needs from its scope.
+    /// Returns the names it needs from its scope.
     pub fn mentions(&self) -> &Mentions {
         &self.mentions
     }
 
-    /// The files that it names, as they are written.
+    /// Returns the included files, as written.
     pub fn uses(&self) -> &[String] {
         &self.uses
     }
 
-    /// The text of the document.
+    /// Renders the document.
     ///
     /// # Errors
     ///
-    /// If a name is undefined, values do not suit operators and filters, a file is missing, or the
-    /// template does not come to an end.
+    /// If a name is undefined, values do not match operators and filters, a file is missing, or the
+    /// template exceeds its limits.
     pub fn render(&self, scope: &Scope) -> Result<String, RenderError> {
         let environment = self.environment();
         let _rendering = Rendering::of(&self.text, 0..0);
@@ -156,7 +155,7 @@ impl Document {
             .map_err(|error| self.fault(&error));
         scope.settle_unreadable(&self.name, &self.mentions);
         let rendered = rendered?;
-        // A file ends with its last line.
+        // A file ends with a newline.
         Ok(if rendered.ends_with('\n') {
             rendered
         } else {
@@ -179,7 +178,7 @@ impl Document {
             .lstrip_blocks(true)
             .build()
         {
-            // A line of a statement alone leaves no empty line.
+            // A statement alone on its line leaves no empty line.
             environment.set_syntax(syntax);
         }
         let files = Arc::clone(&self.files);
@@ -190,14 +189,14 @@ impl Document {
             Ok(file.map(|text| Rewritten::template(&text).source))
         });
         environment.set_path_join_callback(move |name, parent| {
-            // What may not be read is there, and is told so.
+            // A file that must not be read counts as existing and is reported.
             join(name, parent, &|path| !matches!(known(path), Ok(None))).into()
         });
         environment
     }
 
     fn fault(&self, error: &Error) -> RenderError {
-        // The innermost fault says what is wrong; those around it only say what it is part of.
+        // The innermost error is the cause; the outer ones only give its location.
         let mut inner = error;
         let is_in_own = |error: &Error| error.name().is_none_or(|name| name == self.name);
         let mut range = None;
@@ -208,7 +207,7 @@ impl Document {
             inner = source;
         }
         let is_own = is_in_own(inner);
-        // A fault in another file is shown where this one uses that.
+        // An error in another file is shown where this one includes it.
         let place = match inner.range().filter(|_| is_own).or(range) {
             Some(range) => self.text.locate(self.rewritten.original(range)),
             None => self.text.place.clone(),
@@ -222,7 +221,8 @@ impl Document {
     }
 }
 
-/// The path of a file that another one names: beside that one, or else from the project's folder.
+/// Returns the path of an included file: beside the including file, or else from the project's
+/// folder.
 pub fn join(name: &str, parent: &str, exists: &dyn Fn(&str) -> bool) -> String {
     match parent.rsplit_once('/') {
         Some((folder, _)) => {
@@ -237,7 +237,7 @@ pub fn join(name: &str, parent: &str, exists: &dyn Fn(&str) -> bool) -> String {
     }
 }
 
-/// Prints null as nothing, and escapes for HTML what is not marked as safe.
+/// Prints null as nothing, and escapes values for HTML unless marked safe.
 fn print(output: &mut Output, state: &mut State, value: &Value) -> Result<(), Error> {
     if value.kind() == ValueKind::None {
         return Ok(());

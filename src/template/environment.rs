@@ -1,4 +1,4 @@
-//! The one minijinja environment, made once for the process.
+//! The minijinja environments, created once per process.
 
 use std::sync::OnceLock;
 
@@ -12,12 +12,12 @@ use crate::template::filters::{self, SlashedPath};
 use crate::template::order;
 use crate::template::value::unsigned_zero;
 
-/// Instructions that one rendering may use: enough for a large report, and an end to a template
-/// that does not end by itself.
+/// The maximum number of instructions per rendering: enough for a large template, and a limit for
+/// an endless one.
 const FUEL: u64 = 5_000_000;
 
-/// Filters of minijinja that templates may use. `safe`, `escape` and `pprint` are not among them:
-/// nothing here is escaped by a mark on the value.
+/// The filters of minijinja that templates may use. `safe`, `escape` and `pprint` are not included:
+/// no value carries an escape mark here.
 const BUILTIN_FILTERS: &[&str] = &[
     "abs",
     "attr",
@@ -102,10 +102,10 @@ const TESTS: &[&str] = &[
     "upper",
 ];
 
-/// Names that every template sees: functions, and `omit`.
+/// Names available to every template: functions, and `omit`.
 pub const GLOBALS: &[&str] = &["now", "range", "dict", "namespace", "omit"];
 
-/// What `omit` is: a value of its own kind, which no text can pretend to be.
+/// The value `omit`: a type of its own, which no text can imitate.
 #[derive(Debug)]
 pub struct Omit;
 
@@ -126,7 +126,7 @@ impl minijinja::value::Object for Omit {
     }
 }
 
-/// Whether a value is `omit`, or holds it somewhere.
+/// Returns true if a value is `omit`, or contains it.
 pub fn holds_omit(value: &Value) -> bool {
     value.downcast_object_ref::<Omit>().is_some()
         || matches!(value.kind(), ValueKind::Seq | ValueKind::Map)
@@ -137,19 +137,18 @@ pub fn holds_omit(value: &Value) -> bool {
             })
 }
 
-/// The rules for names that a scope does not have, and for values that have no order.
+/// The rules for undefined names and for comparisons of incomparable values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rules {
-    /// Templates of requests and reports: a missing name is a fault, and so is a comparison of
-    /// values without an order.
+    /// For requests and reports: both are errors.
     Strict,
-    /// Templates over records, which lack fields: a missing name is null, however deep.
+    /// For templates over records, which may lack fields: an undefined name is null, at any depth.
     Record,
-    /// Conditions over records: a comparison of values without an order does not hold either.
+    /// For conditions over records: a comparison of incomparable values is false, too.
     Condition,
 }
 
-/// The environment.
+/// Returns the environment for some rules.
 pub fn environment(rules: Rules) -> &'static Environment<'static> {
     static STRICT: OnceLock<Environment<'static>> = OnceLock::new();
     static RECORD: OnceLock<Environment<'static>> = OnceLock::new();
@@ -180,33 +179,33 @@ pub fn environment(rules: Rules) -> &'static Environment<'static> {
     })
 }
 
-/// Null, or missing: to a record it is the same.
+/// Returns true for null and undefined, which are the same in a record.
 fn is_null(value: &Value) -> bool {
     value.is_none() || value.is_undefined()
 }
 
-/// All filters by name.
+/// Returns the names of all filters.
 pub fn filter_names() -> impl Iterator<Item = &'static str> {
     BUILTIN_FILTERS.iter().copied().chain(filters::names())
 }
 
-/// Functions beyond minijinja's by name. Unlike [`GLOBALS`], these names stand for them only where
-/// they are called: a var may well be named `today`.
+/// Returns the names of the additional functions. Unlike [`GLOBALS`], they are only reserved where
+/// they are called: a var may be named `today`.
 pub fn function_names() -> impl Iterator<Item = &'static str> {
     filters::functions()
 }
 
-/// All tests (`is …`) by name.
+/// Returns the names of all tests (`is …`).
 pub fn test_names() -> impl Iterator<Item = &'static str> {
     TESTS.iter().copied()
 }
 
-/// Prints as JSON and APIs do (`true`, not `True`), and refuses what has no text.
+/// Prints values as in JSON (`true`, not `True`), and refuses those without a text.
 fn print(output: &mut Output, _state: &mut State, value: &Value) -> Result<(), Error> {
     output.write_str(&to_text(value)?).map_err(Error::from)
 }
 
-/// The text of a value in a template.
+/// Returns the text of a value in a template.
 pub fn to_text(value: &Value) -> Result<String, Error> {
     match value.kind() {
         ValueKind::Undefined => Err(Error::new(

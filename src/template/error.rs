@@ -1,38 +1,38 @@
-//! What can be wrong with a template: when it is read, and when it is rendered.
+//! Errors of templates: syntax and rendering.
 
 use std::ops::Range;
 
 use crate::core::code::Code;
 use crate::core::source::Place;
 
-/// A template that cannot be understood.
+/// A syntax error in a template.
 #[derive(Debug, Clone)]
 pub struct SyntaxError {
-    /// The kind of fault.
+    /// The kind of error.
     pub code: Code,
-    /// What is wrong.
+    /// The message.
     pub message: String,
     /// The bytes of the template to underline.
     pub range: Range<usize>,
-    /// What would do.
+    /// A hint on how to fix it.
     pub help: Option<String>,
 }
 
-/// A template that cannot be rendered with the values it was given.
+/// An error while rendering a template.
 #[derive(Debug, Clone)]
 pub struct RenderError {
-    /// What is wrong.
+    /// The message.
     pub message: String,
-    /// The expression that failed.
+    /// The failed expression.
     pub place: Place,
-    /// A name that the scope does not have, as the template wrote it (`env.CIRCLE_TOKEN`).
+    /// An undefined name, as written in the template (`env.CIRCLE_TOKEN`).
     pub undefined: Option<String>,
-    /// What would do.
+    /// A hint on how to fix it.
     pub help: Option<String>,
 }
 
 impl RenderError {
-    /// A fault at a place.
+    /// Creates an error at a place.
     pub fn new(place: &Place, message: impl Into<String>) -> Self {
         Self {
             message: message.into(),

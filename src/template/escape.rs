@@ -1,4 +1,4 @@
-//! Texts made fit for the place where they go: Slack, Markdown, a line of some length.
+//! Filters that escape text for Slack and Markdown, and truncate it.
 
 #![expect(
     clippy::needless_pass_by_value,
@@ -16,7 +16,7 @@ use crate::template::value::{is_null, wrong};
 /// The filters of this module.
 pub const NAMES: &[&str] = &["markdown_escape", "md", "slack_escape", "truncate"];
 
-/// Adds them to the environment.
+/// Registers the filters.
 pub fn register(environment: &mut Environment<'static>) {
     environment.add_filter("markdown_escape", markdown_escape);
     environment.add_filter("md", markdown_escape);
@@ -34,13 +34,13 @@ fn nullable(
     change(&to_text(value)?).map(Value::from)
 }
 
-/// The text as it is, in Markdown: no link, no HTML, no emphasis, no heading.
+/// Escapes text for Markdown: no link, HTML, emphasis or heading.
 fn markdown_escape(value: &Value) -> Result<Value, Error> {
     nullable(value, |text| Ok(markdown::escape_block(text)))
 }
 
-/// `branch | slack_escape`, `text | slack_escape(max=3000)`: `&`, `<` and `>` as Slack asks for
-/// them, cut to a number of characters of the result, and never inside an escape.
+/// `branch | slack_escape`, `text | slack_escape(max=3000)`: escapes `&`, `<` and `>` for Slack,
+/// truncated to a number of characters of the result, never inside an escape.
 fn slack_escape(value: &Value, options: Kwargs) -> Result<Value, Error> {
     let max: Option<usize> = options.get("max")?;
     options.assert_all_used()?;
@@ -57,8 +57,8 @@ fn slack_escape(value: &Value, options: Kwargs) -> Result<Value, Error> {
     })
 }
 
-/// `message | truncate(80)`, `… | truncate(80, end=" …")`: at most so many characters, the end
-/// among them. What is seen as one character stays whole.
+/// `message | truncate(80)`, `… | truncate(80, end=" …")`: at most this many characters, including
+/// the end. User-perceived characters are never split.
 fn truncate(value: &Value, length: Option<usize>, options: Kwargs) -> Result<Value, Error> {
     let end: Option<String> = options.get("end")?;
     let named: Option<usize> = options.get("length")?;
@@ -72,11 +72,11 @@ fn truncate(value: &Value, length: Option<usize>, options: Kwargs) -> Result<Val
     nullable(value, |text| Ok(cut(text, length, &end, str::to_owned)))
 }
 
-/// The text with each of its characters changed, or as much of it as fits with an end behind it.
+/// Maps each character of the text; truncates the result with an end if it does not fit.
 fn cut(text: &str, length: usize, end: &str, change: impl Fn(&str) -> String) -> String {
     let mut whole = String::new();
     let mut used = 0;
-    // Where the text would be cut, if it turns out to be too long.
+    // The position to cut at, if the text is too long.
     let mut kept = 0;
     let room = length.saturating_sub(end.chars().count());
     for cluster in clusters(text) {

@@ -1,4 +1,4 @@
-//! A parsed expression, and what it gives in a scope.
+//! Parsed expressions and their evaluation.
 
 use std::fmt;
 use std::ops::Range;
@@ -27,9 +27,9 @@ pub struct Expression {
     mentions: Arc<Mentions>,
     rules: Rules,
     rewritten: Arc<Rewritten>,
-    /// The names of `a.b.c`, which passes a value on as it is.
+    /// The names of a plain path `a.b.c`, which returns its value unchanged.
     path: Option<Vec<String>>,
-    /// True if a filter in it reads a time.
+    /// True if it contains a filter that reads a time.
     reads_times: bool,
 }
 
@@ -40,11 +40,11 @@ impl fmt::Debug for Expression {
 }
 
 impl Expression {
-    /// Reads a condition: a bare expression over records.
+    /// Parses a bare expression over records.
     ///
     /// # Errors
     ///
-    /// Everything that can be known without values: syntax, unknown filters and tests.
+    /// All faults that can be found without values: syntax, unknown filters and tests.
     pub fn parse(text: &Text) -> Result<Self, Vec<SyntaxError>> {
         if let Some(inner) = text.value.trim().strip_prefix("{{") {
             return Err(vec![SyntaxError {
@@ -96,31 +96,31 @@ impl Expression {
         }
     }
 
-    /// The expression as it was written.
+    /// Returns the expression as written.
     pub fn source(&self) -> &str {
         &self.text.value[self.range.clone()]
     }
 
-    /// Where it stands.
+    /// Returns the place of the expression.
     pub fn place(&self) -> Place {
         self.text.locate(self.range.clone())
     }
 
-    /// The text that it is a part of, with its place.
+    /// Returns the text that contains the expression, with its place.
     pub fn text(&self) -> &Text {
         &self.text
     }
 
-    /// What it needs from its scope.
+    /// Returns the names it needs from its scope.
     pub fn mentions(&self) -> &Mentions {
         &self.mentions
     }
 
-    /// The value, as JSON.
+    /// Evaluates the expression to JSON.
     ///
     /// # Errors
     ///
-    /// If a name is undefined, or the values do not suit the operators and filters.
+    /// If a name is undefined, or the values do not match the operators and filters.
     pub fn json(&self, scope: &Scope) -> Result<Json, RenderError> {
         self.json_or_omitted(scope)?.ok_or_else(|| {
             RenderError::new(
@@ -130,7 +130,7 @@ impl Expression {
         })
     }
 
-    /// The value, as JSON; nothing if it is `omit`.
+    /// Evaluates the expression to JSON; `None` if it is `omit`.
     ///
     /// # Errors
     ///
@@ -144,7 +144,7 @@ impl Expression {
         if value.downcast_object_ref::<Omit>().is_some() {
             return Ok(None);
         }
-        // Only an expression that names it can hold it: others need not be searched.
+        // Only an expression that names it can contain it; others need no search.
         if self.source().contains("omit") && holds_omit(&value) {
             return Err(wrong(
                 "`omit` must be the whole value, not a part of one".to_owned(),
@@ -164,11 +164,11 @@ impl Expression {
             .map_err(|error| wrong(error.to_string()))
     }
 
-    /// The value where a record may lack what the expression asks for: null then.
+    /// Evaluates the expression over a record; null if a field it needs is missing.
     ///
     /// # Errors
     ///
-    /// If the values are there and do not suit the operators and filters.
+    /// If the values exist but do not match the operators and filters.
     pub fn json_of_record(&self, scope: &Scope) -> Result<Json, RenderError> {
         match self.json(scope) {
             Err(_) if self.lacks_a_value(scope) => Ok(Json::Null),
@@ -176,7 +176,7 @@ impl Expression {
         }
     }
 
-    /// Whether a condition over a record holds; one that needs a missing field does not.
+    /// Returns true if a condition over a record holds; it does not if it needs a missing field.
     ///
     /// # Errors
     ///
@@ -189,10 +189,10 @@ impl Expression {
         }
     }
 
-    /// Whether a name or field that the expression mentions is null or missing.
+    /// Returns true if a name or field in the expression is null or missing.
     pub(super) fn lacks_a_value(&self, scope: &Scope) -> bool {
         let root = scope.to_value();
-        // A variable that is not set is the caller's fault, not the record's.
+        // An unset variable is the caller's fault, not the record's.
         let of_record = |mention: &&Mention| !matches!(mention.root(), "env" | "git");
         self.mentions.iter().filter(of_record).any(|mention| {
             let mut value = root.clone();
@@ -210,8 +210,8 @@ impl Expression {
         })
     }
 
-    /// The value as a template puts it into a text: a number that is only passed on is the text
-    /// that it came as.
+    /// Evaluates the expression for output in a text: a number that is passed on unchanged keeps
+    /// its spelling.
     pub(super) fn printed(&self, scope: &Scope) -> Result<Value, RenderError> {
         let value = self.value(scope)?;
         Ok(match self.exact(scope) {
@@ -220,7 +220,8 @@ impl Expression {
         })
     }
 
-    /// The JSON that is passed on, where it is not what templates compute with.
+    /// Returns the original JSON of a value that is passed on unchanged, if templates would write
+    /// it differently.
     pub(super) fn exact<'s>(&self, scope: &'s Scope) -> Option<&'s Json> {
         let exact = scope.exact(self.path.as_deref()?)?;
         scope
@@ -257,7 +258,8 @@ impl Expression {
         Ok(value)
     }
 
-    /// Whatever failed: a variable or fact that is not set is what has to be told.
+    /// Returns the error for an unset variable or fact, which is the likely cause of any other
+    /// error.
     fn unset(&self, scope: &Scope) -> Option<RenderError> {
         let root = scope.to_value();
         let unset = self.mentions.iter().find(|mention| {
@@ -289,7 +291,7 @@ impl Expression {
     }
 }
 
-/// The names of `a.b.c`; nothing if the expression is anything else.
+/// Returns the names of `a.b.c`; `None` for any other expression.
 fn plain_path(source: &str) -> Option<Vec<String>> {
     let names = source.split('.').map(str::to_owned);
     names
@@ -297,7 +299,7 @@ fn plain_path(source: &str) -> Option<Vec<String>> {
         .collect()
 }
 
-/// A fault of minijinja's in words of ours.
+/// Rewords an error of minijinja.
 pub(super) fn fault(place: &Place, error: &Error) -> RenderError {
     let detail = error
         .detail()

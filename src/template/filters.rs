@@ -1,8 +1,8 @@
-//! Filters that questions to CI need and minijinja does not have.
+//! Filters that minijinja does not have.
 //!
-//! Times are RFC 3339 text in records; `time` turns them into seconds since 1970, so that they can
-//! be compared and subtracted; `date`, `duration`, `minutes` and `ago` turn seconds into something
-//! to read. All of them let null through: a job that has not stopped has no duration.
+//! Times in records are RFC 3339 text; `time` converts them to seconds since 1970, so that they can be
+//! compared and subtracted; `date`, `duration`, `minutes` and `ago` format them. All of them pass null
+//! through: a job that has not stopped has no duration.
 
 #![expect(
     clippy::needless_pass_by_value,
@@ -28,7 +28,7 @@ const NAMES: &[&str] = &[
     "ago", "date", "duration", "minutes", "number", "path", "percent", "time", "tojson",
 ];
 
-/// The filters of this module and of its neighbours by name.
+/// Returns the names of all filters, including those of sibling modules.
 pub fn names() -> impl Iterator<Item = &'static str> {
     [
         NAMES,
@@ -44,7 +44,7 @@ pub fn names() -> impl Iterator<Item = &'static str> {
     .copied()
 }
 
-/// The functions of its neighbours by name.
+/// Returns the names of the functions of sibling modules.
 pub fn functions() -> impl Iterator<Item = &'static str> {
     [calendar::FUNCTIONS, chart::FUNCTIONS, difference::FUNCTIONS]
         .into_iter()
@@ -52,7 +52,7 @@ pub fn functions() -> impl Iterator<Item = &'static str> {
         .copied()
 }
 
-/// Adds them to the environment.
+/// Registers the filters.
 pub fn register(environment: &mut Environment<'static>) {
     environment.add_filter("ago", ago);
     environment.add_filter("d", default);
@@ -77,8 +77,8 @@ pub fn register(environment: &mut Environment<'static>) {
     tables::register(environment);
 }
 
-/// A value whose slashes are meant: printed in a route segment by segment. Only `path` makes it,
-/// so that no text can pretend to be encoded.
+/// A value whose slashes are kept: it is encoded segment by segment in a route. Only `path` creates
+/// it, so that no text can pretend to be encoded.
 #[derive(Debug)]
 pub struct SlashedPath(pub String);
 
@@ -96,8 +96,8 @@ impl minijinja::value::Object for SlashedPath {
     }
 }
 
-/// As minijinja's, but null is as good as missing: `{{ branch | default("main") }}` says what to do
-/// where an API sends null, and where a var has no value.
+/// As in minijinja, but null counts as missing: `{{ branch | default("main") }}` also applies if an
+/// API sends null, or a var has no value.
 fn default(value: &Value, options: Rest<Value>) -> Value {
     let also_false = options.get(1).is_some_and(Value::is_true);
     if is_null(value) || (also_false && !value.is_true()) {
@@ -116,7 +116,7 @@ fn string(value: &Value) -> Result<String, Error> {
     to_text(value)
 }
 
-/// As minijinja's, with the texts of [`to_text`] instead of Python's.
+/// As in minijinja, with the text of [`to_text`] instead of Python's.
 fn join(value: &Value, separator: Option<&str>) -> Result<String, Error> {
     let mut text = String::new();
     for (index, item) in value.try_iter()?.enumerate() {
@@ -186,7 +186,7 @@ fn date(
         .map_err(|error| wrong(format!("`{format}` is not a date format: {error}")))
 }
 
-/// Seconds as text: `4m 10s`.
+/// Formats seconds: `4m 10s`.
 fn duration(value: &Value) -> Result<Value, Error> {
     if is_null(value) {
         return Ok(Value::from(()));
@@ -206,7 +206,7 @@ fn duration(value: &Value) -> Result<Value, Error> {
     )))
 }
 
-/// Seconds as minutes, to two digits.
+/// Converts seconds to minutes with two decimals.
 fn minutes(value: &Value) -> Result<Value, Error> {
     if is_null(value) {
         return Ok(Value::from(()));
@@ -214,7 +214,7 @@ fn minutes(value: &Value) -> Result<Value, Error> {
     Ok(rounded(to_number(value)? / 60.0, 2))
 }
 
-/// `"3h 5m ago"` of a moment.
+/// Formats the time since a moment: `3h 5m ago`.
 fn ago(state: &State, value: &Value, options: Kwargs) -> Result<Value, Error> {
     let default: Option<Value> = options.get("default")?;
     options.assert_all_used()?;
@@ -231,7 +231,7 @@ fn ago(state: &State, value: &Value, options: Kwargs) -> Result<Value, Error> {
     }))
 }
 
-/// A ratio as `93.5 %`.
+/// Formats a ratio as `93.5 %`.
 fn percent_of(value: &Value, digits: Option<u32>) -> Result<Value, Error> {
     if is_null(value) {
         return Ok(Value::from(()));
@@ -241,7 +241,7 @@ fn percent_of(value: &Value, digits: Option<u32>) -> Result<Value, Error> {
     Ok(Value::from(format!("{} %", without_sign_of_zero(&text))))
 }
 
-/// A number with thousands set apart, `1,234,567.8`; with digits: rounded to them.
+/// Formats a number with thousands separators: `1,234,567.8`; rounded if `digits` is given.
 fn number(value: &Value, digits: Option<u32>) -> Result<Value, Error> {
     if is_null(value) {
         return Ok(Value::from(()));
@@ -259,7 +259,7 @@ fn number(value: &Value, digits: Option<u32>) -> Result<Value, Error> {
     Ok(Value::from(format!("{sign}{}", grouped(text))))
 }
 
-/// The digits of a number, without the sign where they are all zero.
+/// Removes the sign of a number whose digits are all zero.
 fn without_sign_of_zero(text: &str) -> &str {
     match text.strip_prefix('-') {
         Some(rest) if !rest.bytes().any(|byte| matches!(byte, b'1'..=b'9')) => rest,
@@ -267,7 +267,7 @@ fn without_sign_of_zero(text: &str) -> &str {
     }
 }
 
-/// As minijinja's, without `-0`.
+/// As in minijinja, without `-0`.
 fn round(
     value: Value,
     digits: Option<i32>,

@@ -1,7 +1,7 @@
-//! What a template mentions: names, filters, tests. Found without rendering it.
+//! Finds the names, filters and tests in a template without rendering it.
 //!
-//! This reads minijinja's syntax tree, which its authors may change in any release: the version is
-//! pinned in `Cargo.toml`, and no other file looks at the tree.
+//! This reads minijinja's syntax tree, which may change in any release: the version is pinned in
+//! `Cargo.toml`, and no other file uses the tree.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -24,49 +24,49 @@ pub struct Mentions {
     presences: Vec<Presence>,
 }
 
-/// A test for the presence of a value: `NAME is defined`, `"key" in NAME`.
+/// A test if a value is present: `NAME is defined`, `"key" in NAME`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Presence {
-    /// The value that is tested.
+    /// The tested value.
     pub of: Mention,
     /// The kind of test.
     pub kind: PresenceKind,
-    /// True if the test holds for a value that is there.
+    /// True if the test holds for a present value.
     pub is_positive: bool,
 }
 
-/// A kind of test for presence.
+/// A kind of presence test.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PresenceKind {
     /// `is defined`, `is undefined`.
     Defined,
-    /// `in`, with the key if it is written out.
+    /// `in`, with the key if it is a literal.
     Key(Option<String>),
 }
 
-/// One use of a name.
+/// A use of a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mention {
     /// The name with its attributes: `["env", "CIRCLE_TOKEN"]`.
     pub path: Vec<String>,
-    /// The bytes of the template.
+    /// The bytes in the template.
     pub range: Range<usize>,
 }
 
 impl Mention {
-    /// The first name.
+    /// Returns the first name.
     pub fn root(&self) -> &str {
         &self.path[0]
     }
 }
 
 impl Mentions {
-    /// All uses, in the order of the template.
+    /// Returns all uses, in the order of the template.
     pub fn iter(&self) -> impl Iterator<Item = &Mention> {
         self.list.iter()
     }
 
-    /// The attributes asked of a root: the `NAME` of every `env.NAME`.
+    /// Returns the attributes used of a root: the `NAME` of every `env.NAME`.
     pub fn attributes<'a>(&'a self, root: &'a str) -> impl Iterator<Item = &'a str> {
         self.list
             .iter()
@@ -74,12 +74,12 @@ impl Mentions {
             .filter_map(|mention| mention.path.get(1).map(String::as_str))
     }
 
-    /// Whether a root is mentioned.
+    /// Returns true if a root is used.
     pub fn has(&self, root: &str) -> bool {
         self.list.iter().any(|mention| mention.root() == root)
     }
 
-    /// All tests for presence.
+    /// Returns all presence tests.
     pub fn presences(&self) -> impl Iterator<Item = &Presence> {
         self.presences.iter()
     }
@@ -90,7 +90,7 @@ impl Mentions {
     }
 }
 
-/// Inspects one expression; `offset` is where it starts in its template.
+/// Inspects an expression; `offset` is its start in the template.
 pub fn expression(source: &str, offset: usize, faults: &mut Vec<SyntaxError>) -> Option<Mentions> {
     match parse_expr(source) {
         Ok(tree) => {
@@ -107,7 +107,7 @@ pub fn expression(source: &str, offset: usize, faults: &mut Vec<SyntaxError>) ->
     }
 }
 
-/// Inspects a document: what it mentions, and the files that it names.
+/// Inspects a document, and returns its mentions and included files.
 pub fn document(source: &str, faults: &mut Vec<SyntaxError>) -> Option<(Mentions, Vec<String>)> {
     match parse(source, "template", SyntaxConfig::default()) {
         Ok(tree) => {
@@ -144,9 +144,9 @@ struct Walker<'s> {
     offset: usize,
     mentions: Vec<Mention>,
     presences: Vec<Presence>,
-    /// Names that the template itself sets. Which part of it sees them is left to rendering.
+    /// Names set by the template itself. Their scope is left to rendering.
     locals: BTreeSet<String>,
-    /// The files that it names, where it may name some.
+    /// The included files, if includes are allowed.
     files: Option<Vec<String>>,
     faults: Vec<SyntaxError>,
 }
@@ -192,7 +192,7 @@ impl<'s> Walker<'s> {
         start + self.offset..end + self.offset
     }
 
-    /// Where a word stands in the source of an expression: its last occurrence, since minijinja
+    /// Returns the range of a word in an expression: its last occurrence, since minijinja only
     /// gives the span of the whole expression.
     fn word(&self, span: Span, word: &str) -> Range<usize> {
         let range = self.range(span);
@@ -305,7 +305,7 @@ impl<'s> Walker<'s> {
                 self.file(&import.expr, import.span());
             }
             Stmt::Extends(extends) => {
-                // What a block of the other file calls is set there.
+                // The names used by a block may be set in the extended file.
                 self.locals.insert("super".to_owned());
                 self.file(&extends.name, extends.span());
             }
@@ -313,7 +313,7 @@ impl<'s> Walker<'s> {
         }
     }
 
-    /// A file that a statement names.
+    /// Adds a file named in a statement.
     fn file(&mut self, name: &Expr, span: Span) {
         if let Some(files) = &mut self.files {
             if let Expr::Const(constant) = name
@@ -399,7 +399,7 @@ impl<'s> Walker<'s> {
                 self.expr(&item.subscript_expr);
             }
             Expr::Call(call) => {
-                // A method (`x.split(",")`) is asked of a value: only the value is a name.
+                // A method (`x.split(",")`) belongs to a value: only the value is a name.
                 match &call.expr {
                     Expr::GetAttr(method) => self.expr(&method.expr),
                     Expr::Var(var) if function_names().any(|name| name == var.id) => {}
@@ -459,7 +459,7 @@ impl<'s> Walker<'s> {
         }
     }
 
-    /// A test for a value that is there.
+    /// Adds a `defined` test.
     fn defined(&mut self, test: &Test) {
         if matches!(test.name, "defined" | "undefined")
             && let Some(of) = self.path(&test.expr)
@@ -472,7 +472,7 @@ impl<'s> Walker<'s> {
         }
     }
 
-    /// A test for a key of a mapping.
+    /// Adds a test for a key of a mapping.
     fn key(&mut self, key: &Expr, container: &Expr, is_positive: bool) {
         if let Some(of) = self.path(container) {
             let key = match key {
@@ -487,7 +487,7 @@ impl<'s> Walker<'s> {
         }
     }
 
-    /// A plain path such as `env.NAME` or `row["status"]`.
+    /// Returns a plain path such as `env.NAME` or `row["status"]`.
     fn path(&self, expr: &Expr) -> Option<Mention> {
         let (inner, attribute, span) = match expr {
             Expr::Var(var) => {

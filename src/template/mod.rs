@@ -1,13 +1,12 @@
-//! Templates, conditions and selectors: what a file's author writes inside a YAML value.
+//! Templates, conditions and selectors in YAML values.
 //!
-//! A text of a file becomes a [`Template`] (text with `{{ … }}` in it), an [`Expression`] (a bare
-//! condition such as `row.status == "failed"`) or a [`selector::Selector`] (a JSONPath). All of
-//! them are parsed and inspected once, by `check`; rendering is pure, strict about undefined
-//! names, limited in fuel, reads no file and sends no request.
+//! A text becomes a [`Template`] (with `{{ … }}` in it), an [`Expression`] (a bare condition such as
+//! `row.status == "failed"`) or a [`selector::Selector`] (a JSONPath). All of them are parsed and
+//! inspected once, by `check`. Rendering has no side effects, is strict about undefined names and
+//! limited in fuel.
 //!
-//! What a value becomes depends on where it goes, so a [`Template`] is rendered by the question
-//! that its user has: [`Template::text`], [`Template::segments`] for a route, [`Template::json`]
-//! for a typed value. minijinja has its home here; nothing else in the program names it.
+//! A [`Template`] is rendered differently for each use: [`Template::text`], [`Template::segments`] for
+//! a route, [`Template::json`] for a typed value. No other module uses minijinja.
 //!
 //! This module knows neither queries nor HTTP.
 

@@ -1,10 +1,10 @@
-//! Comparisons between values: numbers with numbers, texts with texts, lists with lists.
+//! Comparison operators: numbers with numbers, strings with strings, lists with lists.
 //!
-//! minijinja gives every pair of values an order: null is less than any number, a text more. So a
-//! missing field would satisfy `row.minutes < 5`. Here such a pair has no order. A condition does
-//! not hold then ([`Rules::Condition`]); a template fails with both sides in the message.
+//! minijinja orders any two values: null is less than any number, a string greater. So a missing field
+//! would satisfy `row.minutes < 5`. Here such pairs are incomparable: a condition is false
+//! ([`Rules::Condition`]), and a template fails with both sides in the message.
 //!
-//! Operators reach these functions as tests: see [`crate::template::rewrite`].
+//! Operators are rewritten to these functions as tests: see [`crate::template::rewrite`].
 
 use std::cmp::Ordering;
 
@@ -15,10 +15,10 @@ use crate::template::environment::Rules;
 use crate::template::records::items_or_column;
 use crate::template::value::{got, is_null, wrong};
 
-/// The tests for `a < b < c`: operators and operands in turn.
+/// The tests for `a < b < c`, with alternating operators and operands.
 pub const CHAINED: [&str; 2] = ["runner_chained", "runner_chained_under_not"];
 
-/// A comparison by size.
+/// A comparison operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Comparison {
     /// `<`
@@ -32,8 +32,7 @@ pub enum Comparison {
 }
 
 impl Comparison {
-    /// All, with the operator, its names as a test, and the name of the test that stands for it
-    /// under a `not`.
+    /// All operators, each with its names as a test, and the name of its test under a `not`.
     const ALL: [(Self, &'static str, [&'static str; 2], &'static str); 4] = [
         (Self::Less, "<", ["lt", "lessthan"], "runner_lt_under_not"),
         (Self::AtMost, "<=", ["le", "le"], "runner_le_under_not"),
@@ -46,14 +45,14 @@ impl Comparison {
         (Self::AtLeast, ">=", ["ge", "ge"], "runner_ge_under_not"),
     ];
 
-    /// The comparison of an operator, or of a test's name.
+    /// Returns the comparison for an operator or a test name.
     pub fn named(name: &str) -> Option<Self> {
         let mut all = Self::ALL.iter();
         all.find(|(_, operator, names, _)| *operator == name || names.contains(&name))
             .map(|(comparison, ..)| *comparison)
     }
 
-    /// The name of the test that makes it.
+    /// Returns the name of its test.
     pub fn test(self, is_negated: bool) -> &'static str {
         let (_, _, names, negated) = Self::ALL[self as usize];
         if is_negated { negated } else { names[0] }
@@ -72,7 +71,7 @@ impl Comparison {
         }
     }
 
-    /// Compares two values. Without an order a condition takes `without` for an answer.
+    /// Compares two values. If they are incomparable, a condition yields `without`.
     fn compare(
         self,
         state: &State,
@@ -94,10 +93,10 @@ impl Comparison {
     }
 }
 
-/// Adds the tests and the filters `max`, `min` and `sort`.
+/// Registers the tests and the filters `max`, `min` and `sort`.
 pub fn register(environment: &mut Environment<'static>, rules: Rules) {
     for (comparison, operator, names, negated) in Comparison::ALL {
-        // Under a `not` the condition as a whole does not hold either.
+        // Under a `not`, the whole condition must be false too.
         let variants = [(operator, false), (names[0], false), (names[1], false)];
         for (name, without) in variants.into_iter().chain([(negated, true)]) {
             environment.add_test(name, move |state: &State, left: &Value, right: &Value| {
@@ -118,7 +117,7 @@ pub fn register(environment: &mut Environment<'static>, rules: Rules) {
     environment.add_filter("sort", sort);
 }
 
-/// The order of two values; none if they have no order.
+/// Returns the order of two values; `None` if they are incomparable.
 pub fn order(left: &Value, right: &Value) -> Option<Ordering> {
     use ValueKind::{Bool, Iterable, Number, Seq, String};
     match (left.kind(), right.kind()) {
@@ -154,7 +153,7 @@ fn no_order(operator: &str, left: &Value, right: &Value) -> Error {
     ))
 }
 
-/// A value with its kind: ``the number `5` ``.
+/// Describes a value with its kind: ``the number `5` ``.
 fn kind_and_value(value: &Value) -> String {
     match value.kind() {
         ValueKind::Number => format!("the number {}", got(value)),
@@ -163,7 +162,7 @@ fn kind_and_value(value: &Value) -> String {
     }
 }
 
-/// Fails with minijinja's own words, which name the variable, where the value is undefined.
+/// Fails with minijinja's message, which names the variable, if the value is undefined.
 fn refuse_undefined(state: &State, value: &Value) -> Result<(), Error> {
     if value.is_undefined() {
         tests::is_in(state, &Value::from(()), value)?;
@@ -171,7 +170,7 @@ fn refuse_undefined(state: &State, value: &Value) -> Result<(), Error> {
     Ok(())
 }
 
-/// `a < b <= c`: the operands after the first, each behind its operator.
+/// Evaluates `a < b <= c`: the operands after the first, each preceded by its operator.
 fn chained(
     state: &State,
     first: &Value,
@@ -197,7 +196,7 @@ fn chained(
     Ok(true)
 }
 
-/// `rows | map(attribute="minutes") | max`; `rows | max(attribute="minutes")` gives the record.
+/// `rows | map(attribute="minutes") | max`; `rows | max(attribute="minutes")` returns the record.
 #[expect(
     clippy::needless_pass_by_value,
     reason = "minijinja passes keyword arguments by value"
@@ -215,7 +214,7 @@ fn min(value: &Value, options: Kwargs) -> Result<Value, Error> {
     extreme("min", value, &options, Ordering::Less)
 }
 
-/// The first item whose key is the most; null has no part in it, and of nothing there is none.
+/// Returns the first item with the extreme key; nulls are ignored, and an empty list yields null.
 fn extreme(
     filter: &str,
     value: &Value,
@@ -247,7 +246,7 @@ fn extreme(
     Ok(most.map_or_else(|| Value::from(()), |(item, _)| item))
 }
 
-/// As minijinja's, with null last in either direction, as in the `sort` of a query.
+/// As in minijinja, but with null last in either direction, as in the `sort` of a query.
 #[expect(
     clippy::needless_pass_by_value,
     reason = "minijinja passes keyword arguments by value"
@@ -309,9 +308,9 @@ fn mixed(filter: &str, left: &Value, right: &Value) -> Error {
     ))
 }
 
-/// What items are compared by.
+/// The keys by which items are compared.
 struct Keys {
-    /// Paths into an item; without any, the item itself.
+    /// Paths into an item; if empty, the item itself.
     paths: Vec<Vec<String>>,
     is_case_sensitive: bool,
 }

@@ -1,7 +1,7 @@
-//! Lists of records, as filters for reports read them.
+//! Lists of records as input of report filters.
 //!
-//! A record is a mapping; a column is one of its keys, or a path into it (`vcs.branch`). Records
-//! may lack columns, which are null then, but a column that no record has is a slip of the author.
+//! A record is a mapping; a column is one of its keys, or a path into it (`vcs.branch`). A column
+//! missing in a record is null, but a column that no record has is a mistake.
 
 use std::collections::HashSet;
 
@@ -16,7 +16,7 @@ use crate::template::value::{got, is_null, wrong};
 #[derive(Debug, Clone)]
 pub struct Records {
     list: Vec<Value>,
-    /// Every key, in the order of first use.
+    /// All keys, in order of first appearance.
     keys: Vec<String>,
 }
 
@@ -25,7 +25,7 @@ impl Records {
     ///
     /// # Errors
     ///
-    /// If it is no list, or holds something else than mappings.
+    /// If it is not a list, or contains something other than mappings.
     pub fn read(filter: &str, value: &Value) -> Result<Self, Error> {
         let list = items(filter, "a list of records", value)?;
         let mut keys = Vec::new();
@@ -51,26 +51,26 @@ impl Records {
         Ok(Self { list, keys })
     }
 
-    /// Every key of every record, in the order of first use.
+    /// Returns all keys, in order of first appearance.
     pub fn keys(&self) -> &[String] {
         &self.keys
     }
 
-    /// The records.
+    /// Returns the records.
     pub fn iter(&self) -> impl Iterator<Item = &Value> {
         self.list.iter()
     }
 
-    /// How many there are.
+    /// Returns the number of records.
     pub fn len(&self) -> usize {
         self.list.len()
     }
 
-    /// The values of a column, null where a record lacks it.
+    /// Returns the values of a column, null where a record lacks it.
     ///
     /// # Errors
     ///
-    /// If there are records and none has the column.
+    /// If there are records but none has the column.
     pub fn column(&self, column: &str) -> Result<Vec<Value>, Error> {
         let mut is_known = self.list.is_empty() || self.keys.iter().any(|key| key == column);
         let values = self
@@ -98,7 +98,7 @@ impl Records {
     }
 }
 
-/// A field of a record by its key or by a path into it; null counts as missing.
+/// Returns a field of a record by key or path; null counts as missing.
 fn field(record: &Value, column: &str) -> Option<Value> {
     let step = |value: &Value, key: &str| value.get_attr(key).ok().filter(|inner| !is_null(inner));
     step(record, column).or_else(|| {
@@ -111,11 +111,11 @@ fn field(record: &Value, column: &str) -> Option<Value> {
     })
 }
 
-/// The items of a list.
+/// Returns the items of a list.
 ///
 /// # Errors
 ///
-/// If it is no list.
+/// If it is not a list.
 pub fn items(filter: &str, expected: &str, value: &Value) -> Result<Vec<Value>, Error> {
     if !matches!(value.kind(), ValueKind::Seq | ValueKind::Iterable) {
         return Err(wrong(format!(
@@ -126,11 +126,11 @@ pub fn items(filter: &str, expected: &str, value: &Value) -> Result<Vec<Value>, 
     Ok(value.try_iter()?.collect())
 }
 
-/// The items of a list, or one column of a list of records: what `attribute=` is for.
+/// Returns the items of a list, or, with `attribute`, one column of a list of records.
 ///
 /// # Errors
 ///
-/// If it is no list, or no record has the column.
+/// If it is not a list, or no record has the column.
 pub fn items_or_column(
     filter: &str,
     value: &Value,
@@ -142,7 +142,7 @@ pub fn items_or_column(
     }
 }
 
-/// An option that is one name or a list of names; empty if it is not given.
+/// Reads an option that is a name or a list of names; empty if it is not given.
 ///
 /// # Errors
 ///
@@ -152,7 +152,7 @@ pub fn names(options: &Kwargs, option: &str) -> Result<Vec<String>, Error> {
     value.map_or_else(|| Ok(Vec::new()), |value| name_list(option, &value))
 }
 
-/// One name or a list of names.
+/// Reads a name or a list of names.
 ///
 /// # Errors
 ///
@@ -179,7 +179,8 @@ pub fn name_list(option: &str, value: &Value) -> Result<Vec<String>, Error> {
         .collect()
 }
 
-/// What an option says of one column: a mapping by column, or a list in the order of the columns.
+/// Returns the value of an option for one column: from a mapping by column, or a list in the order
+/// of the columns.
 pub fn of_column(option: Option<&Value>, column: &str, place: usize) -> Option<Value> {
     let option = option?;
     let value = if option.kind() == ValueKind::Map {
@@ -190,7 +191,7 @@ pub fn of_column(option: Option<&Value>, column: &str, place: usize) -> Option<V
     (!is_null(&value)).then_some(value)
 }
 
-/// Holds an option that [`of_column`] reads against the columns.
+/// Checks an option for [`of_column`] against the columns.
 ///
 /// # Errors
 ///

@@ -1,15 +1,15 @@
-//! Names that mean something in every template.
+//! Reserved names.
 
-/// What the program puts into the scopes of templates over records: a column of such a name is seen
-/// in the result only.
+/// Names in the scope of templates over records: a column with such a name is only visible in the
+/// result.
 const BESIDE_COLUMNS: [&str; 8] = [
     "env", "git", "now", "omit", "response", "row", "rows", "vars",
 ];
 
-/// What it puts into those of reports and of statements besides.
+/// Additional names in the scope of reports and statements.
 const IN_REPORTS: [&str; 4] = ["data", "previous", "query", "run"];
 
-/// Words and functions of the language.
+/// Keywords and functions of the language.
 const LANGUAGE: [&str; 17] = [
     "False",
     "None",
@@ -30,14 +30,14 @@ const LANGUAGE: [&str; 17] = [
     "true",
 ];
 
-/// Returns true for a name that no var can have.
+/// Returns true if no var can have the name.
 pub fn is_reserved(name: &str) -> bool {
     [&LANGUAGE[..], &BESIDE_COLUMNS, &IN_REPORTS]
         .iter()
         .any(|names| names.contains(&name))
 }
 
-/// Returns true for a name that keeps its meaning beside a column that is called so.
+/// Returns true if the name keeps its meaning beside a column of the same name.
 pub fn is_beside_columns(name: &str) -> bool {
     BESIDE_COLUMNS.contains(&name)
 }

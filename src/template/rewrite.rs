@@ -1,16 +1,16 @@
-//! Replaces `<`, `<=`, `>` and `>=` by tests of ours before minijinja compiles an expression.
+//! Replaces `<`, `<=`, `>` and `>=` by our own tests before minijinja compiles an expression.
 //!
-//! minijinja's operators order any two values, and nothing of it can be replaced but tests and
-//! filters. `row.minutes < 5` becomes `(row.minutes) is lt(5)`, and `1 < x < 9` the test
-//! [`CHAINED`], whose meaning is in [`crate::template::order`]. Places in a rewritten source are
-//! translated back, so that messages point into the author's text.
+//! minijinja's operators order any two values, and only tests and filters can be replaced.
+//! `row.minutes < 5` becomes `(row.minutes) is lt(5)`, and `1 < x < 9` the test [`CHAINED`]; see
+//! [`crate::template::order`]. Places in the rewritten source are mapped back, so that messages point
+//! into the author's text.
 //!
-//! Under a `not` a comparison becomes another test. With it a pair without an order makes the whole
-//! condition fail: neither `row.minutes < 5` nor `not (row.minutes < 5)` holds for null. As `and`
-//! and `or` are monotone, the parity of the `not`s around a comparison is all that has to be known.
+//! Under a `not`, a comparison becomes a different test, with which an incomparable pair makes the
+//! whole condition false: neither `row.minutes < 5` nor `not (row.minutes < 5)` holds for null. As
+//! `and` and `or` are monotone, only the parity of the `not`s around a comparison matters.
 //!
-//! The source has been parsed by minijinja before. This reader goes over the same tokens and needs
-//! to know only where an operand begins and ends.
+//! The source has already been parsed by minijinja. This parser uses the same tokens and only needs to
+//! find the ends of operands.
 
 use std::ops::Range;
 
@@ -21,12 +21,12 @@ use minijinja::syntax::SyntaxConfig;
 use crate::template::order::{CHAINED, Comparison};
 use crate::template::{SyntaxError, syntax};
 
-/// A source as minijinja gets it.
+/// A source rewritten for minijinja.
 #[derive(Debug, Clone)]
 pub struct Rewritten {
-    /// The source.
+    /// The rewritten source.
     pub source: String,
-    /// In the order of the source.
+    /// The edits in the order of the source.
     edits: Vec<Edit>,
 }
 
@@ -72,14 +72,14 @@ impl Rewritten {
         }
     }
 
-    /// A fault of the rewritten source, with its place in the original one.
+    /// Converts an error in the rewritten source, with its place in the original one.
     pub fn syntax_error(&self, error: &Error, original: &str) -> SyntaxError {
         let range = error.range().map(|range| self.original(range));
         syntax::from_minijinja_at(error, range, original, 0)
     }
 
-    /// A range of the rewritten source in the original one. minijinja's range of a test begins
-    /// with its name, so that the operand before it is put back.
+    /// Maps a range of the rewritten source to the original one. minijinja's range of a test begins
+    /// with its name, so the operand before it is added.
     pub fn original(&self, range: Range<usize>) -> Range<usize> {
         let start = self.offset(range.start, false);
         let operator = self.edits.iter().find(|edit| edit.range.start == start);
@@ -89,7 +89,7 @@ impl Rewritten {
         start..self.offset(range.end, true).max(start)
     }
 
-    /// Where a byte of the rewritten source comes from; the end of a replacement if `is_end`.
+    /// Maps an offset of the rewritten source; to the end of a replacement if `is_end`.
     fn offset(&self, at: usize, is_end: bool) -> usize {
         let (mut original, mut rewritten) = (0, 0);
         for edit in &self.edits {
@@ -133,7 +133,7 @@ impl<'s> Reader<'s> {
                 })
             })
             .collect();
-        // minijinja's parser reports a token that it cannot read, with its place.
+        // minijinja's parser reports an invalid token, with its place.
         let Ok(tokens) = tokens else {
             return Vec::new();
         };
@@ -157,7 +157,7 @@ impl<'s> Reader<'s> {
                 Token::BlockStart => (true, true),
                 _ => (false, false),
             };
-            // The word of a statement (`if`, `elif`, `set`) is no part of its expression.
+            // The keyword of a statement (`if`, `elif`, `set`) is not part of its expression.
             self.at += if is_block { 2 } else { 1 };
             if is_tag {
                 self.items(false);
@@ -184,7 +184,7 @@ impl<'s> Reader<'s> {
         matches!(self.tokens.get(at), Some((Token::Ident(found), _)) if *found == word)
     }
 
-    /// Reads expressions up to the end of what holds them.
+    /// Reads expressions up to the end of the enclosing construct.
     fn items(&mut self, is_negated: bool) {
         while let Some(token) = self.token() {
             match token {
@@ -206,7 +206,7 @@ impl<'s> Reader<'s> {
                 _ => {
                     let before = self.at;
                     self.either(is_negated);
-                    // What cannot begin an expression ends none either.
+                    // A token that cannot begin an expression does not end one either.
                     self.at = self.at.max(before + 1);
                 }
             }
@@ -276,7 +276,7 @@ impl<'s> Reader<'s> {
         }
     }
 
-    /// An operator between operands.
+    /// Reads an operator between operands.
     fn operator(&mut self) -> Option<(&'static str, Range<usize>)> {
         let operator = match self.token()? {
             Token::Eq => "==",
@@ -332,14 +332,14 @@ impl<'s> Reader<'s> {
             );
             let is_group = matches!(token, Token::ParenOpen) && self.at == first;
             if opens {
-                // Parentheses around a whole condition: a `not` before them is one of what is inside.
+                // Parentheses around a whole condition: a `not` before them negates their content.
                 let is_condition = is_group && self.ends_condition(self.closing(self.at) + 1);
                 self.at += 1;
                 self.items(is_negated && is_condition);
                 self.at += 1;
             } else if matches!(token, Token::Dot | Token::Pipe) {
                 test = None;
-                // A name, even one that is a word of the language elsewhere.
+                // A name, even if it is a keyword elsewhere.
                 self.at += 2;
             } else if self.is_word("is") {
                 self.at += 1;
@@ -370,7 +370,7 @@ impl<'s> Reader<'s> {
         })
     }
 
-    /// Returns true if a condition ends before this token, and not only an operand of a comparison.
+    /// Returns true if a whole condition ends before this token, and not only an operand.
     fn ends_condition(&self, at: usize) -> bool {
         let compares = match self.tokens.get(at) {
             Some((token, _)) => matches!(
@@ -388,7 +388,7 @@ impl<'s> Reader<'s> {
         self.ends_before(at) && !compares
     }
 
-    /// The bracket that closes this one.
+    /// Returns the index of the matching closing bracket.
     fn closing(&self, open: usize) -> usize {
         let mut depth = 0_usize;
         for (at, (token, _)) in self.tokens.iter().enumerate().skip(open) {

@@ -1,14 +1,14 @@
-//! Routes and base URLs under construction, which no value can change.
+//! Builds routes and base URLs so that no value can change their structure.
 
 use crate::core::percent;
 use crate::template::{Expression, RenderError};
 
-/// A route under construction: knows of every segment whether a value is part of it.
+/// A route under construction, which tracks if the current segment contains a value.
 #[derive(Default)]
 pub struct Route<'t> {
     text: String,
     segment: usize,
-    /// The value that the current segment holds.
+    /// The value in the current segment.
     hole: Option<&'t Expression>,
     in_query: bool,
 }
@@ -29,7 +29,7 @@ impl<'t> Route<'t> {
         Ok(())
     }
 
-    /// Adds a value, encoded.
+    /// Adds an encoded value.
     pub fn value(&mut self, text: &str, hole: &'t Expression) {
         self.text.push_str(&percent::encode(text));
         self.hole = Some(hole);
@@ -57,7 +57,7 @@ impl<'t> Route<'t> {
         Ok(())
     }
 
-    /// The route as text.
+    /// Returns the route.
     pub fn finish(mut self) -> Result<String, RenderError> {
         if !self.in_query {
             self.close()?;
@@ -66,17 +66,17 @@ impl<'t> Route<'t> {
     }
 }
 
-/// A base URL under construction: knows whether it has reached the host and the path.
+/// A base URL under construction, which tracks if it has reached the host and the path.
 #[derive(Default)]
 pub struct BaseUrl<'t> {
-    /// Up to the first slash behind the host.
+    /// The part up to the first slash after the host.
     origin: String,
-    /// From that slash on.
+    /// The part from that slash on.
     path: Option<Route<'t>>,
 }
 
 impl<'t> BaseUrl<'t> {
-    /// Adds text of the template, or a value that comes first.
+    /// Adds text of the template, or a value at the start.
     pub fn literal(&mut self, raw: &str) -> Result<(), RenderError> {
         if let Some(path) = &mut self.path {
             return path.literal(raw);
@@ -117,7 +117,7 @@ impl<'t> BaseUrl<'t> {
         Ok(())
     }
 
-    /// The URL as text.
+    /// Returns the URL.
     pub fn finish(self) -> Result<String, RenderError> {
         let path = self.path.map(Route::finish).transpose()?;
         Ok(self.origin + path.as_deref().unwrap_or(""))

@@ -1,4 +1,4 @@
-//! The names that a template sees.
+//! The names available to a template.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,25 +13,26 @@ use crate::core::time;
 use crate::template::convert::{from_json, is_exact};
 use crate::template::{Mentions, RenderError};
 
-/// The moment that `now()` answers and that `ago` counts from. A run has one.
+/// The time of `now()` and the reference for `ago`. A run has one.
 #[derive(Debug, Clone, Copy)]
 pub struct Clock(pub Timestamp);
 
-/// The name under which filters find the clock. No file can write it, so that no column hides it.
+/// The name under which filters find the clock. It cannot be written in a file, so no column
+/// shadows it.
 pub const CLOCK: &str = "(clock)";
 
 /// The name under which filters find [`Unreadable`].
 pub const UNREADABLE: &str = "(unreadable)";
 
-/// The name of a constant that documents have: what is no time is null in them, as over a record.
+/// The name of a marker constant in documents, in which an invalid time is null, as over a record.
 pub const DOCUMENT: &str = "(document)";
 
-/// Values of records that should have been times, by the expression that met them.
+/// Invalid times in records, by expression.
 #[derive(Debug, Default)]
 pub struct Unreadable {
-    /// Those that the expression that runs has met.
+    /// Those found by the expression being evaluated.
     met: Mutex<Vec<String>>,
-    /// How many, and the first of them.
+    /// Their count and the first of them.
     noted: Mutex<BTreeMap<String, (usize, String)>>,
 }
 
@@ -40,7 +41,7 @@ impl Unreadable {
         lock(&self.met).push(shown.to_owned());
     }
 
-    /// Notes what an expression has met; the values themselves only if none is made of a secret.
+    /// Moves the values found to an expression; their text only if it does not use a secret.
     fn settle(&self, expression: &str, is_secret: impl FnOnce() -> bool) {
         let met = std::mem::take(&mut *lock(&self.met));
         let count = met.len();
@@ -76,9 +77,9 @@ pub enum ListOrText<'a> {
     Text(&'a str),
 }
 
-/// Names and their values, in layers: an inner scope sees the outer one.
+/// Names and their values, in layers: an inner scope extends the outer one.
 ///
-/// Cloning is cheap; adding a name to a clone leaves the original as it was.
+/// Cloning is cheap; adding a name to a clone does not affect the original.
 #[derive(Clone)]
 pub struct Scope {
     clock: Clock,
@@ -86,39 +87,39 @@ pub struct Scope {
     unreadable: Arc<Unreadable>,
     vars: Arc<[(String, Value)]>,
     veil: Option<Arc<Veil>>,
-    /// Chooses the expressions whose values no message shows.
+    /// Selects the expressions whose values no message shows.
     silences: Option<Silences>,
 }
 
-/// The facts of an answer that templates see as `response`.
+/// The facts of a response available to templates as `response`.
 #[derive(Debug, Clone, Default)]
 pub struct Answer<'a> {
     /// The status code.
     pub status: u16,
-    /// The header fields, if they are needed; names are in lower case.
+    /// The header fields with lower-case names, if needed.
     pub headers: Option<BTreeMap<String, String>>,
     /// The time from the request to the last byte.
     pub elapsed_ms: Option<u64>,
-    /// The content, if it is needed.
+    /// The body, if needed.
     pub body: Option<&'a Json>,
 }
-/// True if what mentions these names is secret.
+/// Returns true if an expression with these mentions is secret.
 pub type Silences = Arc<dyn Fn(&Mentions) -> bool + Send + Sync>;
 
-/// Hides what a template computes from certain names.
+/// Hides expressions that use certain names.
 struct Veil {
     hides: Hides,
     outer: Option<Arc<Veil>>,
 }
 
-/// What stands for an expression, by its source and the names that it mentions; nothing if it is
-/// not hidden.
+/// Returns the replacement for an expression, by its source and mentions; `None` if it is not
+/// hidden.
 pub type Hides = Arc<dyn Fn(&str, &Mentions) -> Option<String> + Send + Sync>;
 
 #[derive(Debug, Default)]
 struct Layer {
     names: BTreeMap<String, Value>,
-    /// The names whose numbers templates would round or write in another way, as they came.
+    /// The original JSON of names whose numbers templates would round or write differently.
     exact: BTreeMap<String, Json>,
     outer: Option<Arc<Layer>>,
 }
@@ -134,7 +135,7 @@ impl fmt::Debug for Scope {
 }
 
 impl Scope {
-    /// A scope that knows `now()` and the attributes of some names, `env` and `git` among them.
+    /// Creates a scope with `now()` and names with looked-up attributes, including `env` and `git`.
     pub fn new(clock: Clock, lookups: impl IntoIterator<Item = (&'static str, Lookup)>) -> Self {
         let mut names = BTreeMap::new();
         let now = time::format_time(clock.0);
@@ -161,19 +162,19 @@ impl Scope {
         }
     }
 
-    /// Notes what an expression, which mentions these names, has met that should have been a time.
+    /// Records the invalid times found by an expression with these mentions.
     pub(super) fn settle_unreadable(&self, expression: &str, mentions: &Mentions) {
         self.unreadable
             .settle(expression, || self.is_silenced(mentions));
     }
 
-    /// What should have been a time and was null instead, since this was asked last: expressions,
-    /// each with the number of values and the first of them.
+    /// Takes the invalid times found since the last call: expressions with the number of values and
+    /// the first of them.
     pub fn take_unreadable(&self) -> BTreeMap<String, (usize, String)> {
         std::mem::take(&mut *lock(&self.unreadable.noted))
     }
 
-    /// A scope in which a fault of an expression over a secret does not show what it made of it.
+    /// Returns a scope in which errors of expressions over secrets do not show values.
     #[must_use]
     pub fn silenced(&self, silences: Silences) -> Self {
         Self {
@@ -182,14 +183,14 @@ impl Scope {
         }
     }
 
-    /// True if what mentions these names is secret.
+    /// Returns true if an expression with these mentions is secret.
     fn is_silenced(&self, mentions: &Mentions) -> bool {
         self.silences
             .as_ref()
             .is_some_and(|silences| silences(mentions))
     }
 
-    /// The fault of an expression as it may be shown.
+    /// Hides the values in an error, if its expression is secret.
     pub(super) fn fault_of(&self, mentions: &Mentions, mut error: RenderError) -> RenderError {
         if self.is_silenced(mentions) && error.undefined.is_none() {
             "a secret does not suit this place; its value is not shown"
@@ -198,7 +199,7 @@ impl Scope {
         error
     }
 
-    /// A scope in which a hidden expression gives what stands for it.
+    /// Returns a scope in which hidden expressions are replaced.
     #[must_use]
     pub fn veiled(&self, hides: Hides) -> Self {
         Self {
@@ -207,7 +208,7 @@ impl Scope {
         }
     }
 
-    /// The same, beside what is hidden already.
+    /// Hides further expressions, in addition to those already hidden.
     #[must_use]
     pub fn also_veiled(&self, hides: Hides) -> Self {
         let outer = self.veil.clone();
@@ -217,11 +218,11 @@ impl Scope {
         }
     }
 
-    /// The mark that stands for an expression, if it is hidden.
+    /// Returns the mark for an expression, if it is hidden.
     pub(super) fn veil_of(&self, source: &str, mentions: &Mentions) -> Option<String> {
         let mut veil = self.veil.as_ref();
         let mut found = None;
-        // The innermost word is the least of secrets: an outer one counts before it.
+        // An outer veil hides real secrets and takes precedence over an inner one.
         while let Some(known) = veil {
             found = (known.hides)(source, mentions).or(found);
             veil = known.outer.as_ref();
@@ -229,13 +230,13 @@ impl Scope {
         found
     }
 
-    /// Opens a layer with one more name.
+    /// Adds a layer with one name.
     #[must_use]
     pub fn with(&self, name: &str, value: &Json) -> Self {
         self.with_all([(name, value)])
     }
 
-    /// Opens a layer with a var: its name, and `vars` with one more member.
+    /// Adds a layer with a var: its name, and `vars` with one more member.
     #[must_use]
     pub fn with_var(&self, name: &str, value: &Json) -> Self {
         let mut exact = exact_of([(name, value)]);
@@ -253,7 +254,7 @@ impl Scope {
         self.with_vars(vars, Some((name.to_owned(), value)), exact)
     }
 
-    /// Opens a layer with an empty `vars`.
+    /// Adds a layer with an empty `vars`.
     #[must_use]
     pub fn with_no_vars(&self) -> Self {
         self.with_vars(Vec::new(), None, BTreeMap::new())
@@ -274,7 +275,7 @@ impl Scope {
         }
     }
 
-    /// Opens a layer with `response`.
+    /// Adds a layer with `response`.
     #[must_use]
     pub fn with_response(&self, answer: &Answer<'_>) -> Self {
         let mut members = vec![("status".to_owned(), Value::from(answer.status))];
@@ -297,13 +298,13 @@ impl Scope {
         )
     }
 
-    /// Opens a layer with the row of an answer, whose missing fields are null.
+    /// Adds a layer with the row of a response, whose missing fields are null.
     #[must_use]
     pub fn with_row(&self, row: &Json) -> Self {
         self.with_record("row", row)
     }
 
-    /// The same with those members only that are asked for: a walk reads many rows.
+    /// As [`Scope::with_row`], with the members in use only, since a walk reads many rows.
     #[must_use]
     pub fn with_row_members(&self, row: &Json, is_asked_for: &dyn Fn(&str) -> bool) -> Self {
         let Json::Object(members) = row else {
@@ -320,7 +321,7 @@ impl Scope {
         self.inner(BTreeMap::from([("row".to_owned(), row)]), exact)
     }
 
-    /// Opens a layer with a record, whose missing fields are null.
+    /// Adds a layer with a record, whose missing fields are null.
     #[must_use]
     pub fn with_record(&self, name: &str, record: &Json) -> Self {
         self.inner(
@@ -329,7 +330,7 @@ impl Scope {
         )
     }
 
-    /// Opens the same layer over two scopes, as [`Scope::with_record`].
+    /// Adds the same layer to two scopes, as [`Scope::with_record`].
     #[must_use]
     pub fn both_with_record(scopes: [&Self; 2], name: &str, record: &Json) -> [Self; 2] {
         let value = lenient(record);
@@ -341,7 +342,7 @@ impl Scope {
         })
     }
 
-    /// The same with one member more: a list of records.
+    /// As [`Scope::with_record`], with one more member: a list of records.
     #[must_use]
     pub fn with_record_and_list(
         &self,
@@ -362,14 +363,14 @@ impl Scope {
         self.inner(BTreeMap::from([(name.to_owned(), record)]), BTreeMap::new())
     }
 
-    /// Opens a layer with a list of records, which are looked at one by one.
+    /// Adds a layer with a list of records, which are converted one by one.
     #[must_use]
     pub fn with_list(&self, name: &str, records: &Records) -> Self {
         let list = Value::from_object(List(records.clone()));
         self.inner(BTreeMap::from([(name.to_owned(), list)]), BTreeMap::new())
     }
 
-    /// Opens a layer with a name whose members are such lists, or texts.
+    /// Adds a layer with a name whose members are such lists, or texts.
     #[must_use]
     pub fn with_lists<'a>(
         &self,
@@ -390,7 +391,7 @@ impl Scope {
         self.inner(names, BTreeMap::new())
     }
 
-    /// Opens a layer with more names.
+    /// Adds a layer with several names.
     #[must_use]
     pub fn with_all<'a>(&self, names: impl IntoIterator<Item = (&'a str, &'a Json)>) -> Self {
         let names: Vec<(&str, &Json)> = names.into_iter().collect();
@@ -401,7 +402,7 @@ impl Scope {
         self.inner(values, exact_of(names))
     }
 
-    /// The JSON that a path of names stands for, if templates would write it in another way.
+    /// Returns the original JSON of a path, if templates would write it differently.
     pub(super) fn exact(&self, path: &[String]) -> Option<&Json> {
         let (root, members) = path.split_first()?;
         let mut layer = &self.layer;
@@ -413,7 +414,7 @@ impl Scope {
             .try_fold(layer.exact.get(root)?, |value, member| value.get(member))
     }
 
-    /// The value of a name as JSON.
+    /// Returns the value of a name as JSON.
     pub fn json(&self, name: &str) -> Option<Json> {
         if let Some(exact) = self.exact(&[name.to_owned()]) {
             return Some(exact.clone());
@@ -458,7 +459,7 @@ impl Object for Layer {
     }
 }
 
-/// An object of an answer: a member that it lacks is null, as are the members of that.
+/// An object from a response: missing members are null, at any depth.
 #[derive(Debug)]
 struct Record(Vec<(String, Value)>);
 
@@ -497,7 +498,7 @@ impl Object for Vars {
     }
 }
 
-/// Header fields, whose names are found in any case; one that is not there is null.
+/// Header fields with case-insensitive names; missing ones are null.
 #[derive(Debug)]
 struct Headers(BTreeMap<String, String>);
 
@@ -516,8 +517,8 @@ impl Object for Headers {
     }
 }
 
-/// Records of which each is made a template's value when it is asked for: a long list is never
-/// there twice.
+/// Records that are converted to template values on access, so that a long list is never in memory
+/// twice.
 #[derive(Debug)]
 struct List(Records);
 
@@ -526,11 +527,11 @@ struct List(Records);
 pub struct Records {
     /// The records.
     pub list: Arc<Vec<Json>>,
-    /// The columns, where all have the same: another one is a mistake then, and no missing field.
+    /// The columns, if all records have the same: any other is a mistake, not a missing field.
     pub columns: Option<Vec<String>>,
 }
 
-/// An object that lacks nothing but what nobody declared.
+/// An object whose declared members are null if missing; any other is undefined.
 #[derive(Debug)]
 struct Row(BTreeMap<String, Value>, Vec<String>);
 
@@ -572,12 +573,12 @@ impl Object for List {
     }
 }
 
-/// The columns of a list of records, where they are known without the records.
+/// Returns the columns of a list of records, if they are declared.
 pub(super) fn columns_of(value: &Value) -> Option<&[String]> {
     value.downcast_object_ref::<List>()?.0.columns.as_deref()
 }
 
-/// The values that templates would write in another way.
+/// Returns the values that templates would write differently.
 fn exact_of<'a>(names: impl IntoIterator<Item = (&'a str, &'a Json)>) -> BTreeMap<String, Json> {
     names
         .into_iter()
@@ -586,7 +587,7 @@ fn exact_of<'a>(names: impl IntoIterator<Item = (&'a str, &'a Json)>) -> BTreeMa
         .collect()
 }
 
-/// A JSON value whose objects lack nothing.
+/// Converts a JSON value; missing members of its objects are null.
 fn lenient(value: &Json) -> Value {
     match value {
         Json::Object(members) => Value::from_object(Record(
@@ -600,11 +601,11 @@ fn lenient(value: &Json) -> Value {
     }
 }
 
-/// Answers for the attributes of a name: `env.NAME`, `git.branch`.
+/// Looks up an attribute of a name: `env.NAME`, `git.branch`.
 pub type Lookup = Arc<dyn Fn(&str) -> Option<Json> + Send + Sync>;
 
-/// A name whose attributes are looked up when they are asked for, and never listed: a template
-/// cannot dump the environment, and nobody asks git without need.
+/// A name whose attributes are looked up on access and never listed: a template cannot dump the
+/// environment, and git is only run if needed.
 struct LookedUp(Lookup);
 
 impl fmt::Debug for LookedUp {

@@ -1,7 +1,7 @@
-//! What many numbers say: sums, means, percentiles, and how far two numbers are apart.
+//! Statistical filters: sum, mean, percentile, delta.
 //!
-//! Each takes a list of numbers, or a list of records and the column that holds them
-//! (`attribute="minutes"`). Nulls are left out, and of nothing there is no mean: null.
+//! Each takes a list of numbers, or a list of records and the column that contains them
+//! (`attribute="minutes"`). Nulls are ignored; the mean of no numbers is null.
 
 #![expect(
     clippy::needless_pass_by_value,
@@ -14,10 +14,10 @@ use minijinja::{Environment, Error, Value};
 use crate::template::records::items_or_column;
 use crate::template::value::{choice, count, index, is_null, rounded, to_number, wrong};
 
-/// The filters of this module; `sum` stands for minijinja's.
+/// The filters of this module; `sum` replaces minijinja's.
 pub const NAMES: &[&str] = &["delta", "mean", "median", "percentile"];
 
-/// Adds them to the environment.
+/// Registers the filters.
 pub fn register(environment: &mut Environment<'static>) {
     environment.add_filter("delta", delta);
     environment.add_filter("mean", mean);
@@ -26,7 +26,7 @@ pub fn register(environment: &mut Environment<'static>) {
     environment.add_filter("sum", sum);
 }
 
-/// The numbers of a list or of a column; nulls are left out.
+/// Returns the numbers of a list or of a column, without nulls.
 fn numbers(filter: &str, value: &Value, attribute: Option<&str>) -> Result<Vec<f64>, Error> {
     items_or_column(filter, value, attribute)?
         .iter()
@@ -41,7 +41,7 @@ fn attribute(options: &Kwargs) -> Result<Option<String>, Error> {
     Ok(attribute)
 }
 
-/// `rows | sum(attribute="credits")`: 0 of nothing. Whole numbers give a whole number.
+/// `rows | sum(attribute="credits")`: 0 for an empty list; an integer if all numbers are.
 fn sum(value: &Value, column: Option<String>, options: Kwargs) -> Result<Value, Error> {
     let column = column.map_or_else(|| attribute(&options), |column| Ok(Some(column)))?;
     let items = items_or_column("sum", value, column.as_deref())?;
@@ -56,7 +56,7 @@ fn sum(value: &Value, column: Option<String>, options: Kwargs) -> Result<Value, 
     Ok(rounded(numbers?.iter().sum(), 9))
 }
 
-/// `rows | mean(attribute="minutes")`: to six digits.
+/// `rows | mean(attribute="minutes")`: rounded to six digits.
 fn mean(value: &Value, options: Kwargs) -> Result<Value, Error> {
     let numbers = numbers("mean", value, attribute(&options)?.as_deref())?;
     if numbers.is_empty() {
@@ -84,8 +84,8 @@ fn percentile_of(value: &Value, rank: f64, options: Kwargs) -> Result<Value, Err
     Ok(percentile(&numbers, rank).map_or_else(|| Value::from(()), |number| rounded(number, 6)))
 }
 
-/// A percentile of sorted numbers, by linear interpolation between the closest ranks, as
-/// spreadsheets do. `None` of nothing.
+/// Returns a percentile of sorted numbers, by linear interpolation between the closest ranks, as
+/// spreadsheets do; `None` if there are none.
 pub fn percentile(sorted: &[f64], rank: f64) -> Option<f64> {
     let last = sorted.len().checked_sub(1)?;
     let position = rank / 100.0 * count(last);
@@ -94,9 +94,9 @@ pub fn percentile(sorted: &[f64], rank: f64) -> Option<f64> {
     Some(sorted[low] + (sorted[high] - sorted[low]) * part)
 }
 
-/// How far a number is from the one before: `12 | delta(10)` is `+20 %`; `as="points"` compares
-/// two ratios, `0.93 | delta(0.96, as="points")` is `−3 pt`; `as="number"` is the difference.
-/// Null if one of them is null, and in percent of nothing.
+/// The change from an earlier number: `12 | delta(10)` is `+20 %`; `as="points"` compares two
+/// ratios, `0.93 | delta(0.96, as="points")` is `−3 pt`; `as="number"` is the difference. Null if
+/// either is null, and in percent of zero.
 fn delta(
     value: &Value,
     before: &Value,
@@ -128,7 +128,7 @@ fn delta(
     Ok(Value::from(format!("{sign}{text}{unit}")))
 }
 
-/// The digits of a number without a sign, with thousands set apart.
+/// Adds thousands separators to the digits of an unsigned number.
 pub fn grouped(text: &str) -> String {
     let (whole, fraction) = text
         .split_once('.')

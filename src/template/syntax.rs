@@ -1,7 +1,7 @@
-//! Splits a template into raw text and expressions, with the place of each.
+//! Splits a template into raw text and expressions, with their places.
 //!
-//! minijinja's own tokens are used, so that whitespace control, comments and strings that hold
-//! braces are read as minijinja reads them.
+//! Uses minijinja's own tokens, so that whitespace control, comments and strings with braces are read
+//! as minijinja reads them.
 
 use std::ops::Range;
 
@@ -13,26 +13,26 @@ use crate::core::code::Code;
 use crate::core::source::floor_boundary;
 use crate::template::SyntaxError;
 
-/// A piece of a template without statements.
+/// A fragment of a template without statements.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Fragment {
-    /// Text that stands for itself.
+    /// Literal text.
     Raw(String),
     /// The bytes between `{{` and `}}`.
     Hole(Range<usize>),
 }
 
-/// Longer than any template of a request is.
+/// The maximum length of a template.
 const LONGEST: usize = 64 * 1024;
 
-/// More words than any expression has. minijinja's parser, compiler and destructor call themselves
-/// once for each link of a chain such as `a.b.c` or `1 + 1 + 1`.
+/// The maximum number of tokens in an expression. minijinja's parser, compiler and destructor
+/// recurse once for each link of a chain such as `a.b.c` or `1 + 1 + 1`.
 const MOST_TOKENS: usize = 1_000;
 
-/// More holes than any template of a request has.
+/// The maximum number of expressions in a template.
 const MOST_HOLES: usize = 1_000;
 
-/// Refuses what would take minijinja too long, or its stack.
+/// Refuses sources that would exhaust minijinja's time or stack.
 pub fn check_size(source: &str, is_expression: bool) -> Result<(), SyntaxError> {
     let too_large = |message: String| SyntaxError {
         code: Code::TemplateSize,
@@ -51,7 +51,7 @@ pub fn check_size(source: &str, is_expression: bool) -> Result<(), SyntaxError> 
         match token {
             Ok((Token::VariableStart | Token::BlockStart, _)) => tokens = 0,
             Ok(_) => tokens += 1,
-            // Told by the parser, with its place.
+            // Reported by the parser, with its place.
             Err(_) => return Ok(()),
         }
         if tokens > MOST_TOKENS {
@@ -63,7 +63,7 @@ pub fn check_size(source: &str, is_expression: bool) -> Result<(), SyntaxError> 
     Ok(())
 }
 
-/// The pieces; `None` if the template has statements (`{% … %}`).
+/// Returns the fragments; `None` if the template has statements (`{% … %}`).
 pub fn split(source: &str) -> Result<Option<Vec<Fragment>>, SyntaxError> {
     check_size(source, false)?;
     let mut fragments = Vec::new();
@@ -104,12 +104,12 @@ pub fn split(source: &str) -> Result<Option<Vec<Fragment>>, SyntaxError> {
     Ok(Some(fragments))
 }
 
-/// A fault of minijinja's with its place; `offset` is where its source starts in `source`.
+/// Converts an error of minijinja with its place; `offset` is the start of its source in `source`.
 pub fn from_minijinja(error: &Error, source: &str, offset: usize) -> SyntaxError {
     from_minijinja_at(error, error.range(), source, offset)
 }
 
-/// The same for an error whose range has been translated.
+/// As [`from_minijinja`], for an error whose range has been mapped.
 pub fn from_minijinja_at(
     error: &Error,
     range: Option<Range<usize>>,
@@ -117,7 +117,7 @@ pub fn from_minijinja_at(
     offset: usize,
 ) -> SyntaxError {
     let range = range.map_or(0..source.len(), |range| {
-        // minijinja's range can be empty or lie one past the end: widen it to something visible.
+        // minijinja's range can be empty or one past the end: widen it to something visible.
         let start = floor_boundary(source, (offset + range.start).min(source.len()));
         let end = floor_boundary(source, (offset + range.end).min(source.len()));
         if start < end {
@@ -144,7 +144,7 @@ pub fn from_minijinja_at(
     }
 }
 
-/// The range without the blanks at its ends.
+/// Removes spaces at both ends of the range.
 fn trimmed(source: &str, range: Range<usize>) -> Range<usize> {
     let text = &source[range.clone()];
     let start = range.start + (text.len() - text.trim_start().len());

@@ -1,4 +1,4 @@
-//! Records as tables in text: Markdown for pull requests and wikis, CSV for spreadsheets.
+//! Filters that format records as tables: Markdown and CSV.
 
 #![expect(
     clippy::needless_pass_by_value,
@@ -17,13 +17,13 @@ use crate::template::value::{choice, is_null, wrong};
 /// The filters of this module.
 pub const NAMES: &[&str] = &["csv", "markdown_table"];
 
-/// Adds them to the environment.
+/// Registers the filters.
 pub fn register(environment: &mut Environment<'static>) {
     environment.add_filter("csv", csv);
     environment.add_filter("markdown_table", markdown_table);
 }
 
-/// The columns to show: those that are asked for, or every key.
+/// Returns the columns to show: those requested, or every key.
 fn columns(records: &Records, options: &Kwargs) -> Result<Vec<String>, Error> {
     let columns = names(options, "columns")?;
     Ok(if columns.is_empty() {
@@ -33,7 +33,7 @@ fn columns(records: &Records, options: &Kwargs) -> Result<Vec<String>, Error> {
     })
 }
 
-/// The texts above the columns.
+/// Returns the column headers.
 fn headers(columns: &[String], option: Option<&Value>) -> Result<Vec<String>, Error> {
     check_by_column("headers", option, columns)?;
     columns
@@ -46,7 +46,7 @@ fn headers(columns: &[String], option: Option<&Value>) -> Result<Vec<String>, Er
         .collect()
 }
 
-/// Applies a filter that is named by a text, such as `duration` or `percent`.
+/// Applies a filter given by name, such as `duration` or `percent`.
 fn formatted(state: &mut State, name: &Value, value: &Value) -> Result<Value, Error> {
     let known = name
         .as_str()
@@ -65,8 +65,8 @@ fn formatted(state: &mut State, name: &Value, value: &Value) -> Result<Value, Er
 /// `rows | markdown_table(columns=["job", "p95"], headers={"p95": "95 %"}, align={"job": "center"},
 /// formats={"p95": "duration"}, links={"job": "url"}, max_width=60)`.
 ///
-/// Values show as the texts they are. Columns of numbers are aligned to the right; `links` names a
-/// column with the address of another one's cells; `max_width` cuts longer cells.
+/// Values are escaped. Numeric columns are right-aligned; `links` names a column with the URLs for
+/// another one's cells; `max_width` truncates longer cells.
 fn markdown_table(state: &mut State, value: &Value, options: Kwargs) -> Result<String, Error> {
     let records = Records::read("markdown_table", value)?;
     let columns = columns(&records, &options)?;
@@ -105,7 +105,7 @@ fn markdown_table(state: &mut State, value: &Value, options: Kwargs) -> Result<S
     }
     let header: Vec<String> = header.iter().map(|name| markdown::escape(name)).collect();
     let mut text = markdown::table(&header, &rows, &aligns);
-    // The template's own line end follows.
+    // The template's own newline follows.
     text.pop();
     Ok(text)
 }
@@ -145,7 +145,7 @@ fn cell(value: &Value, address: Option<&Value>, max_width: Option<usize>) -> Res
     })
 }
 
-/// An address of the web, fit to stand in a link of Markdown; anything else is no link.
+/// Returns a web address, escaped for a Markdown link; `None` for any other text.
 fn web_address(address: &str) -> Option<String> {
     let url = url::Url::parse(address).ok()?;
     matches!(url.scheme(), "http" | "https").then(|| {
@@ -161,7 +161,7 @@ fn web_address(address: &str) -> Option<String> {
 }
 
 /// `rows | csv(columns=["job", "p95"], headers={"p95": "95 %"}, separator=";")`: RFC 4180 with line
-/// feeds, without one at the end. Null is an empty field, an empty text `""`.
+/// feeds, without a final one. Null is an empty field, an empty string `""`.
 fn csv(value: &Value, options: Kwargs) -> Result<String, Error> {
     let records = Records::read("csv", value)?;
     let columns = columns(&records, &options)?;

@@ -1,15 +1,15 @@
-//! For tests of filters: a template with a fixed clock, and what it gives.
+//! Test helpers for filters: renders a template with a fixed clock.
 
 use crate::template::environment::{Rules, environment};
 use crate::template::rewrite::Rewritten;
 use crate::template::{Clock, Scope};
 
-/// The text, or `error: ` and what is wrong.
+/// Renders a template; returns its text, or `error: ` and the message.
 pub fn render(source: &str) -> String {
     render_with(source, &serde_json::json!({}))
 }
 
-/// The same, with names.
+/// As [`render`], with names in scope.
 pub fn render_with(source: &str, names: &serde_json::Value) -> String {
     // A Monday.
     let now = "2026-11-02T09:30:00Z".parse().expect("a fixed time");

@@ -1,4 +1,4 @@
-//! A parsed text with `{{ … }}` in it, and what it gives: a text, a typed value, a route, a base URL.
+//! A parsed template, rendered as text, a typed value, a route, or a base URL.
 
 use std::sync::Arc;
 
@@ -28,9 +28,9 @@ pub struct Template {
 /// A piece of a template without statements.
 #[derive(Debug, Clone)]
 pub enum Piece {
-    /// Text that stands for itself.
+    /// Literal text.
     Raw(String),
-    /// A value to put in.
+    /// An expression.
     Hole(Expression),
 }
 
@@ -41,16 +41,16 @@ enum Body {
 }
 
 impl Template {
-    /// Reads a template.
+    /// Parses a template.
     ///
     /// # Errors
     ///
-    /// Everything that can be known without values: syntax, unknown filters and tests.
+    /// All faults that can be found without values: syntax, unknown filters and tests.
     pub fn parse(text: &Text) -> Result<Self, Vec<SyntaxError>> {
         Self::with_rules(text, Rules::Strict)
     }
 
-    /// Reads a template over a record, which may lack fields: they are null.
+    /// Parses a template over a record, whose missing fields are null.
     ///
     /// # Errors
     ///
@@ -96,7 +96,7 @@ impl Template {
         })
     }
 
-    /// What a text mentions, as far as it can be understood, however wrong the rest of it is.
+    /// Returns the mentions of a text, as far as it can be parsed.
     pub fn mentions_of(text: &Text) -> Mentions {
         let mut mentions = Mentions::default();
         let mut faults = Vec::new();
@@ -119,27 +119,27 @@ impl Template {
         mentions
     }
 
-    /// The template as it was written.
+    /// Returns the template as written.
     pub fn source(&self) -> &str {
         &self.text.value
     }
 
-    /// Where it stands.
+    /// Returns the place of the template.
     pub fn place(&self) -> &Place {
         &self.text.place
     }
 
-    /// Its text with its place.
+    /// Returns the text with its place.
     pub fn text_in_file(&self) -> &Text {
         &self.text
     }
 
-    /// What it needs from its scope.
+    /// Returns the names it needs from its scope.
     pub fn mentions(&self) -> &Mentions {
         &self.mentions
     }
 
-    /// Its pieces; `None` if it has statements.
+    /// Returns the pieces; `None` if it has statements.
     pub fn pieces(&self) -> Option<&[Piece]> {
         match &self.body {
             Body::Pieces(pieces) => Some(pieces),
@@ -147,17 +147,17 @@ impl Template {
         }
     }
 
-    /// Whether it is the same in every scope.
+    /// Returns true if it contains no expressions.
     pub fn is_constant(&self) -> bool {
         matches!(&self.body, Body::Pieces(pieces)
             if pieces.iter().all(|piece| matches!(piece, Piece::Raw(_))))
     }
 
-    /// As text.
+    /// Renders the template as text.
     ///
     /// # Errors
     ///
-    /// If a name is undefined, a value is null, or values do not suit operators and filters.
+    /// If a name is undefined, a value is null, or values do not match operators and filters.
     pub fn text(&self, scope: &Scope) -> Result<String, RenderError> {
         match &self.body {
             Body::Statements(rewritten) => {
@@ -196,7 +196,8 @@ impl Template {
         }
     }
 
-    /// As a typed value: a single `{{ expression }}` keeps its type, anything else is text.
+    /// Renders the template as a typed value: a single `{{ expression }}` keeps its type, anything
+    /// else is text.
     ///
     /// # Errors
     ///
@@ -208,7 +209,7 @@ impl Template {
         }
     }
 
-    /// As [`Template::json`]; nothing if the single expression gives `omit`.
+    /// As [`Template::json`]; `None` if the single expression is `omit`.
     ///
     /// # Errors
     ///
@@ -220,11 +221,11 @@ impl Template {
         }
     }
 
-    /// As [`Template::json`], over a record that may lack fields: null then.
+    /// As [`Template::json`], over a record; null if a field it needs is missing.
     ///
     /// # Errors
     ///
-    /// If the values are there and do not suit the operators and filters.
+    /// If the values exist but do not match the operators and filters.
     pub fn json_of_record(&self, scope: &Scope) -> Result<Json, RenderError> {
         if let Some(hole) = self.single() {
             return hole.json_of_record(scope);
@@ -239,8 +240,8 @@ impl Template {
         }
     }
 
-    /// As a route: literal text stays, every value becomes one percent-encoded segment (or part of
-    /// one), and only the filter `path` lets a value have slashes.
+    /// Renders the template as a route: literal text is kept, every value becomes (part of) one
+    /// percent-encoded segment, and only the filter `path` lets a value contain slashes.
     ///
     /// # Errors
     ///
@@ -286,8 +287,8 @@ impl Template {
         route.finish()
     }
 
-    /// As a base URL: a value that comes first may be the whole URL; one in the host's name must be
-    /// a part of a name, and one in the path becomes a part of one segment.
+    /// Renders the template as a base URL: a value at the start may be the whole URL; one in the
+    /// host must be part of a name, and one in the path becomes part of a segment.
     ///
     /// # Errors
     ///
@@ -317,7 +318,7 @@ impl Template {
         base.finish()
     }
 
-    /// The texts of its values that a condition on what they mention chooses.
+    /// Returns the texts of the values whose mentions match a condition.
     pub fn chosen_texts(
         &self,
         scope: &Scope,

@@ -1,4 +1,4 @@
-//! Values of templates as the filters read them: numbers, moments, time zones, options.
+//! Reads template values in filters: numbers, times, time zones, options.
 
 use std::collections::BTreeMap;
 
@@ -12,21 +12,21 @@ use crate::core::text::one_line;
 use crate::core::time::{self, Moment};
 use crate::template::scope::{CLOCK, DOCUMENT, UNREADABLE, Unreadable};
 
-/// The longest text that a message repeats.
+/// The maximum length of a value in a message.
 const LONGEST_SHOWN: usize = 60;
 
-/// A fault of the values that a filter was given.
+/// Creates an error about the values of a filter.
 pub fn wrong(message: impl Into<String>) -> Error {
     Error::new(ErrorKind::InvalidOperation, message.into())
 }
 
-/// Null, or missing.
+/// Returns true for null and undefined.
 pub fn is_null(value: &Value) -> bool {
     matches!(value.kind(), ValueKind::None | ValueKind::Undefined)
 }
 
-/// A value as a message shows it: its kind, and its text unless that is long. It is not cut: a
-/// piece of a secret would not be recognised any more.
+/// Describes a value for a message: its kind, and its text unless that is long. It is not
+/// truncated, since a part of a secret would not be recognized.
 pub fn got(value: &Value) -> String {
     let text = value.as_str().unwrap_or_default();
     match value.kind() {
@@ -42,11 +42,11 @@ pub fn got(value: &Value) -> String {
     }
 }
 
-/// A finite number; a text that is one counts too.
+/// Converts to a finite number; numeric strings count too.
 ///
 /// # Errors
 ///
-/// If it is none.
+/// If it is not a number.
 pub fn to_number(value: &Value) -> Result<f64, Error> {
     let number: Option<f64> = match value.as_str() {
         Some(text) => text.trim().parse().ok(),
@@ -58,7 +58,7 @@ pub fn to_number(value: &Value) -> Result<f64, Error> {
         .ok_or_else(|| wrong(format!("expected a number, got {}", got(value))))
 }
 
-/// A number rounded to some digits; whole ones as integers.
+/// Rounds a number to some decimals; integers become integer values.
 pub fn rounded(number: f64, digits: i32) -> Value {
     let factor = 10_f64.powi(digits);
     let scaled = (number * factor).round() / factor;
@@ -94,11 +94,11 @@ pub fn index(number: f64) -> usize {
     number.max(0.0) as usize
 }
 
-/// The moment of the run.
+/// Returns the time of the run.
 ///
 /// # Errors
 ///
-/// If the scope has no clock, as constants have none.
+/// If the scope has no clock, as in constants.
 pub fn now(state: &State) -> Result<Timestamp, Error> {
     state
         .lookup(CLOCK)
@@ -107,11 +107,11 @@ pub fn now(state: &State) -> Result<Timestamp, Error> {
         .ok_or_else(|| wrong("there is no clock here"))
 }
 
-/// A moment from text (RFC 3339, `7d`, …) or from seconds since 1970.
+/// Parses a time from text (RFC 3339, `7d`, …) or from seconds since 1970.
 ///
 /// # Errors
 ///
-/// If it is none.
+/// If it is invalid.
 pub fn moment(state: &State, value: &Value) -> Result<Moment, Error> {
     if let Some(text) = value.as_str() {
         let now = now(state)?;
@@ -136,14 +136,14 @@ pub fn moment(state: &State, value: &Value) -> Result<Moment, Error> {
         .ok_or_else(|| wrong(format!("{seconds} seconds since 1970 is out of range")))
 }
 
-/// A moment of a record, or what stands for it: `default` where it is null or no time.
+/// Parses a time in a record, or returns `default` if it is null or invalid.
 ///
-/// Over a record and in a document, what is no time is null, and is noted in the scope; elsewhere it
-/// is a fault.
+/// Over a record and in a document, an invalid time is null and is recorded in the scope; elsewhere it
+/// is an error.
 ///
 /// # Errors
 ///
-/// If it is no time, outside of records and documents and without a default.
+/// If it is invalid, outside of records and documents and without a default.
 pub fn moment_or(
     state: &State,
     value: &Value,
@@ -168,12 +168,12 @@ pub fn moment_or(
     }
 }
 
-/// Returns true where what is no time is null.
+/// Returns true if an invalid time is null.
 fn takes_null_for(state: &State) -> bool {
     state.undefined_behavior() == UndefinedBehavior::Chainable || state.lookup(DOCUMENT).is_some()
 }
 
-/// A number that is no negative zero: `-0` is nothing that a person or an API means.
+/// Removes the sign of a negative zero.
 pub fn unsigned_zero(value: Value) -> Value {
     match f64::try_from(value.clone()) {
         Ok(number) if number == 0.0 && number.is_sign_negative() && !value.is_integer() => {
@@ -183,11 +183,11 @@ pub fn unsigned_zero(value: Value) -> Value {
     }
 }
 
-/// An IANA time zone by its name; UTC where none is said.
+/// Returns a time zone by its IANA name; UTC by default.
 ///
 /// # Errors
 ///
-/// If there is none of that name.
+/// If there is no time zone with that name.
 pub fn zone(name: Option<&str>) -> Result<TimeZone, Error> {
     let Some(name) = name else {
         return Ok(TimeZone::UTC);
@@ -199,16 +199,16 @@ pub fn zone(name: Option<&str>) -> Result<TimeZone, Error> {
     })
 }
 
-/// A mapping.
+/// Creates a mapping.
 pub fn mapping<const N: usize>(members: [(&'static str, Value); N]) -> Value {
     Value::from(BTreeMap::from(members))
 }
 
-/// One of some words.
+/// Checks a word against a list of choices.
 ///
 /// # Errors
 ///
-/// If it is another word.
+/// If it is not one of them.
 pub fn choice<'w>(option: &str, word: &str, words: &[&'w str]) -> Result<&'w str, Error> {
     words
         .iter()

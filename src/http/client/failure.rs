@@ -1,4 +1,4 @@
-//! An error of the client → its kind.
+//! Classifies errors of the client.
 
 use std::error::Error;
 use std::io;
@@ -6,12 +6,13 @@ use std::io;
 use crate::http::client::loopback::NotThisMachine;
 use crate::http::{ClientOptions, TransportError, TransportErrorKind};
 
-/// The most header fields of an answer.
+/// The maximum number of header fields in a response.
 pub const MOST_FIELDS: usize = 1_000;
-/// The longest header of an answer in bytes: the default of HTTP/1.1, used for HTTP/2 too.
+/// The maximum size of a response header in bytes: hyper's default for HTTP/1.1, used for HTTP/2
+/// too.
 pub const LONGEST_HEADER: u32 = 8_192 + 4_096 * 100;
 
-/// The facts found in a chain of errors.
+/// Facts found in a chain of errors.
 #[derive(Default)]
 struct Facts {
     causes: Vec<String>,
@@ -40,7 +41,7 @@ impl Facts {
     }
 }
 
-/// Returns the failure that an error of reqwest stands for.
+/// Classifies an error of reqwest.
 pub fn of(error: &reqwest::Error, options: &ClientOptions) -> TransportError {
     let mut facts = Facts::of(error);
     let kind = if error.is_builder() {
@@ -71,8 +72,8 @@ pub fn of(error: &reqwest::Error, options: &ClientOptions) -> TransportError {
     }
 }
 
-/// The rule of HTTP that an answer breaks, if that is the cause: a connection that merely ended
-/// breaks none, and only that is worth another attempt.
+/// Returns the HTTP rule that a response violates, if that is the cause. A connection that merely
+/// ended violates none, and only that is worth a retry.
 fn broken_rule(cause: &(dyn Error + 'static)) -> Option<&'static str> {
     if let Some(error) = cause.downcast_ref::<hyper::Error>() {
         return if error.is_parse_too_large() {
@@ -101,7 +102,7 @@ fn broken_rule(cause: &(dyn Error + 'static)) -> Option<&'static str> {
     .then_some("the answer's chunks are not valid HTTP")
 }
 
-/// Returns true if an error of the operating system hides one of TLS, however deep.
+/// Returns true if an I/O error wraps a TLS error, at any depth.
 fn wraps_tls(error: &(dyn Error + 'static)) -> bool {
     let inner = error
         .downcast_ref::<io::Error>()

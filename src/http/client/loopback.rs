@@ -1,16 +1,16 @@
-//! The addresses of this machine.
+//! Loopback addresses.
 //!
-//! `localhost` and every name below it mean this machine (RFC 6761, section 6.3), but nothing makes a
-//! resolver keep to that. Over plain `http` such a name is used only with addresses of this machine,
-//! so that what may not cross a network does not.
+//! `localhost` and every name below it mean this machine (RFC 6761, section 6.3), but resolvers need
+//! not follow that. Over plain `http`, such a name is only used with loopback addresses, so that
+//! secrets do not cross a network.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::{Host, Url};
 
-/// Returns true if a host is this machine, so that what is sent to it crosses no network. A name is
-/// held to that by `Pinned` when the connection is made.
+/// Returns true if a host is this machine, so that requests cross no network. Names are enforced by
+/// `Pinned` when connecting.
 pub fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => is_loopback_name(name),
@@ -24,7 +24,7 @@ fn is_loopback_name(name: &str) -> bool {
     name == "localhost" || name.ends_with(".localhost")
 }
 
-/// The system's resolver, which takes only addresses of this machine for names that mean it.
+/// The system's resolver, restricted to loopback addresses for names that mean this machine.
 #[derive(Debug, Default)]
 pub struct Pinned;
 
@@ -44,8 +44,8 @@ impl Resolve for Pinned {
     }
 }
 
-/// The addresses of this machine among those of a name that means it. Where the resolver knows none,
-/// as many do below `localhost`, those that the name stands for.
+/// Returns the loopback addresses among those of a name that means this machine. If the resolver
+/// knows none, as is common below `localhost`, returns the standard ones.
 fn own_addresses(
     name: &str,
     mut found: Vec<SocketAddr>,
@@ -74,7 +74,7 @@ fn own_addresses(
     Ok(found)
 }
 
-/// A name that means this machine has the address of another.
+/// A name that means this machine resolves to another one.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "`{name}` has the address {address}, which is not this machine: nothing goes there over plain `http`"

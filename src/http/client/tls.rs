@@ -1,4 +1,4 @@
-//! TLS settings: whom a client trusts and what it shows.
+//! TLS settings of a client.
 
 use std::sync::Arc;
 
@@ -7,8 +7,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::http::TlsOptions;
 
-/// The TLS settings. Without need no certificate is loaded: parsing the system's takes longer than
-/// a whole request over loopback.
+/// Creates the TLS settings. Certificates are only loaded if needed: parsing the system's takes
+/// longer than a whole request over loopback.
 pub fn settings(options: &TlsOptions, is_secure: bool) -> Result<rustls::ClientConfig, String> {
     let mut roots = rustls::RootCertStore::empty();
     if is_secure {

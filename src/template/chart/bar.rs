@@ -1,4 +1,4 @@
-//! Bars beside each other or on top of each other, upright or lying.
+//! Bar charts: grouped or stacked, vertical or horizontal.
 
 use crate::template::chart::data::{Axis, Data, Series};
 use crate::template::chart::frame::{Drawing, Frame, Swatch};
@@ -9,19 +9,20 @@ use crate::template::chart::style::{AXIS, COLOURS, series};
 use crate::template::chart::svg::{Anchor, Area, LABEL, fit, fit_name, text_width};
 use crate::template::value::count;
 
-/// Lying bars for more names than this would make a page of their own.
+/// The maximum number of horizontal bars: more would fill a page.
 const MOST_ROWS: usize = 60;
 
-/// How bars stand.
+/// The layout of bars.
 #[derive(Debug, Clone, Copy)]
 pub struct Look {
-    /// On top of each other.
+    /// True for stacked bars.
     pub is_stacked: bool,
-    /// Lying; `None`: where names would not fit below upright ones.
+    /// True for horizontal bars; `None` to choose them if the names would not fit below vertical
+    /// ones.
     pub is_horizontal: Option<bool>,
 }
 
-/// A bar: of which series, at which place, from where to where.
+/// A bar: its series, its place, and its ends.
 struct Bar {
     series: usize,
     place: usize,
@@ -29,7 +30,7 @@ struct Bar {
     to: f64,
 }
 
-/// Draws them at a width.
+/// Draws the chart at a width.
 pub fn draw(data: &Data, options: &Options, look: Look, width: f64) -> Drawing {
     let mut frame = Frame::new(options, width);
     if data.numbers().next().is_none() {
@@ -55,7 +56,7 @@ pub fn draw(data: &Data, options: &Options, look: Look, width: f64) -> Drawing {
     }
 }
 
-/// The series beyond the colours become one, their sum: the largest stay.
+/// Combines the smallest series beyond the available colours into their sum.
 pub fn fold(data: Data) -> Data {
     if data.series.len() <= COLOURS {
         return data;
@@ -109,7 +110,7 @@ fn bars(data: &Data, is_stacked: bool) -> Vec<Bar> {
     bars
 }
 
-/// How wide bars and their groups are in a slot.
+/// The widths of bars and groups in a slot.
 struct Group {
     thick: f64,
     start: f64,
@@ -208,7 +209,7 @@ fn lying(
         .map(|text| text_width(text, LABEL.size))
         .fold(0.0, f64::max);
     let left = widest.ceil() + 10.0;
-    // A single bar says its number at its end.
+    // Single bars are labelled with their value.
     let says = beside == 1 && data.series.len() == 1 && bars.iter().all(|bar| bar.to >= 0.0);
     let value = |bar: &Bar| value_label(bar.to, &options.unit);
     let right = if says {

@@ -14,10 +14,10 @@ use crate::template::environment::to_text;
 use crate::template::records::{Records, check_by_column, names, of_column};
 use crate::template::value::{choice, count, is_null, to_number, wrong};
 
-/// Where the values of a chart stand.
+/// The axis of a chart.
 #[derive(Debug, Clone)]
 pub enum Axis {
-    /// Moments, ascending.
+    /// Times, ascending.
     Time(Vec<Timestamp>),
     /// Numbers, ascending.
     Number(Vec<f64>),
@@ -25,41 +25,42 @@ pub enum Axis {
     Names,
 }
 
-/// Numbers at the places of an axis.
+/// A series of numbers.
 #[derive(Debug, Clone)]
 pub struct Series {
-    /// What the legend calls it.
+    /// The name in the legend.
     pub name: String,
-    /// One for each place.
+    /// One value per place on the axis.
     pub values: Vec<Option<f64>>,
 }
 
-/// What a chart shows.
+/// The data of a chart.
 #[derive(Debug, Clone)]
 pub struct Data {
-    /// The places.
+    /// The axis.
     pub axis: Axis,
-    /// The column of the places.
+    /// The column of the axis.
     pub axis_name: String,
-    /// The whole text of each place.
+    /// The full label of each place.
     pub labels: Vec<String>,
-    /// What is shown there.
+    /// The series.
     pub series: Vec<Series>,
-    /// Records that have no place: their time or number is null.
+    /// The number of records without a place: their time or number is null.
     pub skipped: usize,
 }
 
-/// How the numbers of records at the same place become one.
+/// The ways to combine numbers of records at the same place.
 pub const COMBINE: [&str; 6] = ["sum", "mean", "min", "max", "last", "count"];
 
-/// How the numbers of records at the same place become one; `None` if they may not.
+/// Reads the way to combine numbers of records at the same place; `None` if duplicates are an
+/// error.
 pub fn combine(options: &Kwargs) -> Result<Option<&'static str>, Error> {
     let word: Option<String> = options.get("combine")?;
     word.map(|word| choice("combine", &word, &COMBINE))
         .transpose()
 }
 
-/// One number of several.
+/// Combines several numbers.
 pub fn combined(how: &str, numbers: &[f64]) -> Option<f64> {
     let length = count(numbers.len());
     match how {
@@ -73,25 +74,25 @@ pub fn combined(how: &str, numbers: &[f64]) -> Option<f64> {
     }
 }
 
-/// What a chart asks of its records.
+/// The parameters of a chart for reading its data.
 pub struct Asked<'a> {
-    /// The filter, for messages.
+    /// The name of the filter, for messages.
     pub chart: &'a str,
     /// The column of the axis.
     pub x: String,
-    /// Whether numbers have their place on a scale instead of one after the other.
+    /// True if numbers are placed on a scale instead of one after another.
     pub numbers_on_scale: bool,
-    /// The zone of the labels.
+    /// The time zone of the labels.
     pub zone: &'a TimeZone,
 }
 
 impl Data {
-    /// Reads the columns that the options name: `x`, `y`, `by`, `labels`, `x_type`, `combine`.
+    /// Reads the columns named in the options: `x`, `y`, `by`, `labels`, `x_type`, `combine`.
     ///
     /// # Errors
     ///
-    /// If a column is missing or holds something else, or if two records share a place and nothing
-    /// says what becomes of them.
+    /// If a column is missing or has the wrong type, or if two records share a place without
+    /// `combine`.
     pub fn read(value: &Value, options: &Kwargs, asked: &Asked) -> Result<Self, Error> {
         let chart = asked.chart;
         let records = Records::read(chart, value)?;
@@ -162,14 +163,14 @@ impl Data {
         })
     }
 
-    /// All numbers.
+    /// Returns all numbers.
     pub fn numbers(&self) -> impl Iterator<Item = f64> {
         self.series
             .iter()
             .flat_map(|series| series.values.iter().flatten().copied())
     }
 
-    /// What a place of a series says: `2 Nov 2026, p95: 14 min`.
+    /// Returns the tooltip of a value: `2 Nov 2026, p95: 14 min`.
     pub fn tooltip(&self, series: &Series, place: usize, unit: &Unit) -> String {
         let cut = |text: &str| truncate_to_width(text, 200).into_owned();
         let number = series.values[place].unwrap_or_default();
@@ -182,7 +183,7 @@ impl Data {
         }
     }
 
-    /// What is not shown, if anything.
+    /// Returns the note about records that are not shown, if there are any.
     pub fn note(&self) -> Option<String> {
         let name = truncate_to_width(&self.axis_name, 40).into_owned();
         match self.skipped {
@@ -220,7 +221,7 @@ impl Table {
         place
     }
 
-    /// A new one, even if another has its name.
+    /// Adds a series, even if another has the same name.
     fn push(&mut self, name: &str) -> usize {
         self.names.push(name.to_owned());
         self.cells.push(vec![Vec::new(); self.places]);

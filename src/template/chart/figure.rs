@@ -1,5 +1,5 @@
-//! A drawing as a part of a page: the `<svg>` for wide and narrow places, and its data as a table
-//! for those who do not see it.
+//! A chart as an HTML figure: the `<svg>` for wide and narrow screens, and its data as a table for
+//! screen readers.
 
 use minijinja::Value;
 
@@ -11,7 +11,7 @@ use crate::template::chart::svg::{escape, short};
 const WIDE: f64 = 720.0;
 const NARROW: f64 = 360.0;
 
-/// Without the style sheet too, a drawing fits the page.
+/// Fits a drawing into the page even without the style sheet.
 const FLUID: &str = " style=\"max-width:100%;height:auto\"";
 
 const FONT: &str = "system-ui,-apple-system,&quot;Segoe UI&quot;,Roboto,&quot;Helvetica Neue&quot;,Arial,&quot;Noto Sans&quot;,sans-serif";
@@ -25,14 +25,14 @@ pub struct DataTable {
     pub rows: Vec<Vec<String>>,
 }
 
-/// Cells longer than this are cut.
+/// The maximum length of a cell.
 const LONGEST_CELL: usize = 200;
 
-/// A table of more cells or columns ends early, and says so.
+/// A table with more cells or columns is truncated with a note.
 const MOST_CELLS: usize = 20_000;
 const MOST_COLUMNS: usize = 200;
 
-/// `<figure class="chart">…</figure>`. `summary` is told where `description` is not given.
+/// Returns `<figure class="chart">…</figure>`. `summary` is the default of `description`.
 pub fn figure(
     options: &Options,
     summary: &str,
@@ -45,7 +45,7 @@ pub fn figure(
     } else {
         let attribute = format!(" class=\"wide\"{FLUID}");
         text.push_str(&svg(options, summary, &attribute, &draw(WIDE)));
-        // Shown by the style sheet alone, so that without it there is one drawing.
+        // Shown by the style sheet only, so that without it there is one drawing.
         let attribute = " class=\"narrow\" style=\"display:none\"";
         text.push_str(&svg(options, summary, attribute, &draw(NARROW)));
     }

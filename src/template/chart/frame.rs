@@ -1,11 +1,11 @@
-//! What stands around the marks of a chart: title, legend, axes, grid, notes.
+//! The parts around the marks of a chart: title, legend, axes, grid, notes.
 
 use crate::template::chart::options::Options;
 use crate::template::chart::scale::Scale;
 use crate::template::chart::style::{AXIS, COLOURS, GRID, STRONG, series};
 use crate::template::chart::svg::{Anchor, Area, LABEL, Svg, TextStyle, fit, text_width};
 
-/// How a legend shows a series.
+/// The symbol of a series in a legend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Swatch {
     /// A piece of the line.
@@ -20,10 +20,10 @@ const TITLE: TextStyle = TextStyle {
     anchor: Anchor::Start,
 };
 
-/// More entries of a legend are counted instead.
+/// The maximum number of legend entries; further ones are counted.
 const MOST_ENTRIES: usize = 16;
 
-/// The dashes of a line: none for the first round of colours.
+/// Returns the dashes of a line: none for the first round of colours.
 pub fn dashes(place: usize) -> &'static str {
     match place / COLOURS {
         0 => "",
@@ -32,18 +32,18 @@ pub fn dashes(place: usize) -> &'static str {
     }
 }
 
-/// A drawing that grows from the top.
+/// A drawing that is built from the top.
 pub struct Frame {
-    /// What was drawn so far.
+    /// The drawing so far.
     pub svg: Svg,
-    /// Of the whole drawing.
+    /// The total width.
     pub width: f64,
-    /// Where what follows begins.
+    /// The upper edge of the next part.
     pub top: f64,
 }
 
 impl Frame {
-    /// A drawing with its title.
+    /// Starts a drawing with its title.
     pub fn new(options: &Options, width: f64) -> Self {
         let mut frame = Self {
             svg: Svg::default(),
@@ -61,7 +61,7 @@ impl Frame {
         frame
     }
 
-    /// Names of several series with their colours.
+    /// Adds a legend, if there are several series.
     pub fn legend(&mut self, names: &[&str], swatch: Swatch) {
         if names.len() < 2 {
             return;
@@ -105,7 +105,7 @@ impl Frame {
         self.top = y + 16.0;
     }
 
-    /// The grid of a vertical scale; gives the width that its labels need.
+    /// Returns the width needed by the labels of a vertical scale.
     pub fn gutter(scale: &Scale) -> f64 {
         let widest = scale
             .ticks()
@@ -115,7 +115,7 @@ impl Frame {
         widest.ceil() + 10.0
     }
 
-    /// Horizontal lines with their labels on the left.
+    /// Adds horizontal grid lines with labels on the left.
     pub fn horizontal_grid(&mut self, scale: &Scale, plot: Area) {
         for tick in scale.ticks() {
             let y = plot.bottom() - scale.part(tick) * plot.height;
@@ -129,7 +129,7 @@ impl Frame {
         }
     }
 
-    /// Vertical lines with their labels below.
+    /// Adds vertical grid lines with labels below.
     pub fn vertical_grid(&mut self, scale: &Scale, plot: Area) {
         let mut labels = Vec::new();
         for tick in scale.ticks() {
@@ -141,7 +141,7 @@ impl Frame {
         self.labels_below(&labels, plot.bottom() + 16.0);
     }
 
-    /// Labels in a row; one that would touch the label before is left out.
+    /// Adds labels in a row, skipping those that would touch the previous one.
     pub fn labels_below(&mut self, labels: &[(f64, String)], y: f64) {
         let mut free = f64::NEG_INFINITY;
         for (x, label) in labels {
@@ -155,7 +155,7 @@ impl Frame {
         }
     }
 
-    /// A text in the middle of an empty plot.
+    /// Finishes an empty plot with a text in its middle.
     pub fn empty(mut self, options: &Options) -> Drawing {
         let height = options.height.unwrap_or(120.0).max(self.top + 40.0);
         let y = f64::midpoint(self.top, height) + 4.0;
@@ -164,7 +164,7 @@ impl Frame {
         self.finish(height)
     }
 
-    /// A line of small text at the foot.
+    /// Adds a line of small text at the bottom.
     pub fn note(&mut self, note: Option<&str>, y: f64) -> f64 {
         let Some(note) = note else {
             return y;
@@ -178,7 +178,7 @@ impl Frame {
         y + 18.0
     }
 
-    /// The drawing.
+    /// Finishes the drawing.
     pub fn finish(self, height: f64) -> Drawing {
         Drawing {
             body: self.svg.finish(),
@@ -188,13 +188,13 @@ impl Frame {
     }
 }
 
-/// The inside of an `<svg>`.
+/// The content of an `<svg>`.
 #[derive(Debug)]
 pub struct Drawing {
-    /// Markup.
+    /// The markup.
     pub body: String,
-    /// Of the view box.
+    /// The width of the view box.
     pub width: f64,
-    /// Of the view box.
+    /// The height of the view box.
     pub height: f64,
 }

@@ -1,4 +1,4 @@
-//! A grid of cells whose colour says how much.
+//! A heat map: a grid of cells coloured by value.
 
 use std::collections::HashMap;
 
@@ -19,19 +19,19 @@ use crate::template::value::{count, index, is_null, to_number, wrong};
 
 const EXAMPLE: &str = "rows | heat_map(x=\"hour\", y=\"weekday\", value=\"failures\")";
 
-/// More cells cannot be told apart.
+/// The maximum number of cells that can be told apart.
 const MOST_CELLS: usize = 10_000;
 
-/// What a heat map shows.
+/// The data of a heat map.
 #[derive(Debug)]
 pub struct Grid {
-    /// Names of the columns of cells.
+    /// The names of the columns of cells.
     pub x: Vec<String>,
-    /// Names of the rows of cells.
+    /// The names of the rows of cells.
     pub y: Vec<String>,
-    /// The column of each.
+    /// The record columns of both axes.
     pub names: (String, String),
-    /// One for each row and column.
+    /// The cells by row and column.
     pub cells: Vec<Vec<Option<f64>>>,
 }
 
@@ -41,8 +41,8 @@ impl Grid {
     ///
     /// # Errors
     ///
-    /// If a column is missing or holds something else, or if several records share a cell and
-    /// nothing says what becomes of them.
+    /// If a column is missing or has the wrong type, or if several records share a cell without
+    /// `combine`.
     pub fn read(value: &Value, options: &Kwargs) -> Result<Self, Error> {
         let records = Records::read("heat_map", value)?;
         let x_column = required(options, "heat_map", "x", EXAMPLE)?;
@@ -103,13 +103,13 @@ impl Grid {
         })
     }
 
-    /// All numbers.
+    /// Returns all numbers.
     pub fn numbers(&self) -> impl Iterator<Item = f64> {
         self.cells.iter().flatten().flatten().copied()
     }
 }
 
-/// Names in order, given or as they come.
+/// Names in order, given or of first appearance.
 struct Names {
     list: Vec<String>,
     places: HashMap<String, usize>,
@@ -154,7 +154,7 @@ impl Names {
     }
 }
 
-/// The step of a number's colour.
+/// Returns the index of a number's colour.
 fn step(number: f64, (low, high): (f64, f64)) -> usize {
     if high <= low {
         return if number == 0.0 { 0 } else { HEAT.len() / 2 };
@@ -163,7 +163,7 @@ fn step(number: f64, (low, high): (f64, f64)) -> usize {
     index((part * count(HEAT.len())).floor()).min(HEAT.len() - 1)
 }
 
-/// Draws it at a width.
+/// Draws the chart at a width.
 pub fn draw(grid: &Grid, options: &Options, width: f64) -> Drawing {
     let mut frame = Frame::new(options, width);
     if grid.x.is_empty() || grid.y.is_empty() {
@@ -255,7 +255,7 @@ fn draw_cell(
     }
 }
 
-/// The colours with the least and the most that they stand for.
+/// Adds the colour scale with its lowest and highest value.
 fn ramp(frame: &mut Frame, (low, high): (f64, f64), options: &Options) {
     let y = frame.top;
     let (low, high) = (

@@ -1,4 +1,4 @@
-//! How often numbers of some size occur.
+//! A histogram.
 
 use crate::template::chart::frame::{Drawing, Frame};
 use crate::template::chart::options::Options;
@@ -8,18 +8,18 @@ use crate::template::chart::svg::{Anchor, Area, LABEL, TextStyle, text_width};
 use crate::template::statistics::percentile;
 use crate::template::value::{count, index};
 
-/// Numbers in bins of one width.
+/// Numbers in bins of equal width.
 #[derive(Debug)]
 pub struct Histogram {
     scale: Scale,
-    /// How many numbers each bin has.
+    /// The count of each bin.
     pub counts: Vec<usize>,
-    /// Percentiles to mark: rank and value.
+    /// The percentiles to mark: rank and value.
     marks: Vec<(f64, f64)>,
 }
 
 impl Histogram {
-    /// Sorts numbers into about so many bins; without a number, into as many as suit.
+    /// Sorts numbers into about `bins` bins, or into a suitable number of them.
     pub fn new(mut numbers: Vec<f64>, bins: Option<usize>, ranks: &[f64], unit: &Unit) -> Self {
         numbers.sort_by(f64::total_cmp);
         let bins = bins.map_or_else(|| count(numbers.len()).sqrt().clamp(5.0, 30.0), count);
@@ -28,7 +28,7 @@ impl Histogram {
         let length = index(((high - low) / scale.step()).round()).clamp(1, 400);
         let mut counts = vec![0; length];
         for number in &numbers {
-            // A number on an edge belongs to the bin that begins there; the last edge has none.
+            // A number on an edge belongs to the bin that begins there, except at the last edge.
             let place = index(scale.part(*number) * count(length) + 1e-9).min(length - 1);
             counts[place] += 1;
         }
@@ -43,7 +43,7 @@ impl Histogram {
         }
     }
 
-    /// `10 min – 20 min` of a bin.
+    /// Returns the label of a bin: `10 min – 20 min`.
     pub fn bin(&self, place: usize, unit: &Unit) -> String {
         let (low, _) = self.scale.ends();
         let start = low + count(place) * self.scale.step();
@@ -54,7 +54,7 @@ impl Histogram {
         )
     }
 
-    /// Draws it at a width.
+    /// Draws the chart at a width.
     pub fn draw(&self, options: &Options, width: f64) -> Drawing {
         let mut frame = Frame::new(options, width);
         let most = self.counts.iter().copied().max().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Where the places of an axis lie, and the labels below them.
+//! The labels of an axis and their positions.
 
 use crate::template::chart::data::Axis;
 use crate::template::chart::frame::Frame;
@@ -8,22 +8,22 @@ use crate::template::chart::svg::{Anchor, Area, LABEL, fit, fit_name, text_width
 use crate::template::chart::time_axis::{full_label, is_midnight, ticks};
 use crate::template::value::{count, index};
 
-/// Labels under slots of the same width, and the room they need.
+/// Labels under slots of equal width, and the height they need.
 pub struct SlotLabels {
     texts: Vec<String>,
     every: usize,
     is_turned: bool,
-    /// From the axis to the end of the drawing.
+    /// The height from the axis to the end of the drawing.
     pub height: f64,
 }
 
-/// Turned labels rise to the right, by these degrees.
+/// The angle of rotated labels, in degrees.
 const TURN: f64 = -35.0;
 
 impl SlotLabels {
-    /// Chooses between level, turned and thinned out. What can be told from its neighbours, such as
-    /// days, may be thinned out at once; names are turned before. `left` is the room before the
-    /// first slot.
+    /// Chooses between horizontal, rotated and thinned-out labels. Labels that can be inferred from
+    /// their neighbours, such as days, may be thinned out at once; names are rotated first. `left`
+    /// is the space before the first slot.
     pub fn new(labels: &[String], left: f64, slot: f64, may_thin: bool) -> Self {
         let widest = |texts: &[String]| {
             texts
@@ -31,7 +31,7 @@ impl SlotLabels {
                 .map(|text| text_width(text, LABEL.size))
                 .fold(0.0, f64::max)
         };
-        // What is cut to so much would not fit level anyway.
+        // A text cut to this width would not fit horizontally anyway.
         let texts: Vec<String> = labels
             .iter()
             .map(|label| fit(label, 240.0, LABEL.size))
@@ -64,7 +64,7 @@ impl SlotLabels {
         }
     }
 
-    /// Draws them below an axis.
+    /// Draws the labels below an axis.
     pub fn draw(&self, frame: &mut Frame, plot: Area) {
         let slot = plot.width / count(self.texts.len().max(1));
         for (place, text) in self.texts.iter().enumerate().step_by(self.every) {
@@ -82,7 +82,7 @@ impl SlotLabels {
     }
 }
 
-/// The short texts of places: days without their year where one year is meant.
+/// Returns short labels: days without the year if all are in the same year.
 pub fn short_labels(axis: &Axis, labels: &[String], options: &Options) -> Vec<String> {
     let Axis::Time(moments) = axis else {
         return labels.to_vec();
@@ -104,16 +104,16 @@ pub fn short_labels(axis: &Axis, labels: &[String], options: &Options) -> Vec<St
         .collect()
 }
 
-/// Where the places of an axis lie in a width, and the labels below them.
+/// The positions of the places of an axis, and their labels.
 pub struct Places {
-    /// One for each place, from the left edge.
+    /// The offset of each place from the left edge.
     pub offsets: Vec<f64>,
-    /// Round places with their texts; none where slots have labels.
+    /// Round values with their labels; empty if slots have labels.
     pub ticks: Vec<(f64, String)>,
 }
 
 impl Places {
-    /// Of moments and numbers; `None` of names, which have slots.
+    /// Computes the positions of times and numbers; `None` for names, which have slots.
     pub fn on_scale(axis: &Axis, width: f64, options: &Options) -> Option<Self> {
         let part = |value: f64, low: f64, high: f64| {
             if high > low {

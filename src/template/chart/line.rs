@@ -1,4 +1,4 @@
-//! Lines over time, numbers or names.
+//! A line chart over time, numbers or names.
 
 use crate::template::chart::data::{Data, Series};
 use crate::template::chart::frame::{Drawing, Frame, Swatch, dashes};
@@ -9,27 +9,27 @@ use crate::template::chart::style::{STRONG, series};
 use crate::template::chart::svg::{Anchor, Area, LABEL, Svg, TextStyle, short};
 use crate::template::value::{count, index};
 
-/// A line across the chart that the numbers are held against.
+/// A horizontal target line.
 #[derive(Debug, Clone)]
 pub struct Goal {
-    /// Where it lies.
+    /// The value.
     pub value: f64,
-    /// What stands at it.
+    /// The label.
     pub label: String,
 }
 
-/// More points than this are not marked one by one.
+/// The maximum number of points that are marked with dots.
 const MOST_DOTS: usize = 60;
 
-/// What a line chart is told beyond the data.
+/// The options of a line chart.
 pub struct Look {
-    /// Whether the scale begins at zero in any case.
+    /// True to always start the scale at zero.
     pub from_zero: bool,
-    /// A line to hold against.
+    /// A target line.
     pub goal: Option<Goal>,
 }
 
-/// Draws it at a width.
+/// Draws the chart at a width.
 pub fn draw(data: &Data, options: &Options, look: &Look, width: f64) -> Drawing {
     let mut frame = Frame::new(options, width);
     if data.numbers().next().is_none() {
@@ -80,7 +80,7 @@ pub fn draw(data: &Data, options: &Options, look: &Look, width: f64) -> Drawing 
         }
     };
 
-    // The first series lies on top.
+    // The first series is drawn on top.
     for (place, line) in data.series.iter().enumerate().rev() {
         let points: Vec<Option<(f64, f64)>> = offsets
             .iter()
@@ -113,7 +113,7 @@ pub fn draw(data: &Data, options: &Options, look: &Look, width: f64) -> Drawing 
     frame.finish(height)
 }
 
-/// Runs of points without a gap.
+/// Returns runs of points without a gap.
 fn runs(points: &[Option<(f64, f64)>]) -> impl Iterator<Item = Vec<(f64, f64)>> {
     points
         .split(Option::is_none)
@@ -121,8 +121,8 @@ fn runs(points: &[Option<(f64, f64)>]) -> impl Iterator<Item = Vec<(f64, f64)>> 
         .filter(|run| !run.is_empty())
 }
 
-/// Points that lie closer than a reader can see are not drawn: of those in one column, the first,
-/// the lowest, the highest and the last stay.
+/// Drops points that are too close to see: of those in one pixel column, the first, lowest, highest
+/// and last are kept.
 fn thinned(run: &[(f64, f64)]) -> Vec<(f64, f64)> {
     let mut kept: Vec<(f64, f64)> = Vec::new();
     let column_of = |point: &(f64, f64)| index(point.0 * 2.0);
@@ -186,7 +186,7 @@ fn area(svg: &mut Svg, points: &[Option<(f64, f64)>], base: f64) {
     }
 }
 
-/// Dots where there are few points, and for each point without neighbours, which has no line.
+/// Adds dots if there are few points, and for each isolated point, which has no line.
 fn dots(
     svg: &mut Svg,
     data: &Data,

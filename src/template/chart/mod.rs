@@ -1,9 +1,9 @@
-//! Charts for reports in HTML: inline SVG, without a script, a font or anything to fetch.
+//! Charts for HTML reports: inline SVG without scripts, fonts or external resources.
 //!
 //! A filter reads records into [`data::Data`] (or a [`heat_map::Grid`], a
 //! [`histogram::Histogram`]), which is drawn at two widths: the page shows the wide or the narrow
-//! drawing, so that text is never shrunk. What comes from data is escaped where it is written, in
-//! [`svg`]; the result is a safe string, which HTML templates do not escape again.
+//! drawing, so that text is never shrunk. Data is escaped when it is written, in [`svg`]; the result
+//! is a safe string, which HTML templates do not escape again.
 //!
 //! The same records give the same bytes.
 
@@ -56,7 +56,7 @@ pub const NAMES: &[&str] = &[
 /// The functions of this module.
 pub const FUNCTIONS: &[&str] = &["chart_style"];
 
-/// Adds them to the environment.
+/// Registers the filters and functions.
 pub fn register(environment: &mut Environment<'static>) {
     environment.add_filter("bar_chart", bar_chart);
     environment.add_filter("heat_map", heat_map);
@@ -100,8 +100,7 @@ fn line_chart(value: &Value, options: Kwargs) -> Result<Value, Error> {
     ))
 }
 
-/// `rows | bar_chart(x="job", y="minutes", unit="min")`: bars of several columns stand beside each
-/// other.
+/// `rows | bar_chart(x="job", y="minutes", unit="min")`: bars of several columns are grouped.
 fn bar_chart(value: &Value, options: Kwargs) -> Result<Value, Error> {
     bars("bar_chart", value, &options)
 }
@@ -122,7 +121,7 @@ fn bars(chart: &str, value: &Value, options: &Kwargs) -> Result<Value, Error> {
     };
     let data = Data::read(value, options, &asked)?;
     let is_stacked = chart == "stacked_bar_chart";
-    // Parts of a whole can be summed up, bars beside each other can not.
+    // Stacked bars can be summed up, grouped bars cannot.
     let data = if is_stacked { bar::fold(data) } else { data };
     let look = bar::Look {
         is_stacked,
@@ -256,7 +255,7 @@ fn spark_svg(value: &Value, options: Kwargs) -> Result<Value, Error> {
     Ok(spark::spark(&numbers, &look))
 }
 
-/// What is told of a chart to those who do not see it.
+/// Returns the text summary of a chart, for screen readers.
 fn summary(kind: &str, data: &Data, unit: &Unit) -> String {
     let cut = |text: &str| truncate_to_width(text, 60).into_owned();
     let mut names: Vec<String> = data

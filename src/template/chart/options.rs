@@ -1,4 +1,4 @@
-//! What every chart may be told.
+//! Options shared by all charts.
 
 use jiff::tz::TimeZone;
 use minijinja::value::Kwargs;
@@ -7,31 +7,31 @@ use minijinja::{Error, Value};
 use crate::template::chart::scale::Unit;
 use crate::template::value::{is_null, to_number, wrong, zone};
 
-/// Options that all charts share.
+/// Options shared by all charts.
 #[derive(Debug)]
 pub struct Options {
-    /// What stands above the chart.
+    /// The title.
     pub title: Option<String>,
-    /// What is told instead of the chart to those who do not see it; otherwise a summary is.
+    /// The description for screen readers; a summary by default.
     pub description: Option<String>,
-    /// What the numbers are.
+    /// The unit of the numbers.
     pub unit: Unit,
-    /// One fixed width instead of a wide and a narrow drawing.
+    /// A fixed width instead of a wide and a narrow drawing.
     pub width: Option<f64>,
-    /// Of the whole drawing.
+    /// The height of the whole drawing.
     pub height: Option<f64>,
-    /// Whether a table of the data follows the drawing.
+    /// True to add a table of the data.
     pub with_table: bool,
-    /// Of the labels of times.
+    /// The time zone of labels.
     pub zone: TimeZone,
 }
 
 impl Options {
-    /// Reads them; the rest is the chart's own.
+    /// Reads the shared options; the rest belongs to the chart.
     ///
     /// # Errors
     ///
-    /// If one has a value that it does not take.
+    /// If a value is invalid.
     pub fn read(options: &Kwargs) -> Result<Self, Error> {
         let unit: Option<String> = options.get("unit")?;
         let zone_name: Option<String> = options.get("tz")?;
@@ -48,7 +48,7 @@ impl Options {
     }
 }
 
-/// A length in units of the view box.
+/// Reads a length in units of the view box.
 fn length(options: &Kwargs, name: &str, least: f64) -> Result<Option<f64>, Error> {
     let Some(number) = number(options, name)? else {
         return Ok(None);
@@ -62,11 +62,11 @@ fn length(options: &Kwargs, name: &str, least: f64) -> Result<Option<f64>, Error
     }
 }
 
-/// An option that is a number.
+/// Reads a numeric option.
 ///
 /// # Errors
 ///
-/// If it is something else.
+/// If it is not a number.
 pub fn number(options: &Kwargs, name: &str) -> Result<Option<f64>, Error> {
     let value: Option<Value> = options.get(name)?;
     match value {
@@ -80,11 +80,11 @@ pub fn number(options: &Kwargs, name: &str) -> Result<Option<f64>, Error> {
     }
 }
 
-/// An option that must be there, with an example for the message.
+/// Reads a required option; `example` is for the message.
 ///
 /// # Errors
 ///
-/// If it is not.
+/// If it is missing.
 pub fn required(options: &Kwargs, chart: &str, name: &str, example: &str) -> Result<String, Error> {
     let value: Option<String> = options.get(name)?;
     value.ok_or_else(|| wrong(format!("`{chart}` needs `{name}`: `{example}`")))

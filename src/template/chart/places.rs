@@ -1,4 +1,4 @@
-//! A column as the places of an axis: times and numbers in their order, names as they come.
+//! A column as the places of an axis: times and numbers sorted, names in order of appearance.
 
 use std::collections::HashMap;
 
@@ -20,7 +20,7 @@ use crate::template::value::{choice, is_null, to_number, wrong};
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Key {
     Moment(Timestamp),
-    /// The bits of a number; no zero has a sign.
+    /// The bits of a number; zero is always positive.
     Number(u64),
     Name(String),
 }
@@ -32,7 +32,7 @@ enum Kind {
     Names,
 }
 
-/// The text of a value that names something.
+/// Returns the text of a value used as a name.
 pub fn name_of(value: &Value) -> Result<String, Error> {
     if is_null(value) {
         return Ok("–".to_owned());
@@ -40,11 +40,11 @@ pub fn name_of(value: &Value) -> Result<String, Error> {
     to_text(value)
 }
 
-/// The places of an axis, and which of them each record has.
+/// The places of an axis, and the place of each record.
 pub struct Places {
     kind: Kind,
     keys: Vec<Key>,
-    /// `None` where a record has none.
+    /// The place of each record, if it has one.
     pub of_record: Vec<Option<usize>>,
 }
 
@@ -53,7 +53,7 @@ impl Places {
     ///
     /// # Errors
     ///
-    /// If `kind` is no kind, or a value is not of it.
+    /// If `kind` is unknown, or a value does not match it.
     pub fn read(values: &[Value], kind: Option<&str>, asked: &Asked) -> Result<Self, Error> {
         let present = || values.iter().filter(|value| !is_null(value));
         let kind = match kind {
@@ -78,7 +78,7 @@ impl Places {
             let key = match kind {
                 _ if is_null(value) && kind != Kind::Names => None,
                 Kind::Names => Some(Key::Name(name_of(value)?)),
-                // A zero without a sign, so that there is one of it.
+                // Adding 0 removes the sign of `-0`.
                 Kind::Number => Some(Key::Number((to_number(value)? + 0.0).to_bits())),
                 Kind::Time => Some(Key::Moment(
                     parse_moment(value, asked.zone).ok_or_else(|| {
@@ -120,7 +120,7 @@ impl Places {
         })
     }
 
-    /// The whole text of each place.
+    /// Returns the full label of each place.
     pub fn labels(&self, zone: &TimeZone) -> Vec<String> {
         let zoned = |moment: &Timestamp| moment.to_zoned(zone.clone());
         let is_midnight = |key: &Key| match key {
@@ -138,12 +138,12 @@ impl Places {
             .collect()
     }
 
-    /// How many there are.
+    /// Returns the number of places.
     pub fn len(&self) -> usize {
         self.keys.len()
     }
 
-    /// The places alone.
+    /// Returns the axis.
     pub fn axis(self) -> Axis {
         let keys = self.keys.into_iter();
         match self.kind {
@@ -166,7 +166,7 @@ impl Places {
     }
 }
 
-/// A moment as records have it: RFC 3339, or a date, which begins in the zone.
+/// Parses a time in a record: RFC 3339, or a date, which begins in the zone.
 fn parse_moment(value: &Value, zone: &TimeZone) -> Option<Timestamp> {
     let text = value.as_str()?.trim();
     if text.len() == 10 {

@@ -1,4 +1,4 @@
-//! Scales of numbers: round steps, and the texts of values.
+//! Scales of numbers: round steps and labels.
 
 use std::time::Duration;
 
@@ -6,37 +6,37 @@ use crate::core::time::format_duration;
 use crate::template::statistics::grouped;
 use crate::template::value::{count, index};
 
-/// What the numbers of a chart are.
+/// The unit of the numbers of a chart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unit {
-    /// Numbers, with this text behind them; it may be empty.
+    /// Numbers followed by this text, which may be empty.
     Text(String),
     /// Seconds, shown as `4m 10s`.
     Duration,
-    /// Parts of 1, shown as `93.5 %`.
+    /// Fractions of 1, shown as `93.5 %`.
     Ratio,
 }
 
 impl Unit {
-    /// `duration`, `ratio`, or a text of a few letters.
+    /// Reads `duration`, `ratio`, or a short text.
     pub fn read(unit: Option<&str>) -> Self {
         match unit {
             Some("duration") => Self::Duration,
             Some("ratio") => Self::Ratio,
-            // A long text would leave no room for the chart.
+            // A long text would leave no space for the chart.
             Some(text) => Self::Text(text.chars().take(16).collect()),
             None => Self::Text(String::new()),
         }
     }
 }
 
-/// Steps of durations that people count in, in seconds.
+/// Round steps of durations, in seconds.
 const DURATION_STEPS: [f64; 19] = [
     1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0, 7200.0,
     10_800.0, 21_600.0, 43_200.0, 86_400.0, 172_800.0,
 ];
 
-/// Beyond it sums and differences would overflow.
+/// Beyond this, sums and differences would overflow.
 const HUGE: f64 = 1e300;
 
 /// A range of numbers with round steps.
@@ -49,8 +49,8 @@ pub struct Scale {
 }
 
 impl Scale {
-    /// A scale that holds the numbers, with about `steps` steps. It begins at zero where the numbers
-    /// do not all lie close together, or where `from_zero` asks for it.
+    /// Creates a scale that contains the numbers, with about `steps` steps. It starts at zero
+    /// unless all numbers are close together and `from_zero` is false.
     pub fn over(
         numbers: impl Iterator<Item = f64>,
         from_zero: bool,
@@ -91,8 +91,8 @@ impl Scale {
         scale
     }
 
-    /// A scale that ends with the first and the last of the numbers; its ticks are round numbers
-    /// between them. Whole numbers have whole steps.
+    /// Creates a scale from the first to the last number; its ticks are round numbers in between.
+    /// Integers have integer steps.
     pub fn between(numbers: &[f64], steps: f64) -> Self {
         let unit = Unit::Text(String::new());
         let clamped = numbers.iter().map(|number| number.clamp(-HUGE, HUGE));
@@ -112,30 +112,30 @@ impl Scale {
         }
     }
 
-    /// Where a number lies: 0 at the low end, 1 at the high end.
+    /// Returns the position of a number: 0 at the low end, 1 at the high end.
     pub fn part(&self, number: f64) -> f64 {
         let part = (number.clamp(-HUGE, HUGE) - self.low) / (self.high - self.low);
         part.clamp(0.0, 1.0)
     }
 
-    /// The low and the high end.
+    /// Returns the low and the high end.
     pub fn ends(&self) -> (f64, f64) {
         (self.low, self.high)
     }
 
-    /// The distance of two ticks.
+    /// Returns the distance between two ticks.
     pub fn step(&self) -> f64 {
         self.step
     }
 
-    /// The round numbers in it.
+    /// Returns the round numbers in the range.
     pub fn ticks(&self) -> Vec<f64> {
         let first = (self.low / self.step - 1e-6).ceil() * self.step;
         let steps = index(((self.high - first) / self.step).round()).min(400);
         (0..=steps)
             .map(|place| {
                 let tick = first + count(place) * self.step;
-                // What is left of adding up fractions.
+                // A rounding error from adding fractions.
                 if tick.abs() < self.step * 1e-6 {
                     0.0
                 } else {
@@ -146,7 +146,7 @@ impl Scale {
             .collect()
     }
 
-    /// The text of a tick.
+    /// Returns the label of a tick.
     pub fn label(&self, tick: f64) -> String {
         let largest = self.low.abs().max(self.high.abs());
         match &self.unit {
@@ -168,7 +168,7 @@ impl Scale {
     }
 }
 
-/// The smallest round step that is at least so large.
+/// Returns the smallest round step of at least this size.
 fn round_step(least: f64, unit: &Unit) -> f64 {
     if *unit == Unit::Duration && least > 0.5 {
         let found = DURATION_STEPS.iter().find(|step| **step >= least);
@@ -184,7 +184,7 @@ fn round_step(least: f64, unit: &Unit) -> f64 {
         .unwrap_or(10.0 * power)
 }
 
-/// A number with as many digits as its step needs, thousands set apart.
+/// Formats a number with as many digits as its step needs, with thousands separators.
 fn fixed(number: f64, step: f64) -> String {
     let digits = index((-(step.log10() + 1e-9).floor()).clamp(0.0, 12.0));
     let text = grouped(&format!("{:.digits$}", number.abs()));
@@ -200,7 +200,7 @@ fn with_unit(text: String, unit: &str) -> String {
     if unit.is_empty() {
         text
     } else {
-        // A blank at which no line breaks.
+        // A no-break space.
         format!("{text}\u{a0}{unit}")
     }
 }
@@ -224,7 +224,7 @@ fn duration(seconds: f64) -> String {
     }
 }
 
-/// The text of a value, to about four digits.
+/// Formats a value to about four digits.
 pub fn value_label(number: f64, unit: &Unit) -> String {
     match unit {
         Unit::Duration => duration(number),

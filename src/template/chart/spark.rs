@@ -1,4 +1,4 @@
-//! A line as high as a line of text.
+//! A line chart as high as a line of text.
 
 use minijinja::Value;
 
@@ -8,21 +8,21 @@ use crate::template::chart::style::series;
 use crate::template::chart::svg::{Svg, escape, short};
 use crate::template::value::count;
 
-/// How large it is, and what its numbers are.
+/// The size and options of a sparkline.
 pub struct Look {
-    /// Of the picture.
+    /// The width.
     pub width: f64,
-    /// Of the picture.
+    /// The height.
     pub height: f64,
-    /// The lowest and the highest number; those of the series where not given.
+    /// The ends of the scale; by default the lowest and the highest number.
     pub ends: (Option<f64>, Option<f64>),
-    /// What is told of it.
+    /// The title for screen readers and tooltips.
     pub title: Option<String>,
-    /// Of the numbers.
+    /// The unit of the numbers.
     pub unit: Unit,
 }
 
-/// `<svg class="chart spark">…</svg>`; the last number is marked.
+/// Returns `<svg class="chart spark">…</svg>`, with the last number marked.
 pub fn spark(numbers: &[Option<f64>], look: &Look) -> Value {
     let present = || numbers.iter().flatten().copied();
     let low = look.ends.0.or_else(|| present().reduce(f64::min));

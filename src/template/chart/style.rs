@@ -1,16 +1,15 @@
-//! Colours, and the style sheet that a page with charts has once.
+//! Colours, and the style sheet of a page with charts.
 //!
-//! Every shape carries its colour for a light ground as an attribute; the style sheet puts a
-//! variable over it, so that a chart without the sheet can still be read. The colours of series
-//! are told apart by people who see few colours, and stand out from the ground by 3:1 or more
-//! (WCAG 2.2, 1.4.11).
+//! Every shape has its light-mode colour as an attribute; the style sheet overrides it with a
+//! variable, so that a chart is readable without the sheet. The colours of series are
+//! distinguishable with colour blindness, and have a contrast of 3:1 or more (WCAG 2.2, 1.4.11).
 
 use minijinja::Value;
 
-/// How many colours series have; later ones begin again, with dashes.
+/// The number of colours for series; further series repeat them with dashes.
 pub const COLOURS: usize = 8;
 
-/// Class of a filled shape, class of a line, colour on a light ground.
+/// The class of a filled shape, the class of a line, and the light-mode colour.
 pub const SERIES: [(&str, &str, &str); COLOURS] = [
     ("f0", "s0", "#1f6fb4"),
     ("f1", "s1", "#cc5500"),
@@ -26,7 +25,7 @@ const DARK: [&str; COLOURS] = [
     "#5aa9e6", "#ff9457", "#35c59b", "#e58fcb", "#e0c04a", "#7fd0f0", "#a995f5", "#adb5bd",
 ];
 
-/// Classes of a heat map from little to much, with their colours on a light ground.
+/// The classes of a heat map from low to high, with their light-mode colours.
 pub const HEAT: [(&str, &str); 6] = [
     ("h0", "#eaf2fb"),
     ("h1", "#c3dcf2"),
@@ -40,21 +39,21 @@ const DARK_HEAT: [&str; 6] = [
     "#16283a", "#1c3f5f", "#23598a", "#3f86c4", "#78b6ea", "#bfe0ff",
 ];
 
-/// Text on the pale and on the strong colours of a heat map.
+/// Text on the pale colours of a heat map.
 pub const ON_PALE: (&str, &str) = ("tp", "#1f2328");
-/// Text on the strong colours.
+/// Text on the strong colours of a heat map.
 pub const ON_STRONG: (&str, &str) = ("ts", "#ffffff");
 
-/// Lines of the grid.
+/// Grid lines.
 pub const GRID: (&str, &str) = ("cg", "#e4e7eb");
-/// The line of zero, and of an axis.
+/// The zero line and axes.
 pub const AXIS: (&str, &str) = ("ca", "#9aa1a9");
 /// Titles.
 pub const STRONG: (&str, &str) = ("cs", "#1f2328");
-/// What a heat map shows where there is no value.
+/// Cells of a heat map without a value.
 pub const EMPTY: (&str, &str) = ("ce", "#f6f7f9");
 
-/// The colours of a series by its place.
+/// Returns the colours of a series by its index.
 pub fn series(place: usize) -> (&'static str, &'static str, &'static str) {
     SERIES[place % COLOURS]
 }

@@ -1,35 +1,35 @@
-//! Writes SVG: escaped texts, short numbers, and how wide a text probably is.
+//! Writes SVG: escaped text, short numbers, and estimated text widths.
 //!
-//! Nothing is measured with a font, since the reader's is not known; widths are those of common
-//! sans-serif fonts, a little on the large side.
+//! Text is not measured, since the reader's font is unknown; widths are those of common sans-serif
+//! fonts, slightly overestimated.
 
 use crate::core::text::{ELLIPSIS, clusters, display_width, one_line};
 
-/// A drawing under way.
+/// A drawing in progress.
 #[derive(Debug, Default)]
 pub struct Svg {
     text: String,
 }
 
-/// Which end of a text stands at its place.
+/// The alignment of a text at its position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Anchor {
-    /// The beginning.
+    /// At the start.
     Start,
-    /// The middle.
+    /// In the middle.
     Middle,
-    /// The end.
+    /// At the end.
     End,
 }
 
-/// How a text looks.
+/// The style of a text.
 #[derive(Debug, Clone, Copy)]
 pub struct TextStyle {
-    /// Its class, and the colour where no style sheet gives another.
+    /// The class, and the colour without a style sheet.
     pub paint: (&'static str, &'static str),
-    /// In units of the view box.
+    /// The size in units of the view box.
     pub size: f64,
-    /// Which end stands at its place.
+    /// The alignment.
     pub anchor: Anchor,
 }
 
@@ -41,7 +41,7 @@ pub const LABEL: TextStyle = TextStyle {
 };
 
 impl TextStyle {
-    /// The same at another end.
+    /// Returns the style with another alignment.
     #[must_use]
     pub const fn anchor(self, anchor: Anchor) -> Self {
         Self { anchor, ..self }
@@ -49,22 +49,22 @@ impl TextStyle {
 }
 
 impl Svg {
-    /// What was drawn.
+    /// Returns the markup.
     pub fn finish(self) -> String {
         self.text
     }
 
-    /// Adds markup that is valid as it is.
+    /// Adds valid markup.
     pub fn raw(&mut self, markup: &str) {
         self.text.push_str(markup);
     }
 
-    /// A text at a place.
+    /// Adds a text at a position.
     pub fn text(&mut self, (x, y): (f64, f64), style: TextStyle, text: &str) {
         self.turned_text((x, y), None, style, text);
     }
 
-    /// A text turned around its place by some degrees.
+    /// Adds a text rotated by some degrees.
     pub fn turned_text(
         &mut self,
         (x, y): (f64, f64),
@@ -88,7 +88,7 @@ impl Svg {
         ));
     }
 
-    /// A straight line.
+    /// Adds a straight line.
     pub fn line(&mut self, from: (f64, f64), to: (f64, f64), paint: (&str, &str), more: &str) {
         self.text.push_str(&format!(
             "<line class=\"{}\" x1=\"{}\" y1=\"{}\" x2=\"{}\" y2=\"{}\" stroke=\"{}\"{more}/>",
@@ -101,7 +101,7 @@ impl Svg {
         ));
     }
 
-    /// A filled rectangle; what it stands for appears where a pointer rests on it.
+    /// Adds a filled rectangle with a tooltip.
     pub fn rect(&mut self, area: Area, paint: (&str, &str), more: &str, title: &str) {
         let rect = format!(
             "<rect class=\"{}\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" fill=\"{}\"{more}",
@@ -116,7 +116,7 @@ impl Svg {
         self.close("rect", title);
     }
 
-    /// A dot.
+    /// Adds a dot with a tooltip.
     pub fn dot(&mut self, (x, y): (f64, f64), radius: f64, paint: (&str, &str), title: &str) {
         let (x, y, radius) = (short(x), short(y), short(radius));
         self.text.push_str(&format!(
@@ -143,25 +143,25 @@ pub struct Area {
     pub x: f64,
     /// The upper edge.
     pub y: f64,
-    /// From left to right.
+    /// The width.
     pub width: f64,
-    /// From top to bottom.
+    /// The height.
     pub height: f64,
 }
 
 impl Area {
-    /// The right edge.
+    /// Returns the right edge.
     pub fn right(&self) -> f64 {
         self.x + self.width
     }
 
-    /// The lower edge.
+    /// Returns the lower edge.
     pub fn bottom(&self) -> f64 {
         self.y + self.height
     }
 }
 
-/// A number to one digit behind the point; what is no number is the origin.
+/// Formats a number with one decimal; `0` if it is not finite.
 pub fn short(number: f64) -> String {
     let tenths = (number * 10.0).round() / 10.0;
     if !tenths.is_finite() || tenths == 0.0 {
@@ -170,7 +170,7 @@ pub fn short(number: f64) -> String {
     format!("{tenths}")
 }
 
-/// A text as content or attribute of XML: one line, with nothing in it that XML does not have.
+/// Escapes a text as content or attribute of XML: one line, with characters allowed in XML.
 pub fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len() + 8);
     for character in one_line(text).chars() {
@@ -187,7 +187,7 @@ pub fn escape(text: &str) -> String {
     escaped
 }
 
-/// The width of a text, probably.
+/// Estimates the width of a text.
 pub fn text_width(text: &str, size: f64) -> f64 {
     clusters(text).map(em).sum::<f64>() * size
 }
@@ -203,9 +203,9 @@ fn em(cluster: &str) -> f64 {
     }
 }
 
-/// The text as one line, or as much of its beginning as fits with a `…` behind it.
+/// Returns the text in one line, truncated with a `…` if it does not fit.
 pub fn fit(text: &str, width: f64, size: f64) -> String {
-    // What is far too long needs no measuring.
+    // A text that is far too long needs no measuring.
     let head: String = text.chars().take(2_000).collect();
     let text = one_line(&head).into_owned();
     let room = width / size;
@@ -223,7 +223,7 @@ pub fn fit(text: &str, width: f64, size: f64) -> String {
     text
 }
 
-/// As [`fit`], but cut in the middle: names often differ in their ends only.
+/// As [`fit`], but truncated in the middle: names often differ only at their ends.
 pub fn fit_name(text: &str, width: f64, size: f64) -> String {
     let head: String = text.chars().take(2_000).collect();
     let text = one_line(&head).into_owned();
@@ -233,7 +233,7 @@ pub fn fit_name(text: &str, width: f64, size: f64) -> String {
     let room = width / size - 0.9;
     let all: Vec<&str> = clusters(&text).collect();
     let (mut used, mut start, mut end) = (0.0, 0, all.len());
-    // Characters from both ends in turn.
+    // Alternates between characters from both ends.
     while start < end {
         let is_left = start <= all.len() - end;
         let next = if is_left { all[start] } else { all[end - 1] };

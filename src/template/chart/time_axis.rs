@@ -1,15 +1,15 @@
-//! Ticks of a time axis: full hours, days, Mondays, months, years of a time zone.
+//! Ticks of a time axis: full hours, days, Mondays, months, years in a time zone.
 
 use jiff::civil::{Date, Weekday};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan, Zoned};
 
-/// A moment with its text.
+/// A tick.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tick {
-    /// Where it stands.
+    /// The position.
     pub moment: Timestamp,
-    /// Its text.
+    /// The label.
     pub label: String,
 }
 
@@ -64,7 +64,7 @@ impl Step {
         }
     }
 
-    /// The last tick that is not after a moment.
+    /// Returns the last tick not after a time.
     fn floor(self, moment: &Zoned) -> Result<Zoned, jiff::Error> {
         let day = moment.date();
         let midnight = |day: Date| day.to_zoned(moment.time_zone().clone());
@@ -94,7 +94,7 @@ impl Step {
     fn next(self, tick: &Zoned) -> Result<Zoned, jiff::Error> {
         match self {
             Self::Seconds(seconds) => {
-                // After the clock was put back, the same hour counts again from there.
+                // When the clock is put back, the hour is repeated.
                 let next = tick.checked_add(SignedDuration::from_secs(seconds))?;
                 if next.date() == tick.date() {
                     Ok(next)
@@ -127,7 +127,7 @@ impl Step {
     }
 }
 
-/// At most `most` ticks from the first to the last moment; at least one.
+/// Returns at most `most` ticks from the first to the last time, and at least one.
 pub fn ticks(first: Timestamp, last: Timestamp, most: usize, zone: &TimeZone) -> Vec<Tick> {
     let span = last.duration_since(first).as_secs();
     let most = most.max(1);
@@ -170,12 +170,12 @@ fn between(
     Ok(ticks)
 }
 
-/// Whether a moment is the beginning of a day.
+/// Returns true if a time is the start of a day.
 pub fn is_midnight(zoned: &Zoned) -> bool {
     zoned.start_of_day().is_ok_and(|start| start == *zoned)
 }
 
-/// A moment with its year: `2 Nov 2026`, and its time if it is not a day that is meant.
+/// Formats a time with its year: `2 Nov 2026`, with the time of day unless `is_day`.
 pub fn full_label(zoned: &Zoned, is_day: bool) -> String {
     let format = if is_day {
         "%-d %b %Y"

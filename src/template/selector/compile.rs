@@ -1,8 +1,8 @@
-//! From the parsed path to the checked model: functions well-typed (RFC 9535, section 2.4.3),
+//! Compiles a parsed path to the checked model: functions well-typed (RFC 9535, section 2.4.3),
 //! patterns compiled, sizes bounded.
 //!
-//! The model of `jsonpath-rust` carries no places. A fault can only lie in a function, and functions
-//! are met here in the order in which they stand in the text, so their places come as a list.
+//! The model of `jsonpath-rust` has no places. Only functions can be faulty here, and they are visited
+//! in the order of the text, so their places are passed as a list.
 
 use std::ops::Range;
 
@@ -15,14 +15,14 @@ use serde_json::{Number, Value};
 use super::fault::{Fault, shown};
 use super::model::{Condition, Operand, Operator, Path, Pattern, Pick, Segment, Step, pattern};
 
-/// `serde_json` reads no document that is deeper, so a longer path would find nothing.
+/// No document that can be parsed is deeper, so a longer path would never match.
 const MAX_SEGMENTS: usize = 128;
 /// Each `..` may multiply the nodes by the depth of the document.
 const MAX_DESCENTS: usize = 4;
-/// The product of the numbers of selectors in brackets: `[*, *]` finds each node twice.
+/// The maximum product of the numbers of selectors in brackets: `[*, *]` matches each node twice.
 const MAX_COMBINATIONS: usize = 1000;
 
-/// The checked path and the number of its memos. `functions` are the places of the function
+/// Returns the checked path and the number of its memos. `functions` are the places of the function
 /// expressions in the order of the text, `length` is that of the text.
 pub(super) fn compile(
     query: JpQuery,
@@ -38,7 +38,7 @@ pub(super) fn compile(
         combinations: 1,
     };
     let mut path = compiler.path(true, query.segments)?;
-    // It was met last, as its filters are part of it.
+    // It was visited last, after its filters.
     compiler.memos -= usize::from(path.memo.take().is_some());
     Ok((path, compiler.memos))
 }
@@ -181,12 +181,12 @@ impl Compiler {
         }))
     }
 
-    /// The place of the function that is met now.
+    /// Returns the place of the next function.
     fn place(&mut self) -> Range<usize> {
         self.functions.next().unwrap_or_else(|| self.all.clone())
     }
 
-    /// A test expression: a path, or a function of the type `LogicalType`.
+    /// Compiles a test expression: a path, or a function of type `LogicalType`.
     fn test(&mut self, test: Test) -> Result<Condition, Fault> {
         let function = match test {
             Test::RelQuery(segments) => return Ok(Condition::Exists(self.path(false, segments)?)),
@@ -224,7 +224,7 @@ impl Compiler {
         })
     }
 
-    /// A function of the type `ValueType`.
+    /// Compiles a function of type `ValueType`.
     fn function(&mut self, function: TestFunction) -> Result<Operand, Fault> {
         let place = self.place();
         Ok(match function {
@@ -241,7 +241,7 @@ impl Compiler {
         })
     }
 
-    /// An argument of the type `ValueType`.
+    /// Compiles an argument of type `ValueType`.
     fn value(&mut self, argument: FnArg, place: &Range<usize>) -> Result<Operand, Fault> {
         let path = match argument {
             FnArg::Literal(literal) => return self.literal(literal),
@@ -260,7 +260,7 @@ impl Compiler {
         Err(Fault::new(place.clone(), message).note(note))
     }
 
-    /// An argument of the type `NodesType`.
+    /// Compiles an argument of type `NodesType`.
     fn nodes(&mut self, argument: FnArg, place: &Range<usize>) -> Result<Path, Fault> {
         if let FnArg::Test(test) = argument {
             match *test {

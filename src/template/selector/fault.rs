@@ -1,15 +1,15 @@
-//! What is wrong with a path, and the error that a person gets for it.
+//! Faults of a path, and their conversion to errors with suggestions.
 
 use std::ops::Range;
 
 use super::SelectorError;
 
-/// How many faults a proposed path puts right, one after the other.
+/// The maximum number of consecutive faults that a suggestion fixes.
 const MAX_FIXES: usize = 8;
-/// Bytes of a proposed path, beyond which nobody reads it.
+/// The maximum length of a suggested path in bytes.
 const MAX_PROPOSAL: usize = 200;
 
-/// Something wrong at a place, and perhaps the text that would do in some place.
+/// A fault at a place, possibly with a replacement.
 #[derive(Debug)]
 pub(super) struct Fault {
     message: String,
@@ -28,7 +28,7 @@ impl Fault {
         }
     }
 
-    /// What helps if there is no path to propose.
+    /// Adds a hint, used if there is no path to suggest.
     pub(super) fn note(self, note: impl Into<String>) -> Self {
         Self {
             note: Some(note.into()),
@@ -36,7 +36,7 @@ impl Fault {
         }
     }
 
-    /// The fault goes away if the range becomes this text.
+    /// Adds a replacement that fixes the fault.
     pub(super) fn fix(self, range: Range<usize>, text: impl Into<String>) -> Self {
         Self {
             fix: Some((range, text.into())),
@@ -44,7 +44,7 @@ impl Fault {
         }
     }
 
-    /// The error, whose help proposes a path only if it passes the `check`.
+    /// Converts to an error, whose help suggests a path only if it passes `check`.
     pub(super) fn explain<T>(
         self,
         source: &str,
@@ -60,7 +60,8 @@ impl Fault {
     }
 }
 
-/// The path with the fix, and with those of the faults that it then still has, if that ends well.
+/// Returns the path with the fix, and with fixes for the faults it then still has, if that
+/// succeeds.
 fn proposal<T>(
     source: &str,
     mut fix: Option<(Range<usize>, String)>,
@@ -81,7 +82,7 @@ fn proposal<T>(
     None
 }
 
-/// The nearest range that can be underlined.
+/// Returns the nearest range that can be underlined.
 fn within(source: &str, range: Range<usize>) -> Range<usize> {
     let mut start = range.start.min(source.len().saturating_sub(1));
     while !source.is_char_boundary(start) {
@@ -94,7 +95,7 @@ fn within(source: &str, range: Range<usize>) -> Range<usize> {
             .unwrap_or(source.len())
 }
 
-/// A piece of the source inside a message.
+/// Shortens a piece of the source for a message.
 pub(super) fn shown(text: &str) -> String {
     const MAX: usize = 40;
     let plain = |character: char| {

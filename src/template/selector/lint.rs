@@ -1,8 +1,7 @@
-//! Says what is wrong with a path in the words of the person who wrote it.
+//! Explains faults of a path.
 //!
-//! [`accepted`] refuses what the parser accepts against the RFC: blanks inside names, above all.
-//! [`habit`] recognizes, in what was refused, what people bring from jq, from older dialects and
-//! from other languages.
+//! [`accepted`] refuses paths that the parser accepts against the RFC, above all with spaces inside
+//! names. [`habit`] recognizes syntax from jq, from older dialects and from other languages.
 
 use jsonpath_rust::parser::{errors::JsonPathError, parse_json_path};
 
@@ -40,7 +39,7 @@ const FUNCTIONS: [(&str, &str); 5] = [
     ),
 ];
 
-/// All that can be wrong with a path, in the order in which it is looked for.
+/// Checks a path for all faults, in order of precedence.
 pub(super) fn check(source: &str) -> Result<(Path, usize), Fault> {
     let tokens = Tokens::of(source)?;
     beginning(&tokens)?;
@@ -53,7 +52,7 @@ pub(super) fn check(source: &str) -> Result<(Path, usize), Fault> {
     compile(query, tokens.functions, source.len())
 }
 
-/// A `$` first, and no blank around.
+/// Checks for a leading `$` and surrounding spaces.
 fn beginning(tokens: &Tokens) -> Result<(), Fault> {
     let (source, last) = (tokens.source, tokens.all.len().wrapping_sub(1));
     if source.is_empty() {
@@ -84,7 +83,7 @@ fn beginning(tokens: &Tokens) -> Result<(), Fault> {
     })
 }
 
-/// What the parser takes, and the RFC does not.
+/// Refuses syntax that the parser accepts and the RFC does not.
 fn accepted(tokens: &Tokens, at: usize) -> Result<(), Fault> {
     let (range, text) = (tokens.range(at), tokens.text(at));
     let (next, behind) = (tokens.kind(at + 1), tokens.behind(at));
@@ -145,7 +144,7 @@ fn is_number(text: &str) -> bool {
     text.starts_with(|first: char| first.is_ascii_digit())
 }
 
-/// A name that cannot stand behind a dot (RFC 9535, section 2.5.1.1).
+/// Creates the fault of a name that is not allowed after a dot (RFC 9535, section 2.5.1.1).
 fn unfit(tokens: &Tokens, word: usize) -> Fault {
     let mut end = word;
     loop {
@@ -184,7 +183,7 @@ fn is_verbal(tokens: &Tokens, at: usize) -> bool {
     tokens.all.get(at).is_some_and(|token| token.filter) && verbal_operator(tokens, at).is_err()
 }
 
-/// `in`, `and` and the like, which stand where an operator may.
+/// Refuses `in`, `and` and the like in place of an operator.
 fn verbal_operator(tokens: &Tokens, at: usize) -> Result<(), Fault> {
     let (range, word) = (tokens.range(at), tokens.text(at));
     let fault = Fault::new(range.clone(), format!("`{}` is not RFC 9535", shown(word)));
@@ -202,7 +201,7 @@ fn verbal_operator(tokens: &Tokens, at: usize) -> Result<(), Fault> {
     })
 }
 
-/// What was meant by something that was refused.
+/// Recognizes the intention behind invalid syntax.
 fn habit(tokens: &Tokens, at: usize) -> Option<Fault> {
     let (range, text, kind) = (tokens.range(at), tokens.text(at), tokens.kind(at));
     let previous = at
@@ -319,11 +318,11 @@ fn function_usage(name: &str) -> Option<&'static str> {
         .map(|(_, usage)| *usage)
 }
 
-/// What the parser said, in words for people.
+/// Rewords an error of the parser.
 fn refused(tokens: &Tokens, error: &JsonPathError) -> Fault {
     let place = match error {
-        // The type of the place is in a crate that is not ours to name, so its debug form has to do,
-        // `Pos(5)`; a test holds it.
+        // The type of the location is in a crate that we do not depend on, so its debug form is
+        // used, `Pos(5)`; a test covers it.
         JsonPathError::PestError(error) => {
             let place = format!("{:?}", error.location);
             place
@@ -379,7 +378,7 @@ fn refused(tokens: &Tokens, error: &JsonPathError) -> Fault {
     }
 }
 
-/// The rest of its errors tell only which function they are about.
+/// The other errors only tell the function.
 fn refused_without_place(tokens: &Tokens, error: &JsonPathError) -> Fault {
     let text = error.to_string();
     let about = tokens.functions.iter().find_map(|function| {

@@ -1,9 +1,10 @@
-//! The checked path: what [`compile`](super::compile) makes and [`walk`](super::walk) runs.
+//! The checked path, created by [`compile`](super::compile) and run by [`walk`](super::walk).
 
 use regex::{Regex, RegexBuilder};
 use serde_json::Value;
 
-/// Bytes of a compiled pattern, which bounds the time to compile one that came with an answer.
+/// The maximum size of a compiled pattern in bytes, which limits the time to compile one from a
+/// response.
 const MAX_PATTERN: usize = 2 << 20;
 
 /// A query (RFC 9535, section 2.1), from the root or from the current node of a filter.
@@ -11,7 +12,8 @@ const MAX_PATTERN: usize = 2 << 20;
 pub(super) struct Path {
     pub(super) absolute: bool,
     pub(super) segments: Vec<Segment>,
-    /// Where a run keeps the nodes of a path in a filter that do not depend on the current node.
+    /// The memo for the nodes of an absolute path in a filter, which do not depend on the current
+    /// node.
     pub(super) memo: Option<usize>,
 }
 
@@ -67,7 +69,7 @@ pub(super) enum Operator {
     GreaterOrEqual,
 }
 
-/// What has a value or is Nothing (`ValueType`, section 2.4.1).
+/// An operand with a value or Nothing (`ValueType`, section 2.4.1).
 #[derive(Debug)]
 pub(super) enum Operand {
     Literal(Value),
@@ -80,7 +82,7 @@ pub(super) enum Operand {
 #[derive(Debug)]
 pub(super) enum Pattern {
     Known(Regex),
-    /// From the document, or a literal that is no text.
+    /// From the document, or a literal that is not a string.
     Given(Operand),
 }
 
@@ -92,7 +94,7 @@ impl Path {
     }
 }
 
-/// Compiles an I-Regexp (RFC 9485), or nothing if it is none.
+/// Compiles an I-Regexp (RFC 9485); `None` if it is invalid.
 pub(super) fn pattern(source: &str, whole: bool) -> Option<Regex> {
     let mut translated = String::with_capacity(source.len() + 8);
     let (mut in_class, mut escaped) = (false, false);
@@ -113,7 +115,7 @@ pub(super) fn pattern(source: &str, whole: bool) -> Option<Regex> {
         escaped = character == '\\' && !escaped;
     }
     let build = |text: &str| RegexBuilder::new(text).size_limit(MAX_PATTERN).build().ok();
-    // Compiled as it stands first: `a)(b` is not to become right by the group put around it.
+    // Compiled without the group first, so that `a)(b` does not become valid inside it.
     let regex = build(&translated)?;
     if whole {
         build(&format!("^(?:{translated})$"))

@@ -1,25 +1,25 @@
-//! The text of a path in pieces, so that nothing inside a quoted text is taken for syntax, and the
-//! bounds that keep the recursive parser small.
+//! Splits the text of a path into tokens, so that quoted text is not taken for syntax, and limits
+//! its size for the recursive parser.
 
 use std::ops::Range;
 
 use super::fault::Fault;
 
-/// Bytes; the longest path in use is a tenth of it.
+/// The maximum length in bytes, ten times that of the longest path in use.
 const MAX_LENGTH: usize = 4096;
-/// Brackets and parentheses in each other.
+/// The maximum nesting of brackets and parentheses.
 const MAX_DEPTH: usize = 32;
-/// Functions in each other: the parser tries each of them several times.
+/// The maximum nesting of functions: the parser tries each of them several times.
 const MAX_FUNCTIONS: usize = 4;
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Kind {
-    /// A run of what names and whole numbers consist of.
+    /// A run of characters of names and integers.
     Word,
-    /// With its quotes.
+    /// A string, including its quotes.
     Text,
     Blank,
-    /// All else: an operator or a run of dots as one, any other character alone.
+    /// Anything else: an operator or a run of dots as one token, any other character alone.
     Mark,
 }
 
@@ -27,7 +27,7 @@ pub(super) enum Kind {
 pub(super) struct Token {
     pub(super) kind: Kind,
     pub(super) range: Range<usize>,
-    /// Whether it stands in the condition of a filter.
+    /// True inside the condition of a filter.
     pub(super) filter: bool,
 }
 
@@ -35,7 +35,7 @@ pub(super) struct Token {
 pub(super) struct Tokens<'s> {
     pub(super) source: &'s str,
     pub(super) all: Vec<Token>,
-    /// From the name to the parenthesis that closes, in the order of the text.
+    /// From the name to the closing parenthesis, in the order of the text.
     pub(super) functions: Vec<Range<usize>>,
 }
 
@@ -87,7 +87,7 @@ impl<'s> Tokens<'s> {
         Err(Fault::new(tokens.range(open.at), message).fix(end, close))
     }
 
-    /// Follows what opens and closes, and what is a filter.
+    /// Tracks brackets and filters.
     fn bracket(
         &mut self,
         range: &Range<usize>,
@@ -142,7 +142,7 @@ impl<'s> Tokens<'s> {
         Ok(())
     }
 
-    /// The kind of a token; what is beyond the end is a mark without text.
+    /// Returns the kind of a token; beyond the end, an empty mark.
     pub(super) fn kind(&self, at: usize) -> Kind {
         self.all.get(at).map_or(Kind::Mark, |token| token.kind)
     }
@@ -159,7 +159,7 @@ impl<'s> Tokens<'s> {
             })
     }
 
-    /// The nearest token before that is not blank; out of range if there is none.
+    /// Returns the previous token that is not blank; out of range if there is none.
     pub(super) fn before(&self, at: usize) -> usize {
         let before = self.all[..at.min(self.all.len())].iter();
         before
@@ -168,7 +168,7 @@ impl<'s> Tokens<'s> {
             .unwrap_or(usize::MAX)
     }
 
-    /// The nearest token behind that is not blank.
+    /// Returns the next token that is not blank.
     pub(super) fn behind(&self, at: usize) -> usize {
         at + 1 + usize::from(self.kind(at + 1) == Kind::Blank)
     }
@@ -190,7 +190,7 @@ fn piece(source: &str, start: usize) -> Result<(Kind, usize), Fault> {
     })
 }
 
-/// The length of the quoted text that starts here.
+/// Returns the length of the string that starts here.
 fn quoted(source: &str, start: usize, quote: char) -> Result<usize, Fault> {
     let mut escaped = false;
     for (offset, character) in source[start..].char_indices().skip(1) {

@@ -11,14 +11,13 @@ use crate::core::json::{self, number};
 
 use super::model::{Condition, Operand, Operator, Path, Pattern, Pick, Segment, Step, pattern};
 
-/// Gets a node; `Break` ends the walk.
+/// Called for each node; `Break` ends the walk.
 type Found<'f, 'v> = &'f mut dyn FnMut(&'v Value) -> ControlFlow<()>;
 
-/// One run over one document.
+/// A run over one document.
 pub(super) struct Walk<'v> {
     root: &'v Value,
-    /// The nodes of paths such as `$.a[*]` inside a filter, which are the same for each node that
-    /// the filter looks at.
+    /// The nodes of absolute paths in filters, such as `$.a[*]`, which are the same for each node.
     memos: Vec<OnceCell<Vec<&'v Value>>>,
     /// The last pattern that came from the document, which is mostly the same for all nodes.
     pattern: RefCell<Option<LastPattern>>,
@@ -31,7 +30,7 @@ struct LastPattern {
 }
 
 impl Path {
-    /// The node of a singular path.
+    /// Returns the node of a singular path.
     pub(super) fn single<'v>(&self, start: &'v Value) -> Option<&'v Value> {
         self.segments
             .iter()
@@ -43,8 +42,8 @@ impl Path {
 }
 
 impl Path {
-    /// The names and indexes before the first segment that chooses; of a path that finds one node all
-    /// but an index at the end. Nothing if it chooses by name or at any depth.
+    /// Returns the names and indexes before the first segment that selects; for a singular path,
+    /// everything except an index at the end. Returns `None` if it selects by name or at any depth.
     pub(super) fn chosen_from(&self) -> Option<&[Segment]> {
         let is_step = |segment: &Segment| matches!(segment, Segment::Step(_));
         let segments = self.segments.as_slice();
@@ -61,7 +60,7 @@ impl Path {
         (!picks.iter().any(is_name)).then(|| &segments[..at])
     }
 
-    /// All members of the list that the path chooses from first.
+    /// Returns all members of the first list that the path selects from.
     pub(super) fn members<'v>(&self, root: &'v Value) -> Option<Vec<&'v Value>> {
         let before = self.chosen_from()?;
         let list = before.iter().try_fold(root, |node, segment| match segment {
@@ -70,7 +69,7 @@ impl Path {
         });
         Some(match list {
             None | Some(Value::Null) => Vec::new(),
-            // One record that the path finds by its names.
+            // A single record found by its names.
             Some(record) if before.len() == self.segments.len() && !record.is_array() => {
                 vec![record]
             }
@@ -95,7 +94,7 @@ impl Path {
         }
     }
 
-    /// Returns the names up to the first that a document lacks, and the value that lacks it.
+    /// Returns the names up to the first one missing in a document, and the value that lacks it.
     pub(super) fn lacking<'s, 'v>(&'s self, root: &'v Value) -> Option<(Vec<&'s str>, &'v Value)> {
         let mut node = root;
         for (depth, segment) in self.segments.iter().enumerate() {
@@ -120,7 +119,7 @@ impl Path {
         None
     }
 
-    /// Returns true if it is names and then all children.
+    /// Returns true for names followed by all children.
     pub(super) fn finds_items(&self) -> bool {
         let is_name = |segment: &Segment| matches!(segment, Segment::Step(Step::Name(_)));
         self.segments.split_last().is_some_and(|(last, steps)| {
@@ -157,7 +156,7 @@ impl<'v> Walk<'v> {
         }
     }
 
-    /// Shows the nodes of a path, which begins at the root or at the current node.
+    /// Visits the nodes of a path, which begins at the root or at the current node.
     pub(super) fn visit(
         &self,
         path: &Path,
@@ -193,8 +192,8 @@ impl<'v> Walk<'v> {
                 },
                 Segment::Children(picks) => return self.children(picks, rest, node, found),
                 Segment::Descendants(picks) => {
-                    // A node stands before its children, and these in the order of the document.
-                    // The list holds a place for each level, not for each node.
+                    // A node comes before its children, and these come in document order. The stack
+                    // has an entry for each level, not for each node.
                     self.children(picks, rest, node, found)?;
                     let mut levels = vec![Children::of(node)];
                     while let Some(level) = levels.last_mut() {
@@ -273,7 +272,7 @@ impl<'v> Walk<'v> {
         }
     }
 
-    /// A pattern that is no regular expression matches nothing (RFC 9535, section 2.4.6).
+    /// An invalid regular expression matches nothing (RFC 9535, section 2.4.6).
     fn matches(&self, text: &str, source: Option<&str>, whole: bool) -> bool {
         let Some(source) = source else { return false };
         let mut last = self.pattern.borrow_mut();
@@ -292,7 +291,7 @@ impl<'v> Walk<'v> {
             .is_some_and(|regex| regex.is_match(text))
     }
 
-    /// The value, or Nothing.
+    /// Returns the value, or Nothing.
     fn value<'o>(&'o self, operand: &'o Operand, node: &'v Value) -> Option<Cow<'o, Value>> {
         match operand {
             Operand::Literal(value) => Some(Cow::Borrowed(value)),
@@ -353,7 +352,7 @@ impl<'v> Iterator for Children<'v> {
     }
 }
 
-/// The elements of a slice (RFC 9535, section 2.3.4.2).
+/// Returns the elements of a slice (RFC 9535, section 2.3.4.2).
 fn slice(
     node: &Value,
     start: Option<i64>,
@@ -386,7 +385,7 @@ fn slice(
         .filter_map(|index| elements.get(usize::try_from(index).ok()?))
 }
 
-/// RFC 9535, section 2.3.5.2.2; `None` is Nothing.
+/// Compares as in RFC 9535, section 2.3.5.2.2; `None` is Nothing.
 fn compare(left: Option<&Value>, operator: Operator, right: Option<&Value>) -> bool {
     match operator {
         Operator::Equal => equal(left, right),
@@ -403,13 +402,13 @@ fn less(left: Option<&Value>, right: Option<&Value>) -> bool {
         (Some(Value::Number(left)), Some(Value::Number(right))) => {
             number::compare(left, right).is_lt()
         }
-        // UTF-8 keeps the order of the code points.
+        // UTF-8 sorts like code points.
         (Some(Value::String(left)), Some(Value::String(right))) => left < right,
         _ => false,
     }
 }
 
-/// Not `==`, for which 1 and 1.0 differ.
+/// Unlike `==`, treats 1 and 1.0 as equal.
 fn equal(left: Option<&Value>, right: Option<&Value>) -> bool {
     match (left, right) {
         (Some(left), Some(right)) => json::equal(left, right),
