@@ -6,12 +6,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::auth::{
-    Auth, Authenticate, Credential, CredentialError, Desk, Form, Obtaining, TokenScheme, at_once,
-    in_header, secret_template,
+    Auth, Authenticate, Credential, CredentialError, Context, Form, Obtaining, TokenScheme, at_once,
+    in_header, open_template, secret_template,
 };
 use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
-use crate::core::document::{Content, Node};
+use crate::core::document::{Content, Entry};
 use crate::core::secret::Secret;
 use crate::http::{HeaderName, header};
 use crate::template::{RenderError, Scope, Template};
@@ -26,7 +26,8 @@ fn encode(pair: &str) -> String {
     STANDARD.encode(pair)
 }
 
-fn check(node: &Node, _: TokenScheme, faults: &mut Diagnostics) -> Option<Auth> {
+fn check(entry: &Entry, _: Option<TokenScheme>, faults: &mut Diagnostics) -> Option<Auth> {
+    let node = &entry.value;
     let mut fields = node.fields(FORM.key, faults);
     let username = fields.get("username");
     let password = fields.entry("password");
@@ -41,11 +42,7 @@ fn check(node: &Node, _: TokenScheme, faults: &mut Diagnostics) -> Option<Auth> 
     };
     // The user's name is no secret: it may stand in the file. An empty password is usual where a
     // token is the user's name.
-    let user = username.text("username", faults)?;
-    let username = match Template::parse(&user) {
-        Ok(template) => template,
-        Err(_) => secret_template(username, "username", faults)?,
-    };
+    let username = open_template(username, "username", faults)?;
     let password = match password.map(|entry| &entry.value) {
         None => Template::parse(&crate::core::source::Text::new("", &node.place)).ok()?,
         Some(empty) if matches!(&empty.content, Content::Text(text) if text.is_empty()) => {
@@ -85,14 +82,14 @@ impl Authenticate for Basic {
         self.credential(scope).map(drop)
     }
 
-    fn obtain<'a>(&'a self, desk: Desk<'a>) -> Obtaining<'a> {
-        at_once(self.credential(desk.scope))
+    fn obtain<'a>(&'a self, context: Context<'a>) -> Obtaining<'a> {
+        at_once(self.credential(context.scope))
     }
 
     fn shown(&self, scope: &Scope, _: &dyn Fn(&str) -> String) -> Result<Credential, RenderError> {
         // Shown as `user:password`, so that a shell can put it together.
         let pair = Secret::new(self.pair(scope)?);
-        Ok(Credential::Header(header::AUTHORIZATION, pair))
+        Ok(Credential::header(header::AUTHORIZATION, "Basic ", pair))
     }
 
     fn words(&self) -> String {
@@ -110,7 +107,7 @@ impl Authenticate for Basic {
             .collect()
     }
 
-    fn curl(&self, _: &HeaderName, shown: &Secret) -> (&'static str, String) {
+    fn curl(&self, _: &HeaderName, _: &str, shown: &Secret) -> (&'static str, String) {
         ("--user", shown.expose().to_owned())
     }
 }

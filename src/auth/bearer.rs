@@ -2,15 +2,15 @@
 
 use crate::auth::{Auth, Form, InHeader, TokenScheme, secret_template};
 use crate::core::diagnostic::Diagnostics;
-use crate::core::document::Node;
+use crate::core::document::Entry;
 
 pub const FORM: Form = Form {
     key: "bearer",
     check,
 };
 
-fn check(node: &Node, _: TokenScheme, faults: &mut Diagnostics) -> Option<Auth> {
-    let value = secret_template(node, FORM.key, faults)?;
+fn check(entry: &Entry, _: Option<TokenScheme>, faults: &mut Diagnostics) -> Option<Auth> {
+    let value = secret_template(&entry.value, FORM.key, faults)?;
     let (name, prefix) = TokenScheme::Bearer.header();
     Some(InHeader::auth(name, prefix, value))
 }

@@ -9,12 +9,12 @@ use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::{Child, Command};
 
 use crate::auth::{
-    Auth, Authenticate, Credential, CredentialError, Desk, Form, Obtaining, TokenScheme, at_once,
-    in_header,
+    Auth, Authenticate, Credential, CredentialError, Context, Form, Obtaining, TokenScheme, at_once,
+    in_header, unusable,
 };
 use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
-use crate::core::document::{Content, Node};
+use crate::core::document::{Content, Entry};
 use crate::core::ending::Cleanup;
 use crate::core::secret::Secret;
 use crate::core::shell;
@@ -95,7 +95,8 @@ async fn read(stream: Option<impl AsyncRead + Unpin>, into: &mut Vec<u8>) -> std
     Ok(())
 }
 
-fn check(node: &Node, scheme: TokenScheme, faults: &mut Diagnostics) -> Option<Auth> {
+fn check(entry: &Entry, scheme: Option<TokenScheme>, faults: &mut Diagnostics) -> Option<Auth> {
+    let node = &entry.value;
     let Content::List(items) = &node.content else {
         let hint = "each argument is an item: `[op, read, \"op://ci/circleci/token\"]`";
         // A line such as `pass show x` may hold a secret: it is not repeated.
@@ -132,7 +133,7 @@ fn check(node: &Node, scheme: TokenScheme, faults: &mut Diagnostics) -> Option<A
     }
     Some(Arc::new(Printed {
         command,
-        scheme,
+        scheme: scheme.unwrap_or(TokenScheme::Bearer),
         place: node.place.clone(),
     }))
 }
@@ -212,15 +213,17 @@ impl Authenticate for Printed {
         Vec::new()
     }
 
-    /// The program is run when the first request is sent.
+    /// The program runs when the first request is sent.
     fn ready(&self, _: &Scope) -> Result<(), CredentialError> {
         Ok(())
     }
 
-    fn obtain<'a>(&'a self, desk: Desk<'a>) -> Obtaining<'a> {
+    fn obtain<'a>(&'a self, context: Context<'a>) -> Obtaining<'a> {
         Box::pin(async move {
-            let token = run(&self.command, desk.folder).await?;
-            desk.scrubber.add(&token);
+            let token = run(&self.command, context.folder)
+                .await
+                .map_err(unusable)?;
+            context.scrubber.add(&token);
             let (name, prefix) = self.scheme.header();
             at_once(in_header(name, prefix, token.expose(), &self.place)).await
         })
@@ -238,14 +241,16 @@ impl Authenticate for Printed {
             .collect();
         let call = mark(&format!("({})", words.join(" ")));
         let (name, prefix) = self.scheme.header();
-        Ok(Credential::Header(
-            name,
-            Secret::new(format!("{prefix}{call}")),
-        ))
+        Ok(Credential::header(name, prefix, Secret::new(call)))
     }
 
     fn words(&self) -> String {
         format!("what `{}` prints", self.command[0])
+    }
+
+    /// A program may print tokens that last for a time.
+    fn can_renew(&self) -> bool {
+        true
     }
 
     fn runs_program(&self) -> bool {

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use crate::auth::{
-    Auth, Authenticate, Credential, CredentialError, Desk, Form, Obtaining, TokenScheme, at_once, filled,
+    Auth, Authenticate, Credential, CredentialError, Context, Form, Obtaining, TokenScheme, at_once, filled,
     in_header, named_value,
 };
 use crate::core::diagnostic::Diagnostics;
-use crate::core::document::Node;
+use crate::core::document::Entry;
 use crate::http::{HeaderName, headers};
 use crate::template::{RenderError, Scope, Template};
 
@@ -16,8 +16,8 @@ pub const FORM: Form = Form {
     check,
 };
 
-fn check(node: &Node, _: TokenScheme, faults: &mut Diagnostics) -> Option<Auth> {
-    let (name, value) = named_value(node, FORM.key, faults)?;
+fn check(entry: &Entry, _: Option<TokenScheme>, faults: &mut Diagnostics) -> Option<Auth> {
+    let (name, value) = named_value(&entry.value, FORM.key, faults)?;
     let text = name.text("name", faults)?;
     let header = HeaderName::from_bytes(text.value.as_bytes()).ok();
     let Some(header) = header.filter(|header| !headers::is_framing(header)) else {
@@ -63,12 +63,12 @@ impl Authenticate for InHeader {
         self.credential(scope).map(drop)
     }
 
-    fn obtain<'a>(&'a self, desk: Desk<'a>) -> Obtaining<'a> {
-        at_once(self.credential(desk.scope))
+    fn obtain<'a>(&'a self, context: Context<'a>) -> Obtaining<'a> {
+        at_once(self.credential(context.scope))
     }
 
     fn shown(&self, scope: &Scope, _: &dyn Fn(&str) -> String) -> Result<Credential, RenderError> {
-        Ok(self.credential(scope).unwrap_or(Credential::None))
+        Ok(self.credential(scope).unwrap_or_default())
     }
 
     fn words(&self) -> String {

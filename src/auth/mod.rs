@@ -1,31 +1,42 @@
 //! Who asks: the forms of `auth`, one file a form.
 //!
-//! A form is read from the resource file by its `check`, becomes a [`Credential`] in a scope, and
-//! the layer [`Authenticated`] puts that on every attempt. A credential goes to the resource's own
-//! origin only, and over plain HTTP to this machine only.
+//! A form is read from the resource file by its `check`. A [`Wallet`] obtains its [`Credential`] once
+//! a run, and the layer [`Authenticated`] signs every attempt with that. A credential goes to the
+//! resource's own origin only, and over plain HTTP to this machine only.
+//!
+//! A form is a file with a `FORM` and a line in `kinds!`. Everything that others ask about it is a
+//! method of [`Authenticate`].
 //!
 //! This module knows neither kinds of API nor queries.
 
+pub mod attempt;
+mod credential;
 mod layer;
 mod none;
+#[cfg(test)]
+mod testing;
+mod wallet;
 
 use std::fmt::Debug;
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
-use crate::core::document::{Content, Node};
+use crate::core::document::{Content, Entry, Node};
 use crate::core::name;
 use crate::core::secret::{Scrubber, Secret};
-use crate::core::source::Place;
-use crate::http::{HeaderName, HeaderValue};
+use crate::core::source::{Place, Text};
+use crate::http::{HeaderName, HeaderValue, Request, TransportError, TransportErrorKind};
 use crate::template::{RenderError, Scope, Template};
 
+pub use credential::{Credential, CredentialError, Field};
 pub use header::InHeader;
-pub use layer::{Authenticated, CredentialSource};
+pub use layer::Authenticated;
 pub use none::none;
+pub use wallet::{BareTransport, Held, Obtained, Sending, Surroundings, Wallet};
 
 /// How a token of the kind of API is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,23 +51,37 @@ pub enum TokenScheme {
 pub type Auth = Arc<dyn Authenticate>;
 
 /// A credential that comes later.
-pub type Obtaining<'a> = Pin<Box<dyn Future<Output = Result<Credential, String>> + 'a>>;
+pub type Obtaining<'a> = Pin<Box<dyn Future<Output = Result<Obtained, TransportError>> + 'a>>;
 
-/// What a credential is made with.
+/// The outside of a form of `auth`.
 #[derive(Clone, Copy)]
-pub struct Desk<'a> {
-    /// What the templates know.
+pub struct Context<'a> {
+    /// The names that templates see.
     pub scope: &'a Scope,
     /// The project's folder.
     pub folder: &'a Path,
     /// Learns the secrets that no template holds.
     pub scrubber: &'a Scrubber,
+    /// The time of day.
+    pub clock: fn() -> SystemTime,
+    /// Reaches servers that give credentials.
+    pub transport: &'a dyn BareTransport,
 }
 
-/// All that others may ask of a form of `auth`. What has no default cannot be guessed.
+/// A form of `auth`. What has no default cannot be guessed.
 pub trait Authenticate: Debug + Send + Sync {
-    /// The templates that it is made of. What they mention is secret.
+    /// The templates of its secrets.
     fn templates(&self) -> Vec<&Template>;
+
+    /// The templates of what is no secret: names and addresses.
+    fn open_templates(&self) -> Vec<&Template> {
+        Vec::new()
+    }
+
+    /// The templates that are rendered for every attempt. They see the [`attempt`] besides.
+    fn request_templates(&self) -> Vec<&Template> {
+        Vec::new()
+    }
 
     /// Makes sure, before a byte leaves, that there is a credential, as far as this can be known.
     ///
@@ -65,8 +90,34 @@ pub trait Authenticate: Debug + Send + Sync {
     /// If a template cannot be rendered, or a value is empty or cannot stand in a header.
     fn ready(&self, scope: &Scope) -> Result<(), CredentialError>;
 
-    /// Makes the credential of a run.
-    fn obtain<'a>(&'a self, desk: Desk<'a>) -> Obtaining<'a>;
+    /// Obtains the credential: before the first request, when the last one has ended, and when it
+    /// was refused and [`can_renew`](Self::can_renew) says so.
+    fn obtain<'a>(&'a self, context: Context<'a>) -> Obtaining<'a>;
+
+    /// Puts the credential on an attempt.
+    ///
+    /// # Errors
+    ///
+    /// In words, if that is not possible.
+    fn sign(
+        &self,
+        request: &mut Request,
+        credential: &Credential,
+        _: &Context<'_>,
+    ) -> Result<(), String> {
+        credential.apply(request)
+    }
+
+    /// Returns true if a credential that was answered with 401 may have ended, so that another one
+    /// is obtained.
+    fn can_renew(&self) -> bool {
+        false
+    }
+
+    /// Stands for the caller among answers that later runs use; `None` if the credential does.
+    fn identity(&self, _: &Scope) -> Option<Secret> {
+        None
+    }
 
     /// The credential as a dry run shows it. `mark` stands for what a shell has to fill in.
     ///
@@ -81,6 +132,11 @@ pub trait Authenticate: Debug + Send + Sync {
 
     /// The words of `runner show`.
     fn words(&self) -> String;
+
+    /// The address of the server that the secrets go to, where it is not the resource's own.
+    fn server(&self) -> Option<&Template> {
+        None
+    }
 
     /// Returns true if nothing is sent.
     fn is_none(&self) -> bool {
@@ -98,9 +154,9 @@ pub trait Authenticate: Debug + Send + Sync {
         self.templates().into_iter().filter_map(text).collect()
     }
 
-    /// The option with which curl sends a header, and its value.
-    fn curl(&self, name: &HeaderName, shown: &Secret) -> (&'static str, String) {
-        ("--header", format!("{name}: {}", shown.expose()))
+    /// The option with which curl sends a header field, and its value.
+    fn curl(&self, name: &HeaderName, prefix: &str, shown: &Secret) -> (&'static str, String) {
+        ("--header", format!("{name}: {prefix}{}", shown.expose()))
     }
 
     /// Says, when it was refused, where the credential came from; never what it is.
@@ -122,44 +178,22 @@ pub trait Authenticate: Debug + Send + Sync {
 
 /// A credential that is known at once.
 fn at_once<'a>(credential: Result<Credential, CredentialError>) -> Obtaining<'a> {
-    Box::pin(std::future::ready(credential.map_err(
-        |error| match error {
-            CredentialError::Render(error) => error.message,
-            CredentialError::Unusable(words, _) => words,
-        },
-    )))
+    let obtained = credential.map(Obtained::from);
+    Box::pin(std::future::ready(
+        obtained.map_err(|error| unusable(error.message())),
+    ))
 }
 
-/// What is put on a request.
-#[derive(Debug, Clone)]
-pub enum Credential {
-    /// Nothing.
-    None,
-    /// A header field.
-    Header(HeaderName, Secret),
-    /// A URL parameter.
-    Query(String, Secret),
-}
-
-/// Why there is no credential.
-#[derive(Debug)]
-pub enum CredentialError {
-    /// A template could not be rendered, most often since a variable is not set.
-    Render(RenderError),
-    /// The value is there and cannot be used; the words say why.
-    Unusable(String, Place),
-}
-
-impl From<RenderError> for CredentialError {
-    fn from(error: RenderError) -> Self {
-        Self::Render(error)
-    }
+/// A failure before the request was sent.
+fn unusable(words: impl Into<String>) -> TransportError {
+    TransportError::before(TransportErrorKind::Credentials(words.into()))
 }
 
 /// A form of `auth`: how it is read.
 struct Form {
     key: &'static str,
-    check: fn(&Node, TokenScheme, &mut Diagnostics) -> Option<Auth>,
+    /// Without a scheme the kind of API has none of its own.
+    check: fn(&Entry, Option<TokenScheme>, &mut Diagnostics) -> Option<Auth>,
 }
 
 /// Declares the kinds: a module each, and the list that grammar and messages come from.
@@ -193,19 +227,7 @@ fn read(node: &Node, scheme: Option<TokenScheme>, faults: &mut Diagnostics) -> O
         Content::Map(entries) if entries.len() == 1 => {
             let entry = &entries[0];
             if let Some(form) = FORMS.iter().find(|form| form.key == entry.key) {
-                if form.key == token::FORM.key && scheme.is_none() {
-                    faults.push(
-                        Diagnostic::at(
-                            &entry.key_place,
-                            Code::AuthWithoutScheme,
-                            "`token` is the scheme of a kind of API, and `rest` has none",
-                        )
-                        .help("say how it is sent: `bearer`, `header`, `query` or `basic`"),
-                    );
-                    return None;
-                }
-                let scheme = scheme.unwrap_or(TokenScheme::Bearer);
-                return (form.check)(&entry.value, scheme, faults);
+                return (form.check)(entry, scheme, faults);
             }
             faults.push(
                 Diagnostic::at(
@@ -261,7 +283,7 @@ fn in_header(
 ) -> Result<Credential, CredentialError> {
     let text = format!("{prefix}{value}");
     match HeaderValue::from_bytes(text.as_bytes()) {
-        Ok(_) => Ok(Credential::Header(name, Secret::new(text))),
+        Ok(_) => Ok(Credential::header(name, prefix, Secret::new(value))),
         Err(_) => Err(CredentialError::Unusable(
             "the token holds a line break or another control character".to_owned(),
             place.clone(),
@@ -301,17 +323,7 @@ fn secret_template(node: &Node, key: &str, faults: &mut Diagnostics) -> Option<T
         });
         return None;
     };
-    let template = match Template::parse(&text) {
-        Ok(template) => template,
-        Err(errors) => {
-            for error in errors {
-                let place = text.locate(error.range);
-                faults
-                    .push(Diagnostic::at(&place, error.code, error.message).maybe_help(error.help));
-            }
-            return None;
-        }
-    };
+    let template = parsed(&text, faults)?;
     if template.is_constant() {
         faults.push(
             Diagnostic::at(
@@ -325,4 +337,21 @@ fn secret_template(node: &Node, key: &str, faults: &mut Diagnostics) -> Option<T
         return None;
     }
     Some(template)
+}
+
+/// Reads a template that may be the same everywhere: a name or an address.
+fn open_template(node: &Node, key: &str, faults: &mut Diagnostics) -> Option<Template> {
+    parsed(&node.text(key, faults)?, faults)
+}
+
+fn parsed(text: &Text, faults: &mut Diagnostics) -> Option<Template> {
+    let errors = match Template::parse(text) {
+        Ok(template) => return Some(template),
+        Err(errors) => errors,
+    };
+    for error in errors {
+        let place = text.locate(error.range);
+        faults.push(Diagnostic::at(&place, error.code, error.message).maybe_help(error.help));
+    }
+    None
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::auth::{Auth, Authenticate, Credential, CredentialError, Desk, Obtaining, at_once};
+use crate::auth::{Auth, Authenticate, Context, Credential, CredentialError, Obtaining, at_once};
 use crate::template::{RenderError, Scope, Template};
 
 #[derive(Debug)]
@@ -22,12 +22,12 @@ impl Authenticate for Nothing {
         Ok(())
     }
 
-    fn obtain<'a>(&'a self, _: Desk<'a>) -> Obtaining<'a> {
-        at_once(Ok(Credential::None))
+    fn obtain<'a>(&'a self, _: Context<'a>) -> Obtaining<'a> {
+        at_once(Ok(Credential::default()))
     }
 
     fn shown(&self, _: &Scope, _: &dyn Fn(&str) -> String) -> Result<Credential, RenderError> {
-        Ok(Credential::None)
+        Ok(Credential::default())
     }
 
     fn words(&self) -> String {

@@ -1,16 +1,23 @@
 //! `token: "{{ env.CIRCLE_TOKEN }}"`: sent as the kind of API wants it.
 
 use crate::auth::{Auth, Form, InHeader, TokenScheme, secret_template};
-use crate::core::diagnostic::Diagnostics;
-use crate::core::document::Node;
+use crate::core::code::Code;
+use crate::core::diagnostic::{Diagnostic, Diagnostics};
+use crate::core::document::Entry;
 
 pub const FORM: Form = Form {
     key: "token",
     check,
 };
 
-fn check(node: &Node, scheme: TokenScheme, faults: &mut Diagnostics) -> Option<Auth> {
-    let value = secret_template(node, FORM.key, faults)?;
+fn check(entry: &Entry, scheme: Option<TokenScheme>, faults: &mut Diagnostics) -> Option<Auth> {
+    let Some(scheme) = scheme else {
+        let words = "`token` is the scheme of a kind of API, and `rest` has none";
+        let fault = Diagnostic::at(&entry.key_place, Code::AuthWithoutScheme, words);
+        faults.push(fault.help("say how it is sent: `bearer`, `header`, `query` or `basic`"));
+        return None;
+    };
+    let value = secret_template(&entry.value, FORM.key, faults)?;
     let (name, prefix) = scheme.header();
     Some(InHeader::auth(name, prefix, value))
 }

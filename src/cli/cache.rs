@@ -76,7 +76,8 @@ impl Archive for Answers {
     }
 }
 
-fn now() -> SystemTime {
+/// The time of day.
+pub fn now() -> SystemTime {
     Timestamp::now().into()
 }
 

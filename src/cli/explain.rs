@@ -341,8 +341,9 @@ fn tls_hint(causes: &[String]) -> &'static str {
     }
 }
 
-fn transport(error: &TransportError, resource: &Resource, app: &App) -> Failure {
-    let exit = match &error.kind {
+/// Returns the exit code of a transport error.
+fn transport_exit(kind: &TransportErrorKind) -> Exit {
+    match kind {
         TransportErrorKind::Connect
         | TransportErrorKind::Name
         | TransportErrorKind::Tls
@@ -353,13 +354,18 @@ fn transport(error: &TransportError, resource: &Resource, app: &App) -> Failure 
         TransportErrorKind::Coding(_)
         | TransportErrorKind::TooLarge(_)
         | TransportErrorKind::Limited(_)
+        | TransportErrorKind::Unavailable(_)
         | TransportErrorKind::Redirect(_) => Exit::Refused,
         TransportErrorKind::Credentials(_) => Exit::Credentials,
         TransportErrorKind::UrlTooLong { .. } | TransportErrorKind::Settings(_) => Exit::Usage,
-    };
+        TransportErrorKind::TokenEndpoint { kind, .. } => transport_exit(kind),
+    }
+}
+
+fn transport(error: &TransportError, resource: &Resource, app: &App) -> Failure {
     let words = transport_message(error, &resource.name);
     let code = transport_code(&error.kind);
-    let mut failure = Failure::new(exit, code, words);
+    let mut failure = Failure::new(transport_exit(&error.kind), code, words);
     failure.causes = error
         .causes
         .iter()
@@ -372,7 +378,7 @@ fn transport(error: &TransportError, resource: &Resource, app: &App) -> Failure 
         .into_iter()
         .collect();
     match &error.kind {
-        TransportErrorKind::Tls => failure.help(tls_hint(&error.causes)),
+        kind if *kind.root() == TransportErrorKind::Tls => failure.help(tls_hint(&error.causes)),
         TransportErrorKind::TooLarge(_) => {
             failure.help("ask for less (`params`), or raise `max_body` in the resource file")
         }

@@ -273,6 +273,7 @@ mod tests {
         let options = SessionOptions {
             system_certs: false,
             deadline: None,
+            clock: crate::cli::cache::now,
             jitter: Rc::new(|| 0.0),
             proxies: Vec::new(),
             observer: Rc::new(Watch::new(Rc::clone(&app), 0, false)),

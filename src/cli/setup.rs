@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::auth::InHeader;
 use crate::cli::app::App;
+use crate::cli::cache;
 use crate::cli::ending::LAST_WORDS;
 use crate::cli::exit::Exit;
 use crate::cli::failure::{ErrorFormat, Failure};
@@ -322,6 +323,7 @@ pub fn block_on<T, E: From<Failure>>(
                 .timeout
                 .map(|limit| tokio::time::Instant::now() + limit),
             proxies: app.proxies(),
+            clock: cache::now,
             jitter: Rc::new(fastrand::f64),
             observer: Rc::clone(&watch) as Rc<dyn Observe>,
             manner: manner.unwrap_or_default(),

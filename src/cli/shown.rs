@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-use crate::auth::Credential;
+use crate::auth::Field;
 use crate::core::percent;
-use crate::core::secret::MASK;
+use crate::core::secret::{MASK, Secret};
 use crate::core::shell;
 use crate::core::text::one_line;
 use crate::http::client::OCTETS;
@@ -24,13 +24,11 @@ pub fn dry_run(shown: &ShownRequest) -> String {
         };
         text.push_str(&format!("\n{name}: {shown}"));
     }
-    match &shown.credential {
-        Credential::Header(name, _) if *name == header::AUTHORIZATION => {
+    for field in shown.credential.fields() {
+        if let Field::Header { name, prefix, .. } = field {
             // The scheme is no secret, and the most frequent mistake.
-            text.push_str(&format!("\n{name}: {} {MASK}", scheme(shown)));
+            text.push_str(&format!("\n{name}: {}{MASK}", masked(prefix)));
         }
-        Credential::Header(name, _) => text.push_str(&format!("\n{name}: {MASK}")),
-        Credential::None | Credential::Query(..) => {}
     }
     match &shown.body {
         Body::Empty => {}
@@ -72,28 +70,18 @@ pub fn dry_run(shown: &ShownRequest) -> String {
     text
 }
 
-fn scheme(shown: &ShownRequest) -> &str {
-    match &shown.credential {
-        Credential::Header(_, secret) if secret.expose().starts_with("Bearer ") => "Bearer",
-        _ => "Basic",
-    }
+/// The URL with the parameters of the credential, written as `value` says.
+fn with_credential(shown: &ShownRequest, value: impl Fn(&Secret) -> String) -> String {
+    let fields = shown.credential.fields().iter();
+    fields.fold(shown.url.clone(), |url, field| match field {
+        Field::Param { name, secret } => with_param(&url, name, &value(secret)),
+        Field::Header { .. } => url,
+    })
 }
 
+/// The URL with its credential masked.
 fn with_query(shown: &ShownRequest) -> String {
-    match &shown.credential {
-        Credential::Query(name, _) => with_param(&shown.url, name, MASK),
-        _ => shown.url.clone(),
-    }
-}
-
-/// The URL with a credential that is one of its parameters.
-fn with_credential(shown: &ShownRequest) -> String {
-    match &shown.credential {
-        Credential::Query(name, secret) => {
-            with_param(&shown.url, name, &percent::encode(secret.expose()))
-        }
-        _ => shown.url.clone(),
-    }
+    with_credential(shown, |_| MASK.to_owned())
 }
 
 fn with_param(url: &str, name: &str, value: &str) -> String {
@@ -113,7 +101,8 @@ pub fn curl(shown: &ShownRequest, plan: &Plan) -> Result<String, String> {
         Method::HEAD => line.push("--head".to_owned()),
         ref method => line.push(format!("--request {method}")),
     }
-    line.push(word(url_segments(&with_credential(shown))));
+    let encoded = |secret: &Secret| percent::encode(secret.expose());
+    line.push(word(url_segments(&with_credential(shown, encoded))));
     for (name, value) in &shown.headers {
         let value = String::from_utf8_lossy(value.as_bytes());
         // curl leaves a field without a value out, unless it ends in a semicolon.
@@ -124,11 +113,15 @@ pub fn curl(shown: &ShownRequest, plan: &Plan) -> Result<String, String> {
         };
         line.push(format!("--header {}", quoted(&field)));
     }
-    match &shown.credential {
+    for field in shown.credential.fields() {
         // A parameter stands in the URL.
-        Credential::None | Credential::Query(..) => {}
-        Credential::Header(name, secret) => {
-            let (option, value) = plan.resource.auth.curl(name, secret);
+        if let Field::Header {
+            name,
+            prefix,
+            secret,
+        } = field
+        {
+            let (option, value) = plan.resource.auth.curl(name, prefix, secret);
             line.push(format!("{option} {}", quoted(&value)));
         }
     }

@@ -9,8 +9,7 @@
 use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
-use crate::auth::Credential;
-use crate::core::secret::is_secret_param;
+use crate::core::secret::{Secret, is_secret_param};
 use crate::engine::answer::{content, meaning};
 use crate::engine::packed::{packed, unpacked};
 use crate::http::{HeaderMap, HeaderName, Request, Response};
@@ -47,12 +46,12 @@ impl Cache {
         rule: CacheRule,
         plan: &Plan,
         request: &Request,
-        credential: &Credential,
+        caller: &Secret,
     ) -> Option<(Response, Duration)> {
         if self.is_refreshing || !request.is_safe {
             return None;
         }
-        let bytes = self.archive.find(&key(plan, request, credential)?)?;
+        let bytes = self.archive.find(&key(plan, request, caller)?)?;
         let (kept_at, bytes) = bytes.split_first_chunk::<8>()?;
         let age = age(*kept_at, (self.clock)())?;
         let response = unpacked(bytes)?;
@@ -69,10 +68,10 @@ impl Cache {
         rule: CacheRule,
         plan: &Plan,
         request: &Request,
-        credential: &Credential,
+        caller: &Secret,
         response: &Response,
     ) {
-        let Some(key) = key(plan, request, credential) else {
+        let Some(key) = key(plan, request, caller) else {
             return;
         };
         let is_good = request.is_safe
@@ -116,19 +115,10 @@ fn age(stamp: [u8; 8], now: SystemTime) -> Option<Duration> {
 }
 
 /// Returns the cache key of a request; `None` for a multipart body, whose bytes are not known yet.
-fn key<'r>(
-    plan: &'r Plan,
-    request: &'r Request,
-    credential: &'r Credential,
-) -> Option<Vec<&'r [u8]>> {
+fn key<'r>(plan: &'r Plan, request: &'r Request, caller: &'r Secret) -> Option<Vec<&'r [u8]>> {
     let identity = request.identity();
     let mut key = vec![identity.method.as_bytes(), identity.url.as_bytes()];
-    let (form, name, value) = match credential {
-        Credential::None => ("none", "", ""),
-        Credential::Header(name, secret) => ("header", name.as_str(), secret.expose()),
-        Credential::Query(name, secret) => ("query", name.as_str(), secret.expose()),
-    };
-    key.extend([form.as_bytes(), name.as_bytes(), value.as_bytes()]);
+    key.push(caller.expose().as_bytes());
     // A client certificate identifies the caller, too.
     let certificate = plan.resource.tls.client_cert.as_ref();
     key.push(certificate.map_or(&b""[..], |path| path.value.as_bytes()));

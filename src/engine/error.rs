@@ -83,7 +83,9 @@ impl RunError {
 /// Returns the message of a transport error, with the name of the resource.
 pub fn transport_message(error: &TransportError, resource: &str) -> String {
     match &error.kind {
-        TransportErrorKind::Credentials(_) | TransportErrorKind::Settings(_) => {
+        TransportErrorKind::Credentials(_)
+        | TransportErrorKind::TokenEndpoint { .. }
+        | TransportErrorKind::Settings(_) => {
             format!("resource `{resource}`: {error}")
         }
         _ => format!("{resource}: {error}"),
@@ -299,6 +301,7 @@ impl RunErrorKind {
             Self::Transport(error) => matches!(
                 error.kind,
                 TransportErrorKind::Credentials(_)
+                    | TransportErrorKind::TokenEndpoint { .. }
                     | TransportErrorKind::Settings(_)
                     | TransportErrorKind::Limited { .. }
             ),
@@ -369,5 +372,7 @@ pub fn transport_code(kind: &TransportErrorKind) -> Code {
         TransportErrorKind::Redirect(_) => Code::Redirect,
         TransportErrorKind::Credentials(_) => Code::NoCredential,
         TransportErrorKind::Settings(_) => Code::Settings,
+        TransportErrorKind::Unavailable(status) => Code::Http(status.as_u16()),
+        TransportErrorKind::TokenEndpoint { kind, .. } => transport_code(kind),
     }
 }

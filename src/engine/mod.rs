@@ -12,6 +12,7 @@
 //! This module knows neither formats nor the terminal nor files.
 
 mod answer;
+mod bare;
 mod cache;
 mod columns;
 mod data;

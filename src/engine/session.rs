@@ -4,11 +4,10 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::time::SystemTime;
 
-use tokio::sync::OnceCell;
-
-use crate::auth::{Auth, Authenticated, Credential, CredentialSource, Desk};
-use crate::core::secret::Scrubber;
+use crate::auth::{Authenticated, Surroundings, Wallet};
+use crate::engine::bare::{Bare, ProxySettings};
 use crate::engine::cache::Cache;
 use crate::engine::levels::Levels;
 use crate::engine::once::{Once, Shelf};
@@ -27,15 +26,14 @@ use crate::http::{
 use crate::plan::Plan;
 use crate::project::load;
 use crate::project::query::CacheRule;
-use crate::template::Scope;
 
 /// The transport stack of a resource.
-type Stack = Retry<Limit<Follow<Authenticated<Trace<Client>, Rc<Credentials>>>>>;
+type Stack = Retry<Limit<Follow<Authenticated<Trace<Client>>>>>;
 
 /// The connection to a resource.
 struct Connection {
     stack: Stack,
-    credentials: Rc<Credentials>,
+    wallet: Rc<Wallet>,
 }
 
 /// Run options that no file defines.
@@ -44,6 +42,8 @@ pub struct SessionOptions {
     pub system_certs: bool,
     /// The deadline of the whole run.
     pub deadline: Option<tokio::time::Instant>,
+    /// The clock, for signatures.
+    pub clock: fn() -> SystemTime,
     /// The source of jitter.
     pub jitter: Jitter,
     /// The environment variables that define proxies, by name.
@@ -190,13 +190,8 @@ impl Session {
         let Some((cache, rule)) = self.cache_of(plan) else {
             return self.send_anew(plan, request).await;
         };
-        let credential = self
-            .connection(plan)?
-            .credentials
-            .credential()
-            .await
-            .map_err(|words| TransportError::before(TransportErrorKind::Credentials(words)))?;
-        if let Some((response, age)) = cache.find(rule, plan, request, &credential) {
+        let caller = self.connection(plan)?.wallet.identity().await?;
+        if let Some((response, age)) = cache.find(rule, plan, request, &caller) {
             let event = Event::Recalled(request, age);
             self.options.observer.event(&event);
             // Lets other tasks run even if no request has to wait.
@@ -204,7 +199,7 @@ impl Session {
             return Ok(response);
         }
         let response = self.send_anew(plan, request).await?;
-        cache.keep(rule, plan, request, &credential, &response);
+        cache.keep(rule, plan, request, &caller, &response);
         Ok(response)
     }
 
@@ -233,28 +228,45 @@ impl Session {
         let base_url = plan.base_url();
         let tls = load::certificates(&plan.root, &resource.tls, self.options.system_certs)
             .map_err(settings)?;
-        let client = Client::new(ClientOptions {
+        let proxies = ProxySettings {
+            template: resource.proxy.clone(),
+            scope: plan.scope().clone(),
+            variables: self.options.proxies.clone(),
+            scrubber: plan.scrubber.clone(),
+        };
+        let client = ClientOptions {
             connect_timeout: resource.connect_timeout,
             timeout: resource.timeout,
             max_body: resource.max_body,
-            proxy: proxy(plan, &self.options.proxies).map_err(settings)?,
+            proxy: proxy(plan, &proxies).map_err(settings)?,
             tls,
             user_agent: concat!("runner/", env!("CARGO_PKG_VERSION")).to_owned(),
-        });
-        let credentials = Rc::new(Credentials {
-            auth: resource.auth.clone(),
-            scope: plan.scope().clone(),
-            folder: plan.root.clone(),
-            scrubber: plan.scrubber.clone(),
-            known: OnceCell::new(),
-        });
-        let observer = &self.options.observer;
-        let traced = Trace::new(client, Rc::clone(observer));
-        let authenticated = Authenticated::new(traced, Rc::clone(&credentials), base_url.origin());
+        };
         let patience = Patience {
             longest: Some(resource.retry.longest_asked),
             deadline: self.options.deadline,
         };
+        let observer = &self.options.observer;
+        let bare = Bare {
+            client: client.clone(),
+            proxy: proxies,
+            retry: resource.retry.clone(),
+            patience,
+            jitter: Rc::clone(&self.options.jitter),
+            observer: Rc::clone(observer),
+        };
+        let wallet = Rc::new(Wallet::new(
+            resource.auth.clone(),
+            Surroundings {
+                scope: plan.scope().clone(),
+                folder: plan.root.clone(),
+                scrubber: plan.scrubber.clone(),
+                clock: self.options.clock,
+                transport: Box::new(bare),
+            },
+        ));
+        let traced = Trace::new(Client::new(client), Rc::clone(observer));
+        let authenticated = Authenticated::new(traced, Rc::clone(&wallet), base_url.origin());
         let budget = Budget::new(resource.concurrency, resource.rate_limit, patience);
         let stack = Retry::new(
             Limit::new(Follow::new(authenticated), budget, Rc::clone(observer)),
@@ -263,82 +275,22 @@ impl Session {
             self.options.deadline,
             Rc::clone(observer),
         );
-        Ok(Connection { stack, credentials })
+        Ok(Connection { stack, wallet })
     }
 }
 
 /// Returns the proxy of a plan. Loopback addresses never use a proxy from the environment, which
 /// could read the token over plain HTTP.
-fn proxy(plan: &Plan, variables: &[(String, String)]) -> Result<Proxy, String> {
-    let Some(template) = &plan.resource.proxy else {
+fn proxy(plan: &Plan, settings: &ProxySettings) -> Result<Proxy, String> {
+    let Some(url) = settings.own()? else {
         if is_loopback(plan.base_url()) {
             return Ok(Proxy::None);
         }
-        // The client would ignore an invalid proxy and connect directly.
-        for (name, value) in variables {
-            if !is_proxy(value) {
-                return Err(format!(
-                    "`{name}` is set to something that is no proxy's URL, such as \
-                     `http://proxy.example.com:3128`"
-                ));
-            }
-        }
-        return Ok(Proxy::Environment);
+        return settings.elsewhere();
     };
-    let text = template
-        .text(plan.scope())
-        .map_err(|error| format!("`proxy`: {}", error.message))?;
-    let url: url::Url = text
-        .trim()
-        .parse()
-        .map_err(|error| format!("`proxy` is not a URL: {error}"))?;
-    if !matches!(url.scheme(), "http" | "https" | "socks5" | "socks5h") {
-        return Err(format!(
-            "`proxy` is `http`, `https`, `socks5` or `socks5h`, not `{}`",
-            url.scheme()
-        ));
-    }
     let is_plain = plan.base_url().scheme() == "http" && !plan.resource.auth.is_none();
     if is_plain && !is_loopback(&url) {
         return Err("over plain `http` the proxy would read the token".to_owned());
     }
-    if let Some(password) = url.password() {
-        plan.learn(&crate::core::secret::Secret::new(password));
-    }
     Ok(Proxy::Url(url))
-}
-
-/// Returns true if a variable holds a proxy URL, with or without a scheme.
-fn is_proxy(value: &str) -> bool {
-    let text = if value.contains("://") {
-        value.to_owned()
-    } else {
-        format!("http://{value}")
-    };
-    text.parse::<url::Url>().is_ok_and(|url| url.has_host())
-}
-
-/// The credential of a resource: rendered, or printed by a command once per run.
-struct Credentials {
-    auth: Auth,
-    scope: Scope,
-    folder: PathBuf,
-    scrubber: Scrubber,
-    known: OnceCell<Credential>,
-}
-
-impl CredentialSource for Rc<Credentials> {
-    async fn credential(&self) -> Result<Credential, String> {
-        self.known
-            .get_or_try_init(|| async {
-                let desk = Desk {
-                    scope: &self.scope,
-                    folder: &self.folder,
-                    scrubber: &self.scrubber,
-                };
-                self.auth.obtain(desk).await
-            })
-            .await
-            .cloned()
-    }
 }

@@ -204,6 +204,9 @@ fn is_passing(kind: &TransportErrorKind) -> bool {
         | TransportErrorKind::Limited(_)
         | TransportErrorKind::Redirect(_)
         | TransportErrorKind::Credentials(_)
+        // The token request has attempts of its own.
+        | TransportErrorKind::TokenEndpoint { .. }
+        | TransportErrorKind::Unavailable(_)
         | TransportErrorKind::Settings(_) => false,
     }
 }

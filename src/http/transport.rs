@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::core::time::format_duration;
-use crate::http::{Request, Response};
+use crate::http::{Request, Response, StatusCode};
 
 /// Sends a request and returns its response, whatever its status.
 ///
@@ -68,6 +68,16 @@ pub enum TransportErrorKind {
     Redirect(String),
     /// Authentication failed, with the reason.
     Credentials(String),
+    /// The server is unavailable: the request behind a [`TokenEndpoint`](Self::TokenEndpoint) was
+    /// answered with this status.
+    Unavailable(StatusCode),
+    /// The token endpoint did not respond, so the request was not sent.
+    TokenEndpoint {
+        /// Its URL, without secrets.
+        url: String,
+        /// The failure of the token request.
+        kind: Box<TransportErrorKind>,
+    },
     /// The resource's settings are invalid, with the reason.
     Settings(String),
 }
@@ -83,9 +93,25 @@ impl TransportError {
     }
 }
 
+impl TransportErrorKind {
+    /// The failure itself, at whichever server.
+    pub fn root(&self) -> &Self {
+        match self {
+            Self::TokenEndpoint { kind, .. } => kind.root(),
+            own => own,
+        }
+    }
+}
+
 impl std::fmt::Display for TransportError {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match &self.kind {
+        self.kind.fmt(formatter)
+    }
+}
+
+impl std::fmt::Display for TransportErrorKind {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
             TransportErrorKind::Connect => formatter.write_str("cannot connect"),
             TransportErrorKind::Name => formatter.write_str("the host's name is not known"),
             TransportErrorKind::Tls => formatter.write_str("no secure connection"),
@@ -131,6 +157,13 @@ impl std::fmt::Display for TransportError {
             | TransportErrorKind::Redirect(words)
             | TransportErrorKind::Credentials(words)
             | TransportErrorKind::Settings(words) => formatter.write_str(words),
+            TransportErrorKind::Unavailable(status) => {
+                let reason = status.canonical_reason().unwrap_or("");
+                formatter.write_str(format!("{} {reason}", status.as_u16()).trim_end())
+            }
+            TransportErrorKind::TokenEndpoint { url, kind } => {
+                write!(formatter, "the token endpoint `{url}`: {kind}")
+            }
         }
     }
 }

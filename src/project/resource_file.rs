@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::auth::{Auth, InHeader, TokenScheme};
+use crate::auth::{Auth, InHeader, TokenScheme, attempt};
 use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::document::{Content, Entry, Node};
@@ -334,10 +334,15 @@ fn auth(
     };
     let auth = crate::auth::check(auth_node, kind.token_scheme(), faults)?;
     // The forms parse their templates; the names available to them are known here.
-    let is_good = auth
-        .templates()
-        .iter()
-        .all(|part| template(part.text_in_file(), names, faults).is_some());
+    let mut all_are = |templates: Vec<&Template>, names: &Names| {
+        templates
+            .into_iter()
+            .all(|part| template(part.text_in_file(), names, faults).is_some())
+    };
+    let with_attempt = names.with_members(attempt::NAME, &attempt::members());
+    let is_good = all_are(auth.templates(), names)
+        && all_are(auth.open_templates(), names)
+        && all_are(auth.request_templates(), &with_attempt);
     is_good.then_some(auth)
 }
 

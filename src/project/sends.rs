@@ -30,8 +30,10 @@ impl Project {
                 let mut files = self.resources().iter();
                 let file = files.find(|file| file.name == *name.value)?;
                 let resource = self.usual(file)?;
-                Some(sent(query, &resource))
+                Some([Some(sent(query, &resource)), sent_by_auth(&resource)])
             })
+            .flatten()
+            .flatten()
             .filter(|sent| !sent.variables.is_empty())
             .collect()
     }
@@ -53,15 +55,32 @@ fn sent(query: &Query, resource: &Resource) -> Sent {
         .filter_map(|var| var.default.as_ref())
         .flat_map(ValueTemplate::templates);
     let own = names(templates.iter().copied().chain(defaults));
-    let of_resource = names(resource.templates());
-    let auth = resource.auth.templates();
-    let of_auth = names(auth.into_iter().chain([&resource.base_url]));
+    let of_auth = names(auth_templates(resource));
+    let of_resource = names(match resource.auth.server() {
+        Some(_) => resource.templates_beside_auth().collect::<Vec<_>>(),
+        None => resource.templates().collect(),
+    });
+    let of_auth: BTreeSet<String> = &of_auth | &names([&resource.base_url]);
     let variables: BTreeSet<String> = own.union(&of_resource).cloned().collect();
     Sent {
         host: host(&resource.base_url),
         beside_auth: variables.difference(&of_auth).cloned().collect(),
         variables,
     }
+}
+
+/// What goes to a server that gives the credential.
+fn sent_by_auth(resource: &Resource) -> Option<Sent> {
+    Some(Sent {
+        host: host(resource.auth.server()?),
+        variables: names(auth_templates(resource)),
+        beside_auth: BTreeSet::new(),
+    })
+}
+
+fn auth_templates(resource: &Resource) -> impl Iterator<Item = &Template> {
+    let auth = &resource.auth;
+    auth.templates().into_iter().chain(auth.open_templates())
 }
 
 fn names<'t>(templates: impl IntoIterator<Item = &'t Template>) -> BTreeSet<String> {

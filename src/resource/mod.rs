@@ -192,8 +192,14 @@ impl Resource {
 
     /// Returns all templates rendered before a request is sent.
     pub fn templates(&self) -> impl Iterator<Item = &Template> {
-        std::iter::once(&self.base_url)
+        self.templates_beside_auth()
             .chain(self.auth.templates())
+            .chain(self.auth.open_templates())
+    }
+
+    /// The same without those of `auth`.
+    pub fn templates_beside_auth(&self) -> impl Iterator<Item = &Template> {
+        std::iter::once(&self.base_url)
             .chain(self.headers.iter().map(|(_, value)| value))
             .chain(self.params.iter().map(|(_, value)| value))
             .chain(&self.proxy)

@@ -7,6 +7,7 @@
 //! Beside the binary the tests run `sh`, `bash`, `git`, `curl`, `jq` and, for a terminal, `script`.
 
 mod answers;
+mod auth;
 mod built_in;
 mod cache;
 mod case;

@@ -11,17 +11,22 @@ use crate::core::secret::{Scrubber, Secret, holds_token, is_secret_param};
 const SECRET_KEYS: [&str; 1] = ["basic"];
 
 /// Keys below a secret key whose values are not secret: those of `auth` and of var declarations.
-const OPEN_KEYS: [&str; 20] = [
+const OPEN_KEYS: [&str; 25] = [
+    "algorithm",
     "client_id",
     "command",
     "description",
+    "encoding",
     "enum",
     "form",
     "header",
+    "headers",
     "in",
+    "key_encoding",
     "max",
     "min",
     "name",
+    "over",
     "pattern",
     "prefix",
     "query",

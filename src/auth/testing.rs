@@ -1,0 +1,33 @@
+//! A wallet for tests, whose outside is empty.
+
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use crate::auth::{Authenticate, BareTransport, Sending, Surroundings, Wallet};
+use crate::core::secret::Scrubber;
+use crate::http::{Request, TransportError, TransportErrorKind};
+use crate::template::{Clock, Scope};
+
+/// Reaches nothing.
+struct Nowhere;
+
+impl BareTransport for Nowhere {
+    fn send<'a>(&'a self, _: &'a Request) -> Sending<'a> {
+        let error = TransportError::before(TransportErrorKind::Connect);
+        Box::pin(std::future::ready(Err(error)))
+    }
+}
+
+/// The wallet of a form of `auth`.
+pub fn wallet(auth: impl Authenticate + 'static) -> Rc<Wallet> {
+    let surroundings = Surroundings {
+        scope: Scope::new(Clock(jiff::Timestamp::UNIX_EPOCH), []),
+        folder: PathBuf::new(),
+        scrubber: Scrubber::new(),
+        clock: || SystemTime::UNIX_EPOCH,
+        transport: Box::new(Nowhere),
+    };
+    Rc::new(Wallet::new(Arc::new(auth), surroundings))
+}

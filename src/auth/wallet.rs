@@ -1,0 +1,201 @@
+//! The credential of a resource during a run: obtained once, kept, renewed.
+
+use std::cell::{Cell, RefCell};
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::time::SystemTime;
+
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+use crate::auth::{Auth, Context, Credential};
+use crate::core::secret::{Scrubber, Secret};
+use crate::http::{Request, Response, TransportError, TransportErrorKind};
+use crate::template::Scope;
+
+/// An answer that comes later.
+pub type Sending<'a> = Pin<Box<dyn Future<Output = Result<Response, TransportError>> + 'a>>;
+
+/// Sends requests without any credential, with the connection settings of the resource. Redirects
+/// are not followed.
+pub trait BareTransport {
+    /// Sends the request.
+    fn send<'a>(&'a self, request: &'a Request) -> Sending<'a>;
+}
+
+/// The outside of a wallet.
+pub struct Surroundings {
+    /// The names that templates see.
+    pub scope: Scope,
+    /// The project's folder.
+    pub folder: PathBuf,
+    /// Learns the secrets that no template holds.
+    pub scrubber: Scrubber,
+    /// The time of day.
+    pub clock: fn() -> SystemTime,
+    /// Reaches servers that give credentials.
+    pub transport: Box<dyn BareTransport>,
+}
+
+/// A credential and how long it lasts.
+#[derive(Debug)]
+pub struct Obtained {
+    /// The credential.
+    pub credential: Credential,
+    /// When it ends; `None` if that is not known.
+    pub until: Option<Instant>,
+}
+
+impl From<Credential> for Obtained {
+    fn from(credential: Credential) -> Self {
+        Self {
+            credential,
+            until: None,
+        }
+    }
+}
+
+/// A credential in use.
+#[derive(Debug)]
+pub struct Held {
+    obtained: Obtained,
+    /// True if it replaced one that was refused.
+    is_renewal: bool,
+    /// True once a request with it was answered with anything but 401.
+    has_worked: Cell<bool>,
+}
+
+impl Held {
+    /// Notes that the server took it.
+    pub fn worked(&self) {
+        self.has_worked.set(true);
+    }
+
+    fn is_over(&self) -> bool {
+        let until = self.obtained.until;
+        until.is_some_and(|until| until <= Instant::now())
+    }
+
+    fn is_same(&self, other: &Self) -> bool {
+        self.obtained.credential == other.obtained.credential
+    }
+}
+
+/// Holds the credential of a resource. All requests of a run to the resource share one wallet.
+pub struct Wallet {
+    auth: Auth,
+    around: Surroundings,
+    held: RefCell<Option<Rc<Held>>>,
+    /// Locked while a credential is obtained, so that requests that start together wait for one. A
+    /// failure stays: the others would only fail in the same way.
+    obtaining: Mutex<Option<TransportError>>,
+}
+
+impl Wallet {
+    /// A wallet that has obtained nothing yet.
+    pub fn new(auth: Auth, around: Surroundings) -> Self {
+        Self {
+            auth,
+            around,
+            held: RefCell::default(),
+            obtaining: Mutex::default(),
+        }
+    }
+
+    fn context(&self) -> Context<'_> {
+        Context {
+            scope: &self.around.scope,
+            folder: &self.around.folder,
+            scrubber: &self.around.scrubber,
+            clock: self.around.clock,
+            transport: &*self.around.transport,
+        }
+    }
+
+    /// The credential in use, obtained before if there is none yet or the last one has ended.
+    ///
+    /// # Errors
+    ///
+    /// If there is none.
+    pub async fn held(&self) -> Result<Rc<Held>, TransportError> {
+        if let Some(held) = self.current() {
+            return Ok(held);
+        }
+        let mut failure = self.obtaining.lock().await;
+        match self.current() {
+            // Another request obtained it meanwhile.
+            Some(held) => Ok(held),
+            None => self.obtain(&mut failure, false).await,
+        }
+    }
+
+    /// A credential in place of one that was answered with 401; `None` if there is no other. One
+    /// that replaced a refused one and never worked is not replaced again.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be obtained.
+    pub async fn renewed(&self, refused: &Rc<Held>) -> Result<Option<Rc<Held>>, TransportError> {
+        if !self.auth.can_renew() {
+            return Ok(None);
+        }
+        let mut failure = self.obtaining.lock().await;
+        let other = self.current().filter(|held| !Rc::ptr_eq(held, refused));
+        let held = match other {
+            // Another request renewed it meanwhile.
+            Some(held) => held,
+            None if refused.is_renewal && !refused.has_worked.get() => return Ok(None),
+            None => self.obtain(&mut failure, true).await?,
+        };
+        Ok((!held.is_same(refused)).then_some(held))
+    }
+
+    /// Puts a credential on an attempt.
+    ///
+    /// # Errors
+    ///
+    /// If the request cannot be signed.
+    pub fn sign(&self, request: &mut Request, held: &Held) -> Result<(), TransportError> {
+        let credential = &held.obtained.credential;
+        self.auth
+            .sign(request, credential, &self.context())
+            .map_err(|words| TransportError::before(TransportErrorKind::Credentials(words)))
+    }
+
+    /// Stands for the caller: the same in every run with the same secrets.
+    ///
+    /// # Errors
+    ///
+    /// If only the credential tells, and there is none.
+    pub async fn identity(&self) -> Result<Secret, TransportError> {
+        match self.auth.identity(&self.around.scope) {
+            Some(identity) => Ok(identity),
+            None => Ok(self.held().await?.obtained.credential.identity()),
+        }
+    }
+
+    fn current(&self) -> Option<Rc<Held>> {
+        let held = self.held.borrow();
+        held.as_ref().filter(|held| !held.is_over()).cloned()
+    }
+
+    async fn obtain(
+        &self,
+        failure: &mut Option<TransportError>,
+        is_renewal: bool,
+    ) -> Result<Rc<Held>, TransportError> {
+        if let Some(error) = failure {
+            return Err(error.clone());
+        }
+        let obtained = self.auth.obtain(self.context()).await;
+        let obtained = obtained.inspect_err(|error| *failure = Some(error.clone()))?;
+        let held = Rc::new(Held {
+            obtained,
+            is_renewal,
+            has_worked: Cell::new(false),
+        });
+        *self.held.borrow_mut() = Some(Rc::clone(&held));
+        Ok(held)
+    }
+}

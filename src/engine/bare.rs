@@ -1,0 +1,162 @@
+//! Requests without a credential: to the servers that give credentials.
+
+use std::rc::Rc;
+
+use crate::auth::{BareTransport, Sending};
+use crate::core::secret::{Scrubber, Secret};
+use crate::http::client::is_loopback;
+use crate::http::limit::{Budget, Limit, Patience};
+use crate::http::retry::{Jitter, Retry, RetryPolicy};
+use crate::http::trace::Trace;
+use crate::http::{
+    Client, ClientOptions, Event, HeaderMap, Observe, Proxy, Request, Response, Transport as _,
+    TransportError, TransportErrorKind,
+};
+use crate::template::{Scope, Template};
+
+/// The longest answer of such a server in bytes.
+const LONGEST_ANSWER: u64 = 1024 * 1024;
+
+/// The connection settings of a resource, for other servers than its own. They are asked once or
+/// twice a run, each time over a connection of its own.
+pub struct Bare {
+    /// The settings of the resource; the proxy is chosen by the address.
+    pub client: ClientOptions,
+    /// How a proxy is found.
+    pub proxy: ProxySettings,
+    /// When to try again.
+    pub retry: RetryPolicy,
+    /// What is not waited for.
+    pub patience: Patience,
+    /// Numbers for jitter.
+    pub jitter: Jitter,
+    /// Sees every attempt.
+    pub observer: Rc<dyn Observe>,
+}
+
+impl BareTransport for Bare {
+    fn send<'a>(&'a self, request: &'a Request) -> Sending<'a> {
+        Box::pin(async move {
+            let proxy = if is_loopback(&request.url) {
+                Proxy::None
+            } else {
+                let proxy = self.proxy.elsewhere();
+                proxy
+                    .map_err(|words| TransportError::before(TransportErrorKind::Settings(words)))?
+            };
+            let client = Client::new(ClientOptions {
+                proxy,
+                max_body: LONGEST_ANSWER,
+                ..self.client.clone()
+            });
+            let observer = Rc::new(WithoutFields(Rc::clone(&self.observer)));
+            let traced = Trace::new(client, observer);
+            let budget = Budget::new(1, None, self.patience);
+            let limited = Limit::new(traced, budget, Rc::clone(&self.observer));
+            let stack = Retry::new(
+                limited,
+                self.retry.clone(),
+                Rc::clone(&self.jitter),
+                self.patience.deadline,
+                Rc::clone(&self.observer),
+            );
+            stack.send(request).await
+        })
+    }
+}
+
+/// Keeps the header fields of answers to itself: a secret that an answer gives is only known once
+/// the answer is read.
+struct WithoutFields(Rc<dyn Observe>);
+
+impl Observe for WithoutFields {
+    fn event(&self, event: &Event<'_>) {
+        match event {
+            Event::Answered(request, response) => {
+                let bare = Response {
+                    headers: HeaderMap::new(),
+                    ..(*response).clone()
+                };
+                self.0.event(&Event::Answered(request, &bare));
+            }
+            other => self.0.event(other),
+        }
+    }
+}
+
+/// How the proxy of a resource is found.
+#[derive(Clone)]
+pub struct ProxySettings {
+    /// The `proxy` of the resource file.
+    pub template: Option<Template>,
+    /// The names that it sees.
+    pub scope: Scope,
+    /// The variables of the environment that name proxies, by name.
+    pub variables: Vec<(String, String)>,
+    /// Learns the proxy's password.
+    pub scrubber: Scrubber,
+}
+
+impl ProxySettings {
+    /// The proxy to another machine.
+    ///
+    /// # Errors
+    ///
+    /// In words, if it is no proxy's URL.
+    pub fn elsewhere(&self) -> Result<Proxy, String> {
+        match self.own()? {
+            Some(url) => Ok(Proxy::Url(url)),
+            None => self.of_environment(),
+        }
+    }
+
+    /// The client would pass over a variable that it cannot read, and go past the proxy.
+    fn of_environment(&self) -> Result<Proxy, String> {
+        let mut variables = self.variables.iter();
+        match variables.find(|(_, value)| !is_proxy(value)) {
+            None => Ok(Proxy::Environment),
+            Some((name, _)) => Err(format!(
+                "`{name}` is set to something that is no proxy's URL, such as \
+                 `http://proxy.example.com:3128`"
+            )),
+        }
+    }
+
+    /// The resource's own proxy.
+    ///
+    /// # Errors
+    ///
+    /// In words, if it is no proxy's URL.
+    pub fn own(&self) -> Result<Option<url::Url>, String> {
+        let Some(template) = &self.template else {
+            return Ok(None);
+        };
+        let text = template
+            .text(&self.scope)
+            .map_err(|error| format!("`proxy`: {}", error.message))?;
+        let url: url::Url = text
+            .trim()
+            .parse()
+            .map_err(|error| format!("`proxy` is not a URL: {error}"))?;
+        if !matches!(url.scheme(), "http" | "https" | "socks5" | "socks5h") {
+            return Err(format!(
+                "`proxy` is `http`, `https`, `socks5` or `socks5h`, not `{}`",
+                url.scheme()
+            ));
+        }
+        if let Some(password) = url.password() {
+            self.scrubber.add(&Secret::new(password));
+        }
+        Ok(Some(url))
+    }
+}
+
+/// Returns true if a variable names a proxy, with a scheme or without.
+fn is_proxy(value: &str) -> bool {
+    let text = if value.contains("://") {
+        value.to_owned()
+    } else {
+        format!("http://{value}")
+    };
+    text.parse::<url::Url>().is_ok_and(|url| url.has_host())
+}
