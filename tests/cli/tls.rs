@@ -220,3 +220,22 @@ fn what_fails_in_the_handshake_is_called_so_with_what_would_do() {
         "{told}"
     );
 }
+
+#[test]
+fn a_token_endpoint_is_held_to_the_same_certificates() {
+    let resource = "type: rest\nbase_url: http://127.0.0.1:1\nretry: { max_attempts: 1 }
+auth: { oauth2: { token_url: URL/token, client_id: me, client_secret: \"{{ env.CIRCLE_TOKEN }}\" } }";
+    let ask = |lines: &str| {
+        let resource = format!("{resource}\n{lines}");
+        outcome(false, case("").resource(&resource))
+    };
+    let (unknown, seen) = ask("");
+    assert_eq!(seen, None);
+    let told = unknown.assert_exit(5).stderr_text();
+    assert!(
+        told.contains("the token endpoint") && told.contains("ca_file"),
+        "{told}"
+    );
+    let (_, seen) = ask("tls: { ca_file: certs/ca.pem }");
+    assert_eq!(seen.as_deref(), Some("POST /token HTTP/1.1"));
+}

@@ -1,5 +1,7 @@
 //! Forms of `auth` that ask a server, sign each attempt, or are renewed.
 
+mod oauth2;
+
 use crate::case::Case;
 use crate::support::Exchange;
 

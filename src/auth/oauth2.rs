@@ -1,0 +1,461 @@
+//! `oauth2: { token_url, client_id, client_secret, scope }`: the client credentials grant of OAuth 2.0
+//! (RFC 6749, section 4.4). Its access token is a bearer token (RFC 6750).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+use tokio::time::Instant;
+use url::Url;
+use url::form_urlencoded::{Serializer, byte_serialize};
+
+use crate::auth::credential::identity_of;
+use crate::auth::{
+    Auth, Authenticate, Context, Credential, CredentialError, Form, Obtained, Obtaining,
+    TokenScheme, filled, open_template, secret_template, unusable,
+};
+use crate::core::code::Code;
+use crate::core::diagnostic::{Diagnostic, Diagnostics};
+use crate::core::document::{Entry, Fields, Node};
+use crate::core::secret::{Scrubber, Secret};
+use crate::core::text::{one_line, truncate_to_width};
+use crate::core::json;
+use crate::http::client::is_loopback;
+use crate::http::{
+    Body, Delivery, HeaderMap, HeaderValue, Method, Request, Response, TransportError,
+    TransportErrorKind, header,
+};
+use crate::template::{RenderError, Scope, Template};
+
+pub const FORM: Form = Form {
+    key: "oauth2",
+    check,
+};
+
+/// A token is renewed this long before it ends, so that none ends on its way to the server.
+const MARGIN: Duration = Duration::from_secs(30);
+/// The margin of a token that lasts for a short time, as a part of that.
+const MARGIN_PART: f64 = 0.1;
+/// The longest access token in bytes. Servers take header fields of 8 KiB, few of more.
+const LONGEST_TOKEN: usize = 64 * 1024;
+/// The most columns of an error's description that are shown.
+const DESCRIPTION: usize = 300;
+
+/// Parameters of the token request that have keys of their own.
+const OWN_PARAMS: [&str; 4] = ["client_id", "client_secret", "grant_type", "scope"];
+
+/// How the client authenticates itself to the token endpoint (RFC 6749, section 2.3.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ClientAuth {
+    /// By HTTP Basic, which every server has to support.
+    Basic,
+    /// By parameters of the body.
+    Body,
+}
+
+fn check(entry: &Entry, _: Option<TokenScheme>, faults: &mut Diagnostics) -> Option<Auth> {
+    let node = &entry.value;
+    let mut fields = node.fields(FORM.key, faults);
+    let token_url = needed(&mut fields, "token_url", node, faults);
+    let client_id = needed(&mut fields, "client_id", node, faults);
+    let client_secret = needed(&mut fields, "client_secret", node, faults);
+    let scope = fields.get("scope");
+    let client_auth = fields.get("client_auth");
+    let params = fields.get("params");
+    fields.finish(faults);
+    let token_url = token_url.and_then(|node| address(node, faults));
+    let client_id = client_id.and_then(|node| open_template(node, "client_id", faults));
+    let client_secret =
+        client_secret.and_then(|node| secret_template(node, "client_secret", faults));
+    let scope = match scope {
+        None => None,
+        Some(node) => Some(open_template(node, "scope", faults)?),
+    };
+    let client_auth = match client_auth {
+        None => ClientAuth::Basic,
+        Some(node) => match node.one_of("client_auth", &["basic", "body"], faults)? {
+            "body" => ClientAuth::Body,
+            _ => ClientAuth::Basic,
+        },
+    };
+    let params = params.map_or(Some(Vec::new()), |node| extra(node, faults))?;
+    Some(Arc::new(ClientCredentials {
+        token_url: token_url?,
+        client_id: client_id?,
+        client_secret: client_secret?,
+        scope,
+        client_auth,
+        params,
+    }))
+}
+
+fn needed<'n>(
+    fields: &mut Fields<'n>,
+    key: &'static str,
+    node: &Node,
+    faults: &mut Diagnostics,
+) -> Option<&'n Node> {
+    let found = fields.get(key);
+    if found.is_none() {
+        let words = format!("`oauth2` needs the key `{key}`");
+        faults.push(Diagnostic::at(&node.place, Code::MissingKey, words));
+    }
+    found
+}
+
+fn address(node: &Node, faults: &mut Diagnostics) -> Option<Template> {
+    let template = open_template(node, "token_url", faults)?;
+    if template.is_constant()
+        && let Err((code, words)) = token_url(template.source())
+    {
+        faults.push(Diagnostic::at(&node.place, code, words));
+        return None;
+    }
+    Some(template)
+}
+
+fn extra(node: &Node, faults: &mut Diagnostics) -> Option<Vec<(String, Template)>> {
+    let mut params = Vec::new();
+    for entry in node.entries("params", faults) {
+        if OWN_PARAMS.contains(&entry.key.as_str()) {
+            let words = format!("`{}` has no place in `params`", entry.key);
+            let fault = Diagnostic::at(&entry.key_place, Code::UnknownKey, words);
+            faults.push(fault.help("it is sent as the other keys of `oauth2` say"));
+            return None;
+        }
+        let template = open_template(&entry.value, &entry.key, faults)?;
+        params.push((entry.key.clone(), template));
+    }
+    Some(params)
+}
+
+/// Reads the address of a token endpoint (RFC 6749, section 3.2).
+fn token_url(text: &str) -> Result<Url, (Code, String)> {
+    let url: Url = text.trim().parse().map_err(|error| {
+        let words = format!("`token_url` is not a URL: {error}");
+        (Code::BaseUrl, words)
+    })?;
+    let (code, words) = if url.scheme() == "http" && !is_loopback(&url) {
+        let words = "the client's secret would cross the network in the clear: `token_url` takes `https`";
+        (Code::PlainHttp, words)
+    } else if !matches!(url.scheme(), "http" | "https") {
+        (Code::BaseUrl, "`token_url` takes an `https` URL")
+    } else if !url.username().is_empty() || url.password().is_some() {
+        let words = "`token_url` holds no user and no password: they are `client_id` and `client_secret`";
+        (Code::BaseUrl, words)
+    } else if url.fragment().is_some() {
+        (Code::BaseUrl, "`token_url` has no `#`")
+    } else {
+        return Ok(url);
+    };
+    Err((code, words.to_owned()))
+}
+
+/// A client and the server that gives it tokens.
+#[derive(Debug)]
+struct ClientCredentials {
+    token_url: Template,
+    client_id: Template,
+    client_secret: Template,
+    scope: Option<Template>,
+    client_auth: ClientAuth,
+    params: Vec<(String, Template)>,
+}
+
+/// `client_id:client_secret`, each form-encoded (RFC 6749, section 2.3.1), in base64.
+fn basic(id: &str, secret: &str) -> String {
+    let form = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
+    STANDARD.encode(format!("{}:{}", form(id), form(secret)))
+}
+
+impl ClientCredentials {
+    fn scope_text(&self, scope: &Scope) -> Result<Option<String>, RenderError> {
+        let text = self.scope.as_ref().map(|template| template.text(scope));
+        Ok(text.transpose()?.filter(|text| !text.trim().is_empty()))
+    }
+
+    fn url(&self, scope: &Scope) -> Result<Url, CredentialError> {
+        let text = self.token_url.text(scope)?;
+        let place = || self.token_url.place().clone();
+        token_url(&text).map_err(|(_, words)| CredentialError::Unusable(words, place()))
+    }
+
+    /// The token request (RFC 6749, section 4.4.2). It changes nothing, so that it may be retried.
+    fn request(&self, scope: &Scope) -> Result<Request, CredentialError> {
+        let url = self.url(scope)?;
+        let id = filled(&self.client_id, scope)?;
+        let secret = filled(&self.client_secret, scope)?;
+        let mut form = Serializer::new(String::new());
+        form.append_pair("grant_type", "client_credentials");
+        if let Some(wanted) = self.scope_text(scope)? {
+            form.append_pair("scope", wanted.trim());
+        }
+        for (name, value) in &self.params {
+            form.append_pair(name, &value.text(scope)?);
+        }
+        let mut headers = HeaderMap::new();
+        headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+        match self.client_auth {
+            ClientAuth::Basic => {
+                let value = format!("Basic {}", basic(&id, &secret));
+                let mut value = HeaderValue::try_from(value)
+                    .expect("base64 has no character that a header field may not have");
+                value.set_sensitive(true);
+                headers.insert(header::AUTHORIZATION, value);
+            }
+            ClientAuth::Body => {
+                form.append_pair("client_id", &id);
+                form.append_pair("client_secret", &secret);
+            }
+        }
+        Ok(Request {
+            method: Method::POST,
+            url,
+            headers,
+            body: Body::Bytes {
+                content_type: "application/x-www-form-urlencoded".to_owned(),
+                bytes: form.finish().into(),
+            },
+            is_safe: true,
+            accepted: Vec::new(),
+            retry: None,
+            shown_url: None,
+            is_next_page: false,
+            delivery: Delivery::default(),
+        })
+    }
+
+    async fn token(&self, context: Context<'_>) -> Result<Obtained, TransportError> {
+        for secret in self.secrets(context.scope) {
+            context.scrubber.add(&secret);
+        }
+        let request = self.request(context.scope);
+        let request = request.map_err(|error| unusable(error.message()))?;
+        let endpoint = Endpoint {
+            url: shown(&request.url),
+            scrubber: context.scrubber,
+        };
+        let asked_at = Instant::now();
+        let response = context.transport.send(&request).await;
+        let response = response.map_err(|error| endpoint.unreachable(error))?;
+        let grant = endpoint.read(&response)?;
+        context.scrubber.add(&grant.token);
+        Ok(Obtained {
+            credential: Credential::header(header::AUTHORIZATION, "Bearer ", grant.token),
+            until: grant.lifetime.and_then(|lifetime| {
+                let margin = MARGIN.min(lifetime.mul_f64(MARGIN_PART));
+                asked_at.checked_add(lifetime.saturating_sub(margin))
+            }),
+        })
+    }
+}
+
+/// Without the query, which may hold what is nobody's business.
+fn shown(url: &Url) -> String {
+    let mut url = url.clone();
+    url.set_query(None);
+    url.to_string()
+}
+
+/// An access token (RFC 6749, section 5.1).
+struct Grant {
+    token: Secret,
+    lifetime: Option<Duration>,
+}
+
+/// The token endpoint, for reading what it answers.
+struct Endpoint<'a> {
+    url: String,
+    scrubber: &'a Scrubber,
+}
+
+impl Endpoint<'_> {
+    /// Its answer cannot be used, or refuses.
+    fn refused(&self, words: impl std::fmt::Display) -> TransportError {
+        unusable(format!("the token endpoint `{}` {words}", self.url))
+    }
+
+    fn unreachable(&self, error: TransportError) -> TransportError {
+        if let TransportErrorKind::TooLarge(limit) = error.kind {
+            let limit = crate::http::transport::megabytes(limit);
+            return self.refused(format!("answered with more than {limit}, which is no token"));
+        }
+        TransportError {
+            causes: error.causes,
+            ..TransportError::before(TransportErrorKind::TokenEndpoint {
+                url: self.url.clone(),
+                kind: Box::new(error.kind),
+            })
+        }
+    }
+
+    fn read(&self, response: &Response) -> Result<Grant, TransportError> {
+        let status = response.status;
+        let body = response.json().ok();
+        let error = body.as_ref().and_then(|body| self.error(body));
+        if status.is_server_error() || response.is_rate_limited() {
+            let kind = TransportErrorKind::Unavailable(status);
+            return Err(self.unreachable(TransportError::before(kind)));
+        }
+        let line = format!("{} {}", status.as_u16(), status.canonical_reason().unwrap_or(""));
+        let line = line.trim_end();
+        if status.is_redirection() {
+            return Err(self.refused(format!("answered {line}, a redirect, which is not followed")));
+        }
+        if let Some(error) = error {
+            // Some servers say so with 200.
+            return Err(self.refused(format!("answered {line}: {error}")));
+        }
+        if !status.is_success() {
+            return Err(self.refused(format!("answered {line}")));
+        }
+        let Some(body) = body else {
+            return Err(self.refused(match response.media_type() {
+                _ if response.body.is_empty() => format!("answered {line} without a token"),
+                Some(media_type) => format!("answered with `{}`, which is not JSON", self.line(media_type)),
+                None => "answered with something that is not JSON".to_owned(),
+            }));
+        };
+        Ok(Grant {
+            token: self.access_token(&body)?,
+            lifetime: self.lifetime(&body)?,
+        })
+    }
+
+    /// The server's words for an error (RFC 6749, section 5.2).
+    fn error(&self, body: &Value) -> Option<String> {
+        let error = self.line(body["error"].as_str()?);
+        let description = body["error_description"].as_str();
+        Some(match description {
+            Some(description) => format!("{error}: {}", self.line(description)),
+            None => error,
+        })
+    }
+
+    /// A foreign text for a message, scrubbed before it is cut.
+    fn line(&self, text: &str) -> String {
+        let text = self.scrubber.text(text);
+        truncate_to_width(&one_line(&text), DESCRIPTION).into_owned()
+    }
+
+    fn access_token(&self, body: &Value) -> Result<Secret, TransportError> {
+        let token = match body["access_token"].as_str() {
+            Some(token) if !token.is_empty() => token,
+            _ => return Err(self.refused("answered without an `access_token`")),
+        };
+        // RFC 6749, appendix A.12.
+        let is_visible = |byte: u8| (0x20..=0x7e).contains(&byte);
+        if !token.bytes().all(is_visible) {
+            let words = "gave a token with a line break or another character that no token has";
+            return Err(self.refused(words));
+        }
+        if token.len() > LONGEST_TOKEN {
+            let words = format!("gave a token of {} bytes, which no server takes", token.len());
+            return Err(self.refused(words));
+        }
+        // A token of a type that is not understood must not be used (RFC 6749, section 7.1). Some
+        // servers leave the type of bearer tokens out.
+        match &body["token_type"] {
+            Value::Null => {}
+            Value::String(kind) if kind.eq_ignore_ascii_case("bearer") => {}
+            other => {
+                let kind = self.line(&json::plain(other));
+                let words = format!("gave a token of the type `{kind}`, not `Bearer`");
+                return Err(self.refused(words));
+            }
+        }
+        Ok(Secret::new(token))
+    }
+
+    /// How long the token lasts; `None` if the server does not say so. Some say 0 for no end.
+    fn lifetime(&self, body: &Value) -> Result<Option<Duration>, TransportError> {
+        let value = &body["expires_in"];
+        if value.is_null() {
+            return Ok(None);
+        }
+        let text = json::plain(value);
+        match text.trim().parse::<f64>() {
+            Ok(0.0) => Ok(None),
+            // What does not fit in a duration is as good as no end.
+            Ok(seconds) if seconds > 0.0 => Ok(Duration::try_from_secs_f64(seconds).ok()),
+            _ => Err(self.refused(format!(
+                "gave a token with `expires_in: {}`, which is no number of seconds",
+                self.line(&text)
+            ))),
+        }
+    }
+}
+
+impl Authenticate for ClientCredentials {
+    fn templates(&self) -> Vec<&Template> {
+        vec![&self.client_secret]
+    }
+
+    fn open_templates(&self) -> Vec<&Template> {
+        let params = self.params.iter().map(|(_, value)| value);
+        let known = [&self.token_url, &self.client_id].into_iter();
+        known.chain(&self.scope).chain(params).collect()
+    }
+
+    fn ready(&self, scope: &Scope) -> Result<(), CredentialError> {
+        self.request(scope).map(drop)
+    }
+
+    fn obtain<'a>(&'a self, context: Context<'a>) -> Obtaining<'a> {
+        Box::pin(self.token(context))
+    }
+
+    fn can_renew(&self) -> bool {
+        true
+    }
+
+    /// A token is another one in every run.
+    fn identity(&self, scope: &Scope) -> Option<Secret> {
+        let mut texts = vec![
+            FORM.key.to_owned(),
+            self.token_url.text(scope).ok()?,
+            self.client_id.text(scope).ok()?,
+            self.client_secret.text(scope).ok()?,
+            self.scope_text(scope).ok()?.unwrap_or_default(),
+        ];
+        for (name, value) in &self.params {
+            texts.extend([name.clone(), value.text(scope).ok()?]);
+        }
+        Some(identity_of(texts.iter().map(String::as_str)))
+    }
+
+    fn shown(&self, _: &Scope, mark: &dyn Fn(&str) -> String) -> Result<Credential, RenderError> {
+        let token = Secret::new(mark("ACCESS_TOKEN"));
+        Ok(Credential::header(header::AUTHORIZATION, "Bearer ", token))
+    }
+
+    fn words(&self) -> String {
+        format!(
+            "oauth2, as {}, by {}",
+            self.client_id.source(),
+            self.token_url.source()
+        )
+    }
+
+    fn server(&self) -> Option<&Template> {
+        Some(&self.token_url)
+    }
+
+    fn secrets(&self, scope: &Scope) -> Vec<Secret> {
+        let Ok(secret) = filled(&self.client_secret, scope) else {
+            return Vec::new();
+        };
+        let id = self.client_id.text(scope).unwrap_or_default();
+        let pair = Secret::new(basic(id.trim(), &secret));
+        vec![Secret::new(secret), pair]
+    }
+
+    fn origin(&self) -> String {
+        format!(
+            "the token came from `{}`: may this client use the API, and does it have the `scope`?",
+            self.token_url.source()
+        )
+    }
+}
