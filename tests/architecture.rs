@@ -352,9 +352,14 @@ const HOMES: &[Home] = &[
         why: "files appear whole in one place",
     },
     Home {
-        words: &["ring::digest", "ring::hmac", "ring::rand"],
+        words: &["ring::digest", "ring::rand"],
         places: &["sink/cache.rs"],
         why: "one file hashes what lasts longer than a run",
+    },
+    Home {
+        words: &["ring::hmac"],
+        places: &["sink/cache.rs", "auth/hmac.rs"],
+        why: "keyed hashes name what is kept and sign requests",
     },
     Home {
         words: &["strsim::"],

@@ -205,7 +205,7 @@ macro_rules! kinds {
     };
 }
 
-kinds![token, bearer, basic, header, query, command, oauth2];
+kinds![token, bearer, basic, header, query, command, oauth2, hmac];
 
 /// The keys of all forms.
 pub fn keys() -> impl Iterator<Item = &'static str> {

@@ -1,5 +1,6 @@
 //! Forms of `auth` that ask a server, sign each attempt, or are renewed.
 
+mod hmac;
 mod oauth2;
 
 use crate::case::Case;
