@@ -1,4 +1,4 @@
-//! The program `runner`. All of it is in the library.
+//! The program `runner`, implemented in the library.
 
 #[cfg(not(debug_assertions))]
 #[global_allocator]

@@ -1,4 +1,4 @@
-//! Streams, environment and clock: what the program has of the outside.
+//! Streams, environment and clock of the process.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -15,47 +15,47 @@ use crate::core::secret::{Literals, Scrubber};
 use crate::core::text::{printable, printable_lines};
 use crate::format::Terminal;
 
-/// The outside, as it was when the program started.
+/// The outside state at program start.
 pub struct App {
-    /// The environment; names and values that are not Unicode are left out.
+    /// The environment; names and values that are not Unicode are ignored.
     pub env: Arc<BTreeMap<String, String>>,
     /// The folder one stands in.
     pub working_directory: PathBuf,
-    /// The moment of the run.
+    /// The start time of the run.
     pub now: Timestamp,
     /// Known secrets.
     pub scrubber: Scrubber,
-    /// What looks like a secret on the command line: no failure repeats it.
+    /// Literals on the command line that look like secrets: no failure repeats them.
     pub typed: Literals,
-    /// Facts of standard output.
+    /// Properties of standard output.
     pub stdout: Stream,
-    /// Facts of standard error.
+    /// Properties of standard error.
     pub stderr: Stream,
-    /// Whether a person can be asked.
+    /// True if prompts can be answered.
     pub can_ask: bool,
-    /// Signals, and the end of the time.
+    /// Signals and the time limit.
     pub ending: Arc<Ending>,
-    /// How many lines of progress stand on standard error, to be taken away before anything else.
+    /// The number of progress lines on standard error, cleared before any other output.
     progress: Cell<usize>,
-    /// True if a question stands there, which nothing may move.
+    /// True while a prompt is shown, which must not be moved.
     is_asking: Cell<bool>,
 }
 
-/// Facts of an output stream.
+/// Properties of an output stream.
 #[derive(Debug, Clone, Copy)]
 pub struct Stream {
-    /// Whether a person reads it.
+    /// True if it is a terminal.
     pub is_terminal: bool,
-    /// Its width in columns.
+    /// The width in columns.
     pub width: usize,
-    /// Whether colours are wanted.
+    /// True if colours are enabled.
     pub color: bool,
-    /// Whether lines can be taken back.
+    /// True if lines can be erased.
     pub moves_cursor: bool,
 }
 
 impl Stream {
-    /// For formats: the terminal, if it is one.
+    /// Returns the terminal for formats, if it is one.
     pub fn terminal(self) -> Option<Terminal> {
         self.is_terminal.then_some(Terminal {
             width: self.width,
@@ -65,7 +65,7 @@ impl Stream {
 }
 
 impl App {
-    /// Looks at the outside, once.
+    /// Reads the outside state, once.
     pub fn new(ending: Arc<Ending>) -> Self {
         let env: BTreeMap<String, String> = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
@@ -94,14 +94,14 @@ impl App {
         }
     }
 
-    /// Whether the environment names certificates to trust, as OpenSSL and curl read it.
+    /// Returns true if the environment names trusted certificates, as for OpenSSL and curl.
     pub fn names_certificates(&self) -> bool {
         ["SSL_CERT_FILE", "SSL_CERT_DIR"]
             .iter()
             .any(|name| self.env.get(*name).is_some_and(|value| !value.is_empty()))
     }
 
-    /// The variables that name proxies and are not empty.
+    /// Returns the non-empty variables that define proxies.
     pub fn proxies(&self) -> Vec<(String, String)> {
         [
             "HTTPS_PROXY",
@@ -117,21 +117,21 @@ impl App {
         .collect()
     }
 
-    /// Writes a line of talk to standard error: scrubbed, and safe for a terminal. Nobody is left
-    /// to tell if that fails.
+    /// Writes a message to standard error, scrubbed and escaped. Errors are ignored, since they
+    /// could not be reported.
     pub fn say(&self, text: &str) {
         self.clear_progress();
         let text = self.scrubber.text(text);
         let _ = writeln!(io::stderr().lock(), "{}", printable_lines(&text));
     }
 
-    /// Shows lines in place of those that were shown before.
+    /// Shows progress lines, replacing the previous ones.
     pub fn show_progress(&self, lines: &[String]) {
         if self.is_asking.get() {
             return;
         }
         self.clear_progress();
-        // A line that wraps could not be taken away again.
+        // A wrapped line could not be erased.
         let width = self.stderr.width.saturating_sub(1);
         let mut text = String::new();
         for line in lines {
@@ -143,7 +143,7 @@ impl App {
         self.progress.set(lines.len());
     }
 
-    /// Takes the lines of progress away.
+    /// Erases the progress lines.
     pub fn clear_progress(&self) {
         let lines = self.progress.replace(0);
         if lines > 0 {
@@ -151,18 +151,18 @@ impl App {
         }
     }
 
-    /// As [`App::say`], for text that holds our own colours.
+    /// As [`App::say`], for text with our own colours.
     pub fn say_styled(&self, text: &str) {
         self.clear_progress();
         let text = self.scrubber.text(text);
         let _ = writeln!(io::stderr().lock(), "{text}");
     }
 
-    /// Writes to standard output, for all that is not the records of a run.
+    /// Writes to standard output, for everything except the records of a run.
     ///
     /// # Errors
     ///
-    /// If the reader closed it, or it cannot be written.
+    /// If the reader closed it, or writing fails.
     pub fn print(&self, text: &str) -> Result<(), Stopped> {
         let text = self.scrubber.text(text);
         let mut stdout = io::stdout().lock();
@@ -172,12 +172,12 @@ impl App {
             .map_err(|error| Stopped::from_output(&error))
     }
 
-    /// As [`App::print`], where the exit code says more than the text: a closed reader stops
-    /// nothing.
+    /// As [`App::print`], but a closed reader is ignored, for verbs whose exit code matters more
+    /// than the text.
     ///
     /// # Errors
     ///
-    /// If it cannot be written.
+    /// If writing fails.
     pub fn print_to_any(&self, text: &str) -> Result<(), Failure> {
         match self.print(text) {
             Ok(()) | Err(Stopped::Closed) => Ok(()),
@@ -185,7 +185,7 @@ impl App {
         }
     }
 
-    /// Asks a question that is answered with yes or no; no answer is no.
+    /// Asks a yes/no question; the default is no.
     pub fn ask(&self, question: &str) -> bool {
         self.prompt(question);
         let mut answer = String::new();
@@ -193,14 +193,14 @@ impl App {
         Self::is_yes(&answer)
     }
 
-    /// As [`App::ask`], while a run is under way: a signal or its time limit still ends it.
+    /// As [`App::ask`], during a run: a signal or the time limit still ends it.
     pub async fn ask_meanwhile(&self, question: &str) -> bool {
         self.clear_progress();
         self.prompt(question);
         self.is_asking.set(true);
         let _asked = Asked(&self.is_asking);
         let (sender, answered) = tokio::sync::oneshot::channel();
-        // It reads on after the run was ended, and ends with the process.
+        // It keeps reading after the run was stopped, and ends with the process.
         std::thread::spawn(move || {
             let mut answer = String::new();
             let _ = io::stdin().read_line(&mut answer);
@@ -211,21 +211,21 @@ impl App {
 
     fn prompt(&self, question: &str) {
         let question = self.scrubber.text(question);
-        // In one piece, so that no answer comes between.
+        // In one write, so that no response comes in between.
         let prompt = format!("{} [y/N] ", printable_lines(&question));
         let _ = io::stderr().lock().write_all(prompt.as_bytes());
     }
 
     fn is_yes(answer: &str) -> bool {
         if !answer.ends_with('\n') {
-            // The end of input leaves the cursor behind the question.
+            // At the end of input, the cursor is still after the question.
             let _ = writeln!(io::stderr().lock());
         }
         matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")
     }
 }
 
-/// Ends a question, answered or not.
+/// Marks a prompt as shown until it is dropped.
 struct Asked<'a>(&'a Cell<bool>);
 
 impl Drop for Asked<'_> {
@@ -234,8 +234,8 @@ impl Drop for Asked<'_> {
     }
 }
 
-/// A panic is a mistake of this program. What it says may hold anything, a secret too: only its
-/// place is told.
+/// Installs a panic hook that only prints the place: a panic is a bug, and its message may contain
+/// a secret.
 pub fn tell_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic
@@ -257,7 +257,7 @@ fn typed() -> Literals {
     Literals::of(&words.join("\n"))
 }
 
-/// As much of a line as fits.
+/// Returns the part of a line that fits.
 fn fitting(line: &str, width: usize) -> String {
     use unicode_width::UnicodeWidthChar as _;
     let mut used = 0;
@@ -276,14 +276,14 @@ fn width(env: &BTreeMap<String, String>) -> usize {
         .filter(|columns| *columns > 0);
     let measured =
         || terminal_size::terminal_size().map(|(terminal_size::Width(width), _)| width.into());
-    // A terminal that does not know its width says 0.
+    // A terminal of unknown width reports 0.
     asked
         .or_else(measured)
         .filter(|width| *width > 0)
         .unwrap_or(80)
 }
 
-/// `NO_COLOR` (any value but an empty one) wins, then `CLICOLOR_FORCE`, then the terminal.
+/// A non-empty `NO_COLOR` takes precedence, then `CLICOLOR_FORCE`, then the terminal.
 fn wants_color(env: &BTreeMap<String, String>, is_terminal: bool) -> bool {
     let is_set = |name: &str| env.get(name).is_some_and(|value| !value.is_empty());
     if is_set("NO_COLOR") {

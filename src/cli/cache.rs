@@ -1,4 +1,4 @@
-//! Where answers are kept from run to run, and what a person says to it.
+//! The folder of the response cache, and its options.
 
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -29,7 +29,7 @@ pub struct Kept {
 }
 
 impl Kept {
-    /// The cache, unless it is not wanted. Says so where there is no place for it.
+    /// Creates the cache, unless it is disabled. Prints a note if there is no folder for it.
     pub fn new(args: CacheArgs, app: &App, is_quiet: bool) -> Option<Self> {
         if args.no_cache {
             return None;
@@ -46,7 +46,7 @@ impl Kept {
         })
     }
 
-    /// As the engine uses it.
+    /// Returns the cache for the engine.
     pub fn cache(&self) -> Cache {
         Cache {
             archive: Rc::new(Answers(Rc::clone(&self.folder))),
@@ -55,7 +55,7 @@ impl Kept {
         }
     }
 
-    /// Tidies up after a run, and says what went wrong.
+    /// Sweeps the cache after a run, and reports errors.
     pub fn finish(&self, app: &App, is_quiet: bool) {
         self.folder.sweep(now());
         if let Some(fault) = self.folder.fault().filter(|_| !is_quiet) {
@@ -81,7 +81,7 @@ pub fn now() -> SystemTime {
     Timestamp::now().into()
 }
 
-/// `RUNNER_CACHE_DIR`, else `runner` below `XDG_CACHE_HOME` or `~/.cache`, on macOS too.
+/// Returns `RUNNER_CACHE_DIR`, or `runner` below `XDG_CACHE_HOME` or `~/.cache`, on macOS too.
 fn folder(app: &App) -> Option<PathBuf> {
     let path = |name: &str| {
         let value = app.env.get(name).filter(|value| !value.is_empty());
@@ -90,7 +90,7 @@ fn folder(app: &App) -> Option<PathBuf> {
     if let Some(own) = path("RUNNER_CACHE_DIR") {
         return Some(app.working_directory.join(own));
     }
-    // A relative one is to be ignored (XDG Base Directory Specification).
+    // A relative path must be ignored (XDG Base Directory Specification).
     let shared = path("XDG_CACHE_HOME").filter(|path| path.is_absolute());
     let below_home = || Some(path("HOME")?.join(".cache"));
     Some(shared.or_else(below_home)?.join("runner"))

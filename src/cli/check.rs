@@ -1,4 +1,4 @@
-//! `runner check`: everything that can be known without a request.
+//! `runner check`: checks files without sending a request.
 
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -41,7 +41,7 @@ pub struct CheckArgs {
     pub quiet: bool,
 }
 
-/// How faults are shown.
+/// The format of faults.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum CheckFormat {
     /// For people
@@ -80,7 +80,8 @@ pub fn run(args: &CheckArgs, app: &Rc<App>) -> Result<Exit, Failure> {
         };
         setup::note_built_in(&project, args.quiet, app);
         let path = std::fs::canonicalize(&path).unwrap_or(path);
-        // A folder inside the project narrows the check; without a path it is the whole of it.
+        // A folder inside the project narrows the check; without a path, the whole project is
+        // checked.
         let below = if start.as_os_str().is_empty() || path == project.root() {
             Vec::new()
         } else {
@@ -154,8 +155,8 @@ fn text(faults: &[Diagnostic], resources: usize, queries: usize, args: &CheckArg
     }
 }
 
-/// A line on the secrets that a query sends beside its resource's credential: the thing to look for
-/// in a project of somebody else.
+/// Prints the secrets that a query sends besides its resource's credential, the main risk in
+/// someone else's project.
 fn say_sent((file, sent): &(String, Sent), app: &App) {
     let secrets: Vec<&String> = sent
         .beside_auth
@@ -176,7 +177,7 @@ fn counted(count: usize, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }
 
-/// One annotation of GitHub Actions. Its escapes are those of the workflow commands.
+/// Formats an annotation of GitHub Actions, with the escapes of workflow commands.
 fn github(fault: &Diagnostic) -> String {
     let data = |text: &str| {
         text.replace('%', "%25")
@@ -202,7 +203,7 @@ fn github(fault: &Diagnostic) -> String {
     format!("::error{place}::{}\n", data(&printable_lines(&message)))
 }
 
-/// A path as a relative URI.
+/// Formats a path as a relative URI.
 fn uri(path: &str) -> String {
     let segments: Vec<String> = path.split('/').map(percent::encode).collect();
     segments.join("/")
@@ -254,7 +255,7 @@ fn sarif(faults: &[Diagnostic]) -> Value {
 }
 
 impl CheckArgs {
-    /// How errors are shown.
+    /// Returns the format of errors.
     pub fn error_format(&self) -> ErrorFormat {
         match self.format {
             CheckFormat::Json => ErrorFormat::Json,

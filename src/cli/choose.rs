@@ -1,5 +1,5 @@
-//! Options, query and terminal → [`Ending`]: the format and the place of a result, settled before the
-//! first request.
+//! Chooses the [`Ending`] of a result, its format and its place, from options, query and terminal,
+//! before the first request.
 
 use std::io;
 use std::path::Path;
@@ -17,12 +17,12 @@ use crate::project::load;
 use crate::sink::{self, FileSink, Sink, StdoutSink};
 use crate::template::{Document, DocumentKind};
 
-/// The ending of a query's result: at `file`, or at standard output. `index` is the place among
-/// several queries.
+/// Returns the ending for a query's result: in `file`, or on standard output. `index` is the
+/// position among several queries.
 ///
 /// # Errors
 ///
-/// If the format does not suit the query, or the file cannot be written.
+/// If the format does not match the query, or the file cannot be written.
 pub fn ending(
     plan: &Plan,
     args: &RunArgs,
@@ -80,7 +80,7 @@ pub fn ending(
     })
 }
 
-/// The columns of the records, if they are known: those that are chosen, or all of the query's.
+/// Returns the columns of the records, if known: the chosen ones, or all of the query's.
 fn columns(plan: &Plan, args: &RunArgs) -> Option<Vec<String>> {
     if args.columns.is_empty() {
         plan.query.columns()
@@ -89,13 +89,13 @@ fn columns(plan: &Plan, args: &RunArgs) -> Option<Vec<String>> {
     }
 }
 
-/// The looks of a result.
+/// The presentation of a result.
 enum Looks {
     /// A report.
     Document(Document),
     /// Records in a format.
     Records(&'static Format),
-    /// A file that is no text.
+    /// A binary file.
     Other(&'static FileKind),
 }
 
@@ -112,7 +112,7 @@ fn looks(plan: &Plan, args: &RunArgs, file: Option<&Path>, app: &App) -> Result<
             .iter()
             .find(|document| document.kind().format() == format.name)
             .cloned(),
-        // A place without an ending (`/dev/stdout`) says nothing of the kind.
+        // A place without an extension (`/dev/stdout`) does not determine the kind.
         (None, Some(file)) if file.extension().is_none() => documents.first().cloned(),
         (None, Some(file)) => DocumentKind::of_file(&file.to_string_lossy()).and_then(|kind| {
             let text = || of_kind(DocumentKind::Text).cloned();
@@ -157,7 +157,7 @@ fn looks(plan: &Plan, args: &RunArgs, file: Option<&Path>, app: &App) -> Result<
     Ok(Looks::Records(format))
 }
 
-/// Refuses a choice of columns for a report.
+/// Refuses `--columns` for a report.
 fn refuse_columns_of_report(plan: &Plan, args: &RunArgs) -> Result<(), Failure> {
     if args.columns.is_empty() {
         return Ok(());
@@ -172,7 +172,7 @@ fn refuse_columns_of_report(plan: &Plan, args: &RunArgs) -> Result<(), Failure> 
     })
 }
 
-/// Refuses to show a query as records that has only a report.
+/// Refuses to show a query as records that only has a report.
 fn refuse_without_records(
     plan: &Plan,
     format: &str,
@@ -216,7 +216,7 @@ fn not_writable(path: &Path, error: &io::Error) -> Failure {
     Failure::usage(Code::Out, words)
 }
 
-/// Sets the results of several queries apart, in a way that a reader of the format understands.
+/// Returns the separator between the results of several queries, valid in the format.
 fn separator(format: &Format, name: &str, index: usize) -> String {
     let gap = if index > 0 { "\n" } else { "" };
     match format.name {
@@ -224,7 +224,7 @@ fn separator(format: &Format, name: &str, index: usize) -> String {
         "markdown" => format!("{gap}## {name}\n\n"),
         "yaml" => "---\n".to_owned(),
         "csv" | "tsv" => gap.to_owned(),
-        // One document after the other: readers of JSON take them one by one.
+        // Consecutive documents: JSON parsers accept them one by one.
         _ => String::new(),
     }
 }

@@ -1,4 +1,4 @@
-//! `--columns`: which columns of the records are written, and in which order.
+//! `--columns`: selects and orders the columns of records.
 
 use serde_json::{Map, Value};
 
@@ -7,21 +7,21 @@ use crate::core::code::Code;
 use crate::core::name;
 use crate::plan::Plan;
 
-/// No message lists more columns than this.
+/// The maximum number of columns that a message lists.
 const MOST_LISTED: usize = 20;
 
 /// The chosen columns of one query.
 pub struct Chosen {
     names: Vec<String>,
-    /// The columns that no record had so far. Empty where the query itself names its columns.
+    /// The columns that no record had so far. Empty if the query declares its columns.
     unseen: Vec<String>,
-    /// The columns that records have and that are not chosen, for the hint.
+    /// The other columns of the records, for the hint.
     others: Vec<String>,
 }
 
 impl Chosen {
-    /// Checks a choice against the columns of a query, as far as they are known; returns nothing if
-    /// there is no choice.
+    /// Checks the choice against the columns of a query, as far as they are known; `None` without a
+    /// choice.
     ///
     /// # Errors
     ///
@@ -55,7 +55,7 @@ impl Chosen {
         }))
     }
 
-    /// Takes the chosen columns of a record; a column that it lacks is null.
+    /// Selects the chosen columns of a record; missing ones are null.
     pub fn of(&mut self, mut record: Value) -> Value {
         let mut chosen = Map::new();
         for name in &self.names {
@@ -78,11 +78,11 @@ impl Chosen {
         Value::Object(chosen)
     }
 
-    /// Refuses a column that none of the records had.
+    /// Refuses a column that no record had.
     ///
     /// # Errors
     ///
-    /// If there were records, and one of the columns was in none of them.
+    /// If there were records, and none had one of the columns.
     pub fn check(&self, records: usize) -> Result<(), Failure> {
         let Some(name) = self.unseen.first().filter(|_| records > 0) else {
             return Ok(());

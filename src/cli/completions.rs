@@ -1,4 +1,4 @@
-//! `runner completions`: what a shell needs to complete a call.
+//! `runner completions`: prints shell completions.
 
 use std::rc::Rc;
 

@@ -1,4 +1,4 @@
-//! The question before what writes: what will be sent is shown, and sent if the answer is yes.
+//! Confirmation before a write: shows what will be sent, and sends it if the answer is yes.
 
 use std::rc::Rc;
 
@@ -18,14 +18,14 @@ use crate::plan::disguise::{masked_url, masked_value};
 use crate::plan::{Plan, ShownRequest, Site};
 use crate::project::query::{Items, Loop};
 
-/// Items that are shown before a question.
+/// The maximum number of items shown before a prompt.
 const SHOWN_ITEMS: usize = 10;
 
-/// Columns that are shown of the items, however many names they have.
+/// The maximum number of columns shown of the items, in total.
 const SHOWN_COLUMNS: usize = 4;
 
-/// Refuses what writes to a resource that is read-only, and asks before a single write. A walk is
-/// asked about when its items are known: see [`approve`].
+/// Refuses to write to a read-only resource, and asks before a single write. A walk is confirmed
+/// when its items are known: see [`approve`].
 ///
 /// # Errors
 ///
@@ -65,8 +65,8 @@ pub fn admit(plan: &Plan, args: &RunArgs, app: &App) -> Result<(), Failure> {
     }
 }
 
-/// Finds the items of a walk that writes, shows what will be sent for them, and asks once. Returns
-/// nothing for what needs no items first.
+/// Finds the items of a walk that writes, shows them, and asks once. Returns `None` if no items are
+/// needed first.
 ///
 /// # Errors
 ///
@@ -111,7 +111,7 @@ pub async fn approve(
     let question = own.unwrap_or_else(|| usual_question(plan, count));
     let answer = tokio::select! {
         answer = app.ask_meanwhile(&question) => answer,
-        // The end of the run is told by what ended it.
+        // The cause of the stop is reported elsewhere.
         () = session.stop().heard() => return Err(Stopped::Closed),
     };
     if answer {
@@ -121,7 +121,7 @@ pub async fn approve(
     }
 }
 
-/// Prints every request that a query would send, and sends only what finds its items.
+/// Prints every request that a query would send, only sending those that find its items.
 ///
 /// # Errors
 ///
@@ -171,11 +171,11 @@ pub async fn preview(
     Ok(exit.max(outcome::tell_items(plan, &found, args.talk, app)))
 }
 
-/// Refuses to preview what only reads.
+/// Refuses to preview a query that only reads.
 ///
 /// # Errors
 ///
-/// If it does.
+/// If it only reads.
 pub fn check_preview(plan: &Plan) -> Result<(), Failure> {
     if !plan.is_safe() {
         return Ok(());
@@ -202,13 +202,13 @@ fn say_nothing_to_send(plan: &Plan, args: &RunArgs, app: &App) {
     }
 }
 
-/// The request of every item, with the items' names in place of their values.
+/// Returns the request for every item, with names in place of items.
 fn template_of_requests(plan: &Plan, app: &App) -> Result<ShownRequest, Failure> {
     plan.shown_request()
         .map_err(|error| explain::render_error(&error, app))
 }
 
-/// What is sent, in a line.
+/// Describes the request in one line.
 fn action(plan: &Plan, request: &ShownRequest) -> String {
     let url = masked_url(&request.url);
     let mut action = format!("{} {url}", request.method);
@@ -219,7 +219,7 @@ fn action(plan: &Plan, request: &ShownRequest) -> String {
     action
 }
 
-/// The source of the items of a name, and which of them are taken.
+/// Describes the source of a loop's items and their selection.
 pub fn items_of(feed: &Loop) -> String {
     let source = match &feed.items {
         Items::Query { query, .. } => format!("{} of {}", feed.name, query.name),
@@ -251,7 +251,7 @@ fn declined() -> Failure {
     Failure::new(Exit::Forbidden, Code::Declined, "not sent")
 }
 
-/// The first items by their first columns.
+/// Formats the first items with their first columns.
 fn table(sites: &[Site], most: usize, stream: Stream) -> Result<String, Failure> {
     let rows: Vec<Map<String, Value>> = sites.iter().take(most).map(row).collect();
     let mut columns: Vec<String> = Vec::new();
@@ -283,8 +283,8 @@ fn table(sites: &[Site], most: usize, stream: Stream) -> Result<String, Failure>
     Ok(String::from_utf8_lossy(&out).into_owned())
 }
 
-/// The first columns of the items of a request. Where several names have items, each column has the
-/// name of its item in front.
+/// Returns the first columns of a request's items. With several loops, each column is prefixed with
+/// the name of its item.
 fn row(site: &Site) -> Map<String, Value> {
     let items = site.items();
     let most = SHOWN_COLUMNS.div_ceil(items.len().max(1));

@@ -1,4 +1,4 @@
-//! `runner demo`: the embedded CircleCI on a port of its own.
+//! `runner demo`: serves the embedded CircleCI on a port.
 
 use std::net::Ipv4Addr;
 use std::rc::Rc;
@@ -111,7 +111,7 @@ fn shape(text: &str) -> Result<Shape, String> {
 ///
 /// # Errors
 ///
-/// If the port is taken.
+/// If the port is in use.
 pub fn run(args: &DemoArgs, app: &Rc<App>) -> Result<Exit, Failure> {
     let options = options(args, app.now)?;
     let failed = |words: String| Failure::new(Exit::Network, Code::Demo, words);
@@ -130,9 +130,9 @@ pub fn run(args: &DemoArgs, app: &Rc<App>) -> Result<Exit, Failure> {
         let address = listener
             .local_addr()
             .map_err(|error| failed(error.to_string()))?;
-        // Listened for before anybody is told of it.
+        // Handles signals before the address is printed.
         app.ending.listen();
-        // The address alone is on standard output, for scripts that wait for it.
+        // Only the address is on standard output, for scripts that wait for it.
         let _ = app.print(&format!("http://{address}/api/v2\n"));
         app.say("demo: an embedded CircleCI with synthetic data; Ctrl-C ends it");
         tokio::select! {

@@ -1,9 +1,8 @@
-//! Ends the process on signals, when its time is over, and when a template outgrows its bounds,
-//! whatever it is doing.
+//! Ends the process on signals, on the time limit, and when a template exceeds its limits.
 //!
-//! The verb runs on a thread of its own; the first thread keeps watch. What it notices is passed on
-//! as a [`Cause`] to the verb, which delivers what it has and ends. A verb that does not answer
-//! within [`GRACE`], since something computes, is ended with the process.
+//! The verb runs on a thread of its own; the first thread watches. An event is passed as a [`Cause`] to
+//! the verb, which delivers what it has and ends. A verb that does not react within [`GRACE`], because
+//! it is computing, is ended with the process.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -25,39 +24,39 @@ use crate::core::time::format_duration;
 use crate::project::load::bounded;
 use crate::template;
 
-/// How long a verb may take to answer.
+/// The time for a verb to react.
 const GRACE: Duration = Duration::from_millis(500);
 
-/// How long a verb that has answered may take to deliver what it has.
+/// The time for a verb that has reacted to deliver what it has.
 pub const LAST_WORDS: Duration = Duration::from_secs(2);
 
-/// How often templates are looked at.
+/// The interval at which templates are checked.
 const PERIOD: Duration = Duration::from_millis(100);
 
-/// No rendering of one template takes longer.
+/// The maximum time of rendering one template.
 const LONGEST_RENDERING: Duration = Duration::from_secs(60);
 
-/// No rendering of one template takes more memory, in MiB.
+/// The maximum memory of rendering one template, in MiB.
 const LARGEST_RENDERING: u64 = 1024;
 
-/// Deeply nested values are dropped by functions that call themselves, once a level. The memory is
-/// only taken where it is used; where it is limited, less will do.
+/// Stack sizes to try. Deeply nested values are dropped recursively. Stack memory is only allocated
+/// when used; if it is limited, a smaller stack is tried.
 const STACKS: [usize; 3] = [1 << 30, 1 << 26, 1 << 23];
 
-/// A run needs some descriptors of its own, beside those of its connections.
+/// A run needs some file descriptors besides those of its connections.
 const FEWEST_FILES: u64 = 32;
 
-/// Why the process is to end.
+/// The cause of a shutdown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cause {
-    /// A signal, by its number.
+    /// A signal number.
     Signal(i32),
-    /// The time of `--timeout` is over.
+    /// `--timeout` expired.
     OutOfTime(Duration),
 }
 
 impl Cause {
-    /// The failure that it is.
+    /// Returns the failure for this cause.
     pub fn failure(self) -> Failure {
         let interrupted = |words| Failure::new(Exit::Interrupted, Code::Interrupted, words);
         match self {
@@ -76,7 +75,7 @@ impl Cause {
     }
 }
 
-/// What the verb and the watch share.
+/// State shared by the verb and the watcher.
 #[derive(Debug, Default)]
 pub struct Ending {
     state: Mutex<State>,
@@ -86,17 +85,17 @@ pub struct Ending {
 
 #[derive(Debug, Default)]
 struct State {
-    /// True if the verb answers. Otherwise it is ended at once.
+    /// True if the verb reacts to a cause. Otherwise the process ends at once.
     is_listening: bool,
-    /// When the time of the run is over.
+    /// The deadline of the run.
     deadline: Option<(Instant, Duration)>,
     cause: Option<Cause>,
-    /// When the process ends, whether the verb has answered or not.
+    /// The time at which the process ends, even if the verb has not finished.
     last_moment: Option<Instant>,
 }
 
 impl Ending {
-    /// Limits the time of the verb from now on, unless it is limited already.
+    /// Sets the time limit of the verb, unless it already has one.
     pub fn limit(&self, limit: Option<Duration>) {
         let mut state = self.state();
         let due = limit.map(|limit| (Instant::now() + limit, limit));
@@ -105,20 +104,20 @@ impl Ending {
         self.wake();
     }
 
-    /// Says that the verb answers from now on, within the time that it was given.
+    /// Declares that the verb reacts to causes from now on.
     pub fn listen(&self) {
         self.state().is_listening = true;
         self.wake();
     }
 
-    /// Has the watch look at the state.
+    /// Wakes the watcher.
     fn wake(&self) {
         if let Some(waker) = &*self.waker.lock().unwrap_or_else(PoisonError::into_inner) {
             waker.wake();
         }
     }
 
-    /// Waits until the process is to end. The verb then has [`LAST_WORDS`] and a while.
+    /// Waits for a cause. The verb then has [`LAST_WORDS`] and some spare time.
     pub async fn noticed(&self) -> Cause {
         loop {
             self.noticed.notified().await;
@@ -130,7 +129,7 @@ impl Ending {
         }
     }
 
-    /// Says that the run is over: what is left to be done has as long as it takes.
+    /// Declares that the run is over: the remaining work is not limited.
     pub fn finish(&self) {
         let mut state = self.state();
         state.is_listening = false;
@@ -141,8 +140,8 @@ impl Ending {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Passes a cause on. Without an answer the process ends soon, or at once if no answer comes
-    /// from this verb.
+    /// Passes a cause on. The process ends soon if the verb does not react, or at once if it never
+    /// does.
     fn notice(&self, cause: Cause) {
         ending::ask();
         let mut state = self.state();
@@ -158,7 +157,7 @@ impl Ending {
         self.noticed.notify_one();
     }
 
-    /// Looks at the clock, and says when to look again.
+    /// Checks the clock, and returns when to check again.
     fn look(&self) -> Result<Option<Duration>, Failure> {
         let now = Instant::now();
         let due = self.state().deadline;
@@ -178,7 +177,7 @@ impl Ending {
     }
 }
 
-/// Runs a verb under watch.
+/// Runs a verb with a watcher.
 pub fn watched(
     error_format: ErrorFormat,
     verb: impl FnOnce(Arc<Ending>) -> ExitCode + Send + 'static,
@@ -190,7 +189,7 @@ pub fn watched(
         fail(Failure::usage(Code::CannotStart, words), error_format);
     }
     let ending = Arc::new(Ending::default());
-    // Without descriptors for it there is no watch, and signals end the process as they do.
+    // Without file descriptors for it there is no watcher, and signals have their default effect.
     let Ok((mut signals, waker)) = signal::listen() else {
         return verb(ending);
     };
@@ -199,7 +198,7 @@ pub fn watched(
     let (sender, code) = mpsc::channel();
     let of_verb = Arc::clone(&ending);
     start(move || {
-        // Dropped, and so woken, also where the verb panics.
+        // Dropped, and thereby woken, even if the verb panics.
         let _wakes_at_end = wakes_at_end;
         let _ = sender.send(verb(of_verb));
     });
@@ -220,7 +219,7 @@ pub fn watched(
     }
 }
 
-/// Starts a thread with the largest stack that can be had.
+/// Starts a thread with the largest possible stack.
 fn start(work: impl FnOnce() + Send + 'static) {
     let work = Arc::new(Mutex::new(Some(work)));
     for stack in STACKS {
@@ -237,7 +236,7 @@ fn start(work: impl FnOnce() + Send + 'static) {
     }
 }
 
-/// The limit of open files, if it is too low.
+/// Returns the limit of open files if it is too low.
 fn few_files() -> Option<u64> {
     #[cfg(unix)]
     {
@@ -253,7 +252,7 @@ fn fail(failure: Failure, error_format: ErrorFormat) -> ! {
     ending::clean_up();
     let exit = failure.exit;
     let (sender, shown) = mpsc::channel();
-    // The thread that computes may hold the stream.
+    // The computing thread may hold the stream's lock.
     let _ = thread::Builder::new().spawn(move || {
         failure.show(&App::new(Arc::default()), error_format);
         let _ = sender.send(());
@@ -262,11 +261,11 @@ fn fail(failure: Failure, error_format: ErrorFormat) -> ! {
     std::process::exit(exit.code().into());
 }
 
-/// The template that is being rendered, as it was seen.
+/// The template being rendered, as last seen.
 #[derive(Default)]
 struct Renderings {
     current: Option<Rendering>,
-    /// The memory of the process when no template was seen twice, in MiB.
+    /// The memory of the process at the last time a template had changed, in MiB.
     memory: u64,
 }
 
@@ -307,7 +306,7 @@ impl Renderings {
     }
 }
 
-/// The memory of the process in MiB, where the system tells it.
+/// Returns the memory of the process in MiB, if the system reports it.
 fn memory() -> u64 {
     let bytes = bounded::regular(Path::new("/proc/self/statm"), 1024);
     let text = String::from_utf8_lossy(&bytes.unwrap_or_default()).into_owned();

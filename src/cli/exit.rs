@@ -1,36 +1,36 @@
-//! Exit codes. They are part of the contract with scripts.
+//! Exit codes, an interface for scripts.
 
-/// How the program ends.
+/// The exit codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Exit {
-    /// Done.
+    /// Success.
     Done = 0,
     /// An expectation of the query failed.
     Expectation = 1,
-    /// Usage, or a file, is wrong.
+    /// Invalid usage or files.
     Usage = 2,
-    /// The API refused, or its answer cannot be used.
+    /// The API returned an error, or its response cannot be used.
     Refused = 3,
-    /// No or bad credentials.
+    /// Missing or invalid credentials.
     Credentials = 4,
-    /// Network, TLS, timeout.
+    /// A network, TLS or timeout error.
     Network = 5,
-    /// The listing is not whole.
+    /// Incomplete results.
     Partial = 6,
-    /// Refused here: a write without `--yes`, or `access` of the resource.
+    /// Refused locally: a write without `--yes`, or by the resource's `access`.
     Forbidden = 7,
     /// Ctrl-C.
     Interrupted = 130,
 }
 
 impl Exit {
-    /// The number.
+    /// Returns the number.
     pub fn code(self) -> u8 {
         self as u8
     }
 }
 
-/// What `--help` says of them.
+/// The section in `--help`.
 pub const HELP: &str = "\
 Exit codes:
   0    done

@@ -1,4 +1,4 @@
-//! Faults of a plan or a run → failures, with the advice that saves an hour.
+//! Converts errors of a plan or a run to failures with hints.
 
 use crate::auth::CredentialError;
 use crate::cli::app::App;
@@ -17,11 +17,11 @@ use crate::plan::{Binding, Plan, PlanError};
 use crate::resource::Resource;
 use crate::template::RenderError;
 
-/// The hint for a wait that failed after its first request was sent.
+/// The hint for a poll that failed after its first request was sent.
 const HAS_STARTED: &str =
     "what was started goes on without this run: look before you start it once more";
 
-/// A plan that cannot be made.
+/// Converts an error of a plan.
 pub fn plan_error(error: &PlanError, resource: &Resource, app: &App) -> Failure {
     match error {
         PlanError::Call(list) => Failure::from_list(list.clone()),
@@ -47,7 +47,7 @@ pub fn plan_error(error: &PlanError, resource: &Resource, app: &App) -> Failure 
     }
 }
 
-/// The same where the resource is not known: it is the one whose file the fault stands in.
+/// Converts an error of a plan whose resource is determined by the file with the error.
 pub fn plan_error_in(error: &PlanError, binding: &Binding, app: &App) -> Failure {
     let place = match error {
         PlanError::Credential(CredentialError::Render(error)) => Some(&error.place),
@@ -76,7 +76,7 @@ fn unset_token(name: &str, resource: &Resource, place: &Place) -> Failure {
             resource.name
         ),
     );
-    // A preset's token stands in no line of the file.
+    // The token of a preset is not written in the file.
     let is_written = place.file.text()[place.span.start..place.span.end].contains(variable);
     let failure = if is_written {
         failure.at(place)
@@ -88,7 +88,7 @@ fn unset_token(name: &str, resource: &Resource, place: &Place) -> Failure {
         .helps(token_hints(resource))
 }
 
-/// Where a token comes from, and how to do without.
+/// Returns hints on getting a token, and on working without one.
 fn token_hints(resource: &Resource) -> Vec<String> {
     if resource.kind.kind() != "circleci" {
         return Vec::new();
@@ -99,7 +99,7 @@ fn token_hints(resource: &Resource) -> Vec<String> {
     ]
 }
 
-/// A template that cannot be rendered.
+/// Converts an error of a template.
 pub fn render_error(error: &RenderError, app: &App) -> Failure {
     let failure = Failure::usage(Code::Template, error.message.clone()).at(&error.place);
     if let Some(fact) = error
@@ -127,12 +127,12 @@ pub fn render_error(error: &RenderError, app: &App) -> Failure {
     }
 }
 
-/// A run that failed.
+/// Converts the error of a whole run.
 pub fn run_error(error: &RunError, plan: &Plan, app: &App) -> Failure {
     explained(error, plan, app, true)
 }
 
-/// One of the requests of a run that went on.
+/// Converts the error of one request in a run that continued.
 pub fn item_error(error: &RunError, plan: &Plan, app: &App) -> Failure {
     let mut failure = explained(error, plan, app, false);
     failure.exit = Exit::Partial;
@@ -141,7 +141,7 @@ pub fn item_error(error: &RunError, plan: &Plan, app: &App) -> Failure {
 
 fn explained(error: &RunError, plan: &Plan, app: &App, is_whole_run: bool) -> Failure {
     let resource = plan.resource_named(&error.resource);
-    // What feeds a query only reads.
+    // The dependencies of a query only read.
     let writes = error.query == plan.query.name && !plan.is_safe();
     let has_started = writes && has_started(error, plan);
     let may_have_written = writes
@@ -159,7 +159,7 @@ fn explained(error: &RunError, plan: &Plan, app: &App, is_whole_run: bool) -> Fa
                 Some(Remedy::OtherAddress) => {
                     failure.help("a web page came instead: is `base_url` that of the API?")
                 }
-                // One answer of many cannot be shown.
+                // One response of many cannot be shown.
                 Some(Remedy::LookAtIt) if is_whole_run => {
                     failure.help("`-o raw` shows it as it came")
                 }
@@ -200,15 +200,16 @@ fn explained(error: &RunError, plan: &Plan, app: &App, is_whole_run: bool) -> Fa
     failure
 }
 
-/// Returns true if it failed after the request that a poll with an `endpoint` waits for was sent.
+/// Returns true if the error happened after the first request of a poll with an `endpoint` was
+/// sent.
 fn has_started(error: &RunError, plan: &Plan) -> bool {
     let poll = plan.query.poll.as_ref();
     poll.is_some_and(|poll| poll.endpoint.is_some())
         && match &error.kind {
             RunErrorKind::Waited(_) => true,
-            // Before that, the fault has no request.
+            // Without a request, it happened before.
             RunErrorKind::Render(_) => error.request.is_some(),
-            // A first request that is a GET itself looks like those that are polled.
+            // If the first request is a GET too, it cannot be told from the polled ones.
             _ => {
                 let request = error.request.as_deref();
                 plan.query.method != "GET"
@@ -217,7 +218,7 @@ fn has_started(error: &RunError, plan: &Plan) -> bool {
         }
 }
 
-/// Says which request failed; of an item and of `data`, which query's.
+/// Adds the failed request, and for an item or `data` the query.
 fn add_origin(failure: &mut Failure, error: &RunError, plan: &Plan) {
     if let Some(request) = &error.request {
         failure.facts.insert(0, ("request", request.clone().into()));
@@ -237,7 +238,7 @@ fn add_origin(failure: &mut Failure, error: &RunError, plan: &Plan) {
     }
 }
 
-/// A statement that failed, or that was ended with the run.
+/// Creates the failure of a statement that failed or was stopped.
 fn sql_failure(words: &str, is_stopped: bool) -> Failure {
     let exit = if is_stopped {
         Exit::Network
@@ -247,7 +248,7 @@ fn sql_failure(words: &str, is_stopped: bool) -> Failure {
     Failure::new(exit, Code::Sql, words)
 }
 
-/// Expectations that do not hold.
+/// Creates the failure of expectations.
 fn unmet(query: &str, failed: &[Unmet]) -> Failure {
     let sources: Vec<String> = failed.iter().map(|one| format!("`{}`", one.that)).collect();
     let sources = sources.join(", ");
@@ -265,10 +266,10 @@ fn unmet(query: &str, failed: &[Unmet]) -> Failure {
     Failure::new(Exit::Expectation, Code::Expectation, words.join("; ")).fact("expects", sources)
 }
 
-/// An answer that refuses. `name` is the resource's.
+/// Creates the failure of an error response. `name` is the resource's.
 fn refused(refusal: &Refusal, name: &str, resource: &Resource) -> Failure {
     let status = refusal.status;
-    // A 403 of a rate limit says nothing of the credentials.
+    // A 403 for a rate limit does not concern credentials.
     let is_of_credentials = !refusal.is_rate_limited
         && matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
     let exit = if is_of_credentials {
@@ -315,7 +316,7 @@ fn refused(refusal: &Refusal, name: &str, resource: &Resource) -> Failure {
     }
 }
 
-/// Whether the environment names a proxy for a resource that is not this machine.
+/// Returns true if the environment defines a proxy for a remote resource.
 fn goes_by_proxy(resource: &Resource, app: &App) -> bool {
     let is_elsewhere = resource
         .base_url
@@ -325,7 +326,7 @@ fn goes_by_proxy(resource: &Resource, app: &App) -> bool {
     is_elsewhere && !app.proxies().is_empty()
 }
 
-/// What to do about a handshake that failed, from what was said of it.
+/// Returns a hint for a failed TLS handshake, from its error messages.
 fn tls_hint(causes: &[String]) -> &'static str {
     let says = |words: &str| causes.iter().any(|cause| cause.contains(words));
     if says("CertificateRequired") || says("certificate required") {
@@ -369,7 +370,7 @@ fn transport(error: &TransportError, resource: &Resource, app: &App) -> Failure 
     failure.causes = error
         .causes
         .iter()
-        // The last one says it; those above it only name the layers.
+        // The last cause is specific; those above it only name the layers.
         .next_back()
         .map(|cause| {
             let end = cause.find(" (os error").unwrap_or(cause.len());

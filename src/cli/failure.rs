@@ -1,4 +1,4 @@
-//! What went wrong → text for people, or an object for programs, and an exit code.
+//! Failures: text for people or JSON for programs, and an exit code.
 
 use std::io;
 use std::ops::Range;
@@ -15,7 +15,7 @@ use crate::core::text::{one_line, printable_lines};
 use crate::engine::Write;
 use crate::project::load;
 
-/// How errors are shown.
+/// The format of errors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum ErrorFormat {
     /// For people.
@@ -25,12 +25,12 @@ pub enum ErrorFormat {
     Json,
 }
 
-/// Why a verb stopped before its end.
+/// The reason why a verb stopped early.
 #[derive(Debug)]
 pub enum Stopped {
-    /// The reader of the result closed it: there is nothing to say, and nothing wrong.
+    /// The reader closed the output. There is nothing to report.
     Closed,
-    /// Something is wrong.
+    /// A failure.
     Failed(Failure),
 }
 
@@ -41,7 +41,7 @@ impl From<Failure> for Stopped {
 }
 
 impl Stopped {
-    /// Standard output could not be written.
+    /// Converts an error of standard output.
     pub fn from_output(error: &io::Error) -> Self {
         if error.kind() == io::ErrorKind::BrokenPipe {
             Self::Closed
@@ -51,31 +51,31 @@ impl Stopped {
     }
 }
 
-/// A failure, ready to be shown.
+/// A failure to be shown.
 #[derive(Debug)]
 pub struct Failure {
-    /// Its kind.
+    /// The code.
     pub code: Code,
-    /// The exit code that goes with it.
+    /// The exit code.
     pub exit: Exit,
-    /// One sentence.
+    /// The message, one sentence.
     pub message: String,
-    /// What lower layers said.
+    /// The messages of lower layers.
     pub causes: Vec<String>,
-    /// Facts, in their order: request, status, request id.
+    /// Facts in order: request, status, request id.
     pub facts: Vec<(&'static str, Value)>,
     /// The place in a file.
     pub place: Option<Place>,
-    /// What would do.
+    /// Hints.
     pub help: Vec<String>,
-    /// Faults of files. If there are any, they are the failure.
+    /// Faults of files. If there are any, they are shown instead.
     pub diagnostics: Vec<Diagnostic>,
-    /// True once a hint says that what was sent may have been carried out.
+    /// True once a hint says that a write may have been carried out.
     warns_of_writes: bool,
 }
 
 impl Failure {
-    /// A failure with an exit code.
+    /// Creates a failure with an exit code.
     pub fn new(exit: Exit, code: Code, message: impl Into<String>) -> Self {
         Self {
             code,
@@ -90,27 +90,27 @@ impl Failure {
         }
     }
 
-    /// The call, or a file, is wrong.
+    /// Creates a failure of invalid usage or files.
     pub fn usage(code: Code, message: impl Into<String>) -> Self {
         Self::new(Exit::Usage, code, message)
     }
 
-    /// The result could not be written.
+    /// Creates a failure of writing the result.
     pub fn of_output(error: &io::Error) -> Self {
         let words = match error.get_ref() {
-            // It names its file already.
+            // The error already names its file.
             Some(own) => own.to_string(),
             None => format!("the result cannot be written: {}", load::plain(error)),
         };
         Self::usage(Code::CannotWrite, words)
     }
 
-    /// Faults of files.
+    /// Creates a failure from faults of files.
     pub fn from_diagnostics(faults: Diagnostics) -> Self {
         Self::from_list(faults.into_sorted())
     }
 
-    /// Faults of files or of a call, in their order.
+    /// Creates a failure from faults of files or of a call, in order.
     pub fn from_list(list: Vec<Diagnostic>) -> Self {
         let is_refused = !list.is_empty() && list.iter().all(|fault| fault.is_refusal);
         let exit = if is_refused {
@@ -123,7 +123,7 @@ impl Failure {
         failure
     }
 
-    /// What is wrong, in one sentence.
+    /// Returns the message.
     pub fn words(&self) -> &str {
         match self.diagnostics.first() {
             Some(fault) => &fault.message,
@@ -152,7 +152,7 @@ impl Failure {
         self
     }
 
-    /// Names the requests that may have been carried out although no answer says so.
+    /// Adds the requests that may have been carried out although no response confirms it.
     #[must_use]
     pub fn unconfirmed(self, writes: &[Write]) -> Self {
         let list: Vec<Value> = writes
@@ -165,7 +165,7 @@ impl Failure {
         self.fact(UNCONFIRMED, list)
     }
 
-    /// Adds the hint that a write without an answer may have been carried out, once.
+    /// Adds, once, the hint that an unconfirmed write may have been carried out.
     #[must_use]
     pub fn may_have_written(mut self) -> Self {
         if self.warns_of_writes {
@@ -177,14 +177,14 @@ impl Failure {
         )
     }
 
-    /// Names the place.
+    /// Sets the place.
     #[must_use]
     pub fn at(mut self, place: &Place) -> Self {
         self.place = Some(place.clone());
         self
     }
 
-    /// Shows it on standard error.
+    /// Shows the failure on standard error.
     pub fn show(&self, app: &App, format: ErrorFormat) {
         match format {
             ErrorFormat::Json => {
@@ -210,7 +210,7 @@ impl Failure {
         }
     }
 
-    /// As diagnostics: those of files, or this failure as one.
+    /// Converts to diagnostics: those of files, or this failure as one.
     fn as_diagnostics(&self) -> Vec<Diagnostic> {
         if !self.diagnostics.is_empty() {
             return self.diagnostics.clone();
@@ -231,7 +231,7 @@ impl Failure {
                 diagnostic.facts.extend(list.map(unconfirmed_line));
                 continue;
             }
-            // These stand in the message or the hints already, in words.
+            // These facts are already in the message or the hints.
             if !["status", "retry_after_seconds", "pointer"].contains(name) {
                 let text = crate::core::json::plain(value);
                 diagnostic
@@ -269,7 +269,7 @@ impl Failure {
     }
 }
 
-/// The fact that lists requests without an answer.
+/// The fact that lists unconfirmed requests.
 const UNCONFIRMED: &str = "unconfirmed";
 
 fn unconfirmed_line(write: &Value) -> String {
@@ -302,7 +302,7 @@ fn add_place(members: &mut Map<String, Value>, place: Option<&Place>) {
     members.insert("end_column".to_owned(), json!(end.column));
 }
 
-/// A diagnostic for programs.
+/// Converts a diagnostic to JSON.
 pub fn object(diagnostic: &Diagnostic, exit: Option<Exit>) -> Value {
     let mut members = Map::new();
     members.insert("level".to_owned(), json!("error"));
@@ -318,17 +318,17 @@ pub fn object(diagnostic: &Diagnostic, exit: Option<Exit>) -> Value {
     Value::Object(members)
 }
 
-/// The line of a file that a fault is shown with, safe for a terminal.
+/// The source line shown with a fault, escaped for a terminal.
 struct Excerpt {
-    /// From 1.
+    /// The number, from 1.
     number: usize,
     line: String,
-    /// What is underlined of it.
+    /// The bytes to underline.
     marked: Range<usize>,
 }
 
-/// Characters that steer a terminal become escapes, and what is underlined moves with them. Of a
-/// value of several lines the first one is shown.
+/// Extracts the source line. Control characters are escaped and the underlined range is shifted
+/// accordingly. For a value of several lines, the first one is shown.
 fn excerpt(place: &Place) -> Excerpt {
     let text = place.file.text();
     let start = floor_boundary(text, place.span.start);
@@ -350,7 +350,7 @@ fn excerpt(place: &Place) -> Excerpt {
     }
 }
 
-/// A diagnostic for people.
+/// Formats a diagnostic for people.
 pub fn render(diagnostic: &Diagnostic, app: &App) -> String {
     let renderer = if app.stderr.color {
         Renderer::styled()
@@ -360,7 +360,7 @@ pub fn render(diagnostic: &Diagnostic, app: &App) -> String {
     let width = if app.stderr.is_terminal {
         app.stderr.width.max(40)
     } else {
-        // A log has no width: lines stay whole.
+        // A log has no width: lines are not wrapped.
         1_000
     };
     let renderer = renderer.term_width(width);

@@ -1,4 +1,4 @@
-//! Facts of the repository one stands in, for `git.branch`, `git.sha` and `git.project_slug`.
+//! Facts about the current git repository: `git.branch`, `git.sha` and `git.project_slug`.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::template::Lookup;
 
-/// Asks git when a template asks, each fact once.
+/// Returns a lookup that runs git on first use of each fact.
 pub fn facts(folder: &Path) -> Lookup {
     let folder = folder.to_path_buf();
     let known: [OnceLock<Option<String>>; 3] = Default::default();
@@ -23,7 +23,7 @@ pub fn facts(folder: &Path) -> Lookup {
     })
 }
 
-/// The facts of the demo's repository.
+/// Returns the facts of the demo's repository.
 pub fn demo_facts() -> Lookup {
     Arc::new(|name| match name {
         "branch" => Some(Value::from("main")),
@@ -33,7 +33,7 @@ pub fn demo_facts() -> Lookup {
     })
 }
 
-/// Returns why a fact is not known, in words.
+/// Explains why a fact is unknown.
 pub fn why_unknown(fact: &str, folder: &Path) -> String {
     if git(folder, &["rev-parse", "--git-dir"]).is_none() {
         return refusal(folder);
@@ -49,7 +49,7 @@ pub fn why_unknown(fact: &str, folder: &Path) -> String {
     words.to_owned()
 }
 
-/// What git says of a folder that it does not want to look at.
+/// Explains why git refuses to read a folder.
 fn refusal(folder: &Path) -> String {
     let output = Command::new("git")
         .args(["rev-parse", "--git-dir"])
@@ -93,8 +93,8 @@ fn git(folder: &Path, arguments: &[&str]) -> Option<String> {
     (output.status.success() && !text.is_empty()).then_some(text)
 }
 
-/// `gh/org/repo` of a remote's URL. Projects of the GitHub App have another slug, which no URL
-/// tells: CircleCI's two-letter forms are for GitHub OAuth and Bitbucket Cloud.
+/// Returns `gh/org/repo` for a remote's URL. GitHub App projects have a different slug, which
+/// cannot be derived: CircleCI's two-letter forms are for GitHub OAuth and Bitbucket Cloud.
 fn project_slug(remote: &str) -> Option<String> {
     let rest = remote
         .split_once("://")

@@ -1,4 +1,4 @@
-//! `NAME=VALUE`, `NAME=@file`, `NAME:=json` and `--vars FILE`.
+//! Inputs of a call: `NAME=VALUE`, `NAME=@file`, `NAME:=json` and `--vars FILE`.
 
 use std::path::{Path, PathBuf};
 
@@ -11,19 +11,19 @@ use crate::core::{json, name};
 use crate::plan::{Input, Inputs};
 use crate::project::load::bounded;
 
-/// No value of a var is longer.
+/// The maximum size of a value.
 const LONGEST: u64 = 64 * 1024 * 1024;
 
-/// The words of a call, told apart.
+/// The arguments of a call.
 #[derive(Debug, Default)]
 pub struct Words {
-    /// Queries, by path or name.
+    /// Queries by path or name.
     pub queries: Vec<String>,
-    /// Values, in their order.
+    /// Assignments in order.
     pub assignments: Vec<String>,
 }
 
-/// Tells queries from assignments.
+/// Separates queries from assignments.
 pub fn sort_out(words: &[String]) -> Words {
     let mut sorted = Words::default();
     for word in words {
@@ -36,18 +36,18 @@ pub fn sort_out(words: &[String]) -> Words {
     sorted
 }
 
-/// The name that a word assigns to, if it is an assignment.
+/// Returns the name in an assignment.
 fn assigned_name(word: &str) -> Option<&str> {
     let (name, _) = word.split_once('=')?;
     let name = name.strip_suffix(':').unwrap_or(name);
     name::is_identifier(&name.replace('-', "_")).then_some(name)
 }
 
-/// Reads all values: those of the files first, so that the command line wins.
+/// Reads all values, those of files first, so that the command line overrides them.
 ///
 /// # Errors
 ///
-/// The first word that cannot be read.
+/// The first argument that cannot be read.
 pub fn read(files: &[PathBuf], assignments: &[String], folder: &Path) -> Result<Inputs, Failure> {
     let mut inputs = Inputs::new();
     for file in files {
@@ -80,7 +80,7 @@ fn assignment(word: &str) -> Result<(String, Input), Failure> {
     if !is_json {
         return Ok((name.to_owned(), Input::Text(text)));
     }
-    // The value may be a secret: the reader's words do not repeat it.
+    // The value may be a secret: the parser's message does not repeat it.
     let value: Value = json::parse(text.as_bytes()).map_err(|error| {
         Failure::usage(Code::Var, format!("`{name}:=` takes JSON: {error}"))
             .help(format!("for a text write `{name}=…`"))
@@ -88,16 +88,16 @@ fn assignment(word: &str) -> Result<(String, Input), Failure> {
     Ok((name.to_owned(), Input::Json(value)))
 }
 
-/// All of standard input.
+/// Reads all of standard input.
 ///
 /// # Errors
 ///
-/// In words, if it is longer or cannot be read.
+/// A message, if it is too long or cannot be read.
 pub fn standard_input(most: u64) -> Result<Vec<u8>, String> {
     bounded::read(std::io::stdin(), most)
 }
 
-/// The text of a file, or of standard input for `-`, without its last line break.
+/// Reads a file, or standard input for `-`, without its last line break.
 fn content(path: &str) -> Result<String, String> {
     let (shown, bytes) = if path == "-" {
         ("standard input".to_owned(), standard_input(LONGEST))
@@ -129,7 +129,7 @@ fn vars_file(path: &Path, folder: &Path) -> Result<Inputs, Failure> {
         .map(|entry| {
             let value = entry.value.to_json();
             let input = match &entry.value.content {
-                // As if it were typed, so that `since: 7d` and `tags: a,b` mean the same here.
+                // As if typed, so that `since: 7d` and `tags: a,b` mean the same here.
                 Content::Text(text) => Input::Text(text.clone()),
                 Content::Number(_, written) => Input::Number(value, written.clone()),
                 _ => Input::Json(value),

@@ -1,4 +1,4 @@
-//! `runner list`: resources and queries as a tree.
+//! `runner list`: shows resources and queries as a tree.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -27,10 +27,10 @@ pub struct ListArgs {
     pub output: TextFormat,
 }
 
-/// A description with less room is cut to one line.
+/// With less width, a description is cut to one line.
 const NARROWEST_DESCRIPTION: usize = 30;
 
-/// An item of the tree.
+/// An item in the tree.
 struct Item {
     folder: String,
     name: String,

@@ -1,8 +1,7 @@
-//! Verbs, streams, failures as text and exit codes.
+//! The command line: verbs, streams, failures and exit codes.
 //!
-//! [`main`] reads the command line, gives the verb its part of it and the `App`, and turns
-//! what comes back into text and an exit code. A verb is a file: its options (whose comments are
-//! its help) and its `run`.
+//! [`main`] parses the command line, runs the verb, and converts its result to text and an exit code.
+//! Each verb is one file with its options (whose comments are the help) and its `run`.
 
 mod app;
 mod cache;
@@ -102,7 +101,7 @@ impl Command {
     }
 }
 
-/// The program.
+/// Runs the program.
 pub fn main() -> ExitCode {
     app::tell_panics();
     let cli = match Cli::try_parse() {

@@ -1,4 +1,4 @@
-//! What of a result is not whole, told.
+//! Reports incomplete results.
 
 use crate::cli::app::App;
 use crate::cli::exit::Exit;
@@ -13,10 +13,10 @@ use crate::engine::{
 };
 use crate::plan::Plan;
 
-/// More kinds of failure than this are only counted.
+/// The maximum number of kinds of failure shown; further ones are counted.
 const KINDS: usize = 10;
 
-/// Says what is not whole.
+/// Reports an incomplete result.
 pub fn tell(plan: &Plan, report: &Report, talk: TalkArgs, app: &App) -> Exit {
     let listing = tell_listing(plan, report, talk, app);
     let rest = match report.records {
@@ -31,7 +31,7 @@ pub fn tell(plan: &Plan, report: &Report, talk: TalkArgs, app: &App) -> Exit {
     listing.max(tell_ledger(plan, &report.ledger, &rest, talk, app))
 }
 
-/// Says what is not whole of the items of a walk that writes, before anything is sent for them.
+/// Reports an incomplete list of items of a walk that writes, before anything is sent.
 pub fn tell_items(plan: &Plan, found: &Found, talk: TalkArgs, app: &App) -> Exit {
     let rest = match found.sites.len() {
         0 => "there are no items".to_owned(),
@@ -45,7 +45,7 @@ pub fn tell_items(plan: &Plan, found: &Found, talk: TalkArgs, app: &App) -> Exit
     tell_ledger(plan, &found.ledger, &rest, talk, app)
 }
 
-/// What there is besides the failures.
+/// The part of a result other than failures.
 struct Rest {
     records: usize,
     words: String,
@@ -65,7 +65,7 @@ fn tell_listing(plan: &Plan, report: &Report, talk: TalkArgs, app: &App) -> Exit
         Outcome::Broken(error) => {
             let mut failure = explain::run_error(error, plan, app);
             if failure.exit == Exit::Expectation {
-                // What was waited for did not come: the last state was shown.
+                // The poll did not finish: its last state was shown.
                 failure.show(app, talk.error_format);
                 return failure.exit;
             }
@@ -110,7 +110,7 @@ fn tell_cut(name: &str, cut: Cut, after: &str, talk: TalkArgs, app: &App) {
         .show(app, talk.error_format);
 }
 
-/// The failures and cuts of a walk.
+/// Reports the failures and cuts of a walk.
 fn tell_ledger(plan: &Plan, ledger: &Ledger, rest: &Rest, talk: TalkArgs, app: &App) -> Exit {
     if ledger.is_empty() {
         return Exit::Done;
@@ -166,11 +166,11 @@ fn tell_ledger(plan: &Plan, ledger: &Ledger, rest: &Rest, talk: TalkArgs, app: &
     Exit::Partial
 }
 
-/// Failures of one kind as one, with their count and an example.
+/// Combines failures of one kind into one, with their count and an example.
 fn group(plan: &Plan, failures: &Failures, app: &App) -> Failure {
     let mut failure = explain::item_error(&failures.example, plan, app);
     let query = &failures.example.query;
-    // A query that stands on no items has requests all the same.
+    // A query without items still has requests.
     let noun = failures.example.item.as_ref().map_or("request", |_| "item");
     if failures.count > 1 {
         failure.message = format!(
@@ -188,14 +188,14 @@ fn group(plan: &Plan, failures: &Failures, app: &App) -> Failure {
         let article = if noun == "item" { "an" } else { "a" };
         failure.message = format!("{article} {noun} of `{query}` failed: {}", failure.message);
     }
-    // On a later page it would end the listing without a word.
+    // On a later page it would silently end the listing.
     if failure.code == Code::Http(404) && !failures.example.is_later_page {
         failure = failure.help("where that is normal, `on_status: {404: empty}` says so");
     }
     failure
 }
 
-/// How far a walk has come, in a line.
+/// Returns the progress of a walk in one line.
 pub fn progress(session: &Session) -> Option<String> {
     let levels = session.levels().all();
     let parts: Vec<String> = levels
@@ -209,18 +209,18 @@ pub fn progress(session: &Session) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join(", "))
 }
 
-/// The last state of what a run waited for, on one line.
+/// Returns the last state of a poll in one line.
 pub fn last_state(session: &Session, app: &App) -> Option<String> {
     let levels = session.levels().all();
     levels.iter().find_map(|level| state_of(level, app))
 }
 
-/// The last state of a poll, on one line and cut to a sensible length.
+/// Returns the last state of a poll in one line, truncated.
 pub fn state_of(level: &Level, app: &App) -> Option<String> {
-    /// Longer states are cut.
+    /// The maximum length.
     const LONGEST: usize = 300;
     let mut state = level.last_state.borrow().clone()?;
-    // Before the cut, which could leave half of a secret.
+    // Scrub before truncating, which could leave half of a secret.
     app.scrubber.json(&mut state);
     Some(truncate_to_width(&state.to_string(), LONGEST).into_owned())
 }

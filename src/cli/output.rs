@@ -1,4 +1,4 @@
-//! The results of a query on their way to their places.
+//! Writes the results of a query.
 
 use std::cell::RefCell;
 use std::io;
@@ -24,7 +24,7 @@ use crate::project::load;
 use crate::sink;
 use crate::template::{Document, Records, RenderError, Template};
 
-/// The result of a query on its way to one place.
+/// Writes the result of a query to one place.
 pub struct Writer {
     ending: Box<dyn Ending>,
     /// The columns of `--columns`.
@@ -34,27 +34,27 @@ pub struct Writer {
     file: Option<PathBuf>,
 }
 
-/// The facts that a result ends with.
+/// The facts for completing a result.
 pub struct Closing<'c> {
-    /// The answer as it came, for the format that shows it.
+    /// The response body, for the format `raw`.
     pub content: &'c [u8],
-    /// The facts of a report, besides the records.
+    /// The facts for a report.
     pub report: Option<&'c Told>,
 }
 
-/// The facts of a report, besides the records.
+/// The facts for a report, besides its records.
 pub struct Told {
-    /// The plan that ends in it.
+    /// The plan of the report.
     pub plan: Rc<Plan>,
-    /// What the queries of `data` gave.
+    /// The results of `data`.
     pub data: Arc<DataValues>,
-    /// The facts of the run.
+    /// Facts about the run.
     pub run: Value,
     /// The failures of the run.
     pub failures: Records,
-    /// What was kept of the last run.
+    /// The stored result of the last run.
     pub previous: Value,
-    /// True if notes are not wanted.
+    /// True to suppress notes.
     pub is_quiet: bool,
 }
 
@@ -85,7 +85,7 @@ impl Told {
 }
 
 impl Writer {
-    /// Settles format and place. `index` is the place among several queries.
+    /// Opens the output. `index` is the position among several queries.
     fn new(
         plan: &Plan,
         args: &RunArgs,
@@ -106,12 +106,12 @@ impl Writer {
         })
     }
 
-    /// Returns true if it is of use before it is whole: a report is not, nor is a file.
+    /// Returns true if an incomplete result is useful: a report or a file is not.
     fn is_of_use(&self) -> bool {
         self.records > 0 && self.file.is_none() && self.ending.shows() == Shows::Records
     }
 
-    /// What a person is told of the result, which shows it badly or not at all.
+    /// Returns a message about a result that cannot be seen in the output.
     fn summary(&self, app: &App) -> Option<String> {
         let is_document = self.ending.shows() == Shows::Document;
         if let Some(path) = self.file.as_ref().filter(|_| app.stderr.is_terminal) {
@@ -130,7 +130,7 @@ impl Writer {
         is_empty_table.then(|| "no records".to_owned())
     }
 
-    /// Makes the rest, and writes nothing yet.
+    /// Completes the result without writing it.
     fn close(&mut self, closing: &Closing<'_>, app: &App) -> Result<(), Failure> {
         let render = |document: &Document, records| match closing.report {
             Some(told) => told.render(document, records, app),
@@ -150,7 +150,7 @@ impl Writer {
         })
     }
 
-    /// Writes what was made.
+    /// Writes the rest.
     fn write_last(self) -> Result<(), Stopped> {
         let Self { ending, file, .. } = self;
         let written = ending.finish();
@@ -158,7 +158,7 @@ impl Writer {
     }
 
     fn record(&mut self, record: Value) -> io::Result<()> {
-        // What stands in an answer that is shown as it came is looked at only.
+        // Records inside a raw body are not counted.
         if self.ending.shows() != Shows::Content {
             self.records += 1;
         }
@@ -176,11 +176,11 @@ impl Writer {
     }
 }
 
-/// The writers of one query: several files may take the same result.
+/// The writers of one query, one per output.
 pub struct Writers(Vec<Writer>);
 
 impl Writers {
-    /// Settles all formats and places. `index` is the place among several queries.
+    /// Opens all outputs. `index` is the position among several queries.
     pub fn new(
         plan: &Plan,
         args: &RunArgs,
@@ -208,7 +208,7 @@ impl Writers {
         Ok(Self(writers))
     }
 
-    /// What of an answer the formats show.
+    /// Returns the part of the response that the outputs need.
     pub fn want(&self) -> Want {
         match self.0.as_slice() {
             [only] if only.ending.shows() == Shows::Content => Want::Content,
@@ -216,13 +216,13 @@ impl Writers {
         }
     }
 
-    /// Whether any of them shows a report.
+    /// Returns true if an output is a report.
     pub fn have_report(&self) -> bool {
         let mut writers = self.0.iter();
         writers.any(|writer| writer.ending.shows() == Shows::Document)
     }
 
-    /// Returns true if any of them writes CSV or TSV.
+    /// Returns true if an output is CSV or TSV.
     pub fn write_csv(&self) -> bool {
         let formats = self.0.iter().filter_map(|writer| writer.ending.format());
         formats
@@ -230,18 +230,18 @@ impl Writers {
             .any(|name| matches!(name, "csv" | "tsv"))
     }
 
-    /// How many records came.
+    /// Returns the number of records so far.
     pub fn records(&self) -> usize {
         self.0.first().map_or(0, |writer| writer.records)
     }
 
-    /// The files that stay as they were.
+    /// Returns the files that are unchanged so far.
     pub fn files(&self) -> Vec<String> {
         let files = self.0.iter().filter_map(|writer| writer.file.as_ref());
         files.map(|file| file.display().to_string()).collect()
     }
 
-    /// What a person is told of the results.
+    /// Returns messages about the results.
     pub fn summaries(&self, app: &App) -> Vec<String> {
         self.0
             .iter()
@@ -249,7 +249,7 @@ impl Writers {
             .collect()
     }
 
-    /// Writes the rest of all. A report that cannot be made leaves every file as it was.
+    /// Completes all outputs. If a report fails, all files stay unchanged.
     pub fn finish(mut self, closing: &Closing<'_>, app: &App) -> Result<(), Stopped> {
         self.0
             .iter_mut()
@@ -257,8 +257,8 @@ impl Writers {
         self.0.into_iter().try_for_each(Writer::write_last)
     }
 
-    /// Writes what is of use though it is not whole: to standard output, for a file stays as it was.
-    /// Says whether there was anything.
+    /// Completes useful output of an interrupted run: on standard output only, files stay
+    /// unchanged. Returns true if there was any.
     pub fn finish_early(self, app: &App) -> Result<bool, Stopped> {
         let closing = Closing {
             content: &[],
@@ -288,7 +288,7 @@ impl Writers {
     }
 }
 
-/// A path in which templates may stand: `report-{{ now() | date("%Y-%m-%d") }}.md`.
+/// Renders a path with templates: `report-{{ now() | date("%Y-%m-%d") }}.md`.
 fn dated(out: &Path, plan: &Plan, app: &App) -> Result<PathBuf, Failure> {
     let text = out.to_string_lossy();
     if !text.contains("{{") {
@@ -311,17 +311,18 @@ fn dated(out: &Path, plan: &Plan, app: &App) -> Result<PathBuf, Failure> {
     Ok(PathBuf::from(path))
 }
 
-/// A writer that outlives the run it serves, so that what it holds is not lost when a run is ended.
+/// A writer that outlives its run, so that records it holds are not lost when the run is
+/// interrupted.
 pub struct Through<'w> {
-    /// The writer, while there is one.
+    /// The writers, until they are finished.
     pub writer: &'w RefCell<Option<Writers>>,
-    /// Whose records come.
+    /// The plan of the records.
     pub plan: &'w Plan,
-    /// Where failures are told.
+    /// The app, for reporting failures.
     pub app: &'w App,
-    /// How they are told.
+    /// The reporting options.
     pub talk: TalkArgs,
-    /// The records, where they are kept for the next run.
+    /// The records, if they are stored for the next run.
     pub kept: Option<RefCell<Vec<Value>>>,
 }
 
@@ -362,7 +363,7 @@ impl Deliver for Through<'_> {
     }
 }
 
-/// The error of a file with its name.
+/// Adds the file's name to an I/O error.
 fn named(file: Option<&PathBuf>, error: io::Error) -> io::Error {
     match file {
         None => error,

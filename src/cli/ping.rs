@@ -1,4 +1,4 @@
-//! `runner ping`: is the connection and the token good?
+//! `runner ping`: checks connections and tokens.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -54,7 +54,7 @@ pub struct PingArgs {
 }
 
 impl PingArgs {
-    /// How errors are shown.
+    /// Returns the format of errors.
     pub fn error_format(&self) -> crate::cli::failure::ErrorFormat {
         self.talk.error_format
     }
@@ -64,12 +64,12 @@ impl PingArgs {
 ///
 /// # Errors
 ///
-/// If there is no project, or no such resource. What a resource answers is the result.
+/// If there is no project, or no such resource. Failing resources are part of the result.
 pub fn run(args: &PingArgs, app: &Rc<App>) -> Result<Exit, Failure> {
     let project = setup::project_here(app)?;
     let mut files = chosen(&project, &args.resources)?;
     if args.connect.demo && args.resources.is_empty() {
-        // The demo answers for some of them; nobody asked for the others by name.
+        // The demo only imitates some of them; without names, the others are skipped.
         files.retain(|file| {
             let resource = project.in_environment(file, args.connect.environment());
             resource.is_ok_and(|resource| World::can_answer_for(&resource))
@@ -141,7 +141,7 @@ fn chosen<'p>(project: &'p Project, names: &[String]) -> Result<Vec<&'p Resource
         .collect()
 }
 
-/// The row of a resource that takes no question, such as a webhook.
+/// Returns the row of a resource that cannot be read, such as a webhook.
 fn not_asked(project: &Project, file: &ResourceFile, args: &PingArgs) -> Option<Value> {
     let environment = args.connect.environment();
     let resource = project.in_environment(file, environment).ok()?;
@@ -180,7 +180,7 @@ async fn ask(
         .map_err(|error| explain::run_error(&error, &plan, app))?;
     let body: Value = crate::core::json::parse(&answer.body).unwrap_or(Value::Null);
     let who = kind.who(&body);
-    // Of an API that tells who one is, an answer that does not is none of its answers.
+    // An API that reports the user always does; any other response is not from it.
     if who.is_none() && kind.api().is_some() {
         let words = format!("{} does not answer as CircleCI does", file.name);
         return Err(Failure::new(Exit::Refused, Code::NotJson, words)
@@ -198,7 +198,7 @@ async fn ask(
     }))
 }
 
-/// Wants no records.
+/// Discards records.
 struct Nobody;
 
 impl Deliver for Nobody {
@@ -211,7 +211,7 @@ impl Deliver for Nobody {
     }
 }
 
-/// The smallest number of requests left, of all limits that the answer names.
+/// Returns the smallest number of requests remaining, of all limits in the response.
 fn limit_left(answer: &Report) -> Option<u64> {
     let headers: &HeaderMap = &answer.headers;
     headers
@@ -245,7 +245,7 @@ fn print(rows: &[Value], format: &Format, app: &App) -> Result<(), Failure> {
     app.print_to_any(&String::from_utf8_lossy(&out))
 }
 
-/// A row with all columns.
+/// Returns a row with all columns.
 fn full(row: &Value, columns: &[&str]) -> Value {
     columns
         .iter()

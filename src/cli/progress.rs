@@ -1,4 +1,4 @@
-//! How far a run has come: lines on a terminal while it lasts, and a summary at its end.
+//! Progress of a run: lines on a terminal, and a summary at the end.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -11,42 +11,42 @@ use crate::cli::outcome;
 use crate::core::time::format_duration;
 use crate::engine::{Level, Session};
 
-/// A run that is over sooner shows no progress.
+/// A shorter run shows no progress.
 const PATIENCE: Duration = Duration::from_millis(600);
-/// How often the lines are drawn: often enough to look alive, seldom enough to be read.
+/// The refresh interval.
 const PERIOD: Duration = Duration::from_millis(200);
-/// The time between two lines where there is no terminal: CI services end jobs that are silent for
-/// ten minutes.
+/// The interval of progress lines without a terminal: CI services end jobs that are silent for ten
+/// minutes.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(60);
-/// Rates are measured over about this long.
+/// The time over which rates are averaged.
 const MEMORY: Duration = Duration::from_secs(3);
 
-/// What happened on the wire, in numbers.
+/// Statistics of requests.
 #[derive(Debug, Default)]
 pub struct Stats {
-    /// Attempts that were sent.
+    /// The number of attempts.
     pub sent: Cell<u64>,
-    /// Requests that an earlier run's answer was good for.
+    /// The number of requests served from the cache.
     pub recalled: Cell<u64>,
-    /// Attempts that were made again.
+    /// The number of retries.
     pub retries: Cell<u64>,
-    /// Answers with status 429.
+    /// The number of responses with status 429.
     pub refusals: Cell<u64>,
-    /// Bytes of content, decompressed.
+    /// The size of decompressed bodies, in bytes.
     pub bytes: Cell<u64>,
-    /// How long everybody waited because of a limit.
+    /// The time spent waiting for rate limits.
     pub waited: Cell<Duration>,
-    /// Until when everybody waits.
+    /// The end of the current pause.
     pub waits_until: Cell<Option<Instant>>,
 }
 
 impl Stats {
-    /// Counts one more.
+    /// Increases a counter.
     pub fn count(counter: &Cell<u64>, more: u64) {
         counter.set(counter.get() + more);
     }
 
-    /// Everybody waits for this long from now on. Pauses that overlap count once.
+    /// Records a pause that begins now. Overlapping pauses count once.
     pub fn pause(&self, length: Duration) {
         let now = Instant::now();
         let known = self.waits_until.get().map_or(now, |until| until.max(now));
@@ -56,7 +56,7 @@ impl Stats {
         self.waits_until.set(Some(known.max(until)));
     }
 
-    /// The last line of `-v`.
+    /// Returns the last line of `-v`.
     pub fn summary(&self, wall: Duration) -> String {
         let mut parts = vec![counted(self.sent.get(), "request")];
         if self.recalled.get() > 0 {
@@ -80,7 +80,7 @@ impl Stats {
     }
 }
 
-/// Draws lines until it is dropped.
+/// Draws progress lines until it is dropped.
 pub struct Progress {
     app: Rc<App>,
     session: Rc<Session>,
@@ -88,7 +88,7 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Progress of a session.
+    /// Creates the progress of a session.
     pub fn new(app: &Rc<App>, session: &Rc<Session>, stats: &Rc<Stats>) -> Self {
         Self {
             app: Rc::clone(app),
@@ -97,7 +97,7 @@ impl Progress {
         }
     }
 
-    /// Draws, for ever.
+    /// Draws forever.
     pub async fn draw(self) -> ! {
         tokio::time::sleep(PATIENCE).await;
         let mut rate = Rate::new(self.stats.sent.get());
@@ -108,7 +108,7 @@ impl Progress {
         }
     }
 
-    /// Passes on a line a minute, for ever, for those who have no terminal.
+    /// Prints a line a minute forever, for runs without a terminal.
     pub async fn report(self, say: impl Fn(&str)) -> ! {
         let started = Instant::now();
         loop {
@@ -187,7 +187,7 @@ fn counts(level: &Level) -> String {
     parts.join(", ")
 }
 
-/// Requests a second, over the last few seconds.
+/// The request rate over the last few seconds.
 struct Rate {
     since: Instant,
     count: u64,
@@ -211,7 +211,7 @@ impl Rate {
             self.count = count;
             self.last = per_second(done, elapsed);
         } else if self.count == 0 {
-            // At first the time before the first line counts too.
+            // At first, includes the time before the first line.
             self.last = per_second(done, elapsed + PATIENCE);
         }
         self.last
@@ -225,7 +225,7 @@ fn per_second(count: u64, elapsed: Duration) -> u64 {
     count * 1_000 / millis
 }
 
-/// `1 request`, `2 requests`.
+/// Formats a count: `1 request`, `2 requests`.
 pub fn counted(count: u64, noun: &str) -> String {
     if count == 1 {
         format!("1 {noun}")
@@ -242,7 +242,7 @@ fn bytes(count: u64) -> String {
     }
 }
 
-/// To the millisecond: nobody reads further.
+/// Rounds to milliseconds.
 fn rounded(duration: Duration) -> Duration {
     Duration::from_millis(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
 }

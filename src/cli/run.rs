@@ -1,4 +1,4 @@
-//! `runner run`: the main job.
+//! `runner run`: runs queries.
 
 use std::cell::{Cell, RefCell};
 use std::path::PathBuf;
@@ -118,7 +118,7 @@ pub struct RunArgs {
 }
 
 impl RunArgs {
-    /// How errors are shown.
+    /// Returns the format of errors.
     pub fn error_format(&self) -> ErrorFormat {
         self.talk.error_format
     }
@@ -130,7 +130,7 @@ impl RunArgs {
 ///
 /// The first failure.
 pub fn run(args: &RunArgs, app: &Rc<App>) -> Result<Exit, Stopped> {
-    // Reading, checking and showing count too.
+    // The limit includes reading, checking and showing.
     app.ending.limit(args.connect.timeout);
     let words = inputs::sort_out(&args.words);
     if words.queries.is_empty() {
@@ -167,7 +167,7 @@ pub fn run(args: &RunArgs, app: &Rc<App>) -> Result<Exit, Stopped> {
     carry_out(&plans, args, app)
 }
 
-/// Prints what the plans would write.
+/// Prints the requests that the plans would write.
 fn preview(plans: &[Rc<Plan>], args: &RunArgs, app: &Rc<App>) -> Result<Exit, Stopped> {
     plans
         .iter()
@@ -193,8 +193,8 @@ fn preview(plans: &[Rc<Plan>], args: &RunArgs, app: &Rc<App>) -> Result<Exit, St
     )
 }
 
-/// Refuses, before a byte is sent, what has no credential or may not write; asks before single
-/// writes.
+/// Refuses, before the first request, plans without a credential or permission to write; asks
+/// before single writes.
 fn admit(plans: &[Rc<Plan>], args: &RunArgs, app: &App) -> Result<(), Failure> {
     for plan in plans {
         for part in plan.with_fed_by() {
@@ -207,7 +207,7 @@ fn admit(plans: &[Rc<Plan>], args: &RunArgs, app: &App) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Sends what the plans ask, and writes what they give.
+/// Runs the plans and writes their results.
 ///
 /// # Errors
 ///
@@ -247,7 +247,7 @@ pub fn carry_out(plans: &[Rc<Plan>], args: &RunArgs, app: &Rc<App>) -> Result<Ex
             let mut exit = Exit::Done;
             let mut first_failed = None;
             current.session.replace(Some(Rc::clone(&session)));
-            // Of several queries nothing is written if one of them is refused.
+            // If one of several queries is refused, none is sent.
             let mut approved = Vec::new();
             for plan in plans {
                 approved.push(confirm::approve(plan, &session, args, app).await?);
@@ -259,12 +259,12 @@ pub fn carry_out(plans: &[Rc<Plan>], args: &RunArgs, app: &Rc<App>) -> Result<Ex
                     execute(plan, found, &session, &current, state.as_ref(), args, app).await;
                 match ended {
                     Ok(partial) => exit = exit.max(partial),
-                    // One failure does not lose the other answers.
+                    // One failure does not discard the results of other queries.
                     Err(Stopped::Failed(failure)) if plans.len() > 1 => {
                         failure.show(app, args.talk.error_format);
                         first_failed = first_failed.or(Some(failure.exit));
                     }
-                    // Nobody reads on; what failed before has failed all the same.
+                    // The reader is gone, but an earlier failure still counts.
                     Err(_) if first_failed.is_some() => break,
                     Err(stopped) => return Err(stopped),
                 }
@@ -283,8 +283,8 @@ pub fn carry_out(plans: &[Rc<Plan>], args: &RunArgs, app: &Rc<App>) -> Result<Ex
     name_unconfirmed(result, &current.unconfirmed(), args, app)
 }
 
-/// Names the requests that may have been carried out although no answer says so, whatever else is
-/// told.
+/// Adds the requests that may have been carried out although no response confirms it, to any
+/// result.
 fn name_unconfirmed(
     result: Result<Exit, Stopped>,
     writes: &[Write],
@@ -314,8 +314,8 @@ fn name_unconfirmed(
     }
 }
 
-/// The cache, if a query wants it. What the demo answers is not kept: it is not what the real thing
-/// would say.
+/// Returns the cache, if a query uses it. Responses of the demo are not cached, since they are not
+/// real.
 fn kept(plans: &[Rc<Plan>], args: &RunArgs, app: &App) -> Option<Kept> {
     let is_wanted = plans
         .iter()
@@ -327,16 +327,16 @@ fn kept(plans: &[Rc<Plan>], args: &RunArgs, app: &App) -> Option<Kept> {
     Kept::new(args.cache, app, args.talk.quiet)
 }
 
-/// The query that is under way.
+/// The query that is running.
 #[derive(Default)]
 struct Current {
-    /// Where its records go, until it is done.
+    /// Its writers, until they are finished.
     writer: RefCell<Option<Writers>>,
     session: RefCell<Option<Rc<Session>>>,
 }
 
 impl Current {
-    /// The writes without an answer so far.
+    /// Returns the unconfirmed writes so far.
     fn unconfirmed(&self) -> Vec<Write> {
         let session = self.session.borrow();
         let session = session.as_ref();
@@ -344,7 +344,7 @@ impl Current {
     }
 }
 
-/// Delivers what a run that was ended from outside has so far, and says how far it came.
+/// Delivers the records of an interrupted run, and reports its progress.
 fn how_far(
     failure: Failure,
     done: usize,
@@ -392,13 +392,13 @@ fn how_far(
 /// A query and its project.
 type Found = (Rc<Project>, Arc<Query>);
 
-/// Finds the queries, each in its project.
+/// Finds the queries and their projects.
 fn queries(words: &[String], app: &App) -> Result<Vec<Found>, Failure> {
     let mut found: Vec<Found> = Vec::new();
     for word in words {
         let (project, query) = find(word, app)?;
         let query = query.map_err(|faults| match found.first() {
-            // A value without its name looks like one more query.
+            // A value without its name looks like another query.
             Some((_, first)) if !setup::is_path(word, app) => not_a_query(word, first),
             _ => Failure::from_diagnostics(faults),
         })?;
@@ -444,8 +444,7 @@ fn not_a_query(word: &str, first: &Query) -> Failure {
     }
 }
 
-/// Several queries share the values: each takes those that it declares, and every value must be
-/// declared by one of them. A single query reports its own.
+/// Refuses values that none of several queries declares. A single query reports its own.
 fn refuse_unknown_vars(given: &Inputs, queries: &[Found]) -> Result<(), Failure> {
     if queries.len() < 2 {
         return Ok(());
@@ -479,8 +478,8 @@ fn plan(
     Ok(plan)
 }
 
-/// The values that a query declares; all of them if it is the only one, so that a wrong name is
-/// told with the names it has.
+/// Returns the values that a query declares; for a single query, all values, so that the error for
+/// an unknown name lists the known ones.
 fn own_inputs(mut given: Inputs, query: &Query, args: &RunArgs) -> Inputs {
     if inputs::sort_out(&args.words).queries.len() > 1 {
         given.retain(|name, _| query.var(name).is_some());
@@ -511,11 +510,11 @@ fn show(plans: &[Rc<Plan>], args: &RunArgs, app: &App) -> Result<Exit, Stopped> 
     Ok(Exit::Done)
 }
 
-/// What is shown before a request of a walk, and the request.
+/// A heading before a request of a walk, and the request.
 type Shown<'p> = (&'p Plan, String, ShownRequest);
 
-/// The requests of a plan, as far as they are known: of a walk, those that it begins with, and one
-/// for what it asks of every item.
+/// Returns the requests of a plan, as far as they are known: for a walk, the initial ones, and one
+/// that represents all items.
 fn shown_requests<'p>(
     plan: &'p Plan,
     args: &RunArgs,
@@ -551,7 +550,7 @@ fn shown_requests<'p>(
     }
     let mut shown = Vec::new();
     let mut parts = plan.with_fed_by();
-    // What is asked first is shown first.
+    // In the order of sending.
     parts.reverse();
     for part in parts.into_iter().filter(|part| part.query.asks()) {
         let about = if part.query.is_walk() {
@@ -570,7 +569,7 @@ fn shown_requests<'p>(
     Ok(shown)
 }
 
-/// Refuses a method that reads where a resource takes writes only.
+/// Refuses a reading method for a write-only resource.
 fn refuse_reading(plan: &Plan) -> Result<(), Failure> {
     if plan.resource.access.may_read() || !plan.query.asks() || !plan.is_safe() {
         return Ok(());
@@ -606,7 +605,7 @@ async fn execute(
     let report = engine::run(plan, session, want, found, &mut through).await;
     let report = match report {
         Ok(report) => report,
-        // A reader that has seen enough is no error.
+        // A reader that has seen enough is not an error.
         Err(error) if has_closed_reader(&error) => return Err(Stopped::Closed),
         Err(error) => return Err(explain::run_error(&error, plan, app).into()),
     };
@@ -614,7 +613,7 @@ async fn execute(
         app.say(&format!("note: {note}"));
     }
     if report.is_stopped {
-        // Whoever ended the run says so, and delivers what there is.
+        // The cause of the stop is reported elsewhere, with the records so far.
         outcome::tell(plan, &report, args.talk, app);
         return Err(Stopped::Closed);
     }
@@ -630,7 +629,7 @@ async fn execute(
         };
         match writer.finish(&closing, app) {
             Ok(()) => {}
-            // A reader that has seen enough is no error, and what else is wrong is told all the same.
+            // A closed reader is not an error, and other problems are still reported.
             Err(Stopped::Closed) => is_closed = true,
             Err(Stopped::Failed(failure)) => return Err(failure.into()),
         }
@@ -640,8 +639,8 @@ async fn execute(
     }
     let exit = outcome::tell(plan, &report, args.talk, app);
     if let Some(state) = state {
-        // What is not whole would make everything that is missing look gone, and what nobody was
-        // told of is still news the next time.
+        // An incomplete state would make missing records look removed, and an unread report is
+        // still news in the next run.
         if exit == Exit::Done && !is_closed && report.failed_expectations.is_none() {
             let rows = through.kept.take().map(RefCell::into_inner);
             state.keep(plan, &report, &rows.unwrap_or_default())?;
@@ -657,14 +656,14 @@ async fn execute(
         }
     }
     match report.failed_expectations {
-        // Nobody reads on: what comes next is not run.
+        // The reader is gone: further queries are not run.
         None if is_closed && exit == Exit::Done => Err(Stopped::Closed),
         None => Ok(exit),
         Some(failed) => Err(explain::run_error(&failed, plan, app).into()),
     }
 }
 
-/// The states of the queries, each held until the run is over.
+/// Opens the states of the queries, each locked until the run is over.
 fn states(plans: &[Rc<Plan>], args: &RunArgs, app: &App) -> Result<Vec<Option<State>>, Failure> {
     let states = plans.iter().map(|plan| {
         let folder = args.state.as_ref();
@@ -675,7 +674,7 @@ fn states(plans: &[Rc<Plan>], args: &RunArgs, app: &App) -> Result<Vec<Option<St
     states.collect()
 }
 
-/// What a report tells of, besides its records.
+/// Returns the facts for a report, besides its records.
 fn told(plan: &Rc<Plan>, report: &Report, state: Option<&State>, args: &RunArgs) -> Told {
     Told {
         plan: Rc::clone(plan),

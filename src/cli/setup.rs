@@ -1,4 +1,4 @@
-//! What verbs that ask something have in common: the project, the demo, the session, the runtime.
+//! Shared setup of verbs that send requests: the project, the demo, the session, the runtime.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -29,7 +29,7 @@ use crate::resource::{Resource, TlsFiles};
 use crate::sink::Scratch;
 use crate::template::{Clock, Template};
 
-/// How text for people is shown instead.
+/// The format of text for people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum TextFormat {
     /// For people
@@ -75,7 +75,7 @@ pub struct ConnectArgs {
     pub system_certs: bool,
 }
 
-/// Reads a duration of the command line.
+/// Parses a duration on the command line.
 pub fn duration(text: &str) -> Result<Duration, String> {
     parse_duration(text)
         .filter(|duration| !duration.is_zero())
@@ -83,7 +83,7 @@ pub fn duration(text: &str) -> Result<Duration, String> {
 }
 
 impl ConnectArgs {
-    /// Faults of choosing a resource, with where the environment's name came from.
+    /// Explains faults in choosing a resource, with the origin of the environment's name.
     pub fn explain(&self, faults: crate::core::diagnostic::Diagnostics, app: &App) -> Failure {
         let mut failure = Failure::from_diagnostics(faults);
         let chosen = self.environment();
@@ -99,13 +99,13 @@ impl ConnectArgs {
         failure
     }
 
-    /// The chosen environment; an empty `RUNNER_ENV` chooses none.
+    /// Returns the chosen environment; an empty `RUNNER_ENV` chooses none.
     pub fn environment(&self) -> Option<&str> {
         self.env.as_deref().filter(|name| !name.is_empty())
     }
 }
 
-/// Reads the name of a format.
+/// Parses the name of a format.
 pub fn format_name(text: &str) -> Result<&'static Format, String> {
     by_name(text).ok_or_else(|| {
         let names = format_names();
@@ -115,7 +115,7 @@ pub fn format_name(text: &str) -> Result<&'static Format, String> {
     })
 }
 
-/// The names of all formats.
+/// Returns the names of all formats.
 pub fn format_names() -> Vec<&'static str> {
     FORMATS.iter().map(|format| format.name).collect()
 }
@@ -136,14 +136,14 @@ pub fn project_here(app: &App) -> Result<Project, Failure> {
     Ok(Project::built_in(here, &format_names(), &trust))
 }
 
-/// Says that the files in use are those of the binary.
+/// Prints a note that the built-in files are used.
 pub fn note_built_in(project: &Project, quiet: bool, app: &App) {
     if project.is_built_in() && !quiet {
         app.say("built-in: no project here, so the queries and resources of the program are used");
     }
 }
 
-/// Whether a word names a file and not a query by its name.
+/// Returns true if an argument is a path rather than the name of a query.
 pub fn is_path(word: &str, app: &App) -> bool {
     let path = Path::new(word);
     word.contains(['/', '\\'])
@@ -151,12 +151,12 @@ pub fn is_path(word: &str, app: &App) -> bool {
         || (path.extension().is_some() && app.working_directory.join(path).is_file())
 }
 
-/// A path as the user gave it, seen from the folder they are in.
+/// Resolves a path relative to the working directory.
 pub fn resolved(word: &str, app: &App) -> PathBuf {
     app.working_directory.join(word)
 }
 
-/// What a run takes from outside: the real thing, or the demo's.
+/// The outside of a run: real, or the demo's.
 pub struct World {
     /// Clock, environment and git.
     pub outside: Outside,
@@ -164,7 +164,7 @@ pub struct World {
 }
 
 impl World {
-    /// The outside of a run. Starts the demo if it is asked for, and says so.
+    /// Creates the outside of a run. Starts the demo if requested, with a note.
     pub fn new(
         app: &App,
         connect: &ConnectArgs,
@@ -210,7 +210,7 @@ impl World {
         })
     }
 
-    /// The outside as it is: its clock, its environment, its repository.
+    /// Returns the real outside: clock, environment, repository.
     pub fn outside_of(app: &App) -> Outside {
         Outside {
             clock: Clock(app.now),
@@ -219,7 +219,7 @@ impl World {
         }
     }
 
-    /// What a query and those that it stands on are bound with.
+    /// Returns the binding of a query and its dependencies.
     pub fn binding(
         &self,
         project: &Project,
@@ -239,7 +239,7 @@ impl World {
         self.bound_to(project, resources, app)
     }
 
-    /// The same for resources by name.
+    /// Returns the binding of resources by name.
     pub fn bound_to(
         &self,
         project: &Project,
@@ -261,12 +261,12 @@ impl World {
         }))
     }
 
-    /// Whether the demo is an API of the resource's kind.
+    /// Returns true if the demo implements the resource's kind of API.
     pub fn can_answer_for(resource: &Resource) -> bool {
         resource.kind.api() == Some("v2")
     }
 
-    /// The resource as it is reached here: on the demo, its place and token are the demo's.
+    /// Returns the resource to use: with the demo, its URL and token are replaced.
     fn resource(&self, resource: Resource) -> Result<Resource, Failure> {
         let Some(demo) = &self.demo else {
             return Ok(resource);
@@ -298,8 +298,8 @@ impl World {
     }
 }
 
-/// Runs a future to its end, to Ctrl-C, or to the end of its time. Whoever says in what manner it
-/// works is shown how far it has come.
+/// Runs a future until it is done, interrupted, or out of time. Shows progress if options for it
+/// are given.
 pub fn block_on<T, E: From<Failure>>(
     connect: &ConnectArgs,
     app: &Rc<App>,
@@ -344,7 +344,7 @@ pub fn block_on<T, E: From<Failure>>(
             never = progress().draw(), if draws => never,
             never = progress().report(|words| app.say(words)), if reports => never,
         };
-        // What is done is delivered; whatever does not hear of it is dropped.
+        // Completed work is delivered; everything else is dropped.
         session.stop().say();
         tokio::select! {
             _ = tokio::time::timeout(LAST_WORDS, &mut work) => {}
@@ -360,7 +360,7 @@ pub fn block_on<T, E: From<Failure>>(
     result
 }
 
-/// Answers that are kept for the run, in a file without a name.
+/// Responses kept for the run, in an unnamed file.
 struct Answers(Scratch);
 
 impl Shelf for Answers {

@@ -1,4 +1,4 @@
-//! `runner show`: one query or resource, with what it takes and gives.
+//! `runner show`: shows a query or a resource.
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -83,7 +83,7 @@ pub fn run(args: &ShowArgs, app: &Rc<App>) -> Result<Exit, Stopped> {
         (Err(_), Some(file)) => resource_text(&project, file, args.output == TextFormat::Json)?,
         (Err(faults), None) => return Err(Failure::from_diagnostics(faults).into()),
     };
-    // The files may be those of a stranger, and the escapes are those of JSON.
+    // The files may come from a stranger. The escapes are those of JSON.
     app.print(&printable_lines(&text))?;
     Ok(Exit::Done)
 }
@@ -184,7 +184,7 @@ fn query_text(query: &Query, needed: &[String], sends: &BTreeSet<Sent>) -> Strin
     text
 }
 
-/// How long answers are kept.
+/// Describes the cache rule.
 fn cache_words(rule: CacheRule) -> String {
     match rule {
         CacheRule::For(age) => format!("for {}", format_duration(age)),
@@ -192,7 +192,7 @@ fn cache_words(rule: CacheRule) -> String {
     }
 }
 
-/// What a query changes of its resource's retries.
+/// Describes the changes to the resource's retry policy.
 fn retry_words(retry: &RetryChange) -> String {
     let parts = [
         retry
@@ -222,7 +222,7 @@ fn retry_json(retry: &RetryChange) -> Value {
     })
 }
 
-/// The columns, each with its path or template.
+/// Lists the columns, each with its path or template.
 fn columns_text(columns: &[Column]) -> String {
     let mut text = String::new();
     if !columns.is_empty() {
@@ -240,7 +240,7 @@ fn columns_text(columns: &[Column]) -> String {
     text
 }
 
-/// What must hold of the vars.
+/// Lists the conditions on the vars.
 fn require_text(list: &[Requirement]) -> String {
     let mut text = String::new();
     if !list.is_empty() {
@@ -255,7 +255,7 @@ fn require_text(list: &[Requirement]) -> String {
     text
 }
 
-/// Where the items of a name come from.
+/// Describes the source of a loop's items.
 fn feed_words(feed: &Loop) -> String {
     let source = match &feed.items {
         Items::List(list) => format!("{} in {}", feed.name, value_source(list)),
@@ -273,7 +273,7 @@ fn feed_words(feed: &Loop) -> String {
     format!("{source}{}", choice_words(feed))
 }
 
-/// The condition and the number of the items of a name, after its source.
+/// Describes the condition and the limit of a loop's items.
 pub fn choice_words(feed: &Loop) -> String {
     let keep = feed.keep.as_ref();
     let keep = keep.map(|keep| format!(", where {}", keep.source().trim()));
@@ -315,7 +315,7 @@ fn items_json(feed: &Loop) -> Value {
     }
 }
 
-/// Type, whether it is needed, default, choices, example.
+/// Describes a var: type, required, default, choices, example.
 fn var_words(var: &Var) -> String {
     let mut words = vec![var.kind.name().to_owned()];
     if var.required {
@@ -363,7 +363,7 @@ fn value_source(value: &ValueTemplate) -> String {
     }
 }
 
-/// The value as it stands in the file.
+/// Returns a value as written in the file.
 fn source_json(value: &ValueTemplate) -> Value {
     match value {
         ValueTemplate::Constant(value) => value.clone(),

@@ -1,4 +1,4 @@
-//! A request that is shown and not sent: `--dry-run` and `--curl`.
+//! Formats requests without sending them: `--dry-run` and `--curl`.
 
 use serde_json::Value;
 
@@ -13,7 +13,7 @@ use crate::plan::disguise::{self, COMPUTED, Segment, masked, masked_url, segment
 use crate::plan::{Plan, ShownRequest};
 use crate::project::query;
 
-/// The request as it would be sent, secrets masked.
+/// Formats a request as it would be sent, with secrets masked.
 pub fn dry_run(shown: &ShownRequest) -> String {
     let mut text = format!("{} {}", shown.method, masked_url(&with_query(shown)));
     for (name, value) in &shown.headers {
@@ -26,7 +26,7 @@ pub fn dry_run(shown: &ShownRequest) -> String {
     }
     for field in shown.credential.fields() {
         if let Field::Header { name, prefix, .. } = field {
-            // The scheme is no secret, and the most frequent mistake.
+            // The scheme is not secret, and the most common mistake.
             text.push_str(&format!("\n{name}: {}{MASK}", masked(prefix)));
         }
     }
@@ -89,11 +89,11 @@ fn with_param(url: &str, name: &str, value: &str) -> String {
     format!("{url}{separator}{}={value}", percent::encode(name))
 }
 
-/// A curl line that sends the same request, with secrets as shell variables.
+/// Formats a curl command that sends the same request, with secrets as shell variables.
 ///
 /// # Errors
 ///
-/// In words, if a template computes something from a secret: no shell variable holds that.
+/// A message, if a template computes a value from a secret, which no shell variable holds.
 pub fn curl(shown: &ShownRequest, plan: &Plan) -> Result<String, String> {
     let mut line = vec!["curl --silent --show-error --globoff --compressed".to_owned()];
     match shown.method {
@@ -105,7 +105,7 @@ pub fn curl(shown: &ShownRequest, plan: &Plan) -> Result<String, String> {
     line.push(word(url_segments(&with_credential(shown, encoded))));
     for (name, value) in &shown.headers {
         let value = String::from_utf8_lossy(value.as_bytes());
-        // curl leaves a field without a value out, unless it ends in a semicolon.
+        // curl omits a field without a value unless it ends with a semicolon.
         let field = if value.is_empty() {
             format!("{name};")
         } else {
@@ -114,7 +114,7 @@ pub fn curl(shown: &ShownRequest, plan: &Plan) -> Result<String, String> {
         line.push(format!("--header {}", quoted(&field)));
     }
     for field in shown.credential.fields() {
-        // A parameter stands in the URL.
+        // A parameter is in the URL.
         if let Field::Header {
             name,
             prefix,
@@ -126,7 +126,7 @@ pub fn curl(shown: &ShownRequest, plan: &Plan) -> Result<String, String> {
         }
     }
     match &shown.body {
-        // Without data curl says nothing of the length.
+        // Without data, curl sends no content length.
         Body::Empty if takes_content(&shown.method) => {
             line.push("--header 'content-length: 0'".to_owned());
         }
@@ -144,7 +144,7 @@ pub fn curl(shown: &ShownRequest, plan: &Plan) -> Result<String, String> {
             line.extend(data(plan, bytes));
         }
         Body::Multipart(parts) => {
-            // Quotes in names are written as `runner` writes them.
+            // Escapes quotes in names as `runner` does.
             line.push("--form-escape".to_owned());
             for part in parts {
                 line.push(match &part.content {
@@ -190,7 +190,7 @@ pub fn curl(shown: &ShownRequest, plan: &Plan) -> Result<String, String> {
     Ok(line)
 }
 
-/// `name=value`, encoded, as a word of which curl encodes the value.
+/// Formats an encoded `name=value` as a word whose value curl encodes.
 fn encoded_by_curl(pair: &str) -> String {
     let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
     let mut segments = vec![Segment::Plain(format!("{name}="))];
@@ -205,7 +205,7 @@ fn encoded_by_curl(pair: &str) -> String {
     word(segments)
 }
 
-/// The options that send a body.
+/// Returns the options that send a body.
 fn data(plan: &Plan, bytes: &[u8]) -> Vec<String> {
     if let Some(path) = plan.attached_file() {
         return vec![format!("--data-binary {}", quoted(&format!("@{path}")))];
@@ -224,14 +224,15 @@ fn data(plan: &Plan, bytes: &[u8]) -> Vec<String> {
     }
 }
 
-/// JSON as a word: a text that holds a secret is quoted by jq, whatever stands in the variable.
+/// Formats JSON as a word: a string that contains a secret is quoted by jq, whatever the variable
+/// contains.
 fn json_word(value: &Value) -> String {
     let mut line = JsonLine::default();
     line.value(value);
     line.finish()
 }
 
-/// A word of a shell that is put together from JSON and calls of jq.
+/// A shell word composed of JSON and calls of jq.
 #[derive(Default)]
 struct JsonLine {
     word: String,
@@ -288,7 +289,7 @@ impl JsonLine {
     }
 }
 
-/// Certificates and proxy of the resource.
+/// Returns the options for certificates and proxy.
 fn connection(plan: &Plan) -> Vec<String> {
     let tls = &plan.resource.tls;
     let mut options = Vec::new();
@@ -309,12 +310,12 @@ fn connection(plan: &Plan) -> Vec<String> {
     options
 }
 
-/// A name inside `--form`, where quotes and backslashes are escaped.
+/// Quotes a name inside `--form`, with quotes and backslashes escaped.
 fn form_quoted(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
-/// A word for a POSIX shell: text in single quotes, secrets as variables in double quotes.
+/// Formats a word for a POSIX shell: text in single quotes, secrets as variables in double quotes.
 fn quoted(text: &str) -> String {
     word(segments(text))
 }
@@ -325,7 +326,7 @@ fn word(segments: Vec<Segment>) -> String {
         match segment {
             Segment::Plain(text) => {
                 if word.ends_with('\'') && !word.ends_with("\\'") {
-                    // Text behind text goes on between the same quotes.
+                    // Adjacent text shares the same quotes.
                     word.pop();
                 } else {
                     word.push('\'');

@@ -1,7 +1,7 @@
-//! Signals that end the process, one at a time.
+//! Catches signals that end the process, one at a time.
 //!
-//! SIGQUIT is left as the hard way out. SIGPIPE is ignored by the runtime: a reader that has gone is
-//! an error of the write. A SIGHUP that the parent ignores (`nohup`) stays ignored.
+//! SIGQUIT is not caught. SIGPIPE is ignored by the runtime: a closed reader is a write error. A SIGHUP
+//! ignored by the parent (`nohup`) stays ignored.
 
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::net::UnixStream;
@@ -18,24 +18,24 @@ use crate::project::load::bounded;
 /// A closed terminal or connection.
 pub const HANG_UP: i32 = SIGHUP;
 
-/// What a container's or a job's runner sends.
+/// Sent by container and job managers.
 pub const TERMINATE: i32 = SIGTERM;
 
-/// Signals as they come.
+/// Incoming signals.
 pub struct Signals {
     pipe: UnixStream,
     came: Vec<(i32, Arc<AtomicBool>)>,
 }
 
-/// Ends a wait for signals, also by being dropped.
+/// Ends a wait for signals, also when dropped.
 #[derive(Debug)]
 pub struct Waker(UnixStream);
 
-/// Catches the signals from now on.
+/// Starts catching the signals.
 ///
 /// # Errors
 ///
-/// If there are no descriptors left for it: then nothing is caught.
+/// If there are no file descriptors left: then nothing is caught.
 pub fn listen() -> io::Result<(Signals, Waker)> {
     let (pipe, other) = UnixStream::pair()?;
     let mut caught = Vec::new();
@@ -46,7 +46,7 @@ pub fn listen() -> io::Result<(Signals, Waker)> {
     }
     let mut came = Vec::new();
     for (signal, flag, end) in caught {
-        // In this order: whoever is woken finds the flag set.
+        // In this order, so that the flag is set before the wait ends.
         flag::register(signal, Arc::clone(&flag))?;
         low_level::pipe::register(signal, end)?;
         came.push((signal, flag));
@@ -58,7 +58,7 @@ impl Signals {
     /// Waits for a signal, for a [`Waker`], or for this long.
     pub fn wait(&mut self, longest: Duration) -> Option<i32> {
         self.take().or_else(|| {
-            // Zero is no bound to the socket.
+            // A zero timeout would mean no timeout.
             let longest = longest.max(Duration::from_millis(1));
             let _ = self.pipe.set_read_timeout(Some(longest));
             let _ = self.pipe.read(&mut [0; 64]);
@@ -79,11 +79,11 @@ impl Waker {
         let _ = (&self.0).write(&[0]);
     }
 
-    /// Another one.
+    /// Duplicates the waker.
     ///
     /// # Errors
     ///
-    /// If there are no descriptors left.
+    /// If there are no file descriptors left.
     pub fn try_clone(&self) -> io::Result<Self> {
         self.0.try_clone().map(Self)
     }
@@ -95,7 +95,7 @@ impl Drop for Waker {
     }
 }
 
-/// Returns true if the parent ignores a signal, where the system tells it.
+/// Returns true if the parent ignores a signal, as far as the system reports it.
 fn is_ignored(signal: i32) -> bool {
     let status = bounded::regular(Path::new("/proc/self/status"), 64 * 1024);
     let status = String::from_utf8_lossy(&status.unwrap_or_default()).into_owned();

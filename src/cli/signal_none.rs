@@ -1,22 +1,22 @@
-//! Where there are no signals: the system ends the process.
+//! Signals on systems without them: the system ends the process.
 
 use std::io;
 use std::time::Duration;
 
-/// Never comes.
+/// Never occurs.
 pub const HANG_UP: i32 = 1;
 
-/// Never comes.
+/// Never occurs.
 pub const TERMINATE: i32 = 15;
 
 /// No signals.
 pub struct Signals;
 
-/// Ends no wait.
+/// Has no effect.
 #[derive(Debug)]
 pub struct Waker;
 
-/// Catches nothing.
+/// Does nothing.
 ///
 /// # Errors
 ///
@@ -26,7 +26,7 @@ pub fn listen() -> io::Result<(Signals, Waker)> {
 }
 
 impl Signals {
-    /// Waits this long.
+    /// Waits for this long.
     pub fn wait(&mut self, longest: Duration) -> Option<i32> {
         std::thread::sleep(longest);
         None
@@ -34,10 +34,10 @@ impl Signals {
 }
 
 impl Waker {
-    /// Ends no wait.
+    /// Does nothing.
     pub fn wake(&self) {}
 
-    /// Another one.
+    /// Duplicates the waker.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! `runner sql`: one statement over queries and saved files.
+//! `runner sql`: runs one statement over queries and saved files.
 
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -92,12 +92,12 @@ pub struct SqlArgs {
 }
 
 impl SqlArgs {
-    /// How errors are shown.
+    /// Returns the format of errors.
     pub fn error_format(&self) -> ErrorFormat {
         self.talk.error_format
     }
 
-    /// As a run is told.
+    /// Converts to the options of a run.
     fn of_run(&self) -> RunArgs {
         RunArgs {
             words: Vec::new(),
@@ -135,7 +135,7 @@ pub fn run(args: &SqlArgs, app: &Rc<App>) -> Result<Exit, Stopped> {
     let sources = sources(&args.from)?;
     let (project, queries) = queries(&sources, app)?;
     refuse_missing_values(&queries, &given)?;
-    // What is wrong with the statement is told when all tables are known.
+    // Faults of the statement are reported once all tables are known.
     if let Ok(mentions) = sql::mentions(statement.text()) {
         refuse_unknown_names(&mentions, &queries, &given, &statement)?;
     }
@@ -158,7 +158,7 @@ pub fn run(args: &SqlArgs, app: &Rc<App>) -> Result<Exit, Stopped> {
     run::carry_out(&[Rc::new(plan)], &args.of_run(), app)
 }
 
-/// The statement, and the words that are values.
+/// Returns the statement and the assignments.
 fn statement(args: &SqlArgs, app: &App) -> Result<(Arc<SourceFile>, Vec<String>), Failure> {
     let words = inputs::sort_out(&args.words);
     let mut others = words.queries.into_iter();
@@ -183,7 +183,7 @@ fn statement(args: &SqlArgs, app: &App) -> Result<(Arc<SourceFile>, Vec<String>)
     }
 }
 
-/// Where a table comes from.
+/// The source of a table.
 struct Source<'a> {
     name: &'a str,
     from: From<'a>,
@@ -241,10 +241,10 @@ fn sources(words: &[String]) -> Result<Vec<Source<'_>>, Failure> {
     Ok(sources)
 }
 
-/// Queries by the names of their tables.
+/// Queries by table name.
 type Named = Vec<(String, Arc<Query>)>;
 
-/// Finds the queries, and the project that they lie in; files alone need none.
+/// Finds the queries and their project; files alone need none.
 fn queries(sources: &[Source<'_>], app: &App) -> Result<(Project, Named), Failure> {
     let mut queries = Named::new();
     let mut project: Option<Project> = None;
@@ -269,7 +269,7 @@ fn queries(sources: &[Source<'_>], app: &App) -> Result<(Project, Named), Failur
     Ok((project, queries))
 }
 
-/// What is no query may have been meant as a file.
+/// Adds the hint that an unknown query may be meant as a file.
 fn or_a_file(mut failure: Failure) -> Failure {
     let endings: Vec<String> = TableFormat::endings()
         .map(|ending| format!(".{ending}"))
@@ -283,7 +283,7 @@ fn or_a_file(mut failure: Failure) -> Failure {
     failure
 }
 
-/// A person gives the values here, and not the file of a query.
+/// Refuses missing required values, since there is no query file to provide them.
 fn refuse_missing_values(queries: &Named, given: &Inputs) -> Result<(), Failure> {
     for (_, query) in queries {
         let mut required = query.vars.iter().filter(|var| var.required);
@@ -298,8 +298,8 @@ fn refuse_missing_values(queries: &Named, given: &Inputs) -> Result<(), Failure>
     Ok(())
 }
 
-/// Every value is one of the statement's parameters or of a query's vars, and every parameter has
-/// a value.
+/// Checks that every value is a parameter of the statement or a var of a query, and that every
+/// parameter has a value.
 fn refuse_unknown_names(
     mentions: &sql::Mentions,
     queries: &Named,
@@ -333,7 +333,7 @@ fn refuse_unknown_names(
     Ok(())
 }
 
-/// The values' types: those of the queries that declare them, and otherwise what they look like.
+/// Returns the types of the values: declared by the queries, or inferred.
 fn parameters(queries: &Named, given: &mut Inputs) -> Vec<Parameter> {
     let mut parameters = Vec::new();
     for (name, input) in given {

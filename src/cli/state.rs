@@ -1,4 +1,4 @@
-//! What `--state` keeps of a report's last run, and the lock that keeps two runs apart.
+//! The state that `--state` stores between runs, and the lock against concurrent runs.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -16,27 +16,27 @@ use crate::project::load;
 use crate::project::query::VarType;
 use crate::sink::{FileSink, Lock, Sink as _};
 
-/// The layout of the file. Another one is not understood.
+/// The version of the file's layout. Others are not read.
 const VERSION: u64 = 1;
 
-/// No state is longer.
+/// The maximum size of a state file.
 const LONGEST: u64 = 1024 * 1024 * 1024;
 
-/// A query's state, held until it is dropped.
+/// The state of a query, locked until it is dropped.
 pub struct State {
     path: PathBuf,
     _lock: Lock,
-    /// What the last run left; empty on the first.
+    /// The result of the last run; empty on the first.
     pub previous: Value,
 }
 
 impl State {
-    /// Takes a query's state.
+    /// Opens and locks the state of a query.
     ///
     /// # Errors
     ///
-    /// If another run holds it, or the folder cannot be written. A state that cannot be read is
-    /// told and begun anew.
+    /// If another run holds it, or the folder cannot be written. An unreadable state is reported and
+    /// replaced.
     pub fn open(folder: &Path, plan: &Plan, app: &App) -> Result<Self, Failure> {
         let folder = app.working_directory.join(folder);
         let name = match fingerprint(plan) {
@@ -79,7 +79,7 @@ impl State {
         })
     }
 
-    /// Keeps what a run gave for the next one.
+    /// Stores the result of a run for the next one.
     ///
     /// # Errors
     ///
@@ -99,7 +99,7 @@ impl State {
             "query": plan.query.name,
             "started": format_time(plan.now()),
         });
-        // Not within `json!`, which would write numbers in another way.
+        // Not within `json!`, which would reformat numbers.
         state["data"] = Value::Object(data);
         plan.scrubber.json(&mut state);
         let write = || {
@@ -118,8 +118,8 @@ impl State {
     }
 }
 
-/// What tells the states of one query apart: its vars and where it asks. Moments are left out, since
-/// they are others in every run. A query without vars has one state.
+/// Returns a hash that distinguishes the states of one query: its vars and hosts. Times are
+/// excluded, since they change in every run. A query without vars has one state.
 fn fingerprint(plan: &Plan) -> Option<String> {
     let vars: Map<String, Value> = plan
         .query
@@ -135,10 +135,10 @@ fn fingerprint(plan: &Plan) -> Option<String> {
         .with_fed_by()
         .into_iter()
         .filter(|part| part.query.asks())
-        // The demo has another port each time.
+        // The demo has a different port each time.
         .map(|part| part.base_url().host_str().unwrap_or_default())
         .collect();
-    // FNV-1a: the same in every version, as a file's name has to be.
+    // FNV-1a, which is stable across versions, as a file name must be.
     let hash = json!([vars, places])
         .to_string()
         .bytes()
@@ -148,7 +148,7 @@ fn fingerprint(plan: &Plan) -> Option<String> {
     Some(format!("{hash:016x}"))
 }
 
-/// What the last run left: the names of `data`, `rows`, and `started`.
+/// Returns the result of the last run: the names of `data`, `rows`, and `started`.
 fn previous(path: &Path) -> Result<Value, String> {
     if !path.exists() {
         return Ok(json!({}));

@@ -1,4 +1,4 @@
-//! Faults of the command line, and the help that it asks for.
+//! Errors of the command line, and the help.
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -14,7 +14,7 @@ use crate::core::code::Code;
 use crate::core::name;
 use crate::project::query::assignment;
 
-/// Shows what clap has to say of a call, and returns the exit code.
+/// Shows an error or help from clap, and returns the exit code.
 pub fn report(mut error: clap::Error, words: &[String]) -> ExitCode {
     if !error.use_stderr() {
         // Help and version go to standard output.
@@ -40,7 +40,7 @@ pub fn report(mut error: clap::Error, words: &[String]) -> ExitCode {
         failure.show(&app, ErrorFormat::Json);
     } else {
         if let Some(hint) = hint {
-            // What clap would propose instead is not what was meant.
+            // clap's own suggestion is wrong then.
             error.remove(ContextKind::SuggestedArg);
             error.remove(ContextKind::SuggestedSubcommand);
             error.insert(
@@ -51,7 +51,7 @@ pub fn report(mut error: clap::Error, words: &[String]) -> ExitCode {
         if app.typed.is_empty() {
             let _ = error.print();
         } else {
-            // In the program's own words, since clap's own way leads past the scrubber.
+            // Not printed by clap, which would bypass the scrubber.
             let text = error.to_string();
             app.say(app.typed.values().text(&text).trim_end());
         }
@@ -66,8 +66,8 @@ fn wants_json(words: &[String]) -> bool {
             .any(|pair| pair[0] == "--error-format" && pair[1] == "json")
 }
 
-/// What was meant, where the project knows the name: a var written as an option, or a query without
-/// its verb.
+/// Returns a hint if the project knows the name: a var written as an option, or a query without its
+/// verb.
 fn hint(error: &clap::Error, words: &[String], app: &App) -> Option<String> {
     let text = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => Some(text.as_str()),
@@ -76,7 +76,7 @@ fn hint(error: &clap::Error, words: &[String], app: &App) -> Option<String> {
     match error.kind() {
         ErrorKind::UnknownArgument => {
             let (var, hint) = var_hint(text(ContextKind::InvalidArg)?, words, app)?;
-            // An option that is nearly right is nearer than a var that is.
+            // An almost correct option takes precedence over an almost correct var.
             let is_exact = words.iter().any(|word| is_option(word, &var));
             (is_exact || error.get(ContextKind::SuggestedArg).is_none()).then_some(hint)
         }
@@ -98,7 +98,7 @@ fn is_option(word: &str, var: &str) -> bool {
     name.is_some_and(|name| name.replace('-', "_") == var)
 }
 
-/// The var that was meant by `--branch main`, and how it is written.
+/// Returns the var meant by `--branch main`, and the correct syntax.
 fn var_hint(argument: &str, words: &[String], app: &App) -> Option<(String, String)> {
     if words.first()? != "run" {
         return None;
@@ -117,7 +117,7 @@ fn var_hint(argument: &str, words: &[String], app: &App) -> Option<(String, Stri
     Some((declared.name, format!("write `{assignment}`")))
 }
 
-/// The value that follows an option, or stands behind its `=`.
+/// Returns the value after an option, or after its `=`.
 fn value_of(argument: &str, words: &[String]) -> Option<String> {
     let option = argument.split('=').next()?;
     words.iter().enumerate().find_map(|(at, word)| {

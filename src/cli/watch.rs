@@ -1,4 +1,4 @@
-//! What `-v` shows of the wire, and what is told without it.
+//! Prints events on the wire for `-v`, and important ones always.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -10,20 +10,20 @@ use crate::core::time::format_duration;
 use crate::http::pace::PauseReason;
 use crate::http::{Event, HeaderMap, Observe};
 
-/// Longer waits are told without `-v`: a program that stands still must say why.
+/// Longer waits are always reported.
 const LONG_WAIT: Duration = Duration::from_secs(5);
 
 /// Writes events to standard error.
 pub struct Watch {
     app: Rc<App>,
-    /// 0: only long waits; 1: a line an attempt; 2: headers too.
+    /// 0: only long waits; 1: a line per attempt; 2: also headers.
     verbosity: u8,
     is_quiet: bool,
     stats: Rc<Stats>,
 }
 
 impl Watch {
-    /// A watch.
+    /// Creates the watch.
     pub fn new(app: Rc<App>, verbosity: u8, is_quiet: bool) -> Self {
         Self {
             app,
@@ -33,7 +33,7 @@ impl Watch {
         }
     }
 
-    /// What happened so far, in numbers.
+    /// Returns the statistics so far.
     pub fn stats(&self) -> &Rc<Stats> {
         &self.stats
     }
@@ -53,7 +53,7 @@ impl Watch {
         }
     }
 
-    /// Whether a wait is too short to be told.
+    /// Returns true if a wait is too short to report.
     fn is_passed_over(&self, wait: Duration) -> bool {
         self.verbosity == 0 && (wait < LONG_WAIT || self.is_quiet)
     }
@@ -122,7 +122,7 @@ impl Observe for Watch {
                 asked,
                 is_refused,
             } => {
-                // A refusal pauses everybody, which is told once for all.
+                // A rate limit pauses all requests, which is reported once for all.
                 if self.is_passed_over(*delay) || (*is_refused && self.verbosity == 0) {
                     return;
                 }
@@ -164,7 +164,7 @@ impl Observe for Watch {
                     }
                     PauseReason::UsedUp => "the server's limit is used up".to_owned(),
                 };
-                // A wait that began a moment ago is told as it was asked for.
+                // A pause that has just begun is rounded to the requested length.
                 let whole = length.as_secs() + u64::from(length.subsec_nanos() > 0);
                 let wait = format_duration(Duration::from_secs(whole));
                 self.app

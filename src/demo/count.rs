@@ -1,26 +1,26 @@
-//! What a demo has seen, for benchmarks and tests that ask how a client behaves.
+//! Request counters, for benchmarks and tests of client behaviour.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::{Value, json};
 
-/// Where a demo tells its counts, outside the API and without a token.
+/// The path of the counters, outside the API and without a token.
 pub(super) const COUNTS_PATH: &str = "/demo/counts";
 
-/// What a demo has seen since it began.
+/// The counts since the demo started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Counts {
-    /// Connections that were opened.
+    /// The number of connections opened.
     pub connections: u64,
-    /// Requests that came in.
+    /// The number of requests received.
     pub requests: u64,
-    /// Requests refused with 429.
+    /// The number of requests refused with 429.
     pub refusals: u64,
-    /// Requests that were under way at the same time.
+    /// The maximum number of concurrent requests.
     pub most_in_flight: u64,
 }
 
-/// The counts while they are counted.
+/// The live counters.
 #[derive(Debug, Default)]
 pub(super) struct Counters {
     connections: AtomicU64,
@@ -30,17 +30,17 @@ pub(super) struct Counters {
     most_in_flight: AtomicU64,
 }
 
-/// A request under way; dropping it ends it, also when the client hangs up.
+/// A request in progress; dropping it ends it, also if the client disconnects.
 #[derive(Debug)]
 pub(super) struct InFlight<'c>(&'c Counters);
 
 impl Counters {
-    /// A connection was opened.
+    /// Counts a connection.
     pub fn connect(&self) {
         self.connections.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// A request came in.
+    /// Counts a request.
     pub fn begin(&self) -> InFlight<'_> {
         self.requests.fetch_add(1, Ordering::Relaxed);
         let in_flight = self.in_flight.fetch_add(1, Ordering::Relaxed) + 1;
@@ -48,12 +48,12 @@ impl Counters {
         InFlight(self)
     }
 
-    /// A request was refused with 429.
+    /// Counts a refusal with 429.
     pub fn refuse(&self) {
         self.refusals.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// The counts at this moment.
+    /// Returns the current counts.
     pub fn read(&self) -> Counts {
         Counts {
             connections: self.connections.load(Ordering::Relaxed),
@@ -71,7 +71,7 @@ impl Drop for InFlight<'_> {
 }
 
 impl Counts {
-    /// As [`COUNTS_PATH`] shows them.
+    /// Formats the counts for [`COUNTS_PATH`].
     pub(super) fn show(self) -> Value {
         json!({
             "connections": self.connections,

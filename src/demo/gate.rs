@@ -1,6 +1,6 @@
-//! What stands before the routes: the rate limit, ordered failures, the token.
+//! Checks before routing: rate limit, injected failures, token.
 //!
-//! All of it decides and none of it waits, so it can be tested without time.
+//! Nothing here waits, so it can be tested without time.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use hyper::StatusCode;
 use crate::demo::message::{Answer, Fault};
 use crate::demo::options::{Options, RateLimit};
 
-/// Counts the requests and refuses those it was told to refuse.
+/// Counts requests and refuses some of them as configured.
 #[derive(Debug)]
 pub(super) struct Gate {
     bucket: Option<Bucket>,
@@ -17,19 +17,19 @@ pub(super) struct Gate {
     answers: u64,
 }
 
-/// A request let in or refused, and the headers its answer carries.
+/// The admission or refusal of a request, with headers for its response.
 #[derive(Debug)]
 pub(super) struct Admission {
     /// The request's number, from 1.
     pub number: u64,
-    /// `RateLimit-*`, where a limit is set.
+    /// `RateLimit-*`, if there is a limit.
     pub headers: Vec<(&'static str, String)>,
-    /// The answer in place of the route's.
+    /// The response that replaces the route's.
     pub refusal: Option<Answer>,
 }
 
 impl Gate {
-    /// A gate that starts with a full bucket.
+    /// Creates a gate with a full bucket.
     pub fn new(options: &Options) -> Self {
         let fail_every = options.fail_every.and_then(|(every, status)| {
             let status = StatusCode::from_u16(status).ok()?;
@@ -42,7 +42,7 @@ impl Gate {
         }
     }
 
-    /// Decides about one request; `now` is the time since the demo began.
+    /// Decides on a request; `now` is the time since the demo started.
     pub fn admit(&mut self, now: Duration) -> Admission {
         self.answers += 1;
         let mut admission = Admission {
@@ -77,13 +77,13 @@ impl Gate {
     }
 }
 
-/// A token bucket in thousandths of a token, filled as time is told to it.
+/// A token bucket in thousandths of a token, refilled by the times passed to it.
 #[derive(Debug)]
 struct Bucket {
     limit: RateLimit,
-    /// Nanoseconds in which one token comes back.
+    /// The time per token in nanoseconds.
     refill: u128,
-    /// Nanoseconds' worth of tokens at hand.
+    /// The available tokens, in nanoseconds of refill time.
     credit: u128,
     last: Duration,
 }
@@ -99,7 +99,7 @@ impl Bucket {
         }
     }
 
-    /// Takes a token, or says how long it takes until there is one.
+    /// Takes a token, or returns the time until one is available.
     fn take(&mut self, now: Duration) -> Option<Duration> {
         let full = self.refill * u128::from(self.limit.burst.max(1));
         self.credit = (self.credit + now.saturating_sub(self.last).as_nanos()).min(full);
@@ -131,7 +131,7 @@ fn nanoseconds(count: u128) -> Duration {
     Duration::from_nanos(u64::try_from(count).unwrap_or(u64::MAX))
 }
 
-/// Rounds up: a client that waits this long is not too early.
+/// Rounds up, so that a client that waits this long is not too early.
 fn whole_seconds(duration: Duration) -> u64 {
     duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
 }

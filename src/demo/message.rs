@@ -1,7 +1,6 @@
-//! A request as the demo's routes see it, and the answer they give.
+//! Requests and responses of the demo's routes.
 //!
-//! Nothing here knows of sockets: `server.rs` makes a [`Call`] of what came in
-//! and sends the [`Answer`].
+//! Nothing here knows sockets: `server.rs` converts a request to a [`Call`] and sends the [`Answer`].
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -9,46 +8,46 @@ use hyper::header::{AUTHORIZATION, HeaderMap};
 use hyper::{Method, StatusCode};
 use serde_json::{Map, Value, json};
 
-/// One request, read but not yet routed.
+/// A parsed request, not routed yet.
 #[derive(Debug, Clone)]
 pub(super) struct Call {
-    /// The method as sent; the routes take HEAD for GET.
+    /// The method as sent; routes treat HEAD as GET.
     pub method: Method,
     /// The path as sent, still percent-encoded.
     pub path: String,
     /// The decoded query.
     pub query: Vec<(String, String)>,
-    /// The token, from whichever place it was sent.
+    /// The token, from any of its possible places.
     pub token: Option<String>,
     /// The body as sent.
     pub body: Vec<u8>,
 }
 
-/// What an answer consists of beyond the headers that all have.
+/// A response, without the headers common to all.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Answer {
     /// The HTTP status.
     pub status: StatusCode,
     /// The JSON body.
     pub body: Value,
-    /// Headers of this answer only.
+    /// Additional headers.
     pub headers: Vec<(&'static str, String)>,
 }
 
-/// A refusal: a status and the text of `message`.
+/// An error response: a status and its `message`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Fault {
     /// The HTTP status.
     pub status: StatusCode,
-    /// What the body says.
+    /// The message in the body.
     pub message: String,
 }
 
-/// What every route gives.
+/// The result of a route.
 pub(super) type Outcome = Result<Answer, Fault>;
 
 impl Call {
-    /// Reads the query and the token; `path_and_query` is the request target.
+    /// Parses the query and the token; `path_and_query` is the request target.
     pub fn new(method: Method, path_and_query: &str, headers: &HeaderMap, body: Vec<u8>) -> Self {
         let (path, query) = path_and_query
             .split_once('?')
@@ -66,7 +65,7 @@ impl Call {
         }
     }
 
-    /// The first value of a URL parameter, unless it is empty.
+    /// Returns the first value of a URL parameter, unless it is empty.
     pub fn param(&self, name: &str) -> Option<&str> {
         self.query
             .iter()
@@ -75,12 +74,12 @@ impl Call {
             .filter(|value| !value.is_empty())
     }
 
-    /// Whether a URL parameter says `true`.
+    /// Returns true if a URL parameter is `true`.
     pub fn flag(&self, name: &str) -> bool {
         self.param(name) == Some("true")
     }
 
-    /// Every value of a URL parameter; both `a=1&a=2` and `a=1,2` are lists.
+    /// Returns all values of a URL parameter; both `a=1&a=2` and `a=1,2` are lists.
     pub fn list(&self, name: &str) -> Vec<&str> {
         self.query
             .iter()
@@ -90,7 +89,7 @@ impl Call {
             .collect()
     }
 
-    /// The body as an object; an empty body is an empty object.
+    /// Returns the body as an object; an empty body is an empty object.
     pub fn object(&self) -> Result<Map<String, Value>, Fault> {
         if self.body.iter().all(u8::is_ascii_whitespace) {
             return Ok(Map::new());
@@ -103,9 +102,9 @@ impl Call {
     }
 }
 
-/// The token from `Circle-Token`, a bearer or the user name of basic
-/// credentials, or the deprecated URL parameter. An `Authorization` header that
-/// cannot be read is an empty token: malformed, and not the same as none.
+/// Returns the token from `Circle-Token`, a bearer token, the user name of basic credentials, or
+/// the deprecated URL parameter. An unreadable `Authorization` header is an empty token, which is
+/// malformed rather than missing.
 fn token_of(headers: &HeaderMap, query: &[(String, String)]) -> Option<String> {
     if let Some(token) = headers.get("circle-token") {
         return Some(token.to_str().unwrap_or_default().trim().to_owned());
@@ -135,12 +134,12 @@ fn token_of_credentials(credentials: &str) -> Option<String> {
 }
 
 impl Answer {
-    /// 200 with a body.
+    /// Creates a 200 with a body.
     pub fn ok(body: Value) -> Self {
         Self::with(StatusCode::OK, body)
     }
 
-    /// A status with a body.
+    /// Creates a response with a status and a body.
     pub fn with(status: StatusCode, body: Value) -> Self {
         Self {
             status,
@@ -149,14 +148,14 @@ impl Answer {
         }
     }
 
-    /// A status with `{"message": …}`.
+    /// Creates a response with a status and `{"message": …}`.
     pub fn message(status: StatusCode, message: &str) -> Self {
         Self::with(status, json!({ "message": message }))
     }
 }
 
 impl Fault {
-    /// 400.
+    /// Creates a 400.
     pub fn bad(message: impl Into<String>) -> Self {
         Self {
             status: StatusCode::BAD_REQUEST,
@@ -164,7 +163,7 @@ impl Fault {
         }
     }
 
-    /// 404 with the text that names the thing.
+    /// Creates a 404 with a message.
     pub fn missing(message: &str) -> Self {
         Self {
             status: StatusCode::NOT_FOUND,
@@ -172,7 +171,7 @@ impl Fault {
         }
     }
 
-    /// Any other status.
+    /// Creates any other error response.
     pub fn with(status: StatusCode, message: &str) -> Self {
         Self {
             status,

@@ -1,18 +1,17 @@
-//! The embedded `CircleCI`: its API v2 over real HTTP on loopback, with an
-//! organisation that does not exist.
+//! The embedded `CircleCI`: API v2 over real HTTP on loopback, with a fictitious organization.
 //!
-//! People try the program on it without a token or a network, and the tests and
-//! benchmarks run on it. It is deterministic: [`Options::seed`] makes the data,
-//! the clock stands still, and misbehaviour (latency, refusals, failures) is
-//! ordered by number. Writing requests change what later ones see.
+//! It lets people try the program without a token or a network, and is used by tests and benchmarks.
+//! It is deterministic: the data follows from [`Options::seed`], the clock stands still, and
+//! misbehaviour (latency, refusals, failures) is configured by request number. Writes affect later
+//! requests.
 //!
-//! A request goes down this chain; everything between the two ends is pure:
+//! A request passes through these steps; everything but the two ends is pure:
 //!
-//! `server` reads a `Call` → `gate` admits or refuses it → `route` finds the
-//! operation → `api` asks the `world` and shapes the answer → `server` sends it.
+//! `server` reads a `Call` → `gate` admits or refuses it → `route` finds the operation → `api` queries
+//! the `world` and formats the response → `server` sends it.
 //!
-//! The module knows nothing of the rest of the program; whoever wants it gives
-//! [`serve`] a listener, or starts a [`Demo`].
+//! The module is independent of the rest of the program: pass a listener to [`serve`], or start a
+//! [`Demo`].
 
 mod api;
 mod count;

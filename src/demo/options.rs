@@ -1,11 +1,11 @@
-//! What the demo shows and how it misbehaves.
+//! Options of the demo: its data and its misbehaviour.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-/// The token that `--demo` sends; any other non-empty one is taken as well
-/// unless [`Options::token`] names the only good one.
+/// The token sent with `--demo`; any other non-empty one is accepted too, unless [`Options::token`]
+/// is set.
 pub const TOKEN: &str = "demo-token";
 
 /// The first of the two main projects; the other one is [`SECOND_SLUG`].
@@ -14,70 +14,67 @@ pub const PROJECT_SLUG: &str = "gh/acme/web";
 /// The second of the two main projects.
 pub const SECOND_SLUG: &str = "gh/acme/api";
 
-/// The organisation both main projects belong to.
+/// The organization of both main projects.
 pub const ORG_SLUG: &str = "gh/acme";
 
-/// The instant at which the demo's clock stands unless told otherwise: a
-/// Wednesday at noon, so that the working day is half over.
+/// The default time of the demo's clock: a Wednesday at noon, so that the working day is half over.
 pub const NOW: Timestamp = Timestamp::constant(1_789_560_000, 0);
 
-/// What the demo shows and how it misbehaves.
+/// Options of the demo: its data and its misbehaviour.
 ///
-/// Equal options and an equal order of requests give equal answers, byte for
-/// byte, except where [`Options::ticking`] lets the clock run.
+/// Equal options and an equal order of requests give equal responses, byte for byte, unless
+/// [`Options::ticking`] is set.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Everything that looks random follows from it: ids, names, statuses.
+    /// The seed of everything that looks random: ids, names, statuses.
     pub seed: u64,
-    /// The demo's clock. It stands still, save that every writing request
-    /// moves it on by one second, so that what was written later also looks
-    /// later.
+    /// The time of the clock. It stands still, except that every write advances it by one second,
+    /// so that later writes have later times.
     pub now: Timestamp,
-    /// Lets the clock run from `now` on in real time instead.
+    /// True to let the clock run from `now` in real time.
     pub ticking: bool,
-    /// Pipelines of each main project before anything is triggered.
+    /// The initial number of pipelines of each main project.
     pub pipelines: u32,
-    /// Items on a page of pipelines, workflows, contexts; the lists of
-    /// Insights have ten times as many, at most 250.
+    /// The page size of pipelines, workflows and contexts; lists of Insights have ten times as many
+    /// items, at most 250.
     pub page_size: u32,
-    /// Every pipeline has exactly this many workflows of this many jobs, for
-    /// benchmarks; otherwise they look like real ones.
+    /// Makes all pipelines alike, with this many workflows and jobs, for benchmarks; by default
+    /// they look realistic.
     pub shape: Option<Shape>,
-    /// Spreads names through the pipelines that break a careless program:
-    /// markup, pipes, control characters, right-to-left text, 10,000 letters.
+    /// True to use names that break careless programs: markup, pipes, control characters,
+    /// right-to-left text, 10,000 letters.
     pub hostile: bool,
-    /// A running workflow is asked for by its id this many times, and is done
-    /// at the next; `None`: it runs for ever. So waiting can be tried with a
-    /// clock that stands still.
+    /// The number of requests for a running workflow before it is done; `None` if it runs forever.
+    /// This allows polling although the clock stands still.
     pub settle_after: Option<u32>,
-    /// Time that passes before each answer.
+    /// The delay before each response.
     pub latency: Duration,
-    /// Refuses what comes faster with 429.
+    /// The rate limit, enforced with 429.
     pub rate_limit: Option<RateLimit>,
-    /// Every n-th answer is this status instead, `(n, status)`; the request
-    /// has then not been acted on.
+    /// Replaces every n-th response with a status, `(n, status)`; the request is not carried out
+    /// then.
     pub fail_every: Option<(u32, u16)>,
-    /// The only accepted token; `None`: any non-empty one.
+    /// The only accepted token; `None` for any non-empty one.
     pub token: Option<String>,
 }
 
-/// A token bucket: `burst` requests at once, then `requests` in each `per`.
+/// A token bucket: `burst` requests at once, then `requests` per `per`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RateLimit {
-    /// Requests in each `per`.
+    /// The number of requests per `per`.
     pub requests: u32,
-    /// The span in which `requests` are allowed.
+    /// The period.
     pub per: Duration,
-    /// Requests that may come at once after a pause.
+    /// The number of requests allowed at once after a pause.
     pub burst: u32,
 }
 
-/// A regular organisation, every pipeline alike.
+/// The shape of regular pipelines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shape {
-    /// Workflows of each pipeline, at most 500.
+    /// The number of workflows per pipeline, at most 500.
     pub workflows: u32,
-    /// Jobs of each workflow, at most 500.
+    /// The number of jobs per workflow, at most 500.
     pub jobs: u32,
 }
 

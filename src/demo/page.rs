@@ -1,8 +1,7 @@
-//! Pages of a list, and the tokens that lead to the next one.
+//! Pages of a list, and page tokens.
 //!
-//! A token is opaque, belongs to one listing with its filters, and has the
-//! characters that must be encoded in a URL (`+`, `/`, `=`), so that a client
-//! which forgets to is found out.
+//! A token is opaque, is only valid for one listing with its filters, and contains characters that
+//! must be encoded in a URL (`+`, `/`, `=`), so that a client that does not encode them fails.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -11,13 +10,12 @@ use serde_json::{Value, json};
 use crate::demo::message::{Answer, Call, Fault, Outcome};
 use crate::demo::world::random::mix;
 
-/// One listing: its token is good for nothing else.
+/// A listing. Its tokens are not valid for any other one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Listing(u64);
 
 impl Listing {
-    /// `segments` and the filters say which listing it is; the place in it is
-    /// not a part.
+    /// Identifies a listing by `segments` and its filters, regardless of the page.
     pub fn new(seed: u64, call: &Call) -> Self {
         let mut hash = mix(seed, &[0x7061_6765]);
         for byte in call.path.bytes() {
@@ -34,14 +32,14 @@ impl Listing {
         Self(hash)
     }
 
-    /// The token of the page that begins at `place`.
+    /// Returns the token of the page that starts at `place`.
     pub fn token(self, place: u64) -> String {
         let check = mix(self.0, &[place]);
         let hidden = place ^ mix(self.0, &[check]);
         STANDARD.encode([hidden.to_be_bytes(), check.to_be_bytes()].concat())
     }
 
-    /// The place a token of this listing leads to.
+    /// Returns the position of a token, if it belongs to this listing.
     fn place(self, token: &str) -> Option<u64> {
         let bytes = STANDARD.decode(token).ok()?;
         let (hidden, check) = bytes.split_at_checked(8)?;
@@ -51,7 +49,7 @@ impl Listing {
         (mix(self.0, &[place]) == check).then_some(place)
     }
 
-    /// Where the call wants to begin; `None` at the start.
+    /// Returns the requested start; `None` at the beginning.
     pub fn asked(self, call: &Call) -> Result<Option<u64>, Fault> {
         let Some(token) = call.param("page-token") else {
             return Ok(None);
@@ -63,7 +61,7 @@ impl Listing {
     }
 }
 
-/// The page of `all` that the call asks for; only its items are made.
+/// Returns the requested page of `all`; only its items are created.
 pub(super) fn slice<T>(
     seed: u64,
     call: &Call,
@@ -83,7 +81,7 @@ pub(super) fn slice<T>(
     ))
 }
 
-/// A list that always comes whole, in the shape of one page.
+/// Returns an unpaged list in the format of a page.
 pub(super) fn whole(items: Vec<Value>) -> Answer {
     let mut list = json!({ "items": null, "next_page_token": null });
     list["items"] = Value::Array(items);

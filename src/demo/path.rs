@@ -1,22 +1,22 @@
-//! Paths as the API takes them: percent-encoded segments, and slugs in one
-//! segment (`gh%2Facme%2Fweb`) or as several (`gh/acme/web`).
+//! Parses paths: percent-encoded segments, with slugs as one segment (`gh%2Facme%2Fweb`) or as
+//! several (`gh/acme/web`).
 
 use percent_encoding::percent_decode_str;
 
-/// Where the API begins.
+/// The prefix of the API.
 const PREFIX: [&str; 2] = ["api", "v2"];
 
-/// A decoded path with every slug in one segment.
+/// A decoded path with each slug as one segment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Path {
-    /// The segments after `/api/v2`; a slug is one segment with its slashes.
+    /// The segments after `/api/v2`; a slug is one segment that contains slashes.
     pub segments: Vec<String>,
-    /// The slug came as segments of its own. A few routes want that.
+    /// True if the slug was sent as several segments, as some routes require.
     pub literal: bool,
 }
 
-/// Splits at the slashes that were sent as such, then decodes each segment, so
-/// that an encoded slash never makes a new one. `None` outside the API.
+/// Splits at literal slashes, then decodes each segment, so that an encoded slash does not split.
+/// Returns `None` outside the API.
 pub(super) fn parse(raw: &str) -> Option<Path> {
     let decoded: Option<Vec<String>> = raw
         .strip_prefix('/')?
@@ -28,7 +28,7 @@ pub(super) fn parse(raw: &str) -> Option<Path> {
     Some(gather(segments))
 }
 
-/// Puts a slug's segments together, by the places where the API has slugs.
+/// Joins the segments of a slug, at the positions where the API has slugs.
 fn gather(segments: &[String]) -> Path {
     let plain = |segments: &[String]| Path {
         segments: segments.to_vec(),
@@ -37,7 +37,7 @@ fn gather(segments: &[String]) -> Path {
     let names: Vec<&str> = segments.iter().map(String::as_str).collect();
     match names.as_slice() {
         ["insights", "pages" | "time-series", _, ..] => join(segments, 2, 3),
-        // `gh/acme/summary` is an organisation's page, `gh/acme/web/…` a project's.
+        // `gh/acme/summary` is the page of an organization, `gh/acme/web/…` of a project.
         ["insights", _, _, "summary"] => join(segments, 1, 2),
         ["insights", slug, "summary"] if slug.split('/').count() == 2 => join(segments, 1, 2),
         ["project" | "insights", _, ..] => join(segments, 1, 3),
@@ -46,7 +46,7 @@ fn gather(segments: &[String]) -> Path {
     }
 }
 
-/// Joins the segments from `at` on until they make `parts` parts.
+/// Joins the segments from `at` on into `parts` parts.
 fn join(segments: &[String], at: usize, parts: usize) -> Path {
     let mut slug = String::new();
     let mut used = 0;
@@ -77,7 +77,7 @@ fn is_provider(name: &str) -> bool {
     matches!(name, "gh" | "github" | "bb" | "bitbucket" | "circleci")
 }
 
-/// `github/acme` and `gh/acme` are the same slug; the answers say `gh`.
+/// Shortens `github/acme` to `gh/acme`, the form used in responses.
 pub(super) fn short_provider(slug: &str) -> String {
     match slug.split_once('/') {
         Some(("github", rest)) => format!("gh/{rest}"),

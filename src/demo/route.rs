@@ -1,7 +1,7 @@
-//! Which path and method mean which operation.
+//! Maps paths and methods to operations.
 //!
-//! `respond` is a pure function of the world and the call: no socket, no clock
-//! but the world's, so every route can be tested without a server.
+//! `respond` is a pure function of the world and the call: no socket, no clock but the world's, so
+//! every route can be tested without a server.
 
 use hyper::StatusCode;
 
@@ -14,10 +14,10 @@ use crate::demo::message::{Answer, Call, Fault, Outcome};
 use crate::demo::path::{self, Path};
 use crate::demo::world::World;
 
-/// An operation with its path's values, ready to be asked.
+/// An operation, bound to the values in its path.
 type Operation<'p> = Box<dyn FnOnce(&mut World, &Call) -> Outcome + 'p>;
 
-/// The methods that some route has; HEAD is answered as GET.
+/// The methods of all routes; HEAD is treated as GET.
 const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
 
 /// Answers a call.
@@ -53,8 +53,8 @@ fn to<'p>(operation: impl FnOnce(&mut World, &Call) -> Outcome + 'p) -> Operatio
     Box::new(operation)
 }
 
-/// The operation of a method and a path. Routes guarded by `literal` want a
-/// project's slug as three segments.
+/// Returns the operation for a method and a path. Routes guarded by `literal` require a project's
+/// slug as three segments.
 #[expect(clippy::too_many_lines, reason = "a flat table of the routes")]
 fn find<'p>(method: &str, path: &'p Path) -> Option<Operation<'p>> {
     let segments: Vec<&'p str> = path.segments.iter().map(String::as_str).collect();
@@ -119,7 +119,7 @@ fn find<'p>(method: &str, path: &'p Path) -> Option<Operation<'p>> {
         ("GET", &["project", slug, "pipeline", "mine"]) => {
             to(move |w, c| pipelines::mine(w, c, slug))
         }
-        // Encoded slugs have no such route, and no pipeline is called `run`.
+        // There is no such route for encoded slugs, and no pipeline is called `run`.
         ("GET", &["project", slug, "pipeline", number]) if number != "run" => {
             to(move |w, _| pipelines::get_by_number(w, slug, number))
         }

@@ -1,4 +1,4 @@
-//! HTTP/1.1 over a listener: reads a call, waits as ordered, sends the answer.
+//! An HTTP/1.1 server: reads a call, waits as configured, sends the response.
 
 use std::convert::Infallible;
 use std::io;
@@ -24,18 +24,18 @@ use crate::demo::route;
 use crate::demo::world::World;
 use crate::demo::world::id::Kind;
 
-/// The largest body that is read.
+/// The maximum size of a body.
 const MOST_BYTES: usize = 1 << 20;
 
-/// Time to wait when no connection can be taken.
+/// The delay before retrying when no connection can be accepted.
 const PAUSE: Duration = Duration::from_millis(10);
 const ENFILE: i32 = 23;
 const EMFILE: i32 = 24;
 
-/// What all connections share.
+/// State shared by all connections.
 #[derive(Debug)]
 pub(super) struct Shared {
-    /// What was seen.
+    /// The request counters.
     pub counters: Counters,
     state: Mutex<State>,
     began: Instant,
@@ -49,7 +49,7 @@ struct State {
 }
 
 impl Shared {
-    /// A demo to which nobody has come yet.
+    /// Creates the state of a new demo.
     pub fn new(options: Options) -> Self {
         Self {
             counters: Counters::default(),
@@ -62,22 +62,22 @@ impl Shared {
         }
     }
 
-    /// A panic in one answer does not take the others down.
+    /// Ignores poisoning: a panic in one response does not affect others.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Serves the demo on a listener, for ever.
+/// Serves the demo on a listener, forever.
 ///
 /// # Errors
 ///
-/// When the listener breaks; a connection that breaks ends alone.
+/// If the listener fails; a failed connection only ends itself.
 pub async fn serve(listener: TcpListener, options: Options) -> io::Result<()> {
     serve_shared(listener, Arc::new(Shared::new(options))).await
 }
 
-/// As [`serve`], with a hand in what the connections share.
+/// As [`serve`], with access to the shared state.
 pub(super) async fn serve_shared(listener: TcpListener, shared: Arc<Shared>) -> io::Result<()> {
     loop {
         match listener.accept().await {
@@ -91,7 +91,7 @@ pub(super) async fn serve_shared(listener: TcpListener, shared: Arc<Shared>) -> 
     }
 }
 
-/// The peer went away before it was accepted, or there are too many at once.
+/// Returns true if the peer disconnected before it was accepted, or there are too many connections.
 fn is_passing(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -102,10 +102,10 @@ fn is_passing(error: &io::Error) -> bool {
 }
 
 async fn converse(stream: TcpStream, shared: Arc<Shared>) {
-    // Without it an answer may wait 40 ms for an acknowledgement.
+    // Otherwise a response may be delayed by 40 ms, waiting for an acknowledgement.
     let _ = stream.set_nodelay(true);
     let service = service_fn(|request| answer(&shared, request));
-    // The client hung up, or did not speak HTTP: nobody is there to be told.
+    // The client disconnected, or did not speak HTTP: there is no one to notify.
     let _ = http1::Builder::new()
         .serve_connection(TokioIo::new(stream), service)
         .await;

@@ -1,4 +1,4 @@
-//! The demo beside a program: a thread of its own that ends with its handle.
+//! The demo on a thread of its own, which ends with its handle.
 
 use std::io;
 use std::net::Ipv4Addr;
@@ -23,12 +23,11 @@ pub struct Demo {
 }
 
 impl Demo {
-    /// Starts the demo on a free port of 127.0.0.1. It takes connections from
-    /// the moment this returns.
+    /// Starts the demo on a free port of 127.0.0.1. Connections are accepted immediately.
     ///
     /// # Errors
     ///
-    /// When there is no port or no thread to be had.
+    /// If no port or thread is available.
     pub fn start(options: Options) -> io::Result<Self> {
         let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         listener.set_nonblocking(true)?;
@@ -60,12 +59,12 @@ impl Demo {
         })
     }
 
-    /// Where it is: `http://127.0.0.1:PORT/api/v2`.
+    /// Returns the base URL: `http://127.0.0.1:PORT/api/v2`.
     pub fn base_url(&self) -> &str {
         &self.base_url
     }
 
-    /// What it has seen so far.
+    /// Returns the counts so far.
     pub fn counts(&self) -> Counts {
         self.shared.counters.read()
     }
@@ -74,7 +73,7 @@ impl Demo {
 impl Drop for Demo {
     fn drop(&mut self) {
         if let Some(stop) = self.stop.take() {
-            // The thread may have ended by itself.
+            // The thread may have ended already.
             let _ = stop.send(());
         }
         if let Some(thread) = self.thread.take() {

@@ -1,7 +1,6 @@
 //! Contexts, their variables and their restrictions.
 //!
-//! A context that does not exist is a 403: so the service answers in practice,
-//! whatever its specification says.
+//! A context that does not exist is a 403, as in the real service, contrary to its specification.
 
 use hyper::StatusCode;
 use serde_json::{Value, json};
@@ -34,7 +33,7 @@ fn is_named(context: &Context, name: Option<&str>) -> bool {
     name.is_none_or(|name| context.name == name)
 }
 
-/// The slug of the organisation that owns what is asked for.
+/// Returns the slug of the organization that owns the requested contexts.
 fn owner(world: &World, id: Option<&str>, slug: Option<&str>) -> Result<String, Fault> {
     let known = |slug: &str| {
         world

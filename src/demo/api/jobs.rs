@@ -106,7 +106,7 @@ fn find<'w>(world: &'w World, slug: &str, number: &str) -> Result<(Workflow<'w>,
         .ok_or_else(|| Fault::missing("Job not found."))
 }
 
-/// A job as its workflow lists it.
+/// Returns a job as listed in its workflow.
 pub fn show(world: &World, workflow: &Workflow<'_>, job: &Job) -> Value {
     let plan = workflow.job_plan(job);
     let key = workflow.key;
@@ -153,7 +153,7 @@ pub fn show(world: &World, workflow: &Workflow<'_>, job: &Job) -> Value {
     shown
 }
 
-/// A job by itself.
+/// Returns the details of a job.
 fn details(world: &World, workflow: &Workflow<'_>, job: &Job) -> Value {
     let plan = workflow.job_plan(job);
     let key = workflow.key;

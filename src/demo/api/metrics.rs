@@ -1,4 +1,4 @@
-//! Numbers about many runs: counts, rates, durations, trends.
+//! Metrics over many runs: counts, rates, durations, trends.
 
 use serde_json::{Value, json};
 
@@ -12,13 +12,13 @@ pub struct Tally {
     bad: i64,
     ended: i64,
     credits: Vec<i64>,
-    /// Durations of what ended, shortest first.
+    /// The durations of completed runs, sorted.
     seconds: Vec<i64>,
     recoveries: Vec<i64>,
 }
 
 impl Tally {
-    /// Counts the samples.
+    /// Tallies the samples.
     pub fn of(samples: &[Sample]) -> Self {
         let mut tally = Self::default();
         for sample in samples {
@@ -70,7 +70,7 @@ impl Tally {
         })
     }
 
-    /// Metrics of a workflow.
+    /// Returns the metrics of a workflow.
     pub fn of_workflow(&self, window: Window) -> Value {
         json!({
             "total_runs": self.total,
@@ -85,14 +85,14 @@ impl Tally {
         })
     }
 
-    /// Metrics of a workflow's own summary.
+    /// Returns the metrics of a workflow's summary.
     pub fn of_summary(&self, window: Window) -> Value {
         let mut metrics = self.of_workflow(window);
         metrics["completed_runs"] = json!(self.ended);
         metrics
     }
 
-    /// Metrics of a job.
+    /// Returns the metrics of a job.
     pub fn of_job(&self, window: Window) -> Value {
         json!({
             "total_runs": self.total,
@@ -105,7 +105,7 @@ impl Tally {
         })
     }
 
-    /// Metrics of one point of a time series.
+    /// Returns the metrics of one point of a time series.
     pub fn of_point(&self, window: Window) -> Value {
         json!({
             "total_runs": self.total,
@@ -124,7 +124,7 @@ impl Tally {
         })
     }
 
-    /// Metrics of a project or an organisation.
+    /// Returns the metrics of a project or an organization.
     pub fn of_project(&self, window: Window) -> Value {
         json!({
             "total_runs": self.total,
@@ -135,7 +135,7 @@ impl Tally {
         })
     }
 
-    /// Metrics of a workflow on a project's page.
+    /// Returns the metrics of a workflow on a project's page.
     pub fn of_line(&self) -> Value {
         json!({
             "total_credits_used": self.total_credits(),
@@ -145,7 +145,7 @@ impl Tally {
         })
     }
 
-    /// How this compares with the time before: 1 is no change, -1 is infinite.
+    /// Compares with the previous window: 1 is no change, -1 is infinite.
     pub fn trends(&self, before: &Self, window: Window) -> Value {
         let p95 = |tally: &Self| float(percentile(&tally.seconds, 95).unwrap_or(0));
         let median = |tally: &Self| float(percentile(&tally.seconds, 50).unwrap_or(0));
@@ -164,7 +164,7 @@ impl Tally {
     }
 }
 
-/// Some members of an object, in this order.
+/// Returns some members of an object, in this order.
 pub fn only(value: &Value, names: &[&str]) -> Value {
     let members = names
         .iter()
@@ -172,7 +172,7 @@ pub fn only(value: &Value, names: &[&str]) -> Value {
     Value::Object(members.collect())
 }
 
-/// Seconds from each first failure to the next success.
+/// Returns the seconds from each first failure to the next success.
 fn recoveries(samples: &[Sample]) -> Vec<i64> {
     let mut ended: Vec<(i64, Verdict)> = samples
         .iter()
@@ -197,7 +197,7 @@ fn recoveries(samples: &[Sample]) -> Vec<i64> {
     recoveries
 }
 
-/// The value below which so many of a hundred lie; the list is sorted.
+/// Returns a percentile of a sorted list.
 pub fn percentile(sorted: &[i64], percent: usize) -> Option<i64> {
     let rank = (sorted.len() * percent).div_ceil(100);
     sorted.get(rank.saturating_sub(1)).copied()
@@ -218,7 +218,7 @@ fn deviation(values: &[i64]) -> Option<f64> {
     Some(rounded((squares / count).sqrt()))
 }
 
-/// A part of a whole, to four digits; 0 of nothing.
+/// Returns a fraction to four digits; 0 if the whole is 0.
 pub fn ratio(part: i64, whole: i64) -> f64 {
     if whole == 0 {
         0.0

@@ -1,5 +1,4 @@
-//! The API's operations: what each route asks of the world, and the shape of
-//! what it answers.
+//! The operations of the API: each route queries or changes the world and formats the response.
 
 pub(super) mod contexts;
 pub(super) mod insights;
@@ -20,14 +19,14 @@ use crate::demo::message::Fault;
 use crate::demo::world::World;
 use crate::demo::world::project::Project;
 
-/// The project with that slug; also what a token without rights gets.
+/// Returns the project with a slug, or the fault that a token without access gets.
 fn project<'w>(world: &'w World, slug: &str) -> Result<&'w Project, Fault> {
     world
         .project(slug)
         .ok_or_else(|| Fault::missing("Project not found."))
 }
 
-/// A member of a body that must be a string, if it is there.
+/// Returns a member of a body, which must be a string if present.
 fn text<'b>(body: &'b Map<String, Value>, name: &str) -> Result<Option<&'b str>, Fault> {
     match body.get(name) {
         None | Some(Value::Null) => Ok(None),
@@ -36,7 +35,7 @@ fn text<'b>(body: &'b Map<String, Value>, name: &str) -> Result<Option<&'b str>,
     }
 }
 
-/// A member of a body that must be a string, and there.
+/// Returns a required member of a body, which must be a string.
 fn required<'b>(body: &'b Map<String, Value>, name: &str) -> Result<&'b str, Fault> {
     text(body, name)?.ok_or_else(|| Fault::bad(format!("{name}: is required")))
 }

@@ -1,4 +1,4 @@
-//! People and organisations.
+//! Users and organizations.
 
 use serde_json::{Value, json};
 
@@ -30,7 +30,7 @@ fn person(world: &World, place: usize) -> Value {
     })
 }
 
-/// `GET /me/collaborations`: a bare array, one of its ids null.
+/// `GET /me/collaborations`: a bare array, in which one id is null.
 pub fn collaborations(world: &World) -> Answer {
     Answer::ok(json!([
         {

@@ -11,7 +11,7 @@ use crate::demo::world::names::{ME, PEOPLE};
 use crate::demo::world::pipeline::Pipeline;
 use crate::demo::world::project::Project;
 
-/// What a listing shows of all pipelines.
+/// A selection of pipelines.
 #[derive(Debug, Clone, Copy, Default)]
 struct Filter<'c> {
     branch: Option<&'c str>,
@@ -54,8 +54,7 @@ pub fn mine(world: &World, call: &Call, slug: &str) -> Outcome {
     )
 }
 
-/// A page's place is the number it begins at, so pipelines that are triggered
-/// while somebody pages do not shift the pages.
+/// Page positions are pipeline numbers, so that newly triggered pipelines do not shift the pages.
 fn of_project(world: &World, call: &Call, slug: &str, filter: Filter<'_>) -> Outcome {
     let project = project(world, slug)?;
     let listing = Listing::new(world.options.seed, call);
@@ -83,7 +82,7 @@ fn of_project(world: &World, call: &Call, slug: &str, filter: Filter<'_>) -> Out
     ))
 }
 
-/// `GET /pipeline?org-slug=…`: those of all projects, newest first.
+/// `GET /pipeline?org-slug=…`: the pipelines of all projects, newest first.
 pub fn of_organization(world: &World, call: &Call) -> Outcome {
     let Some(slug) = call.param("org-slug") else {
         return Err(Fault::bad("org-slug: is required"));
@@ -218,7 +217,7 @@ pub fn resume(call: &Call) -> Outcome {
     ))
 }
 
-/// The pipeline with that id.
+/// Returns the pipeline with an id.
 pub fn find(world: &World, id: &str) -> Result<Pipeline, Fault> {
     world.pipeline_by_id(id).ok_or_else(missing)
 }
@@ -227,7 +226,7 @@ fn missing() -> Fault {
     Fault::missing("Pipeline not found.")
 }
 
-/// A pipeline in the API's shape.
+/// Returns a pipeline in the API's format.
 pub fn show(world: &World, pipeline: &Pipeline) -> Value {
     let project = &world.projects[usize::from(pipeline.project)];
     let created_at = precise(pipeline.created_at);
@@ -263,7 +262,7 @@ fn actor(place: usize) -> Value {
     json!({ "login": login, "avatar_url": avatar(place) })
 }
 
-/// The picture of a person; the scheduler has none.
+/// Returns the avatar of a person; the scheduler has none.
 pub fn avatar(place: usize) -> Option<String> {
     (place < 6).then(|| format!("https://avatars.example.invalid/u/{}", 1000 + place))
 }

@@ -118,7 +118,7 @@ pub fn set_variable(world: &mut World, call: &Call, slug: &str) -> Outcome {
     Ok(Answer::with(StatusCode::CREATED, shown))
 }
 
-/// Four letters x and the last four characters, fewer of a short value.
+/// Masks a value: four letters x and up to the last four characters.
 fn masked(value: &str) -> String {
     let length = value.chars().count();
     let tail: String = value

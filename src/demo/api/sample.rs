@@ -1,4 +1,4 @@
-//! What is counted of one run, and over which time.
+//! Samples of runs, and the time windows of reports.
 
 use crate::demo::api::metrics::float;
 use crate::demo::world::Workflow;
@@ -7,43 +7,43 @@ use crate::demo::world::course::Job;
 use crate::demo::world::plan::JobPlan;
 use crate::demo::world::status::{JobStatus, Status};
 
-/// How one run of a workflow or a job ended.
+/// The result of a workflow or job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// Well.
+    /// Success.
     Good,
-    /// Badly.
+    /// Failure.
     Bad,
-    /// Neither: cancelled, not run.
+    /// Neither: cancelled or not run.
     Neither,
-    /// Not yet.
+    /// Not finished.
     Open,
 }
 
-/// What is counted of one run.
+/// The statistics of one run.
 #[derive(Debug, Clone, Copy)]
 pub struct Sample {
-    /// How it ended.
+    /// The result.
     pub verdict: Verdict,
-    /// When it began.
+    /// The start time.
     pub created_at: i64,
-    /// When it ended.
+    /// The end time.
     pub stopped_at: Option<i64>,
-    /// Credits it used.
+    /// The credits used.
     pub credits: i64,
 }
 
-/// A span of time that is reported on.
+/// A time window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Window {
-    /// Its beginning.
+    /// The start.
     pub from: i64,
-    /// Its end.
+    /// The end.
     pub to: i64,
 }
 
 impl Window {
-    /// The span of the same length just before.
+    /// Returns the preceding window of the same length.
     pub fn before(self) -> Self {
         Self {
             from: self.from - (self.to - self.from),
@@ -51,19 +51,19 @@ impl Window {
         }
     }
 
-    /// Whether a moment is in it.
+    /// Returns true if a time is in the window.
     pub fn has(self, time: i64) -> bool {
         self.from <= time && time <= self.to
     }
 
-    /// Its length; never so short that a rate over it is absurd.
+    /// Returns the length in days, with a minimum that keeps rates plausible.
     pub fn days(self) -> f64 {
         (float(self.to - self.from) / float(DAY)).max(1.0 / 24.0)
     }
 }
 
 impl Sample {
-    /// Of a workflow.
+    /// Creates the sample of a workflow.
     pub fn of_workflow(workflow: &Workflow<'_>) -> Self {
         let verdict = match workflow.status {
             Status::Success => Verdict::Good,
@@ -79,7 +79,7 @@ impl Sample {
         }
     }
 
-    /// Of a job that has begun.
+    /// Creates the sample of a job that has started.
     pub fn of_job(plan: &JobPlan, job: &Job) -> Option<Self> {
         let verdict = match job.status {
             JobStatus::Success => Verdict::Good,
@@ -95,13 +95,13 @@ impl Sample {
         })
     }
 
-    /// Seconds from its beginning to its end.
+    /// Returns the duration in seconds.
     pub fn seconds(&self) -> Option<i64> {
         Some((self.stopped_at? - self.created_at) / 1000)
     }
 }
 
-/// Credits of all jobs of a workflow.
+/// Returns the credits of all jobs of a workflow.
 pub fn credits_of_workflow(workflow: &Workflow<'_>) -> i64 {
     let jobs = workflow.jobs.iter();
     jobs.map(|job| credits_of_job(workflow.job_plan(job), job))

@@ -89,7 +89,7 @@ pub fn delete(world: &mut World, id: &str) -> Outcome {
     Ok(Answer::message(StatusCode::OK, "Schedule deleted."))
 }
 
-/// Copies what a person may set.
+/// Copies the members that a client may set.
 fn copy(body: &Map<String, Value>, shown: &mut Value) -> Result<(), Fault> {
     for (name, value) in body {
         let fits = match name.as_str() {

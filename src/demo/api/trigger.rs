@@ -1,4 +1,4 @@
-//! Setting pipelines off.
+//! Triggering pipelines.
 
 use hyper::StatusCode;
 use serde_json::{Map, Value, json};
@@ -10,7 +10,7 @@ use crate::demo::world::calendar::precise;
 use crate::demo::world::id::Kind;
 use crate::demo::world::pipeline::Triggered;
 
-/// A run on this branch is skipped, as its commit says `[skip ci]`.
+/// A run on this branch is skipped, since its commit says `[skip ci]`.
 pub const SKIPPED_BRANCH: &str = "docs/skip-ci";
 
 const NOTHING_STARTED: &str = "no workflow was started";
@@ -26,7 +26,7 @@ pub fn old(world: &mut World, call: &Call, slug: &str) -> Outcome {
     let parameters = parameters(&body)?;
     let (branch, tag) = reference(&body)?;
     if branch.as_deref() == Some(SKIPPED_BRANCH) {
-        // As the service does where no workflow fits: a success by its status, and no pipeline.
+        // As the real service responds if no workflow matches: a success status without a pipeline.
         return Ok(Answer::message(StatusCode::CREATED, NOTHING_STARTED));
     }
     start(world, slug, branch, tag, parameters, false)
@@ -121,7 +121,7 @@ fn section(body: &Map<String, Value>, name: &str) -> Result<Map<String, Value>, 
     }
 }
 
-/// The branch or the tag that a body asks for.
+/// Returns the branch or the tag in a body.
 fn reference(body: &Map<String, Value>) -> Result<(Option<String>, Option<String>), Fault> {
     let branch = text(body, "branch")?.map(str::to_owned);
     let tag = text(body, "tag")?.map(str::to_owned);

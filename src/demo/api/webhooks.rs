@@ -10,7 +10,7 @@ use crate::demo::world::World;
 use crate::demo::world::calendar::precise;
 use crate::demo::world::desk::ProjectThing;
 
-/// Webhooks a project can have.
+/// The maximum number of webhooks per project.
 const MOST: usize = 5;
 
 /// `GET /webhook?scope-id=…&scope-type=project`.
@@ -105,7 +105,7 @@ fn scope(world: &World, id: &str) -> Result<u8, Fault> {
         .ok_or_else(|| Fault::missing("Project not found."))
 }
 
-/// Copies what a person may set; of the secret only the end is ever shown.
+/// Copies the members that a client may set; only the end of the secret is ever shown.
 fn copy(body: &Map<String, Value>, shown: &mut Value) -> Result<(), Fault> {
     for (name, value) in body {
         let fits = match name.as_str() {

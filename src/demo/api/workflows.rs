@@ -1,4 +1,4 @@
-//! Workflows, and what can be done to them.
+//! Workflows and operations on them.
 
 use hyper::StatusCode;
 use serde_json::{Value, json};
@@ -35,7 +35,7 @@ pub fn list_jobs(world: &World, id: &str) -> Outcome {
     ))
 }
 
-/// `POST /workflow/{id}/cancel`; one that has ended stays as it is.
+/// `POST /workflow/{id}/cancel`; a workflow that has ended is unchanged.
 pub fn cancel(world: &mut World, id: &str) -> Outcome {
     let workflow = find(world, id)?;
     let (key, has_ended) = (workflow.key, workflow.status.has_ended());
@@ -91,7 +91,7 @@ pub fn rerun(world: &mut World, call: &Call, id: &str) -> Outcome {
     Ok(Answer::with(StatusCode::ACCEPTED, shown))
 }
 
-/// What a rerun is asked to run.
+/// The jobs selected for a rerun.
 enum Wanted {
     All,
     Failed,
@@ -130,7 +130,7 @@ fn places(workflow: &Workflow<'_>, wanted: impl Fn(JobStatus) -> bool) -> Vec<us
         .collect()
 }
 
-/// The jobs asked for, those that need them, and what they need and lack.
+/// Returns the selected jobs, those that depend on them, and their missing dependencies.
 fn with_the_rest(plan: &WorkflowPlan, workflow: &Workflow<'_>, asked: Vec<usize>) -> Vec<usize> {
     let mut runs = vec![false; plan.jobs.len()];
     for place in asked {
@@ -148,7 +148,7 @@ fn with_the_rest(plan: &WorkflowPlan, workflow: &Workflow<'_>, asked: Vec<usize>
     (0..runs.len()).filter(|place| runs[*place]).collect()
 }
 
-/// The workflow with that id.
+/// Returns the workflow with an id.
 pub fn find<'w>(world: &'w World, id: &str) -> Result<Workflow<'w>, Fault> {
     world.workflow(key(world, id)?).ok_or_else(missing)
 }
@@ -161,7 +161,7 @@ fn missing() -> Fault {
     Fault::missing("Workflow not found.")
 }
 
-/// A workflow in the API's shape.
+/// Returns a workflow in the API's format.
 pub fn show(world: &World, workflow: &Workflow<'_>) -> Value {
     let key = workflow.key;
     if world.is_example_workflow(key) {
@@ -191,8 +191,8 @@ pub fn show(world: &World, workflow: &Workflow<'_>) -> Value {
     shown
 }
 
-/// The example of the service's own documentation, to the letter: its ids are not
-/// all UUIDs, and its number is a string.
+/// Returns the literal example of the service's documentation: its ids are not all UUIDs, and its
+/// number is a string.
 fn example() -> Value {
     json!({
         "pipeline_id": "5034460f-c7c4-4c43-9457",

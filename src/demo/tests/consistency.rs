@@ -1,4 +1,4 @@
-//! The data makes sense: statuses, times and counts agree.
+//! Checks that the data is consistent: statuses, times and counts agree.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -81,8 +81,8 @@ fn every_status_is_on_the_first_page() {
     assert_eq!(words.len(), 9, "{words:?}");
 }
 
-/// What is shown of one thing by several routes agrees, and nothing is later
-/// than now, whatever the seed and the time of day.
+/// Several routes agree about each object, and nothing is later than now, for any seed and time of
+/// day.
 #[test]
 fn the_data_is_consistent() {
     for (seed, hours) in [(1, 0), (2, 9), (3, 20), (4, 75), (5, 91)] {

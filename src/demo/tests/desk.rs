@@ -1,4 +1,4 @@
-//! Things that people set up.
+//! Contexts, variables, keys, webhooks and schedules.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! Insights agree with what the other routes show.
+//! Insights agree with the other routes.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! The demo as a client sees it: through the router, and once over a socket.
+//! Tests the demo through the router, and over a socket.
 
 mod consistency;
 mod desk;
@@ -31,14 +31,14 @@ fn send(world: &mut World, method: &str, target: &str, body: &Value) -> Answer {
     route::respond(world, &call)
 }
 
-/// A GET that must succeed.
+/// Sends a GET that must succeed.
 fn get(world: &mut World, target: &str) -> Value {
     let answer = send(world, "GET", target, &Value::Null);
     assert_eq!(answer.status, 200, "{target}: {}", answer.body);
     answer.body
 }
 
-/// A request's status and message.
+/// Returns a request's status and message.
 fn refusal(world: &mut World, method: &str, target: &str, body: &Value) -> (u16, String) {
     let answer = send(world, method, target, body);
     let message = answer.body["message"].as_str().unwrap_or_default();
@@ -51,7 +51,7 @@ fn post(world: &mut World, target: &str, body: &Value, status: u16) -> Value {
     answer.body
 }
 
-/// All items of a listing, page after page.
+/// Returns all items of a listing, page by page.
 fn all(world: &mut World, target: &str) -> Vec<Value> {
     let mut items = Vec::new();
     let mut page = get(world, target);
@@ -72,7 +72,7 @@ fn text<'v>(value: &'v Value, name: &str) -> &'v str {
         .unwrap_or_else(|| panic!("no {name} in {value}"))
 }
 
-/// The newest workflow of `gh/acme/web` with that status.
+/// Returns the newest workflow of `gh/acme/web` with a status.
 fn workflow_in(world: &mut World, status: &str) -> Value {
     for pipeline in all(world, "/project/gh/acme/web/pipeline") {
         let target = format!("/pipeline/{}/workflow", text(&pipeline, "id"));

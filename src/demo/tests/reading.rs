@@ -1,4 +1,4 @@
-//! What can be read, and what is refused.
+//! Reading requests and their errors.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! Over real sockets.
+//! Tests over real sockets.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::demo::{Counts, Demo, Options, RateLimit};
 
-/// One keep-alive connection to a demo.
+/// A keep-alive connection to a demo.
 struct Connection(BufReader<TcpStream>);
 
 impl Connection {
@@ -16,7 +16,7 @@ impl Connection {
         Self(BufReader::new(stream))
     }
 
-    /// The head, in small letters, and the body.
+    /// Returns the head in lower case, and the body.
     fn ask(&mut self, method: &str, target: &str, header: &str) -> (String, String) {
         let request = format!("{method} /api/v2{target} HTTP/1.1\r\nhost: demo\r\n{header}\r\n");
         self.0.get_mut().write_all(request.as_bytes()).unwrap();

@@ -1,4 +1,4 @@
-//! Requests that change what later ones see.
+//! Requests that affect later ones.
 
 use serde_json::{Value, json};
 
@@ -165,7 +165,7 @@ fn a_trigger_makes_the_newest_pipeline() {
     assert_eq!(workflows[0]["status"], "running");
     let mine = get(&mut world, "/project/gh/acme/web/pipeline/mine");
     assert_eq!(mine["items"][0]["id"], made["id"]);
-    // Whoever was paging goes on where they were.
+    // An ongoing listing continues at the same position.
     let token = before["next_page_token"].as_str().unwrap();
     let token: String = url::form_urlencoded::byte_serialize(token.as_bytes()).collect();
     let second = get(

@@ -1,8 +1,7 @@
-//! When pipelines happen: on working days, every forty minutes or so, and once
-//! a night.
+//! The times of pipelines: on working days, about every forty minutes, and once a night.
 //!
-//! Times are milliseconds since 1970, UTC. A *slot* is one pipeline's place in
-//! the calendar, so the time of the n-th pipeline is known without the others.
+//! Times are milliseconds since 1970, UTC. A *slot* is a pipeline's position in the calendar, so the
+//! time of the n-th pipeline is known without the others.
 
 use jiff::Timestamp;
 
@@ -15,21 +14,21 @@ pub const HOUR: i64 = 60 * MINUTE;
 /// A day in milliseconds.
 pub const DAY: i64 = 24 * HOUR;
 
-/// Pipelines of a project on a working day; the first is the nightly one.
+/// Pipelines of a project per working day; the first is the nightly one.
 pub const SLOTS: i64 = 18;
 const NIGHTLY_AT: i64 = 2 * HOUR;
 const MORNING: i64 = 7 * HOUR;
 const EVERY: i64 = 42 * MINUTE;
 const JITTER: i64 = 35 * MINUTE;
-/// The newest pipeline is at least this old, so that something can be running.
+/// The minimum age of the newest pipeline, so that something can be running.
 const YOUNGEST: i64 = 10 * MINUTE;
 
-/// Whether a slot is the nightly one of its day.
+/// Returns true if a slot is the nightly one of its day.
 pub fn is_nightly(slot: i64) -> bool {
     slot.rem_euclid(SLOTS) == 0
 }
 
-/// The last slot that has surely passed at `now`.
+/// Returns the last slot that has certainly passed at `now`.
 pub fn newest_slot(now: i64) -> i64 {
     let first_of_day = first_slot_of(now.div_euclid(DAY));
     (first_of_day - SLOTS..first_of_day + SLOTS)
@@ -38,7 +37,7 @@ pub fn newest_slot(now: i64) -> i64 {
         .unwrap_or(first_of_day - SLOTS)
 }
 
-/// The moment of a slot.
+/// Returns the time of a slot.
 pub fn time_of(slot: i64, dice: &mut Dice) -> i64 {
     let jitter = if is_nightly(slot) { 5_000 } else { JITTER };
     earliest(slot) + dice.between(0, jitter)
@@ -55,25 +54,25 @@ fn earliest(slot: i64) -> i64 {
     date * DAY + in_day
 }
 
-/// The first slot of a date, or of the Friday before a weekend's date.
+/// Returns the first slot of a date; on a weekend, that of the previous Friday.
 fn first_slot_of(date: i64) -> i64 {
     let since_monday = date + 3;
     let working_day = since_monday.div_euclid(7) * 5 + since_monday.rem_euclid(7).min(4);
     working_day * SLOTS
 }
 
-/// RFC 3339 with milliseconds, as pipelines have it.
+/// Formats RFC 3339 with milliseconds, as for pipelines.
 pub fn precise(time: i64) -> String {
     Timestamp::from_millisecond(time).map_or_else(|_| String::new(), |time| format!("{time:.3}"))
 }
 
-/// RFC 3339 in whole seconds, as workflows and jobs have it.
+/// Formats RFC 3339 in whole seconds, as for workflows and jobs.
 pub fn plain(time: i64) -> String {
     Timestamp::from_second(time.div_euclid(1000))
         .map_or_else(|_| String::new(), |time| time.to_string())
 }
 
-/// Reads RFC 3339, or a date alone as its midnight.
+/// Parses RFC 3339, or a date as its midnight.
 pub fn read(text: &str) -> Option<i64> {
     let time = text.parse::<Timestamp>().ok().or_else(|| {
         let date: jiff::civil::Date = text.parse().ok()?;

@@ -1,34 +1,34 @@
-//! What writing requests did to workflows, laid over what they were.
+//! Changes made to workflows by write requests.
 
 use crate::demo::world::course::Job;
 use crate::demo::world::names::ME;
 use crate::demo::world::plan::WorkflowPlan;
 use crate::demo::world::status::{JobStatus, Status};
 
-/// One thing that was done to a workflow, in the order in which it was done.
+/// A change of a workflow, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Change {
-    /// When.
+    /// The time.
     pub at: i64,
-    /// What.
+    /// The kind of change.
     pub deed: Deed,
 }
 
-/// What can be done to a workflow.
+/// The kinds of change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Deed {
-    /// The approval job at this place was approved.
+    /// The approval job at this index was approved.
     Approve(usize),
-    /// The job at this place was stopped.
+    /// The job at this index was cancelled.
     CancelJob(usize),
-    /// The whole was stopped.
+    /// The whole workflow was cancelled.
     Cancel,
-    /// Time passed, and what could end did.
+    /// Time passed, and everything that could end ended.
     Settle,
 }
 
 impl Change {
-    /// Does it to the jobs and says how the workflow then stands.
+    /// Applies the change to the jobs and returns the status of the workflow.
     pub fn apply(self, plan: &WorkflowPlan, jobs: &mut [Job]) -> Status {
         match self.deed {
             Deed::Approve(place) => self.approve(plan, jobs, place),
@@ -104,7 +104,7 @@ fn are_met(plan: &WorkflowPlan, jobs: &[Job], place: usize) -> bool {
         .all(|need| jobs[*need].status == JobStatus::Success)
 }
 
-/// What waits for a job that will never succeed is not run.
+/// Marks jobs as not run whose dependencies will never succeed.
 fn give_up(plan: &WorkflowPlan, jobs: &mut [Job]) {
     for place in 0..jobs.len() {
         let hopeless = plan.jobs[place].needs.iter().any(|need| {
@@ -117,7 +117,7 @@ fn give_up(plan: &WorkflowPlan, jobs: &mut [Job]) {
     }
 }
 
-/// How a workflow stands whose jobs stand like this.
+/// Returns the status of a workflow with these jobs.
 pub fn summary(jobs: &[Job]) -> Status {
     let any = |wanted: fn(JobStatus) -> bool| jobs.iter().any(|job| wanted(job.status));
     let has_failed = any(JobStatus::is_failure);

@@ -1,7 +1,7 @@
-//! The course of one workflow: which job ran when, and how it ended.
+//! The course of a workflow: the times and results of its jobs.
 //!
-//! A plan is played through once as if all went well; the status that the
-//! workflow is to have then decides where that play was broken off.
+//! A plan is simulated as if everything succeeded; the intended status of the workflow then decides
+//! where the simulation stops.
 
 use crate::demo::world::plan::WorkflowPlan;
 use crate::demo::world::random::Dice;
@@ -9,37 +9,37 @@ use crate::demo::world::status::{JobStatus, Status};
 
 const SECOND: i64 = 1000;
 
-/// What is to become of one workflow of a pipeline.
+/// The intended course of one workflow of a pipeline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Course {
-    /// The plan's place in its project.
+    /// The index of the plan in its project.
     pub plan: usize,
-    /// How it stands.
+    /// The status.
     pub status: Status,
     /// 0 for the first run, 1 for its first rerun.
     pub attempt: u32,
-    /// A later attempt on the same commit succeeds, so the failure was a flake.
+    /// True if a later attempt on the same commit succeeds, so that the failure is a flake.
     pub recovers: bool,
 }
 
-/// One job of one workflow.
+/// A job of a workflow.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Job {
-    /// Its place in the plan.
+    /// Its index in the plan.
     pub place: usize,
-    /// How it stands.
+    /// The status.
     pub status: JobStatus,
-    /// When it could have begun; `None` while it waits for others.
+    /// The time at which it was ready to start; `None` while it is blocked.
     pub queued_at: Option<i64>,
-    /// When it began.
+    /// The start time.
     pub started_at: Option<i64>,
-    /// When it ended.
+    /// The end time.
     pub stopped_at: Option<i64>,
-    /// The place of the person who approved it.
+    /// The index of the person who approved it.
     pub approved_by: Option<usize>,
 }
 
-/// When a job would run if all went well.
+/// The time of a job if everything succeeded.
 #[derive(Debug, Clone, Copy)]
 struct Span {
     ready: i64,
@@ -48,7 +48,7 @@ struct Span {
 }
 
 impl Job {
-    /// A job that has not begun.
+    /// Creates a job that has not started.
     pub fn idle(place: usize, status: JobStatus) -> Self {
         Self {
             place,
@@ -84,7 +84,7 @@ impl Job {
     }
 }
 
-/// Plays a plan that begins at `began` and breaks off as the course says.
+/// Simulates a plan from its start to the point given by the course.
 pub fn play(plan: &WorkflowPlan, course: Course, began: i64, dice: &mut Dice) -> Vec<Job> {
     let spans = timeline(plan, began, dice);
     let mut jobs: Vec<Job> = match course.status {
@@ -129,8 +129,8 @@ fn all(spans: &[Span], make: fn(usize, JobStatus, Span) -> Job) -> Vec<Job> {
         .collect()
 }
 
-/// Goes through the plan with `make`, except that what needs a job that did not
-/// succeed becomes `rest`.
+/// Creates the jobs of a plan with `make`; jobs with an unsuccessful dependency get the status
+/// `rest`.
 fn follow(
     plan: &WorkflowPlan,
     spans: &[Span],
@@ -183,7 +183,7 @@ fn failed(plan: &WorkflowPlan, spans: &[Span], course: Course, dice: &mut Dice) 
     })
 }
 
-/// The job that fails: mostly one with tests.
+/// Returns the job that fails, usually one with tests.
 fn weak_spot(plan: &WorkflowPlan, dice: &mut Dice) -> usize {
     let places = |wanted: fn(&crate::demo::world::plan::JobPlan) -> bool| -> Vec<usize> {
         (0..plan.jobs.len())
@@ -250,7 +250,7 @@ fn failing(plan: &WorkflowPlan, spans: &[Span], dice: &mut Dice) -> Vec<Job> {
     jobs
 }
 
-/// How things are at the moment `cut`, with `focus` under way.
+/// Returns the jobs at the time `cut`, with `focus` running.
 fn stand_still(
     plan: &WorkflowPlan,
     spans: &[Span],

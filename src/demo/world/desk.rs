@@ -1,6 +1,6 @@
-//! Things that people set up: contexts, variables, keys, webhooks, schedules.
+//! Objects set up by users: contexts, variables, keys, webhooks, schedules.
 //!
-//! Unlike pipelines they are few, so they are simply stored.
+//! Unlike pipelines, they are few and simply stored.
 
 use serde_json::{Value, json};
 
@@ -10,10 +10,10 @@ use crate::demo::world::id::{self, Key, Kind};
 use crate::demo::world::names::{ME, PEOPLE, SCHEDULER};
 use crate::demo::world::random::Dice;
 
-/// All of it; every entry is in the API's shape.
+/// All objects; every entry is in the API's format.
 #[derive(Debug, Clone)]
 pub struct Desk {
-    /// Contexts of the organisation.
+    /// Contexts of the organization.
     pub contexts: Vec<Context>,
     /// Variables of projects.
     pub variables: Vec<ProjectThing>,
@@ -32,35 +32,35 @@ pub struct Desk {
 /// A context.
 #[derive(Debug, Clone)]
 pub struct Context {
-    /// Its id.
+    /// The id.
     pub id: String,
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// When it was created.
+    /// The creation time.
     pub created_at: i64,
-    /// Its variables; the API never gives their values.
+    /// The variables; the API never returns their values.
     pub variables: Vec<Variable>,
-    /// Its restrictions, in the API's shape.
+    /// The restrictions, in the API's format.
     pub restrictions: Vec<Value>,
 }
 
 /// A context's variable.
 #[derive(Debug, Clone)]
 pub struct Variable {
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// When it was created.
+    /// The creation time.
     pub created_at: i64,
-    /// When its value was last replaced.
+    /// The time at which its value was last replaced.
     pub updated_at: i64,
 }
 
-/// A thing that belongs to a project, in the API's shape.
+/// An object that belongs to a project, in the API's format.
 #[derive(Debug, Clone)]
 pub struct ProjectThing {
-    /// The project's place.
+    /// The index of the project.
     pub project: u8,
-    /// What the API shows of it.
+    /// The object as shown by the API.
     pub shown: Value,
 }
 
@@ -90,7 +90,7 @@ const CONTEXTS: [(&str, &[&str]); 5] = [
 ];
 
 impl Desk {
-    /// The desk as it was before anybody wrote.
+    /// Creates the initial objects.
     pub fn new(seed: u64, now: i64) -> Self {
         let mut desk = Self {
             contexts: Vec::new(),
@@ -112,7 +112,7 @@ impl Desk {
         desk
     }
 
-    /// An id nothing else has.
+    /// Returns a new unique id.
     pub fn new_id(&mut self) -> String {
         self.made += 1;
         id::uuid(self.seed, Key::numbered(Kind::Made, self.made))
@@ -124,7 +124,7 @@ impl Desk {
         let created_at = now - dice.between(200, 900) * DAY;
         let mut names: Vec<String> = variables.iter().map(|name| (*name).to_owned()).collect();
         if names.is_empty() {
-            // More than a page of them.
+            // More than one page.
             names = (1..=26)
                 .map(|number| format!("REPORT_CHANNEL_{number:02}"))
                 .collect();
@@ -158,7 +158,7 @@ impl Desk {
         context
     }
 
-    /// A restriction of a context, in the API's shape.
+    /// Creates a restriction of a context, in the API's format.
     pub fn restriction(
         &mut self,
         context_id: &str,
@@ -244,7 +244,7 @@ impl Desk {
         });
     }
 
-    /// A checkout key, in the API's shape.
+    /// Creates a checkout key, in the API's format.
     pub fn checkout_key(&mut self, kind: &str, created_at: i64) -> Value {
         self.made += 1;
         let mut dice = Dice::new(self.seed, &[0x4e1, u64::from(self.made)]);
@@ -260,7 +260,7 @@ impl Desk {
         })
     }
 
-    /// Whoever holds the token, as schedules show people.
+    /// Returns the owner of the token, as shown in schedules.
     pub fn me(&self) -> Value {
         actor(self.seed, ME)
     }

@@ -1,14 +1,14 @@
-//! Ids that look random and say where the thing is found.
+//! Ids that look random but encode the location of their object.
 //!
-//! A UUID's 122 free bits hold a [`Key`] and a check, both masked, so the demo
-//! needs no index of the tens of thousands of things it can show.
+//! The 122 free bits of a UUID hold a [`Key`] and a checksum, both masked, so the demo needs no index
+//! of the tens of thousands of objects it can show.
 
 use crate::demo::world::random::mix;
 
 const MASK_60: u64 = (1 << 60) - 1;
 const MASK_62: u64 = (1 << 62) - 1;
 
-/// What a [`Key`] is the key of.
+/// The kinds of object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Kind {
@@ -18,19 +18,19 @@ pub enum Kind {
     Workflow,
     /// A job of a workflow.
     Job,
-    /// The question an approval job asks.
+    /// The approval request of an approval job.
     Approval,
     /// A person.
     User,
     /// A project.
     Project,
-    /// An organisation.
+    /// An organization.
     Organization,
-    /// A thing that people make: a context, a webhook, a schedule.
+    /// An object created by users: a context, a webhook, a schedule.
     Made,
     /// A pipeline definition of a project.
     Definition,
-    /// A request that came in.
+    /// A received request.
     Request,
 }
 
@@ -49,23 +49,23 @@ impl Kind {
     ];
 }
 
-/// The place of a thing in the world.
+/// The location of an object in the world.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Key {
-    /// What it is.
+    /// The kind of the object.
     pub kind: Kind,
-    /// The project's place in the list, below 16.
+    /// The index of the project, below 16.
     pub project: u8,
-    /// The pipeline's number, or the number of the thing.
+    /// The number of the pipeline, or of the object.
     pub number: u32,
-    /// The workflow's place in its pipeline, below 1024.
+    /// The index of the workflow in its pipeline, below 1024.
     pub workflow: u16,
-    /// The job's place in its workflow, below 1024.
+    /// The index of the job in its workflow, below 1024.
     pub job: u16,
 }
 
 impl Key {
-    /// The key of a thing that is only numbered.
+    /// Creates the key of an object that only has a number.
     pub fn numbered(kind: Kind, number: u32) -> Self {
         Self {
             kind,
@@ -99,7 +99,7 @@ impl Key {
     }
 }
 
-/// The UUID (version 4 in form) of a thing.
+/// Returns the UUID (formally version 4) of an object.
 pub fn uuid(seed: u64, key: Key) -> String {
     let data = key.pack();
     let check = mix(seed, &[data]) & MASK_62;
@@ -115,7 +115,7 @@ pub fn uuid(seed: u64, key: Key) -> String {
     )
 }
 
-/// The thing a UUID of this seed belongs to.
+/// Returns the key of a UUID with this seed.
 pub fn find(seed: u64, uuid: &str) -> Option<Key> {
     let lengths = [8, 4, 4, 4, 12];
     let groups: Vec<&str> = uuid.split('-').collect();

@@ -1,4 +1,4 @@
-//! The ids of the world's things, and the things of ids.
+//! Conversion between objects and their ids.
 
 use crate::demo::world::id::{self, Key, Kind};
 use crate::demo::world::project::EXAMPLE;
@@ -6,7 +6,7 @@ use crate::demo::world::workflow::WorkflowKey;
 use crate::demo::world::{EXAMPLE_ID, EXAMPLE_WORKFLOW, World};
 
 impl World {
-    /// The id of a pipeline.
+    /// Returns the id of a pipeline.
     pub fn pipeline_id(&self, project: u8, number: u32) -> String {
         if self.is_example(project, number) {
             return EXAMPLE_ID.to_owned();
@@ -22,12 +22,12 @@ impl World {
         project == EXAMPLE && self.projects[usize::from(project)].newest == number
     }
 
-    /// Whether it is the workflow of the service's own example.
+    /// Returns true if it is the workflow of the service's documentation example.
     pub fn is_example_workflow(&self, key: WorkflowKey) -> bool {
         key.place == 0 && self.is_example(key.project, key.pipeline)
     }
 
-    /// The id of a workflow.
+    /// Returns the id of a workflow.
     pub fn workflow_id(&self, key: WorkflowKey) -> String {
         if self.is_example_workflow(key) {
             return EXAMPLE_WORKFLOW.to_owned();
@@ -35,27 +35,27 @@ impl World {
         id::uuid(self.options.seed, whole_key(Kind::Workflow, key, 0))
     }
 
-    /// The id of a job.
+    /// Returns the id of a job.
     pub fn job_id(&self, key: WorkflowKey, place: usize) -> String {
         id::uuid(self.options.seed, whole_key(Kind::Job, key, place))
     }
 
-    /// The id under which an approval job is approved.
+    /// Returns the id for approving an approval job.
     pub fn approval_id(&self, key: WorkflowKey, place: usize) -> String {
         id::uuid(self.options.seed, whole_key(Kind::Approval, key, place))
     }
 
-    /// The id of a person.
+    /// Returns the id of a person.
     pub fn user_id(&self, place: usize) -> String {
         self.numbered_id(Kind::User, place)
     }
 
-    /// The id of a project.
+    /// Returns the id of a project.
     pub fn project_id(&self, place: u8) -> String {
         self.numbered_id(Kind::Project, usize::from(place))
     }
 
-    /// The id of the organisation with that slug.
+    /// Returns the id of the organization with a slug.
     pub fn organization_id(&self, org_slug: &str) -> String {
         let place = self
             .projects
@@ -64,13 +64,13 @@ impl World {
         self.numbered_id(Kind::Organization, place.unwrap_or(0))
     }
 
-    /// The id of a numbered thing.
+    /// Returns the id of a numbered object.
     pub fn numbered_id(&self, kind: Kind, number: usize) -> String {
         let number = u32::try_from(number).unwrap_or(u32::MAX);
         id::uuid(self.options.seed, Key::numbered(kind, number))
     }
 
-    /// The place of the workflow with that id.
+    /// Returns the key of the workflow with an id.
     pub fn workflow_key(&self, id: &str) -> Option<WorkflowKey> {
         if id == EXAMPLE_ID || id == EXAMPLE_WORKFLOW {
             return Some(WorkflowKey {
@@ -83,7 +83,7 @@ impl World {
         (key.kind == Kind::Workflow).then_some(workflow_of(key))
     }
 
-    /// The workflow and the job's place that an id of that kind means.
+    /// Returns the workflow and the job index for an id.
     pub fn job_key(&self, kind: Kind, id: &str) -> Option<(WorkflowKey, usize)> {
         let key = id::find(self.options.seed, id)?;
         let place = usize::from(key.job);

@@ -1,9 +1,8 @@
-//! The organisation the demo shows, made up on demand.
+//! The organization in the demo, generated on demand.
 //!
-//! A pipeline follows from the seed and its number, a workflow from its
-//! pipeline, a job from its workflow. Nothing of that is stored; what writing
-//! requests did is kept beside it and laid over. The world knows nothing of
-//! HTTP: it answers in plain values, and `api/` puts them into the API's shapes.
+//! A pipeline follows from the seed and its number, a workflow from its pipeline, a job from its
+//! workflow. None of them are stored; changes by write requests are stored separately and applied on
+//! top. The world knows nothing of HTTP: it returns plain values, and `api/` formats them.
 
 pub mod calendar;
 pub mod change;
@@ -34,23 +33,23 @@ use crate::demo::world::pipeline::{Pipeline, Style};
 use crate::demo::world::project::{EXAMPLE, Project};
 use crate::demo::world::workflow::{Rerun, Strides};
 
-/// The id in the service's own example; it is not a whole UUID, and stands for
-/// the workflow and for its pipeline.
+/// The id in the service's documentation example; it is not a complete UUID, and is used for the
+/// workflow and for its pipeline.
 pub const EXAMPLE_ID: &str = "5034460f-c7c4-4c43-9457";
-/// What the example workflow says its id is.
+/// The id in the response for the example workflow.
 pub const EXAMPLE_WORKFLOW: &str = "497f6eca-6276-4993-bfeb-53cbbbba6f08";
 
-/// Reruns that a pipeline can have beyond its own workflows.
+/// The maximum number of reruns per pipeline.
 const SPARE_WORKFLOWS: usize = 24;
 
-/// The organisation, and what was done to it since the demo began.
+/// The organization, with all changes since the demo started.
 #[derive(Debug)]
 pub struct World {
-    /// What it was made with.
+    /// The options.
     pub options: Options,
-    /// Its projects; `Project::place` is the index.
+    /// The projects; `Project::place` is the index.
     pub projects: Vec<Project>,
-    /// Things people set up: contexts, variables, keys, webhooks, schedules.
+    /// Objects set up by users: contexts, variables, keys, webhooks, schedules.
     pub desk: Desk,
     began: Instant,
     writes: i64,
@@ -61,7 +60,7 @@ pub struct World {
 }
 
 impl World {
-    /// A world to which nothing was done yet.
+    /// Creates an unchanged world.
     pub fn new(options: Options) -> Self {
         let projects = project::all(&options);
         let jobs = projects.iter().flat_map(|project| &project.plans);
@@ -84,7 +83,7 @@ impl World {
         }
     }
 
-    /// The demo's time.
+    /// Returns the time of the demo's clock.
     pub fn now(&self) -> i64 {
         let start = self.options.now.as_millisecond();
         if self.options.ticking {
@@ -94,19 +93,19 @@ impl World {
         start + self.writes * 1000
     }
 
-    /// The time of something that is being written. It moves a standing clock
-    /// on, so that no two writes look simultaneous.
+    /// Returns the time of a write. It advances a stopped clock, so that no two writes have the
+    /// same time.
     pub fn moment_of_writing(&mut self) -> i64 {
         self.writes += 1;
         self.now()
     }
 
-    /// The project with that slug.
+    /// Returns the project with a slug.
     pub fn project(&self, slug: &str) -> Option<&Project> {
         self.projects.iter().find(|project| project.slug == slug)
     }
 
-    /// The main projects, which Insights and the organisation's lists cover.
+    /// Returns the main projects, which Insights and lists of the organization cover.
     pub fn organization(&self, org_slug: &str) -> Vec<&Project> {
         self.projects
             .iter()
@@ -114,7 +113,7 @@ impl World {
             .collect()
     }
 
-    /// The pipeline with that number.
+    /// Returns the pipeline with a number.
     pub fn pipeline(&self, project: &Project, number: u32) -> Option<Pipeline> {
         if number < project.oldest {
             return None;
@@ -139,7 +138,7 @@ impl World {
         }
     }
 
-    /// The pipeline with that id.
+    /// Returns the pipeline with an id.
     pub fn pipeline_by_id(&self, id: &str) -> Option<Pipeline> {
         let key = if id == EXAMPLE_ID {
             let number = self.projects[usize::from(EXAMPLE)].newest;

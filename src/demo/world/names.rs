@@ -1,6 +1,6 @@
-//! People, branches and commit messages of an organisation that does not exist.
+//! People, branches and commit messages of a fictitious organization.
 
-/// A person's login and name; the first is whoever holds the token.
+/// Logins and names; the first is the owner of the token.
 pub const PEOPLE: [(&str, &str); 7] = [
     ("mika", "Mika Lindqvist"),
     ("noor", "Noor El-Amin"),
@@ -11,14 +11,14 @@ pub const PEOPLE: [(&str, &str); 7] = [
     ("circleci-scheduler", "Scheduled pipelines"),
 ];
 
-/// The place of whoever holds the token.
+/// The index of the owner of the token.
 pub const ME: usize = 0;
-/// The place of the bot that updates dependencies.
+/// The index of the bot that updates dependencies.
 pub const BOT: usize = 5;
-/// The place of the actor of scheduled pipelines.
+/// The index of the actor of scheduled pipelines.
 pub const SCHEDULER: usize = 6;
 
-/// Branches beside `main`.
+/// Branches other than `main`.
 pub const BRANCHES: [&str; 14] = [
     "feature/checkout-redesign",
     "fix/login-redirect-loop",
@@ -60,7 +60,7 @@ pub const SUBJECTS: [&str; 20] = [
     "Document how to run the tests",
 ];
 
-/// What the bot writes.
+/// Commit messages of the bot.
 pub const BOT_SUBJECTS: [&str; 4] = [
     "chore(deps): update dependency vite to v7.1.2",
     "chore(deps): update all non-major dependencies",
@@ -68,7 +68,7 @@ pub const BOT_SUBJECTS: [&str; 4] = [
     "chore(deps): lock file maintenance",
 ];
 
-/// Names that break a careless program.
+/// Names that break careless programs.
 pub const HOSTILE: [&str; 9] = [
     "<script>alert(\"1\")</script>",
     "a|b`c`*d*_e_~f~",
@@ -81,7 +81,7 @@ pub const HOSTILE: [&str; 9] = [
     "'; DROP TABLE rows; --",
 ];
 
-/// Files with tests, and the class each of them holds.
+/// Files with tests, with their classes.
 pub const SUITES: [(&str, &str); 8] = [
     ("src/cart/cart.test.ts", "cart.Cart"),
     ("src/cart/tax.test.ts", "cart.Tax"),
@@ -93,7 +93,7 @@ pub const SUITES: [(&str, &str); 8] = [
     ("src/mail/order.test.ts", "mail.Order"),
 ];
 
-/// What the tests of a class are called.
+/// Names of tests.
 pub const TESTS: [&str; 12] = [
     "accepts the usual case",
     "refuses an empty value",

@@ -1,4 +1,4 @@
-//! Pipelines: what set them off, on which branch, and what became of them.
+//! Generates pipelines: their triggers, branches and results.
 
 use std::borrow::Cow;
 
@@ -12,59 +12,59 @@ use crate::demo::world::project::{EXAMPLE, Project};
 use crate::demo::world::random::Dice;
 use crate::demo::world::status::Status;
 
-/// One execution of a project's configuration.
+/// A pipeline.
 #[derive(Debug, Clone)]
 pub struct Pipeline {
-    /// The project's place.
+    /// The index of the project.
     pub project: u8,
     /// Its number in the project.
     pub number: u32,
-    /// When it was created.
+    /// The creation time.
     pub created_at: i64,
-    /// What set it off, in the API's word.
+    /// The type of its trigger, in the API's terms.
     pub trigger: &'static str,
-    /// The place of the person behind it.
+    /// The index of the person who triggered it.
     pub actor: usize,
-    /// The branch, unless it is of a tag.
+    /// The branch, unless it was triggered by a tag.
     pub branch: Option<Cow<'static, str>>,
     /// The tag.
     pub tag: Option<String>,
     /// The commit.
     pub revision: String,
-    /// The commit message's first line.
+    /// The first line of the commit message.
     pub subject: Cow<'static, str>,
-    /// The rest of it.
+    /// The rest of the commit message.
     pub body: &'static str,
     /// The pull request.
     pub review: Option<u64>,
-    /// Set off through the GitHub App: `vcs` is absent.
+    /// True if triggered through the GitHub App: `vcs` is absent.
     pub is_app: bool,
-    /// The API's word; it never says whether the pipeline was successful.
+    /// The state in the API's terms, which never tells if the pipeline succeeded.
     pub state: &'static str,
-    /// Why there are no workflows.
+    /// The error, if there are no workflows.
     pub error: Option<(&'static str, &'static str)>,
-    /// Parameters it was triggered with.
+    /// The parameters.
     pub parameters: Map<String, Value>,
-    /// Its workflows, oldest first.
+    /// The workflows, oldest first.
     pub courses: Vec<Course>,
 }
 
-/// A pipeline that a request has set off.
+/// A pipeline triggered by a request.
 #[derive(Debug, Clone)]
 pub struct Triggered {
-    /// When.
+    /// The creation time.
     pub created_at: i64,
-    /// On which branch.
+    /// The branch.
     pub branch: Option<String>,
-    /// Or on which tag.
+    /// The tag.
     pub tag: Option<String>,
-    /// With which parameters.
+    /// The parameters.
     pub parameters: Map<String, Value>,
-    /// By the route for the GitHub App.
+    /// True if triggered through the route for the GitHub App.
     pub is_app: bool,
 }
 
-/// What set a pipeline off.
+/// The occasion of a pipeline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Occasion {
     Night,
@@ -74,19 +74,19 @@ enum Occasion {
     App,
 }
 
-/// Seed and colour of what is made up.
+/// The seed and style of generated data.
 #[derive(Debug, Clone, Copy)]
 pub struct Style {
     /// The seed.
     pub seed: u64,
-    /// Whether names may break a careless program.
+    /// True to use names that break careless programs.
     pub hostile: bool,
 }
 
 use Occasion::{App, Merge, Push, Tag};
 use Status::{Canceled, Error, Failed, Failing, NotRun, OnHold, Running, Success, Unauthorized};
 
-/// The newest pipelines are set, so that every status is on the first page.
+/// The newest pipelines are fixed, so that every status is on the first page.
 type Pinned = (Occasion, &'static [(usize, Status)]);
 
 const PINNED_WEB: [Pinned; 11] = [
@@ -117,7 +117,7 @@ const CONFIG_ERROR: (&str, &str) = (
     "Error calling workflow: 'build-and-test'\nCannot find a definition for command named cache-restore",
 );
 
-/// The pipeline of that number, made up from it and the seed.
+/// Generates the pipeline with a number.
 pub fn make(style: Style, project: &Project, number: u32) -> Pipeline {
     let names = [u64::from(project.place), u64::from(number)];
     let mut dice = Dice::new(style.seed, &names);
@@ -157,7 +157,7 @@ pub fn make(style: Style, project: &Project, number: u32) -> Pipeline {
     pipeline
 }
 
-/// The pipeline that a request has set off.
+/// Generates a pipeline triggered by a request.
 pub fn of_trigger(seed: u64, project: &Project, number: u32, triggered: &Triggered) -> Pipeline {
     let names = [u64::from(project.place), u64::from(number)];
     let mut dice = Dice::new(seed, &names);
@@ -195,7 +195,7 @@ fn occasion(dice: &mut Dice) -> Occasion {
     }
 }
 
-/// Who, where, which commit.
+/// Generates the person, branch and commit.
 fn scene(occasion: Occasion, number: u32, dice: &mut Dice) -> Pipeline {
     let window = u64::from(number) / 7 + dice.below(4);
     let topic = BRANCHES[usize::try_from(window % BRANCHES.len() as u64).unwrap_or(0)];
@@ -312,7 +312,7 @@ fn courses(occasion: Occasion, has_setup: bool, dice: &mut Dice) -> Vec<Course> 
     set_courses(&courses)
 }
 
-/// A first run and its reruns.
+/// Generates a first run and its reruns.
 fn attempts(good: u64, dice: &mut Dice, courses: &mut Vec<(usize, Status)>) {
     let mut status = outcome(good, dice);
     courses.push((BUILD, status));
@@ -338,8 +338,8 @@ fn outcome(good: u64, dice: &mut Dice) -> Status {
     }
 }
 
-/// Of workflows with an approval: percentages of success, on hold, failed;
-/// the rest was cancelled.
+/// Chooses the status of a workflow with an approval: percentages of success, on hold, failed; the
+/// rest is cancelled.
 fn ending([success, on_hold, failed, _]: [u64; 4], dice: &mut Dice) -> Status {
     let roll = dice.below(100);
     if roll < success {

@@ -1,46 +1,46 @@
-//! The workflows of each project: which jobs, in which order, on what machine.
+//! The workflow configurations of each project.
 
 use std::borrow::Cow;
 
 use crate::demo::options::Shape;
 
-/// A workflow as its project's configuration has it.
+/// A workflow in its project's configuration.
 #[derive(Debug, Clone)]
 pub struct WorkflowPlan {
     /// Its name.
     pub name: Cow<'static, str>,
-    /// Its jobs; each comes after those it needs.
+    /// The jobs; each comes after its dependencies.
     pub jobs: Vec<JobPlan>,
-    /// The workflow only prepares the configuration of the others.
+    /// True if the workflow only prepares the configuration of the others.
     pub is_setup: bool,
 }
 
-/// A job as its project's configuration has it.
+/// A job in its project's configuration.
 #[derive(Debug, Clone)]
 pub struct JobPlan {
     /// Its name.
     pub name: Cow<'static, str>,
-    /// Places of the jobs that must have succeeded.
+    /// The indexes of its dependencies.
     pub needs: &'static [usize],
-    /// Shortest and longest duration in seconds.
+    /// The minimum and maximum duration in seconds.
     pub seconds: (i64, i64),
-    /// Machines at once.
+    /// The number of parallel runs.
     pub parallelism: u32,
-    /// The machine.
+    /// The resource class.
     pub class: &'static str,
-    /// Its kind.
+    /// The executor.
     pub executor: &'static str,
-    /// Contexts whose variables it sees.
+    /// The contexts it uses.
     pub contexts: &'static [&'static str],
-    /// Tests whose results it stores.
+    /// The number of tests whose results it stores.
     pub tests: u32,
-    /// Whether it stores artifacts.
+    /// True if it stores artifacts.
     pub artifacts: bool,
-    /// Not a job but a question.
+    /// True if it is an approval.
     pub approval: bool,
 }
 
-/// Places of the plans of a main project.
+/// The index of the build workflow of a main project.
 pub const BUILD: usize = 0;
 /// The nightly workflow.
 pub const NIGHTLY: usize = 1;
@@ -112,7 +112,7 @@ impl JobPlan {
         self
     }
 
-    /// Credits a minute of one machine costs.
+    /// Returns the credits per minute of one machine.
     pub fn credits_a_minute(&self) -> i64 {
         match self.class {
             "small" => 5,
@@ -125,7 +125,7 @@ impl JobPlan {
     }
 }
 
-/// The plans of `gh/acme/web`.
+/// Returns the plans of `gh/acme/web`.
 pub fn web() -> Vec<WorkflowPlan> {
     let job = JobPlan::new;
     vec![
@@ -186,7 +186,7 @@ pub fn web() -> Vec<WorkflowPlan> {
     ]
 }
 
-/// The plans of `gh/acme/api`.
+/// Returns the plans of `gh/acme/api`.
 pub fn api() -> Vec<WorkflowPlan> {
     let job = JobPlan::new;
     let mut setup = WorkflowPlan::new(
@@ -248,7 +248,7 @@ pub fn api() -> Vec<WorkflowPlan> {
     ]
 }
 
-/// The plan of the project in the service's own examples.
+/// Returns the plan of the project in the service's documentation examples.
 pub fn example() -> Vec<WorkflowPlan> {
     vec![WorkflowPlan::new(
         "build-and-test",
@@ -259,7 +259,7 @@ pub fn example() -> Vec<WorkflowPlan> {
     )]
 }
 
-/// Plans that are all alike.
+/// Returns plans that are all alike.
 pub fn regular(shape: Shape) -> Vec<WorkflowPlan> {
     let jobs: Vec<JobPlan> = (1..=shape.jobs.min(500))
         .map(|number| {

@@ -5,23 +5,23 @@ use crate::demo::world::calendar;
 use crate::demo::world::pipeline::Triggered;
 use crate::demo::world::plan::{self, WorkflowPlan};
 
-/// The place of the project in the service's own examples.
+/// The index of the project in the service's documentation examples.
 pub const EXAMPLE: u8 = 2;
 
-/// The moment of the example's one pipeline, 2019-08-24T14:15:22Z.
+/// The time of the example's only pipeline, 2019-08-24T14:15:22Z.
 const EXAMPLE_TIME: i64 = 1_566_656_122_000;
 const EXAMPLE_NUMBER: u32 = 25;
 
-/// A project and the extent of its history.
+/// A project and the range of its history.
 #[derive(Debug, Clone)]
 pub struct Project {
-    /// Its place in the list.
+    /// The index in the list.
     pub place: u8,
-    /// Its slug.
+    /// The slug.
     pub slug: &'static str,
-    /// Its organisation's slug.
+    /// The slug of its organization.
     pub org_slug: &'static str,
-    /// Its organisation's name.
+    /// The name of its organization.
     pub org_name: &'static str,
     /// Its name.
     pub name: &'static str,
@@ -29,30 +29,30 @@ pub struct Project {
     pub plans: Vec<WorkflowPlan>,
     /// The number of the oldest pipeline.
     pub oldest: u32,
-    /// The number of the newest that nobody triggered.
+    /// The number of the newest generated pipeline.
     pub newest: u32,
-    /// The newest one's slot; the example's is its moment instead.
+    /// The slot of the newest pipeline; for the example, its time instead.
     pub newest_slot: i64,
-    /// Workflows of each pipeline, where all are alike.
+    /// The number of workflows per pipeline, if all are alike.
     pub regular: Option<usize>,
-    /// Pipelines that requests have set off, after the newest.
+    /// Pipelines triggered by requests, after the newest.
     pub triggered: Vec<Triggered>,
 }
 
 impl Project {
-    /// The newest pipeline's number, triggered ones counted.
+    /// Returns the number of the newest pipeline, including triggered ones.
     pub fn last(&self) -> u32 {
         let triggered = u32::try_from(self.triggered.len()).unwrap_or(u32::MAX);
         self.newest.saturating_add(triggered)
     }
 
-    /// Where its repository is.
+    /// Returns the URL of the repository.
     pub fn url(&self) -> String {
         format!("https://github.com/{}/{}", self.org_name, self.name)
     }
 }
 
-/// All projects.
+/// Returns all projects.
 pub fn all(options: &Options) -> Vec<Project> {
     let now = options.now.as_millisecond();
     let main = |place, slug, name, history: u32, plans| {

@@ -1,8 +1,8 @@
-//! Randomness that is a function: equal inputs, equal dice.
+//! Deterministic randomness: equal inputs give equal dice.
 
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// Mixes a seed and numbers that name a thing into 64 bits (`SplitMix64`).
+/// Mixes a seed and numbers that identify an object into 64 bits (`SplitMix64`).
 pub fn mix(seed: u64, parts: &[u64]) -> u64 {
     parts.iter().fold(scatter(seed), |state, part| {
         scatter(state ^ scatter(part.wrapping_add(GOLDEN)))
@@ -16,40 +16,40 @@ fn scatter(value: u64) -> u64 {
     value ^ (value >> 31)
 }
 
-/// A stream of numbers that belongs to one named thing.
+/// A stream of random numbers for one object.
 #[derive(Debug, Clone)]
 pub struct Dice(u64);
 
 impl Dice {
-    /// The dice of the thing that `parts` name.
+    /// Creates the dice for the object identified by `parts`.
     pub fn new(seed: u64, parts: &[u64]) -> Self {
         Self(mix(seed, parts))
     }
 
-    /// 64 bits.
+    /// Returns 64 random bits.
     pub fn roll(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(GOLDEN);
         scatter(self.0)
     }
 
-    /// A number below `end`; 0 if `end` is 0.
+    /// Returns a number below `end`; 0 if `end` is 0.
     pub fn below(&mut self, end: u64) -> u64 {
         let wide = u128::from(self.roll()) * u128::from(end);
         u64::try_from(wide >> 64).expect("the upper half of a 64 by 64 bit product")
     }
 
-    /// A number from `low` to `high`, both included.
+    /// Returns a number from `low` to `high`, inclusive.
     pub fn between(&mut self, low: i64, high: i64) -> i64 {
         let span = u64::try_from(high - low).unwrap_or(0) + 1;
         low + i64::try_from(self.below(span)).unwrap_or(0)
     }
 
-    /// True this many times in a hundred.
+    /// Returns true with this probability in percent.
     pub fn chance(&mut self, percent: u64) -> bool {
         self.below(100) < percent
     }
 
-    /// One of a list that is not empty.
+    /// Returns an element of a non-empty list.
     pub fn pick<'a, T>(&mut self, list: &'a [T]) -> &'a T {
         let index = usize::try_from(self.below(list.len() as u64)).unwrap_or(0);
         &list[index]

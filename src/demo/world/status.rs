@@ -1,63 +1,63 @@
-//! The words the API has for how things stand.
+//! The statuses of workflows and jobs.
 
-/// How a workflow stands.
+/// The status of a workflow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Status {
-    /// Ended well.
+    /// Succeeded.
     Success,
-    /// Under way.
+    /// In progress.
     Running,
-    /// Never began.
+    /// Never started.
     NotRun,
     /// A job failed.
     Failed,
-    /// The workflow itself was at fault.
+    /// The workflow itself failed.
     Error,
-    /// A job failed and others still run.
+    /// A job failed while others are running.
     Failing,
-    /// Waits for an approval.
+    /// Waiting for an approval.
     OnHold,
-    /// Stopped by a person.
+    /// Cancelled by a person.
     Canceled,
-    /// Somebody had no right to run it.
+    /// A person was not authorized to run it.
     Unauthorized,
 }
 
-/// How a job stands.
+/// The status of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum JobStatus {
-    /// Ended well.
+    /// Succeeded.
     Success,
-    /// Under way.
+    /// In progress.
     Running,
-    /// Never began.
+    /// Never started.
     NotRun,
-    /// Ended badly.
+    /// Failed.
     Failed,
-    /// Ended badly and was started again by itself.
+    /// Failed and was restarted automatically.
     Retried,
-    /// Waits for a machine.
+    /// Waiting for a machine.
     Queued,
     /// About to wait for a machine.
     NotRunning,
-    /// The machine was at fault.
+    /// The infrastructure failed.
     InfrastructureFail,
-    /// Took too long.
+    /// Timed out.
     TimedOut,
-    /// Waits for an approval.
+    /// Waiting for an approval.
     OnHold,
-    /// Ended, nobody knows how.
+    /// Ended for an unknown reason.
     TerminatedUnknown,
-    /// Waits for other jobs.
+    /// Blocked by other jobs.
     Blocked,
-    /// Stopped by a person.
+    /// Cancelled by a person.
     Canceled,
-    /// Somebody had no right to run it.
+    /// A person was not authorized to run it.
     Unauthorized,
 }
 
 impl Status {
-    /// The API's word.
+    /// Returns the API's name.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Success => "success",
@@ -72,14 +72,14 @@ impl Status {
         }
     }
 
-    /// Whether nothing more will happen by itself or by approval.
+    /// Returns true if the status is final, even after an approval.
     pub fn has_ended(self) -> bool {
         !matches!(self, Self::Running | Self::Failing | Self::OnHold)
     }
 }
 
 impl JobStatus {
-    /// The API's word.
+    /// Returns the API's name.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Success => "success",
@@ -99,7 +99,7 @@ impl JobStatus {
         }
     }
 
-    /// Whether the job may still change.
+    /// Returns true if the job may still change.
     pub fn is_open(self) -> bool {
         matches!(
             self,
@@ -107,7 +107,7 @@ impl JobStatus {
         )
     }
 
-    /// Whether it makes its workflow a failed one.
+    /// Returns true if it makes its workflow fail.
     pub fn is_failure(self) -> bool {
         matches!(
             self,

@@ -1,4 +1,4 @@
-//! Test results and artifacts that jobs leave behind.
+//! Test results and artifacts of jobs.
 
 use crate::demo::world::course::Job;
 use crate::demo::world::names::{SUITES, TESTS};
@@ -6,36 +6,36 @@ use crate::demo::world::random::Dice;
 use crate::demo::world::status::JobStatus;
 use crate::demo::world::{Workflow, WorkflowKey};
 
-/// One test of one job.
+/// A test of a job.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Test {
     /// The file.
     pub file: &'static str,
     /// The class.
     pub class: &'static str,
-    /// The name; with file and class it is unique in its job.
+    /// The name; unique in the job together with file and class.
     pub name: String,
-    /// The API's word.
+    /// The result in the API's terms.
     pub result: &'static str,
-    /// Milliseconds.
+    /// The duration in milliseconds.
     pub millis: u32,
-    /// What went wrong.
+    /// The failure message.
     pub message: String,
 }
 
-/// One file of one job.
+/// An artifact of a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Artifact {
     /// Its path.
     pub path: String,
-    /// The machine it comes from.
+    /// The index of the parallel run it comes from.
     pub node: u32,
 }
 
-/// Every ninth test is one that sometimes fails for no reason.
+/// Every ninth test is flaky.
 const FLAKY_EVERY: u32 = 9;
 
-/// The results a job has stored; none unless it has ended by itself.
+/// Returns the test results of a job; none unless it ended by itself.
 pub fn tests(seed: u64, workflow: &Workflow<'_>, job: &Job) -> Vec<Test> {
     let plan = workflow.job_plan(job);
     let has_results = matches!(
@@ -52,7 +52,7 @@ pub fn tests(seed: u64, workflow: &Workflow<'_>, job: &Job) -> Vec<Test> {
         .collect()
 }
 
-/// Places of the tests that fail: flaky ones, if the same commit passes later.
+/// Returns the indexes of failing tests: flaky ones, if the same commit passes later.
 fn failing(seed: u64, workflow: &Workflow<'_>, job: &Job) -> Vec<u32> {
     if job.status == JobStatus::Success {
         return Vec::new();
@@ -126,7 +126,7 @@ fn complaint(test: &Test, dice: &mut Dice) -> String {
     )
 }
 
-/// The files a job has stored.
+/// Returns the artifacts of a job.
 pub fn artifacts(workflow: &Workflow<'_>, job: &Job) -> Vec<Artifact> {
     let plan = workflow.job_plan(job);
     if !plan.artifacts || job.stopped_at.is_none() {

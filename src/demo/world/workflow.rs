@@ -1,4 +1,4 @@
-//! Workflows as they stand: what they were, and what was done to them since.
+//! The current state of workflows: their generated course plus all changes.
 
 use crate::demo::world::course::{self, Course, Job};
 use crate::demo::world::pipeline::Pipeline;
@@ -8,93 +8,93 @@ use crate::demo::world::random::Dice;
 use crate::demo::world::status::{JobStatus, Status};
 use crate::demo::world::{World, calendar, change, names};
 
-/// The place of a workflow.
+/// The location of a workflow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct WorkflowKey {
-    /// The project's place.
+    /// The index of the project.
     pub project: u8,
-    /// The pipeline's number.
+    /// The number of the pipeline.
     pub pipeline: u32,
-    /// The workflow's place in its pipeline, oldest first.
+    /// The index in its pipeline, oldest first.
     pub place: u16,
 }
 
 /// A workflow and its jobs.
 #[derive(Debug, Clone)]
 pub struct Workflow<'w> {
-    /// Its place.
+    /// The location.
     pub key: WorkflowKey,
-    /// What it consists of.
+    /// The plan.
     pub plan: &'w WorkflowPlan,
-    /// How it stands.
+    /// The status.
     pub status: Status,
-    /// When it was created.
+    /// The creation time.
     pub created_at: i64,
-    /// When it ended.
+    /// The end time.
     pub stopped_at: Option<i64>,
-    /// The place of the person who started it.
+    /// The index of the person who started it.
     pub started_by: usize,
-    /// The failure was a flake: the same commit passes later.
+    /// True if the failure is a flake: the same commit passes later.
     pub recovers: bool,
-    /// Its jobs, in the plan's order.
+    /// The jobs, in the order of the plan.
     pub jobs: Vec<Job>,
 }
 
-/// A workflow that a request has started again.
+/// A rerun of a workflow by a request.
 #[derive(Debug, Clone)]
 pub struct Rerun {
-    /// The place of the workflow that ran before.
+    /// The index of the original workflow.
     pub of: u16,
-    /// When it was started again.
+    /// The time of the rerun.
     pub at: i64,
-    /// Places of the jobs that run again; the others keep their result.
+    /// The indexes of the jobs that run again; the others keep their results.
     pub jobs: Vec<usize>,
 }
 
-/// How job numbers are spread: so many for a workflow, so many for a pipeline.
+/// The allocation of job numbers.
 #[derive(Debug, Clone, Copy)]
 pub struct Strides {
-    /// Numbers a workflow has for its jobs.
+    /// The numbers reserved per workflow.
     pub jobs: u64,
-    /// Workflows a pipeline has numbers for.
+    /// The number of workflows per pipeline with reserved numbers.
     pub workflows: u64,
 }
 
 impl Workflow<'_> {
-    /// The plan of a job.
+    /// Returns the plan of a job.
     pub fn job_plan(&self, job: &Job) -> &JobPlan {
         &self.plan.jobs[job.place]
     }
 
-    /// Seconds from its creation to its end.
+    /// Returns the duration in seconds.
     pub fn seconds(&self) -> Option<i64> {
         Some((self.stopped_at? - self.created_at) / 1000)
     }
 }
 
 impl World {
-    /// The workflows of a pipeline, oldest first.
+    /// Returns the workflows of a pipeline, oldest first.
     pub fn workflows(&self, pipeline: &Pipeline) -> Vec<Workflow<'_>> {
         (0..self.workflow_count(pipeline))
             .filter_map(|place| self.workflow_in(pipeline, place))
             .collect()
     }
 
-    /// How many workflows a pipeline has, reruns counted.
+    /// Returns the number of workflows of a pipeline, including reruns.
     pub fn workflow_count(&self, pipeline: &Pipeline) -> u16 {
         let reruns = self.reruns.get(&(pipeline.project, pipeline.number));
         let count = pipeline.courses.len() + reruns.map_or(0, Vec::len);
         u16::try_from(count).unwrap_or(u16::MAX)
     }
 
-    /// The workflow at that place.
+    /// Returns the workflow with a key.
     pub fn workflow(&self, key: WorkflowKey) -> Option<Workflow<'_>> {
         let project = self.projects.get(usize::from(key.project))?;
         let pipeline = self.pipeline(project, key.pipeline)?;
         self.workflow_in(&pipeline, key.place)
     }
 
-    /// The workflow of a pipeline at hand.
+    /// Returns a workflow of a given pipeline.
     pub fn workflow_in(&self, pipeline: &Pipeline, place: u16) -> Option<Workflow<'_>> {
         let key = WorkflowKey {
             project: pipeline.project,
@@ -137,7 +137,7 @@ impl World {
         let mut dice = Dice::new(self.options.seed, &names);
         let is_triggered = pipeline.created_at >= self.options.now.as_millisecond();
         let pause = i64::from(course.attempt) * dice.between(35, 45) * calendar::MINUTE;
-        // Workflows and jobs are shown in whole seconds, so that is what they have.
+        // Workflows and jobs are shown in whole seconds.
         let began = pipeline.created_at.div_euclid(1000) * 1000;
         let created_at = began + pause + dice.between(2, 5) * 1000;
         let jobs = if is_triggered {
@@ -180,7 +180,7 @@ impl World {
         })
     }
 
-    /// The number of a job, if it has one: approvals and what never began have not.
+    /// Returns the number of a job; approvals and jobs that never started have none.
     pub fn job_number(&self, workflow: &Workflow<'_>, job: &Job) -> Option<u64> {
         if workflow.plan.jobs[job.place].approval {
             return None;
@@ -191,7 +191,7 @@ impl World {
         Some(before * self.strides.jobs + job.place as u64)
     }
 
-    /// The workflow and the place of the job with that number.
+    /// Returns the workflow and the index of the job with a number.
     pub fn job_by_number(&self, project: &Project, number: u64) -> Option<(Workflow<'_>, usize)> {
         let workflow_number = number / self.strides.jobs;
         let key = WorkflowKey {
@@ -206,7 +206,7 @@ impl World {
     }
 }
 
-/// Jobs of a workflow that has begun this instant.
+/// Creates the jobs of a workflow that has just started.
 fn fresh(plan: &WorkflowPlan, at: i64) -> Vec<Job> {
     let mut jobs: Vec<Job> = (0..plan.jobs.len())
         .map(|place| Job::idle(place, JobStatus::Blocked))
@@ -215,7 +215,7 @@ fn fresh(plan: &WorkflowPlan, at: i64) -> Vec<Job> {
     jobs
 }
 
-/// Starts the blocked jobs that wait for nothing.
+/// Starts the blocked jobs whose dependencies are done.
 fn start(plan: &WorkflowPlan, jobs: &mut [Job], at: i64) {
     for place in 0..jobs.len() {
         let is_met = |need: &usize| jobs[*need].status == JobStatus::Success;

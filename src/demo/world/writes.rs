@@ -1,4 +1,4 @@
-//! What requests do to the world.
+//! Changes of the world by write requests.
 
 use crate::demo::world::World;
 use crate::demo::world::change::{Change, Deed};
@@ -7,7 +7,7 @@ use crate::demo::world::status::Status;
 use crate::demo::world::workflow::{Rerun, Workflow, WorkflowKey};
 
 impl World {
-    /// The workflow, looked at by its id: a running one is done after a few looks.
+    /// Returns a workflow by its id; a running one is done after a few such requests.
     pub fn look_at(&mut self, key: WorkflowKey) -> Option<Workflow<'_>> {
         let status = self.workflow(key)?.status;
         if let Some(limit) = self.options.settle_after
@@ -22,7 +22,7 @@ impl World {
         self.workflow(key)
     }
 
-    /// Does something to a workflow.
+    /// Applies a change to a workflow.
     pub fn change(&mut self, key: WorkflowKey, deed: Deed) {
         let at = self.moment_of_writing();
         self.looks.remove(&key);
@@ -32,8 +32,7 @@ impl World {
             .push(Change { at, deed });
     }
 
-    /// Starts a workflow again, some of its jobs or all; `None` when the
-    /// pipeline has had too many reruns.
+    /// Reruns some or all jobs of a workflow; `None` if the pipeline has had too many reruns.
     pub fn rerun(&mut self, key: WorkflowKey, jobs: Vec<usize>) -> Option<WorkflowKey> {
         let project = self.projects.get(usize::from(key.project))?;
         let pipeline = self.pipeline(project, key.pipeline)?;
@@ -54,7 +53,7 @@ impl World {
         Some(WorkflowKey { place, ..key })
     }
 
-    /// Sets a pipeline off.
+    /// Triggers a pipeline.
     pub fn trigger(&mut self, project: u8, triggered: Triggered) -> Option<Pipeline> {
         let project = self.projects.get_mut(usize::from(project))?;
         project.triggered.push(triggered);

@@ -1,4 +1,4 @@
-//! Insights: numbers over the same workflows and jobs that the other routes show.
+//! Insights: metrics of the same workflows and jobs that the other routes show.
 
 mod series;
 mod summaries;
@@ -22,7 +22,7 @@ struct Run<'w> {
     workflow: Workflow<'w>,
 }
 
-/// Which runs are wanted.
+/// A selection of runs.
 #[derive(Clone, Copy)]
 struct Filter<'c> {
     /// One branch, or all.
@@ -33,7 +33,7 @@ struct Filter<'c> {
 }
 
 impl<'c> Filter<'c> {
-    /// The default branch unless the call says otherwise.
+    /// Selects the default branch unless the call overrides it.
     fn new(call: &'c Call, name: Option<&'c str>, window: Window) -> Self {
         let branch = if call.flag("all-branches") {
             None
@@ -52,14 +52,14 @@ impl<'c> Filter<'c> {
     }
 }
 
-/// The runs of a project, newest first.
+/// Returns the runs of a project, newest first.
 fn collect<'w>(world: &'w World, project: &Project, filter: Filter<'_>) -> Vec<Run<'w>> {
     let mut runs = Vec::new();
     for number in (project.oldest..=project.last()).rev() {
         let Some(pipeline) = world.pipeline(project, number) else {
             continue;
         };
-        // Reruns begin hours after their pipeline at most.
+        // Reruns start at most hours after their pipeline.
         if pipeline.created_at < filter.window.from - DAY {
             break;
         }
@@ -93,7 +93,7 @@ fn page_size(world: &World) -> u32 {
     world.options.page_size.saturating_mul(10).min(250)
 }
 
-/// The window that `reporting-window` names.
+/// Returns the window of `reporting-window`.
 fn reporting_window(world: &World, call: &Call) -> Result<Window, Fault> {
     let days = match call.param("reporting-window") {
         Some("last-24-hours") => 1,
@@ -110,7 +110,7 @@ fn reporting_window(world: &World, call: &Call) -> Result<Window, Fault> {
     Ok(last(world, days * DAY))
 }
 
-/// The span that ends now.
+/// Returns the window that ends now.
 fn last(world: &World, span: i64) -> Window {
     let to = world.now();
     Window {
@@ -119,7 +119,7 @@ fn last(world: &World, span: i64) -> Window {
     }
 }
 
-/// The window that `start-date` and `end-date` name.
+/// Returns the window of `start-date` and `end-date`.
 fn dates(world: &World, call: &Call, default: i64) -> Result<Window, Fault> {
     let read = |name: &str| match call.param(name) {
         None => Ok(None),

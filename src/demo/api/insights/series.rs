@@ -1,4 +1,4 @@
-//! The jobs of a workflow, in all and over time.
+//! The jobs of a workflow, in total and over time.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use crate::demo::world::calendar::{DAY, HOUR, plain};
 use crate::demo::world::course::Job;
 use crate::demo::world::{Workflow, World};
 
-/// Jobs that began, with their names.
+/// Returns jobs that started, with their names.
 fn started_jobs<'r>(
     runs: &'r [Run<'_>],
 ) -> impl Iterator<Item = (&'r Workflow<'r>, &'r Job, Sample)> {

@@ -1,4 +1,4 @@
-//! Projects and organisations as a whole.
+//! Summaries of projects and organizations.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -125,7 +125,7 @@ pub fn project_page(world: &World, call: &Call, slug: &str) -> Outcome {
     })))
 }
 
-/// One line for each group of runs, with its trend.
+/// Returns one entry per group of runs, with its trend.
 fn lines(
     now: &[Run<'_>],
     before: &[Run<'_>],

@@ -1,4 +1,4 @@
-//! Tests over many runs: the flaky, the failing, the slow.
+//! Tests over many runs: flaky, failing and slow ones.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ const TEST_RUNS: usize = 10;
 const FLAKY_DAYS: i64 = 14;
 const MOST_TESTS: usize = 10;
 
-/// A test of a job of a workflow; the same test in another job is another.
+/// A test of a job of a workflow. The same test in another job is a different one.
 type TestName<'w> = (&'w str, &'w str, &'static str, &'static str, String);
 
 fn test_name<'w>(workflow: &Workflow<'w>, job: &Job, test: &suite::Test) -> TestName<'w> {
@@ -30,7 +30,7 @@ fn test_name<'w>(workflow: &Workflow<'w>, job: &Job, test: &suite::Test) -> Test
     )
 }
 
-/// Tests that failed and then passed on the same commit, newest flake first.
+/// Returns tests that failed and then passed on the same commit, newest flake first.
 fn flakes(world: &World, project: &Project) -> BTreeMap<String, Value> {
     let filter = Filter {
         branch: None,
@@ -80,7 +80,7 @@ fn flake(world: &World, workflow: &Workflow<'_>, job: &Job, test: &suite::Test) 
     })
 }
 
-/// `GET /insights/{slug}/flaky-tests`, with underscores as on the wire.
+/// `GET /insights/{slug}/flaky-tests`, with underscores as in the real API.
 pub fn flaky_tests(world: &World, slug: &str) -> Outcome {
     let mut flaky: Vec<Value> = flakes(world, project(world, slug)?).into_values().collect();
     flaky.sort_by_key(|test| std::cmp::Reverse(test["times_flaked"].as_i64()));
@@ -90,7 +90,7 @@ pub fn flaky_tests(world: &World, slug: &str) -> Outcome {
     })))
 }
 
-/// What the newest runs say of one test.
+/// The results of one test in the newest runs.
 #[derive(Default)]
 struct Record {
     runs: i64,
@@ -99,13 +99,13 @@ struct Record {
 }
 
 impl Record {
-    /// Of sorted durations.
+    /// Returns the 95th percentile of the durations, which are sorted.
     fn p95(&self) -> i64 {
         metrics::percentile(&self.millis, 95).unwrap_or(0)
     }
 }
 
-/// `GET /insights/{slug}/workflows/{name}/test-metrics`: of the ten newest runs.
+/// `GET /insights/{slug}/workflows/{name}/test-metrics`, for the ten newest runs.
 pub fn test_metrics(world: &World, call: &Call, slug: &str, name: &str) -> Outcome {
     let project = project(world, slug)?;
     known_workflow(project, name)?;
@@ -151,7 +151,7 @@ pub fn test_metrics(world: &World, call: &Call, slug: &str, name: &str) -> Outco
     })))
 }
 
-/// One run and its counts; none of a run without test results.
+/// Returns a run with its counts; `None` without test results.
 fn test_run(
     world: &World,
     workflow: &Workflow<'_>,
