@@ -1,7 +1,7 @@
-//! What `bench/walk.sh` measures `runner` against: the walk of `queries/project-jobs.yaml`, written
-//! by hand and as plainly as a fast one can be. One client with keep-alive, a number of requests in
-//! flight, children on their way while their parent's next page is still coming. It knows its one
-//! question, retries nothing, and stops at the first thing that is not as expected.
+//! The baseline for `bench/walk.sh`: the walk of `queries/project-jobs.yaml`, hand-written as
+//! plainly as a fast one can be. One client with keep-alive, a fixed number of concurrent requests,
+//! and children requested while their parent's next page is pending. It only supports this query,
+//! never retries, and stops at the first unexpected response.
 //!
 //! ```text
 //! walk-control BASE_URL CONCURRENCY > records.ndjson

@@ -1,8 +1,8 @@
-//! Holds the floor map of `src/lib.rs` against the code: imports go down, never up or sideways,
-//! and what touches the outside, or a large dependency, has one home.
+//! Checks the code against the floor map in `src/lib.rs`: imports go down, never up or sideways,
+//! and everything that touches the outside, or a large dependency, has one home.
 //!
-//! The sources are read as text. Comments are left out, since a doc comment may well mention an
-//! upper floor. Everything else counts, tests beside the code too.
+//! The sources are read as text. Comments are ignored, since a doc comment may mention an upper
+//! floor. Everything else counts, including unit tests.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -22,7 +22,7 @@ impl Source {
         first.strip_suffix(".rs").unwrap_or(first)
     }
 
-    /// How many names its module path has: `a/b.rs` and `a/b/mod.rs` have two.
+    /// Returns the number of names in its module path: `a/b.rs` and `a/b/mod.rs` have two.
     fn depth(&self) -> usize {
         let path = self.path.strip_suffix(".rs").unwrap_or(&self.path);
         path.strip_suffix("/mod").unwrap_or(path).split('/').count()
@@ -135,7 +135,7 @@ fn the_map_names_every_module_and_no_other() {
     assert_eq!(mapped, sorted, "the table and the modules of src/lib.rs");
 }
 
-/// The map itself may not be bent so that the code fits.
+/// The map itself must not be bent to fit the code.
 #[test]
 fn the_order_of_the_floors_stands() {
     let floors = floors();
@@ -215,7 +215,7 @@ fn super_does_not_leave_a_floor() {
     assert_none(&violations, "`super` stays on its floor");
 }
 
-/// What a floor must not know although it lies below it.
+/// Modules that a floor must not use although they are below it.
 #[test]
 fn what_a_floor_does_not_know() {
     let rules: [(&str, &[&str], &str); 6] = [
@@ -274,7 +274,7 @@ fn what_a_floor_does_not_know() {
     assert_none(&violations, "what a floor does not know");
 }
 
-/// A word that may stand in some places only.
+/// A word that is only allowed in some places.
 struct Home {
     words: &'static [&'static str],
     places: &'static [&'static str],
@@ -411,8 +411,8 @@ const HOMES: &[Home] = &[
     },
     Home {
         words: &["Timestamp::now(", "fastrand::"],
-        // A mark that stands for a secret holds a number that no value from outside can know; it
-        // is gone again before anything is printed.
+        // A mark for a secret contains a number that no foreign value can know; it is removed
+        // before anything is printed.
         places: &["cli/", "plan/disguise.rs"],
         why: "clock and chance are passed in",
     },
@@ -429,9 +429,9 @@ const HOMES: &[Home] = &[
             "thread::Builder",
             "spawn_local(",
         ],
-        // What the budget is for shows only where many requests wait: its tests walk like an engine.
-        // The verb runs beside the watch over it. An answer is awaited on a thread, so that a signal
-        // ends a question too.
+        // The budget only matters with many waiting requests: its tests walk like an engine. The
+        // verb runs beside its watcher. An answer is awaited on a thread, so that a signal ends a
+        // prompt too.
         places: &[
             "engine/",
             "demo/",
@@ -449,7 +449,7 @@ const HOMES: &[Home] = &[
     },
 ];
 
-/// Names of one file that only ask where a file lies.
+/// Names of a file that only resolve paths.
 const LOCATES: [&str; 1] = ["std::fs::canonicalize"];
 
 #[test]
@@ -484,7 +484,7 @@ fn is_in(path: &str, place: &str) -> bool {
     }
 }
 
-/// Whether a word stands in a line, and not as the end of a longer name.
+/// Returns true if a line contains a word, not just as the end of a longer name.
 fn has_word(line: &str, word: &str) -> bool {
     line.match_indices(word).any(|(at, _)| {
         let before = line[..at].chars().next_back();
@@ -500,7 +500,7 @@ fn main_only_calls_the_library() {
     assert!(text.contains("runner::cli::main()"));
 }
 
-/// A dependency that nothing uses costs everybody who builds.
+/// An unused dependency slows down every build.
 #[test]
 fn every_dependency_is_used() {
     let manifest = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml"))

@@ -1,11 +1,11 @@
-//! `runner check`, from data: each file of `tests/check/` is a case with one snapshot.
+//! `runner check`, driven by data: each file of `tests/check/` is a case with one snapshot.
 //!
-//! The first line of a case says what it is: `# query: …` and `# resource: …` are one file, the
-//! header included, beside a resource `circleci`; `# project: …` holds several files, each after a
-//! line `#= PATH`. Cases named `ok_…` have no fault, those named `err_…` have.
+//! The first line of a case gives its kind: `# query: …` and `# resource: …` are one file, including
+//! this line, beside a resource `circleci`; `# project: …` holds several files, each after a line
+//! `#= PATH`. Cases named `ok_…` have no fault, those named `err_…` have.
 //!
-//! Faults that no text file can hold (a huge file, a pipe, a loop of links) come below, each with
-//! the time that it may take.
+//! Faults that cannot be written as a text file (a huge file, a pipe, a loop of links) follow below,
+//! each with a time limit.
 
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,8 +16,8 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// A file that nobody can make `check` read in this time hangs it. The limit is far above what it
-/// takes (some milliseconds), since a busy machine is no fault.
+/// A file that `check` cannot handle in this time is taken to hang it. The limit is far above the
+/// normal time (some milliseconds), to allow for a busy machine.
 const LONGEST: Duration = Duration::from_secs(5);
 
 struct Project {
@@ -138,7 +138,7 @@ fn hold_case(name: &str, case: &str) {
         assert!(!faults.is_empty(), "{shown}");
         assert_eq!(output.status.code(), Some(2));
         assert_eq!(shown.matches("error[").count(), faults.len());
-        // What stands in a file is told with its place.
+        // Faults in a file have a place.
         assert!(faults.iter().all(|fault| {
             let is_of_no_place = matches!(
                 fault["code"].as_str(),
@@ -352,7 +352,7 @@ fn shortened(text: &str) -> String {
         .join("\n")
 }
 
-/// What costs little for ten keys may cost much for ten thousands.
+/// A cost that is small for ten keys may be large for ten thousand.
 #[test]
 fn a_file_of_many_things_is_a_message() {
     let many = |head: &str, count: usize, line: &dyn Fn(usize) -> String| {

@@ -1,14 +1,13 @@
-//! Holds README.md and `docs/` against the program: their examples are run and their output
-//! compared, the files that they show are those of the repository, their tables name what there is,
-//! no more and no less, and their links lead somewhere.
+//! Checks README.md and `docs/` against the program: examples are run and their output compared,
+//! files shown are those of the repository, tables are complete, and links are valid.
 //!
-//! - A page's commands run in what a fresh clone has: `resources/`, `queries/` and `examples/`. A YAML
-//!   block whose first line is a path (`# examples/….yaml`) shows that file, comments aside.
+//! - A page's commands run in a fresh clone: `resources/`, `queries/` and `examples/`. A YAML block
+//!   whose first line is a path (`# examples/….yaml`) shows that file without comments.
 //! - `docs/tutorial.md` begins in an empty folder: its files are written where they are shown.
-//! - A `console` block is run where that needs neither a token nor a network. Its output is what a
-//!   terminal shows: `run` and `ping` get `-o table` if they say no format. An output that ends in a
-//!   line `[…]` is the beginning of what is printed.
-//! - `DOCS_UPDATE=1 cargo test --test docs` writes the outputs anew; `git diff` shows what changed.
+//! - A `console` block is run if it needs neither a token nor a network. Its output is that of a
+//!   terminal: `run` and `ping` get `-o table` unless they give a format. An output that ends in a
+//!   line `[…]` is truncated.
+//! - `DOCS_UPDATE=1 cargo test --test docs` updates the outputs; `git diff` shows the changes.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -18,10 +17,10 @@ use std::process::{Command, Output, Stdio};
 use regex::Regex;
 use tempfile::TempDir;
 
-/// What stands on standard error of every demo, and is said once in the text.
+/// The line on standard error of every demo, explained once in the text.
 const LABEL: &str = "demo: an embedded CircleCI with synthetic data answers\n";
 
-/// The same of every run outside of a project.
+/// The line on standard error of every run outside of a project.
 const BUILT_IN: &str =
     "built-in: no project here, so the queries and resources of the program are used\n";
 
@@ -74,7 +73,7 @@ impl Block {
         (is_path && !path.contains(' ') && self.info == "yaml").then_some(path)
     }
 
-    /// Where it stands, for messages.
+    /// Returns the page and line, for messages.
     fn place(&self) -> String {
         format!("{}:{}", self.page, self.line)
     }
@@ -111,7 +110,7 @@ fn blocks_of(page: &str) -> Vec<Block> {
     blocks
 }
 
-/// What a fresh clone has.
+/// Creates the contents of a fresh clone.
 fn clone() -> TempDir {
     let folder = tempfile::tempdir().expect("a temporary folder");
     for name in PARTS {
@@ -144,8 +143,8 @@ fn runner(folder: &Path, arguments: &[String]) -> Output {
         .expect("the program starts")
 }
 
-/// Standard output, then standard error, as a person would read them: notes on what is coming
-/// first. An error is alone, but for what `expect` says after the records.
+/// Returns standard output and standard error in reading order: notes on upcoming output come
+/// first. An error is alone, except that `expect` errors come after the records.
 fn told(output: &Output) -> String {
     let stdout = String::from_utf8_lossy(&output.stdout);
     let stderr = String::from_utf8_lossy(&output.stderr);
@@ -184,7 +183,7 @@ fn words(line: &str) -> Vec<String> {
     words
 }
 
-/// Whether a call needs neither a token nor a network.
+/// Returns true if a call needs neither a token nor a network.
 fn can_be_run(arguments: &[String]) -> bool {
     let has = |wanted: &str| arguments.iter().any(|word| word == wanted);
     has("--demo")
@@ -213,7 +212,7 @@ fn calls(block: &Block) -> Vec<Call> {
 }
 
 impl Call {
-    /// What the program prints.
+    /// Runs the call and returns its output.
     fn output(&self, folder: &Path, place: &str) -> String {
         let mut arguments = words(&self.line);
         assert!(
@@ -239,7 +238,7 @@ impl Call {
         }
     }
 
-    /// What the page should show, in the same number of lines if it is cut.
+    /// Returns the expected content of the page, with the same number of lines if truncated.
     fn anew(&self, printed: &str) -> String {
         let pattern = Regex::new(r"127\.0\.0\.1:\d+").expect("a pattern");
         let printed = pattern.replace_all(printed, "127.0.0.1:4010");
@@ -489,7 +488,7 @@ fn first_names(text: &str) -> BTreeSet<String> {
     tables(text).iter().flat_map(|row| code(&row[0])).collect()
 }
 
-/// What stands between backticks.
+/// Returns the texts between backticks.
 fn code(text: &str) -> Vec<String> {
     text.split('`')
         .skip(1)
@@ -518,7 +517,7 @@ fn the_exit_codes_are_those_of_the_help() {
     assert_eq!(shown, listed);
 }
 
-/// The keys that the sources of some files ask for, in whatever mapping.
+/// Returns the keys read in some source files, in any mapping.
 fn keys_in(files: &[&str]) -> BTreeSet<String> {
     let asked = Regex::new(
         r#"(?s)\.(?:get|entry)\(\s*"([a-z_]+)"|&mut fields,\s*"([a-z_]+)"|part\("([a-z_]+)"|text\("([a-z_]+)", faults"#,
@@ -588,7 +587,7 @@ fn every_key_is_in_the_file_reference() {
     assert!(missing.is_empty(), "not in the file reference: {missing:?}");
 }
 
-/// Whether a file of the project is refused for a key that is not known.
+/// Returns true if a file is refused because of an unknown key.
 fn is_unknown(kind: &str, text: &str, key: &str) -> bool {
     let folder = clone();
     fs::write(folder.path().join(kind).join("probe.yaml"), text).expect("a file");

@@ -1,4 +1,4 @@
-//! What every format makes of the same records; one module a format for what only it does.
+//! The same records in every format; one module per format for its own features.
 
 mod delimited;
 mod json_formats;
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::{FORMATS, Render, Shape, Terminal, by_extension, by_name};
 
-/// One run, and what a format writes for it. There is no terminal unless a width is given.
+/// A run, and the output of a format for it. There is no terminal unless a width is given.
 struct Run {
     shape: Shape,
 }
@@ -103,7 +103,7 @@ fn hostile() -> Value {
     })
 }
 
-/// All but `html`, whose page stands around the records; its own tests are those of `tests/cli/`.
+/// All formats except `html`, which is tested in `tests/cli/`.
 const ALL: &[&str] = &[
     "table", "json", "ndjson", "yaml", "csv", "tsv", "markdown", "raw",
 ];

@@ -1,4 +1,4 @@
-//! Templates and expressions, from what a person writes to what comes out.
+//! Templates and expressions, from source to output.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! An answer is whole or an error: codings, framing, lines of JSON, and HTTP/2 streams.
+//! A response is complete or an error: codings, framing, JSON lines, and HTTP/2 streams.
 
 use std::io::{Read as _, Write as _};
 
@@ -13,12 +13,12 @@ fn get_x() -> Exchange {
     Exchange::get("/api/v2/x")
 }
 
-/// What a person sees of the answer to `GET /x`, which is asked once.
+/// Returns the outcome for one response to `GET /x`.
 fn outcome_of(answer: Answer) -> Outcome {
     rows_of("", answer)
 }
 
-/// The same with more lines of the query.
+/// As `outcome_of`, with more lines in the query.
 fn rows_of(lines: &str, answer: Answer) -> Outcome {
     Case::query(&format!("endpoint: /x\n{lines}"))
         .args(["-o", "ndjson"])
@@ -243,7 +243,7 @@ mod http2 {
     const END_STREAM: u8 = 1;
     const END_HEADERS: u8 = 4;
 
-    /// How a stream ends after its first line.
+    /// The end of a stream after its first line.
     #[derive(Clone, Copy)]
     enum End {
         /// With `END_STREAM`.
@@ -289,7 +289,7 @@ mod http2 {
         }
     }
 
-    /// Answers the requests of one connection; how many are left to answer.
+    /// Serves the requests of one connection; `ends` are the remaining ones.
     fn serve(stream: TcpStream, ends: &mut std::vec::IntoIter<End>) -> Option<()> {
         let mut config = tls::config(false);
         config.alpn_protocols = vec![b"h2".to_vec()];

@@ -1,4 +1,4 @@
-//! The built-in project: what the program answers where there is no project.
+//! The built-in project, used outside of any project.
 
 use serde_json::Value;
 

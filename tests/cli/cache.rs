@@ -1,5 +1,4 @@
-//! Answers that serve later runs too: which are kept, for whom, and that nothing breaks where they
-//! cannot be.
+//! Cached responses: which are cached, for whom, and that nothing breaks if caching fails.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -381,7 +380,7 @@ mod finished {
 
     const STOPPED: &str = "2026-11-02T09:00:00Z";
 
-    /// What two runs send that ask this route, and are answered with this.
+    /// Returns the number of requests that two runs send for this route and response.
     fn requests(route: &str, answer: &Value) -> usize {
         let target = format!("/api/v2{route}");
         let exchange = Exchange::get(&target).answers(answer.clone()).at_least(1);

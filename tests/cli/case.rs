@@ -1,4 +1,4 @@
-//! One query, asked once of a scripted server: what most tests are.
+//! One query against a scripted server: most tests are cases.
 
 use crate::support::{Exchange, Outcome, Project, Received, Run, Server};
 
@@ -12,11 +12,11 @@ pub struct Case {
     change: Box<dyn for<'p> FnOnce(Run<'p>) -> Run<'p>>,
 }
 
-/// What the person and the server saw.
+/// The result of a case for the user and the server.
 pub struct Seen {
-    /// The person's side.
+    /// The user's side.
     pub outcome: Outcome,
-    /// The server's side, in the order in which the requests came.
+    /// The server's side, with requests in order of arrival.
     pub requests: Vec<Received>,
 }
 
@@ -56,7 +56,7 @@ impl Case {
         self
     }
 
-    /// What is typed after `runner run q`.
+    /// Adds arguments after `runner run q`.
     pub fn args<A: Into<String>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
         self.args.extend(args.into_iter().map(Into::into));
         self
@@ -123,7 +123,7 @@ impl Seen {
     }
 }
 
-/// What a run said on standard error and how it ended, the same on every run.
+/// Returns a run's standard error and exit code, with placeholders for variable parts.
 pub fn told(outcome: &Outcome) -> String {
     let snapshot = outcome.snapshot();
     let (_, told) = snapshot

@@ -1,4 +1,4 @@
-//! `where` and `limit` of a name of `for_each`: which items a query is asked for.
+//! `where` and `limit` of a loop of `for_each`: the selection of items.
 
 use serde_json::{Value, json};
 

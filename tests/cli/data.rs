@@ -14,7 +14,7 @@ rows: $.items[*]
 extract: { name: $.name, seconds: { path: $.seconds, default: null } }
 ";
 
-/// A query whose columns nobody knows before it is asked.
+/// A query whose columns are unknown before it runs.
 pub const RAW: &str = "resource: circleci\nendpoint: /raw\nrows: $.items[*]\n";
 
 /// An answer with these records.

@@ -1,4 +1,4 @@
-//! How a run ends: by signals and time while something computes, and what it leaves.
+//! The end of a run by signals and timeouts during computations, and what it leaves behind.
 
 use std::fs;
 use std::os::unix::fs::symlink;

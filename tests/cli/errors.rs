@@ -1,4 +1,4 @@
-//! What goes wrong, in words and exit codes.
+//! Errors: messages and exit codes.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::case::{Case, told, transcript};
 use crate::support::{Answer, CANARY, Exchange, Fault, Outcome, Project, Run, Server};
 
-/// Retries without a wait that anybody would feel.
+/// Retries without a noticeable delay.
 const QUICK: &str = "retry: { base_delay: 1ms }";
 
 /// `GET /x` as the resource's server sees it.
@@ -15,7 +15,7 @@ fn get_x() -> Exchange {
     Exchange::get("/api/v2/x")
 }
 
-/// What a person sees of these answers to `GET /x`.
+/// Returns the outcome for these responses to `GET /x`.
 fn outcome_of(exchanges: Vec<Exchange>) -> Outcome {
     Case::get().settings(QUICK).asks(exchanges).outcome
 }

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::support::{Exchange, Project, Run, Server};
 
-/// How many queries lie above the one that asks.
+/// The number of levels above the leaf.
 const LEVELS: usize = 16;
 
 /// Queries `q0` up to `q16`, each above the last one standing on the next.

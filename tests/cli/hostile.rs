@@ -1,5 +1,5 @@
-//! Files that do harm: links that leave the project, folders without end, files of other users,
-//! files that never end, and documents that unfold.
+//! Harmful files: links that leave the project, endless folders, files of other users, endless
+//! files, and documents that expand.
 
 use std::fs;
 use std::os::unix::fs::{chown, symlink};

@@ -1,11 +1,11 @@
-//! Refusals for a time and what is tried again.
+//! Rate limits and retries.
 
 use serde_json::json;
 
 use crate::case::{Case, told, transcript};
 use crate::support::{Answer, Exchange, Outcome, Run};
 
-/// Another API than CircleCI, with retries without a wait that anybody would feel.
+/// An API other than CircleCI, with retries without a noticeable delay.
 const REST: &str = "type: rest\nbase_url: URL\nauth: none\nretry: { base_delay: 1ms }";
 
 fn get_x() -> Exchange {
@@ -16,7 +16,7 @@ fn case(query: &str) -> Case {
     Case::query(query).resource(REST).args(["-o", "ndjson"])
 }
 
-/// What a person sees of these answers to `GET /x`.
+/// Returns the outcome for these responses to `GET /x`.
 fn outcome_of(exchanges: Vec<Exchange>) -> Outcome {
     case("endpoint: /x").asks(exchanges).outcome
 }

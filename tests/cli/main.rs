@@ -1,10 +1,10 @@
-//! What the program promises, held through the built binary: what goes over the wire, what a person
-//! reads, and how it ends.
+//! Tests the program's promises through the built binary: what it sends, what it prints, and how it
+//! exits.
 //!
-//! A module is a theme, a test is a sentence. [`case::Case`] knows how a query is asked; `support`
-//! knows servers, terminals and secrets.
+//! A module is a topic, a test name is a sentence. [`case::Case`] runs a query; `support` contains
+//! servers, terminals and secrets.
 //!
-//! Beside the binary the tests run `sh`, `bash`, `git`, `curl`, `jq` and, for a terminal, `script`.
+//! Besides the binary, the tests run `sh`, `bash`, `git`, `curl`, `jq` and, for a terminal, `script`.
 
 mod answers;
 mod auth;

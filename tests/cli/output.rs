@@ -1,4 +1,4 @@
-//! What is kept of an answer and how it looks.
+//! The selection of records from a response, and their output.
 
 use serde_json::{Value, json};
 
@@ -27,7 +27,7 @@ fn get_x() -> Exchange {
     Exchange::get("/api/v2/x")
 }
 
-/// What comes of a list of rows, with these lines after `rows: $[*]`.
+/// Returns the records for a list of rows, with these lines after `rows: $[*]`.
 fn records(lines: &str, rows: Value) -> Value {
     let outcome = Case::query(&format!("endpoint: /x\nrows: $[*]\n{lines}"))
         .asks(vec![get_x().answers(rows)])
@@ -35,7 +35,7 @@ fn records(lines: &str, rows: Value) -> Value {
     outcome.assert_exit(0).stdout_json()
 }
 
-/// The same for one record.
+/// As `records`, for a single record.
 fn record(extract: &str, answer: Value) -> Value {
     let outcome = Case::query(&format!("endpoint: /x\nextract:\n{extract}"))
         .asks(vec![get_x().answers(answer)])
@@ -139,7 +139,7 @@ mod formats {
         assert_eq!(outcome.assert_exit(0).stdout, body);
     }
 
-    /// What an expectation looks at is not shown for that.
+    /// A body used by an expectation is not printed.
     #[test]
     fn raw_is_the_answer_alone_where_something_is_expected_of_it() {
         let outcome = Case::query("endpoint: /x\nrows: $.items[*]\nexpect: rows | length == 2")
@@ -770,7 +770,7 @@ mod files {
 
     const LIST: &str = "endpoint: /x\nrows: $[*]\nextract: { a: $.a, b: $.b }";
 
-    /// What `--out` wrote, and what was printed beside it.
+    /// Returns the file written by `--out`, and the printed output.
     fn written(name: &str, args: &[&str]) -> (Outcome, Option<String>) {
         let server = Server::start(vec![get_x().answers(json!([{"a": 1, "b": "x,y"}]))]);
         let project = Case::query(LIST).project_at(&server.url());

@@ -1,4 +1,4 @@
-//! Pages of a listing: what is counted, and what is no end.
+//! Pages of a listing: counting, and false ends.
 
 use serde_json::{Value, json};
 

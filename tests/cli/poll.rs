@@ -1,4 +1,4 @@
-//! Polls: queries that ask again until something holds.
+//! Polling queries.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::case::{Case, told, transcript};
 use crate::support::{Answer, Exchange, Fault, Run, Server};
 
-/// One attempt a round: then the poll alone asks again.
+/// One attempt per poll, so that retries come from polling alone.
 const ONCE: &str = "retry: { max_attempts: 1 }";
 
 fn get_x() -> Exchange {
@@ -147,7 +147,7 @@ fn the_content_as_it_came_is_that_of_the_last_answer() {
     );
 }
 
-/// What is shown as it came is looked at all the same.
+/// A body that is printed unchanged is evaluated all the same.
 #[test]
 fn rows_are_counted_where_the_content_is_wanted() {
     let seen = Case::query(

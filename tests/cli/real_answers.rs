@@ -1,4 +1,5 @@
-//! The shipped queries against what CircleCI really sends, beside what it documents.
+//! The shipped queries against real responses of CircleCI, where they differ from its
+//! documentation.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! Documents: what a report shows, what it may read, and the files that it goes into.
+//! Documents: contents, inputs, and output files.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -624,7 +624,7 @@ mod places {
 mod html {
     use super::*;
 
-    /// Whether every tag is closed by one of its name.
+    /// Asserts that every tag is closed by a matching one.
     fn assert_balanced(page: &str) {
         let mut open: Vec<&str> = Vec::new();
         for tag in page.split('<').skip(1) {

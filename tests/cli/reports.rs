@@ -1,5 +1,4 @@
-//! The reports that are shipped: what they say on the demo, where there is nothing to say, where
-//! something is missing, and where names are hostile.
+//! The shipped reports: on the demo, without data, with missing data, and with hostile names.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -214,7 +213,7 @@ fn hostile_names_break_neither_markdown_nor_html() {
     }
 }
 
-/// How many cells a row of a table has.
+/// Returns the number of cells in a table row.
 fn cells(line: &str) -> usize {
     line.replace("\\|", "").matches('|').count()
 }

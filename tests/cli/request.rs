@@ -1,4 +1,4 @@
-//! What goes over the wire, byte for byte.
+//! Requests, byte for byte.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! Requests that change nothing, and those that do: where each may stand.
+//! Safe and unsafe requests: where each is allowed.
 
 use serde_json::{Value, json};
 
@@ -88,7 +88,7 @@ fn each(query: &str) -> String {
     )
 }
 
-/// What is typed, in every place.
+/// The command lines for every place.
 const PLACES: [&[&str]; 8] = [
     &["run", "op"],
     &["run", "table"],
@@ -305,7 +305,7 @@ fn a_search_is_read_to_its_last_page() {
     );
 }
 
-/// What one environment calls a search may be a write in another one.
+/// A search in one environment may be a write in another.
 #[test]
 fn a_search_has_to_be_one_in_every_environment() {
     let case = |resource: &str| {

@@ -1,5 +1,5 @@
-//! No token comes out, whatever is run and whatever goes wrong. The support looks through both
-//! streams and all files of every run of this suite; here are the runs that make it hard.
+//! No token is ever shown. The support searches both streams and all files of every run in this
+//! suite; these are the runs that make it hard.
 
 mod answers;
 mod files;

@@ -1,5 +1,5 @@
-//! Walks that write: what is known, shown and asked before the first write, and what may have been
-//! carried out when a run ends early.
+//! Walks that write: items and confirmation before the first write, and unconfirmed writes when a
+//! run ends early.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! What a run leaves for the next one, the lock that keeps two apart, and the moment of a run.
+//! The state stored between runs, its lock, and the time of a run.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -9,7 +9,7 @@ use crate::case::{Case, told, transcript};
 use crate::data::{items, over_jobs};
 use crate::support::{Answer, Exchange, Fault, Outcome, Project, Run, Server};
 
-/// What came and went since the last run.
+/// A report of changes since the last run.
 const CHANGES: &str = "report:
   template: |
     {% set d = diff(previous.jobs, data.jobs, key=\"name\") %}

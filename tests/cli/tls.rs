@@ -1,4 +1,4 @@
-//! Certificates: whom `runner` trusts, and whom it shows its own.
+//! Certificates: trust, and client certificates.
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};

@@ -1,7 +1,7 @@
-//! Walks over random trees: whatever the shape, the failures and the number of requests at a time,
-//! all that can be had comes once, in order, and the rest is told.
+//! Walks over random trees: for any shape, any failures and any concurrency, every available record
+//! is returned once, in order, and everything else is reported.
 //!
-//! A tree is made from a seed, which a failure prints; `TREES_SEED=17` runs that one alone.
+//! A tree is generated from a seed, which a failure prints; `TREES_SEED=17` only runs that one.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Outcome, Project, Run};
 
-/// How many trees are walked.
+/// The number of trees.
 const TREES: u64 = 120;
 
 /// `SplitMix64`: small, and the same everywhere.
@@ -39,7 +39,7 @@ impl Random {
     }
 }
 
-/// What goes wrong with a page.
+/// A problem with a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Trouble {
     None,
@@ -62,7 +62,7 @@ impl Trouble {
         }
     }
 
-    /// The code of the failure, if trying again does not help.
+    /// Returns the code of the failure, if retrying does not help.
     fn code(self) -> Option<&'static str> {
         match self {
             Self::NotFound => Some("http-404"),
@@ -72,7 +72,7 @@ impl Trouble {
         }
     }
 
-    /// How often the page is asked for: twice at most, if that is all that the resource tries.
+    /// Returns the number of requests for the page: at most two, if the resource only tries twice.
     fn requests(self) -> u32 {
         match self {
             Self::None | Self::NotFound | Self::HalfJson => 1,
@@ -89,14 +89,14 @@ struct Page {
     latency: Duration,
 }
 
-/// What a level does with its records.
+/// The treatment of records at a level.
 #[derive(Debug, Clone, Copy, Default)]
 struct Level {
     is_sorted: bool,
     limit: Option<usize>,
 }
 
-/// A tree, as what is answered and what comes of it.
+/// A tree of responses, with the expected result.
 struct Tree {
     seed: u64,
     depth: usize,
@@ -194,7 +194,7 @@ impl Tree {
         }
     }
 
-    /// What should come of it: level by level, without a thought of time.
+    /// Computes the expected result, level by level.
     fn walk(&mut self) {
         let mut nodes = vec!["r".to_owned()];
         for (index, level) in self.levels.iter().enumerate() {
@@ -226,7 +226,8 @@ impl Tree {
         self.records = nodes;
     }
 
-    /// Whether it is not known which requests are made: what is not wanted may be asked for or not.
+    /// Returns true if the set of requests is not determined, since unneeded ones may or may not be
+    /// sent.
     fn is_limited(&self) -> bool {
         self.levels.iter().any(|level| level.limit.is_some())
     }
@@ -298,7 +299,7 @@ impl Tree {
         let seen = server.finish();
         self.hold_records(&outcome);
         if self.is_limited() {
-            // What is not wanted may be asked for or not, but never twice.
+            // Unneeded requests may be sent, but never twice.
             for (target, count) in &seen.asked {
                 let most = self.pages[target].trouble.requests();
                 assert!(*count <= most, "{target}: {count} times");
@@ -403,7 +404,7 @@ struct Shared {
     seen: Mutex<Seen>,
 }
 
-/// What a server saw.
+/// The requests seen by a server.
 #[derive(Default)]
 struct Seen {
     asked: BTreeMap<String, u32>,

@@ -1,4 +1,4 @@
-//! Values: what came comes out, and what is written is sent.
+//! Values pass through unchanged in both directions.
 
 use crate::case::Case;
 use crate::support::{Answer, Exchange, Project, Run, Server};
@@ -10,7 +10,7 @@ fn get_x(body: &str) -> Exchange {
     Exchange::get("/api/v2/x").answers(Answer::status(200).body("application/json", body))
 }
 
-/// What a query over rows prints, exit code 0.
+/// Returns the output of a query over rows, with exit code 0.
 fn prints(lines: &str, args: &[&str], body: &str) -> String {
     let outcome = Case::query(&format!("endpoint: /x\n{lines}"))
         .args(args.iter().copied())

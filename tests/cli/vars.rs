@@ -1,4 +1,4 @@
-//! Values on their way in: typed, from files, from the environment and from git.
+//! Inputs: typed, from files, from the environment and from git.
 
 use std::process::Command;
 
@@ -20,7 +20,7 @@ fn echo(vars: &str, names: &[&str]) -> Case {
     .args(["--yes"])
 }
 
-/// What the server got.
+/// Returns the body received by the server.
 fn sent(case: Case) -> Value {
     let seen = case.asks(vec![Exchange::post("/api/v2/x")]);
     seen.outcome.assert_exit(0);
@@ -363,7 +363,7 @@ impl Repository {
         repository
     }
 
-    /// What git prints.
+    /// Runs git and returns its output.
     fn git(&self, words: &str) -> String {
         let output = Command::new("git")
             .args(words.split(' '))

@@ -1,4 +1,4 @@
-//! The other verbs, and the files that are shipped.
+//! The other verbs, and the shipped files.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
@@ -454,7 +454,7 @@ mod ping {
         server.finish();
     }
 
-    /// The shipped project has a webhook, whose variable most people do not set.
+    /// The shipped project has a webhook, whose variable is usually unset.
     #[test]
     fn a_resource_that_only_takes_messages_is_not_asked() {
         let server = Server::start(vec![
@@ -820,7 +820,7 @@ mod shipped_files {
         assert_eq!(pipeline["tag"], Value::Null);
     }
 
-    /// What is found can be asked about further.
+    /// The columns of a walk can be used for further queries.
     #[test]
     fn every_column_of_a_walk_is_filled_where_the_demo_can() {
         let project = shipped();

@@ -1,4 +1,4 @@
-//! Walks: queries that ask once for every record of another query, or item of a list.
+//! Walks: one request per record of another query, or per item of a list.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::case::{Case, Seen, told, transcript};
 use crate::support::{Answer, Exchange, Fault, Outcome, Run, Server};
 
-/// Retries without a wait that anybody would feel.
+/// Retries without a noticeable delay.
 const QUICK: &str = "retry: { base_delay: 1ms, max_delay: 2ms }";
 
 /// One request at a time and none again: then failures come in the order of the items.
@@ -63,7 +63,7 @@ fn ids(outcome: &Outcome) -> Vec<String> {
         .collect()
 }
 
-/// How often each target was asked for.
+/// Returns the number of requests for a target.
 fn count(seen: &Seen, target: &str) -> usize {
     let target = format!("/api/v2{target}");
     let requests = seen.requests.iter();
@@ -225,7 +225,7 @@ mod levels {
         );
     }
 
-    /// The second name of a query that is itself walked anew for every item stands on that item too.
+    /// With a second loop, a query that is rerun for every item depends on that item too.
     #[test]
     fn what_is_walked_anew_shares_nothing_with_the_item_before() {
         let seen = Case::query(
@@ -821,7 +821,7 @@ mod once {
         );
     }
 
-    /// Another header makes another request.
+    /// A different header makes a different request.
     #[test]
     fn what_differs_in_anything_is_asked_for_again() {
         let seen = Case::query(
@@ -838,7 +838,7 @@ mod once {
         );
     }
 
-    /// What failed for one item fails for its twin without a further request.
+    /// A failure for one item is shared by an equal one without a further request.
     #[test]
     fn a_failure_is_shared_too() {
         let seen = Case::query("for_each: { item: { in: [a, a] } }\nendpoint: /p/{{ item }}")
@@ -1078,7 +1078,7 @@ mod failures {
         seen.outcome.assert_exit(3);
     }
 
-    /// What every item of one walk anew needs is no matter of the others.
+    /// A failure in a dependency of one item does not affect the others.
     #[test]
     fn a_failure_below_what_is_walked_anew_costs_that_item() {
         let seen = Case::query(

@@ -1,4 +1,4 @@
-//! Methods that write, and requests that are shown and not sent.
+//! Methods that write, and requests that are shown without being sent.
 
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -298,7 +298,7 @@ mod curl {
         " leading and trailing ",
     ];
 
-    /// What is sent: by `runner`, and by what `--curl` prints.
+    /// A request sent both by `runner` and by the output of `--curl`.
     struct Shown<'c> {
         resource: &'c str,
         query: &'c str,

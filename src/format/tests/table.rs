@@ -1,4 +1,4 @@
-//! The table: what it shows, what it cuts, what it never lets through.
+//! The table: contents, truncation, escaping.
 
 use serde_json::json;
 

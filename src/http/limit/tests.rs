@@ -1,4 +1,4 @@
-//! Walks against servers that limit in every way that is in use, with time paused.
+//! Walks against servers with every kind of rate limit in use, with time paused.
 #![expect(
     clippy::cast_possible_truncation,
     clippy::cast_precision_loss,
@@ -22,14 +22,14 @@ use crate::http::{Body, HeaderMap, HeaderName, Method, StatusCode};
 const LATENCY: Duration = Duration::from_millis(20);
 const CONCURRENCY: usize = 32;
 
-/// How a server counts.
+/// The way a server counts.
 #[derive(Clone, Copy)]
 enum Counts {
     /// Not at all.
     Nothing,
-    /// Tokens come back all the time.
+    /// Tokens are refilled continuously.
     Bucket { rate: f64, burst: f64 },
-    /// All come back at once; the first window began so long ago.
+    /// All requests are allowed again at once; the first window began this long ago.
     Window {
         limit: u32,
         length: Duration,
@@ -37,7 +37,7 @@ enum Counts {
     },
 }
 
-/// What a server says of it.
+/// The headers a server sends.
 #[derive(Clone, Copy)]
 enum Says {
     Nothing,
@@ -49,7 +49,7 @@ enum Says {
 
 struct Server {
     latency: Duration,
-    /// Adds up to so much on each way, by chance.
+    /// The maximum random delay in each direction.
     jitter: Duration,
     random: Cell<u64>,
     counts: Counts,
@@ -88,7 +88,7 @@ impl Server {
     }
 
     async fn way(&self) {
-        // Knuth's MMIX generator: any will do that always gives the same.
+        // Knuth's MMIX generator; any deterministic one will do.
         let random = self.random.get();
         let random = random
             .wrapping_mul(6_364_136_223_846_793_005)
@@ -193,7 +193,7 @@ fn request(is_next_page: bool) -> Request {
     }
 }
 
-/// Keeps the pauses that were told.
+/// Records the reported pauses.
 #[derive(Default)]
 struct Ear(RefCell<Vec<(Duration, PauseReason)>>);
 
@@ -288,7 +288,7 @@ fn window(began: u64) -> Counts {
     }
 }
 
-/// What a program could reach that knows the limit.
+/// The time of a client that knows the limit.
 fn best(burst: f64) -> f64 {
     (610.0 - burst) / 30.0
 }
@@ -359,9 +359,9 @@ async fn a_limit_that_only_refuses_is_learned() {
     let outcome = measure(bucket(30.0), Says::Nothing).await;
     let seconds = outcome.seconds;
     assert!(seconds <= best(30.0) * 1.1, "{seconds} s");
-    // 23 of them are of the first burst, of which nothing could be known.
+    // 23 of them belong to the first burst, about which nothing could be known.
     assert!(outcome.refusals <= 30, "{}", outcome.refusals);
-    // Each pause is told once.
+    // Each pause is reported once.
     assert!(outcome.pauses.len() <= 8, "{}", outcome.pauses.len());
     let second = Duration::from_secs(1);
     assert_eq!(

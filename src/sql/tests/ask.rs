@@ -151,7 +151,7 @@ fn a_text_that_looks_nested_stays_a_text() {
         ask(&database, "SELECT a FROM t"),
         json!([{"a": "[1]"}, {"a": "{}"}])
     );
-    // With both in one column nobody can tell, and no text is made a list.
+    // With both in one column they cannot be told apart, and no text becomes a list.
     load(&database, "u", &json!([{"a": "[1]"}, {"a": [1]}]));
     assert_eq!(
         ask(&database, "SELECT a FROM u"),

@@ -1,4 +1,4 @@
-//! How long tables take.
+//! Measures the time that tables take.
 
 use std::time::Instant;
 

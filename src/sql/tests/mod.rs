@@ -1,4 +1,4 @@
-//! What a person can ask of tables, and what they cannot.
+//! Statements over tables: valid and invalid ones.
 
 mod ask;
 mod check;
@@ -72,7 +72,7 @@ pub fn ask(database: &Database, sql: &str) -> Value {
     }
 }
 
-/// The only value of a result.
+/// Returns the only value of a result.
 pub fn one(database: &Database, sql: &str) -> Value {
     let rows = ask(database, sql);
     let row = rows[0].as_object().expect("a row");
@@ -99,7 +99,7 @@ pub fn shown(error: &SqlError, sql: &str) -> String {
     text
 }
 
-/// A fault in one line.
+/// Formats an error in one line.
 pub fn told(database: &Database, sql: &str) -> String {
     shown(&fault(database, sql), sql)
 }

@@ -1,4 +1,4 @@
-//! What a statement may not do, and how a fault is told.
+//! Refused statements and their errors.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

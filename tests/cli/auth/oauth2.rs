@@ -183,7 +183,7 @@ fn a_lifetime_may_be_a_text_or_none_or_without_end() {
     }
 }
 
-/// What a token endpoint may answer that is no token.
+/// Responses of a token endpoint that contain no token.
 fn hostile() -> Vec<(&'static str, i32, Answer)> {
     let ok = |body: Value| Answer::status(200).json(&body);
     let with = |member: &str, value: Value| {

@@ -1,4 +1,4 @@
-//! What servers repeat is scrubbed when it is read, before a template or a statement sees it.
+//! Secrets repeated by servers are scrubbed before a template or a statement sees them.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::case::Case;
 use crate::support::{Answer, CANARY, Exchange, Server};
 
-/// Columns that change what they are given, so that nothing that knows the token knows them.
+/// Columns that transform the token beyond recognition.
 const CHANGED: &str = "extract:
   whole: $.said
   upper: \"{{ row.said | upper }}\"

@@ -1,4 +1,4 @@
-//! A token that stands in the wrong place of a file is not repeated, whatever the fault is.
+//! A token in the wrong place of a file is never repeated, whatever the fault.
 
 use crate::support::{Project, Run};
 

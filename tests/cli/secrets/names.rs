@@ -1,4 +1,4 @@
-//! Variables whose names say that they are secret.
+//! Environment variables with secret names.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! Which variables a project sends, and to which host, is said before anything is sent.
+//! The variables that a project sends, and the host, are reported before anything is sent.
 
 use crate::support::{Project, Run};
 

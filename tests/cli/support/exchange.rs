@@ -1,4 +1,4 @@
-//! What a server expects and what it answers, as values.
+//! Expected requests and scripted responses.
 
 use std::fmt;
 use std::time::Duration;
@@ -246,7 +246,7 @@ impl Answer {
         bytes
     }
 
-    /// Whether the answer itself says that the connection ends with it.
+    /// Returns true if the answer announces that the connection closes after it.
     pub(super) fn closes(&self) -> bool {
         self.headers.iter().any(|(name, value)| {
             name.eq_ignore_ascii_case("connection") && value.eq_ignore_ascii_case(b"close")

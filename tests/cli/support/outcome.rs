@@ -1,8 +1,8 @@
-//! What came of a run, and the text of it that is the same every time.
+//! The outcome of a run, and a deterministic text of it.
 
 use super::redact;
 
-/// What came of a run.
+/// The outcome of a run.
 #[derive(Debug)]
 pub struct Outcome {
     /// The raw bytes; on a terminal those of both streams.

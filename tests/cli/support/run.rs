@@ -36,7 +36,7 @@ pub struct Run<'p> {
     secrets: Vec<String>,
 }
 
-/// What standard input is.
+/// The content of standard input.
 enum Input {
     Empty,
     Bytes(Vec<u8>),

@@ -200,7 +200,8 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until `holds`, the end of the server or of the time; true if it holds.
+    /// Waits until `holds` returns true, the server ends, or the time is up; returns true if it
+    /// holds.
     fn wait(&self, limit: Duration, holds: impl Fn(&State) -> bool) -> bool {
         let deadline = Instant::now() + limit;
         let mut state = self.state();
@@ -312,7 +313,7 @@ fn serve(stream: &TcpStream, connection: usize, shared: &Shared) {
     }
 }
 
-/// Whether the connection may carry another request.
+/// The state of a connection after a response.
 enum GoesOn {
     Yes,
     No,

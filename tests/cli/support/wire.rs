@@ -1,4 +1,4 @@
-//! A request as it came over the wire, and the reading of it.
+//! Parses requests on the wire.
 
 use std::io::{self, Read};
 use std::net::TcpStream;
@@ -19,7 +19,7 @@ pub struct Received {
     pub head: Vec<u8>,
     /// The connection it came on, counted from 0.
     pub connection: usize,
-    /// When it had come.
+    /// The time at which it was received.
     pub at: Instant,
 }
 
@@ -52,7 +52,7 @@ impl Received {
             .is_some_and(|found| found.eq_ignore_ascii_case(value))
     }
 
-    /// Whether the client asks for the connection to be closed.
+    /// Returns true if the client requests the connection to be closed.
     pub(super) fn wants_close(&self) -> bool {
         self.has("connection", "close")
     }
