@@ -142,7 +142,8 @@ fn looks(plan: &Plan, args: &RunArgs, file: Option<&Path>, app: &App) -> Result<
         format.unwrap_or(&FORMATS[0])
     };
     refuse_without_records(plan, format.name, documents)?;
-    if format.name == "raw" && (plan.query.is_walk() || !plan.query.asks()) {
+    let has_one_answer = plan.query.call().is_some_and(|call| !call.is_walk());
+    if format.name == "raw" && !has_one_answer {
         let words = format!("`raw` shows one answer, and `{}` has many", plan.query.name);
         return Err(Failure::usage(Code::Raw, words).help("`-o ndjson` gives its records"));
     }

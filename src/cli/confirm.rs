@@ -15,8 +15,8 @@ use crate::core::text::printable_lines;
 use crate::engine::{self, Found, Session};
 use crate::format::{CsvOptions, Shape, by_name};
 use crate::plan::disguise::{masked_url, masked_value};
-use crate::plan::{Plan, ShownRequest, Site};
-use crate::project::query::{Items, Loop};
+use crate::plan::{Plan, RequestPlan, ShownRequest, Site};
+use crate::project::query::{Call, Items, Loop};
 
 /// The maximum number of items shown before a prompt.
 const SHOWN_ITEMS: usize = 10;
@@ -31,17 +31,17 @@ const SHOWN_COLUMNS: usize = 4;
 ///
 /// If nothing may be sent.
 pub fn admit(plan: &Plan, args: &RunArgs, app: &App) -> Result<(), Failure> {
-    if plan.is_safe() {
+    let Some(writing) = plan.requests().filter(|plan| !plan.is_safe()) else {
         return Ok(());
-    }
-    let request = template_of_requests(plan, app)?;
-    if !plan.resource.access.may_write() {
+    };
+    let request = template_of_requests(writing, app)?;
+    if !writing.resource().access.may_write() {
         return Err(Failure::new(
             Exit::Forbidden,
             Code::ReadOnly,
             format!(
                 "the resource `{}` is read-only, and this writes: {}",
-                plan.resource.name,
+                writing.resource().name,
                 action(plan, &request)
             ),
         ));
@@ -49,7 +49,7 @@ pub fn admit(plan: &Plan, args: &RunArgs, app: &App) -> Result<(), Failure> {
     if args.yes || args.preview || plan.query.is_walk() {
         return Ok(());
     }
-    let question = plan
+    let question = writing
         .question()
         .map_err(|error| explain::render_error(&error, app))?;
     if !app.can_ask {
@@ -77,9 +77,10 @@ pub async fn approve(
     args: &RunArgs,
     app: &App,
 ) -> Result<Option<Found>, Stopped> {
-    if plan.is_safe() || !plan.query.is_walk() {
+    let writing = plan.requests().filter(|plan| !plan.is_safe());
+    let Some(writing) = writing.filter(|plan| plan.call.is_walk()) else {
         return Ok(None);
-    }
+    };
     let found = find(plan, session, app).await?;
     let count = found.sites.len();
     if count == 0 {
@@ -90,8 +91,8 @@ pub async fn approve(
         return Ok(Some(found));
     }
     outcome::tell_items(plan, &found, args.talk, app);
-    let request = template_of_requests(plan, app)?;
-    let own = plan
+    let request = template_of_requests(writing, app)?;
+    let own = writing
         .question_about(&found.sites)
         .map_err(|error| explain::render_error(&error, app))?;
     if !app.can_ask {
@@ -108,7 +109,7 @@ pub async fn approve(
         list.push_str(&format!("and {} more\n", count - SHOWN_ITEMS));
     }
     app.say_styled(&list);
-    let question = own.unwrap_or_else(|| usual_question(plan, count));
+    let question = own.unwrap_or_else(|| usual_question(writing.call, count));
     let answer = tokio::select! {
         answer = app.ask_meanwhile(&question) => answer,
         // The cause of the stop is reported elsewhere.
@@ -132,6 +133,9 @@ pub async fn preview(
     args: &RunArgs,
     app: &App,
 ) -> Result<Exit, Stopped> {
+    let Some(requests) = plan.requests() else {
+        return Ok(Exit::Done);
+    };
     let found = find(plan, session, app).await?;
     let count = found.sites.len();
     for note in found.notes.iter().filter(|_| !args.talk.quiet) {
@@ -152,7 +156,7 @@ pub async fn preview(
         if let Some(about) = site.about() {
             text.push_str(&format!("# {} of {count}: {about}\n", index + 1));
         }
-        let request = plan.shown_request_at(&site.with_data(plan, &found.data));
+        let request = requests.shown_request_at(&site.with_data(plan, &found.data));
         match request {
             Ok(request) => text.push_str(&shown::dry_run(&request)),
             Err(error) => {
@@ -203,7 +207,7 @@ fn say_nothing_to_send(plan: &Plan, args: &RunArgs, app: &App) {
 }
 
 /// Returns the request for every item, with names in place of items.
-fn template_of_requests(plan: &Plan, app: &App) -> Result<ShownRequest, Failure> {
+fn template_of_requests(plan: RequestPlan<'_>, app: &App) -> Result<ShownRequest, Failure> {
     plan.shown_request()
         .map_err(|error| explain::render_error(&error, app))
 }
@@ -228,14 +232,13 @@ pub fn items_of(feed: &Loop) -> String {
     format!("{source}{}", show::choice_words(feed))
 }
 
-fn usual_question(plan: &Plan, count: usize) -> String {
-    let endpoint = plan.query.endpoint.as_ref();
-    let endpoint = endpoint.map_or("", |endpoint| endpoint.source()).trim();
+fn usual_question(call: &Call, count: usize) -> String {
+    let endpoint = call.endpoint.source().trim();
     let times = match count {
         1 => "once".to_owned(),
         count => format!("{count} times"),
     };
-    format!("Send {} {endpoint} {times}?", plan.query.method)
+    format!("Send {} {endpoint} {times}?", call.method)
 }
 
 fn needs_yes(action: &str, question: Option<String>) -> Failure {

@@ -8,9 +8,7 @@ use crate::cli::git;
 use crate::core::code::Code;
 use crate::core::source::Place;
 use crate::core::time::format_duration;
-use crate::engine::{
-    Refusal, Remedy, RunError, RunErrorKind, Unmet, transport_code, transport_message,
-};
+use crate::engine::{Refusal, Remedy, RunError, RunErrorKind, Unmet, transport_code};
 use crate::http::client::is_loopback;
 use crate::http::{StatusCode, TransportError, TransportErrorKind};
 use crate::plan::{Binding, Plan, PlanError};
@@ -22,12 +20,15 @@ const HAS_STARTED: &str =
     "what was started goes on without this run: look before you start it once more";
 
 /// Converts an error of a plan.
-pub fn plan_error(error: &PlanError, resource: &Resource, app: &App) -> Failure {
+pub fn plan_error(error: &PlanError, resource: Option<&Resource>, app: &App) -> Failure {
     match error {
         PlanError::Call(list) => Failure::from_list(list.clone()),
         PlanError::Render(error) => render_error(error, app),
-        PlanError::Credential(CredentialError::Render(error)) => match &error.undefined {
-            Some(name) if name.starts_with("env.") => unset_token(name, resource, &error.place),
+        PlanError::Credential(CredentialError::Render(error)) => match (&error.undefined, resource)
+        {
+            (Some(name), Some(resource)) if name.starts_with("env.") => {
+                unset_token(name, resource, &error.place)
+            }
             _ => {
                 let mut failure = render_error(error, app);
                 failure.exit = Exit::Credentials;
@@ -37,13 +38,18 @@ pub fn plan_error(error: &PlanError, resource: &Resource, app: &App) -> Failure 
         PlanError::Credential(CredentialError::Unusable(words, place)) => Failure::new(
             Exit::Credentials,
             Code::NoCredential,
-            format!(
-                "the resource `{}` has no usable token: {words}",
-                resource.name
-            ),
+            match resource {
+                Some(resource) => {
+                    format!(
+                        "the resource `{}` has no usable token: {words}",
+                        resource.name
+                    )
+                }
+                None => format!("there is no usable token: {words}"),
+            },
         )
         .at(place)
-        .helps(token_hints(resource)),
+        .helps(resource.map_or_else(Vec::new, token_hints)),
     }
 }
 
@@ -62,8 +68,7 @@ pub fn plan_error_in(error: &PlanError, binding: &Binding, app: &App) -> Failure
             .find(|resource| resource.source.name() == place.file.name())
     });
     let resource = found.or_else(|| resources.next());
-    let resource = resource.unwrap_or(&binding.no_resource);
-    plan_error(error, resource, app)
+    plan_error(error, resource.map(|resource| &**resource), app)
 }
 
 fn unset_token(name: &str, resource: &Resource, place: &Place) -> Failure {
@@ -140,7 +145,8 @@ pub fn item_error(error: &RunError, plan: &Plan, app: &App) -> Failure {
 }
 
 fn explained(error: &RunError, plan: &Plan, app: &App, is_whole_run: bool) -> Failure {
-    let resource = plan.resource_named(&error.resource);
+    let name = error.resource.as_deref();
+    let resource = name.and_then(|name| plan.resource_named(name));
     // The dependencies of a query only read.
     let writes = error.query == plan.query.name && !plan.is_safe();
     let has_started = writes && has_started(error, plan);
@@ -148,8 +154,8 @@ fn explained(error: &RunError, plan: &Plan, app: &App, is_whole_run: bool) -> Fa
         && !has_started
         && matches!(&error.kind, RunErrorKind::Transport(error) if error.may_have_acted);
     let mut failure = match &error.kind {
-        RunErrorKind::Refused(refusal) => refused(refusal, &error.resource, resource),
-        RunErrorKind::Transport(error) => transport(error, resource, app),
+        RunErrorKind::Refused(refusal) => refused(refusal, error.message(), resource),
+        RunErrorKind::Transport(fault) => transport(fault, error.message(), resource, app),
         RunErrorKind::Unreadable { words, remedy } => {
             let failure = Failure::new(Exit::Refused, Code::NotJson, words.clone());
             match remedy {
@@ -203,8 +209,10 @@ fn explained(error: &RunError, plan: &Plan, app: &App, is_whole_run: bool) -> Fa
 /// Returns true if the error happened after the first request of a poll with an `endpoint` was
 /// sent.
 fn has_started(error: &RunError, plan: &Plan) -> bool {
-    let poll = plan.query.poll.as_ref();
-    poll.is_some_and(|poll| poll.endpoint.is_some())
+    let Some(call) = plan.query.call() else {
+        return false;
+    };
+    call.polled_endpoint().is_some()
         && match &error.kind {
             RunErrorKind::Waited(_) => true,
             // Without a request, it happened before.
@@ -212,8 +220,7 @@ fn has_started(error: &RunError, plan: &Plan) -> bool {
             // If the first request is a GET too, it cannot be told from the polled ones.
             _ => {
                 let request = error.request.as_deref();
-                plan.query.method != "GET"
-                    && request.is_some_and(|request| request.starts_with("GET "))
+                call.method != "GET" && request.is_some_and(|request| request.starts_with("GET "))
             }
         }
 }
@@ -266,8 +273,8 @@ fn unmet(query: &str, failed: &[Unmet]) -> Failure {
     Failure::new(Exit::Expectation, Code::Expectation, words.join("; ")).fact("expects", sources)
 }
 
-/// Creates the failure of an error response. `name` is the resource's.
-fn refused(refusal: &Refusal, name: &str, resource: &Resource) -> Failure {
+/// An answer that refuses, with its message.
+fn refused(refusal: &Refusal, message: String, resource: Option<&Resource>) -> Failure {
     let status = refusal.status;
     // A 403 for a rate limit does not concern credentials.
     let is_of_credentials = !refusal.is_rate_limited
@@ -278,8 +285,7 @@ fn refused(refusal: &Refusal, name: &str, resource: &Resource) -> Failure {
         Exit::Refused
     };
     let code = Code::Http(status.as_u16());
-    let mut failure =
-        Failure::new(exit, code, refusal.message(name)).fact("status", status.as_u16());
+    let mut failure = Failure::new(exit, code, message).fact("status", status.as_u16());
     for (fact, value) in [
         ("request_id", &refusal.request_id),
         ("pointer", &refusal.says.pointer),
@@ -297,7 +303,8 @@ fn refused(refusal: &Refusal, name: &str, resource: &Resource) -> Failure {
         });
     }
     if status == StatusCode::UNAUTHORIZED {
-        failure = failure.help(resource.auth.origin());
+        let origin = resource.map(|resource| resource.auth.origin());
+        failure = failure.helps(origin.into_iter().collect());
     }
     if let Some(wait) = refusal.retry_after.filter(|wait| !wait.is_zero()) {
         let words = format!("it may be tried again in {}", format_duration(wait));
@@ -363,10 +370,16 @@ fn transport_exit(kind: &TransportErrorKind) -> Exit {
     }
 }
 
-fn transport(error: &TransportError, resource: &Resource, app: &App) -> Failure {
-    let words = transport_message(error, &resource.name);
+fn transport(
+    error: &TransportError,
+    message: String,
+    resource: Option<&Resource>,
+    app: &App,
+) -> Failure {
+    let goes_by_proxy =
+        resource.is_some_and(|resource| resource.proxy.is_some() || goes_by_proxy(resource, app));
     let code = transport_code(&error.kind);
-    let mut failure = Failure::new(transport_exit(&error.kind), code, words);
+    let mut failure = Failure::new(transport_exit(&error.kind), code, message);
     failure.causes = error
         .causes
         .iter()
@@ -389,7 +402,7 @@ fn transport(error: &TransportError, resource: &Resource, app: &App) -> Failure 
         TransportErrorKind::Redirect(_) => failure
             .help("if the API has moved, set `base_url` in the resource file to its new place"),
         TransportErrorKind::Connect | TransportErrorKind::ConnectTimeout(_)
-            if resource.proxy.is_some() || goes_by_proxy(resource, app) =>
+            if goes_by_proxy =>
         {
             failure.help("it goes by a proxy (`proxy` in the resource file, or `HTTPS_PROXY`): is that one up?")
         }

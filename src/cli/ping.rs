@@ -172,8 +172,11 @@ async fn ask(
     let binding = world.bound_to(project, [(file.name.clone(), resource)], app)?;
     let plan = Plan::bind(Arc::new(query), &binding, &Inputs::new())
         .map_err(|error| explain::plan_error_in(&error, &binding, app))?;
-    plan.check_credential()
-        .map_err(|error| explain::plan_error(&error, &plan.resource, app))?;
+    if let Some(requests) = plan.requests() {
+        requests
+            .check_credential()
+            .map_err(|error| explain::plan_error(&error, Some(requests.resource()), app))?;
+    }
     let plan = Rc::new(plan);
     let answer = engine::run(&plan, session, Want::Content, None, &mut Nobody)
         .await
@@ -183,8 +186,9 @@ async fn ask(
     // An API that reports the user always does; any other response is not from it.
     if who.is_none() && kind.api().is_some() {
         let words = format!("{} does not answer as CircleCI does", file.name);
+        let base_url = plan.requests().map_or("", |plan| plan.base_url().as_str());
         return Err(Failure::new(Exit::Refused, Code::NotJson, words)
-            .fact("request", format!("GET {}", plan.base_url()))
+            .fact("request", format!("GET {base_url}"))
             .help("is `base_url` that of the API?"));
     }
     let mut who = Value::from(who);

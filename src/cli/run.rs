@@ -19,7 +19,7 @@ use crate::core::diagnostic::Diagnostics;
 use crate::core::text::printable_lines;
 use crate::engine::{self, Manner, Report, RunError, RunErrorKind, Session, Want, Write};
 use crate::format::{CsvOptions, Format};
-use crate::plan::{Inputs, Plan, ShownRequest};
+use crate::plan::{Inputs, Plan, RequestPlan, ShownRequest};
 use crate::project::{Project, Query};
 use crate::template::RenderError;
 
@@ -198,9 +198,12 @@ fn preview(plans: &[Rc<Plan>], args: &RunArgs, app: &Rc<App>) -> Result<Exit, St
 fn admit(plans: &[Rc<Plan>], args: &RunArgs, app: &App) -> Result<(), Failure> {
     for plan in plans {
         for part in plan.with_fed_by() {
-            refuse_reading(part)?;
-            part.check_credential()
-                .map_err(|error| explain::plan_error(&error, &part.resource, app))?;
+            if let Some(requests) = part.requests() {
+                refuse_reading(requests)?;
+                requests
+                    .check_credential()
+                    .map_err(|error| explain::plan_error(&error, Some(requests.resource()), app))?;
+            }
         }
         confirm::admit(plan, args, app)?;
     }
@@ -320,7 +323,7 @@ fn kept(plans: &[Rc<Plan>], args: &RunArgs, app: &App) -> Option<Kept> {
     let is_wanted = plans
         .iter()
         .flat_map(|plan| plan.query.with_fed_by())
-        .any(|query| query.cache.is_some());
+        .any(|query| query.call().is_some_and(|call| call.cache.is_some()));
     if !is_wanted || args.connect.demo {
         return None;
     }
@@ -511,35 +514,29 @@ fn show(plans: &[Rc<Plan>], args: &RunArgs, app: &App) -> Result<Exit, Stopped> 
 }
 
 /// A heading before a request of a walk, and the request.
-type Shown<'p> = (&'p Plan, String, ShownRequest);
+type Shown<'p> = (RequestPlan<'p>, String, ShownRequest);
 
-/// Returns the requests of a plan, as far as they are known: for a walk, the initial ones, and one
-/// that represents all items.
+/// The requests of a plan, as far as they are known: of a walk, those that it begins with, and one
+/// for each of its items.
 fn shown_requests<'p>(
     plan: &'p Plan,
     args: &RunArgs,
     app: &App,
 ) -> Result<Vec<Shown<'p>>, Failure> {
     let explained = |error: &RenderError| explain::render_error(error, app);
-    if !plan.query.is_walk() && plan.query.data.is_empty() && plan.query.asks() {
-        let request = plan.shown_request().map_err(|error| explained(&error))?;
-        return Ok(vec![(plan, String::new(), request)]);
-    }
-    let is_listed = plan.query.data.is_empty() && plan.query.asks();
-    let sites = if is_listed {
-        plan.listed_sites()
-    } else {
-        Ok(None)
-    };
-    let sites = sites.map_err(|error| explain::plan_error(&error, &plan.resource, app))?;
-    if let Some(sites) = sites {
-        let requests = sites.iter().map(|site| {
-            let request = plan.shown_request_at(site);
-            request.map(|request| (plan, String::new(), request))
-        });
-        return requests
-            .collect::<Result<_, _>>()
-            .map_err(|error| explained(&error));
+    if let Some(requests) = plan.requests().filter(|plan| plan.data.is_empty()) {
+        let sites = plan
+            .listed_sites()
+            .map_err(|error| explain::plan_error(&error, Some(requests.resource()), app))?;
+        if let Some(sites) = sites {
+            let shown = sites.iter().map(|site| {
+                let request = requests.shown_request_at(site);
+                request.map(|request| (requests, String::new(), request))
+            });
+            return shown
+                .collect::<Result<_, _>>()
+                .map_err(|error| explained(&error));
+        }
     }
     if args.curl {
         let words = format!(
@@ -552,8 +549,8 @@ fn shown_requests<'p>(
     let mut parts = plan.with_fed_by();
     // In the order of sending.
     parts.reverse();
-    for part in parts.into_iter().filter(|part| part.query.asks()) {
-        let about = if part.query.is_walk() {
+    for part in parts.into_iter().filter_map(Plan::requests) {
+        let about = if part.call.is_walk() {
             let items: Vec<String> = part.loops().iter().map(confirm::items_of).collect();
             format!(
                 "# {}: for each {}\n",
@@ -570,13 +567,15 @@ fn shown_requests<'p>(
 }
 
 /// Refuses a reading method for a write-only resource.
-fn refuse_reading(plan: &Plan) -> Result<(), Failure> {
-    if plan.resource.access.may_read() || !plan.query.asks() || !plan.is_safe() {
+fn refuse_reading(plan: RequestPlan<'_>) -> Result<(), Failure> {
+    if plan.resource().access.may_read() || !plan.is_safe() {
         return Ok(());
     }
     let words = format!(
         "the resource `{}` is write-only, and `{}` reads: {}",
-        plan.resource.name, plan.query.name, plan.query.method
+        plan.resource().name,
+        plan.query.name,
+        plan.call.method
     );
     Err(Failure::new(Exit::Forbidden, Code::WriteOnly, words))
 }

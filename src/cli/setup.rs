@@ -250,9 +250,7 @@ impl World {
         for (name, resource) in resources {
             reached.insert(name, Arc::new(self.resource(resource)?));
         }
-        let none = project.no_resource().map_err(Failure::from_diagnostics)?;
         Ok(Rc::new(Binding {
-            no_resource: Arc::new(none),
             resources: reached,
             outside: self.outside.clone(),
             root: project.root().to_path_buf(),

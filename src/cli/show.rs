@@ -16,7 +16,7 @@ use crate::core::time::format_duration;
 use crate::http::retry::RetryChange;
 use crate::plan::vars_to_give;
 use crate::project::query::{
-    Body, CacheRule, Column, ColumnSource, Items, Limit, Loop, Var, VarType, example_call,
+    Body, CacheRule, Call, Column, ColumnSource, Items, Limit, Loop, Var, VarType, example_call,
 };
 use crate::project::requirement::Requirement;
 use crate::project::template::ValueTemplate;
@@ -94,12 +94,12 @@ fn query_text(query: &Query, needed: &[String], sends: &BTreeSet<Sent>) -> Strin
         text.push_str(&format!("  {}\n", description.trim().replace('\n', "\n  ")));
     }
     text.push_str(&format!("\nfile      {}\n", query.source.name()));
-    if let (Some(resource), Some(endpoint)) = (&query.resource, &query.endpoint) {
-        text.push_str(&format!("resource  {}\n", resource.value));
+    if let Some(call) = query.call() {
+        text.push_str(&format!("resource  {}\n", call.resource.value));
         text.push_str(&format!(
             "request   {} {}\n",
-            query.method,
-            endpoint.source()
+            call.method,
+            call.endpoint.source()
         ));
     }
     for sent in sends {
@@ -110,13 +110,13 @@ fn query_text(query: &Query, needed: &[String], sends: &BTreeSet<Sent>) -> Strin
             sent.host
         ));
     }
-    for feed in &query.for_each {
+    for feed in query.loops() {
         text.push_str(&format!("for each  {}\n", feed_words(feed)));
     }
     for data in &query.data {
         text.push_str(&format!("data      {} of {}\n", data.name, data.query.name));
     }
-    if let Some(sql) = &query.sql {
+    if let Some(sql) = query.statement() {
         let source = sql.text.value.trim().replace('\n', "\n          ");
         text.push_str(&format!("sql       {source}\n"));
     }
@@ -128,34 +128,8 @@ fn query_text(query: &Query, needed: &[String], sends: &BTreeSet<Sent>) -> Strin
             .collect();
         text.push_str(&format!("report    {}\n", kinds.join(", ")));
     }
-    for (name, value) in &query.params {
-        let shown = value
-            .as_ref()
-            .map_or_else(|| "(not sent)".to_owned(), value_source);
-        text.push_str(&format!("  param   {name} = {shown}\n"));
-    }
-    if let Some(body) = &query.body {
-        let source = body_source(body).trim().replace('\n', "\n          ");
-        text.push_str(&format!("  body    {source}\n"));
-    }
-    if let Some(poll) = &query.poll {
-        if let Some(endpoint) = &poll.endpoint {
-            text.push_str(&format!("  then    GET {}\n", endpoint.source()));
-        }
-        text.push_str(&format!("  until   {}\n", one_line(poll.until.source())));
-    }
-    if let Some(retry) = &query.retry {
-        text.push_str(&format!("  retry   {}\n", retry_words(retry)));
-    }
-    if let Some(rule) = query.cache {
-        text.push_str(&format!("  cache   {}\n", cache_words(rule)));
-    }
-    if !query.is_safe {
-        text.push_str("  writes  asks first, or needs --yes\n");
-    }
-    if let Some(question) = &query.confirm {
-        let source = question.source().trim().replace('\n', "\n          ");
-        text.push_str(&format!("  asks    {source}\n"));
+    if let Some(call) = query.call() {
+        text.push_str(&call_text(call));
     }
     if !query.vars.is_empty() {
         text.push_str("\nvars\n");
@@ -173,14 +147,49 @@ fn query_text(query: &Query, needed: &[String], sends: &BTreeSet<Sent>) -> Strin
         }
     }
     text.push_str(&require_text(&query.require));
-    if let Some(rows) = &query.rows {
+    if let Some(rows) = query.rows() {
         text.push_str(&format!("\nrecords   {}\n", rows.source()));
     }
-    text.push_str(&columns_text(&query.extract));
+    text.push_str(&columns_text(&query.shape.extract));
     text.push_str(&format!(
         "\nexample\n  runner run {}\n",
         example_call(query, |var| needed.contains(&var.name))
     ));
+    text
+}
+
+/// The lines of `show` about a query's requests.
+fn call_text(call: &Call) -> String {
+    let mut text = String::new();
+    for (name, value) in &call.params {
+        let shown = value
+            .as_ref()
+            .map_or_else(|| "(not sent)".to_owned(), value_source);
+        text.push_str(&format!("  param   {name} = {shown}\n"));
+    }
+    if let Some(body) = &call.body {
+        let source = body_source(body).trim().replace('\n', "\n          ");
+        text.push_str(&format!("  body    {source}\n"));
+    }
+    if let Some(poll) = &call.poll {
+        if let Some(endpoint) = &poll.endpoint {
+            text.push_str(&format!("  then    GET {}\n", endpoint.source()));
+        }
+        text.push_str(&format!("  until   {}\n", one_line(poll.until.source())));
+    }
+    if let Some(retry) = &call.retry {
+        text.push_str(&format!("  retry   {}\n", retry_words(retry)));
+    }
+    if let Some(rule) = call.cache {
+        text.push_str(&format!("  cache   {}\n", cache_words(rule)));
+    }
+    if !call.is_safe {
+        text.push_str("  writes  asks first, or needs --yes\n");
+    }
+    if let Some(question) = &call.confirm {
+        let source = question.source().trim().replace('\n', "\n          ");
+        text.push_str(&format!("  asks    {source}\n"));
+    }
     text
 }
 
@@ -275,11 +284,11 @@ fn feed_words(feed: &Loop) -> String {
 
 /// Describes the condition and the limit of a loop's items.
 pub fn choice_words(feed: &Loop) -> String {
-    let keep = feed.keep.as_ref();
-    let keep = keep.map(|keep| format!(", where {}", keep.source().trim()));
+    let filter = feed.filter.as_ref();
+    let filter = filter.map(|filter| format!(", where {}", filter.source().trim()));
     let limit = feed.limit.as_ref();
     let limit = limit.map(|limit| format!(", at most {}", limit_source(limit)));
-    [keep, limit].into_iter().flatten().collect()
+    [filter, limit].into_iter().flatten().collect()
 }
 
 fn limit_source(limit: &Limit) -> String {
@@ -291,8 +300,8 @@ fn limit_source(limit: &Limit) -> String {
 
 fn feed_json(feed: &Loop) -> Value {
     let mut shown = items_json(feed);
-    if let Some(keep) = &feed.keep {
-        shown["where"] = json!(keep.source().trim());
+    if let Some(filter) = &feed.filter {
+        shown["where"] = json!(filter.source().trim());
     }
     match &feed.limit {
         Some(Limit::Number(number)) => shown["limit"] = json!(number),
@@ -423,29 +432,30 @@ fn query_json(query: &Query, needed: &[String], sends: &BTreeSet<Sent>) -> Value
             })
         })
         .collect();
+    let call = query.call();
     json!({
         "name": query.name,
         "folder": query.folder,
         "description": query.description,
         "file": query.source.name(),
-        "resource": query.resource.as_ref().map(|resource| resource.value.to_string()),
-        "method": query.asks().then(|| query.method.as_str()),
-        "endpoint": query.endpoint.as_ref().map(crate::template::Template::source),
+        "resource": call.map(|call| call.resource.value.to_string()),
+        "method": call.map(|call| call.method.as_str()),
+        "endpoint": call.map(|call| call.endpoint.source()),
         "sends": sends
             .iter()
             .map(|sent| json!({ "host": sent.host, "variables": sent.variables }))
             .collect::<Vec<_>>(),
-        "for_each": query.for_each.iter().map(feed_json).collect::<Vec<_>>(),
-        "safe": query.asks().then_some(query.is_safe),
-        "retry": query.retry.as_ref().map(retry_json),
-        "poll": query.poll.as_ref().map(|poll| poll.until.source().to_owned()),
-        "poll_endpoint": query.poll.as_ref().and_then(|poll| poll.endpoint.as_ref()).map(crate::template::Template::source),
+        "for_each": query.loops().iter().map(feed_json).collect::<Vec<_>>(),
+        "safe": call.map(|call| call.is_safe),
+        "retry": call.and_then(|call| call.retry.as_ref()).map(retry_json),
+        "poll": call.and_then(|call| call.poll.as_ref()).map(|poll| poll.until.source()),
+        "poll_endpoint": call.and_then(Call::polled_endpoint).map(crate::template::Template::source),
         "data": query
             .data
             .iter()
             .map(|data| (data.name.clone(), Value::from(data.query.name.as_str())))
             .collect::<Map<_, _>>(),
-        "sql": query.sql.as_ref().map(|sql| sql.text.value.to_string()),
+        "sql": query.statement().map(|sql| sql.text.value.to_string()),
         "report": query.report.as_ref().map(|report| {
             report
                 .documents
@@ -455,8 +465,8 @@ fn query_json(query: &Query, needed: &[String], sends: &BTreeSet<Sent>) -> Value
         }),
         "vars": vars,
         "require": requirements(&query.require),
-        "expect": requirements(&query.expect),
-        "rows": query.rows.as_ref().map(|rows| rows.source().to_owned()),
+        "expect": requirements(&query.shape.expect),
+        "rows": query.rows().map(|rows| rows.source().to_owned()),
         "columns": query.columns(),
         "example": format!("runner run {}", example_call(query, |var| needed.contains(&var.name))),
     })

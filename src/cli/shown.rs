@@ -10,7 +10,7 @@ use crate::core::text::one_line;
 use crate::http::client::OCTETS;
 use crate::http::{Body, Method, PartContent, header, takes_content};
 use crate::plan::disguise::{self, COMPUTED, Segment, masked, masked_url, segments, url_segments};
-use crate::plan::{Plan, ShownRequest};
+use crate::plan::{RequestPlan, ShownRequest};
 use crate::project::query;
 
 /// Formats a request as it would be sent, with secrets masked.
@@ -94,7 +94,7 @@ fn with_param(url: &str, name: &str, value: &str) -> String {
 /// # Errors
 ///
 /// A message, if a template computes a value from a secret, which no shell variable holds.
-pub fn curl(shown: &ShownRequest, plan: &Plan) -> Result<String, String> {
+pub fn curl(shown: &ShownRequest, plan: RequestPlan<'_>) -> Result<String, String> {
     let mut line = vec!["curl --silent --show-error --globoff --compressed".to_owned()];
     match shown.method {
         Method::GET => {}
@@ -121,7 +121,7 @@ pub fn curl(shown: &ShownRequest, plan: &Plan) -> Result<String, String> {
             secret,
         } = field
         {
-            let (option, value) = plan.resource.auth.curl(name, prefix, secret);
+            let (option, value) = plan.resource().auth.curl(name, prefix, secret);
             line.push(format!("{option} {}", quoted(&value)));
         }
     }
@@ -206,12 +206,12 @@ fn encoded_by_curl(pair: &str) -> String {
 }
 
 /// Returns the options that send a body.
-fn data(plan: &Plan, bytes: &[u8]) -> Vec<String> {
+fn data(plan: RequestPlan<'_>, bytes: &[u8]) -> Vec<String> {
     if let Some(path) = plan.attached_file() {
         return vec![format!("--data-binary {}", quoted(&format!("@{path}")))];
     }
     let text = String::from_utf8_lossy(bytes);
-    match &plan.query.body {
+    match &plan.call.body {
         Some(query::Body::Form(_)) if url_segments(&text).len() > 1 => text
             .split('&')
             .map(|pair| format!("--data-urlencode {}", encoded_by_curl(pair)))
@@ -290,8 +290,8 @@ impl JsonLine {
 }
 
 /// Returns the options for certificates and proxy.
-fn connection(plan: &Plan) -> Vec<String> {
-    let tls = &plan.resource.tls;
+fn connection(plan: RequestPlan<'_>) -> Vec<String> {
+    let tls = &plan.resource().tls;
     let mut options = Vec::new();
     for (option, file) in [
         ("--cacert", &tls.ca_file),

@@ -21,7 +21,7 @@ use crate::format::{CsvOptions, Format};
 use crate::plan::{Input, Inputs, Plan};
 use crate::project::query::VarType;
 use crate::project::table::{self, Table, TableFormat};
-use crate::project::{Grounds, Parameter, Project, Query, load};
+use crate::project::{Grounds, Parameter, Project, Query, load, statement_query};
 use crate::sql;
 
 const EXAMPLES: &str = "\
@@ -144,9 +144,7 @@ pub fn run(args: &SqlArgs, app: &Rc<App>) -> Result<Exit, Stopped> {
         tables: tables(&sources, app)?,
         queries,
     };
-    let query = project
-        .statement(&statement, &grounds)
-        .map_err(Failure::from_diagnostics)?;
+    let query = statement_query(&statement, grounds).map_err(Failure::from_diagnostics)?;
     setup::note_built_in(&project, args.talk.quiet, app);
     let world = World::new(app, &args.connect, args.talk, args.now.as_deref())?;
     let binding = world.binding(&project, &query, &args.connect, app)?;

@@ -134,7 +134,7 @@ fn fingerprint(plan: &Plan) -> Option<String> {
     let places: BTreeSet<&str> = plan
         .with_fed_by()
         .into_iter()
-        .filter(|part| part.query.asks())
+        .filter_map(Plan::requests)
         // The demo has a different port each time.
         .map(|part| part.base_url().host_str().unwrap_or_default())
         .collect();

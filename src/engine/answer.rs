@@ -10,15 +10,15 @@ use crate::core::text::one_line;
 use crate::engine::{Refusal, Remedy, RunErrorKind, Unmet};
 use crate::http::retirement::Retirement;
 use crate::http::{Request, Response, StatusCode, headers, rate_headers};
-use crate::plan::{DataValues, Plan};
-use crate::project::query::StatusMeaning;
+use crate::plan::{DataValues, Plan, RequestPlan};
+use crate::project::query::{Call, StatusMeaning};
 use crate::resource::ErrorBody;
 use crate::template::{Answer, Records, Scope};
 
 /// Reports a `rows` path whose first name the response lacks. It is probably a typo, and an empty
 /// list would hide it.
-pub fn lost_rows(plan: &Plan, body: &Value) -> Option<String> {
-    let path = plan.query.rows.as_ref()?.source();
+pub fn lost_rows(plan: RequestPlan<'_>, body: &Value) -> Option<String> {
+    let path = plan.call.rows.as_ref()?.source();
     let name = path.strip_prefix("$.")?.split(['.', '[']).next()?;
     if name.is_empty() || name == "*" {
         return None;
@@ -38,8 +38,8 @@ pub fn lost_rows(plan: &Plan, body: &Value) -> Option<String> {
 }
 
 /// Says why a page does not have the list that the pages before it had; nothing if it has.
-pub fn lost_list(plan: &Plan, body: &Value) -> Option<String> {
-    let path = plan.query.rows.as_ref()?.source();
+pub fn lost_list(plan: RequestPlan<'_>, body: &Value) -> Option<String> {
+    let path = plan.call.rows.as_ref()?.source();
     let is_list_of_all = path == "$[*]" || path.starts_with("$[?");
     if is_list_of_all && !body.is_array() {
         let got = crate::core::json::kind(body);
@@ -49,13 +49,13 @@ pub fn lost_list(plan: &Plan, body: &Value) -> Option<String> {
 }
 
 /// Returns the meaning of a response's status for the query.
-pub fn meaning(plan: &Plan, response: &Response) -> StatusMeaning {
+pub fn meaning(call: &Call, response: &Response) -> StatusMeaning {
     if response.status == StatusCode::FORBIDDEN && response.is_rate_limited() {
         // A `403` in `on_status` is about permissions, not rate limits.
         return StatusMeaning::Fail;
     }
     let status = response.status.as_u16();
-    if let Some(meaning) = plan.query.on_status.get(&status) {
+    if let Some(meaning) = call.on_status.get(&status) {
         return *meaning;
     }
     match status {
@@ -66,7 +66,7 @@ pub fn meaning(plan: &Plan, response: &Response) -> StatusMeaning {
 }
 
 /// Creates the error for an error response.
-pub fn refusal(plan: &Plan, request: &Request, response: &Response) -> RunErrorKind {
+pub fn refusal(plan: RequestPlan<'_>, request: &Request, response: &Response) -> RunErrorKind {
     let text = plan.scrubber.text(&response.text()).into_owned();
     let says = match response.json() {
         Ok(mut body) => {
@@ -89,7 +89,7 @@ pub fn refusal(plan: &Plan, request: &Request, response: &Response) -> RunErrorK
         says: says.map(|words| shortened(&words, 500)),
         request_id: response.request_id().map(|id| one_line(id).into_owned()),
         advice: plan
-            .resource
+            .resource()
             .kind
             .advice(response.status, request.url.path())
             .filter(|_| !is_rate_limited),
@@ -265,7 +265,7 @@ pub struct ResultFacts<'f> {
 ///
 /// If one of them cannot be evaluated.
 pub fn expectations(plan: &Plan, result: &ResultFacts<'_>) -> Result<Vec<Unmet>, RunErrorKind> {
-    if plan.query.expect.is_empty() {
+    if plan.query.shape.expect.is_empty() {
         return Ok(Vec::new());
     }
     let rows = Value::Array(result.records.to_vec());
@@ -287,7 +287,7 @@ pub fn expectations(plan: &Plan, result: &ResultFacts<'_>) -> Result<Vec<Unmet>,
     };
     let scope = scope_over(plan.scope());
     let mut failed = Vec::new();
-    for requirement in &plan.query.expect {
+    for requirement in &plan.query.shape.expect {
         if !requirement
             .that
             .holds(&scope)

@@ -13,7 +13,7 @@ use crate::core::secret::{Secret, is_secret_param};
 use crate::engine::answer::{content, meaning};
 use crate::engine::packed::{packed, unpacked};
 use crate::http::{HeaderMap, HeaderName, Request, Response};
-use crate::plan::Plan;
+use crate::plan::RequestPlan;
 use crate::project::query::{CacheRule, StatusMeaning};
 
 /// The lifetime of a final response.
@@ -44,7 +44,7 @@ impl Cache {
     pub fn find(
         &self,
         rule: CacheRule,
-        plan: &Plan,
+        plan: RequestPlan<'_>,
         request: &Request,
         caller: &Secret,
     ) -> Option<(Response, Duration)> {
@@ -66,7 +66,7 @@ impl Cache {
     pub fn keep(
         &self,
         rule: CacheRule,
-        plan: &Plan,
+        plan: RequestPlan<'_>,
         request: &Request,
         caller: &Secret,
         response: &Response,
@@ -76,8 +76,8 @@ impl Cache {
         };
         let is_good = request.is_safe
             && response.status.is_success()
-            && meaning(plan, response) != StatusMeaning::Fail
-            && content(plan, response).is_ok();
+            && meaning(plan.call, response) != StatusMeaning::Fail
+            && content(&plan, response).is_ok();
         if !is_good || (rule == CacheRule::Finished && !is_final(plan, request, response)) {
             return;
         }
@@ -115,12 +115,16 @@ fn age(stamp: [u8; 8], now: SystemTime) -> Option<Duration> {
 }
 
 /// Returns the cache key of a request; `None` for a multipart body, whose bytes are not known yet.
-fn key<'r>(plan: &'r Plan, request: &'r Request, caller: &'r Secret) -> Option<Vec<&'r [u8]>> {
+fn key<'r>(
+    plan: RequestPlan<'r>,
+    request: &'r Request,
+    caller: &'r Secret,
+) -> Option<Vec<&'r [u8]>> {
     let identity = request.identity();
     let mut key = vec![identity.method.as_bytes(), identity.url.as_bytes()];
     key.push(caller.expose().as_bytes());
     // A client certificate identifies the caller, too.
-    let certificate = plan.resource.tls.client_cert.as_ref();
+    let certificate = plan.resource().tls.client_cert.as_ref();
     key.push(certificate.map_or(&b""[..], |path| path.value.as_bytes()));
     key.push(identity.content?);
     for (name, value) in identity.headers {
@@ -130,8 +134,8 @@ fn key<'r>(plan: &'r Plan, request: &'r Request, caller: &'r Secret) -> Option<V
 }
 
 /// Returns true if the kind of API knows that the response is final.
-fn is_final(plan: &Plan, request: &Request, response: &Response) -> bool {
-    plan.resource.kind.finality().is_some_and(|is_final| {
+fn is_final(plan: RequestPlan<'_>, request: &Request, response: &Response) -> bool {
+    plan.resource().kind.finality().is_some_and(|is_final| {
         let route = plan.route_of(request);
         response.json().is_ok_and(|answer| is_final(route, &answer))
     })

@@ -57,7 +57,7 @@ impl ColumnsSeen {
 
 /// Returns the indexes of columns that could be missing: those with a path and without a default.
 pub fn with_path(plan: &Plan) -> Vec<usize> {
-    let columns = plan.query.extract.iter().enumerate();
+    let columns = plan.query.shape.extract.iter().enumerate();
     columns
         .filter(|(_, column)| {
             matches!(column.source, ColumnSource::Path { .. })
@@ -70,7 +70,7 @@ pub fn with_path(plan: &Plan) -> Vec<usize> {
 
 /// Returns true if a row lacks a name in a column's path.
 pub fn lacks(plan: &Plan, place: usize, row: &Value) -> bool {
-    match &plan.query.extract[place].source {
+    match &plan.query.shape.extract[place].source {
         ColumnSource::Path { selector, .. } => selector.lacking(row).is_some(),
         ColumnSource::Template(_) => false,
     }
@@ -79,7 +79,7 @@ pub fn lacks(plan: &Plan, place: usize, row: &Value) -> bool {
 /// Describes the columns that no row of a page has.
 pub fn words(plan: &Plan, places: &[usize], row: &Value) -> Lacking {
     let columns = places.iter().filter_map(|place| {
-        let column = &plan.query.extract[*place];
+        let column = &plan.query.shape.extract[*place];
         let mut instead = column_words(column, row)?;
         instead.words = plan.scrubber.text(&instead.words).into_owned();
         Some((*place, instead))
@@ -142,7 +142,7 @@ fn listed(value: &Value) -> String {
 /// Returns a message if a response that is a single record has none of the columns: it is probably
 /// the wrong response.
 pub fn none_found(plan: &Plan, lacking: &Lacking, body: &Value) -> Option<String> {
-    let columns = &plan.query.extract;
+    let columns = &plan.query.shape.extract;
     if columns.is_empty() || lacking.len() < columns.len() {
         return None;
     }

@@ -19,7 +19,7 @@ use crate::engine::stop::Crew;
 use crate::engine::{RunError, RunErrorKind};
 use crate::plan::{DataValue, DataValues, Facts, Plan};
 use crate::project::failures;
-use crate::project::query::Sql;
+use crate::project::query::Statement;
 use crate::sql::{Database, Params, Row, SqlError, SqlErrorKind};
 use crate::template::Records;
 
@@ -42,7 +42,8 @@ async fn all_data(run: &Rc<Run>, plan: &Rc<Plan>) -> Arc<DataValues> {
         waiting.push((data.name.clone(), receiver));
     }
     let mut values = DataValues::new();
-    for table in &plan.query.tables {
+    let ready = plan.query.statement().map(|statement| &statement.tables);
+    for table in ready.into_iter().flatten() {
         let records = Records {
             list: scrubbed(plan, &table.records),
             columns: table.columns.clone(),
@@ -134,7 +135,7 @@ pub async fn statement(run: &Rc<Run>, plan: &Rc<Plan>, taker: &Taker, outlet: &O
     if run.has_failed() {
         return End::Gone;
     }
-    let Some(sql) = &plan.query.sql else {
+    let Some(sql) = plan.query.statement() else {
         return End::Done(Outcome::Complete);
     };
     let level = run.level(plan);
@@ -171,7 +172,7 @@ pub async fn statement(run: &Rc<Run>, plan: &Rc<Plan>, taker: &Taker, outlet: &O
     }
 }
 
-fn fault(sql: &Sql, error: SqlError) -> RunErrorKind {
+fn fault(sql: &Statement, error: SqlError) -> RunErrorKind {
     RunErrorKind::Sql {
         place: match error.range {
             Some(range) => sql.text.locate(range),
@@ -211,7 +212,7 @@ impl Drop for Running {
 }
 
 /// Starts the statement on a thread of its own, since SQLite blocks.
-fn start(plan: &Plan, sql: &Sql, data: Arc<DataValues>, failures: Records) -> Running {
+fn start(plan: &Plan, sql: &Statement, data: Arc<DataValues>, failures: Records) -> Running {
     let (sender, parts) = mpsc::channel(4);
     let is_over = Arc::new(AtomicBool::new(false));
     let stop = Arc::clone(&is_over);
@@ -223,7 +224,7 @@ fn start(plan: &Plan, sql: &Sql, data: Arc<DataValues>, failures: Records) -> Ru
     };
     let of_data = plan.query.data.iter();
     let of_data = of_data.map(|data| (data.name.clone(), data.query.columns()));
-    let ready = plan.query.tables.iter();
+    let ready = sql.tables.iter();
     let ready = ready.map(|table| (table.name.clone(), table.columns.clone()));
     let columns: Vec<(String, Option<Vec<String>>)> = of_data.chain(ready).collect();
     tokio::task::spawn_blocking(move || {

@@ -138,7 +138,7 @@ impl Collector<'_> {
     fn deliver(&mut self, records: Vec<Value>, deliver: &mut dyn Deliver) -> Result<(), RunError> {
         for mut record in records {
             self.plan.scrubber.json(&mut record);
-            if !self.plan.query.expect.is_empty() {
+            if !self.plan.query.shape.expect.is_empty() {
                 self.rows.push(record.clone());
             }
             self.delivered += 1;

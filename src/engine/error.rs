@@ -19,8 +19,8 @@ use crate::template::RenderError;
 pub struct RunError {
     /// The query's name.
     pub query: String,
-    /// The resource's name.
-    pub resource: String,
+    /// The resource's name; none of a statement.
+    pub resource: Option<String>,
     /// `GET https://…`, with secrets masked; `None` before the first request.
     pub request: Option<String>,
     /// The item of a walk that failed.
@@ -36,7 +36,7 @@ impl RunError {
     pub fn of_plan(plan: &Plan, kind: RunErrorKind) -> Self {
         Self {
             query: plan.query.name.clone(),
-            resource: plan.resource.name.clone(),
+            resource: plan.requests().map(|plan| plan.resource().name.clone()),
             request: None,
             item: None,
             is_later_page: false,
@@ -59,7 +59,7 @@ impl RunError {
 
     /// Returns the error in one line.
     pub fn message(&self) -> String {
-        let resource = &self.resource;
+        let resource = self.resource.as_deref().unwrap_or(&self.query);
         match &self.kind {
             RunErrorKind::Refused(refusal) => refusal.message(resource),
             RunErrorKind::Transport(error) => transport_message(error, resource),

@@ -85,7 +85,7 @@ impl Findings {
 
     /// Adds the columns missing from the rows of a page.
     pub fn add_columns(&mut self, plan: &Plan, read: &PageRead) {
-        if read.rows == 0 || plan.query.extract.is_empty() {
+        if read.rows == 0 || plan.query.shape.extract.is_empty() {
             return;
         }
         let seen = match self.columns.get_mut(&plan.query.name) {

@@ -133,7 +133,7 @@ mod tests {
     fn failure(item: &str) -> RunError {
         RunError {
             query: "q".to_owned(),
-            resource: "r".to_owned(),
+            resource: Some("r".to_owned()),
             request: Some(format!("GET http://127.0.0.1/{item}")),
             item: Some(Box::new(FailedItem {
                 label: item.to_owned(),

@@ -1,7 +1,6 @@
 //! The requests for one item: page after page, or poll after poll.
 
 use std::collections::HashSet;
-use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,7 +13,6 @@ use crate::engine::answer::{
     content, lost_list, lost_rows, meaning, refusal, scrubbed, whole_answer,
 };
 use crate::engine::columns;
-use crate::engine::data::data_of;
 use crate::engine::levels::Level;
 use crate::engine::outcome::{End, First};
 use crate::engine::outlet::{Gone, Outlet, Taker};
@@ -27,8 +25,8 @@ use crate::engine::unread::unread_pages;
 use crate::engine::{Cut, FailedItem, Outcome, RunError, RunErrorKind};
 use crate::http::{Request, Response, StatusCode};
 use crate::paginate::{Next, Page, Paginate, Style};
-use crate::plan::{Plan, Site};
-use crate::project::query::{Poll, StatusMeaning};
+use crate::plan::{Plan, RequestPlan, Site};
+use crate::project::query::{Call, Poll, StatusMeaning};
 use crate::resource::ErrorBody;
 use crate::template::RenderError;
 
@@ -50,30 +48,19 @@ fn unmet(poll: &Poll) -> String {
     )
 }
 
-/// Sends the requests of a plan for one item and passes on their records. If the reader counts
-/// records, the next page is only requested once those of the previous page were taken.
+/// Makes the requests of a plan for one item, and hands on their records. The next page of a listing
+/// whose records are counted is requested only after those before it were taken.
 pub async fn listing(
-    run: &Rc<Run>,
-    plan: &Rc<Plan>,
+    run: &Run,
+    requests: RequestPlan<'_>,
     site: &Site,
     is_counted: bool,
     taker: &Taker,
     outlet: &Outlet,
 ) -> End {
-    let with_data = if plan.data.is_empty() {
-        None
-    } else {
-        let data = data_of(run, plan).await;
-        if run.has_failed() {
-            // The request would be incomplete.
-            return End::Gone;
-        }
-        Some(site.with_data(plan, &data))
-    };
-    let site = with_data.as_ref().unwrap_or(site);
-    let mut listing = Listing::new(run, plan, site);
+    let mut listing = Listing::new(run, requests, site);
     listing.is_counted |= is_counted;
-    match &plan.query.poll {
+    match &requests.call.poll {
         None => listing.pages(taker, outlet).await,
         Some(poll) => listing.poll(poll, taker, outlet).await,
     }
@@ -111,6 +98,7 @@ enum Step {
 struct Listing<'r> {
     run: &'r Run,
     plan: &'r Plan,
+    requests: RequestPlan<'r>,
     site: &'r Site,
     /// True if the reader may have enough before the listing ends.
     is_counted: bool,
@@ -136,12 +124,13 @@ struct Listing<'r> {
 }
 
 impl<'r> Listing<'r> {
-    fn new(run: &'r Run, plan: &'r Plan, site: &'r Site) -> Self {
+    fn new(run: &'r Run, requests: RequestPlan<'r>, site: &'r Site) -> Self {
         Self {
             run,
-            plan,
+            plan: requests.plan,
+            requests,
             site,
-            is_counted: plan.record_limit().is_some(),
+            is_counted: requests.record_limit().is_some(),
             pages: 0,
             rows: 0,
             members: 0,
@@ -157,7 +146,7 @@ impl<'r> Listing<'r> {
 
     /// Requests page after page.
     async fn pages(mut self, taker: &Taker, outlet: &Outlet) -> End {
-        let mut request = match self.plan.request(self.site) {
+        let mut request = match self.requests.request(self.site) {
             Ok(request) => request,
             Err(error) => return End::Failed(self.fault(None, RunErrorKind::Render(error))),
         };
@@ -189,10 +178,13 @@ impl<'r> Listing<'r> {
             .findings
             .borrow_mut()
             .add_request(self.plan, request);
-        let mut response = self.run.send(self.plan, request, self.site).await?;
-        if self.pages > 0 && request.is_safe && is_hollow(self.plan, &response) {
+        let mut response = self.run.send(self.requests, request, self.site).await?;
+        if self.pages > 0 && request.is_safe && is_hollow(self.requests.call, &response) {
             // An announced page came back empty; a second attempt usually succeeds.
-            response = self.run.send_anew(self.plan, request, self.site).await?;
+            response = self
+                .run
+                .send_anew(self.requests, request, self.site)
+                .await?;
         }
         let (kept, next) = self.page(request, &response)?;
         self.hand_on(kept, taker, outlet).await?;
@@ -206,7 +198,7 @@ impl<'r> Listing<'r> {
         let level = self.run.level(self.plan);
         Level::count(&level.records, kept.len() as u64);
         taker(kept, outlet).await?;
-        if self.is_counted && self.plan.query.sort.is_empty() {
+        if self.is_counted && self.plan.query.shape.sort.is_empty() {
             // Only after these were taken is it known if more records are wanted.
             outlet.settled().await?;
         }
@@ -222,7 +214,7 @@ impl<'r> Listing<'r> {
         let started = Instant::now();
         let mut pause = poll.every.unwrap_or(POLLS[0]);
         loop {
-            let mut round = Self::new(self.run, self.plan, self.site);
+            let mut round = Self::new(self.run, self.requests, self.site);
             Level::count(&self.run.level(self.plan).polls, 1);
             // `timeout` also bounds a delay requested by the server.
             let time = poll
@@ -278,7 +270,7 @@ impl<'r> Listing<'r> {
     /// `endpoint`.
     async fn polled_request(&self, poll: &Poll) -> Result<Request, RunError> {
         let request = self
-            .plan
+            .requests
             .request(self.site)
             .map_err(|error| self.fault(None, RunErrorKind::Render(error)))?;
         let Some(endpoint) = &poll.endpoint else {
@@ -289,16 +281,16 @@ impl<'r> Listing<'r> {
             .findings
             .borrow_mut()
             .add_request(self.plan, &request);
-        let sent = self.run.send_anew(self.plan, &request, self.site).await;
+        let sent = self.run.send_anew(self.requests, &request, self.site).await;
         let response = sent.map_err(fault)?;
         // A response without records has started nothing to wait for.
-        let is_failure = match meaning(self.plan, &response) {
+        let is_failure = match meaning(self.requests.call, &response) {
             StatusMeaning::Ok => false,
             StatusMeaning::Empty => response.status.as_u16() >= 400,
             StatusMeaning::Fail => true,
         };
         if is_failure {
-            return Err(fault(refusal(self.plan, &request, &response)));
+            return Err(fault(refusal(self.requests, &request, &response)));
         }
         self.run.note_answer();
         let answer = if endpoint.mentions().has("row") {
@@ -307,7 +299,7 @@ impl<'r> Listing<'r> {
             None
         };
         let answer = answer.unwrap_or(Value::Null);
-        let polled = self.plan.polled_request(self.site, &answer);
+        let polled = self.requests.polled_request(self.site, &answer);
         let polled = polled.map_err(|mut error| {
             // The response may explain the missing value.
             let message = ErrorBody::read(&answer).message;
@@ -334,7 +326,7 @@ impl<'r> Listing<'r> {
                 .findings
                 .borrow_mut()
                 .add_request(self.plan, &request);
-            let read = match self.run.send_anew(self.plan, &request, self.site).await {
+            let read = match self.run.send_anew(self.requests, &request, self.site).await {
                 Ok(response) => self.page(&request, &response).map(|page| (response, page)),
                 Err(kind) => Err(kind),
             };
@@ -370,7 +362,7 @@ impl<'r> Listing<'r> {
                 members
                     .iter()
                     .filter(|(name, _)| {
-                        let mut columns = self.plan.query.extract.iter();
+                        let mut columns = self.plan.query.shape.extract.iter();
                         columns.any(|column| column.name == **name)
                             && !keeps_its_meaning(self.plan, name)
                     })
@@ -403,13 +395,13 @@ impl<'r> Listing<'r> {
     ) -> Result<(Vec<Kept>, Step), RunErrorKind> {
         let done = |outcome| Ok((Vec::new(), Step::Done(outcome)));
         let plan = self.plan;
-        let meaning = meaning(plan, response);
+        let meaning = meaning(self.requests.call, response);
         if self.is_perhaps && response.status == StatusCode::NOT_FOUND {
             // The previous page was short, and it was the last.
             return done(Outcome::Complete);
         }
         if meaning == StatusMeaning::Fail {
-            return Err(refusal(plan, request, response));
+            return Err(refusal(self.requests, request, response));
         }
         let body = match content(plan, response) {
             _ if meaning == StatusMeaning::Empty => None,
@@ -429,12 +421,12 @@ impl<'r> Listing<'r> {
             self.pages += 1;
             return done(Outcome::Complete);
         };
-        let style = plan.style(request);
+        let style = self.requests.style(request);
         if self.pages > 0 {
             // A page without the list is no empty page, except that Go writes an empty list as null,
             // also beyond the last number. The rows of a page that comes again were delivered.
             let is_promised = style.as_ref().is_none_or(Paginate::knows_of_more);
-            let words = lost_list(plan, &body)
+            let words = lost_list(self.requests, &body)
                 .filter(|_| is_promised || !body.is_null())
                 .map(|words| format!("page {}: {words}", self.pages + 1))
                 .or_else(|| self.repetition(style.as_ref(), &body));
@@ -442,9 +434,19 @@ impl<'r> Listing<'r> {
                 return done(Outcome::Broken(self.broken(request, words)));
             }
         }
-        let most = plan.caps().rows.map(|most| most.saturating_sub(self.rows));
-        let requires = plan.query.extract.iter().any(|column| column.required);
-        let is_asked = !plan.query.expect.is_empty() || plan.query.poll.is_some() || requires;
+        let most = self
+            .requests
+            .caps()
+            .rows
+            .map(|most| most.saturating_sub(self.rows));
+        let requires = plan
+            .query
+            .shape
+            .extract
+            .iter()
+            .any(|column| column.required);
+        let is_asked =
+            !plan.query.shape.expect.is_empty() || self.requests.call.poll.is_some() || requires;
         let (mut kept, read) = if self.run.wants_content(plan) && !is_asked {
             (Vec::new(), PageRead::default())
         } else {
@@ -474,7 +476,7 @@ impl<'r> Listing<'r> {
     fn check_answer(&self, kept: &[Kept]) -> Result<(), RunErrorKind> {
         let plan = self.plan;
         let is_sole = plan.query.is_single() && plan.is_sole_request();
-        if plan.query.poll.is_some() || (plan.is_safe() && !is_sole) {
+        if self.requests.call.poll.is_some() || (plan.is_safe() && !is_sole) {
             return Ok(());
         }
         check_all(plan, kept)
@@ -489,12 +491,12 @@ impl<'r> Listing<'r> {
     ) -> Result<(), RunErrorKind> {
         let plan = self.plan;
         let is_only_record = plan.query.is_single() && plan.is_sole_request();
-        if !is_only_record || plan.query.poll.is_some() || !response.status.is_success() {
+        if !is_only_record || self.requests.call.poll.is_some() || !response.status.is_success() {
             return Ok(());
         }
         match (
             columns::none_found(plan, &read.lacking, body),
-            plan.query.extract.first(),
+            plan.query.shape.extract.first(),
         ) {
             (Some(words), Some(column)) => Err(RunErrorKind::Missing(words, column.place.clone())),
             _ => Ok(()),
@@ -524,7 +526,7 @@ impl<'r> Listing<'r> {
     ) -> Result<Step, RunErrorKind> {
         let done = |outcome| Ok(Step::Done(outcome));
         let plan = self.plan;
-        if read.is_enough || (plan.query.is_single() && !plan.query.extract.is_empty()) {
+        if read.is_enough || (plan.query.is_single() && !plan.query.shape.extract.is_empty()) {
             // A single record taken from a response is not a listing.
             return done(Outcome::Complete);
         }
@@ -532,7 +534,10 @@ impl<'r> Listing<'r> {
             return done(Outcome::Cut(Cut::Rows(self.rows)));
         }
         // With `paginate: false`, the kind of API still knows if there are more pages.
-        let Some(watched) = style.cloned().or_else(|| plan.usual_style(request)) else {
+        let Some(watched) = style
+            .cloned()
+            .or_else(|| self.requests.usual_style(request))
+        else {
             return done(Outcome::Complete);
         };
         if !watched.knows_of_more() && (style.is_none() || plan.query.is_single()) {
@@ -542,7 +547,7 @@ impl<'r> Listing<'r> {
             Some(_) => self.goes_on(response, body)?,
             None => None,
         };
-        let members = match listed(plan, Some(&watched), body) {
+        let members = match listed(self.requests.call, Some(&watched), body) {
             Listed::Members(members) => members.len() as u64,
             Listed::Rows(rows) if watched.knows_of_more() => rows.len() as u64,
             Listed::Rows(_) if goes_on == Some(false) => 0,
@@ -567,7 +572,7 @@ impl<'r> Listing<'r> {
         self.is_perhaps = matches!(next, Next::Perhaps(_));
         let change = match next {
             Next::End => {
-                self.note(unread_pages(plan, body));
+                self.note(unread_pages(self.requests, body));
                 return done(Outcome::Complete);
             }
             Next::Broken(words) if style.is_some() => {
@@ -583,7 +588,7 @@ impl<'r> Listing<'r> {
         if self.run.wants_content(plan) {
             return done(Outcome::Cut(Cut::Content));
         }
-        let caps = plan.caps();
+        let caps = self.requests.caps();
         if let Some(most) = caps.pages.filter(|most| self.pages >= *most) {
             return done(Outcome::Cut(Cut::Pages(most)));
         }
@@ -611,7 +616,7 @@ impl<'r> Listing<'r> {
 
     /// Evaluates the file's `while` condition, if there is one.
     fn goes_on(&self, response: &Response, body: &Value) -> Result<Option<bool>, RunErrorKind> {
-        let Some(condition) = self.plan.goes_on_while() else {
+        let Some(condition) = self.requests.goes_on_while() else {
             return Ok(None);
         };
         if self.pages == 1 && condition.is_lost(body) {
@@ -637,7 +642,7 @@ impl<'r> Listing<'r> {
         /// The maximum number of consecutive pages without new rows.
         const MOST_IDLE: u32 = 1_000;
         // A filter may leave no rows of a repeated page.
-        let (Listed::Members(rows) | Listed::Rows(rows)) = listed(self.plan, style, body);
+        let (Listed::Members(rows) | Listed::Rows(rows)) = listed(self.requests.call, style, body);
         let page = RowsPrint::of(&rows, style.is_none_or(Paginate::knows_of_more));
         if let Some(advice) = style.and_then(Paginate::overlap_advice)
             && page.is_telling
@@ -665,7 +670,7 @@ impl<'r> Listing<'r> {
         if self.pages > 0 {
             return;
         }
-        let note = body.and_then(|body| lost_rows(self.plan, body));
+        let note = body.and_then(|body| lost_rows(self.requests, body));
         self.note(note);
         // When polling, the first page of the last response counts.
         if !self.plan.is_sole_request() {
@@ -678,7 +683,7 @@ impl<'r> Listing<'r> {
                 response.body.clone()
             },
             response: response.clone(),
-            json: if self.plan.query.expect.is_empty() {
+            json: if self.plan.query.shape.expect.is_empty() {
                 Value::Null
             } else {
                 body.map_or(Value::Null, |body| scrubbed(self.plan, response, body))
@@ -708,8 +713,8 @@ impl<'r> Listing<'r> {
 }
 
 /// Returns true for a successful response with an empty body.
-fn is_hollow(plan: &Plan, response: &Response) -> bool {
+fn is_hollow(call: &Call, response: &Response) -> bool {
     response.status == StatusCode::OK
-        && meaning(plan, response) == StatusMeaning::Ok
+        && meaning(call, response) == StatusMeaning::Ok
         && response.body.iter().all(u8::is_ascii_whitespace)
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::core::json::write_identity;
 use crate::http::Request;
 use crate::paginate::{Paginate, Style};
-use crate::plan::Plan;
+use crate::project::query::Call;
 
 /// The fingerprint of a page's rows.
 pub struct RowsPrint {
@@ -62,14 +62,14 @@ pub enum Listed<'b> {
 }
 
 /// Returns the list of a page.
-pub fn listed<'b>(plan: &Plan, style: Option<&Style>, body: &'b Value) -> Listed<'b> {
+pub fn listed<'b>(call: &Call, style: Option<&Style>, body: &'b Value) -> Listed<'b> {
     if let Some(list) = style.and_then(Paginate::list) {
         return Listed::Members(match list.select(body).as_slice() {
             [Value::Array(members)] if list.is_singular() => members.iter().collect(),
             nodes => nodes.to_vec(),
         });
     }
-    let Some(rows) = &plan.query.rows else {
+    let Some(rows) = &call.rows else {
         return Listed::Members(Vec::new());
     };
     match rows.members(body) {

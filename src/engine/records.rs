@@ -118,7 +118,7 @@ pub fn take_rows(plan: &Plan, kept: &mut [Kept], mut body: Value) {
     if kept.iter().all(|kept| kept.row.is_none()) {
         return;
     }
-    let mut rows = match &plan.query.rows {
+    let mut rows = match plan.query.rows() {
         Some(rows) => rows.take_items(&mut body),
         None => vec![body],
     };
@@ -168,7 +168,7 @@ impl Gather {
             if self.is_full() {
                 break;
             }
-            if !self.plan.query.sort.is_empty() {
+            if !self.plan.query.shape.sort.is_empty() {
                 self.unsorted.push(kept);
             } else if self.is_new(&kept.record) {
                 check_required(&self.plan, &kept.record)?;
@@ -186,7 +186,7 @@ impl Gather {
     /// As [`Gather::pass`].
     pub fn finish(&mut self) -> Result<Vec<Value>, RunErrorKind> {
         let mut unsorted = std::mem::take(&mut self.unsorted);
-        let keys = &self.plan.query.sort;
+        let keys = &self.plan.query.shape.sort;
         unsorted.sort_by(|left, right| {
             keys.iter()
                 .zip(left.keys.iter().zip(&right.keys))
@@ -209,7 +209,7 @@ impl Gather {
     }
 
     fn is_new(&mut self, record: &Value) -> bool {
-        match &self.plan.query.unique {
+        match &self.plan.query.shape.unique {
             None => true,
             Some(Unique::Record) => {
                 let mut key = String::new();
@@ -230,7 +230,7 @@ impl Gather {
 
 /// Refuses a record that lacks a required value. Records that are dropped are not checked.
 pub fn check_required(plan: &Plan, record: &Value) -> Result<(), RunErrorKind> {
-    let mut columns = plan.query.extract.iter();
+    let mut columns = plan.query.shape.extract.iter();
     let lacking = columns
         .find(|column| column.required && record.get(&column.name).is_none_or(Value::is_null));
     match lacking {
@@ -246,7 +246,7 @@ pub fn check_required(plan: &Plan, record: &Value) -> Result<(), RunErrorKind> {
 }
 
 fn rows<'b>(plan: &Plan, body: &'b Value) -> Result<Vec<&'b Value>, RunErrorKind> {
-    let Some(selector) = &plan.query.rows else {
+    let Some(selector) = plan.query.rows() else {
         return Ok(vec![body]);
     };
     let nodes = selector.select(body);
@@ -306,8 +306,8 @@ impl<'p> Reader<'p> {
             plan,
             scope: scope.with_response(&facts),
             leaves_rows: !may_hold_secrets
-                && plan.query.extract.is_empty()
-                && plan.query.rows.as_ref().is_none_or(Selector::finds_items),
+                && plan.query.shape.extract.is_empty()
+                && plan.query.rows().is_none_or(Selector::finds_items),
             may_hold_secrets,
             most_values: MOST_VALUES,
         }
@@ -327,10 +327,10 @@ impl<'p> Reader<'p> {
         let enough = self
             .plan
             .record_limit()
-            .filter(|_| query.sort.is_empty() && query.unique.is_none());
+            .filter(|_| query.shape.sort.is_empty() && query.shape.unique.is_none());
         // Without a condition the number of records is known: growing the vector would take twice
         // the memory.
-        let mut kept = match query.keep {
+        let mut kept = match query.shape.filter {
             None => Vec::with_capacity(rows.len().min(enough.unwrap_or(usize::MAX))),
             Some(_) => Vec::new(),
         };
@@ -355,7 +355,7 @@ impl<'p> Reader<'p> {
                     break;
                 }
                 Verdict::Keep(record) => {
-                    values += query.extract.len();
+                    values += query.shape.extract.len();
                     if values > self.most_values {
                         return Err(too_many_values(self.most_values));
                     }
@@ -399,10 +399,10 @@ impl<'p> Reader<'p> {
     fn judge_as_it_is(&self, row: &Value, place: usize) -> Result<Verdict, RunErrorKind> {
         let query = &self.plan.query;
         let (record, scope) = self.read(row)?;
-        if Self::holds(query.stop_when.as_ref(), false, &scope)? {
+        if Self::holds(query.shape.stop_when.as_ref(), false, &scope)? {
             return Ok(Verdict::Stop);
         }
-        if !Self::holds(query.keep.as_ref(), true, &scope)? {
+        if !Self::holds(query.shape.filter.as_ref(), true, &scope)? {
             return Ok(Verdict::Drop);
         }
         let seen = if self.leaves_rows { row } else { &record };
@@ -423,12 +423,12 @@ impl<'p> Reader<'p> {
         if self.leaves_rows {
             return Ok((Value::Null, scope));
         }
-        if self.plan.query.extract.is_empty() {
+        if self.plan.query.shape.extract.is_empty() {
             return Ok((row.clone(), scope));
         }
-        let mut record = Map::with_capacity(self.plan.query.extract.len());
+        let mut record = Map::with_capacity(self.plan.query.shape.extract.len());
         let mut seen = scope;
-        for column in &self.plan.query.extract {
+        for column in &self.plan.query.shape.extract {
             let mut value = column_value(column, row, &seen)?;
             if let ColumnSource::Template(template) = &column.source
                 && !value.is_null()
@@ -456,7 +456,7 @@ impl<'p> Reader<'p> {
 
     /// Returns the sort keys of a record. Null sorts last in either direction.
     fn keys(&self, record: &Value, scope: &Scope) -> Result<Vec<Value>, RunErrorKind> {
-        let keys = self.plan.query.sort.iter();
+        let keys = self.plan.query.shape.sort.iter();
         keys.map(|key| match &key.by {
             SortBy::Column(name) => Ok(record.get(name).cloned().unwrap_or(Value::Null)),
             SortBy::Expression(expression) => expression
@@ -563,7 +563,6 @@ mod tests {
         let resource = project.resource_of(&query, None).expect("resources");
         let resource = resource.expect("a resource");
         let binding = Binding {
-            no_resource: Arc::new(project.no_resource().expect("a resource")),
             resources: BTreeMap::from([(resource.name.clone(), Arc::new(resource))]),
             outside: Outside {
                 clock: Clock(Timestamp::UNIX_EPOCH),
@@ -631,7 +630,7 @@ mod tests {
         assert_eq!(gathered(&plain(Some(2)), &batches), (json!([1, 2]), 1));
         assert_eq!(gathered(&plain(Some(3)), &batches), (json!([1, 2, 2]), 2));
         assert_eq!(gathered(&plain(Some(9)), &batches).1, 3);
-        let unique = plan(|query| query.unique = Some(Unique::Record), Some(3));
+        let unique = plan(|query| query.shape.unique = Some(Unique::Record), Some(3));
         assert_eq!(gathered(&unique, &batches), (json!([1, 2, 3]), 2));
     }
 
@@ -643,7 +642,7 @@ mod tests {
         ];
         let sorted = |limit| {
             plan(
-                |query| query.sort = vec![by("a", false), by("b", true)],
+                |query| query.shape.sort = vec![by("a", false), by("b", true)],
                 limit,
             )
         };
@@ -667,7 +666,7 @@ mod tests {
             json!([{ "b": 3 }, { "a": 1, "b": 4 }, { "a": "1", "b": 5 }]),
         ];
         let unique = plan(
-            |query| query.unique = Some(Unique::Columns(vec!["a".to_owned()])),
+            |query| query.shape.unique = Some(Unique::Columns(vec!["a".to_owned()])),
             None,
         );
         // A missing field is null, and a string is not a number.
@@ -677,8 +676,8 @@ mod tests {
         );
         let sorted = plan(
             |query| {
-                query.unique = Some(Unique::Columns(vec!["a".to_owned()]));
-                query.sort = vec![by("b", true)];
+                query.shape.unique = Some(Unique::Columns(vec!["a".to_owned()]));
+                query.shape.sort = vec![by("b", true)];
             },
             Some(1),
         );
@@ -686,8 +685,8 @@ mod tests {
         // The first in the new order, not the first that came.
         let sorted = plan(
             |query| {
-                query.unique = Some(Unique::Columns(vec!["a".to_owned()]));
-                query.sort = vec![by("b", true)];
+                query.shape.unique = Some(Unique::Columns(vec!["a".to_owned()]));
+                query.shape.sort = vec![by("b", true)];
             },
             Some(2),
         );
@@ -712,7 +711,10 @@ mod tests {
             default: None,
             required: false,
         };
-        let plan = plan(|query| query.extract = vec![column("a"), column("b")], None);
+        let plan = plan(
+            |query| query.shape.extract = vec![column("a"), column("b")],
+            None,
+        );
         let row = json!({ "a": 1 });
         let read = |rows: usize| {
             let reader = Reader {

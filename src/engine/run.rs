@@ -18,8 +18,9 @@ use crate::engine::records::Kept;
 use crate::engine::stop::{Crew, Stop};
 use crate::engine::{RunError, RunErrorKind, Session};
 use crate::http::{Request, Response};
-use crate::plan::{DataValue, DataValues, Plan, PlanId, Site};
+use crate::plan::{DataValue, DataValues, Plan, PlanId, RequestPlan, Site};
 use crate::project::query::StatusMeaning;
+use crate::resource::CONCURRENCY;
 
 /// Reads all records of a plan, once. Passed in because the walk that implements it depends on this
 /// module.
@@ -28,6 +29,8 @@ pub type ReadAll =
 
 /// State shared by the tasks of a run.
 pub struct Run {
+    /// The plan that was run: the only one that may write.
+    main: PlanId,
     /// The plan whose raw body is wanted. Its dependencies are read as usual.
     content_of: Option<PlanId>,
     /// The sites of unsent requests, if only the items are wanted.
@@ -55,6 +58,7 @@ impl Run {
     /// Creates the state of a run before its first request.
     pub fn new(plan: &Rc<Plan>, session: &Rc<Session>, want: Want, read_all: ReadAll) -> Self {
         Self {
+            main: plan.id,
             content_of: (want == Want::Content).then_some(plan.id),
             found: (want == Want::Items).then(RefCell::default),
             ahead: Ahead::new(window(plan)),
@@ -99,7 +103,7 @@ impl Run {
     /// Sends a request of a plan; equal safe requests are sent once.
     pub async fn send(
         &self,
-        plan: &Plan,
+        plan: RequestPlan<'_>,
         request: &Request,
         site: &Site,
     ) -> Result<Response, RunErrorKind> {
@@ -116,17 +120,23 @@ impl Run {
     /// Sends a request that writes and tracks its result.
     async fn write(
         &self,
-        plan: &Plan,
+        plan: RequestPlan<'_>,
         request: &Request,
         site: &Site,
     ) -> Result<Response, RunErrorKind> {
+        // Queries that feed others are checked for this when they are read; nothing that was not
+        // confirmed leaves even if that check were missing.
+        assert!(
+            plan.id == self.main,
+            "a query that feeds another one would write"
+        );
         self.requests.set(self.requests.get() + 1);
         let writes = self.session.writes();
         let (number, request) = writes.follow(request, site.about(), &plan.scrubber);
         let result = self.session.send_anew(plan, &request).await;
         let is_answer = result
             .as_ref()
-            .is_ok_and(|response| meaning(plan, response) != StatusMeaning::Fail);
+            .is_ok_and(|response| meaning(plan.call, response) != StatusMeaning::Fail);
         writes.close(number, &result, is_answer);
         result.map_err(RunErrorKind::Transport)
     }
@@ -134,7 +144,7 @@ impl Run {
     /// Sends a request of a plan, bypassing earlier responses.
     pub async fn send_anew(
         &self,
-        plan: &Plan,
+        plan: RequestPlan<'_>,
         request: &Request,
         site: &Site,
     ) -> Result<Response, RunErrorKind> {
@@ -218,11 +228,12 @@ impl Run {
 /// earlier one. It is far larger than the concurrency, so that one slow item does not stall the
 /// others.
 fn window(plan: &Plan) -> usize {
-    let concurrency = plan.resource.concurrency;
+    let requests = plan.requests();
+    let concurrency = requests.map_or(CONCURRENCY, |plan| plan.resource().concurrency);
     let window = (concurrency * 8).clamp(64, 1_024);
     match plan.record_limit() {
         // Records beyond the limit are not requested.
-        Some(limit) if plan.query.sort.is_empty() => {
+        Some(limit) if plan.query.shape.sort.is_empty() => {
             limit.clamp(concurrency, window.max(concurrency))
         }
         _ => window,

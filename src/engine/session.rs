@@ -23,7 +23,7 @@ use crate::http::{
     Body, Client, ClientOptions, Event, Observe, Proxy, Request, Response, StatusCode,
     Transport as _, TransportError, TransportErrorKind,
 };
-use crate::plan::Plan;
+use crate::plan::RequestPlan;
 use crate::project::load;
 use crate::project::query::CacheRule;
 
@@ -124,15 +124,19 @@ impl Session {
     /// # Errors
     ///
     /// If there is no complete response.
-    pub async fn send(&self, plan: &Plan, request: &Request) -> Result<Response, TransportError> {
+    pub async fn send(
+        &self,
+        plan: RequestPlan<'_>,
+        request: &Request,
+    ) -> Result<Response, TransportError> {
         // The bytes of a multipart body are not known before it is sent.
         let is_form = matches!(request.body, Body::Multipart(_));
         if !self.options.manner.remembers || !request.is_safe || is_form {
             return self.send_or_recall(plan, request).await;
         }
-        let place = plan.resource.source.path().to_string_lossy();
+        let place = plan.resource().source.path().to_string_lossy();
         // A query without `cache` must not get a response that another one took from the cache.
-        let place = format!("{place} {:?}", plan.query.cache);
+        let place = format!("{place} {:?}", plan.call.cache);
         self.once
             .send(&place, request, || self.send_or_recall(plan, request))
             .await
@@ -145,7 +149,7 @@ impl Session {
     /// If there is no complete response.
     pub async fn send_anew(
         &self,
-        plan: &Plan,
+        plan: RequestPlan<'_>,
         request: &Request,
     ) -> Result<Response, TransportError> {
         let response = self.connection(plan)?.stack.send(request).await?;
@@ -154,7 +158,7 @@ impl Session {
     }
 
     /// Reports once per run that a route is deprecated or will be removed.
-    fn report_retirement(&self, plan: &Plan, request: &Request, response: &Response) {
+    fn report_retirement(&self, plan: RequestPlan<'_>, request: &Request, response: &Response) {
         let is_failure = response.status == StatusCode::GONE
             && !request.accepted.contains(&response.status.as_u16());
         let found = Retirement::of(&response.headers, &request.url);
@@ -162,13 +166,12 @@ impl Session {
         let Some(retirement) = found.filter(|_| !is_failure) else {
             return;
         };
-        let query = &plan.query;
-        let polled = query.poll.as_ref().and_then(|poll| poll.endpoint.as_ref());
-        let is_polled = request.method != query.method;
-        let endpoint = polled.filter(|_| is_polled).or(query.endpoint.as_ref());
-        let endpoint = endpoint.map_or("", |endpoint| endpoint.source());
-        let route = format!("{} {endpoint}", request.method);
-        let resource = &plan.resource.name;
+        let call = plan.call;
+        let is_polled = request.method != call.method;
+        let polled = call.polled_endpoint().filter(|_| is_polled);
+        let endpoint = polled.unwrap_or(&call.endpoint);
+        let route = format!("{} {}", request.method, endpoint.source());
+        let resource = &plan.resource().name;
         if self
             .retiring
             .borrow_mut()
@@ -184,7 +187,7 @@ impl Session {
 
     async fn send_or_recall(
         &self,
-        plan: &Plan,
+        plan: RequestPlan<'_>,
         request: &Request,
     ) -> Result<Response, TransportError> {
         let Some((cache, rule)) = self.cache_of(plan) else {
@@ -204,14 +207,14 @@ impl Session {
     }
 
     /// Returns the cache, if the query uses it.
-    fn cache_of(&self, plan: &Plan) -> Option<(&Cache, CacheRule)> {
-        self.options.manner.cache.as_ref().zip(plan.query.cache)
+    fn cache_of(&self, plan: RequestPlan<'_>) -> Option<(&Cache, CacheRule)> {
+        self.options.manner.cache.as_ref().zip(plan.call.cache)
     }
 
     /// Returns the connection of a plan's resource, created on first use.
-    fn connection(&self, plan: &Plan) -> Result<Rc<Connection>, TransportError> {
+    fn connection(&self, plan: RequestPlan<'_>) -> Result<Rc<Connection>, TransportError> {
         // Two projects may have resources of the same name.
-        let key = plan.resource.source.path().to_path_buf();
+        let key = plan.resource().source.path().to_path_buf();
         if let Some(connection) = self.connections.borrow().get(&key) {
             return Ok(Rc::clone(connection));
         }
@@ -222,9 +225,9 @@ impl Session {
         Ok(connection)
     }
 
-    fn build(&self, plan: &Plan) -> Result<Connection, TransportError> {
+    fn build(&self, plan: RequestPlan<'_>) -> Result<Connection, TransportError> {
         let settings = |words: String| TransportError::before(TransportErrorKind::Settings(words));
-        let resource = &plan.resource;
+        let resource = plan.resource();
         let base_url = plan.base_url();
         let tls = load::certificates(&plan.root, &resource.tls, self.options.system_certs)
             .map_err(settings)?;
@@ -281,14 +284,14 @@ impl Session {
 
 /// Returns the proxy of a plan. Loopback addresses never use a proxy from the environment, which
 /// could read the token over plain HTTP.
-fn proxy(plan: &Plan, settings: &ProxySettings) -> Result<Proxy, String> {
+fn proxy(plan: RequestPlan<'_>, settings: &ProxySettings) -> Result<Proxy, String> {
     let Some(url) = settings.own()? else {
         if is_loopback(plan.base_url()) {
             return Ok(Proxy::None);
         }
         return settings.elsewhere();
     };
-    let is_plain = plan.base_url().scheme() == "http" && !plan.resource.auth.is_none();
+    let is_plain = plan.base_url().scheme() == "http" && !plan.resource().auth.is_none();
     if is_plain && !is_loopback(&url) {
         return Err("over plain `http` the proxy would read the token".to_owned());
     }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::paginate::{Choice, says_more};
-use crate::plan::Plan;
+use crate::plan::RequestPlan;
 
 /// Common members for the URL of the next page, by path.
 const ADDRESSES: [&[&str]; 12] = [
@@ -37,13 +37,13 @@ const FLAGS: [&[&str]; 4] = [&["has_more"], &["hasMore"], &["has_next"], &["hasN
 
 /// Returns a note if a listing without `paginate` ends although the response seems to announce more
 /// pages.
-pub fn unread_pages(plan: &Plan, body: &Value) -> Option<String> {
-    let of_query = plan.query.paginate.as_ref();
-    let choices = of_query.into_iter().chain([&plan.resource.paginate]);
+pub fn unread_pages(plan: RequestPlan<'_>, body: &Value) -> Option<String> {
+    let of_query = plan.call.paginate.as_ref();
+    let choices = of_query.into_iter().chain([&plan.resource().paginate]);
     let is_auto = choices
         .into_iter()
         .all(|own| matches!(own.choice, Choice::Auto));
-    if !is_auto || plan.query.is_single() {
+    if !is_auto || plan.call.is_single() {
         return None;
     }
     let find = |ways: &[&[&'static str]]| {

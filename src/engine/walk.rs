@@ -14,7 +14,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::core::ending;
-use crate::engine::data::statement;
+use crate::engine::data::{data_of, statement};
 use crate::engine::levels::Level;
 use crate::engine::listing::listing;
 use crate::engine::outcome::End;
@@ -23,7 +23,7 @@ use crate::engine::records::{Gather, Kept};
 use crate::engine::run::Run;
 use crate::engine::stop::{Crew, Member};
 use crate::engine::{FailedItem, Outcome, RunError, RunErrorKind};
-use crate::plan::{Feed, Plan, Site};
+use crate::plan::{DataValues, Feed, Plan, Site};
 use crate::project::query::Loop;
 
 /// A taker that lets records out.
@@ -120,11 +120,17 @@ impl Walker {
     }
 
     async fn ask(&self, taker: &Taker, outlet: &Outlet) -> Result<(), Gone> {
-        let end = if self.plan.query.asks() {
-            let is_counted = self.wanted.is_some();
-            listing(&self.run, &self.plan, &self.site, is_counted, taker, outlet).await
-        } else {
-            statement(&self.run, &self.plan, taker, outlet).await
+        let end = match self.plan.requests() {
+            Some(requests) => {
+                let data = self.data().await?;
+                let site = data
+                    .as_deref()
+                    .map(|data| self.site.with_data(&self.plan, data));
+                let site = site.as_ref().unwrap_or(&self.site);
+                let is_counted = self.wanted.is_some();
+                listing(&self.run, requests, site, is_counted, taker, outlet).await
+            }
+            None => statement(&self.run, &self.plan, taker, outlet).await,
         };
         if ending::is_asked() {
             // Partially read records must not be used: wait to be dropped with the run.
@@ -155,6 +161,20 @@ impl Walker {
         Level::count(&level.failed, u64::from(is_failed));
         Level::count(&level.done, 1);
         Ok(())
+    }
+
+    /// The data that the plan's requests read, if they read any.
+    async fn data(&self) -> Result<Option<Arc<DataValues>>, Gone> {
+        if self.plan.data.is_empty() {
+            return Ok(None);
+        }
+        let data = data_of(&self.run, &self.plan).await;
+        // What would be sent lacks a part.
+        if self.run.has_failed() {
+            Err(Gone)
+        } else {
+            Ok(Some(data))
+        }
     }
 
     /// Returns true if it sends the only requests of the run's query.
@@ -240,7 +260,7 @@ impl Walker {
     ) -> Result<(), Gone> {
         let children = self.children(taker, most);
         let is_counted = fed_by.limit.is_some() || most.is_some();
-        if !fed_by.query.depends_on_order() && !is_counted {
+        if !fed_by.query.shape.depends_on_order() && !is_counted {
             Self::start(&self.run, &self.crew, &fed_by, is_sole)
                 .walk(children.take, outlet)
                 .await;
@@ -281,7 +301,10 @@ impl Walker {
         let index = self.known;
         let place = format!("{}#{}", self.plan.trail, self.known);
         // If few records are needed, few items run at a time.
-        let few = self.plan.limit.filter(|_| self.plan.query.sort.is_empty());
+        let few = self
+            .plan
+            .limit
+            .filter(|_| self.plan.query.shape.sort.is_empty());
         let few = few.into_iter().chain(self.wanted).min();
         let room = self.run.ahead.level(&place, few);
         let left = Rc::new(Cell::new(most));

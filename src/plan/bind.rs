@@ -1,6 +1,5 @@
 //! Binds the inputs of a call to the vars of a query.
 
-use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -13,15 +12,14 @@ use crate::core::code::Code;
 use crate::core::diagnostic::Diagnostic;
 use crate::core::name;
 use crate::core::secret::{Scrubber, Secret, is_secret_param};
-use crate::http::client::is_loopback;
 use crate::plan::disguise::{COMPUTED, mark, masked};
+use crate::plan::requests::Target;
 use crate::plan::secrecy::Secrecy;
-use crate::plan::{Binding, Outside, Plan, PlanError, SecretParts, Uses};
+use crate::plan::{Binding, Outside, Plan, PlanError, Uses};
 use crate::project::Query;
-use crate::project::query::{Limit, Var, VarType};
-use crate::project::template::ValueTemplate;
+use crate::project::query::{Call, Limit, Var, VarType};
 use crate::resource::Resource;
-use crate::template::{Lookup, RenderError, Scope, Template};
+use crate::template::{Lookup, RenderError, Scope};
 
 /// A value given to a var.
 #[derive(Debug, Clone)]
@@ -83,23 +81,15 @@ impl Plan {
         trail: String,
     ) -> Result<Self, PlanError> {
         let (outside, scrubber) = (&binding.outside, &binding.scrubber);
-        let resource = match query.resource.as_ref().filter(|_| query.asks()) {
-            None => Arc::clone(&binding.no_resource),
-            Some(name) => binding
-                .resources
-                .get(&*name.value)
-                .cloned()
-                .ok_or_else(|| {
-                    let words = format!("there is no resource `{}`", name.value);
-                    let fault = Diagnostic::at(&name.place, Code::UnknownResource, words);
-                    PlanError::Call(vec![fault])
-                })?,
-        };
-        let mut secrecy = Secrecy::of(&query, &resource);
+        let resource = query
+            .call()
+            .map(|call| resource_of(call, binding))
+            .transpose()?;
+        let mut secrecy = Secrecy::of(&query, resource.as_deref());
         for other in query.with_fed_by() {
-            let name = other.resource.as_ref().map(|name| &*name.value);
+            let name = other.call().map(|call| &*call.resource.value);
             if let Some(resource) = name.and_then(|name| binding.resources.get(name)) {
-                secrecy.add_env_of(&Secrecy::of(other, resource));
+                secrecy.add_env_of(&Secrecy::of(other, Some(resource)));
             }
         }
         let scope = Scope::new(
@@ -120,17 +110,16 @@ impl Plan {
         bound.secrecy.add_items(&query);
         bound.scope = silenced(&bound.scope, &bound.secrecy);
         let shown_scope = veiled(&bound.shown_scope, &bound.secrecy);
-        let base_url = base_url(&resource, &bound, scrubber)?;
-        let limit = at_most(query.limit.as_ref(), &bound.scope)?;
-        let uses = Uses::of(&query);
-        let retry = query.retry.as_ref();
-        let retry = retry.map(|change| Arc::new(change.over(&resource.retry)));
+        let limit = at_most(query.shape.limit.as_ref(), &bound.scope)?;
+        let uses = Uses::of(&query.shape);
+        let target = match query.call().zip(resource) {
+            Some((call, resource)) => Some(Target::new(call, resource, &bound, scrubber)?),
+            None => None,
+        };
         let mut plan = Self {
             id: binding.plans.new_id(),
             limit,
-            retry,
             query,
-            resource,
             feeds: Vec::new(),
             data: Vec::new(),
             trail,
@@ -138,87 +127,15 @@ impl Plan {
             binding: Rc::clone(binding),
             vars: bound.vars,
             scrubber: scrubber.clone(),
-            base_url,
+            target,
             scope: bound.scope,
             shown_scope,
             secrecy: bound.secrecy,
             uses,
-            secret_parts: SecretParts::default(),
-            has_learned_resource: Cell::new(false),
         };
-        plan.secret_parts = plan.find_secret_parts();
-        plan.refuse_plain_http()?;
         plan.feeds = plan.bind_feeds()?;
         plan.data = plan.bind_data()?;
         Ok(plan)
-    }
-
-    fn find_secret_parts(&self) -> SecretParts {
-        let is_secret = |template: &Template| self.secrecy.taints(template.mentions());
-        let params = self
-            .query
-            .params
-            .iter()
-            .filter_map(|(_, value)| value.as_ref())
-            .flat_map(ValueTemplate::templates);
-        let of_resource = self.resource.params.iter().map(|(_, value)| value);
-        SecretParts {
-            of_query: self.query.request_templates().into_iter().any(is_secret),
-            url: params
-                .chain(of_resource)
-                .chain(&self.query.endpoint)
-                .chain(
-                    self.query
-                        .poll
-                        .iter()
-                        .filter_map(|poll| poll.endpoint.as_ref()),
-                )
-                .chain([&self.resource.base_url])
-                .any(is_secret),
-        }
-    }
-
-    /// Refuses to send a secret over unencrypted HTTP.
-    fn refuse_plain_http(&self) -> Result<(), PlanError> {
-        let resource = &self.resource;
-        let holds_secret = || {
-            self.query
-                .request_templates()
-                .into_iter()
-                .chain(resource.templates())
-                .any(|template| self.secrecy.taints(template.mentions()))
-        };
-        if self.base_url.scheme() == "https"
-            || is_loopback(&self.base_url)
-            || (resource.auth.is_none() && !holds_secret())
-        {
-            return Ok(());
-        }
-        let words = format!(
-            "a secret of `{}` would cross the network in the clear, to `{}`",
-            resource.name,
-            self.base_url.host_str().unwrap_or_default()
-        );
-        let fault = Diagnostic::at(resource.base_url.place(), Code::PlainHttp, words);
-        Err(PlanError::Call(vec![fault.help(
-            "write `https://`: plain `http://` is for this machine, or for requests without a secret",
-        )]))
-    }
-
-    /// Checks that the credential is available before the first request, unless a command prints
-    /// it.
-    ///
-    /// # Errors
-    ///
-    /// If it is missing, usually because a variable is unset.
-    pub fn check_credential(&self) -> Result<(), PlanError> {
-        for secret in self.resource.auth.secrets(&self.scope) {
-            self.scrubber.add(&secret);
-        }
-        self.resource
-            .auth
-            .ready(&self.scope)
-            .map_err(PlanError::Credential)
     }
 }
 
@@ -273,33 +190,15 @@ fn lookups(outside: &Outside, secrecy: &Secrecy, show: Show<'_>) -> [(&'static s
     [("env", env), ("git", Arc::clone(&outside.git))]
 }
 
-fn base_url(
-    resource: &Resource,
-    bound: &Bound,
-    scrubber: &Scrubber,
-) -> Result<url::Url, PlanError> {
-    let text = resource.base_url.base_url(&bound.scope).map_err(|error| {
-        // A webhook's URL is its credential.
-        if bound.secrecy.taints(resource.base_url.mentions()) {
-            PlanError::Credential(CredentialError::Render(error))
-        } else {
-            PlanError::Render(error)
-        }
-    })?;
-    let url = crate::project::base_url(&text).map_err(|words| {
-        let place = resource.base_url.place();
-        let fault = Diagnostic::at(place, Code::BaseUrl, words);
-        PlanError::Call(vec![fault.concealed()])
-    })?;
-    if bound.secrecy.taints(resource.base_url.mentions()) {
-        // In a webhook's URL, each long segment is as secret as the whole.
-        scrubber.add(&Secret::new(url.as_str()));
-        scrubber.add(&Secret::new(url.path()));
-        for segment in url.path().split('/').filter(|segment| segment.len() >= 8) {
-            scrubber.add(&Secret::new(segment));
-        }
-    }
-    Ok(url)
+/// The resource of a call, in the chosen environment.
+fn resource_of(call: &Call, binding: &Binding) -> Result<Arc<Resource>, PlanError> {
+    let name = &call.resource;
+    let found = binding.resources.get(&*name.value).cloned();
+    found.ok_or_else(|| {
+        let words = format!("there is no resource `{}`", name.value);
+        let fault = Diagnostic::at(&name.place, Code::UnknownResource, words);
+        PlanError::Call(vec![fault])
+    })
 }
 
 /// Renders a limit.
@@ -363,11 +262,11 @@ struct Binder<'b> {
     scrubber: &'b Scrubber,
 }
 
-struct Bound {
+pub(super) struct Bound {
     vars: BTreeMap<String, Value>,
-    scope: Scope,
+    pub(super) scope: Scope,
     shown_scope: Scope,
-    secrecy: Secrecy,
+    pub(super) secrecy: Secrecy,
 }
 
 impl Binder<'_> {

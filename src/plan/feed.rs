@@ -204,7 +204,7 @@ impl Plan {
 
     /// Returns the loops of the query.
     pub fn loops(&self) -> &[Loop] {
-        &self.query.for_each
+        self.query.loops()
     }
 
     /// Returns this plan and all bound plans it depends on, each once, before its own dependencies.
@@ -251,8 +251,8 @@ impl Plan {
     ///
     /// If the condition cannot be evaluated.
     pub fn takes(feed: &Loop, site: &Site) -> Result<bool, RenderError> {
-        let keep = feed.keep.as_ref();
-        keep.map_or(Ok(true), |condition| condition.holds(&site.scope))
+        let filter = feed.filter.as_ref();
+        filter.map_or(Ok(true), |condition| condition.holds(&site.scope))
     }
 
     /// Returns the maximum number of items of a loop for each item of the loops before it.

@@ -2,8 +2,8 @@
 //!
 //! [`Plan::bind`] takes a checked query, its resource, the inputs and the environment ([`Outside`]:
 //! clock, environment variables, git), and returns a [`Plan`]: vars bound and checked, scopes built,
-//! secrets known. [`Plan::request`] renders the request without side effects.
-//! [`Plan::shown_request`] renders it with every secret replaced by a named mark, for a dry run or a
+//! secrets known. [`RequestPlan::request`] renders the request without side effects.
+//! [`RequestPlan::shown_request`] renders it with every secret replaced by a named mark, for a dry run or a
 //! curl command.
 //!
 //! This module knows neither network nor time.
@@ -14,11 +14,11 @@ pub mod disguise;
 mod feed;
 mod render;
 mod report;
+mod requests;
 mod secrecy;
 mod shared;
 mod uses;
 
-use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -29,9 +29,6 @@ use serde_json::Value;
 use crate::auth::CredentialError;
 use crate::core::diagnostic::Diagnostic;
 use crate::core::secret::{Scrubber, Secret};
-use crate::http::retry::RetryPolicy;
-use crate::http::{Method, Request};
-use crate::paginate::{Choice, Condition, Style};
 use crate::project::Query;
 use crate::project::requirement::Requirement;
 use crate::resource::Resource;
@@ -41,8 +38,10 @@ pub use bind::{Input, Inputs, vars_to_give};
 pub use feed::{Feed, Site, telling_member};
 pub use render::{ShownPoll, ShownRequest};
 pub use report::{DataValue, DataValues, Facts, Rendered};
+pub use requests::{Caps, RequestPlan};
 pub use shared::{PlanId, SharedPlans};
 
+use requests::Target;
 use secrecy::Secrecy;
 pub use uses::Uses;
 
@@ -61,8 +60,6 @@ pub struct Outside {
 pub struct Binding {
     /// The resources by name, in the chosen environment.
     pub resources: BTreeMap<String, Arc<Resource>>,
-    /// The resource of queries that send no request.
-    pub no_resource: Arc<Resource>,
     /// Clock, environment and git.
     pub outside: Outside,
     /// The project's folder.
@@ -79,8 +76,6 @@ pub struct Plan {
     pub id: PlanId,
     /// The query.
     pub query: Arc<Query>,
-    /// Its resource, in the chosen environment.
-    pub resource: Arc<Resource>,
     /// The sources of items, one for each of the query's `for_each`.
     pub feeds: Vec<Feed>,
     /// The plans of `data`, one for each entry.
@@ -98,36 +93,12 @@ pub struct Plan {
     /// caller replaces the file's.
     pub limit: Option<usize>,
     binding: Rc<Binding>,
-    base_url: url::Url,
-    /// The query's own policy, which overrides the resource's.
-    retry: Option<Arc<RetryPolicy>>,
+    /// The receiver of its requests, if it sends any.
+    target: Option<Target>,
     scope: Scope,
     shown_scope: Scope,
     secrecy: Secrecy,
     uses: Uses,
-    /// The parts of its requests that use a secret.
-    secret_parts: SecretParts,
-    /// True if the scrubber has learned the resource's secrets, which are the same for every item.
-    has_learned_resource: Cell<bool>,
-}
-
-/// The parts of a plan's requests that use a secret. The others need not be scanned for each
-/// request.
-#[derive(Debug, Clone, Copy, Default)]
-struct SecretParts {
-    /// Any part defined by the query.
-    of_query: bool,
-    /// The URL.
-    url: bool,
-}
-
-/// The limits of a listing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Caps {
-    /// The maximum number of pages.
-    pub pages: Option<u64>,
-    /// The maximum number of rows.
-    pub rows: Option<u64>,
 }
 
 /// An error while binding a query.
@@ -163,12 +134,19 @@ impl From<RenderError> for PlanError {
 }
 
 impl Plan {
-    /// Returns a resource of the run by name, or this plan's own.
-    pub fn resource_named(&self, name: &str) -> &Resource {
-        self.binding
-            .resources
-            .get(name)
-            .map_or(&*self.resource, |known| &**known)
+    /// The plan with its call and resource, if it sends requests.
+    pub fn requests(&self) -> Option<RequestPlan<'_>> {
+        Some(RequestPlan {
+            plan: self,
+            call: self.query.call()?,
+            target: self.target.as_ref()?,
+        })
+    }
+
+    /// A resource of the run by its name.
+    pub fn resource_named(&self, name: &str) -> Option<&Resource> {
+        let known = self.binding.resources.get(name).map(|known| &**known);
+        known.or_else(|| self.target.as_ref().map(|target| &*target.resource))
     }
 
     /// Wraps records for a document.
@@ -206,75 +184,9 @@ impl Plan {
         Some(self.scrubber.text(&disguise::masked(&words)).into_owned())
     }
 
-    /// Returns the resource's base URL.
-    pub fn base_url(&self) -> &url::Url {
-        &self.base_url
-    }
-
     /// Returns true if its requests are safe (RFC 9110, section 9.2.1).
     pub fn is_safe(&self) -> bool {
-        self.query.is_safe
-    }
-
-    /// Returns the pagination style, or `None` if the first response is complete. The query
-    /// overrides the resource, which overrides the kind of API. A request that writes is never
-    /// repeated for a next page.
-    pub fn style(&self, request: &Request) -> Option<Style> {
-        self.style_for(&request.method, request.is_safe, self.route_of(request))
-    }
-
-    fn style_for(&self, method: &Method, is_safe: bool, route: &str) -> Option<Style> {
-        if !is_safe {
-            return None;
-        }
-        let own = self.query.paginate.as_ref().map(|own| &own.choice);
-        for choice in own.into_iter().chain([&self.resource.paginate.choice]) {
-            match choice {
-                Choice::Auto => {}
-                Choice::Off => return None,
-                Choice::Style(style) => return Some(style.clone()),
-            }
-        }
-        self.resource.kind.pagination(method, route)
-    }
-
-    /// Returns the kind of API's own pagination style, regardless of the files.
-    pub fn usual_style(&self, request: &Request) -> Option<Style> {
-        let kind = self.resource.kind;
-        let route = self.route_of(request);
-        request
-            .is_safe
-            .then(|| kind.pagination(&request.method, route))?
-    }
-
-    /// Returns the path of a request below the base URL.
-    pub fn route_of<'r>(&self, request: &'r Request) -> &'r str {
-        let path = request.url.path();
-        let base = self.base_url.path().trim_end_matches('/');
-        path.strip_prefix(base).unwrap_or(path)
-    }
-
-    /// Returns the `while` condition of the listing, if there is one. The resource's condition only
-    /// applies to the resource's own style.
-    pub fn goes_on_while(&self) -> Option<&Condition> {
-        let of_resource = self.resource.paginate.condition.as_ref();
-        let Some(own) = &self.query.paginate else {
-            return of_resource;
-        };
-        let inherits = matches!(own.choice, Choice::Auto);
-        own.condition
-            .as_ref()
-            .or_else(|| of_resource.filter(|_| inherits))
-    }
-
-    /// Returns the limits of the listing.
-    pub fn caps(&self) -> Caps {
-        let own = self.query.paginate.as_ref();
-        let of_resource = &self.resource.paginate;
-        Caps {
-            pages: own.and_then(|own| own.max_pages).or(of_resource.max_pages),
-            rows: own.and_then(|own| own.max_rows).or(of_resource.max_rows),
-        }
+        self.query.is_safe()
     }
 
     /// Overrides the query's own limit.

@@ -1,18 +1,17 @@
 //! Renders the request of a plan. Deterministic: the same plan yields the same request.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use serde_json::Value;
 use url::Url;
 
 use crate::auth::Credential;
 use crate::core::secret::{MASK, Secret, is_secret_name};
-use crate::core::source::{Place, Span};
+use crate::core::source::Place;
 use crate::core::{json, percent};
 use crate::http::{Body, Delivery, HeaderMap, HeaderName, HeaderValue, Method, Request, header};
 use crate::paginate::{self, Paginate as _};
-use crate::plan::{Plan, Site, body, disguise};
+use crate::plan::{RequestPlan, Site, body, disguise};
 use crate::project::query::{self, StatusMeaning};
 use crate::project::template::ValueTemplate;
 use crate::template::{Mentions, RenderError, Scope, Template};
@@ -64,14 +63,14 @@ fn of_request(items: &[(String, Value)]) -> Value {
     }
 }
 
-impl Plan {
+impl<'p> RequestPlan<'p> {
     /// Renders the request, without its credential.
     ///
     /// # Errors
     ///
     /// If a template cannot be rendered, or a value is invalid in its place.
     pub fn request(&self, site: &Site) -> Result<Request, RenderError> {
-        self.request_of(&self.form()?, site)
+        self.request_of(&self.form(), site)
     }
 
     /// Renders the request that is polled after the first one; `None` if the first request itself
@@ -79,7 +78,7 @@ impl Plan {
     ///
     /// # Errors
     ///
-    /// As [`Plan::request`].
+    /// As [`RequestPlan::request`].
     pub fn polled_request(
         &self,
         site: &Site,
@@ -93,41 +92,34 @@ impl Plan {
     fn request_of(&self, form: &Form<'_>, site: &Site) -> Result<Request, RenderError> {
         self.learn_derived(form, site);
         let mut request = self.render(form, &site.scope)?;
-        if self.secret_parts.url {
+        if self.target.secret_parts.url {
             let shown = disguise::masked_url(&self.shown_url(form, &request, site));
             request.shown_url = (shown != request.url.as_str()).then_some(shown);
         }
         let stands_on_answers =
-            self.query.is_walk() || !self.data.is_empty() || self.query.poll.is_some();
+            self.query.is_walk() || !self.data.is_empty() || self.call.poll.is_some();
         if stands_on_answers && self.scrubber.has_masked_answers() {
             self.refuse_mask(&request)?;
         }
         Ok(request)
     }
 
-    fn form(&self) -> Result<Form<'_>, RenderError> {
-        let query = &self.query;
-        let endpoint = query.endpoint.as_ref().ok_or_else(|| {
-            let file = Arc::clone(&query.source);
-            let span = Span::default();
-            let words = format!("`{}` sends no request", query.name);
-            RenderError::new(&Place { file, span }, words)
-        })?;
-        Ok(Form {
-            method: &query.method,
-            is_safe: self.is_safe(),
-            endpoint,
-            params: &query.params,
-            body: query.body.as_ref(),
-        })
+    fn form(&self) -> Form<'p> {
+        Form {
+            method: &self.call.method,
+            is_safe: self.call.is_safe,
+            endpoint: &self.call.endpoint,
+            params: &self.call.params,
+            body: self.call.body.as_ref(),
+        }
     }
 
     /// Parameters and body belong to the first request only.
-    fn polled_form(&self) -> Option<Form<'_>> {
+    fn polled_form(&self) -> Option<Form<'p>> {
         Some(Form {
             method: &Method::GET,
             is_safe: true,
-            endpoint: self.query.poll.as_ref()?.endpoint.as_ref()?,
+            endpoint: self.call.polled_endpoint()?,
             params: &[],
             body: None,
         })
@@ -153,17 +145,17 @@ impl Plan {
             return Ok(());
         }
         let words = "an answer repeated a secret, and `***` would be sent in its place";
-        Err(RenderError::new(self.form()?.endpoint.place(), words)
+        Err(RenderError::new(self.form().endpoint.place(), words)
             .help("a secret that a request needs comes from `env` or a `secret` var"))
     }
 
     /// Adds the values in this request that are derived from secrets to the scrubber.
     fn learn_derived(&self, form: &Form<'_>, site: &Site) {
-        if !self.has_learned_resource.replace(true) {
-            self.learn_of(self.resource.templates(), site);
+        if !self.target.has_learned_resource.replace(true) {
+            self.learn_of(self.target.resource.templates(), site);
         }
-        if self.secret_parts.of_query {
-            self.learn_of(self.query.request_templates(), site);
+        if self.target.secret_parts.of_query {
+            self.learn_of(self.call.request_templates(), site);
             self.learn_of([form.endpoint], site);
         }
     }
@@ -182,6 +174,7 @@ impl Plan {
     /// Returns the URL as sent, with marks in place of secrets.
     fn shown_url(&self, form: &Form<'_>, request: &Request, site: &Site) -> String {
         let shown = self
+            .target
             .resource
             .base_url
             .text(&site.shown)
@@ -197,7 +190,7 @@ impl Plan {
     ///
     /// # Errors
     ///
-    /// As [`Plan::request`].
+    /// As [`RequestPlan::request`].
     pub fn shown_request(&self) -> Result<ShownRequest, RenderError> {
         let site = if self.query.is_walk() || !self.data.is_empty() {
             self.unknown_site()
@@ -211,10 +204,10 @@ impl Plan {
     ///
     /// # Errors
     ///
-    /// As [`Plan::request`].
+    /// As [`RequestPlan::request`].
     pub fn shown_request_at(&self, site: &Site) -> Result<ShownRequest, RenderError> {
-        let mut shown = self.shown(&self.form()?, site)?;
-        if let Some((form, poll)) = self.polled_form().zip(self.query.poll.as_ref()) {
+        let mut shown = self.shown(&self.form(), site)?;
+        if let Some((form, poll)) = self.polled_form().zip(self.call.poll.as_ref()) {
             shown.poll = Some(Box::new(ShownPoll {
                 until: poll.until.source().trim().to_owned(),
                 request: self.shown(&form, &site.with_unknown_row())?,
@@ -232,6 +225,7 @@ impl Plan {
         let headers = self.headers(&site.shown).unwrap_or(real.headers);
         let body = self.body(form, &site.shown).unwrap_or(real.body);
         let credential = self
+            .target
             .resource
             .auth
             .shown(&self.shown_scope, &disguise::mark)?;
@@ -247,8 +241,8 @@ impl Plan {
     }
 
     fn secret_variables(&self) -> BTreeSet<String> {
-        let resource = &self.resource;
-        let own = self.query.request_templates().into_iter();
+        let resource = &self.target.resource;
+        let own = self.call.request_templates().into_iter();
         own.chain([&resource.base_url])
             .chain(resource.headers.iter().map(|(_, value)| value))
             .chain(resource.params.iter().map(|(_, value)| value))
@@ -262,7 +256,7 @@ impl Plan {
     ///
     /// If the template cannot be rendered.
     pub fn question(&self) -> Result<Option<String>, RenderError> {
-        self.query
+        self.call
             .confirm
             .as_ref()
             .map(|template| template.text(&self.shown_scope))
@@ -277,7 +271,7 @@ impl Plan {
     ///
     /// If the template cannot be rendered.
     pub fn question_about(&self, sites: &[Site]) -> Result<Option<String>, RenderError> {
-        let Some(template) = &self.query.confirm else {
+        let Some(template) = &self.call.confirm else {
             return Ok(None);
         };
         let mut scope = self.shown_scope.clone();
@@ -291,7 +285,7 @@ impl Plan {
 
     /// Returns the path of the file that is sent as the whole body.
     pub fn attached_file(&self) -> Option<String> {
-        match &self.query.body {
+        match &self.call.body {
             Some(query::Body::File(template)) => {
                 let path = template.text(&self.scope).ok()?;
                 Some(self.root.join(path.trim()).display().to_string())
@@ -302,7 +296,12 @@ impl Plan {
 
     /// Returns the resource's own proxy, with marks in place of secrets.
     pub fn shown_proxy(&self) -> Option<String> {
-        self.resource.proxy.as_ref()?.text(&self.shown_scope).ok()
+        self.target
+            .resource
+            .proxy
+            .as_ref()?
+            .text(&self.shown_scope)
+            .ok()
     }
 
     fn render(&self, form: &Form<'_>, scope: &Scope) -> Result<Request, RenderError> {
@@ -313,13 +312,13 @@ impl Plan {
             body: self.body(form, scope)?,
             is_safe: form.is_safe,
             accepted: self
-                .query
+                .call
                 .on_status
                 .iter()
                 .filter(|(_, meaning)| **meaning != StatusMeaning::Fail)
                 .map(|(status, _)| *status)
                 .collect(),
-            retry: self.retry.clone(),
+            retry: self.target.retry.clone(),
             shown_url: None,
             is_next_page: false,
             delivery: Delivery::default(),
@@ -336,7 +335,7 @@ impl Plan {
 
     /// Returns the values that request the first page of a listing.
     fn first_page(&self, form: &Form<'_>, route: &str) -> Vec<(paginate::Place, Value)> {
-        if self.query.is_single() {
+        if self.call.is_single() {
             return Vec::new();
         }
         let style = self.style_for(form.method, form.is_safe, route);
@@ -348,7 +347,7 @@ impl Plan {
     }
 
     fn url(&self, form: &Form<'_>, scope: &Scope) -> Result<Url, RenderError> {
-        let text = self.url_text(form, self.base_url.as_str(), scope)?;
+        let text = self.url_text(form, self.target.base_url.as_str(), scope)?;
         let place = form.endpoint.place();
         Url::parse(&text)
             .map_err(|error| RenderError::new(place, format!("the URL cannot be built: {error}")))
@@ -398,7 +397,7 @@ impl Plan {
                 || written.any(|(known, _)| known == name)
         };
         let mut pairs = Vec::new();
-        for (name, template) in &self.resource.params {
+        for (name, template) in &self.target.resource.params {
             if !own(name) {
                 let value = template.json_or_omitted(scope)?.unwrap_or(Value::Null);
                 add_param(&mut pairs, name, &value, template.place())?;
@@ -428,10 +427,10 @@ impl Plan {
     fn headers(&self, scope: &Scope) -> Result<HeaderMap, RenderError> {
         let mut headers = HeaderMap::new();
         headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
-        for (name, template) in &self.resource.headers {
+        for (name, template) in &self.target.resource.headers {
             headers.insert(name.clone(), self.header_value(name, template, scope)?);
         }
-        for (name, template) in &self.query.headers {
+        for (name, template) in &self.call.headers {
             match template {
                 None => {
                     headers.remove(name);

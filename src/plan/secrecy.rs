@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::core::secret::{is_secret_name, is_secret_param};
 use crate::plan::disguise::{self, Segment};
 use crate::project::Query;
-use crate::project::query::{Items, Var};
+use crate::project::query::{Call, Items, Var};
 use crate::project::template::ValueTemplate;
 use crate::resource::Resource;
 use crate::template::{Mentions, Template};
@@ -26,45 +26,17 @@ pub struct Secrecy {
 impl Secrecy {
     /// Collects the variables used by `auth`, by defaults of secret vars, by credential headers or
     /// parameters, and by the proxy.
-    pub fn of(query: &Query, resource: &Resource) -> Self {
+    pub fn of(query: &Query, resource: Option<&Resource>) -> Self {
         let secret_defaults = query
             .vars
             .iter()
             .filter(|var| var.secret)
             .filter_map(|var| var.default.as_ref())
             .flat_map(ValueTemplate::templates);
-        let headers = resource
-            .headers
-            .iter()
-            .map(|(name, value)| (name, Some(value)))
-            .chain(
-                query
-                    .headers
-                    .iter()
-                    .map(|(name, value)| (name, value.as_ref())),
-            )
-            .filter(|(name, _)| is_secret_name(name.as_str()))
-            .filter_map(|(_, value)| value);
-        let resource_params = resource
-            .params
-            .iter()
-            .filter(|(name, _)| is_secret_param(name))
-            .map(|(_, value)| value);
-        let query_params = query
-            .params
-            .iter()
-            .filter(|(name, _)| is_secret_param(name))
-            .filter_map(|(_, value)| value.as_ref())
-            .flat_map(ValueTemplate::templates);
-        let env = resource
-            .auth
-            .templates()
-            .into_iter()
-            .chain(secret_defaults)
-            .chain(headers)
-            .chain(resource_params)
-            .chain(query_params)
-            .chain(&resource.proxy)
+        let of_call = query.call().into_iter().flat_map(credentials_of_call);
+        let env = secret_defaults
+            .chain(of_call)
+            .chain(resource.into_iter().flat_map(credentials_of_resource))
             .flat_map(|template: &Template| template.mentions().attributes("env"))
             .map(str::to_owned)
             .collect();
@@ -77,7 +49,7 @@ impl Secrecy {
 
     /// Adds the items of lists that use a secret.
     pub fn add_items(&mut self, query: &Query) {
-        for feed in &query.for_each {
+        for feed in query.loops() {
             let is_secret = matches!(feed.items, Items::List(_))
                 && feed
                     .items
@@ -146,4 +118,29 @@ impl Secrecy {
             name => self.vars.contains(name),
         })
     }
+}
+
+/// The templates of header fields and parameters that are named like credentials.
+fn credentials_of_call(call: &Call) -> impl Iterator<Item = &Template> {
+    let headers = call.headers.iter();
+    let headers = headers.filter(|(name, _)| is_secret_name(name.as_str()));
+    let params = call.params.iter();
+    params
+        .filter(|(name, _)| is_secret_param(name))
+        .filter_map(|(_, value)| value.as_ref())
+        .flat_map(ValueTemplate::templates)
+        .chain(headers.filter_map(|(_, value)| value.as_ref()))
+}
+
+/// The same of a resource, with its `auth` and its proxy.
+fn credentials_of_resource(resource: &Resource) -> impl Iterator<Item = &Template> {
+    let headers = resource.headers.iter();
+    let headers = headers.filter(|(name, _)| is_secret_name(name.as_str()));
+    let params = resource.params.iter();
+    params
+        .filter(|(name, _)| is_secret_param(name))
+        .map(|(_, value)| value)
+        .chain(headers.map(|(_, value)| value))
+        .chain(resource.auth.templates())
+        .chain(&resource.proxy)
 }

@@ -3,9 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::project::Query;
-use crate::project::query::{ColumnSource, SortBy};
-use crate::template::{Expression, Mentions, Template};
+use crate::project::query::Shape;
+use crate::template::Mentions;
 
 /// The fields in use.
 #[derive(Debug, Clone, Default)]
@@ -26,35 +25,16 @@ enum RowUse {
 }
 
 impl Uses {
-    /// Collects the fields used over a query's records.
-    pub fn of(query: &Query) -> Self {
+    /// The names that columns, conditions and order read.
+    pub fn of(shape: &Shape) -> Self {
         let mut uses = Self::default();
-        let columns = query
-            .extract
-            .iter()
-            .filter_map(|column| match &column.source {
-                ColumnSource::Template(template) => Some(template),
-                ColumnSource::Path { .. } => None,
-            });
-        let keys = query.sort.iter().filter_map(|key| match &key.by {
-            SortBy::Expression(expression) => Some(expression),
-            SortBy::Column(_) => None,
-        });
-        let mentions = columns.map(Template::mentions).chain(
-            query
-                .keep
-                .iter()
-                .chain(&query.stop_when)
-                .chain(keys)
-                .map(Expression::mentions),
-        );
-        for mentions in mentions {
-            uses.add(query, mentions);
+        for mentions in shape.record_mentions() {
+            uses.add(shape, mentions);
         }
         uses
     }
 
-    fn add(&mut self, query: &Query, mentions: &Mentions) {
+    fn add(&mut self, shape: &Shape, mentions: &Mentions) {
         for mention in mentions.iter() {
             let root = mention.root();
             if root == "row" {
@@ -62,8 +42,8 @@ impl Uses {
             } else if root == "response" {
                 let member = mention.path.get(1);
                 self.headers |= member.is_none_or(|member| member == "headers");
-            } else if query.extract.is_empty()
-                || query.extract.iter().any(|column| column.name == root)
+            } else if shape.extract.is_empty()
+                || shape.extract.iter().any(|column| column.name == root)
             {
                 self.columns.insert(root.to_owned());
             }

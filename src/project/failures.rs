@@ -23,7 +23,7 @@ pub const QUERY: &str = "query";
 pub fn columns<'q>(queries: impl IntoIterator<Item = &'q Query>) -> Vec<String> {
     let mut columns = vec![QUERY.to_owned()];
     for query in queries {
-        for column in query.for_each.iter().flat_map(columns_of) {
+        for column in query.loops().iter().flat_map(columns_of) {
             if !columns.contains(&column) && !OWN.contains(&column.as_str()) {
                 columns.push(column);
             }

@@ -47,7 +47,7 @@ pub use query::Query;
 pub use resource_file::ResourceFile;
 pub use sends::Sent;
 use settings::Settings;
-pub use statement::{Grounds, Parameter};
+pub use statement::{Grounds, Parameter, query as statement_query};
 pub use trust::Trust;
 
 /// A folder with resources and queries.
@@ -298,7 +298,6 @@ impl Project {
             find: &|text| self.fed_by(text, &way),
             files: self.files(),
             file_path: &|name| self.template_path(name, &path),
-            tables: &[],
             settings: &self.settings,
         };
         let sub = sub_folder(&self.root.join("queries"), &path);
@@ -342,22 +341,6 @@ impl Project {
                 !matches!(load::template(&self.root, path), Ok(None))
             }),
         }
-    }
-
-    /// Returns the resource of queries that send no request.
-    ///
-    /// # Errors
-    ///
-    /// None that a user could cause.
-    pub fn no_resource(&self) -> Result<Resource, Diagnostics> {
-        let text =
-            r#"{"name": "none", "type": "rest", "base_url": "http://localhost", "auth": "none"}"#;
-        let source = SourceFile::new("no resource", "", text);
-        let mut faults = Diagnostics::new();
-        yaml::parse(&source, &mut faults)
-            .and_then(|node| resource_file::read(&node, &source, "none", None, &mut faults))
-            .and_then(|file| file.base)
-            .ok_or(faults)
     }
 
     /// Reads a query named in the file of another one.
@@ -468,7 +451,6 @@ impl Project {
             find: &|name| self.fed_by(name, &[]),
             files: self.files(),
             file_path: &|name| name.unwrap_or("ad-hoc").to_owned(),
-            tables: &[],
             settings: &self.settings,
         };
         yaml::parse(&source, &mut faults)
@@ -486,9 +468,10 @@ impl Project {
         query: &Query,
         environment: Option<&str>,
     ) -> Result<Option<Resource>, Diagnostics> {
-        let Some(name) = query.resource.as_ref().filter(|_| query.asks()) else {
+        let Some(call) = query.call() else {
             return Ok(None);
         };
+        let name = &call.resource;
         let file = self
             .resources
             .iter()

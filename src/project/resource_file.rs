@@ -19,7 +19,7 @@ use crate::http::retry::RetryPolicy;
 use crate::paginate::Pagination;
 use crate::project::literal;
 use crate::project::template::{Names, scalar_template, template};
-use crate::resource::{Access, KINDS, Resource, Speak, TlsFiles};
+use crate::resource::{Access, CONCURRENCY, KINDS, Resource, Speak, TlsFiles};
 use crate::template::Template;
 
 /// The default of `max_body`: 64 MiB.
@@ -239,7 +239,9 @@ fn resource(node: &Node, context: &Context, faults: &mut Diagnostics) -> Option<
         max_body: max_body.unwrap_or(MAX_BODY),
         retry,
         rate_limit,
-        concurrency: usize::try_from(concurrency.unwrap_or(8)).unwrap_or(8),
+        concurrency: concurrency
+            .and_then(|most| usize::try_from(most).ok())
+            .unwrap_or(CONCURRENCY),
         paginate: paginate.unwrap_or_default(),
         tls,
         proxy,

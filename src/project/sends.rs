@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::project::query::Query;
+use crate::project::query::{Call, Query};
 use crate::project::template::ValueTemplate;
 use crate::project::{Project, ResourceFile};
 use crate::resource::Resource;
@@ -26,11 +26,12 @@ impl Project {
             .with_fed_by()
             .into_iter()
             .filter_map(|query| {
-                let name = query.resource.as_ref()?;
+                let call = query.call()?;
+                let name = &call.resource;
                 let mut files = self.resources().iter();
                 let file = files.find(|file| file.name == *name.value)?;
                 let resource = self.usual(file)?;
-                Some([Some(sent(query, &resource)), sent_by_auth(&resource)])
+                Some([Some(sent(query, call, &resource)), sent_by_auth(&resource)])
             })
             .flatten()
             .flatten()
@@ -45,8 +46,8 @@ impl Project {
     }
 }
 
-fn sent(query: &Query, resource: &Resource) -> Sent {
-    let templates = query.request_templates();
+fn sent(query: &Query, call: &Call, resource: &Resource) -> Sent {
+    let templates = call.request_templates();
     let vars = query.vars.iter().filter(|var| {
         let is_sent = |template: &&Template| template.mentions().has(&var.name);
         templates.iter().any(is_sent)

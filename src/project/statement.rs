@@ -3,17 +3,16 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use serde_json::{Map, Value, json};
-
 use crate::core::diagnostic::Diagnostics;
-use crate::core::document::{Content, Node};
-use crate::core::source::{Place, SourceFile, Span};
-use crate::project::query::{Query, VarType};
-use crate::project::settings::Settings;
+use crate::core::source::{Place, SourceFile, Span, Text};
+use crate::format::CsvOptions;
+use crate::project::Project;
+use crate::project::bound::Bounds;
+use crate::project::query::{Ask, Data, Query, Shape, Var, VarType};
+use crate::project::query_file;
 use crate::project::table::Table;
-use crate::project::{Project, query_file, yaml};
 
-/// The inputs of a statement.
+/// The tables and parameters of a statement.
 #[derive(Default)]
 pub struct Grounds {
     /// Queries by table name.
@@ -24,102 +23,88 @@ pub struct Grounds {
     pub vars: Vec<Parameter>,
 }
 
-/// A value for a statement or for a query it depends on.
+/// A value that a statement, or a query that it depends on, is given.
 pub struct Parameter {
     /// Its name.
     pub name: String,
-    /// The type.
+    /// The type of its value.
     pub kind: VarType,
-    /// True if the value is masked wherever it is shown.
+    /// True if it is masked in all output.
     pub is_secret: bool,
 }
 
-/// The file name of generated places in faults.
-const MADE: &str = "--from";
+impl Parameter {
+    fn var(&self, place: &Place) -> Var {
+        Var {
+            name: self.name.clone(),
+            place: place.clone(),
+            description: None,
+            kind: self.kind,
+            default: None,
+            required: true,
+            choices: None,
+            pattern: None,
+            bounds: Bounds::default(),
+            secret: self.is_secret,
+            example: None,
+        }
+    }
+}
 
 impl Project {
-    /// Creates a project without files, for a statement that needs none.
+    /// A project without files, for statements that need none.
     pub fn without_files(folder: &Path, formats: &[&'static str]) -> Self {
         Self::at(folder.to_path_buf(), folder, formats)
     }
-
-    /// Creates a query from a statement.
-    ///
-    /// # Errors
-    ///
-    /// All its faults.
-    pub fn statement(
-        &self,
-        source: &Arc<SourceFile>,
-        grounds: &Grounds,
-    ) -> Result<Query, Diagnostics> {
-        let made = SourceFile::new(MADE, "", made(grounds).to_string());
-        let mut faults = Diagnostics::new();
-        let around = query_file::Surroundings {
-            resources: Vec::new(),
-            broken_resources: Vec::new(),
-            kinds: &|_| Vec::new(),
-            formats: &self.formats,
-            find: &|name| {
-                let mut all = grounds.queries.iter();
-                let found = all.find(|(known, _)| **known == *name.value);
-                found
-                    .map(|(_, query)| Arc::clone(query))
-                    .ok_or_else(Diagnostics::new)
-            },
-            files: self.files(),
-            file_path: &|name| name.unwrap_or("the statement").to_owned(),
-            tables: &grounds.tables,
-            settings: &Settings::default(),
-        };
-        let query = yaml::parse(&made, &mut faults).and_then(|mut node| {
-            put(&mut node, source);
-            query_file::read(&node, &made, "the statement", None, &around, &mut faults)
-        });
-        query.ok_or_else(|| without_made(faults))
-    }
 }
 
-/// Generates the query file; its statement is inserted afterwards.
-fn made(grounds: &Grounds) -> Value {
-    let data: Map<String, Value> = grounds
-        .queries
-        .iter()
-        .map(|(name, _)| (name.clone(), json!({ "query": name })))
+/// A query whose records are those of a statement.
+///
+/// # Errors
+///
+/// All faults of the statement.
+pub fn query(source: &Arc<SourceFile>, grounds: Grounds) -> Result<Query, Diagnostics> {
+    let place = Place {
+        file: Arc::clone(source),
+        span: Span::new(0, source.text().len()),
+    };
+    let names: Vec<String> = (grounds.queries.iter())
+        .map(|(name, _)| name.clone())
         .collect();
-    let vars: Map<String, Value> = grounds
-        .vars
-        .iter()
-        .map(|var| {
-            let declared = json!({"type": var.kind.name(), "secret": var.is_secret});
-            (var.name.clone(), declared)
+    let data: Vec<Data> = (grounds.queries.into_iter())
+        .map(|(name, query)| Data {
+            name,
+            place: place.clone(),
+            query,
+            vars: Vec::new(),
         })
         .collect();
-    json!({"vars": vars, "data": data, "sql": ""})
-}
-
-/// Inserts a statement, with its place, into a query file.
-fn put(node: &mut Node, source: &Arc<SourceFile>) {
-    let Content::Map(entries) = &mut node.content else {
-        return;
-    };
-    for entry in entries.iter_mut().filter(|entry| entry.key == "sql") {
-        entry.value = Node {
-            place: Place {
-                file: Arc::clone(source),
-                span: Span::new(0, source.text().len()),
-            },
-            content: Content::Text(source.text().to_owned()),
-        };
+    let mut faults = Diagnostics::new();
+    for fault in data
+        .iter()
+        .filter_map(|data| query_file::writing_feed(&data.query))
+    {
+        faults.push(fault);
     }
-}
-
-/// Removes the lines of the generated file from faults.
-fn without_made(faults: Diagnostics) -> Diagnostics {
-    let mut told = Diagnostics::new();
-    for mut fault in faults.into_sorted() {
-        fault.place = fault.place.filter(|place| place.file.name() != MADE);
-        told.push(fault);
+    if !faults.is_empty() {
+        return Err(faults);
     }
-    told
+    let vars: Vec<Var> = grounds.vars.iter().map(|var| var.var(&place)).collect();
+    let text = Text::new(source.text(), &place);
+    let statement = query_file::statement(text, &data, &names, grounds.tables, &vars, &mut faults)
+        .ok_or(faults)?;
+    Ok(Query {
+        name: "the statement".to_owned(),
+        folder: None,
+        description: None,
+        source: Arc::clone(source),
+        vars,
+        require: Vec::new(),
+        data,
+        ask: Ask::Statement(statement),
+        shape: Shape::default(),
+        report: None,
+        output: None,
+        csv: CsvOptions::default(),
+    })
 }

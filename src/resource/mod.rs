@@ -73,6 +73,9 @@ pub type IsFinal = fn(route: &str, answer: &Value) -> bool;
 /// All kinds. The first of a `type` is the one without an `api`.
 pub static KINDS: &[&dyn Speak] = &[&circleci::CircleCi, &circleci_v3::CircleCiV3, &rest::Rest];
 
+/// The requests in flight of a resource that does not say how many.
+pub const CONCURRENCY: usize = 8;
+
 /// A checked resource file.
 #[derive(Clone)]
 pub struct Resource {

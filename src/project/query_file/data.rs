@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
-use crate::core::document::{Content, Fields, Node};
+use crate::core::document::{Content, Node};
 use crate::core::name;
 use crate::core::source::{Place, SourceFile, Span, Text};
 use crate::project::failures;
-use crate::project::query::{Data, Items, Report, Sql, Var};
+use crate::project::query::{Data, Items, Report, Statement, Var};
 use crate::project::query_file::Surroundings;
 use crate::project::query_file::for_each::called;
+use crate::project::table::Table;
 use crate::project::template::Names;
 use crate::project::var_declaration;
 use crate::sql;
@@ -57,17 +58,16 @@ pub fn data(
     all
 }
 
-/// Reads `sql`: one SELECT over the tables of `data`, with vars as parameters.
-pub fn sql(
-    fields: &mut Fields<'_>,
+/// Checks one SELECT over the tables of `data`, of which `names` has all that were declared, and over
+/// `ready` ones. Its parameters are vars.
+pub fn statement(
+    text: Text,
     data: &[Data],
     names: &[String],
+    ready: Vec<Table>,
     vars: &[Var],
-    around: &Surroundings<'_>,
     faults: &mut Diagnostics,
-) -> Option<Sql> {
-    let node = fields.get("sql")?;
-    let text = node.text("sql", faults)?;
+) -> Option<Statement> {
     let columns: Vec<Option<Vec<String>>> = names
         .iter()
         .map(|name| data.iter().find(|data| data.name == *name)?.query.columns())
@@ -77,8 +77,8 @@ pub fn sql(
         .zip(&columns)
         .map(|(name, columns)| (name.as_str(), columns.as_deref()))
         .collect();
-    let ready = around.tables.iter();
-    tables.extend(ready.map(|table| (table.name.as_str(), table.columns.as_deref())));
+    let known = ready.iter();
+    tables.extend(known.map(|table| (table.name.as_str(), table.columns.as_deref())));
     let failed = failures::columns(data.iter().flat_map(|data| data.query.with_fed_by()));
     let is_hidden = tables.iter().any(|(name, _)| failures::is_table(name));
     if !names.is_empty() && !is_hidden {
@@ -111,9 +111,10 @@ pub fn sql(
             );
         }
     }
-    is_good.then_some(Sql {
+    is_good.then_some(Statement {
         text,
         columns: mentions.columns,
+        tables: ready,
     })
 }
 

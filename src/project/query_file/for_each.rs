@@ -73,7 +73,7 @@ fn one(
         Some(Items::Query { query, .. }) => names.with_item(&entry.key, query.columns()),
         Some(Items::List(_)) | None => names.with_element(&entry.key),
     };
-    let keep = fields
+    let filter = fields
         .get("where")
         .and_then(|node| expression(node, "where", &of_item, faults));
     let limit = fields
@@ -84,7 +84,7 @@ fn one(
         name: entry.key.clone(),
         place: entry.key_place.clone(),
         items,
-        keep,
+        filter,
         limit,
     });
     (read, of_item)
@@ -138,6 +138,18 @@ fn in_list(node: &Node, names: &Names, faults: &mut Diagnostics) -> Option<Value
     }
 }
 
+/// The fault of a query that writes where another one would depend on it.
+pub fn writing_feed(query: &Query) -> Option<Diagnostic> {
+    let words = format!("`{}` writes, so it cannot feed another query", query.name);
+    let help = "run it by itself; if its requests change nothing, say so in its file with \
+                `safe: true`";
+    (!query.is_safe()).then(|| {
+        Diagnostic::general(Code::FeedWrites, words)
+            .refused()
+            .help(help)
+    })
+}
+
 /// Reads a dependency on another query, with the vars passed to it.
 pub fn called(
     node: &Node,
@@ -155,16 +167,8 @@ pub fn called(
             return None;
         }
     };
-    if !found.is_safe {
-        let words = format!("`{}` writes, so it cannot feed another query", found.name);
-        faults.push(
-            Diagnostic::at(&text.place, Code::FeedWrites, words)
-                .refused()
-                .help(
-                    "run it by itself; if its requests change nothing, say so in its file with \
-                     `safe: true`",
-                ),
-        );
+    if let Some(fault) = writing_feed(&found) {
+        faults.push(fault.moved_to(&text.place));
     }
     let known: Vec<&str> = found.vars.iter().map(|var| var.name.as_str()).collect();
     let mut values = Vec::new();

@@ -20,15 +20,15 @@ use crate::core::source::{SourceFile, Text};
 use crate::format::CsvOptions;
 use crate::http::is_safe_method;
 use crate::paginate::Pagination;
-use crate::project::query::Query;
+use crate::project::query::{Ask, Call, Query};
 use crate::project::settings::Settings;
-use crate::project::table::Table;
 use crate::project::template::{Names, template};
 use crate::project::{literal, requirement, retry, var_declaration};
 use crate::resource::Speak;
 use crate::template::{Files, Template};
 
-pub use for_each::FindQuery;
+pub use data::statement;
+pub use for_each::{FindQuery, writing_feed};
 
 /// The members of `run`.
 pub const RUN: [&str; 4] = ["started", "requests", "failures", "partial"];
@@ -50,8 +50,6 @@ pub struct Surroundings<'p> {
     /// Returns the path of a template from the project's folder; without a name, that of the query
     /// itself.
     pub file_path: &'p dyn Fn(Option<&str>) -> String,
-    /// Existing tables, for a statement without a file.
-    pub tables: &'p [Table],
     /// The shared settings of the project.
     pub settings: &'p Settings,
 }
@@ -96,7 +94,8 @@ pub fn read(
     let is_safe = safe::read(fields.get("safe"), &request, &kinds, faults);
     let paginate = fields.get("paginate");
     let paginate = paginate.and_then(|node| Pagination::check(node, faults));
-    let sql = data::sql(&mut fields, &data, &data_names, &vars, around, faults);
+    let statement = text(&mut fields, "sql", faults)
+        .and_then(|text| data::statement(text, &data, &data_names, Vec::new(), &vars, faults));
     let result = result::read(&mut fields, &of_query, &of_item, faults);
     paging::check(node, paginate.as_ref(), result.rows.as_ref(), faults);
     let writes = request.method.as_ref().filter(|_| !is_safe);
@@ -128,39 +127,38 @@ pub fn read(
     if faults.len() > before {
         return None;
     }
+    let ask = match (request.endpoint, statement) {
+        (Some(endpoint), _) => Ask::Request(Box::new(Call {
+            resource: resource?,
+            for_each,
+            method: request.method?,
+            is_safe,
+            endpoint,
+            params: request.params,
+            headers: request.headers,
+            body: request.body,
+            poll,
+            retry,
+            cache,
+            paginate,
+            rows: result.rows,
+            on_status: result.on_status,
+            confirm,
+        })),
+        (None, Some(statement)) => Ask::Statement(statement),
+        (None, None) => Ask::Nothing,
+    };
     Some(Query {
         name,
         folder: plain(own_folder).or_else(|| folder.map(str::to_owned)),
         description: plain(description),
         source: Arc::clone(source),
-        resource,
         vars,
         require,
-        for_each,
-        method: request.method?,
-        is_safe,
-        endpoint: request.endpoint,
         data,
-        tables: around.tables.to_vec(),
-        sql,
+        ask,
+        shape: result.shape,
         report,
-        params: request.params,
-        headers: request.headers,
-        body: request.body,
-        poll,
-        retry,
-        cache,
-        paginate,
-        rows: result.rows,
-        extract: result.extract,
-        keep: result.keep,
-        stop_when: result.stop_when,
-        sort: result.sort,
-        limit: result.limit,
-        unique: result.unique,
-        expect: result.expect,
-        on_status: result.on_status,
-        confirm,
         output,
         csv,
     })

@@ -8,13 +8,13 @@ use crate::core::document::{Content, Entry, Fields, Node};
 use crate::core::name;
 use crate::core::source::Text;
 use crate::project::query::{
-    Column, ColumnSource, Limit, SortBy, SortKey, StatusMeaning, Take, Unique,
+    Column, ColumnSource, Limit, Shape, SortBy, SortKey, StatusMeaning, Take, Unique,
 };
 use crate::project::query_file::RUN;
-use crate::project::requirement::{self, Requirement};
+use crate::project::requirement;
 use crate::project::template::{Names, expression, record_template, selector, template};
+use crate::template::Template;
 use crate::template::selector::Selector;
-use crate::template::{Expression, Template};
 
 /// The members of `response` in conditions on the whole response.
 pub const RESPONSE: [&str; 4] = ["status", "headers", "elapsed_ms", "body"];
@@ -25,22 +25,19 @@ const RESPONSE_OF_RECORD: [&str; 2] = ["status", "headers"];
 /// The parts of the result that could be read.
 pub struct ResultParts {
     pub rows: Option<Selector>,
-    pub extract: Vec<Column>,
-    pub keep: Option<Expression>,
-    pub stop_when: Option<Expression>,
-    pub sort: Vec<SortKey>,
-    pub limit: Option<Limit>,
-    pub unique: Option<Unique>,
-    pub expect: Vec<Requirement>,
+    pub shape: Shape,
     pub on_status: BTreeMap<u16, StatusMeaning>,
 }
 
 impl ResultParts {
     /// Adds the names of the columns.
     pub fn with_columns(&self, names: &Names) -> Names {
-        self.extract.iter().fold(names.clone(), |names, column| {
-            names.with_column(&column.name, row_form(column))
-        })
+        self.shape
+            .extract
+            .iter()
+            .fold(names.clone(), |names, column| {
+                names.with_column(&column.name, row_form(column))
+            })
     }
 }
 
@@ -68,7 +65,7 @@ pub fn read(
         let read = extract.iter().find(|column| column.name == *name);
         names.with_column(name, read.and_then(row_form))
     });
-    let keep = fields
+    let filter = fields
         .get("where")
         .and_then(|node| expression(node, "where", &of_record, faults));
     let stop_when = fields
@@ -90,13 +87,15 @@ pub fn read(
     let expect = requirement::read(fields.get("expect"), "expect", &of_result, faults);
     ResultParts {
         rows,
-        extract,
-        keep,
-        stop_when,
-        sort,
-        limit,
-        unique,
-        expect,
+        shape: Shape {
+            extract,
+            filter,
+            stop_when,
+            sort,
+            limit,
+            unique,
+            expect,
+        },
         on_status: on_status(fields.get("on_status"), faults),
     }
 }

@@ -1,0 +1,258 @@
+//! The requests of a plan: their resource, and how a listing goes on.
+
+use std::cell::Cell;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use crate::auth::CredentialError;
+use crate::core::code::Code;
+use crate::core::diagnostic::Diagnostic;
+use crate::core::secret::{Scrubber, Secret};
+use crate::http::client::is_loopback;
+use crate::http::retry::RetryPolicy;
+use crate::http::{Method, Request};
+use crate::paginate::{Choice, Condition, Style};
+use crate::plan::bind::Bound;
+use crate::plan::secrecy::Secrecy;
+use crate::plan::{Plan, PlanError};
+use crate::project::query::Call;
+use crate::project::template::ValueTemplate;
+use crate::resource::Resource;
+use crate::template::Template;
+
+/// A plan that sends requests, with its call and its resource.
+#[derive(Clone, Copy)]
+pub struct RequestPlan<'p> {
+    /// The plan.
+    pub plan: &'p Plan,
+    /// The call.
+    pub call: &'p Call,
+    pub(super) target: &'p Target,
+}
+
+impl Deref for RequestPlan<'_> {
+    type Target = Plan;
+
+    fn deref(&self) -> &Plan {
+        self.plan
+    }
+}
+
+/// The receiver of a plan's requests.
+pub(super) struct Target {
+    /// The resource, in the chosen environment.
+    pub(super) resource: Arc<Resource>,
+    pub(super) base_url: url::Url,
+    /// The query's own policy, over the resource's.
+    pub(super) retry: Option<Arc<RetryPolicy>>,
+    pub(super) secret_parts: SecretParts,
+    /// True if the scrubber knows what the resource makes of secrets, which no item changes.
+    pub(super) has_learned_resource: Cell<bool>,
+}
+
+/// The parts of a plan's requests that are made of a secret: the others need not be searched.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct SecretParts {
+    /// Anything that the query says.
+    pub(super) of_query: bool,
+    /// The URL.
+    pub(super) url: bool,
+}
+
+/// The point at which a listing is cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Caps {
+    /// After this many pages.
+    pub pages: Option<u64>,
+    /// After this many rows.
+    pub rows: Option<u64>,
+}
+
+impl Target {
+    /// Renders what is the same for all requests.
+    ///
+    /// # Errors
+    ///
+    /// If the base URL cannot be rendered or is none, or if a secret would cross a network in the
+    /// clear.
+    pub(super) fn new(
+        call: &Call,
+        resource: Arc<Resource>,
+        bound: &Bound,
+        scrubber: &Scrubber,
+    ) -> Result<Self, PlanError> {
+        let base_url = base_url(&resource, bound, scrubber)?;
+        refuse_plain_http(call, &resource, &base_url, &bound.secrecy)?;
+        let retry = call.retry.as_ref();
+        Ok(Self {
+            base_url,
+            retry: retry.map(|change| Arc::new(change.over(&resource.retry))),
+            secret_parts: secret_parts(call, &resource, &bound.secrecy),
+            has_learned_resource: Cell::new(false),
+            resource,
+        })
+    }
+}
+
+fn secret_parts(call: &Call, resource: &Resource, secrecy: &Secrecy) -> SecretParts {
+    let is_secret = |template: &Template| secrecy.taints(template.mentions());
+    let params = call.params.iter().filter_map(|(_, value)| value.as_ref());
+    let of_resource = resource.params.iter().map(|(_, value)| value);
+    SecretParts {
+        of_query: call.request_templates().into_iter().any(is_secret),
+        url: params
+            .flat_map(ValueTemplate::templates)
+            .chain(of_resource)
+            .chain([&call.endpoint, &resource.base_url])
+            .chain(call.polled_endpoint())
+            .any(is_secret),
+    }
+}
+
+/// Refuses to send a secret over a network in the clear.
+fn refuse_plain_http(
+    call: &Call,
+    resource: &Resource,
+    base_url: &url::Url,
+    secrecy: &Secrecy,
+) -> Result<(), PlanError> {
+    let holds_secret = || {
+        call.request_templates()
+            .into_iter()
+            .chain(resource.templates())
+            .any(|template| secrecy.taints(template.mentions()))
+    };
+    if base_url.scheme() == "https"
+        || is_loopback(base_url)
+        || (resource.auth.is_none() && !holds_secret())
+    {
+        return Ok(());
+    }
+    let words = format!(
+        "a secret of `{}` would cross the network in the clear, to `{}`",
+        resource.name,
+        base_url.host_str().unwrap_or_default()
+    );
+    let fault = Diagnostic::at(resource.base_url.place(), Code::PlainHttp, words);
+    Err(PlanError::Call(vec![fault.help(
+        "write `https://`: plain `http://` is for this machine, or for requests without a secret",
+    )]))
+}
+
+fn base_url(
+    resource: &Resource,
+    bound: &Bound,
+    scrubber: &Scrubber,
+) -> Result<url::Url, PlanError> {
+    let text = resource.base_url.base_url(&bound.scope).map_err(|error| {
+        // A webhook's URL is its credential.
+        if bound.secrecy.taints(resource.base_url.mentions()) {
+            PlanError::Credential(CredentialError::Render(error))
+        } else {
+            PlanError::Render(error)
+        }
+    })?;
+    let url = crate::project::base_url(&text).map_err(|words| {
+        let place = resource.base_url.place();
+        let fault = Diagnostic::at(place, Code::BaseUrl, words);
+        PlanError::Call(vec![fault.concealed()])
+    })?;
+    if bound.secrecy.taints(resource.base_url.mentions()) {
+        // A webhook's URL: each part of it that says something is as secret as the whole.
+        scrubber.add(&Secret::new(url.as_str()));
+        scrubber.add(&Secret::new(url.path()));
+        for segment in url.path().split('/').filter(|segment| segment.len() >= 8) {
+            scrubber.add(&Secret::new(segment));
+        }
+    }
+    Ok(url)
+}
+
+impl<'p> RequestPlan<'p> {
+    /// The resource, in the chosen environment.
+    pub fn resource(&self) -> &'p Resource {
+        &self.target.resource
+    }
+
+    /// The resource's base URL.
+    pub fn base_url(&self) -> &'p url::Url {
+        &self.target.base_url
+    }
+
+    /// Makes sure, before the first byte leaves, that there is a credential, except a command's.
+    ///
+    /// # Errors
+    ///
+    /// If there is none, most often since a variable is not set.
+    pub fn check_credential(&self) -> Result<(), PlanError> {
+        let auth = &self.target.resource.auth;
+        for secret in auth.secrets(&self.plan.scope) {
+            self.plan.scrubber.add(&secret);
+        }
+        auth.ready(&self.plan.scope).map_err(PlanError::Credential)
+    }
+
+    /// How the listing goes on; nothing if the first answer is the whole answer. The query's word
+    /// counts before the resource's, and that before what the kind of API is known to do. What
+    /// writes is never sent again for a next page.
+    pub fn style(&self, request: &Request) -> Option<Style> {
+        self.style_for(&request.method, request.is_safe, self.route_of(request))
+    }
+
+    pub(super) fn style_for(&self, method: &Method, is_safe: bool, route: &str) -> Option<Style> {
+        if !is_safe {
+            return None;
+        }
+        let own = self.call.paginate.as_ref().map(|own| &own.choice);
+        for choice in own
+            .into_iter()
+            .chain([&self.target.resource.paginate.choice])
+        {
+            match choice {
+                Choice::Auto => {}
+                Choice::Off => return None,
+                Choice::Style(style) => return Some(style.clone()),
+            }
+        }
+        self.target.resource.kind.pagination(method, route)
+    }
+
+    /// How the kind of API goes on, whatever the files say.
+    pub fn usual_style(&self, request: &Request) -> Option<Style> {
+        let kind = self.target.resource.kind;
+        let route = self.route_of(request);
+        request
+            .is_safe
+            .then(|| kind.pagination(&request.method, route))?
+    }
+
+    /// The path of a request below the base URL.
+    pub fn route_of<'r>(&self, request: &'r Request) -> &'r str {
+        let path = request.url.path();
+        let base = self.target.base_url.path().trim_end_matches('/');
+        path.strip_prefix(base).unwrap_or(path)
+    }
+
+    /// The condition under which a listing goes on; nothing if its style decides. That of the
+    /// resource belongs to the resource's style.
+    pub fn goes_on_while(&self) -> Option<&Condition> {
+        let of_resource = self.target.resource.paginate.condition.as_ref();
+        let Some(own) = &self.call.paginate else {
+            return of_resource;
+        };
+        let inherits = matches!(own.choice, Choice::Auto);
+        own.condition
+            .as_ref()
+            .or_else(|| of_resource.filter(|_| inherits))
+    }
+
+    /// How many pages are read at most, and how many rows.
+    pub fn caps(&self) -> Caps {
+        let own = self.call.paginate.as_ref();
+        let of_resource = &self.target.resource.paginate;
+        Caps {
+            pages: own.and_then(|own| own.max_pages).or(of_resource.max_pages),
+            rows: own.and_then(|own| own.max_rows).or(of_resource.max_rows),
+        }
+    }
+}

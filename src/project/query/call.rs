@@ -1,0 +1,255 @@
+//! The part of a query that sends requests.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::core::source::{Place, Text};
+use crate::http::retry::RetryChange;
+use crate::http::{HeaderName, Method};
+use crate::paginate::Pagination;
+use crate::project::query::{Limit, Query};
+use crate::project::template::ValueTemplate;
+use crate::template::selector::Selector;
+use crate::template::{Expression, Mentions, Template};
+
+/// The requests of a query, and how records are read from their answers.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// The name of its resource, which exists.
+    pub resource: Text,
+    /// The items for each of which a request is sent. Several multiply, and a later one may depend
+    /// on the item of an earlier one.
+    pub for_each: Vec<Loop>,
+    /// The method.
+    pub method: Method,
+    /// True if its requests change nothing on the server (RFC 9110, section 9.2.1), whatever their
+    /// method: they may feed others, be sent again and be kept.
+    pub is_safe: bool,
+    /// The route, relative to the resource's base URL.
+    pub endpoint: Template,
+    /// URL parameters; `None` removes one of the resource's.
+    pub params: Vec<(String, Option<ValueTemplate>)>,
+    /// Header fields; `None` removes one of the resource's.
+    pub headers: Vec<(HeaderName, Option<Template>)>,
+    /// The content.
+    pub body: Option<Body>,
+    /// The condition until which it is sent again.
+    pub poll: Option<Poll>,
+    /// The retry policy, where it differs from the resource's.
+    pub retry: Option<RetryChange>,
+    /// The rule by which answers serve later runs too.
+    pub cache: Option<CacheRule>,
+    /// The pagination, where it differs from the resource's.
+    pub paginate: Option<Pagination>,
+    /// The path of the rows in an answer; without it the answer is one row.
+    pub rows: Option<Selector>,
+    /// The meaning of a status, where it differs from the usual one.
+    pub on_status: BTreeMap<u16, StatusMeaning>,
+    /// The question before a request that writes.
+    pub confirm: Option<Template>,
+}
+
+/// Items, by the name under which templates see one of them.
+#[derive(Debug, Clone)]
+pub struct Loop {
+    /// The name.
+    pub name: String,
+    /// The place of its declaration.
+    pub place: Place,
+    /// The source of the items.
+    pub items: Items,
+    /// The condition that an item meets (`where`).
+    pub filter: Option<Expression>,
+    /// The largest number of items, for each item of the names before it.
+    pub limit: Option<Limit>,
+}
+
+impl Loop {
+    /// Returns true if it drops any of its items.
+    pub fn chooses(&self) -> bool {
+        self.filter.is_some() || self.limit.is_some()
+    }
+}
+
+/// A source of items.
+#[derive(Debug, Clone)]
+pub enum Items {
+    /// The records of another query.
+    Query {
+        /// That query.
+        query: Arc<Query>,
+        /// Its vars, besides those of the same name, which are passed on.
+        vars: Vec<(String, ValueTemplate)>,
+    },
+    /// A list.
+    List(ValueTemplate),
+}
+
+impl Items {
+    /// The templates of the list, or of the vars.
+    pub fn templates(&self) -> Vec<&Template> {
+        match self {
+            Self::Query { vars, .. } => {
+                let values = vars.iter();
+                values.flat_map(|(_, value)| value.templates()).collect()
+            }
+            Self::List(value) => value.templates(),
+        }
+    }
+}
+
+/// The content of a request.
+#[derive(Debug, Clone)]
+pub enum Body {
+    /// `application/json`.
+    Json(ValueTemplate),
+    /// `application/x-www-form-urlencoded`.
+    Form(Vec<(String, ValueTemplate)>),
+    /// `multipart/form-data`.
+    Multipart(Vec<(String, MultipartField)>),
+    /// `text/plain`.
+    Text(Template),
+    /// A file of the project.
+    File(Template),
+}
+
+impl Body {
+    fn templates(&self) -> Vec<&Template> {
+        match self {
+            Self::Json(value) => value.templates(),
+            Self::Form(fields) => {
+                let values = fields.iter();
+                values.flat_map(|(_, value)| value.templates()).collect()
+            }
+            Self::Multipart(fields) => {
+                let fields = fields.iter();
+                fields.flat_map(|(_, field)| field.templates()).collect()
+            }
+            Self::Text(template) | Self::File(template) => vec![template],
+        }
+    }
+}
+
+/// A field of a multipart body.
+#[derive(Debug, Clone)]
+pub enum MultipartField {
+    /// A value.
+    Value(ValueTemplate),
+    /// A file of the project.
+    File {
+        /// Its path.
+        path: Template,
+        /// The file name that is sent.
+        file_name: Option<Template>,
+        /// Its media type.
+        content_type: Option<Template>,
+    },
+}
+
+impl MultipartField {
+    fn templates(&self) -> Vec<&Template> {
+        match self {
+            Self::Value(value) => value.templates(),
+            Self::File {
+                path,
+                file_name,
+                content_type,
+            } => [path]
+                .into_iter()
+                .chain(file_name)
+                .chain(content_type)
+                .collect(),
+        }
+    }
+}
+
+/// The condition until which a request is sent again, and the pace.
+#[derive(Debug, Clone)]
+pub struct Poll {
+    /// The condition.
+    pub until: Expression,
+    /// The route that is polled after the query's own request was sent once; without it, that
+    /// request is sent again itself.
+    pub endpoint: Option<Template>,
+    /// The time between two requests; without it the time grows from two seconds to thirty.
+    pub every: Option<Duration>,
+    /// The longest time.
+    pub timeout: Duration,
+}
+
+/// The rule by which answers serve later runs too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CacheRule {
+    /// All that are not older.
+    For(Duration),
+    /// Those that the kind of API knows to be final.
+    Finished,
+}
+
+/// The meaning of a status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StatusMeaning {
+    /// An answer like any other.
+    Ok,
+    /// There are no records.
+    Empty,
+    /// A failure.
+    Fail,
+}
+
+impl StatusMeaning {
+    /// All by name.
+    pub const ALL: [(&'static str, Self); 3] = [
+        ("ok", Self::Ok),
+        ("empty", Self::Empty),
+        ("fail", Self::Fail),
+    ];
+}
+
+impl Call {
+    /// Returns true if each of its answers is one record, and not a list.
+    pub fn is_single(&self) -> bool {
+        self.rows.is_none()
+    }
+
+    /// Returns true if requests are sent for items.
+    pub fn is_walk(&self) -> bool {
+        !self.for_each.is_empty()
+    }
+
+    /// The route that is polled in place of its own.
+    pub fn polled_endpoint(&self) -> Option<&Template> {
+        self.poll.as_ref()?.endpoint.as_ref()
+    }
+
+    /// The templates that its requests are made of.
+    pub fn request_templates(&self) -> Vec<&Template> {
+        let mut templates = vec![&self.endpoint];
+        templates.extend(self.polled_endpoint());
+        for (_, value) in &self.params {
+            templates.extend(value.iter().flat_map(ValueTemplate::templates));
+        }
+        templates.extend(self.headers.iter().filter_map(|(_, value)| value.as_ref()));
+        templates.extend(self.body.iter().flat_map(Body::templates));
+        templates
+    }
+
+    /// The names that anything in it reads.
+    pub fn mentions(&self) -> impl Iterator<Item = &Mentions> {
+        let loops = self.for_each.iter();
+        let of_loops = loops.clone().flat_map(|feed| {
+            let limit = feed.limit.iter().filter_map(Limit::template);
+            feed.items.templates().into_iter().chain(limit)
+        });
+        let conditions = loops
+            .filter_map(|feed| feed.filter.as_ref())
+            .chain(self.poll.as_ref().map(|poll| &poll.until));
+        self.request_templates()
+            .into_iter()
+            .chain(&self.confirm)
+            .chain(of_loops)
+            .map(Template::mentions)
+            .chain(conditions.map(Expression::mentions))
+    }
+}

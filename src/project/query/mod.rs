@@ -1,0 +1,301 @@
+//! A checked query: its templates and selectors are compiled, its names resolved.
+//!
+//! A query has a source of records ([`Ask`]), a [`Shape`], and perhaps a [`Report`].
+
+mod call;
+mod shape;
+mod var;
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use crate::core::graph::parents_first;
+use crate::core::shell;
+use crate::core::source::{Place, SourceFile, Text};
+use crate::format::CsvOptions;
+use crate::project::requirement::Requirement;
+use crate::project::table::Table;
+use crate::project::template::ValueTemplate;
+use crate::template::selector::Selector;
+use crate::template::{Document, Mentions, Template};
+
+pub use call::{Body, CacheRule, Call, Items, Loop, MultipartField, Poll, StatusMeaning};
+pub use shape::{Column, ColumnSource, Limit, Shape, SortBy, SortKey, Take, Unique};
+pub use var::{Pattern, Var, VarType, seconds};
+
+/// A checked query file.
+#[derive(Debug, Clone)]
+pub struct Query {
+    /// Its name on the command line.
+    pub name: String,
+    /// The group in lists.
+    pub folder: Option<String>,
+    /// The description for people.
+    pub description: Option<String>,
+    /// The file.
+    pub source: Arc<SourceFile>,
+    /// Its inputs, in the file's order.
+    pub vars: Vec<Var>,
+    /// The conditions on its inputs, checked before anything is sent.
+    pub require: Vec<Requirement>,
+    /// The results of other queries that it depends on as a whole.
+    pub data: Vec<Data>,
+    /// The source of its records.
+    pub ask: Ask,
+    /// The choice and form of its records.
+    pub shape: Shape,
+    /// The document that it ends in.
+    pub report: Option<Report>,
+    /// The default format.
+    pub output: Option<&'static str>,
+    /// The CSV dialect.
+    pub csv: CsvOptions,
+}
+
+/// The source of a query's records.
+#[derive(Debug, Clone)]
+pub enum Ask {
+    /// Requests to a resource.
+    Request(Box<Call>),
+    /// A statement over the tables of `data`.
+    Statement(Statement),
+    /// No records of its own: a report over `data`.
+    Nothing,
+}
+
+/// The result of another query, by the name under which `sql`, `report` and others see it.
+#[derive(Debug, Clone)]
+pub struct Data {
+    /// The name.
+    pub name: String,
+    /// The place of its declaration.
+    pub place: Place,
+    /// The query.
+    pub query: Arc<Query>,
+    /// Its vars, besides those of the same name, which are passed on.
+    pub vars: Vec<(String, ValueTemplate)>,
+}
+
+/// One SELECT over tables.
+#[derive(Debug, Clone)]
+pub struct Statement {
+    /// The statement.
+    pub text: Text,
+    /// The columns of its result, as far as they are known.
+    pub columns: Vec<String>,
+    /// Tables besides those of `data`.
+    pub tables: Vec<Table>,
+}
+
+/// A document.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// Its templates, at most one of a kind; the first is the default.
+    pub documents: Vec<Document>,
+}
+
+impl Data {
+    fn templates(&self) -> impl Iterator<Item = &Template> {
+        self.vars.iter().flat_map(|(_, value)| value.templates())
+    }
+}
+
+impl Statement {
+    /// Returns true if no column of the result hides behind a `*` of an unknown table.
+    fn knows_all_columns(&self) -> bool {
+        !has_star(&self.text.value) && !self.columns.is_empty()
+    }
+}
+
+/// Returns true if a `*` of a statement may mean columns: not that of `count(*)` or of `a * b`.
+fn has_star(statement: &str) -> bool {
+    let before: Vec<&str> = statement.split('*').collect();
+    before[..before.len() - 1].iter().any(|text| {
+        let text = text.trim_end();
+        let word = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
+        let word = text[word.len()..].to_ascii_lowercase();
+        text.ends_with([',', '.']) || ["select", "distinct", "all"].contains(&word.as_str())
+    })
+}
+
+impl Query {
+    /// The requests, if it sends any.
+    pub fn call(&self) -> Option<&Call> {
+        match &self.ask {
+            Ask::Request(call) => Some(call),
+            Ask::Statement(_) | Ask::Nothing => None,
+        }
+    }
+
+    /// The statement, if it has one.
+    pub fn statement(&self) -> Option<&Statement> {
+        match &self.ask {
+            Ask::Statement(statement) => Some(statement),
+            Ask::Request(_) | Ask::Nothing => None,
+        }
+    }
+
+    /// The items for each of which a request is sent.
+    pub fn loops(&self) -> &[Loop] {
+        self.call().map_or(&[], |call| &call.for_each)
+    }
+
+    /// Returns true if nothing of it changes anything on a server (RFC 9110, section 9.2.1).
+    pub fn is_safe(&self) -> bool {
+        self.call().is_none_or(|call| call.is_safe)
+    }
+
+    /// Returns true if each of its answers is one record, and not a list.
+    pub fn is_single(&self) -> bool {
+        self.call().is_some_and(Call::is_single)
+    }
+
+    /// The path of the rows in an answer, if it is not one row as a whole.
+    pub fn rows(&self) -> Option<&Selector> {
+        self.call()?.rows.as_ref()
+    }
+
+    /// Returns true if it yields exactly one record. A walk yields a list, even where each of its
+    /// answers is one record.
+    pub fn yields_one(&self) -> bool {
+        self.is_single() && !self.is_walk()
+    }
+
+    /// Returns true if it has records of its own.
+    pub fn has_records(&self) -> bool {
+        !matches!(self.ask, Ask::Nothing)
+    }
+
+    /// Returns true if it sends requests for the items of another query or of a list.
+    pub fn is_walk(&self) -> bool {
+        !self.loops().is_empty()
+    }
+
+    /// The names of its columns, if it says which.
+    pub fn columns(&self) -> Option<Vec<String>> {
+        self.shape.columns().or_else(|| {
+            let statement = self.statement()?;
+            self.knows_columns().then(|| statement.columns.clone())
+        })
+    }
+
+    /// The name of the table that its records make: its own; `result` for a statement of the command
+    /// line.
+    pub fn table_name(&self) -> &str {
+        if self.source.path().as_os_str().is_empty() {
+            "result"
+        } else {
+            &self.name
+        }
+    }
+
+    /// Returns true if the query says all columns. Each query that it depends on is visited once:
+    /// there may be many ways to one.
+    fn knows_columns(&self) -> bool {
+        let mut known = HashSet::new();
+        for query in self.with_fed_by().into_iter().rev() {
+            let of_statement = |statement: &Statement| {
+                statement.knows_all_columns()
+                    || !statement.columns.is_empty()
+                        && statement.tables.iter().all(|table| table.columns.is_some())
+                        && (query.data.iter())
+                            .all(|data| known.contains(&std::ptr::from_ref(&*data.query)))
+            };
+            if !query.shape.extract.is_empty() || query.statement().is_some_and(of_statement) {
+                known.insert(std::ptr::from_ref(query));
+            }
+        }
+        known.contains(&std::ptr::from_ref(self))
+    }
+
+    /// A declared var.
+    pub fn var(&self, name: &str) -> Option<&Var> {
+        self.vars.iter().find(|var| var.name == name)
+    }
+
+    /// This query and all that it depends on, each once, before those that it depends on itself.
+    pub fn with_fed_by(&self) -> Vec<&Query> {
+        parents_first(self, |query| {
+            let feeds = query.loops().iter().filter_map(|feed| match &feed.items {
+                Items::Query { query, .. } => Some(&**query),
+                Items::List(_) => None,
+            });
+            let data = query.data.iter().map(|data| &*data.query);
+            feeds.chain(data).collect()
+        })
+    }
+
+    /// Returns true if a document, an expectation or a statement of it, or of a query that it depends
+    /// on, may read the failures of a run.
+    pub fn reads_failures(&self) -> bool {
+        self.with_fed_by().iter().any(|query| {
+            query.report.is_some() || query.statement().is_some() || !query.shape.expect.is_empty()
+        })
+    }
+
+    /// The names that all templates and expressions of the file read.
+    pub fn mentions(&self) -> impl Iterator<Item = &Mentions> {
+        let defaults = self.vars.iter().filter_map(|var| var.default.as_ref());
+        defaults
+            .flat_map(ValueTemplate::templates)
+            .chain(self.data.iter().flat_map(Data::templates))
+            .map(Template::mentions)
+            .chain(self.call().into_iter().flat_map(Call::mentions))
+            .chain(self.shape.mentions())
+            .chain(self.require.iter().flat_map(Requirement::mentions))
+    }
+}
+
+/// A call of a query: its name and the vars that need a value, with their examples. `is_needed`
+/// chooses them.
+pub fn example_call(query: &Query, is_needed: impl Fn(&Var) -> bool) -> String {
+    let mut call = query.name.clone();
+    let vars = query.vars.iter();
+    for var in vars.filter(|var| is_needed(var)) {
+        let value = var
+            .example
+            .as_ref()
+            .or(var.choices.as_ref().and_then(|choices| choices.first()))
+            .filter(|_| !var.secret)
+            .map_or_else(|| "…".to_owned(), crate::core::json::plain);
+        call.push(' ');
+        call.push_str(&assignment(&var.name, &value));
+    }
+    call
+}
+
+/// `NAME=VALUE` for a shell, in quotes where it needs them.
+pub fn assignment(name: &str, value: &str) -> String {
+    let is_plain = value
+        .chars()
+        .all(|c| c.is_alphanumeric() || "-_./:@…".contains(c));
+    if is_plain {
+        format!("{name}={value}")
+    } else {
+        shell::quoted(&format!("{name}={value}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::has_star;
+
+    #[test]
+    fn only_a_star_for_columns_hides_some() {
+        for statement in [
+            "SELECT * FROM t",
+            "select distinct\n * from t",
+            "SELECT a, * FROM t",
+            "SELECT t.* FROM t",
+        ] {
+            assert!(has_star(statement), "{statement}");
+        }
+        for statement in [
+            "SELECT count(*) AS n FROM t",
+            "SELECT a * 2, sum(b*c) FROM t",
+            "SELECT count( * ) FILTER (WHERE a) FROM t",
+        ] {
+            assert!(!has_star(statement), "{statement}");
+        }
+    }
+}

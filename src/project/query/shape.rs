@@ -1,0 +1,165 @@
+//! The part of a query that decides which records come out, and how they look.
+
+use serde_json::Value;
+
+use crate::core::source::Place;
+use crate::project::requirement::Requirement;
+use crate::template::selector::Selector;
+use crate::template::{Expression, Mentions, Template};
+
+/// Columns, conditions, order and number of the records of a query, from whatever source they come.
+#[derive(Debug, Clone, Default)]
+pub struct Shape {
+    /// The columns; without any, a record stays as it came.
+    pub extract: Vec<Column>,
+    /// The condition that a record meets (`where`).
+    pub filter: Option<Expression>,
+    /// The condition at whose first record the listing ends.
+    pub stop_when: Option<Expression>,
+    /// The order, the first key first.
+    pub sort: Vec<SortKey>,
+    /// The largest number of records.
+    pub limit: Option<Limit>,
+    /// The records of which only the first is kept.
+    pub unique: Option<Unique>,
+    /// The conditions on the result.
+    pub expect: Vec<Requirement>,
+}
+
+/// A column of the result.
+#[derive(Debug, Clone)]
+pub struct Column {
+    /// Its name.
+    pub name: String,
+    /// The place of its declaration.
+    pub place: Place,
+    /// The source of its value.
+    pub source: ColumnSource,
+    /// The value where none is found.
+    pub default: Option<Value>,
+    /// True if a record without a value is an error.
+    pub required: bool,
+}
+
+/// The source of a column's value.
+#[derive(Debug, Clone)]
+pub enum ColumnSource {
+    /// A JSONPath into the row.
+    Path {
+        /// The path.
+        selector: Selector,
+        /// The choice among its nodes.
+        take: Take,
+    },
+    /// A template over the row.
+    Template(Template),
+}
+
+/// The choice among the nodes of a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Take {
+    /// The first one, or null.
+    First,
+    /// The only one; more are an error.
+    One,
+    /// All, as a list.
+    All,
+    /// Their number.
+    Count,
+}
+
+impl Take {
+    /// All by name.
+    pub const ALL: [(&'static str, Self); 4] = [
+        ("first", Self::First),
+        ("one", Self::One),
+        ("all", Self::All),
+        ("count", Self::Count),
+    ];
+}
+
+/// One key of an order.
+#[derive(Debug, Clone)]
+pub struct SortKey {
+    /// The value to compare.
+    pub by: SortBy,
+    /// True if the largest value is first.
+    pub descending: bool,
+}
+
+/// The value by which records are ordered.
+#[derive(Debug, Clone)]
+pub enum SortBy {
+    /// A column, or a member of the record.
+    Column(String),
+    /// An expression over the record.
+    Expression(Expression),
+}
+
+/// A largest number.
+#[derive(Debug, Clone)]
+pub enum Limit {
+    /// A number.
+    Number(u64),
+    /// A template that gives one.
+    Template(Template),
+}
+
+impl Limit {
+    /// The template, if it is one.
+    pub fn template(&self) -> Option<&Template> {
+        match self {
+            Self::Number(_) => None,
+            Self::Template(template) => Some(template),
+        }
+    }
+}
+
+/// The identity of a record.
+#[derive(Debug, Clone)]
+pub enum Unique {
+    /// The whole record.
+    Record,
+    /// Some columns.
+    Columns(Vec<String>),
+}
+
+impl Shape {
+    /// The names of the columns, if there are any.
+    pub fn columns(&self) -> Option<Vec<String>> {
+        let names = self.extract.iter().map(|column| column.name.clone());
+        (!self.extract.is_empty()).then(|| names.collect())
+    }
+
+    /// Returns true if the order of the records decides which of them come out.
+    pub fn depends_on_order(&self) -> bool {
+        self.limit.is_some() || self.unique.is_some() || !self.sort.is_empty()
+    }
+
+    /// The names that columns, conditions and order read of a record.
+    pub fn record_mentions(&self) -> impl Iterator<Item = &Mentions> {
+        let columns = self
+            .extract
+            .iter()
+            .filter_map(|column| match &column.source {
+                ColumnSource::Template(template) => Some(template),
+                ColumnSource::Path { .. } => None,
+            });
+        let keys = self.sort.iter().filter_map(|key| match &key.by {
+            SortBy::Expression(expression) => Some(expression),
+            SortBy::Column(_) => None,
+        });
+        let conditions = self.filter.iter().chain(&self.stop_when).chain(keys);
+        columns
+            .map(Template::mentions)
+            .chain(conditions.map(Expression::mentions))
+    }
+
+    /// The names that anything in it reads.
+    pub fn mentions(&self) -> impl Iterator<Item = &Mentions> {
+        let limit = self.limit.iter().filter_map(Limit::template);
+        self.record_mentions()
+            .chain(limit.map(Template::mentions))
+            .chain(self.expect.iter().flat_map(Requirement::mentions))
+    }
+}

@@ -1,0 +1,98 @@
+//! The inputs of a query.
+
+use std::time::Duration;
+
+use regex::Regex;
+use serde_json::Value;
+
+use crate::core::source::Place;
+use crate::project::bound::Bounds;
+use crate::project::template::ValueTemplate;
+
+/// An input of a query.
+#[derive(Debug, Clone)]
+pub struct Var {
+    /// Its name in templates.
+    pub name: String,
+    /// The place of its declaration.
+    pub place: Place,
+    /// The description for people.
+    pub description: Option<String>,
+    /// The type of its values.
+    pub kind: VarType,
+    /// The value where none is given.
+    pub default: Option<ValueTemplate>,
+    /// True if a value must be given.
+    pub required: bool,
+    /// The values that are allowed.
+    pub choices: Option<Vec<Value>>,
+    /// The pattern that the whole text must match.
+    pub pattern: Option<Pattern>,
+    /// The range of a number or a duration.
+    pub bounds: Bounds,
+    /// True if its value is masked in all output.
+    pub secret: bool,
+    /// The example for people.
+    pub example: Option<Value>,
+}
+
+/// The type of a var.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum VarType {
+    /// Text.
+    String,
+    /// A whole number of 64 bits.
+    Int,
+    /// Any number.
+    Number,
+    /// `true` or `false`.
+    Bool,
+    /// A list.
+    List,
+    /// A moment; RFC 3339 text in templates.
+    Time,
+    /// A duration; seconds in templates.
+    Duration,
+    /// Any JSON value.
+    Json,
+}
+
+impl VarType {
+    /// All types by name.
+    pub const ALL: [(&'static str, Self); 8] = [
+        ("string", Self::String),
+        ("int", Self::Int),
+        ("number", Self::Number),
+        ("bool", Self::Bool),
+        ("list", Self::List),
+        ("time", Self::Time),
+        ("duration", Self::Duration),
+        ("json", Self::Json),
+    ];
+
+    /// The name in files.
+    pub fn name(self) -> &'static str {
+        Self::ALL
+            .iter()
+            .find(|(_, kind)| *kind == self)
+            .map_or("string", |(name, _)| name)
+    }
+}
+
+/// A regular expression with its source.
+#[derive(Debug, Clone)]
+pub struct Pattern {
+    /// The source as written in the file.
+    pub source: String,
+    /// The compiled expression, anchored at both ends.
+    pub regex: Regex,
+}
+
+/// A duration as templates see it: seconds, as an integer where it is whole.
+pub fn seconds(duration: Duration) -> Value {
+    if duration.subsec_nanos() == 0 {
+        Value::from(duration.as_secs())
+    } else {
+        Value::from(duration.as_secs_f64())
+    }
+}
