@@ -267,7 +267,10 @@ impl Authenticate for Signature {
         let signature = Secret::new(mark("SIGNATURE"));
         let signature = Credential::header(self.header.clone(), prefix, signature);
         Ok(self.more.iter().fold(signature, |shown, (name, _)| {
-            let variable = name.as_str().to_ascii_uppercase().replace('-', "_");
+            // A header field may have characters in its name that mean something to a shell.
+            let is_plain = |c: char| c.is_ascii_alphanumeric();
+            let variable = name.as_str().to_ascii_uppercase();
+            let variable = variable.replace(|c| !is_plain(c), "_");
             shown.and(Credential::header(name.clone(), "", Secret::new(mark(&variable))))
         }))
     }
