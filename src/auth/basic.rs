@@ -6,8 +6,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::auth::{
-    Auth, Authenticate, Credential, CredentialError, Context, Form, Obtaining, TokenScheme, at_once,
-    in_header, open_template, secret_template,
+    Auth, Authenticate, Context, Credential, CredentialError, Form, Obtaining, TokenScheme,
+    at_once, in_header, open_template, secret_template,
 };
 use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};

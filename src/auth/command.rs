@@ -9,8 +9,8 @@ use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::{Child, Command};
 
 use crate::auth::{
-    Auth, Authenticate, Credential, CredentialError, Context, Form, Obtaining, TokenScheme, at_once,
-    in_header, unusable,
+    Auth, Authenticate, Context, Credential, CredentialError, Form, Obtaining, TokenScheme,
+    at_once, in_header, unusable,
 };
 use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
@@ -220,20 +220,14 @@ impl Authenticate for Printed {
 
     fn obtain<'a>(&'a self, context: Context<'a>) -> Obtaining<'a> {
         Box::pin(async move {
-            let token = run(&self.command, context.folder)
-                .await
-                .map_err(unusable)?;
+            let token = run(&self.command, context.folder).await.map_err(unusable)?;
             context.scrubber.add(&token);
             let (name, prefix) = self.scheme.header();
             at_once(in_header(name, prefix, token.expose(), &self.place)).await
         })
     }
 
-    fn shown(
-        &self,
-        _: &Scope,
-        mark: &dyn Fn(&str) -> String,
-    ) -> Result<Credential, RenderError> {
+    fn shown(&self, _: &Scope, mark: &dyn Fn(&str) -> String) -> Result<Credential, RenderError> {
         let words: Vec<String> = self
             .command
             .iter()

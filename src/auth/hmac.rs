@@ -10,8 +10,8 @@ use ring::hmac;
 use crate::auth::attempt;
 use crate::auth::credential::identity_of;
 use crate::auth::{
-    Auth, Authenticate, Context, Credential, CredentialError, Form, Obtaining,
-    TokenScheme, at_once, filled, open_template, secret_template,
+    Auth, Authenticate, Context, Credential, CredentialError, Form, Obtaining, TokenScheme,
+    at_once, filled, open_template, secret_template,
 };
 use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
@@ -20,10 +20,7 @@ use crate::core::secret::Secret;
 use crate::http::{HeaderName, HeaderValue, Request, headers};
 use crate::template::{RenderError, Scope, Template};
 
-pub const FORM: Form = Form {
-    key: "hmac",
-    check,
-};
+pub const FORM: Form = Form { key: "hmac", check };
 
 /// The hash functions by their names in files. APIs still ask for SHA-1, which is unbroken in this
 /// use (RFC 6194, section 3.3).
@@ -193,7 +190,10 @@ impl Signature {
             Some(encoding) => encoding.decode(&text),
         };
         let bytes = bytes.ok_or_else(|| {
-            let words = format!("`{}` is not written as `key_encoding` says", self.key.source());
+            let words = format!(
+                "`{}` is not written as `key_encoding` says",
+                self.key.source()
+            );
             CredentialError::Unusable(words, self.key.place().clone())
         })?;
         Ok(hmac::Key::new(self.algorithm.1, &bytes))
@@ -207,7 +207,11 @@ impl Authenticate for Signature {
 
     fn request_templates(&self) -> Vec<&Template> {
         let more = self.more.iter().map(|(_, value)| value);
-        [&self.over].into_iter().chain(&self.prefix).chain(more).collect()
+        [&self.over]
+            .into_iter()
+            .chain(&self.prefix)
+            .chain(more)
+            .collect()
     }
 
     fn ready(&self, scope: &Scope) -> Result<(), CredentialError> {
@@ -229,7 +233,9 @@ impl Authenticate for Signature {
             // As with every credential, a field that the query itself set stays.
             return Ok(());
         }
-        let key = self.hmac_key(context.scope).map_err(CredentialError::message)?;
+        let key = self
+            .hmac_key(context.scope)
+            .map_err(CredentialError::message)?;
         let now = (context.clock)();
         let text = |template: &Template, scope: &Scope| {
             let text = template.text(scope);
@@ -259,7 +265,11 @@ impl Authenticate for Signature {
     }
 
     /// The signature is another one for every attempt: a shell has to make it.
-    fn shown(&self, scope: &Scope, mark: &dyn Fn(&str) -> String) -> Result<Credential, RenderError> {
+    fn shown(
+        &self,
+        scope: &Scope,
+        mark: &dyn Fn(&str) -> String,
+    ) -> Result<Credential, RenderError> {
         let prefix = match &self.prefix {
             Some(prefix) if !attempt::is_in(prefix) => prefix.text(scope)?,
             _ => String::new(),
@@ -271,7 +281,11 @@ impl Authenticate for Signature {
             let is_plain = |c: char| c.is_ascii_alphanumeric();
             let variable = name.as_str().to_ascii_uppercase();
             let variable = variable.replace(|c| !is_plain(c), "_");
-            shown.and(Credential::header(name.clone(), "", Secret::new(mark(&variable))))
+            shown.and(Credential::header(
+                name.clone(),
+                "",
+                Secret::new(mark(&variable)),
+            ))
         }))
     }
 
@@ -282,6 +296,8 @@ impl Authenticate for Signature {
     fn origin(&self) -> String {
         let names: Vec<&str> = self.key.mentions().attributes("env").collect();
         let key = names.first().map_or("the key", |name| name);
-        format!("the request was signed with `{key}`: is it the right key, `over` as the API wants it, and this machine's clock right?")
+        format!(
+            "the request was signed with `{key}`: is it the right key, `over` as the API wants it, and this machine's clock right?"
+        )
     }
 }

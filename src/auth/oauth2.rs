@@ -19,9 +19,9 @@ use crate::auth::{
 use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::document::{Entry, Fields, Node};
+use crate::core::json;
 use crate::core::secret::{Scrubber, Secret};
 use crate::core::text::{one_line, truncate_to_width};
-use crate::core::json;
 use crate::http::client::is_loopback;
 use crate::http::{
     Body, Delivery, HeaderMap, HeaderValue, Method, Request, Response, TransportError,
@@ -138,12 +138,14 @@ fn token_url(text: &str) -> Result<Url, (Code, String)> {
         (Code::BaseUrl, words)
     })?;
     let (code, words) = if url.scheme() == "http" && !is_loopback(&url) {
-        let words = "the client's secret would cross the network in the clear: `token_url` takes `https`";
+        let words =
+            "the client's secret would cross the network in the clear: `token_url` takes `https`";
         (Code::PlainHttp, words)
     } else if !matches!(url.scheme(), "http" | "https") {
         (Code::BaseUrl, "`token_url` takes an `https` URL")
     } else if !url.username().is_empty() || url.password().is_some() {
-        let words = "`token_url` holds no user and no password: they are `client_id` and `client_secret`";
+        let words =
+            "`token_url` holds no user and no password: they are `client_id` and `client_secret`";
         (Code::BaseUrl, words)
     } else if url.fragment().is_some() {
         (Code::BaseUrl, "`token_url` has no `#`")
@@ -280,7 +282,9 @@ impl Endpoint<'_> {
     fn unreachable(&self, error: TransportError) -> TransportError {
         if let TransportErrorKind::TooLarge(limit) = error.kind {
             let limit = crate::http::transport::megabytes(limit);
-            return self.refused(format!("answered with more than {limit}, which is no token"));
+            return self.refused(format!(
+                "answered with more than {limit}, which is no token"
+            ));
         }
         TransportError {
             causes: error.causes,
@@ -299,10 +303,16 @@ impl Endpoint<'_> {
             let kind = TransportErrorKind::Unavailable(status);
             return Err(self.unreachable(TransportError::before(kind)));
         }
-        let line = format!("{} {}", status.as_u16(), status.canonical_reason().unwrap_or(""));
+        let line = format!(
+            "{} {}",
+            status.as_u16(),
+            status.canonical_reason().unwrap_or("")
+        );
         let line = line.trim_end();
         if status.is_redirection() {
-            return Err(self.refused(format!("answered {line}, a redirect, which is not followed")));
+            return Err(self.refused(format!(
+                "answered {line}, a redirect, which is not followed"
+            )));
         }
         if let Some(error) = error {
             // Some servers say so with 200.
@@ -314,7 +324,10 @@ impl Endpoint<'_> {
         let Some(body) = body else {
             return Err(self.refused(match response.media_type() {
                 _ if response.body.is_empty() => format!("answered {line} without a token"),
-                Some(media_type) => format!("answered with `{}`, which is not JSON", self.line(media_type)),
+                Some(media_type) => format!(
+                    "answered with `{}`, which is not JSON",
+                    self.line(media_type)
+                ),
                 None => "answered with something that is not JSON".to_owned(),
             }));
         };
@@ -352,7 +365,10 @@ impl Endpoint<'_> {
             return Err(self.refused(words));
         }
         if token.len() > LONGEST_TOKEN {
-            let words = format!("gave a token of {} bytes, which no server takes", token.len());
+            let words = format!(
+                "gave a token of {} bytes, which no server takes",
+                token.len()
+            );
             return Err(self.refused(words));
         }
         // A token of a type that is not understood must not be used (RFC 6749, section 7.1). Some

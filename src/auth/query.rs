@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::auth::{
-    Auth, Authenticate, Credential, CredentialError, Context, Form, Obtaining, TokenScheme, at_once, filled,
-    named_value,
+    Auth, Authenticate, Context, Credential, CredentialError, Form, Obtaining, TokenScheme,
+    at_once, filled, named_value,
 };
 use crate::core::diagnostic::Diagnostics;
 use crate::core::document::Entry;
