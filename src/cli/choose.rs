@@ -11,9 +11,10 @@ use crate::cli::run::RunArgs;
 use crate::core::code::Code;
 use crate::core::name;
 use crate::ending::{Content, ENDINGS, Ending, FileKind, Formatted, Output, Report, Table};
-use crate::format::{FORMATS, Format, Shape, by_extension, by_name};
+use crate::format::{self, FORMATS, Format, Shape, by_extension, by_name};
 use crate::plan::Plan;
 use crate::project::load;
+use crate::project::query::Call;
 use crate::sink::{self, FileSink, Sink, StdoutSink};
 use crate::template::{Document, DocumentKind};
 
@@ -60,7 +61,7 @@ pub fn ending(
     };
     Ok(match looks {
         Looks::Document(document) => Box::new(Report::new(document, output)),
-        Looks::Records(format) if format.name == "raw" => Box::new(Content::new(format, output)),
+        Looks::Records(format) if format.shows_body => Box::new(Content::new(format, output)),
         Looks::Records(format) => {
             let shape = Shape {
                 columns: columns(plan, args),
@@ -68,7 +69,7 @@ pub fn ending(
                 csv: args.csv.unwrap_or_default().or(plan.query.csv),
                 terminal: app.stdout.terminal().filter(|_| is_terminal),
             };
-            let before = index.map(|index| separator(format, &plan.query.name, index));
+            let before = index.map(|index| (format.separator)(&plan.query.name, index));
             let before = before.unwrap_or_default();
             let formatted = Formatted::new(format, &shape, &before, output);
             Box::new(formatted.map_err(|error| Failure::of_output(&error))?)
@@ -137,25 +138,33 @@ fn looks(plan: &Plan, args: &RunArgs, file: Option<&Path>, app: &App) -> Result<
         file_format(path, asked, own)?
     } else {
         let is_seen = file.is_none() && app.stdout.is_terminal;
-        let usual = if is_seen { "table" } else { "json" };
-        let format = asked.or(own).or(by_name(usual));
-        format.unwrap_or(&FORMATS[0])
+        asked.or(own).unwrap_or_else(|| format::usual(is_seen))
     };
     refuse_without_records(plan, format.name, documents)?;
-    let has_one_answer = plan.query.call().is_some_and(|call| !call.is_walk());
-    if format.name == "raw" && !has_one_answer {
-        let words = format!("`raw` shows one answer, and `{}` has many", plan.query.name);
-        return Err(Failure::usage(Code::Raw, words).help("`-o ndjson` gives its records"));
-    }
-    if format.name == "raw" && !args.columns.is_empty() {
-        let words = "`raw` shows the answer as it came, which has no columns to choose";
-        return Err(Failure::usage(Code::Columns, words));
-    }
-    if format.name == "raw" && args.out.len() > 1 {
-        let words = "`raw` goes to one place only";
-        return Err(Failure::usage(Code::Raw, words));
+    if format.shows_body {
+        refuse_body(plan, args, format)?;
     }
     Ok(Looks::Records(format))
+}
+
+/// Refuses to show the body of a response where there is not one of them, or where records are asked
+/// for.
+fn refuse_body(plan: &Plan, args: &RunArgs, format: &Format) -> Result<(), Failure> {
+    let name = format.name;
+    if plan.query.call().is_none_or(Call::is_walk) {
+        let query = &plan.query.name;
+        let words = format!("`{name}` shows one answer, and `{query}` has many");
+        return Err(Failure::usage(Code::Raw, words).help("`-o ndjson` gives its records"));
+    }
+    if !args.columns.is_empty() {
+        let words = format!("`{name}` shows the answer as it came, which has no columns to choose");
+        return Err(Failure::usage(Code::Columns, words));
+    }
+    if args.out.len() > 1 {
+        let words = format!("`{name}` goes to one place only");
+        return Err(Failure::usage(Code::Raw, words));
+    }
+    Ok(())
 }
 
 /// Refuses `--columns` for a report.
@@ -215,17 +224,4 @@ fn not_writable(path: &Path, error: &io::Error) -> Failure {
     let why = load::plain(error);
     let words = format!("`{}` cannot be written: {why}", path.display());
     Failure::usage(Code::Out, words)
-}
-
-/// Returns the separator between the results of several queries, valid in the format.
-fn separator(format: &Format, name: &str, index: usize) -> String {
-    let gap = if index > 0 { "\n" } else { "" };
-    match format.name {
-        "table" => format!("{gap}{name}\n\n"),
-        "markdown" => format!("{gap}## {name}\n\n"),
-        "yaml" => "---\n".to_owned(),
-        "csv" | "tsv" => gap.to_owned(),
-        // Consecutive documents: JSON parsers accept them one by one.
-        _ => String::new(),
-    }
 }

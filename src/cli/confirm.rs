@@ -13,7 +13,7 @@ use crate::cli::{explain, outcome, show, shown};
 use crate::core::code::Code;
 use crate::core::text::printable_lines;
 use crate::engine::{self, Found, Session};
-use crate::format::{CsvOptions, Shape, by_name};
+use crate::format::{CsvOptions, Shape, TABLE};
 use crate::plan::disguise::{masked_url, masked_value};
 use crate::plan::{Plan, RequestPlan, ShownRequest, Site};
 use crate::project::query::{Call, Items, Loop};
@@ -264,8 +264,7 @@ fn table(sites: &[Site], most: usize, stream: Stream) -> Result<String, Failure>
         columns.extend(new);
     }
     let wrong = |words: String| Failure::usage(Code::CannotWrite, words);
-    let format = by_name("table").ok_or_else(|| wrong("there is no format `table`".to_owned()))?;
-    let mut renderer = format.renderer(&Shape {
+    let mut renderer = TABLE.renderer(&Shape {
         columns: Some(columns.clone()),
         single: false,
         terminal: stream.terminal(),

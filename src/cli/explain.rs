@@ -95,13 +95,8 @@ fn unset_token(name: &str, resource: &Resource, place: &Place) -> Failure {
 
 /// Returns hints on getting a token, and on working without one.
 fn token_hints(resource: &Resource) -> Vec<String> {
-    if resource.kind.kind() != "circleci" {
-        return Vec::new();
-    }
-    vec![
-        "CircleCI gives personal API tokens under User Settings, Personal API Tokens".to_owned(),
-        "without a token, `--demo` answers from an embedded CircleCI".to_owned(),
-    ]
+    let hints = resource.kind.token_hints().iter();
+    hints.map(|hint| (*hint).to_owned()).collect()
 }
 
 /// Converts an error of a template.

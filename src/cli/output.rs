@@ -122,12 +122,11 @@ impl Writer {
             };
             return Some(format!("{what} written to {}", path.display()));
         }
-        let is_table = self
+        let format = self
             .ending
             .format()
-            .is_some_and(|format| format.name == "table");
-        let is_empty_table = self.records == 0 && self.is_list && is_table;
-        is_empty_table.then(|| "no records".to_owned())
+            .filter(|_| self.records == 0 && self.is_list);
+        format?.when_empty.map(str::to_owned)
     }
 
     /// Completes the result without writing it.
@@ -224,10 +223,8 @@ impl Writers {
 
     /// Returns true if an output is CSV or TSV.
     pub fn write_csv(&self) -> bool {
-        let formats = self.0.iter().filter_map(|writer| writer.ending.format());
-        formats
-            .map(|format| format.name)
-            .any(|name| matches!(name, "csv" | "tsv"))
+        let mut formats = self.0.iter().filter_map(|writer| writer.ending.format());
+        formats.any(|format| format.delimiter.is_some())
     }
 
     /// Returns the number of records so far.

@@ -13,7 +13,7 @@ use crate::cli::setup::{self, ConnectArgs, TalkArgs, World};
 use crate::core::code::Code;
 use crate::core::name;
 use crate::engine::{self, Deliver, Report, Session, Want};
-use crate::format::{CsvOptions, Format, Shape, by_name};
+use crate::format::{self, CsvOptions, Format, Shape};
 use crate::http::HeaderMap;
 use crate::plan::{Inputs, Plan};
 use crate::project::{Project, ResourceFile};
@@ -41,9 +41,8 @@ pub struct PingArgs {
     #[arg(value_name = "RESOURCE")]
     pub resources: Vec<String>,
 
-    /// Format: table, json, ndjson, yaml, csv, tsv, markdown or raw
-    /// (default: table on a terminal, json elsewhere)
-    #[arg(short, long, value_name = "FORMAT", value_parser = setup::format_name)]
+    #[arg(short, long, value_name = "FORMAT", value_parser = setup::format_name,
+        help = setup::format_help(|_| true))]
     pub output: Option<&'static Format>,
 
     #[command(flatten)]
@@ -99,15 +98,8 @@ pub fn run(args: &PingArgs, app: &Rc<App>) -> Result<Exit, Failure> {
         }
         Ok::<_, Failure>((rows, exit))
     })?;
-    let usual = if app.stdout.is_terminal {
-        "table"
-    } else {
-        "json"
-    };
-    let format = args
-        .output
-        .or(by_name(usual))
-        .unwrap_or(&crate::format::FORMATS[0]);
+    let usual = || format::usual(app.stdout.is_terminal);
+    let format = args.output.unwrap_or_else(usual);
     print(&rows, format, app)?;
     Ok(exit)
 }
@@ -183,9 +175,8 @@ async fn ask(
         .map_err(|error| explain::run_error(&error, &plan, app))?;
     let body: Value = crate::core::json::parse(&answer.body).unwrap_or(Value::Null);
     let who = kind.who(&body);
-    // An API that reports the user always does; any other response is not from it.
-    if who.is_none() && kind.api().is_some() {
-        let words = format!("{} does not answer as CircleCI does", file.name);
+    if let (None, Some(api)) = (&who, kind.always_names_user()) {
+        let words = format!("{} does not answer as {api} does", file.name);
         let base_url = plan.requests().map_or("", |plan| plan.base_url().as_str());
         return Err(Failure::new(Exit::Refused, Code::NotJson, words)
             .fact("request", format!("GET {base_url}"))

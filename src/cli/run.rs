@@ -52,9 +52,8 @@ pub struct RunArgs {
     #[arg(long = "vars", value_name = "FILE")]
     pub vars_files: Vec<PathBuf>,
 
-    /// Format: table, json, ndjson, yaml, csv, tsv, markdown, html or raw
-    /// (default: table on a terminal, json elsewhere)
-    #[arg(short, long, value_name = "FORMAT", value_parser = setup::format_name)]
+    #[arg(short, long, value_name = "FORMAT", value_parser = setup::format_name,
+        help = setup::format_help(|_| true))]
     pub output: Option<&'static Format>,
 
     /// Write to a file, whole or not at all; its ending says the format

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::auth::InHeader;
+use crate::auth::{self, InHeader};
 use crate::cli::app::App;
 use crate::cli::cache;
 use crate::cli::ending::LAST_WORDS;
@@ -21,8 +21,8 @@ use crate::core::source::{SourceFile, Span, Text};
 use crate::core::time::{DURATION_EXAMPLE, TIME_EXAMPLE, parse_duration, parse_time};
 use crate::demo::{self, Demo};
 use crate::engine::{Manner, Session, SessionOptions, Shelf};
-use crate::format::{FORMATS, Format, by_name};
-use crate::http::{HeaderName, Observe};
+use crate::format::{self, FORMATS, Format, by_name};
+use crate::http::Observe;
 use crate::plan::{Binding, Outside, SharedPlans};
 use crate::project::{Project, Query, Trust, load};
 use crate::resource::{Resource, TlsFiles};
@@ -113,6 +113,18 @@ pub fn format_name(text: &str) -> Result<&'static Format, String> {
             .map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
         format!("expected {}{hint}", name::one_of(&names))
     })
+}
+
+/// Returns the help of an option that takes one of these formats.
+pub fn format_help(takes: impl Fn(&Format) -> bool) -> String {
+    let formats = FORMATS.iter().filter(|format| takes(format));
+    let names: Vec<&str> = formats.map(|format| format.name).collect();
+    format!(
+        "Format: {} (default: {} on a terminal, {} elsewhere)",
+        name::one_of(&names).replace('`', ""),
+        format::usual(true).name,
+        format::usual(false).name
+    )
 }
 
 /// Returns the names of all formats.
@@ -261,7 +273,7 @@ impl World {
 
     /// Returns true if the demo implements the resource's kind of API.
     pub fn can_answer_for(resource: &Resource) -> bool {
-        resource.kind.api() == Some("v2")
+        resource.kind.is_demo()
     }
 
     /// Returns the resource to use: with the demo, its URL and token are replaced.
@@ -282,13 +294,16 @@ impl World {
             Template::parse(&Text::new(text, &crate::core::source::Place { file, span }))
                 .map_err(|_| Failure::usage(Code::Demo, "the demo's address is not a URL"))
         };
+        let auth = match resource.kind.token_scheme() {
+            Some(scheme) => {
+                let (name, prefix) = scheme.header();
+                InHeader::auth(name, prefix, constant(demo::TOKEN)?)
+            }
+            None => auth::none(),
+        };
         Ok(Resource {
             base_url: constant(demo.base_url())?,
-            auth: InHeader::auth(
-                HeaderName::from_static("circle-token"),
-                "",
-                constant(demo::TOKEN)?,
-            ),
+            auth,
             proxy: None,
             tls: TlsFiles::default(),
             ..resource

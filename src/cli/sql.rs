@@ -54,9 +54,8 @@ pub struct SqlArgs {
     #[arg(long, value_name = "FILE")]
     pub file: Option<PathBuf>,
 
-    /// Format: table, json, ndjson, yaml, csv, tsv or markdown
-    /// (default: table on a terminal, json elsewhere)
-    #[arg(short, long, value_name = "FORMAT", value_parser = setup::format_name)]
+    #[arg(short, long, value_name = "FORMAT", value_parser = setup::format_name,
+        help = setup::format_help(|format| !format.shows_body))]
     pub output: Option<&'static Format>,
 
     /// Write to a file, whole or not at all; its ending says the format

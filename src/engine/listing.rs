@@ -24,7 +24,7 @@ use crate::engine::run::Run;
 use crate::engine::unread::unread_pages;
 use crate::engine::{Cut, FailedItem, Outcome, RunError, RunErrorKind};
 use crate::http::{Request, Response, StatusCode};
-use crate::paginate::{Next, Page, Paginate, Style};
+use crate::paginate::{Next, Page, Style};
 use crate::plan::{Plan, RequestPlan, Site};
 use crate::project::query::{Call, Poll, StatusMeaning};
 use crate::resource::ErrorBody;
@@ -425,7 +425,7 @@ impl<'r> Listing<'r> {
         if self.pages > 0 {
             // A page without the list is no empty page, except that Go writes an empty list as null,
             // also beyond the last number. The rows of a page that comes again were delivered.
-            let is_promised = style.as_ref().is_none_or(Paginate::knows_of_more);
+            let is_promised = style.as_ref().is_none_or(|style| style.knows_of_more());
             let words = lost_list(self.requests, &body)
                 .filter(|_| is_promised || !body.is_null())
                 .map(|words| format!("page {}: {words}", self.pages + 1))
@@ -643,8 +643,8 @@ impl<'r> Listing<'r> {
         const MOST_IDLE: u32 = 1_000;
         // A filter may leave no rows of a repeated page.
         let (Listed::Members(rows) | Listed::Rows(rows)) = listed(self.requests.call, style, body);
-        let page = RowsPrint::of(&rows, style.is_none_or(Paginate::knows_of_more));
-        if let Some(advice) = style.and_then(Paginate::overlap_advice)
+        let page = RowsPrint::of(&rows, style.is_none_or(|style| style.knows_of_more()));
+        if let Some(advice) = style.and_then(|style| style.overlap_advice())
             && page.is_telling
             && page.ends.map(|(first, _)| first) == self.last_row
             && self.last_row.is_some()

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::core::json::write_identity;
 use crate::http::Request;
-use crate::paginate::{Paginate, Style};
+use crate::paginate::Style;
 use crate::project::query::Call;
 
 /// The fingerprint of a page's rows.
@@ -63,7 +63,7 @@ pub enum Listed<'b> {
 
 /// Returns the list of a page.
 pub fn listed<'b>(call: &Call, style: Option<&Style>, body: &'b Value) -> Listed<'b> {
-    if let Some(list) = style.and_then(Paginate::list) {
+    if let Some(list) = style.and_then(|style| style.list()) {
         return Listed::Members(match list.select(body).as_slice() {
             [Value::Array(members)] if list.is_singular() => members.iter().collect(),
             nodes => nodes.to_vec(),

@@ -6,25 +6,27 @@
 //! separator, or escaping of formulas.
 
 use super::delimited::{Delimited, Dialect};
-use super::{Format, Shape};
+use super::{Format, Render, Shape, gap};
 use crate::core::file_ending;
 
 pub(super) const FORMAT: Format = Format {
-    name: "csv",
     about: "Comma-separated values (RFC 4180) with a header",
     extensions: file_ending::CSV,
     streams: true,
-    paints: false,
-    render: |shape: &Shape| {
-        let dialect = Dialect {
-            separator: shape.csv.separator.unwrap_or(b','),
-            // Readers skip an empty line.
-            blank_row: b"\"\"",
-            field,
-        };
-        Box::new(Delimited::new(shape, dialect))
-    },
+    delimiter: Some(b','),
+    separator: |_, index| gap(index).to_owned(),
+    ..Format::new("csv", render)
 };
+
+fn render(shape: &Shape) -> Box<dyn Render> {
+    let dialect = Dialect {
+        separator: shape.csv.separator.unwrap_or(b','),
+        // Readers skip an empty line.
+        blank_row: b"\"\"",
+        field,
+    };
+    Box::new(Delimited::new(shape, dialect))
+}
 
 fn field(text: &str, separator: u8, out: &mut Vec<u8>) {
     let bare = |byte: u8| byte != separator && !matches!(byte, b'"' | b'\n' | b'\r');

@@ -9,21 +9,20 @@ use super::rows::{Columns, Gaps, cell_text, key_values};
 use super::{Format, FormatError, OnlyOne, Render, Shape};
 
 pub(super) const FORMAT: Format = Format {
-    name: "html",
     about: "A page with a table",
     extensions: file_ending::HTML,
-    streams: false,
-    paints: false,
-    render: |shape: &Shape| {
-        Box::new(Page {
-            single: shape.single,
-            named: shape.columns.clone(),
-            only: OnlyOne::default(),
-            columns: Columns::new(shape, Gaps::Cells),
-            rows: Vec::new(),
-        })
-    },
+    ..Format::new("html", render)
 };
+
+fn render(shape: &Shape) -> Box<dyn Render> {
+    Box::new(Page {
+        single: shape.single,
+        named: shape.columns.clone(),
+        only: OnlyOne::default(),
+        columns: Columns::new(shape, Gaps::Cells),
+        rows: Vec::new(),
+    })
+}
 
 const HEAD: &str = "<!doctype html>
 <html lang=\"en\">

@@ -10,19 +10,18 @@ use serde_json::ser::{Formatter as _, PrettyFormatter, Serializer};
 use super::{Format, FormatError, OnlyOne, Render, Shape};
 
 pub(super) const FORMAT: Format = Format {
-    name: "json",
     about: "One JSON document: an array of the records, or the record of a query for one",
     extensions: file_ending::JSON,
-    streams: false,
-    paints: false,
-    render: |shape: &Shape| {
-        if shape.single {
-            Box::new(Single::default())
-        } else {
-            Box::new(List::new())
-        }
-    },
+    ..Format::new("json", render)
 };
+
+fn render(shape: &Shape) -> Box<dyn Render> {
+    if shape.single {
+        Box::new(Single::default())
+    } else {
+        Box::new(List::new())
+    }
+}
 
 /// Writes the array record by record, with the same bytes as if written at once.
 struct List {

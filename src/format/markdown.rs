@@ -7,24 +7,24 @@
 use serde_json::Value;
 
 use super::rows::{Columns, Gaps, cell_text, key_values};
-use super::{Format, FormatError, OnlyOne, Render, Shape};
+use super::{Format, FormatError, OnlyOne, Render, Shape, gap};
 use crate::core::file_ending;
 use crate::core::markdown::{Align, escape, table};
 
 pub(super) const FORMAT: Format = Format {
-    name: "markdown",
     about: "A table for GitHub, pull requests and wikis",
     extensions: file_ending::MARKDOWN,
-    streams: false,
-    paints: false,
-    render: |shape: &Shape| {
-        if shape.single {
-            Box::new(Single::new(shape))
-        } else {
-            Box::new(List::new(shape))
-        }
-    },
+    separator: |name, index| format!("{}## {name}\n\n", gap(index)),
+    ..Format::new("markdown", render)
 };
+
+fn render(shape: &Shape) -> Box<dyn Render> {
+    if shape.single {
+        Box::new(Single::new(shape))
+    } else {
+        Box::new(List::new(shape))
+    }
+}
 
 struct List {
     columns: Columns,

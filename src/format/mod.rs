@@ -1,4 +1,4 @@
-//! Output formats: one file per format, registered in [`FORMATS`].
+//! Output formats: one file with a `FORMAT` and one line in `kinds!` per format.
 //!
 //! A [`Render`] is created for one run from its [`Shape`]. It receives `begin`, then each record,
 //! then `finish`, and appends bytes to a buffer that the caller may empty at any time. It knows
@@ -11,20 +11,11 @@
 //! Terminal output is made safe here, for every format: [`Format::renderer`] passes the text through
 //! [`printable_lines`], unless the format handles terminals itself.
 
-mod csv;
 mod delimited;
-mod html;
-mod json;
 mod key_value;
 mod layout;
-mod markdown;
-mod ndjson;
 mod paint;
-mod raw;
 mod rows;
-mod table;
-mod tsv;
-mod yaml;
 
 #[cfg(test)]
 mod tests;
@@ -35,18 +26,30 @@ pub use self::delimited::CsvOptions;
 
 use crate::core::text::printable_lines;
 
-/// All formats, in the order of the help.
-pub static FORMATS: &[Format] = &[
-    table::FORMAT,
-    json::FORMAT,
-    ndjson::FORMAT,
-    yaml::FORMAT,
-    csv::FORMAT,
-    tsv::FORMAT,
-    markdown::FORMAT,
-    html::FORMAT,
-    raw::FORMAT,
-];
+/// Declares the formats: a module each, and the list in the order of the help.
+macro_rules! kinds {
+    ($($kind:ident),+ $(,)?) => {
+        $(mod $kind;)+
+
+        /// All formats, in the order of the help.
+        pub static FORMATS: &[Format] = &[$($kind::FORMAT),+];
+    };
+}
+
+kinds![table, json, ndjson, yaml, csv, tsv, markdown, html, raw];
+
+/// The format for reading on a terminal.
+pub static TABLE: &Format = &table::FORMAT;
+
+/// Returns the default format.
+pub fn usual(is_terminal: bool) -> &'static Format {
+    if is_terminal { TABLE } else { &json::FORMAT }
+}
+
+/// Returns the line break between the records of two queries.
+fn gap(index: usize) -> &'static str {
+    if index > 0 { "\n" } else { "" }
+}
 
 /// Returns the format with a name, as given to `--output`.
 pub fn by_name(name: &str) -> Option<&'static Format> {
@@ -98,11 +101,37 @@ pub struct Format {
     /// (a document format).
     pub streams: bool,
     /// True if it writes for a terminal itself: safe text, possibly coloured.
-    paints: bool,
+    pub paints: bool,
+    /// True if it shows the body of a response instead of its records.
+    pub shows_body: bool,
+    /// The default separator of fields, if it has one: then [`CsvOptions`] apply to it.
+    pub delimiter: Option<u8>,
+    /// The message for an empty list, which the output does not show by itself.
+    pub when_empty: Option<&'static str>,
+    /// Returns the text that sets a query's records apart from those of others, from the query's name
+    /// and its index.
+    pub separator: fn(&str, usize) -> String,
     render: fn(&Shape) -> Box<dyn Render>,
 }
 
 impl Format {
+    /// Creates a document format with defaults for all other fields. Its documents follow each other
+    /// without a separator, as in JSON.
+    pub const fn new(name: &'static str, render: fn(&Shape) -> Box<dyn Render>) -> Self {
+        Self {
+            name,
+            about: "",
+            extensions: &[],
+            streams: false,
+            paints: false,
+            shows_body: false,
+            delimiter: None,
+            when_empty: None,
+            separator: |_, _| String::new(),
+            render,
+        }
+    }
+
     /// Creates a renderer for one run.
     pub fn renderer(&self, shape: &Shape) -> Box<dyn Render> {
         let inner = (self.render)(shape);

@@ -6,13 +6,15 @@ use serde_json::Value;
 use super::{Format, FormatError, Render, Shape};
 
 pub(super) const FORMAT: Format = Format {
-    name: "ndjson",
     about: "One JSON value a line, written as records come",
     extensions: file_ending::NDJSON,
     streams: true,
-    paints: false,
-    render: |_: &Shape| Box::new(Ndjson),
+    ..Format::new("ndjson", render)
 };
+
+fn render(_: &Shape) -> Box<dyn Render> {
+    Box::new(Ndjson)
+}
 
 struct Ndjson;
 

@@ -8,13 +8,15 @@ use serde_json::Value;
 use super::{Format, FormatError, Render, Shape};
 
 pub(super) const FORMAT: Format = Format {
-    name: "raw",
     about: "The body as the server sent it; of a walk, strings bare and the rest as compact JSON",
-    extensions: &[],
     streams: true,
-    paints: false,
-    render: |_: &Shape| Box::new(Raw),
+    shows_body: true,
+    ..Format::new("raw", render)
 };
+
+fn render(_: &Shape) -> Box<dyn Render> {
+    Box::new(Raw)
+}
 
 struct Raw;
 

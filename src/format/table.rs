@@ -18,24 +18,27 @@ use super::key_value::{Field, end_line, push_blanks, write_fields};
 use super::layout::{Measure, fit};
 use super::paint::{ABSENT, Look};
 use super::rows::{Columns, Gaps, cell_text, key_values};
-use super::{Format, FormatError, OnlyOne, Render, Shape, Terminal};
+use super::{Format, FormatError, OnlyOne, Render, Shape, Terminal, gap};
 use crate::core::file_ending;
 use crate::core::text::{display_width, printable, truncate_to_width};
 
 pub(super) const FORMAT: Format = Format {
-    name: "table",
     about: "For reading: a table that fits the terminal, or keys and values for one record",
     extensions: file_ending::TEXT,
     streams: true,
     paints: true,
-    render: |shape: &Shape| {
-        if shape.single {
-            Box::new(Single::new(shape))
-        } else {
-            Box::new(List::new(shape))
-        }
-    },
+    when_empty: Some("no records"),
+    separator: |name, index| format!("{}{name}\n\n", gap(index)),
+    ..Format::new("table", render)
 };
+
+fn render(shape: &Shape) -> Box<dyn Render> {
+    if shape.single {
+        Box::new(Single::new(shape))
+    } else {
+        Box::new(List::new(shape))
+    }
+}
 
 /// The number of records measured and written together.
 const CHUNK: usize = 1000;

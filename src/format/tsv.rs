@@ -4,24 +4,26 @@
 //! `jq`'s `@tsv`. So each line is one record, and `cut` works.
 
 use super::delimited::{Delimited, Dialect};
-use super::{Format, Shape};
+use super::{Format, Render, Shape, gap};
 use crate::core::file_ending;
 
 pub(super) const FORMAT: Format = Format {
-    name: "tsv",
     about: "Tab-separated values with a header; tab, newline and backslash as \\t, \\n, \\\\",
     extensions: file_ending::TSV,
     streams: true,
-    paints: false,
-    render: |shape: &Shape| {
-        let dialect = Dialect {
-            separator: b'\t',
-            blank_row: b"",
-            field,
-        };
-        Box::new(Delimited::new(shape, dialect))
-    },
+    delimiter: Some(b'\t'),
+    separator: |_, index| gap(index).to_owned(),
+    ..Format::new("tsv", render)
 };
+
+fn render(shape: &Shape) -> Box<dyn Render> {
+    let dialect = Dialect {
+        separator: b'\t',
+        blank_row: b"",
+        field,
+    };
+    Box::new(Delimited::new(shape, dialect))
+}
 
 fn field(text: &str, _: u8, out: &mut Vec<u8>) {
     for byte in text.bytes() {

@@ -15,19 +15,19 @@ use crate::core::file_ending;
 use crate::core::text::characters;
 
 pub(super) const FORMAT: Format = Format {
-    name: "yaml",
     about: "One YAML document: a sequence of the records, or a mapping for one",
     extensions: file_ending::YAML,
-    streams: false,
-    paints: false,
-    render: |shape: &Shape| {
-        if shape.single {
-            Box::new(Single::default())
-        } else {
-            Box::new(List::default())
-        }
-    },
+    separator: |_, _| "---\n".to_owned(),
+    ..Format::new("yaml", render)
 };
+
+fn render(shape: &Shape) -> Box<dyn Render> {
+    if shape.single {
+        Box::new(Single::default())
+    } else {
+        Box::new(List::default())
+    }
+}
 
 #[derive(Default)]
 struct List {

@@ -1,6 +1,8 @@
 //! `cursor: { path: $.next, param: cursor }`: a token from the response is sent with the next
 //! request.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use crate::core::code::Code;
@@ -14,24 +16,25 @@ use crate::template::selector::Selector;
 pub const FORM: Form = Form {
     key: "cursor",
     check,
+    alone: None,
 };
 
 /// A cursor.
 #[derive(Debug, Clone)]
 pub struct Cursor {
     /// The path of the token in the response. Null, empty or absent on the last page.
-    pub path: Selector,
+    path: Selector,
     /// Where the token is sent.
-    pub place: Place,
+    place: Place,
 }
 
 impl Cursor {
     /// Creates the known cursor of a kind of API.
-    pub fn preset(path: &str, place: Place) -> Option<Self> {
-        Some(Self {
+    pub fn preset(path: &str, place: Place) -> Option<Style> {
+        Some(Arc::new(Self {
             path: Selector::parse(path).ok()?,
             place,
-        })
+        }))
     }
 }
 
@@ -65,14 +68,14 @@ fn check(node: &Node, faults: &mut Diagnostics) -> Option<Style> {
         );
         return None;
     };
-    Some(Style::Cursor(Cursor {
+    Some(Arc::new(Cursor {
         path: path(token, "path", faults)?,
         place: places.remove(0),
     }))
 }
 
 impl Paginate for Cursor {
-    fn next(&self, page: &Page<'_>) -> Next {
+    fn decide(&self, page: &Page<'_>) -> Next {
         let without = || page.end_without(&format!("cursor `{}`", self.path.source()));
         let token = match self.path.first(page.body) {
             None | Some(Value::Null | Value::Bool(false)) => return without(),

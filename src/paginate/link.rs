@@ -1,15 +1,28 @@
 //! `link`: `Link: <…>; rel="next"` (RFC 8288, section 3).
 
+use std::sync::Arc;
+
 use crate::core::diagnostic::Diagnostics;
 use crate::core::document::{Content, Node};
 use crate::http::link;
 use crate::paginate::{Form, Next, Page, Paginate, Style, follow};
 
-pub const FORM: Form = Form { key: "link", check };
+pub const FORM: Form = Form {
+    key: "link",
+    check,
+    alone: Some(Link::preset),
+};
 
 /// A link to the next page.
 #[derive(Debug, Clone, Copy)]
 pub struct Link;
+
+impl Link {
+    /// Creates the known style of a kind of API.
+    pub fn preset() -> Style {
+        Arc::new(Self)
+    }
+}
 
 fn check(node: &Node, faults: &mut Diagnostics) -> Option<Style> {
     match &node.content {
@@ -20,11 +33,11 @@ fn check(node: &Node, faults: &mut Diagnostics) -> Option<Style> {
             return None;
         }
     }
-    Some(Style::Link(Link))
+    Some(Link::preset())
 }
 
 impl Paginate for Link {
-    fn next(&self, page: &Page<'_>) -> Next {
+    fn decide(&self, page: &Page<'_>) -> Next {
         let target = link::target(page.headers, "next");
         match target {
             None => page.end_without("link to a next page"),

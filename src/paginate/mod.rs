@@ -2,16 +2,17 @@
 //!
 //! A style decides, from the page it is given ([`Page`]), how to change the request for the next one
 //! ([`Next`]). It has no run state: the engine sends, counts and stops.
+//!
+//! A style is a file with a `FORM` and a line in `kinds!`. Everything that others ask about it is a
+//! method of [`Paginate`].
 
 mod change;
 mod condition;
-mod cursor;
-mod link;
-mod next;
-mod number;
-mod offset;
 mod place;
 mod size;
+
+use std::fmt::Debug;
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -26,8 +27,6 @@ pub use change::Change;
 pub use condition::{Condition, says_more};
 pub use cursor::Cursor;
 pub use link::Link;
-pub use next::Address;
-pub use number::Number;
 pub use offset::Offset;
 pub use place::Place;
 
@@ -56,20 +55,8 @@ pub enum Choice {
     Style(Style),
 }
 
-/// A pagination style.
-#[derive(Debug, Clone)]
-pub enum Style {
-    /// A token from the response is sent with the next request.
-    Cursor(Cursor),
-    /// Pages are numbered.
-    Number(Number),
-    /// Rows are counted.
-    Offset(Offset),
-    /// The `Link` header of the response.
-    Link(Link),
-    /// The body contains the URL of the next page.
-    Address(Address),
-}
+/// A checked pagination style.
+pub type Style = Arc<dyn Paginate>;
 
 /// A page, as given to a style.
 #[derive(Debug)]
@@ -117,14 +104,22 @@ pub enum Next {
 }
 
 /// A style of pagination.
-pub trait Paginate {
+pub trait Paginate: Debug + Send + Sync {
     /// Returns the values to set in the first request.
     fn first(&self) -> Vec<(Place, Value)> {
         Vec::new()
     }
 
-    /// Decides how to continue after a page.
-    fn next(&self, page: &Page<'_>) -> Next;
+    /// Decides how to continue after a page, unless `while` has ended the listing.
+    fn decide(&self, page: &Page<'_>) -> Next;
+
+    /// Decides how to continue after a page. The same for all styles.
+    fn next(&self, page: &Page<'_>) -> Next {
+        if page.goes_on == Some(false) {
+            return Next::End;
+        }
+        self.decide(page)
+    }
 
     /// Returns the list that is paged, if the file names it.
     fn list(&self) -> Option<&Selector> {
@@ -143,59 +138,38 @@ pub trait Paginate {
     }
 }
 
-impl Style {
-    fn kind(&self) -> &dyn Paginate {
-        match self {
-            Self::Cursor(style) => style,
-            Self::Number(style) => style,
-            Self::Offset(style) => style,
-            Self::Link(style) => style,
-            Self::Address(style) => style,
-        }
-    }
-}
-
-impl Paginate for Style {
-    fn first(&self) -> Vec<(Place, Value)> {
-        self.kind().first()
-    }
-
-    fn next(&self, page: &Page<'_>) -> Next {
-        if page.goes_on == Some(false) {
-            return Next::End;
-        }
-        self.kind().next(page)
-    }
-
-    fn list(&self) -> Option<&Selector> {
-        self.kind().list()
-    }
-
-    fn overlap_advice(&self) -> Option<&'static str> {
-        self.kind().overlap_advice()
-    }
-
-    fn knows_of_more(&self) -> bool {
-        self.kind().knows_of_more()
-    }
-}
-
 /// The syntax of a style.
 struct Form {
     key: &'static str,
     check: fn(&Node, &mut Diagnostics) -> Option<Style>,
+    /// The style where its key is the whole of `paginate`, if it needs no settings.
+    alone: Option<fn() -> Style>,
 }
 
-/// All styles. Grammar and messages are generated from this list.
-const FORMS: [Form; 5] = [
-    cursor::FORM,
-    number::FORM,
-    offset::FORM,
-    link::FORM,
-    next::FORM,
-];
+impl Form {
+    /// Returns the style whose key is all that was written.
+    fn alone(content: &Content) -> Option<Style> {
+        let Content::Text(word) = content else {
+            return None;
+        };
+        let form = FORMS.iter().find(|form| form.key == word)?;
+        form.alone.map(|style| style())
+    }
+}
 
-const CAPS: [&str; 2] = ["max_pages", "max_rows"];
+/// Declares the styles: a module each, and the list that grammar and messages come from.
+macro_rules! kinds {
+    ($($kind:ident),+ $(,)?) => {
+        $(mod $kind;)+
+
+        const FORMS: &[Form] = &[$($kind::FORM),+];
+    };
+}
+
+kinds![cursor, number, offset, link, next];
+
+const MAX_PAGES: &str = "max_pages";
+const CAPS: [&str; 2] = [MAX_PAGES, "max_rows"];
 
 /// The key of the condition under which a listing continues.
 const WHILE: &str = "while";
@@ -205,18 +179,20 @@ impl Pagination {
     pub fn check(node: &Node, faults: &mut Diagnostics) -> Option<Self> {
         match &node.content {
             Content::Text(word) if word == "auto" => Some(Self::default()),
-            Content::Text(word) if word == "link" => Some(Self {
-                choice: Choice::Style(Style::Link(Link)),
-                ..Self::default()
-            }),
             Content::Bool(false) => Some(Self {
                 choice: Choice::Off,
                 ..Self::default()
             }),
             Content::Map(entries) => Self::mapping(node, entries, faults),
-            _ => {
-                faults.push(node.mismatch("paginate", &Self::expected()));
-                None
+            content => {
+                let alone = Form::alone(content);
+                if alone.is_none() {
+                    faults.push(node.mismatch("paginate", &Self::expected()));
+                }
+                alone.map(|style| Self {
+                    choice: Choice::Style(style),
+                    ..Self::default()
+                })
             }
         }
     }
@@ -236,9 +212,10 @@ impl Pagination {
             let key = entry.key.as_str();
             if CAPS.contains(&key) {
                 let number = entry.value.integer(key, 1..=u64::MAX, faults)?;
-                match key {
-                    "max_pages" => pagination.max_pages = Some(number),
-                    _ => pagination.max_rows = Some(number),
+                if key == MAX_PAGES {
+                    pagination.max_pages = Some(number);
+                } else {
+                    pagination.max_rows = Some(number);
                 }
             } else if key == WHILE {
                 pagination.condition = Some(Condition::check(&entry.value, faults)?);
@@ -499,14 +476,8 @@ mod tests {
         let address = style(&json!({"next": "$.next"}));
         let to = |next: Value| {
             let body = json!({ "next": next });
-            Paginate::next(
-                &address,
-                &first_page(
-                    &request("https://api.test/v1/x?p=1"),
-                    &body,
-                    &HeaderMap::new(),
-                ),
-            )
+            let request = request("https://api.test/v1/x?p=1");
+            address.next(&first_page(&request, &body, &HeaderMap::new()))
         };
         let url = |url: &str| Next::More(Change::Url(url.parse().expect("a URL")));
         assert_eq!(
@@ -543,7 +514,7 @@ mod tests {
             goes_on: Some(true),
             ..first_page(&request, &body, &headers)
         };
-        for style in [cursor, style(&json!({"next": "$.next"})), Style::Link(Link)] {
+        for style in [cursor, style(&json!({"next": "$.next"})), Link::preset()] {
             let broken = style.next(&page);
             assert!(matches!(broken, Next::Broken(_)), "{broken:?}");
         }

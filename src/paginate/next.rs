@@ -1,5 +1,7 @@
 //! `next: $.next`: the response contains the URL of the next page.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use crate::core::diagnostic::Diagnostics;
@@ -8,7 +10,11 @@ use crate::core::json;
 use crate::paginate::{Form, Next, Page, Paginate, Style, follow, path};
 use crate::template::selector::Selector;
 
-pub const FORM: Form = Form { key: "next", check };
+pub const FORM: Form = Form {
+    key: "next",
+    check,
+    alone: None,
+};
 
 /// A URL in the response body.
 #[derive(Debug, Clone)]
@@ -31,11 +37,11 @@ fn check(node: &Node, faults: &mut Diagnostics) -> Option<Style> {
         }
         _ => path(node, FORM.key, faults)?,
     };
-    Some(Style::Address(Address { path }))
+    Some(Arc::new(Address { path }))
 }
 
 impl Paginate for Address {
-    fn next(&self, page: &Page<'_>) -> Next {
+    fn decide(&self, page: &Page<'_>) -> Next {
         let without = || page.end_without(&format!("address `{}`", self.path.source()));
         match self.path.first(page.body) {
             None | Some(Value::Null | Value::Bool(false)) => without(),

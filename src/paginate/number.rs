@@ -1,5 +1,7 @@
 //! `page: { param: page }`: pages are numbered.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use crate::core::diagnostic::Diagnostics;
@@ -8,7 +10,11 @@ use crate::paginate::size::Size;
 use crate::paginate::{Form, Next, Page, Paginate, Place, Style, number_place, path};
 use crate::template::selector::Selector;
 
-pub const FORM: Form = Form { key: "page", check };
+pub const FORM: Form = Form {
+    key: "page",
+    check,
+    alone: None,
+};
 
 /// Numbered pages.
 #[derive(Debug, Clone)]
@@ -31,7 +37,7 @@ fn check(node: &Node, faults: &mut Diagnostics) -> Option<Style> {
         None => 1,
         Some(node) => node.integer("start", 0..=u64::MAX, faults)?,
     };
-    Some(Style::Number(Number {
+    Some(Arc::new(Number {
         place: place?,
         start,
         size: size?,
@@ -47,7 +53,7 @@ impl Paginate for Number {
         self.size.first_with(&self.place, self.start)
     }
 
-    fn next(&self, page: &Page<'_>) -> Next {
+    fn decide(&self, page: &Page<'_>) -> Next {
         // If the query sets the first page itself, counting continues from there.
         let number = match self.place.number_of(page.request) {
             Ok(Some(sent)) => sent.saturating_add(1),

@@ -1,5 +1,7 @@
 //! `offset: { param: offset }`: rows are counted.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use crate::core::diagnostic::Diagnostics;
@@ -11,6 +13,7 @@ use crate::template::selector::Selector;
 pub const FORM: Form = Form {
     key: "offset",
     check,
+    alone: None,
 };
 
 /// Counted rows.
@@ -26,13 +29,13 @@ pub struct Offset {
 
 impl Offset {
     /// Creates the known style of a kind of API: an offset from 0 in a URL parameter.
-    pub fn preset(param: &str) -> Self {
-        Self {
+    pub fn preset(param: &str) -> Style {
+        Arc::new(Self {
             place: Place::Param(param.to_owned()),
             start: 0,
             size: Size::default(),
             list: None,
-        }
+        })
     }
 }
 
@@ -47,7 +50,7 @@ fn check(node: &Node, faults: &mut Diagnostics) -> Option<Style> {
         None => 0,
         Some(node) => node.integer("start", 0..=u64::MAX, faults)?,
     };
-    Some(Style::Offset(Offset {
+    Some(Arc::new(Offset {
         place: place?,
         start,
         size: size?,
@@ -63,7 +66,7 @@ impl Paginate for Offset {
         self.size.first_with(&self.place, self.start)
     }
 
-    fn next(&self, page: &Page<'_>) -> Next {
+    fn decide(&self, page: &Page<'_>) -> Next {
         if page.rows == 0 {
             return page.end_without("row to count on from");
         }

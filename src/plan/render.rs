@@ -9,8 +9,8 @@ use crate::auth::Credential;
 use crate::core::secret::{MASK, Secret, is_secret_name};
 use crate::core::source::Place;
 use crate::core::{json, percent};
-use crate::http::{Body, Delivery, HeaderMap, HeaderName, HeaderValue, Method, Request, header};
-use crate::paginate::{self, Paginate as _};
+use crate::http::{Body, Delivery, HeaderMap, HeaderName, HeaderValue, Method, Request};
+use crate::paginate;
 use crate::plan::{RequestPlan, Site, body, disguise};
 use crate::project::query::{self, StatusMeaning};
 use crate::project::template::ValueTemplate;
@@ -426,7 +426,7 @@ impl<'p> RequestPlan<'p> {
 
     fn headers(&self, scope: &Scope) -> Result<HeaderMap, RenderError> {
         let mut headers = HeaderMap::new();
-        headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+        headers.extend(self.target.resource.kind.headers().iter().cloned());
         for (name, template) in &self.target.resource.headers {
             headers.insert(name.clone(), self.header_value(name, template, scope)?);
         }

@@ -327,11 +327,11 @@ fn auth(
     faults: &mut Diagnostics,
 ) -> Option<Auth> {
     let Some(auth_node) = auth_node else {
-        let Some(preset) = kind.default_token() else {
+        let (Some(preset), Some(scheme)) = (kind.default_token(), kind.token_scheme()) else {
             return Some(crate::auth::none());
         };
         let value = Template::parse(&Text::new(preset, &node.place)).ok()?;
-        let (name, prefix) = kind.token_scheme().unwrap_or(TokenScheme::Bearer).header();
+        let (name, prefix) = scheme.header();
         return Some(InHeader::auth(name, prefix, value));
     };
     let auth = crate::auth::check(auth_node, kind.token_scheme(), faults)?;

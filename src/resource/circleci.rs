@@ -7,8 +7,19 @@ use crate::http::{Method, StatusCode};
 use crate::paginate::{Cursor, Offset, Place, Style};
 use crate::resource::{IsFinal, Speak};
 
+pub const KIND: &dyn Speak = &CircleCi;
+
+/// The name of the API.
+pub const NAME: &str = "CircleCI";
+
+/// Hints for a missing token, for both versions of the API.
+pub const TOKEN_HINTS: &[&str] = &[
+    "CircleCI gives personal API tokens under User Settings, Personal API Tokens",
+    "without a token, `--demo` answers from an embedded CircleCI",
+];
+
 /// API v2.
-pub struct CircleCi;
+struct CircleCi;
 
 impl Speak for CircleCi {
     fn kind(&self) -> &'static str {
@@ -37,10 +48,10 @@ impl Speak for CircleCi {
         }
         // The audit log of policy decisions is paged by offset.
         if let ["owner", _, "context", _, "decision"] = segments(route).as_slice() {
-            return Some(Style::Offset(Offset::preset("offset")));
+            return Some(Offset::preset("offset"));
         }
         let place = Place::Param("page-token".to_owned());
-        Cursor::preset("$.next_page_token", place).map(Style::Cursor)
+        Cursor::preset("$.next_page_token", place)
     }
 
     fn health_check(&self) -> &'static str {
@@ -55,8 +66,20 @@ impl Speak for CircleCi {
         }
     }
 
+    fn always_names_user(&self) -> Option<&'static str> {
+        Some(NAME)
+    }
+
     fn advice(&self, status: StatusCode, path: &str) -> Option<&'static str> {
         advice(status, path)
+    }
+
+    fn token_hints(&self) -> &'static [&'static str] {
+        TOKEN_HINTS
+    }
+
+    fn is_demo(&self) -> bool {
+        true
     }
 
     fn finality(&self) -> Option<IsFinal> {

@@ -8,8 +8,10 @@ use crate::paginate::{Cursor, Place, Style};
 use crate::resource::circleci::segments;
 use crate::resource::{IsFinal, Speak, circleci};
 
+pub const KIND: &dyn Speak = &CircleCiV3;
+
 /// API v3.
-pub struct CircleCiV3;
+struct CircleCiV3;
 
 impl Speak for CircleCiV3 {
     fn kind(&self) -> &'static str {
@@ -39,7 +41,7 @@ impl Speak for CircleCiV3 {
         } else {
             Place::Param("page[cursor]".to_owned())
         };
-        Cursor::preset("$.page.next", place).map(Style::Cursor)
+        Cursor::preset("$.page.next", place)
     }
 
     fn is_search(&self, method: &Method, route: &[&str]) -> bool {
@@ -63,8 +65,16 @@ impl Speak for CircleCiV3 {
         text("name").or_else(|| text("login")).map(str::to_owned)
     }
 
+    fn always_names_user(&self) -> Option<&'static str> {
+        Some(circleci::NAME)
+    }
+
     fn advice(&self, status: StatusCode, path: &str) -> Option<&'static str> {
         circleci::advice(status, path)
+    }
+
+    fn token_hints(&self) -> &'static [&'static str] {
+        circleci::TOKEN_HINTS
     }
 
     fn finality(&self) -> Option<IsFinal> {

@@ -2,14 +2,11 @@
 //!
 //! A kind provides the presets of a resource file and the conventions of its API: how a token is
 //! sent, how lists are paged, how errors are reported, and what they probably mean. A new kind takes
-//! one file and one line in [`KINDS`].
+//! one file with a `KIND` and one line in `kinds!`.
 //!
 //! [`Resource`] is a checked resource file. Reading YAML happens elsewhere.
 
-mod circleci;
-mod circleci_v3;
 mod error_body;
-mod rest;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +17,7 @@ use crate::auth::{Auth, TokenScheme};
 use crate::core::source::{Place, SourceFile, Text};
 use crate::http::limit::RateLimit;
 use crate::http::retry::RetryPolicy;
-use crate::http::{HeaderName, Method, StatusCode};
+use crate::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use crate::paginate::{Pagination, Style};
 use crate::template::Template;
 
@@ -32,16 +29,29 @@ pub trait Speak: Sync {
     fn kind(&self) -> &'static str;
 
     /// Returns the `api` in a resource file, if the kind has several.
-    fn api(&self) -> Option<&'static str>;
+    fn api(&self) -> Option<&'static str> {
+        None
+    }
 
     /// Returns the default base URL.
-    fn base_url(&self) -> Option<&'static str>;
+    fn base_url(&self) -> Option<&'static str> {
+        None
+    }
 
     /// Returns the scheme for `auth: { token: … }`.
-    fn token_scheme(&self) -> Option<TokenScheme>;
+    fn token_scheme(&self) -> Option<TokenScheme> {
+        None
+    }
 
-    /// Returns the template of the default token.
-    fn default_token(&self) -> Option<&'static str>;
+    /// Returns the template of the default token, which is sent in the token scheme.
+    fn default_token(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// Returns the header fields of every request, unless a file sets them.
+    fn headers(&self) -> &'static [(HeaderName, HeaderValue)] {
+        &JSON
+    }
 
     /// Returns the pagination style for a safe request with this method. `route` is the path below
     /// the base URL.
@@ -54,24 +64,61 @@ pub trait Speak: Sync {
     }
 
     /// Returns the endpoint that `ping` requests, relative to the base URL.
-    fn health_check(&self) -> &'static str;
+    fn health_check(&self) -> &'static str {
+        ""
+    }
 
     /// Returns the name of the token's user, from the response to the health check.
-    fn who(&self, answer: &Value) -> Option<String>;
+    fn who(&self, _answer: &Value) -> Option<String> {
+        None
+    }
+
+    /// Returns the name of the API if every response of its health check names the user: one that
+    /// does not comes from another server.
+    fn always_names_user(&self) -> Option<&'static str> {
+        None
+    }
 
     /// Explains a status code on a path, if its meaning with this API is surprising.
-    fn advice(&self, status: StatusCode, path: &str) -> Option<&'static str>;
+    fn advice(&self, _status: StatusCode, _path: &str) -> Option<&'static str> {
+        None
+    }
+
+    /// Returns hints for a missing token.
+    fn token_hints(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// Returns true if the demo answers as this kind of API.
+    fn is_demo(&self) -> bool {
+        false
+    }
 
     /// Returns a function that recognizes final responses, if the kind has one.
-    fn finality(&self) -> Option<IsFinal>;
+    fn finality(&self) -> Option<IsFinal> {
+        None
+    }
 }
+
+/// The media type of the responses that queries can read.
+static JSON: [(HeaderName, HeaderValue); 1] =
+    [(header::ACCEPT, HeaderValue::from_static("application/json"))];
 
 /// Returns true if a response to a GET of a route below the base URL shows that it will never
 /// change. In doubt, returns false.
 pub type IsFinal = fn(route: &str, answer: &Value) -> bool;
 
-/// All kinds. The first of a `type` is the one without an `api`.
-pub static KINDS: &[&dyn Speak] = &[&circleci::CircleCi, &circleci_v3::CircleCiV3, &rest::Rest];
+/// Declares the kinds: a module each, and the list that grammar and messages come from.
+macro_rules! kinds {
+    ($($kind:ident),+ $(,)?) => {
+        $(mod $kind;)+
+
+        /// All kinds. The first of a `type` is the one without an `api`.
+        pub static KINDS: &[&dyn Speak] = &[$($kind::KIND),+];
+    };
+}
+
+kinds![circleci, circleci_v3, rest];
 
 /// The requests in flight of a resource that does not say how many.
 pub const CONCURRENCY: usize = 8;

@@ -3,7 +3,7 @@
 use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::document::Node;
-use crate::paginate::{Choice, Paginate as _, Pagination, Place};
+use crate::paginate::{Choice, Pagination, Place};
 use crate::template::selector::Selector;
 
 /// Checks the pagination against the rest of its query.
