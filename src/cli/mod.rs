@@ -17,6 +17,8 @@ mod explain;
 mod failure;
 mod git;
 mod inputs;
+#[cfg(test)]
+mod kinds;
 mod list;
 mod outcome;
 mod output;

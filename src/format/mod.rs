@@ -111,7 +111,8 @@ pub struct Format {
     /// Returns the text that sets a query's records apart from those of others, from the query's name
     /// and its index.
     pub separator: fn(&str, usize) -> String,
-    render: fn(&Shape) -> Box<dyn Render>,
+    /// Creates a renderer; [`Format::renderer`] makes it safe for a terminal.
+    pub render: fn(&Shape) -> Box<dyn Render>,
 }
 
 impl Format {
