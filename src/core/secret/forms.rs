@@ -1,4 +1,5 @@
-//! Encodings in which a secret may come back: escaped for JSON, a URL or HTML, or in base64.
+//! Encodings in which a secret may come back: escaped for JSON, changed by a URL parser, or in base64.
+//! Percent-encoding and HTML are not among them: the scrubber undoes them in the text it searches.
 
 use std::collections::BTreeSet;
 
@@ -6,22 +7,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use serde_json::Value;
 
-use crate::core::percent;
 use crate::core::secret::SHORTEST;
 
 /// The minimum length of a base64 piece that is masked on its own. Shorter ones occur in ordinary
 /// words.
 const SHORTEST_BASE64: usize = 8;
-
-/// Characters with several HTML escapes: those of Python, Go, PHP and minijinja, and the unescaped
-/// character.
-const HTML: [(char, &[&str]); 5] = [
-    ('"', &["\"", "&quot;", "&#34;", "&#x22;"]),
-    ('\'', &["'", "&#39;", "&#x27;", "&apos;"]),
-    ('/', &["/", "&#x2f;", "&#x2F;", "&#47;"]),
-    ('+', &["+", "&#43;", "&#x2B;", "&#x2b;"]),
-    ('=', &["=", "&#x3D;", "&#x3d;", "&#61;"]),
-];
 
 /// Returns all forms of a secret, including the text itself.
 pub fn forms(text: &str) -> BTreeSet<String> {
@@ -52,20 +42,10 @@ pub fn forms(text: &str) -> BTreeSet<String> {
     forms
 }
 
-/// Adds the URL, JSON and HTML escapes of a text, in every variant that servers write.
+/// Adds the JSON escapes of a text, in every variant that servers write.
 fn add_escaped(text: &str, forms: &mut BTreeSet<String>) {
-    let percent = percent::encode(text);
-    let form: String = url::form_urlencoded::byte_serialize(text.as_bytes()).collect();
-    // Python's `quote` keeps slashes.
-    let slashes = percent.replace("%2F", "/");
-    for once in [percent, slashes, form] {
-        // A URL inside a URL is escaped twice.
-        for escaped in [percent::encode(&once), once] {
-            forms.insert(percent::encode(&lower_escapes(&escaped)));
-            forms.insert(lower_escapes(&escaped));
-            forms.insert(escaped);
-        }
-    }
+    // The data of an HTML form has `+` for a space.
+    forms.insert(text.replace(' ', "+"));
     let json = json_escaped(text);
     for escaped in ["", "+&<>'", "+&<>'="] {
         for is_lower in [false, true] {
@@ -77,7 +57,6 @@ fn add_escaped(text: &str, forms: &mut BTreeSet<String>) {
             }
         }
     }
-    add_html(text, forms);
     add_url(text, forms);
     // CSV quoting.
     forms.insert(text.replace('"', "\"\""));
@@ -95,21 +74,6 @@ fn add_url(text: &str, forms: &mut BTreeSet<String>) {
     if url.set_password(Some(text)).is_ok() {
         forms.extend(url.password().map(str::to_owned));
     }
-}
-
-fn add_html(text: &str, forms: &mut BTreeSet<String>) {
-    let html = text
-        .replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;");
-    let mut written = BTreeSet::from([html]);
-    for (character, ways) in HTML {
-        written = written
-            .iter()
-            .flat_map(|html| ways.iter().map(|way| html.replace(character, way)))
-            .collect();
-    }
-    forms.append(&mut written);
 }
 
 /// Returns the part of a base64 text that depends on `text` alone, when `shift` bytes (modulo 3)
@@ -146,24 +110,6 @@ fn unicode_escapes(json: &str, is_escaped: impl Fn(char) -> bool, is_lower: bool
         }
     }
     escaped
-}
-
-/// Converts percent-encoding to lower-case digits, as some servers write it.
-fn lower_escapes(text: &str) -> String {
-    let mut lowered = String::with_capacity(text.len());
-    let mut digits = 0;
-    for character in text.chars() {
-        if character == '%' {
-            digits = 2;
-            lowered.push(character);
-        } else if digits > 0 {
-            digits -= 1;
-            lowered.push(character.to_ascii_lowercase());
-        } else {
-            lowered.push(character);
-        }
-    }
-    lowered
 }
 
 #[cfg(test)]

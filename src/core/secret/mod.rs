@@ -16,6 +16,7 @@
 //! assert_eq!(scrubber.text("?key=open%20sesame&page=2"), "?key=***&page=2");
 //! ```
 
+mod decoded;
 mod forms;
 mod literals;
 mod names;

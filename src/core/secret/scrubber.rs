@@ -10,11 +10,15 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use serde_json::Value;
 
+use crate::core::secret::decoded::Decoded;
 use crate::core::secret::forms::forms;
 use crate::core::secret::{MASK, SHORTEST, Secret};
 
 /// Above this total length of secrets, a slower but far smaller automaton is used.
 const LARGE: usize = 16 * 1024;
+
+/// The number of levels of escapes that are undone in search of a secret: a URL in a URL in HTML.
+const DECODINGS: usize = 3;
 
 /// Masks known secret values in texts. Clones share their values: a token printed by a command in
 /// the middle of a run is known to all of them.
@@ -157,19 +161,35 @@ impl Known {
     }
 
     fn finds(&self, bytes: &[u8]) -> bool {
+        self.finds_within(bytes, DECODINGS)
+    }
+
+    fn finds_within(&self, bytes: &[u8], decodings: usize) -> bool {
         self.sets.iter().any(|set| set.first.is_match(bytes))
+            || self
+                .decoded(bytes, decodings)
+                .any(|decoded| self.finds_within(&decoded.bytes, decodings - 1))
+    }
+
+    /// Returns the bytes without their escapes, as far as that can reveal a secret.
+    fn decoded(&self, bytes: &[u8], decodings: usize) -> impl Iterator<Item = Decoded> {
+        let may_reveal = decodings > 0 && !self.sets.is_empty();
+        may_reveal
+            .then(|| Decoded::each(bytes))
+            .into_iter()
+            .flatten()
     }
 
     fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
         match self.bytes(text.as_bytes()) {
             Cow::Borrowed(_) => Cow::Borrowed(text),
-            // The needles are text, so matches begin and end on character boundaries.
+            // The needles are text, so matches begin and end on character boundaries, as escapes do.
             Cow::Owned(bytes) => Cow::Owned(String::from_utf8_lossy(&bytes).into_owned()),
         }
     }
 
     fn bytes<'a>(&self, bytes: &'a [u8]) -> Cow<'a, [u8]> {
-        let found = self.find_all(bytes);
+        let found = self.find_all(bytes, DECODINGS);
         if found.is_empty() {
             return Cow::Borrowed(bytes);
         }
@@ -224,8 +244,12 @@ impl Known {
     }
 
     /// Returns the ranges of all secrets in order, overlapping ones merged.
-    fn find_all(&self, bytes: &[u8]) -> Vec<Range<usize>> {
+    fn find_all(&self, bytes: &[u8], decodings: usize) -> Vec<Range<usize>> {
         let mut found: Vec<Range<usize>> = Vec::new();
+        for decoded in self.decoded(bytes, decodings) {
+            let within = self.find_all(&decoded.bytes, decodings - 1);
+            found.extend(within.into_iter().map(|range| decoded.encoded(range)));
+        }
         for set in &self.sets {
             if let Some(first) = set.first.find(bytes) {
                 // There is no match before the first one.
@@ -321,6 +345,61 @@ mod tests {
             &URL_SAFE.encode("ca/na ry\"1'x"),
         ] {
             assert_eq!(scrubber.text(&format!("a {form} b")), "a *** b", "{form}");
+        }
+    }
+
+    #[test]
+    fn a_secret_is_masked_however_much_of_it_is_percent_encoded() {
+        let scrubber = scrubber(&["K7/b+P$x!(y) z's&\"\u{e9}%41"]);
+        for form in [
+            // JavaScript's encodeURIComponent and encodeURI, once and twice.
+            "K7%2Fb%2BP%24x!(y)%20z's%26%22%C3%A9%2541",
+            "K7/b+P$x!(y)%20z's&%22%C3%A9%2541",
+            "K7%252Fb%252BP%2524x!(y)%2520z's%2526%2522%25C3%25A9%252541",
+            "K7/b+P$x!(y)%2520z's&%2522%25C3%25A9%252541",
+            // Python's quote, once and twice, and inside one more URL.
+            "K7/b%2BP%24x%21%28y%29%20z%27s%26%22%C3%A9%2541",
+            "K7/b%252BP%2524x%2521%2528y%2529%2520z%2527s%2526%2522%25C3%25A9%252541",
+            "K7%2Fb%25252BP%252524x%252521%252528y%252529%252520z%252527s%252526%252522%2525C3%2525A9%25252541",
+            // A form, lower-case digits, and HTML around a URL.
+            "K7%2Fb%2BP%24x%21%28y%29+z%27s%26%22%C3%A9%2541",
+            "K7%2fb%2bP%24x!(y)%20z's%26%22%c3%a9%2541",
+            "K7%2Fb%2BP%24x!(y)%20z&#39;s%26%22%C3%A9%2541",
+            "K7/b+P$x!(y)%20z&#x27;s&amp;%22%C3%A9%2541",
+            "K7&#x2F;b&#43;P&#x24;x!(y) z&apos;s&amp;&quot;&#233;%41",
+            "K7/b+P$x!(y) z&amp;#39;s&amp;amp;&amp;quot;\u{e9}%41",
+        ] {
+            assert_eq!(
+                scrubber.text(&format!("a%20{form}%zz")),
+                "a%20***%zz",
+                "{form}"
+            );
+            assert!(scrubber.finds(form.as_bytes()), "{form}");
+        }
+        // What only resembles it stays.
+        for other in ["K7%2Fb%2BP%24x", "K7%2Gb", "100%", "a%2Fb%2Bc"] {
+            assert_eq!(scrubber.text(other), other);
+        }
+    }
+
+    #[test]
+    fn base64_that_is_percent_encoded_is_masked() {
+        let secret = "canary?>~4f9a\u{ff}81c7";
+        let scrubber = scrubber(&[secret]);
+        let encoded = STANDARD.encode(secret);
+        assert!(encoded.contains('/') && encoded.ends_with('='), "{encoded}");
+        for form in [
+            encoded
+                .replace('/', "%2F")
+                .replace('+', "%2B")
+                .replace('=', "%3D"),
+            encoded.replace('=', "%3d"),
+            encoded
+                .replace('/', "%252F")
+                .replace('+', "%252B")
+                .replace('=', "%253D"),
+        ] {
+            assert_eq!(scrubber.text(&format!("?auth={form}&x=1")), "?auth=***&x=1");
         }
     }
 

@@ -246,6 +246,11 @@ fn encodings_that_servers_use_are_known() {
     let mut forms = vec![
         twice.to_owned(),
         twice.to_lowercase(),
+        // encodeURIComponent and encodeURI of JavaScript, once and twice; quote of Python, twice.
+        "ca'n%22ary%2F4f9a%2B81c7%3Dd2".to_owned(),
+        "ca'n%22ary/4f9a+81c7=d2".to_owned(),
+        "ca'n%2522ary%252F4f9a%252B81c7%253Dd2".to_owned(),
+        "ca%2527n%2522ary/4f9a%252B81c7%253Dd2".to_owned(),
         "ca&#x27;n&quot;ary/4f9a+81c7=d2".to_owned(),
         "ca&#39;n&#34;ary/4f9a&#43;81c7=d2".to_owned(),
         "ca&#39;n&#34;ary/4f9a+81c7=d2".to_owned(),
@@ -253,6 +258,11 @@ fn encodings_that_servers_use_are_known() {
     for before in ["", "a", "ab", "user:"] {
         forms.push(STANDARD.encode(format!("{before}{token}")));
         forms.push(URL_SAFE.encode(format!("{before}{token}@host")));
+        forms.push(
+            STANDARD
+                .encode(format!("{before}{token}"))
+                .replace('=', "%3D"),
+        );
     }
     for form in forms {
         for format in ["json", "raw"] {
