@@ -27,7 +27,7 @@ use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::document::{Content, Entry, Node};
 use crate::core::name;
-use crate::core::secret::{Scrubber, Secret};
+use crate::core::secret::{Scrubber, Secret, holds_literal_secret};
 use crate::core::source::{Place, Text};
 use crate::http::{HeaderName, HeaderValue, Request, TransportError, TransportErrorKind};
 use crate::template::{RenderError, Scope, Template};
@@ -324,7 +324,7 @@ fn secret_template(node: &Node, key: &str, faults: &mut Diagnostics) -> Option<T
         return None;
     };
     let template = parsed(&text, faults)?;
-    if template.is_constant() {
+    if template.is_constant() || holds_literal_secret(template.source()) {
         faults.push(
             Diagnostic::at(
                 &node.place,

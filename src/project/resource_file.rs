@@ -378,7 +378,7 @@ pub fn headers(
         }
         let value = scalar_template(&entry.value, &entry.key, names, faults);
         if let Some(value) = value {
-            if value.is_constant() && is_secret_name(name.as_str()) {
+            if is_secret_name(name.as_str()) && literal::is_literal(&[&value]) {
                 faults.push(literal::literal(&entry.value));
             }
             if value.is_constant() && value.source().chars().any(char::is_control) {
@@ -399,7 +399,7 @@ fn params(node: Option<&Node>, names: &Names, faults: &mut Diagnostics) -> Vec<(
             continue;
         }
         if let Some(value) = scalar_template(&entry.value, &entry.key, names, faults) {
-            if value.is_constant() && is_secret_param(&entry.key) {
+            if is_secret_param(&entry.key) && literal::is_literal(&[&value]) {
                 faults.push(literal::literal(&entry.value));
             }
             params.push((entry.key.clone(), value));

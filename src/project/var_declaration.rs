@@ -198,15 +198,17 @@ pub fn set_default(var: &mut Var, node: &Node, names: &Names, faults: &mut Diagn
 
 /// Checks a constant default against the declaration.
 fn check_default(var: &Var, node: &Node, faults: &mut Diagnostics) {
-    let is_constant = var
-        .default
-        .as_ref()
-        .is_some_and(|default| default.templates().iter().all(|part| part.is_constant()));
-    if !is_constant || node.is_null() {
+    let Some(default) = &var.default else { return };
+    if node.is_null() {
         return;
     }
     if var.secret {
-        faults.push(literal::literal(node));
+        if literal::is_literal(&default.templates()) {
+            faults.push(literal::literal(node));
+        }
+        return;
+    }
+    if !default.is_constant() {
         return;
     }
     if let Err(words) = var.accept(&node.to_json(), None) {

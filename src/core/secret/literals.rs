@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::core::secret::mixed::{holds_template, template_length, words_beside_templates};
 use crate::core::secret::{Scrubber, Secret, holds_token, is_secret_param};
 
 /// Keys whose values are secret although their names do not suggest it.
@@ -71,7 +72,7 @@ impl Literals {
                 found.add(number, value);
             }
             if let Some((key, rest)) = pair(content)
-                && (rest.trim().is_empty() || rest.trim_start().starts_with(['|', '>', '&', '#']))
+                && goes_on(rest.trim())
             {
                 above.push((indent, is_secret_key(key)));
             }
@@ -119,17 +120,51 @@ fn values(line: &str, is_below_secret: bool) -> Vec<&str> {
         .chain(words(line).filter_map(param_of))
         .collect();
     if is_below_secret && pair(line).is_none() {
-        found.extend(literal(line));
+        found.extend(literals(line));
     }
     let mut rest = line;
+    // The length of what follows the braces of a secret key: its members are secret, too.
+    let mut after_secret = line.len();
     while let Some((key, after)) = pair(rest) {
-        let is_secret = is_secret_key(key) || (is_below_secret && !OPEN_KEYS.contains(&key.trim()));
+        let is_below = is_below_secret || after.len() > after_secret;
+        let is_secret = is_secret_key(key) || (is_below && !OPEN_KEYS.contains(&key.trim()));
         if is_secret {
-            found.extend(literal(after));
+            found.extend(literals(after));
+            if after.trim_start().starts_with('{') {
+                after_secret = after_secret.min(after_braces(after).len());
+            }
         }
         rest = after;
     }
     found
+}
+
+/// Returns true if the value after a key continues on the next lines.
+fn goes_on(value: &str) -> bool {
+    let is_open = |open: char, close: char| {
+        value.starts_with(open) && value.matches(open).count() > value.matches(close).count()
+    };
+    value.is_empty()
+        || value.starts_with(['|', '>', '&', '#'])
+        || is_open('[', ']')
+        || is_open('{', '}')
+        || ['"', '\'']
+            .iter()
+            .any(|quote| value.starts_with(*quote) && value.matches(*quote).count() == 1)
+}
+
+/// Returns the text after the braces at its start.
+fn after_braces(text: &str) -> &str {
+    let mut depth = 0;
+    for (at, character) in text.char_indices() {
+        match character {
+            '{' => depth += 1,
+            '}' if depth <= 1 => return &text[at + 1..],
+            '}' => depth -= 1,
+            _ => {}
+        }
+    }
+    ""
 }
 
 fn words(line: &str) -> impl Iterator<Item = &str> {
@@ -164,20 +199,64 @@ fn is_secret_key(key: &str) -> bool {
     is_secret_param(key) || SECRET_KEYS.contains(&key)
 }
 
-/// Returns the value after a key; `None` if it is a template, a path, or not a scalar.
-fn literal(value: &str) -> Option<&str> {
-    let value = value.trim();
-    let value = match value.chars().next()? {
-        quote @ ('"' | '\'') => value[1..].split(quote).next()?,
-        '{' | '[' | '&' | '*' | '|' | '>' | '#' | '$' => return None,
-        _ => value
-            .split(" #")
-            .next()?
-            .split([',', '}', ']', '"', '\''])
-            .next()?
-            .trim(),
-    };
-    (!value.is_empty() && !value.contains("{{") && !WORDS.contains(&value)).then_some(value)
+/// Returns the literal texts of the value after a key: one, those of a list, or those beside
+/// templates; none if it is a path or a map.
+fn literals(value: &str) -> Vec<&str> {
+    let mut found = Vec::new();
+    let mut rest = value.trim();
+    if rest.starts_with('&') {
+        // An anchor, before the value.
+        rest = rest.split_once(' ').map_or("", |(_, value)| value.trim());
+    }
+    if !rest.starts_with('[') {
+        add_scalar(scalar(rest).0, &mut found);
+        return found;
+    }
+    loop {
+        rest = rest.trim_start_matches(['[', ',', ' ']);
+        if rest.is_empty() || rest.starts_with([']', '{', '#']) && template_length(rest).is_none() {
+            return found;
+        }
+        let (item, after) = scalar(rest);
+        add_scalar(item, &mut found);
+        rest = after;
+    }
+}
+
+fn add_scalar<'a>(value: &'a str, found: &mut Vec<&'a str>) {
+    if holds_template(value) {
+        found.extend(words_beside_templates(value));
+    } else if !value.is_empty() && !WORDS.contains(&value) {
+        found.push(value);
+    }
+}
+
+/// Returns the scalar at the start of a text, without quotes, and the rest. It is empty for a path,
+/// a variable of a shell, or no scalar.
+fn scalar(text: &str) -> (&str, &str) {
+    if let Some(quote @ ('"' | '\'')) = text.chars().next() {
+        return text[1..].split_once(quote).unwrap_or((&text[1..], ""));
+    }
+    let is_map = text.starts_with('{') && template_length(text).is_none();
+    if is_map || text.starts_with(['*', '|', '>', '#']) || is_path(text) {
+        return ("", "");
+    }
+    let mut end = 0;
+    while let Some(character) = text[end..].chars().next() {
+        let rest = &text[end..];
+        if ",}]\"'".contains(character) || rest.starts_with(" #") {
+            break;
+        }
+        end += template_length(rest).unwrap_or(character.len_utf8());
+    }
+    (text[..end].trim(), &text[end..])
+}
+
+/// Returns true for a JSONPath or a variable of a shell.
+fn is_path(text: &str) -> bool {
+    text.strip_prefix('$').is_some_and(|rest| {
+        rest.is_empty() || rest.starts_with(|c: char| ".[{(_".contains(c) || c.is_ascii_uppercase())
+    })
 }
 
 /// Returns true if a text has a long run of letters and digits, unlike words and grouped ids.
@@ -233,6 +312,24 @@ mod tests {
             "--token=hunter2-x",
             "token:=hunter2-x",
             "environments: { staging: { auth: { token: hunter2-x } } }",
+            "auth: { valeu: hunter2-x, more: 1 }",
+            "auth: { header: { name: X-Key, valeu: hunter2-x } }",
+            "auth: { header: { name: X-Key,\n    valeu: hunter2-x } }",
+            "access_token: [hunter2-x, 1]",
+            "access_token: [\"{{ nope }}\", hunter2-x]",
+            "access_token: [ 'hunter2-x'",
+            "access_token: [\n  hunter2-x ]",
+            "access_token: \"\n  hunter2-x {{ nope }}\"",
+            "token: &anchor hunter2-x",
+            "token: !!str hunter2-x",
+            "password: hunter2-x{{ nope }}",
+            "password: '{{ nope }}hunter2-x'",
+            "password: hunter2-x {% if x %}",
+            "password: {{ nope }}hunter2-x, other: 1",
+            "password: \"hunter2-x{{ nope\"",
+            "headers: { Authorization: \"Bearer hunter2-x {{ nope }}\" }",
+            "headers: { Authorization: Bearer hunter2-x {{ nope }}, X: 1 }",
+            "tokens:\n  - hunter2-x {{ nope }}",
         ] {
             let found = Literals::of(text);
             let line = text.lines().count() - 1;
@@ -274,9 +371,18 @@ mod tests {
             "auth:",
             "auth:\n  header: { name: X-Key, value: \"{{ env.KEY }}\" }",
             "auth: { command: [op, read, x] }",
+            "auth: { token: \"{{ env.CIRCLE_TOKEN }}\" }   # {{ the token }}",
+            "headers: { Authorization: \"Bearer {{ env.CIRCLE_TOKEN }}\", Accept: text/plain }",
+            "params: { token: {{ env.T }}, page: 1 }",
+            "auth: { header: { name: X-Key, value: \"{{ env.KEY }}\" } }",
+            "auth: none, more: something",
+            "token: $TOKEN",
+            "access_token: [\"{{ env.A }}\", \"{{ env.B }}\"]",
+            "auth: { basic: { username: ci, password: \"{{ env.P }}\" } }, timeout: 20s",
             "next_page_token: $.next_page_token",
             "params: { page-token: abc }",
             "token: $.token",
+            "token: $",
             "workflow: 5034460f-c7c4-4c43-9457-5034460fc7c4",
             "endpoint: /insights/{{ project_slug }}/workflows",
             "base_url: https://circleci.com/api/v2",

@@ -19,6 +19,7 @@
 mod decoded;
 mod forms;
 mod literals;
+mod mixed;
 mod names;
 mod scrubber;
 mod shape;
@@ -26,6 +27,7 @@ mod shape;
 use std::fmt;
 
 pub use literals::Literals;
+pub use mixed::holds_literal_secret;
 pub use names::{is_secret_name, is_secret_param};
 pub use scrubber::Scrubber;
 pub use shape::holds_token;

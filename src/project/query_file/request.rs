@@ -129,8 +129,7 @@ fn params(
             continue;
         }
         if let Some(value) = ValueTemplate::read(&entry.value.as_written(), names, faults) {
-            let is_constant = value.templates().iter().all(|part| part.is_constant());
-            if is_constant && is_secret_param(&entry.key) {
+            if is_secret_param(&entry.key) && literal::is_literal(&value.templates()) {
                 faults.push(literal::literal(&entry.value));
             }
             params.push((entry.key.clone(), Some(value)));

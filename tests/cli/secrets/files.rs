@@ -101,6 +101,68 @@ fn a_token_in_the_wrong_place_of_a_query_is_not_repeated() {
 }
 
 #[test]
+fn a_secret_beside_a_template_is_not_repeated() {
+    for secret in ["abcdef12345678", PASSWORD] {
+        for lines in [
+            format!("headers: {{ Authorization: \"Bearer {secret} {{{{ nope }}}}\" }}"),
+            format!("headers: {{ PRIVATE-TOKEN: \"{secret}{{{{ nope }}}}\" }}"),
+            format!("headers:\n  Authorization: Bearer {secret} {{{{ nope }}}}"),
+            format!("params: {{ access_token: [{secret}, \"{{{{ nope }}}}\"] }}"),
+            format!("params: {{ access_token: [\"{{{{ nope }}}}\", {secret}] }}"),
+            format!("params:\n  access_token:\n    - {secret}\n    - \"{{{{ nope }}}}\""),
+            format!("params: {{ password: \"{{{{ nope }}}}{secret}\" }}"),
+            format!("params: {{ token: \"{secret}{{{{ nope\" }}"),
+            format!("params: {{ token: \"{{% if nope %}}{secret}{{% endif %}}\" }}"),
+            format!("body: {{ auth: {{ user: a, code: \"{secret}{{{{ nope }}}}\" }} }}"),
+            format!("vars: {{ v: {{ secret: true }}, token: {{ deflt: {secret} }} }}"),
+        ] {
+            let project = Project::new()
+                .file("resources/z.yaml", "type: circleci\n")
+                .query("q", &format!("resource: z\nendpoint: /x\n{lines}\n"));
+            for look in LOOKS {
+                let run = Run::in_(&project).args(look.iter().copied());
+                run.secret(secret).outcome();
+            }
+            let outcome = Run::in_(&project).args(["check"]).outcome();
+            let said = outcome.stderr_text();
+            assert!(said.contains("error["), "{lines}: {said}");
+        }
+    }
+}
+
+#[test]
+fn a_secret_beside_a_template_is_refused() {
+    for lines in [
+        "headers: { Authorization: \"Bearer abcdef12345678 {{ v }}\" }",
+        "headers: { Authorization: \"{{ 'Bearer abcdef12345678' ~ v }}\" }",
+        "params: { access_token: [hunter2, \"{{ v }}\"] }",
+        "params: { password: \"abcdef12345678{{ v }}\" }",
+    ] {
+        let project = Project::new()
+            .file("resources/z.yaml", "type: circleci\n")
+            .query(
+                "q",
+                &format!("resource: z\nendpoint: /x\nvars: {{ v: {{ default: a }} }}\n{lines}\n"),
+            );
+        let outcome = Run::in_(&project).args(["check"]).outcome();
+        let said = outcome.assert_exit(2).stderr_text();
+        assert!(said.contains("error[literal-secret]"), "{lines}: {said}");
+        assert!(
+            !said.contains("hunter2") && !said.contains("abcdef"),
+            "{said}"
+        );
+    }
+    let project = Project::new()
+        .file("resources/z.yaml", "type: circleci\n")
+        .query(
+            "q",
+            "resource: z\nendpoint: /x\nvars: { v: { default: a } }\n\
+             headers: { Authorization: \"Bearer {{ v }}\", X-Signature: \"hmac-sha256={{ v }}\" }\n",
+        );
+    Run::in_(&project).args(["check"]).outcome().assert_exit(0);
+}
+
+#[test]
 fn the_command_line_and_a_file_of_vars_are_not_repeated() {
     let project = Project::new()
         .file("resources/z.yaml", "type: circleci\n")
