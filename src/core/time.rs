@@ -121,6 +121,25 @@ impl Moment {
         Some(Self { utc })
     }
 
+    /// Converts seconds since 1970; `None` if they are out of range.
+    pub fn from_seconds(seconds: f64) -> Option<Self> {
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "the cast saturates, far beyond what is in range"
+        )]
+        Self::from_milliseconds((seconds * 1000.0).round() as i64)
+    }
+
+    /// Converts a date and time in UTC.
+    pub fn from_utc(utc: DateTime) -> Self {
+        Self { utc }
+    }
+
+    /// Returns the date and time in UTC.
+    pub fn utc(self) -> DateTime {
+        self.utc
+    }
+
     /// Converts to a timestamp; `None` on the very last day.
     pub fn timestamp(self) -> Option<Timestamp> {
         Offset::UTC.to_timestamp(self.utc).ok()
@@ -144,11 +163,6 @@ impl Moment {
         let mut parts = BrokenDownTime::from(local);
         parts.set_offset(Some(offset));
         Some(parts)
-    }
-
-    /// Returns the date and time in a zone, for arithmetic; `None` on the very last day.
-    pub fn zoned(self, zone: TimeZone) -> Option<Zoned> {
-        self.timestamp().map(|time| time.to_zoned(zone))
     }
 }
 

@@ -3,15 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use jiff::tz::TimeZone;
-use jiff::{Timestamp, ToSpan as _, Zoned};
+use jiff::{Timestamp, ToSpan as _};
 use regex::Regex;
 use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Error, Result};
 
 use super::value::kind;
-use crate::core::time::{Moment, TIME_EXAMPLE, format_time, parse_moment};
+use crate::core::time::{Moment, parse_moment};
 
 /// The signatures of the functions.
 pub const USAGE: &[&str] = &[
@@ -35,34 +34,35 @@ pub fn register(connection: &Connection, now: Timestamp, met: &NoTimes) -> Resul
         | FunctionFlags::SQLITE_DETERMINISTIC
         | FunctionFlags::SQLITE_INNOCUOUS;
     let no_times = met.clone();
-    let moment = move |context: &Context<'_>, index, function| {
-        moment(context, index, function, now, &no_times)
-    };
+    let met = met.clone();
+    let moment =
+        move |context: &Context<'_>, index, function| moment(context, index, function, now, &met);
     let read = moment.clone();
     connection.create_scalar_function("epoch", 1, flags, move |context| {
-        let time = read(context, 0, "epoch")?;
-        Ok(time.map(|time| seconds(time.since_1970())))
+        let time = read(context, 0, "epoch");
+        Ok::<_, Error>(time.map(|time| seconds(time.since_1970())))
     })?;
     let read = moment.clone();
     connection.create_scalar_function("seconds_between", 2, flags, move |context| {
-        let from = read(context, 0, "seconds_between")?;
-        let to = read(context, 1, "seconds_between")?;
-        Ok(from
-            .zip(to)
-            .map(|(from, to)| seconds(to.since_1970() - from.since_1970())))
+        let from = read(context, 0, "seconds_between");
+        let to = read(context, 1, "seconds_between");
+        Ok::<_, Error>(
+            from.zip(to)
+                .map(|(from, to)| seconds(to.since_1970() - from.since_1970())),
+        )
     })?;
     connection.create_scalar_function("time_bucket", 2, flags, move |context| {
-        let Some(time) = moment(context, 0, "time_bucket")? else {
+        let Some(time) = moment(context, 0, "time_bucket") else {
             return Ok(None);
         };
         let Some(width) = width(context.get_raw(1))? else {
             return Ok(None);
         };
-        let start = time
-            .timestamp()
-            .and_then(|time| width.start(time))
-            .ok_or_else(|| fault(format!("`time_bucket` cannot reckon with {time}")))?;
-        Ok(Some(format_time(start)))
+        let start = width.start(time);
+        if start.is_none() {
+            no_times.add("time_bucket", context.get_raw(0));
+        }
+        Ok(start.map(|start| start.to_string()))
     })?;
     connection.create_scalar_function("regexp", 2, flags, regexp)
 }
@@ -76,49 +76,53 @@ fn seconds(span: jiff::SignedDuration) -> f64 {
     span.as_secs_f64()
 }
 
-/// Strings that are not times although a function expected one, by function: their count and the
+/// Values that are not times although a function expected one, by function: their count and the
 /// first of them.
 #[derive(Debug, Clone, Default)]
 pub struct NoTimes(Arc<Mutex<BTreeMap<String, (usize, String)>>>);
 
 impl NoTimes {
-    fn add(&self, function: &str, value: &str) {
+    fn add(&self, function: &str, value: ValueRef<'_>) {
         let mut met = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         met.entry(format!("{function}(…)"))
-            .or_insert_with(|| (0, format!("the text {value}")))
+            .or_insert_with(|| {
+                let what = if matches!(value, ValueRef::Text(_)) {
+                    "the text "
+                } else {
+                    ""
+                };
+                (0, format!("{what}{}", kind(value)))
+            })
             .0 += 1;
     }
 
-    /// Takes the strings recorded so far.
+    /// Takes the values recorded so far.
     pub fn take(&self) -> BTreeMap<String, (usize, String)> {
         std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-/// Parses an argument as [`parse_moment`] does. An invalid string is recorded and yields NULL.
+/// Reads an argument: a text as [`parse_moment`] does, a number as seconds since 1970. Any other value
+/// is recorded and yields NULL.
 fn moment(
     context: &Context<'_>,
     index: usize,
     function: &str,
     now: Timestamp,
     met: &NoTimes,
-) -> Result<Option<Moment>> {
+) -> Option<Moment> {
     let value = context.get_raw(index);
-    if value == ValueRef::Null {
-        return Ok(None);
+    let time = match value {
+        ValueRef::Null => return None,
+        ValueRef::Integer(seconds) => Moment::from_milliseconds(seconds.saturating_mul(1000)),
+        ValueRef::Real(seconds) => Moment::from_seconds(seconds),
+        ValueRef::Text(_) => value.as_str().ok().and_then(|text| parse_moment(text, now)),
+        ValueRef::Blob(_) => None,
+    };
+    if time.is_none() {
+        met.add(function, value);
     }
-    let time = value.as_str().ok().and_then(|text| parse_moment(text, now));
-    match time {
-        Some(time) => Ok(Some(time)),
-        None if matches!(value, ValueRef::Text(_)) => {
-            met.add(function, &kind(value));
-            Ok(None)
-        }
-        None => Err(fault(format!(
-            "`{function}` takes {TIME_EXAMPLE}, got {}",
-            kind(value)
-        ))),
-    }
+    time
 }
 
 /// The width of a bucket.
@@ -131,20 +135,22 @@ enum Width {
 }
 
 impl Width {
-    fn start(self, time: Timestamp) -> Option<Timestamp> {
+    fn start(self, time: Moment) -> Option<Moment> {
         match self {
             Self::Seconds { width, origin } => {
-                let since = time.as_nanosecond().div_euclid(1_000_000_000);
-                let since = i64::try_from(since).ok()? - origin;
-                Timestamp::from_second(since.div_euclid(width) * width + origin).ok()
+                let since = time.since_1970();
+                // Rounded down, before 1970 too.
+                let second = since.as_secs() - i64::from(since.subsec_nanos() < 0);
+                let start = (second - origin).div_euclid(width) * width + origin;
+                Moment::from_milliseconds(start.checked_mul(1000)?)
             }
             Self::Months(width) => {
-                let date = time.to_zoned(TimeZone::UTC).date();
+                let date = time.utc().date();
                 let month = i64::from(date.year() - 1970) * 12 + i64::from(date.month()) - 1;
                 let first = month.div_euclid(width) * width;
-                let epoch: Zoned = Timestamp::UNIX_EPOCH.to_zoned(TimeZone::UTC);
+                let epoch = Moment::from(Timestamp::UNIX_EPOCH).utc();
                 let start = epoch.checked_add(first.months()).ok()?;
-                Some(start.timestamp())
+                Some(Moment::from_utc(start))
             }
         }
     }

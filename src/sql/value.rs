@@ -116,6 +116,8 @@ pub fn kind(value: ValueRef<'_>) -> String {
     match value {
         ValueRef::Null => "NULL".to_owned(),
         ValueRef::Integer(whole) => format!("the number {whole}"),
+        // `1e300` has no need of 300 zeros.
+        ValueRef::Real(real) if real.abs() >= 1e16 => format!("the number {real:e}"),
         ValueRef::Real(real) => format!("the number {real}"),
         ValueRef::Text(bytes) => {
             let text = String::from_utf8_lossy(bytes);

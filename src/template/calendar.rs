@@ -8,14 +8,15 @@
     reason = "minijinja passes keyword arguments by value"
 )]
 
-use jiff::civil::{Date, Weekday};
+use jiff::civil::{Date, DateTime, Weekday};
+use jiff::fmt::strtime::BrokenDownTime;
 use jiff::tz::TimeZone;
-use jiff::{SignedDuration, ToSpan, Unit, Zoned};
+use jiff::{SignedDuration, Timestamp, ToSpan, Unit};
 use minijinja::value::Kwargs;
 use minijinja::{Environment, Error, State, Value};
 
-use crate::core::time;
-use crate::template::value::{mapping, moment_or, now, wrong, zone};
+use crate::core::time::{self, Moment};
+use crate::template::value::{mapping, moment_or, no_time, now, wrong, zone};
 
 /// The filters of this module.
 pub const NAMES: &[&str] = &["time_bucket"];
@@ -132,20 +133,45 @@ fn time_bucket(state: &State, value: &Value, size: &str, options: Kwargs) -> Res
     options.assert_all_used()?;
     let bucket = bucket(size)?;
     let zone = zone(name.as_deref())?;
-    let moment = match moment_or(state, value, default)? {
+    let moment = match moment_or(state, value, default.clone())? {
         Ok(moment) => moment,
         Err(other) => return Ok(other),
     };
-    let zoned = moment
-        .zoned(zone.clone())
-        .ok_or_else(|| wrong(format!("`time_bucket` cannot reckon with {moment}")))?;
-    let start = start_of(&zoned, bucket).map_err(|error| wrong(error.to_string()))?;
-    if zone == TimeZone::UTC {
-        return Ok(Value::from(time::format_time(start.timestamp())));
-    }
-    Ok(Value::from(
-        start.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string(),
-    ))
+    bucket_start(moment, bucket, &zone).map_or_else(
+        || {
+            let error = wrong(format!("`time_bucket` cannot compute with {moment}"));
+            no_time(state, value, default, error)
+        },
+        |start| Ok(Value::from(start)),
+    )
+}
+
+/// Returns the start of the bucket of a moment; `None` if it is not between the years -9999 and 9999.
+fn bucket_start(moment: Moment, bucket: Bucket, zone: &TimeZone) -> Option<String> {
+    const FORMAT: &str = "%Y-%m-%dT%H:%M:%S%:z";
+    let local = moment.in_zone(zone)?.to_datetime().ok()?;
+    let start = start_of(local, bucket).ok()?;
+    let Ok(first) = zone.to_ambiguous_zoned(start).compatible() else {
+        // The very last day, on which there is no `Zoned`.
+        let offset = zone.to_offset(Timestamp::MAX);
+        let mut parts = BrokenDownTime::from(start);
+        parts.set_offset(Some(offset));
+        return if *zone == TimeZone::UTC {
+            Some(format!("{start}Z"))
+        } else {
+            parts.to_string(FORMAT).ok()
+        };
+    };
+    // When the clock is put back, an hour occurs twice, and so do buckets that fit into it.
+    let fits = matches!(bucket, Bucket::Short(length) if length <= SignedDuration::from_hours(1));
+    let again = zone.to_ambiguous_zoned(start).later().ok()?;
+    let is_again = fits && Some(again.timestamp()) <= moment.timestamp();
+    let start = if is_again { again } else { first };
+    Some(if *zone == TimeZone::UTC {
+        time::format_time(start.timestamp())
+    } else {
+        start.strftime(FORMAT).to_string()
+    })
 }
 
 fn bucket(size: &str) -> Result<Bucket, Error> {
@@ -179,35 +205,27 @@ fn bucket(size: &str) -> Result<Bucket, Error> {
     })
 }
 
-fn start_of(moment: &Zoned, bucket: Bucket) -> Result<Zoned, jiff::Error> {
+/// Returns the start of a bucket on the clock of its zone.
+fn start_of(local: DateTime, bucket: Bucket) -> Result<DateTime, jiff::Error> {
     // A Monday.
     let origin = Date::constant(1970, 1, 5);
-    let day = moment.date();
-    let midnight = |day: Date| day.to_zoned(moment.time_zone().clone());
-    let whole = |days: i64| -> Result<Zoned, jiff::Error> {
+    let day = local.date();
+    let midnight = day.at(0, 0, 0, 0);
+    let whole = |days: i64| -> Result<DateTime, jiff::Error> {
         let since = i64::from(day.since((Unit::Day, origin))?.get_days());
-        midnight(day.checked_sub(since.rem_euclid(days).days())?)
+        midnight.checked_sub(since.rem_euclid(days).days())
     };
     match bucket {
         Bucket::Short(length) => {
-            let time = moment.datetime();
-            let since = time.duration_since(day.at(0, 0, 0, 0));
-            let rest = since.as_secs() % length.as_secs();
-            let start = day
-                .at(0, 0, 0, 0)
-                .checked_add(SignedDuration::from_secs(since.as_secs() - rest))?;
-            let zone = moment.time_zone();
-            let first = zone.to_ambiguous_zoned(start).compatible()?;
-            // When the clock is put back, an hour occurs twice, and so do buckets that fit into it.
-            let again = zone.to_ambiguous_zoned(start).later()?;
-            let is_again = length <= SignedDuration::from_hours(1) && again <= *moment;
-            Ok(if is_again { again } else { first })
+            let since = local.duration_since(midnight).as_secs();
+            let start = since - since % length.as_secs();
+            midnight.checked_add(SignedDuration::from_secs(start))
         }
         Bucket::Days(days) => whole(days),
         Bucket::Weeks(weeks) => whole(weeks * 7),
         Bucket::Months(months) => {
             let back = i64::from(day.month() - 1) % months;
-            midnight(day.first_of_month().checked_sub(back.months())?)
+            midnight.first_of_month().checked_sub(back.months())
         }
     }
 }
@@ -324,6 +342,27 @@ mod tests {
             "1969-12-29T00:00:00Z"
         );
         assert_eq!(render("{{ (none | time_bucket('1d')) is none }}"), "true");
+    }
+
+    #[test]
+    fn the_last_day_of_the_year_9999_has_buckets() {
+        for (call, start) in [
+            ("time_bucket('1h')", "9999-12-31T23:00:00Z"),
+            ("time_bucket('1d')", "9999-12-31T00:00:00Z"),
+            ("time_bucket('1w')", "9999-12-27T00:00:00Z"),
+            ("time_bucket('1mo')", "9999-12-01T00:00:00Z"),
+            (
+                "time_bucket('1d', tz='America/New_York')",
+                "9999-12-31T00:00:00-05:00",
+            ),
+            ("time_bucket('1d', tz='Europe/Berlin', default='-')", "-"),
+        ] {
+            assert_eq!(
+                render(&format!("{{{{ '9999-12-31T23:59:59Z' | {call} }}}}")),
+                start,
+                "{call}"
+            );
+        }
     }
 
     #[test]

@@ -20,7 +20,7 @@ use crate::template::bounds::{check_length, check_value};
 use crate::template::environment::to_text;
 use crate::template::statistics::grouped;
 use crate::template::value::{
-    is_null, moment_or, now, rounded, to_number, unsigned_zero, wrong, zone,
+    is_null, moment_or, no_time, now, rounded, to_number, unsigned_zero, wrong, zone,
 };
 use crate::template::{blocks, calendar, chart, difference, escape, statistics, tables};
 
@@ -173,17 +173,23 @@ fn date(
     options.assert_all_used()?;
     let zone = zone(zone_name.as_deref())?;
     let format = format.or(named).unwrap_or_else(|| "%Y-%m-%d %H:%M".into());
-    let moment = match moment_or(state, value, default)? {
+    let moment = match moment_or(state, value, default.clone())? {
         Ok(moment) => moment,
         Err(other) => return Ok(other),
     };
-    let parts = moment
-        .in_zone(&zone)
-        .ok_or_else(|| wrong(format!("`{moment}` lies beyond the year 9999 in that zone")))?;
-    parts
-        .to_string(&format)
-        .map(Value::from)
-        .map_err(|error| wrong(format!("`{format}` is not a date format: {error}")))
+    let Some(parts) = moment.in_zone(&zone) else {
+        let error = wrong(format!("`{moment}` lies beyond the year 9999 in that zone"));
+        return no_time(state, value, default, error);
+    };
+    match parts.to_string(&format) {
+        Ok(text) => Ok(Value::from(text)),
+        // The very last day has no seconds since 1970 and no name of its zone.
+        Err(_) if moment.timestamp().is_none() => {
+            let error = wrong(format!("`{format}` does not suit `{moment}`"));
+            no_time(state, value, default, error)
+        }
+        Err(error) => Err(wrong(format!("`{format}` is not a date format: {error}"))),
+    }
 }
 
 /// Formats seconds: `4m 10s`.

@@ -128,11 +128,7 @@ pub fn moment(state: &State, value: &Value) -> Result<Moment, Error> {
         });
     }
     let seconds = to_number(value)?;
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "checked by from_milliseconds"
-    )]
-    Moment::from_milliseconds((seconds * 1000.0).round() as i64)
+    Moment::from_seconds(seconds)
         .ok_or_else(|| wrong(format!("{seconds} seconds since 1970 is out of range")))
 }
 
@@ -153,18 +149,36 @@ pub fn moment_or(
     if is_null(value) {
         return Ok(Err(default.unwrap_or_else(null)));
     }
-    match (moment(state, value), default) {
-        (Ok(moment), _) => Ok(Ok(moment)),
-        (Err(_), Some(default)) => Ok(Err(default)),
-        (Err(error), None) => match state.lookup(UNREADABLE) {
-            Some(noted) if takes_null_for(state) => {
-                if let Some(noted) = noted.downcast_object_ref::<Unreadable>() {
-                    noted.push(&got(value));
-                }
-                Ok(Err(null()))
+    match moment(state, value) {
+        Ok(moment) => Ok(Ok(moment)),
+        Err(error) => no_time(state, value, default, error).map(Err),
+    }
+}
+
+/// Returns the result for a time that cannot be read or computed with: `default` if there is one.
+///
+/// Over a record and in a document it is null, and the time is recorded in the scope.
+///
+/// # Errors
+///
+/// Elsewhere the given error.
+pub fn no_time(
+    state: &State,
+    value: &Value,
+    default: Option<Value>,
+    error: Error,
+) -> Result<Value, Error> {
+    if let Some(default) = default {
+        return Ok(default);
+    }
+    match state.lookup(UNREADABLE) {
+        Some(noted) if takes_null_for(state) => {
+            if let Some(noted) = noted.downcast_object_ref::<Unreadable>() {
+                noted.push(&got(value));
             }
-            _ => Err(error),
-        },
+            Ok(Value::from(()))
+        }
+        _ => Err(error),
     }
 }
 

@@ -177,6 +177,35 @@ mod times {
     }
 
     #[test]
+    fn the_end_of_the_year_9999_costs_no_run() {
+        let rows = r#"[{"id":1,"t":"2026-11-02T09:00:00Z"},{"id":2,"t":"9999-12-31T23:59:59Z"},{"id":3,"t":1793610000},{"id":4,"t":1e300}]"#;
+        let extract = "endpoint: /x\nrows: $[*]\nextract: { id: $.id, t: \"{{ row.t | date(tz='Europe/Berlin') }}\", s: \"{{ row.t | date('%s') }}\", b: \"{{ row.t | time_bucket('1d', tz='Asia/Tokyo') }}\" }";
+        let case = Case::query(extract)
+            .args(["-o", "csv"])
+            .asks(vec![get_x(rows)]);
+        insta::assert_snapshot!(case.outcome.assert_exit(0).snapshot());
+        let case = Case::query(
+            "data: { raw: { query: raw } }\nsql: select id, epoch(t) e, time_bucket(t, '1d') b from raw",
+        )
+        .file(
+            "queries/raw.yaml",
+            "resource: circleci\nendpoint: /x\nrows: $[*]\n",
+        )
+        .args(["-o", "csv"])
+        .asks(vec![get_x(rows)]);
+        insta::assert_snapshot!(case.outcome.assert_exit(0).snapshot());
+        let case = Case::query(
+            "data: { raw: { query: raw } }\nreport: { template: \"{% for x in data.raw %}[{{ x.t | time_bucket('1w') }} {{ x.t | date(tz='Europe/Berlin') }}]{% endfor %}\" }",
+        )
+        .file(
+            "queries/raw.yaml",
+            "resource: circleci\nendpoint: /x\nrows: $[*]\n",
+        )
+        .asks(vec![get_x(rows)]);
+        insta::assert_snapshot!(case.outcome.assert_exit(0).snapshot());
+    }
+
+    #[test]
     fn a_request_takes_times_only() {
         let outcome =
             Case::query("vars: { t: {} }\nendpoint: /x\nparams: { t: \"{{ t | date }}\" }")
