@@ -18,6 +18,7 @@ use crate::template::{RenderError, Scope, Template};
 
 pub const FORM: Form = Form {
     key: "basic",
+    grammar: None,
     check,
 };
 

@@ -6,6 +6,7 @@ use crate::core::document::Entry;
 
 pub const FORM: Form = Form {
     key: "bearer",
+    grammar: None,
     check,
 };
 

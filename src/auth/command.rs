@@ -24,6 +24,7 @@ use crate::template::{RenderError, Scope, Template};
 
 pub const FORM: Form = Form {
     key: "command",
+    grammar: None,
     check,
 };
 

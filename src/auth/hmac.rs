@@ -11,16 +11,72 @@ use crate::auth::attempt;
 use crate::auth::credential::identity_of;
 use crate::auth::{
     Auth, Authenticate, Context, Credential, CredentialError, Form, Obtaining, TokenScheme,
-    at_once, filled, open_template, secret_template,
+    at_once, filled, needed, open_template, secret_template,
 };
 use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
-use crate::core::document::{Entry, Fields, Node};
+use crate::core::document::{Entry, Key, Node};
 use crate::core::secret::Secret;
 use crate::http::{HeaderName, HeaderValue, Request, headers};
 use crate::template::{RenderError, Scope, Template};
 
-pub const FORM: Form = Form { key: "hmac", check };
+pub const FORM: Form = Form {
+    key: "hmac",
+    grammar: Some(("### Signatures", KEYS)),
+    check,
+};
+
+/// The keys of `hmac`.
+const KEYS: &[Key] = &[
+    Key {
+        name: "key",
+        takes: "template",
+        default: "needed",
+        doc: "the key; a literal is refused",
+    },
+    Key {
+        name: "key_encoding",
+        takes: "`hex` or `base64`",
+        default: "the text is the key",
+        doc: "how the key is written",
+    },
+    Key {
+        name: "algorithm",
+        takes: "`sha256`, `sha512` or `sha1`",
+        default: "`sha256`",
+        doc: "the hash function",
+    },
+    Key {
+        name: "over",
+        takes: "template",
+        default: "needed",
+        doc: "the text that is signed; it sees `request`",
+    },
+    Key {
+        name: "header",
+        takes: "name",
+        default: "needed",
+        doc: "the header field of the signature",
+    },
+    Key {
+        name: "encoding",
+        takes: "`hex` or `base64`",
+        default: "`hex`",
+        doc: "how the signature is written",
+    },
+    Key {
+        name: "prefix",
+        takes: "template",
+        default: "",
+        doc: "text before the signature; it sees `request`",
+    },
+    Key {
+        name: "headers",
+        takes: "mapping of templates",
+        default: "",
+        doc: "header fields that are sent with it; they see `request`",
+    },
+];
 
 /// The hash functions by their names in files. APIs still ask for SHA-1, which is unbroken in this
 /// use (RFC 6194, section 3.3).
@@ -74,10 +130,10 @@ impl Encoding {
 
 fn check(entry: &Entry, _: Option<TokenScheme>, faults: &mut Diagnostics) -> Option<Auth> {
     let node = &entry.value;
-    let mut fields = node.fields(FORM.key, faults);
-    let key = needed(&mut fields, "key", node, faults);
-    let header = needed(&mut fields, "header", node, faults);
-    let over = needed(&mut fields, "over", node, faults);
+    let mut fields = node.fields_of(FORM.key, KEYS, faults);
+    let key = needed(&mut fields, [FORM.key, "key"], node, faults);
+    let header = needed(&mut fields, [FORM.key, "header"], node, faults);
+    let over = needed(&mut fields, [FORM.key, "over"], node, faults);
     let [algorithm, encoding, key_encoding, prefix, more] =
         ["algorithm", "encoding", "key_encoding", "prefix", "headers"].map(|key| fields.get(key));
     fields.finish(faults);
@@ -115,20 +171,6 @@ fn check(entry: &Entry, _: Option<TokenScheme>, faults: &mut Diagnostics) -> Opt
         over: over?,
         more,
     }))
-}
-
-fn needed<'n>(
-    fields: &mut Fields<'n>,
-    key: &'static str,
-    node: &Node,
-    faults: &mut Diagnostics,
-) -> Option<&'n Node> {
-    let found = fields.get(key);
-    if found.is_none() {
-        let words = format!("`hmac` needs the key `{key}`");
-        faults.push(Diagnostic::at(&node.place, Code::MissingKey, words));
-    }
-    found
 }
 
 fn field_name(node: &Node, faults: &mut Diagnostics) -> Option<HeaderName> {

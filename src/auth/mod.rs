@@ -25,7 +25,7 @@ use std::time::SystemTime;
 
 use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
-use crate::core::document::{Content, Entry, Node};
+use crate::core::document::{Content, Entry, Fields, Key, Node};
 use crate::core::name;
 use crate::core::secret::{Scrubber, Secret, holds_literal_secret};
 use crate::core::source::{Place, Text};
@@ -192,6 +192,8 @@ fn unusable(words: impl Into<String>) -> TransportError {
 /// A form of `auth`: how it is read.
 struct Form {
     key: &'static str,
+    /// The keys of its mapping, and the heading under which the file reference has them.
+    grammar: Option<(&'static str, &'static [Key])>,
     /// Without a scheme the kind of API has none of its own.
     check: fn(&Entry, Option<TokenScheme>, &mut Diagnostics) -> Option<Auth>,
 }
@@ -206,6 +208,11 @@ macro_rules! kinds {
 }
 
 kinds![token, bearer, basic, header, query, command, oauth2, hmac];
+
+/// The keys of the mappings of all forms, with the headings under which the file reference has them.
+pub fn grammars() -> impl Iterator<Item = (&'static str, &'static [Key])> {
+    FORMS.iter().filter_map(|form| form.grammar)
+}
 
 /// The keys of all forms.
 pub fn keys() -> impl Iterator<Item = &'static str> {
@@ -289,6 +296,21 @@ fn in_header(
             place.clone(),
         )),
     }
+}
+
+/// Reads a key that the mapping of a form must have.
+fn needed<'n>(
+    fields: &mut Fields<'n>,
+    [form, key]: [&'static str; 2],
+    node: &Node,
+    faults: &mut Diagnostics,
+) -> Option<&'n Node> {
+    let found = fields.get(key);
+    if found.is_none() {
+        let words = format!("`{form}` needs the key `{key}`");
+        faults.push(Diagnostic::at(&node.place, Code::MissingKey, words));
+    }
+    found
 }
 
 /// Reads `{ name, value }`: the name, and the value that must hold a secret.

@@ -14,11 +14,11 @@ use url::form_urlencoded::{Serializer, byte_serialize};
 use crate::auth::credential::identity_of;
 use crate::auth::{
     Auth, Authenticate, Context, Credential, CredentialError, Form, Obtained, Obtaining,
-    TokenScheme, filled, open_template, secret_template, unusable,
+    TokenScheme, filled, needed, open_template, secret_template, unusable,
 };
 use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
-use crate::core::document::{Entry, Fields, Node};
+use crate::core::document::{Entry, Key, Node};
 use crate::core::json;
 use crate::core::secret::{Scrubber, Secret};
 use crate::core::text::{one_line, truncate_to_width};
@@ -31,8 +31,50 @@ use crate::template::{RenderError, Scope, Template};
 
 pub const FORM: Form = Form {
     key: "oauth2",
+    grammar: Some(("### OAuth 2.0", KEYS)),
     check,
 };
+
+/// The keys of `oauth2`.
+const KEYS: &[Key] = &[
+    Key {
+        name: "token_url",
+        takes: "template",
+        default: "needed",
+        doc: "the token endpoint; `https`, or `http` on this machine",
+    },
+    Key {
+        name: "client_id",
+        takes: "template",
+        default: "needed",
+        doc: "the client; no secret",
+    },
+    Key {
+        name: "client_secret",
+        takes: "template",
+        default: "needed",
+        doc: "its secret; a literal is refused",
+    },
+    Key {
+        name: "client_auth",
+        takes: "`basic` or `body`",
+        default: "`basic`",
+        doc: "sends id and secret by HTTP Basic (form-encoded first, as section 2.3.1 says), or \
+              as parameters of the body",
+    },
+    Key {
+        name: "scope",
+        takes: "template",
+        default: "",
+        doc: "scopes, with blanks between them",
+    },
+    Key {
+        name: "params",
+        takes: "mapping of templates",
+        default: "",
+        doc: "more parameters of the token request, such as `audience`",
+    },
+];
 
 /// A token is renewed this long before it ends, so that none ends on its way to the server.
 const MARGIN: Duration = Duration::from_secs(30);
@@ -55,12 +97,16 @@ enum ClientAuth {
     Body,
 }
 
+impl ClientAuth {
+    const ALL: [(&str, Self); 2] = [("basic", Self::Basic), ("body", Self::Body)];
+}
+
 fn check(entry: &Entry, _: Option<TokenScheme>, faults: &mut Diagnostics) -> Option<Auth> {
     let node = &entry.value;
-    let mut fields = node.fields(FORM.key, faults);
-    let token_url = needed(&mut fields, "token_url", node, faults);
-    let client_id = needed(&mut fields, "client_id", node, faults);
-    let client_secret = needed(&mut fields, "client_secret", node, faults);
+    let mut fields = node.fields_of(FORM.key, KEYS, faults);
+    let token_url = needed(&mut fields, [FORM.key, "token_url"], node, faults);
+    let client_id = needed(&mut fields, [FORM.key, "client_id"], node, faults);
+    let client_secret = needed(&mut fields, [FORM.key, "client_secret"], node, faults);
     let scope = fields.get("scope");
     let client_auth = fields.get("client_auth");
     let params = fields.get("params");
@@ -69,16 +115,16 @@ fn check(entry: &Entry, _: Option<TokenScheme>, faults: &mut Diagnostics) -> Opt
     let client_id = client_id.and_then(|node| open_template(node, "client_id", faults));
     let client_secret =
         client_secret.and_then(|node| secret_template(node, "client_secret", faults));
-    let scope = match scope {
-        None => None,
-        Some(node) => Some(open_template(node, "scope", faults)?),
-    };
+    let scope = scope.map_or(Some(None), |node| {
+        open_template(node, "scope", faults).map(Some)
+    })?;
     let client_auth = match client_auth {
         None => ClientAuth::Basic,
-        Some(node) => match node.one_of("client_auth", &["basic", "body"], faults)? {
-            "body" => ClientAuth::Body,
-            _ => ClientAuth::Basic,
-        },
+        Some(node) => {
+            let names = ClientAuth::ALL.map(|(name, _)| name);
+            let name = node.one_of("client_auth", &names, faults)?;
+            ClientAuth::ALL.into_iter().find(|one| one.0 == name)?.1
+        }
     };
     let params = params.map_or(Some(Vec::new()), |node| extra(node, faults))?;
     Some(Arc::new(ClientCredentials {
@@ -89,20 +135,6 @@ fn check(entry: &Entry, _: Option<TokenScheme>, faults: &mut Diagnostics) -> Opt
         client_auth,
         params,
     }))
-}
-
-fn needed<'n>(
-    fields: &mut Fields<'n>,
-    key: &'static str,
-    node: &Node,
-    faults: &mut Diagnostics,
-) -> Option<&'n Node> {
-    let found = fields.get(key);
-    if found.is_none() {
-        let words = format!("`oauth2` needs the key `{key}`");
-        faults.push(Diagnostic::at(&node.place, Code::MissingKey, words));
-    }
-    found
 }
 
 fn address(node: &Node, faults: &mut Diagnostics) -> Option<Template> {
@@ -178,15 +210,11 @@ impl ClientCredentials {
         Ok(text.transpose()?.filter(|text| !text.trim().is_empty()))
     }
 
-    fn url(&self, scope: &Scope) -> Result<Url, CredentialError> {
-        let text = self.token_url.text(scope)?;
-        let place = || self.token_url.place().clone();
-        token_url(&text).map_err(|(_, words)| CredentialError::Unusable(words, place()))
-    }
-
     /// The token request (RFC 6749, section 4.4.2). It changes nothing, so that it may be retried.
     fn request(&self, scope: &Scope) -> Result<Request, CredentialError> {
-        let url = self.url(scope)?;
+        let place = || self.token_url.place().clone();
+        let url = token_url(&self.token_url.text(scope)?)
+            .map_err(|(_, words)| CredentialError::Unusable(words, place()))?;
         let id = filled(&self.client_id, scope)?;
         let secret = filled(&self.client_secret, scope)?;
         let mut form = Serializer::new(String::new());
@@ -429,15 +457,10 @@ impl Authenticate for ClientCredentials {
 
     /// A token is another one in every run.
     fn identity(&self, scope: &Scope) -> Option<Secret> {
-        let mut texts = vec![
-            FORM.key.to_owned(),
-            self.token_url.text(scope).ok()?,
-            self.client_id.text(scope).ok()?,
-            self.client_secret.text(scope).ok()?,
-            self.scope_text(scope).ok()?.unwrap_or_default(),
-        ];
-        for (name, value) in &self.params {
-            texts.extend([name.clone(), value.text(scope).ok()?]);
+        let names = self.params.iter().map(|(name, _)| name.clone());
+        let mut texts: Vec<String> = [FORM.key.to_owned()].into_iter().chain(names).collect();
+        for template in self.templates().into_iter().chain(self.open_templates()) {
+            texts.push(template.text(scope).ok()?);
         }
         Some(identity_of(texts.iter().map(String::as_str)))
     }

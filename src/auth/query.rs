@@ -13,6 +13,7 @@ use crate::template::{RenderError, Scope, Template};
 
 pub const FORM: Form = Form {
     key: "query",
+    grammar: None,
     check,
 };
 

@@ -7,6 +7,7 @@ use crate::core::document::Entry;
 
 pub const FORM: Form = Form {
     key: "token",
+    grammar: None,
     check,
 };
 

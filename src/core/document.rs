@@ -266,15 +266,44 @@ impl Node {
         Fields {
             entries: self.entries(key, faults),
             known: BTreeSet::new(),
+            grammar: None,
+        }
+    }
+
+    /// Reads a mapping with the keys of a table. The reader has to request all of them.
+    pub fn fields_of<'n>(
+        &'n self,
+        key: &str,
+        grammar: &'static [Key],
+        faults: &mut Diagnostics,
+    ) -> Fields<'n> {
+        Fields {
+            grammar: Some(grammar),
+            ..self.fields(key, faults)
         }
     }
 }
 
-/// A mapping read key by key. Keys that were never requested are unknown.
+/// A key of a mapping. The texts are Markdown, as the file reference has them.
+#[derive(Debug)]
+pub struct Key {
+    /// Its name.
+    pub name: &'static str,
+    /// The type of its value.
+    pub takes: &'static str,
+    /// The value if it is absent; empty if there is none.
+    pub default: &'static str,
+    /// The meaning.
+    pub doc: &'static str,
+}
+
+/// A mapping read key by key. Keys that are not in its table, or without one were never requested,
+/// are unknown.
 #[derive(Debug)]
 pub struct Fields<'n> {
     entries: &'n [Entry],
     known: BTreeSet<&'static str>,
+    grammar: Option<&'static [Key]>,
 }
 
 impl<'n> Fields<'n> {
@@ -291,17 +320,26 @@ impl<'n> Fields<'n> {
         self.entries.iter().find(|entry| entry.key == key)
     }
 
-    /// Reports all keys that were never requested.
+    /// Reports all unknown keys.
     pub fn finish(self, faults: &mut Diagnostics) {
+        let known = match self.grammar {
+            None => self.known,
+            Some(grammar) => {
+                let known = grammar.iter().map(|key| key.name).collect();
+                // A key of one of them alone would be read and refused, or taken and not read.
+                debug_assert_eq!(self.known, known, "the reader and the table of keys");
+                known
+            }
+        };
         for entry in self.entries {
-            if !self.known.contains(entry.key.as_str()) {
+            if !known.contains(entry.key.as_str()) {
                 faults.push(
                     Diagnostic::at(
                         &entry.key_place,
                         Code::UnknownKey,
                         format!("there is no key `{}` here", entry.key),
                     )
-                    .maybe_help(name::hint(&entry.key, self.known.iter().copied())),
+                    .maybe_help(name::hint(&entry.key, known.iter().copied())),
                 );
             }
         }

@@ -8,12 +8,14 @@
 //! This module knows nothing of runs: no values, no network.
 
 mod check;
+mod grammar;
 mod literal;
 mod query_file;
 mod resource_file;
 mod retry;
 mod sends;
 mod settings;
+mod size;
 mod statement;
 mod trust;
 mod var_declaration;

@@ -17,8 +17,8 @@ use crate::http::headers::is_framing;
 use crate::http::limit::RateLimit;
 use crate::http::retry::RetryPolicy;
 use crate::paginate::Pagination;
-use crate::project::literal;
 use crate::project::template::{Names, scalar_template, template};
+use crate::project::{grammar, literal, size};
 use crate::resource::{Access, CONCURRENCY, KINDS, Resource, Speak, TlsFiles};
 use crate::template::Template;
 
@@ -162,7 +162,7 @@ struct Context {
 
 fn resource(node: &Node, context: &Context, faults: &mut Diagnostics) -> Option<Resource> {
     let names = Names::outside();
-    let mut fields = node.fields("a resource file", faults);
+    let mut fields = node.fields_of("a resource file", grammar::RESOURCE, faults);
     fields.get("name");
     fields.get("environments");
     let folder = fields
@@ -185,7 +185,9 @@ fn resource(node: &Node, context: &Context, faults: &mut Diagnostics) -> Option<
     let timeout = positive_duration(fields.get("timeout"), "timeout", faults);
     let connect_timeout =
         positive_duration(fields.get("connect_timeout"), "connect_timeout", faults);
-    let max_body = fields.get("max_body").and_then(|node| bytes(node, faults));
+    let max_body = fields
+        .get("max_body")
+        .and_then(|node| size::bytes(node, faults));
     let retry = fields
         .get("retry")
         .map(|node| super::retry::read(node, faults))
@@ -432,34 +434,6 @@ fn positive_duration(node: Option<&Node>, key: &str, faults: &mut Diagnostics) -
         return None;
     }
     Some(duration)
-}
-
-fn bytes(node: &Node, faults: &mut Diagnostics) -> Option<u64> {
-    const UNITS: [(&str, u64); 6] = [
-        ("KiB", 1 << 10),
-        ("MiB", 1 << 20),
-        ("GiB", 1 << 30),
-        ("kB", 1_000),
-        ("MB", 1_000_000),
-        ("GB", 1_000_000_000),
-    ];
-    let read = |text: &str| {
-        let text = text.trim();
-        let (number, factor) = UNITS
-            .iter()
-            .find_map(|(unit, factor)| Some((text.strip_suffix(unit)?, *factor)))
-            .unwrap_or((text, 1));
-        number.trim().parse::<u64>().ok()?.checked_mul(factor)
-    };
-    let found = node
-        .scalar()
-        .as_deref()
-        .and_then(read)
-        .filter(|bytes| *bytes > 0);
-    if found.is_none() {
-        faults.push(node.mismatch("max_body", "a size such as `64MiB` or a number of bytes"));
-    }
-    found
 }
 
 fn rate_limit(node: &Node, faults: &mut Diagnostics) -> Option<RateLimit> {

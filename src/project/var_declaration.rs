@@ -15,9 +15,9 @@ use crate::core::time::{
     DURATION_EXAMPLE, Moment, TIME_EXAMPLE, parse_duration, parse_moment, parse_written,
 };
 use crate::project::bound::Bounds;
-use crate::project::literal;
 use crate::project::query::{Pattern, Var, VarType, seconds};
 use crate::project::template::{Names, ValueTemplate};
+use crate::project::{grammar, literal};
 use crate::template::reserved;
 
 /// Reads all declarations; each default can use the vars above it.
@@ -96,7 +96,7 @@ fn declaration(entry: &Entry, names: &Names, faults: &mut Diagnostics) -> Option
 
 fn read_declaration(entry: &Entry, names: &Names, faults: &mut Diagnostics) -> Option<Var> {
     let before = faults.len();
-    let mut fields = entry.value.fields(&entry.key, faults);
+    let mut fields = entry.value.fields_of(&entry.key, grammar::VAR, faults);
     let description = fields
         .get("description")
         .and_then(|node| node.text("description", faults));

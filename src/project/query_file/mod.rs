@@ -23,7 +23,7 @@ use crate::paginate::Pagination;
 use crate::project::query::{Ask, Call, Query};
 use crate::project::settings::Settings;
 use crate::project::template::{Names, template};
-use crate::project::{literal, requirement, retry, var_declaration};
+use crate::project::{grammar, literal, requirement, retry, var_declaration};
 use crate::resource::Speak;
 use crate::template::{Files, Template};
 
@@ -70,7 +70,7 @@ pub fn read(
     let before = faults.len();
     literal::check(node, faults);
     let name = super::file_name(node, stem, faults);
-    let mut fields = node.fields("a query file", faults);
+    let mut fields = node.fields_of("a query file", grammar::QUERY, faults);
     fields.get("name");
     let own_folder = text(&mut fields, "folder", faults);
     let description = text(&mut fields, "description", faults);

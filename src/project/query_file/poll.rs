@@ -6,6 +6,7 @@ use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::document::{Content, Entry, Node};
 use crate::http::Method;
+use crate::project::grammar;
 use crate::project::query::Poll;
 use crate::project::query_file::request;
 use crate::project::query_file::result::RESPONSE;
@@ -39,7 +40,7 @@ pub fn read(entry: &Entry, asks: &Asks<'_>, faults: &mut Diagnostics) -> Option<
         faults.push(node.mismatch("poll", "a mapping").maybe_help(hint));
         return None;
     }
-    let mut fields = node.fields("poll", faults);
+    let mut fields = node.fields_of("poll", grammar::POLL, faults);
     let until_node = fields.get("until");
     let until = until_node.and_then(|node| expression(node, "until", &names, faults));
     let every_node = fields.get("every");

@@ -11,8 +11,8 @@ use crate::project::query::{
     Column, ColumnSource, Limit, Shape, SortBy, SortKey, StatusMeaning, Take, Unique,
 };
 use crate::project::query_file::RUN;
-use crate::project::requirement;
 use crate::project::template::{Names, expression, record_template, selector, template};
+use crate::project::{grammar, requirement};
 use crate::template::Template;
 use crate::template::selector::Selector;
 
@@ -134,7 +134,7 @@ fn column(entry: &Entry, names: &Names, faults: &mut Diagnostics) -> Option<Colu
         column.source = column_source(&entry.key, &entry.value, None, names, faults)?;
         return Some(column);
     };
-    let mut fields = entry.value.fields(&entry.key, faults);
+    let mut fields = entry.value.fields_of(&entry.key, grammar::COLUMN, faults);
     let path = fields.get("path");
     let words: Vec<&str> = Take::ALL.iter().map(|(word, _)| *word).collect();
     let take = fields
