@@ -211,6 +211,7 @@ impl App {
 
     fn prompt(&self, question: &str) {
         let question = self.scrubber.text(question);
+        discard_typed_input();
         // In one write, so that no response comes in between.
         let prompt = format!("{} [y/N] ", printable_lines(&question));
         let _ = io::stderr().lock().write_all(prompt.as_bytes());
@@ -222,6 +223,16 @@ impl App {
             let _ = writeln!(io::stderr().lock());
         }
         matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")
+    }
+}
+
+/// Discards what was typed before a question was shown: it is no answer to it.
+fn discard_typed_input() {
+    #[cfg(unix)]
+    {
+        use rustix::termios::{QueueSelector, tcflush};
+        // Fails for anything but a terminal, where nobody types.
+        let _ = tcflush(io::stdin(), QueueSelector::IFlush);
     }
 }
 

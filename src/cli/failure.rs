@@ -276,7 +276,7 @@ fn unconfirmed_line(write: &Value) -> String {
     let text = |name: &str| write.get(name).and_then(Value::as_str).unwrap_or_default();
     let item = match text("item") {
         "" => String::new(),
-        item => format!(" ({item})"),
+        item => format!(", for {item}"),
     };
     format!(
         "may have been carried out: {} {}{item}",

@@ -567,14 +567,20 @@ fn shown_requests<'p>(
 
 /// Refuses a reading method for a write-only resource.
 fn refuse_reading(plan: RequestPlan<'_>) -> Result<(), Failure> {
-    if plan.resource().access.may_read() || !plan.is_safe() {
+    let reads = if plan.is_safe() {
+        plan.call.method.to_string()
+    } else if let Some(polled) = plan.call.polled_endpoint() {
+        format!("GET {}", polled.source())
+    } else {
+        return Ok(());
+    };
+    if plan.resource().access.may_read() {
         return Ok(());
     }
     let words = format!(
-        "the resource `{}` is write-only, and `{}` reads: {}",
+        "the resource `{}` is write-only, and `{}` reads: {reads}",
         plan.resource().name,
         plan.query.name,
-        plan.call.method
     );
     Err(Failure::new(Exit::Forbidden, Code::WriteOnly, words))
 }

@@ -15,39 +15,6 @@ use crate::project::query::{Call, StatusMeaning};
 use crate::resource::ErrorBody;
 use crate::template::{Answer, Records, Scope};
 
-/// Reports a `rows` path whose first name the response lacks. It is probably a typo, and an empty
-/// list would hide it.
-pub fn lost_rows(plan: RequestPlan<'_>, body: &Value) -> Option<String> {
-    let path = plan.call.rows.as_ref()?.source();
-    let name = path.strip_prefix("$.")?.split(['.', '[']).next()?;
-    if name.is_empty() || name == "*" {
-        return None;
-    }
-    let got = match body {
-        Value::Object(members) if members.contains_key(name) => return None,
-        Value::Object(members) if members.is_empty() => "the answer is an empty object".to_owned(),
-        Value::Object(members) => {
-            let known: Vec<&str> = members.keys().map(String::as_str).take(12).collect();
-            let known = crate::core::name::one_of(&known).replace(" or ", " and ");
-            format!("the answer has no `{name}`, only {known}")
-        }
-        other => format!("the answer is {}", crate::core::json::kind(other)),
-    };
-    let words = format!("`rows: {path}` finds nothing: {got}");
-    Some(plan.scrubber.text(&words).into_owned())
-}
-
-/// Says why a page does not have the list that the pages before it had; nothing if it has.
-pub fn lost_list(plan: RequestPlan<'_>, body: &Value) -> Option<String> {
-    let path = plan.call.rows.as_ref()?.source();
-    let is_list_of_all = path == "$[*]" || path.starts_with("$[?");
-    if is_list_of_all && !body.is_array() {
-        let got = crate::core::json::kind(body);
-        return Some(format!("`rows: {path}` finds no list: the answer is {got}"));
-    }
-    lost_rows(plan, body)
-}
-
 /// Returns the meaning of a response's status for the query.
 pub fn meaning(call: &Call, response: &Response) -> StatusMeaning {
     if response.status == StatusCode::FORBIDDEN && response.is_rate_limited() {

@@ -222,6 +222,9 @@ fn start(plan: &Plan, sql: &Statement, data: Arc<DataValues>, failures: Records)
         values: plan.vars.clone(),
         secrets: plan.secret_vars().cloned().collect(),
     };
+    if !params.secrets.is_empty() {
+        plan.scrubber.note_mask();
+    }
     let of_data = plan.query.data.iter();
     let of_data = of_data.map(|data| (data.name.clone(), data.query.columns()));
     let ready = sql.tables.iter();

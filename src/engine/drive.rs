@@ -189,7 +189,7 @@ impl Collector<'_> {
         let failed = findings.ledger.all().iter().map(|error| &**error);
         // The plan's own broken listing is not in the ledger.
         let broken = match &outcome {
-            Outcome::Broken(error) => Some(error),
+            Outcome::Broken(error) => Some(&**error),
             _ => None,
         };
         let failures = records(self.plan, columns, failed.chain(broken));

@@ -19,6 +19,8 @@ use crate::template::RenderError;
 pub struct RunError {
     /// The query's name.
     pub query: String,
+    /// The part of the run query that it belongs to: see [`Plan::trail`].
+    pub part: String,
     /// The resource's name; none of a statement.
     pub resource: Option<String>,
     /// `GET https://…`, with secrets masked; `None` before the first request.
@@ -36,6 +38,7 @@ impl RunError {
     pub fn of_plan(plan: &Plan, kind: RunErrorKind) -> Self {
         Self {
             query: plan.query.name.clone(),
+            part: plan.trail.clone(),
             resource: plan.requests().map(|plan| plan.resource().name.clone()),
             request: None,
             item: None,

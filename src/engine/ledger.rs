@@ -1,6 +1,6 @@
 //! The failures of a walk, grouped by kind with one example each, and its cut listings.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::rc::Rc;
 
@@ -15,8 +15,28 @@ pub struct Ledger {
     fresh: Vec<Rc<RunError>>,
     /// All failures, if they are kept.
     all: Option<Vec<Rc<RunError>>>,
-    /// Hashes of recorded failures: an item that several parts of a query depend on fails once.
-    known: HashSet<u64>,
+    /// Recorded failures by hash.
+    known: HashMap<u64, Alike>,
+}
+
+/// Failures that look alike: of the same query, item and request.
+#[derive(Debug, Default)]
+struct Alike {
+    recorded: u64,
+    /// The number of them by part of the query, which is a [`crate::plan::Plan::trail`].
+    by_part: HashMap<String, u64>,
+}
+
+impl Alike {
+    /// Counts one of a part. Returns true if it is one more than any part had: an item that several
+    /// parts depend on fails once, and two items of one part that look alike fail twice.
+    fn add(&mut self, part: &str) -> bool {
+        let count = self.by_part.entry(part.to_owned()).or_default();
+        *count += 1;
+        let is_new = *count > self.recorded;
+        self.recorded = self.recorded.max(*count);
+        is_new
+    }
 }
 
 /// Failures of one kind.
@@ -56,8 +76,11 @@ impl Ledger {
         let mut hasher = DefaultHasher::new();
         (&error.query, label, &error.request, &class).hash(&mut hasher);
         let is_told_apart = error.item.is_some() && error.request.is_some();
-        if is_told_apart && !self.known.insert(hasher.finish()) {
-            return;
+        if is_told_apart {
+            let alike = self.known.entry(hasher.finish()).or_default();
+            if !alike.add(&error.part) {
+                return;
+            }
         }
         let error = Rc::new(error);
         self.fresh.push(Rc::clone(&error));
@@ -130,8 +153,9 @@ mod tests {
     use super::*;
     use crate::engine::{FailedItem, RunErrorKind};
 
-    fn failure(item: &str) -> RunError {
+    fn failure(item: &str, part: &str) -> RunError {
         RunError {
+            part: part.to_owned(),
             query: "q".to_owned(),
             resource: Some("r".to_owned()),
             request: Some(format!("GET http://127.0.0.1/{item}")),
@@ -147,12 +171,22 @@ mod tests {
     #[test]
     fn an_item_that_several_parts_stand_on_fails_once() {
         let mut ledger = Ledger::default();
-        for item in ["a", "b", "a"] {
-            ledger.fail(failure(item));
+        for (item, part) in [("a", "/x"), ("b", "/x"), ("a", "/y")] {
+            ledger.fail(failure(item, part));
         }
         assert_eq!(ledger.count(), 2);
         assert_eq!(ledger.failures().len(), 1);
         assert_eq!(ledger.take_fresh().len(), 2);
         assert!(ledger.take_fresh().is_empty());
+    }
+
+    #[test]
+    fn items_of_one_part_that_look_alike_are_counted_each() {
+        let mut ledger = Ledger::new(true);
+        for part in ["/x", "/x", "/y", "/y", "/y"] {
+            ledger.fail(failure("a", part));
+        }
+        assert_eq!(ledger.count(), 3);
+        assert_eq!(ledger.all().len(), 3);
     }
 }

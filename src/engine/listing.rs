@@ -9,11 +9,10 @@ use tokio::time::Instant;
 
 use crate::core::text::one_line;
 use crate::core::time::{TIME_EXAMPLE, format_duration};
-use crate::engine::answer::{
-    content, lost_list, lost_rows, meaning, refusal, scrubbed, whole_answer,
-};
+use crate::engine::answer::{content, meaning, refusal, scrubbed, whole_answer};
 use crate::engine::columns;
 use crate::engine::levels::Level;
+use crate::engine::missing::{is_map, missing_list, missing_rows};
 use crate::engine::outcome::{End, First};
 use crate::engine::outlet::{Gone, Outlet, Taker};
 use crate::engine::page::{Listed, RowsPrint, fingerprint, listed};
@@ -119,6 +118,8 @@ struct Listing<'r> {
     last_row: Option<u64>,
     /// The number of consecutive pages without new rows.
     idle: u32,
+    /// True if the rows are the members of an object.
+    is_map: bool,
     /// True if the previous page was short, so that there may be no further one.
     is_perhaps: bool,
 }
@@ -141,6 +142,7 @@ impl<'r> Listing<'r> {
             last_row: None,
             idle: 0,
             is_perhaps: false,
+            is_map: false,
         }
     }
 
@@ -161,7 +163,7 @@ impl<'r> Listing<'r> {
                     if self.pages == 0 || is_of_file {
                         return End::Failed(error);
                     }
-                    return End::Done(Outcome::Broken(error));
+                    return End::Done(Outcome::Broken(error.into()));
                 }
             }
         }
@@ -252,7 +254,7 @@ impl<'r> Listing<'r> {
                         return End::Gone;
                     }
                     let error = round.fault(None, RunErrorKind::Waited(words));
-                    return End::Done(Outcome::Broken(error));
+                    return End::Done(Outcome::Broken(error.into()));
                 }
                 Err(error) if !error.kind.is_passing() || is_last => return End::Failed(error),
                 // A transient error does not end polling.
@@ -426,14 +428,15 @@ impl<'r> Listing<'r> {
             // A page without the list is no empty page, except that Go writes an empty list as null,
             // also beyond the last number. The rows of a page that comes again were delivered.
             let is_promised = style.as_ref().is_none_or(|style| style.knows_of_more());
-            let words = lost_list(self.requests, &body)
+            let words = missing_list(self.requests, &body, self.is_map)
                 .filter(|_| is_promised || !body.is_null())
                 .map(|words| format!("page {}: {words}", self.pages + 1))
                 .or_else(|| self.repetition(style.as_ref(), &body));
             if let Some(words) = words {
-                return done(Outcome::Broken(self.broken(request, words)));
+                return done(Outcome::Broken(self.broken(request, words).into()));
             }
         }
+        self.is_map = is_map(self.requests, &body);
         let most = self
             .requests
             .caps()
@@ -543,9 +546,9 @@ impl<'r> Listing<'r> {
         if !watched.knows_of_more() && (style.is_none() || plan.query.is_single()) {
             return done(Outcome::Complete);
         }
-        let goes_on = match style {
-            Some(_) => self.goes_on(response, body)?,
-            None => None,
+        let goes_on = match style.map(|_| self.goes_on(response, body)).transpose() {
+            Ok(goes_on) => goes_on.flatten(),
+            Err(words) => return done(Outcome::Broken(self.broken(request, words).into())),
         };
         let members = match listed(self.requests.call, Some(&watched), body) {
             Listed::Members(members) => members.len() as u64,
@@ -554,7 +557,7 @@ impl<'r> Listing<'r> {
             Listed::Rows(_) => {
                 let words =
                     "`rows` does not say which list is paged: name it as `list` under `paginate`";
-                return done(Outcome::Broken(self.broken(request, words)));
+                return done(Outcome::Broken(self.broken(request, words).into()));
             }
         };
         self.members += members;
@@ -576,7 +579,7 @@ impl<'r> Listing<'r> {
                 return done(Outcome::Complete);
             }
             Next::Broken(words) if style.is_some() => {
-                return done(Outcome::Broken(self.broken(request, words)));
+                return done(Outcome::Broken(self.broken(request, words).into()));
             }
             Next::Broken(_) => return done(Outcome::FirstPage),
             Next::More(_) | Next::Perhaps(_) if style.is_none() => return done(Outcome::FirstPage),
@@ -598,7 +601,7 @@ impl<'r> Listing<'r> {
         let mut following = request.clone();
         following.is_next_page = true;
         if let Err(words) = change.apply(&mut following) {
-            return done(Outcome::Broken(self.broken(request, words)));
+            return done(Outcome::Broken(self.broken(request, words).into()));
         }
         if self.asked.contains(&fingerprint(&following)) {
             if members == 0 && fingerprint(request) == fingerprint(&following) {
@@ -609,13 +612,13 @@ impl<'r> Listing<'r> {
                 "page {} leads to a page that was asked for before, so the listing would never end",
                 self.pages
             );
-            return done(Outcome::Broken(self.broken(request, words)));
+            return done(Outcome::Broken(self.broken(request, words).into()));
         }
         Ok(Step::Next(Box::new(following)))
     }
 
     /// Evaluates the file's `while` condition, if there is one.
-    fn goes_on(&self, response: &Response, body: &Value) -> Result<Option<bool>, RunErrorKind> {
+    fn goes_on(&self, response: &Response, body: &Value) -> Result<Option<bool>, String> {
         let Some(condition) = self.requests.goes_on_while() else {
             return Ok(None);
         };
@@ -629,8 +632,13 @@ impl<'r> Listing<'r> {
             let scope = self.site.scope();
             scope.with_response(&whole_answer(self.plan, response, body))
         };
-        let holds = condition.holds(body, scope);
-        holds.map(Some).map_err(RunErrorKind::Render)
+        condition.holds(body, scope).map(Some).map_err(|error| {
+            let source = condition.source();
+            format!(
+                "`while: {source}` does not say if there are more pages: {}",
+                error.message
+            )
+        })
     }
 
     /// Returns the reason why a page repeats an earlier one; `None` if it may be new.
@@ -670,7 +678,7 @@ impl<'r> Listing<'r> {
         if self.pages > 0 {
             return;
         }
-        let note = body.and_then(|body| lost_rows(self.requests, body));
+        let note = body.and_then(|body| missing_rows(self.requests, body));
         self.note(note);
         // When polling, the first page of the last response counts.
         if !self.plan.is_sole_request() {

@@ -25,6 +25,7 @@ mod ledger;
 mod levels;
 mod listing;
 mod memo;
+mod missing;
 mod once;
 mod outcome;
 mod outlet;

@@ -64,7 +64,7 @@ pub enum Outcome {
     /// There are more records beyond a limit.
     Cut(Cut),
     /// A page after the first failed; the records before it were delivered.
-    Broken(RunError),
+    Broken(Box<RunError>),
 }
 
 /// The limit that cut a listing.

@@ -434,6 +434,7 @@ impl<'p> Reader<'p> {
                 && !value.is_null()
                 && self.plan.is_secret(template.mentions())
             {
+                self.plan.scrubber.note_mask();
                 value = Value::from(MASK);
             }
             if uses.has_column(&column.name) && !keeps_its_meaning(self.plan, &column.name) {

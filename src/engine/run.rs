@@ -16,7 +16,7 @@ use crate::engine::outcome::Want;
 use crate::engine::outlet::Ahead;
 use crate::engine::records::Kept;
 use crate::engine::stop::{Crew, Stop};
-use crate::engine::{RunError, RunErrorKind, Session};
+use crate::engine::{FailedItem, RunError, RunErrorKind, Session};
 use crate::http::{Request, Response};
 use crate::plan::{DataValue, DataValues, Plan, PlanId, RequestPlan, Site};
 use crate::project::query::StatusMeaning;
@@ -132,7 +132,8 @@ impl Run {
         );
         self.requests.set(self.requests.get() + 1);
         let writes = self.session.writes();
-        let (number, request) = writes.follow(request, site.about(), &plan.scrubber);
+        let item = FailedItem::of(site).map(|item| item.shown());
+        let (number, request) = writes.follow(request, item, &plan.scrubber);
         let result = self.session.send_anew(plan, &request).await;
         let is_answer = result
             .as_ref()

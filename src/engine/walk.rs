@@ -140,7 +140,7 @@ impl Walker {
         let is_failed = match end {
             End::Gone => return Err(Gone),
             End::Done(Outcome::Broken(error)) if !self.is_answer() => {
-                self.failed_later(error);
+                self.failed_later(*error);
                 true
             }
             End::Done(Outcome::Cut(cut)) if !self.is_answer() => {

@@ -30,7 +30,7 @@ impl Writes {
     pub fn follow(
         &self,
         request: &Request,
-        item: Option<&str>,
+        item: Option<String>,
         scrubber: &Scrubber,
     ) -> (u64, Request) {
         let delivery = Delivery::tracked();
@@ -38,7 +38,7 @@ impl Writes {
         let write = Write {
             method: request.method.to_string(),
             url: request.shown_url(scrubber),
-            item: item.map(str::to_owned),
+            item,
             delivery: delivery.clone(),
         };
         self.open.borrow_mut().insert(number, write);

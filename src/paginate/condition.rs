@@ -25,7 +25,7 @@ impl Condition {
         if text.value.trim_start().starts_with('$') {
             return path(node, "while", faults).map(Self::Path);
         }
-        match Expression::parse(&text) {
+        match Expression::parse_ordered(&text) {
             Ok(expression) => {
                 let foreign = expression
                     .mentions()
@@ -75,18 +75,21 @@ impl Condition {
     pub fn holds(&self, body: &Value, scope: impl FnOnce() -> Scope) -> Result<bool, RenderError> {
         match self {
             Self::Path(selector) => Ok(selector.first(body).is_some_and(says_more)),
-            Self::Expression(expression) => expression.holds(&scope()),
+            Self::Expression(expression) => expression.is_true(&scope()),
         }
     }
 }
 
 /// Returns true if a member such as `has_more` announces more pages: any value but false, null, 0
-/// and empty.
+/// and their strings, and the empty string.
 pub fn says_more(member: &Value) -> bool {
     match member {
         Value::Null | Value::Bool(false) => false,
         Value::Number(number) => number.as_f64() != Some(0.0),
-        Value::String(text) => !matches!(text.trim(), "" | "0" | "false"),
+        Value::String(text) => {
+            let text = text.trim();
+            !matches!(text, "" | "0") && !text.eq_ignore_ascii_case("false")
+        }
         Value::Bool(true) | Value::Array(_) | Value::Object(_) => true,
     }
 }

@@ -11,7 +11,7 @@ use crate::auth::CredentialError;
 use crate::core::code::Code;
 use crate::core::diagnostic::Diagnostic;
 use crate::core::name;
-use crate::core::secret::{Scrubber, Secret, is_secret_param};
+use crate::core::secret::{MASK, Scrubber, Secret, is_secret_param};
 use crate::plan::disguise::{COMPUTED, mark, masked};
 use crate::plan::requests::Target;
 use crate::plan::secrecy::Secrecy;
@@ -165,27 +165,41 @@ enum Show<'s> {
     Values(&'s Scrubber),
     /// By mark.
     Marks,
+    /// By mask.
+    Masks,
+}
+
+/// Adds masks in place of secrets to the scope of a document: a template can transform any text, and
+/// a mark would be text of its own.
+pub(super) fn masked_scope(plan: &Plan) -> Scope {
+    let mask = Value::from(MASK);
+    let vars = plan.secret_vars().map(|name| (name.as_str(), &mask));
+    let lookups = lookups(&plan.binding.outside, &plan.secrecy, Show::Masks);
+    plan.shown_scope.with_all(vars).with_lookups(lookups)
 }
 
 /// Returns the lookups of `env` and `git`.
 fn lookups(outside: &Outside, secrecy: &Secrecy, show: Show<'_>) -> [(&'static str, Lookup); 2] {
     let env = Arc::clone(&outside.env);
     let secrecy = secrecy.clone();
-    let scrubber = match show {
-        Show::Values(scrubber) => Some(scrubber.clone()),
-        Show::Marks => None,
+    // A mark or a mask needs no value: a request can be shown even if the secret is unset.
+    let instead: Result<Scrubber, fn(&str) -> String> = match show {
+        Show::Values(scrubber) => Ok(scrubber.clone()),
+        Show::Marks => Err(mark),
+        Show::Masks => Err(|_| MASK.to_owned()),
     };
     let env: Lookup = Arc::new(move |name| {
         let value = env.get(name);
         if !secrecy.has_env(name) {
             return value.map(|value| Value::from(value.as_str()));
         }
-        let Some(scrubber) = &scrubber else {
-            // A mark needs no value: a request can be shown even if the secret is unset.
-            return Some(Value::from(mark(name)));
-        };
-        scrubber.add(&Secret::new(value?.as_str()));
-        value.map(|value| Value::from(value.as_str()))
+        match &instead {
+            Ok(scrubber) => {
+                scrubber.add(&Secret::new(value?.as_str()));
+                value.map(|value| Value::from(value.as_str()))
+            }
+            Err(instead) => Some(Value::from(instead(name))),
+        }
     });
     [("env", env), ("git", Arc::clone(&outside.git))]
 }

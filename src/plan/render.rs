@@ -9,12 +9,14 @@ use crate::auth::Credential;
 use crate::core::secret::{MASK, Secret, is_secret_name};
 use crate::core::source::Place;
 use crate::core::{json, percent};
-use crate::http::{Body, Delivery, HeaderMap, HeaderName, HeaderValue, Method, Request};
+use crate::http::{
+    Body, Delivery, HeaderMap, HeaderName, HeaderValue, Method, PartContent, Request,
+};
 use crate::paginate;
 use crate::plan::{RequestPlan, Site, body, disguise};
 use crate::project::query::{self, StatusMeaning};
 use crate::project::template::ValueTemplate;
-use crate::template::{Mentions, RenderError, Scope, Template};
+use crate::template::{Mention, Mentions, RenderError, Scope, Template};
 
 /// A request for display, with its credential.
 pub struct ShownRequest {
@@ -98,8 +100,8 @@ impl<'p> RequestPlan<'p> {
         }
         let stands_on_answers =
             self.query.is_walk() || !self.data.is_empty() || self.call.poll.is_some();
-        if stands_on_answers && self.scrubber.has_masked_answers() {
-            self.refuse_mask(&request)?;
+        if stands_on_answers && self.scrubber.has_masked() {
+            self.refuse_mask(form, &request, site)?;
         }
         Ok(request)
     }
@@ -125,27 +127,31 @@ impl<'p> RequestPlan<'p> {
         })
     }
 
-    /// Refuses to send a mask that replaced a secret in an earlier response.
-    fn refuse_mask(&self, request: &Request) -> Result<(), RenderError> {
-        let encoded = percent::encode(MASK);
-        let url = request.url.as_str();
-        let body = match &request.body {
-            Body::Bytes { bytes, .. } => &bytes[..],
-            Body::Empty | Body::Multipart(_) => &[],
+    /// Refuses to send a mask that replaced a secret in an earlier response, record or document, or
+    /// a value computed from one.
+    fn refuse_mask(
+        &self,
+        form: &Form<'_>,
+        request: &Request,
+        site: &Site,
+    ) -> Result<(), RenderError> {
+        let is_received = |mention: &&Mention| {
+            matches!(mention.root(), "data" | "row")
+                || self.loops().iter().any(|feed| feed.name == mention.root())
         };
-        let is_masked = url.contains(MASK)
-            || url.contains(&encoded)
-            || memchr::memmem::find(body, MASK.as_bytes()).is_some()
-            || memchr::memmem::find(body, encoded.as_bytes()).is_some()
-            || request
-                .headers
-                .values()
-                .any(|value| memchr::memmem::find(value.as_bytes(), MASK.as_bytes()).is_some());
-        if !is_masked {
+        // A filter may leave nothing of the mask, so the values that the templates read count, too.
+        let templates = self.call.request_templates().into_iter();
+        let place = templates.chain([form.endpoint]).find_map(|template| {
+            let mut received = template.mentions().iter().filter(is_received);
+            let is_masked = received.any(|mention| site.scope.contains_text(mention, MASK));
+            is_masked.then(|| template.place())
+        });
+        let place = place.or_else(|| holds_mask(request).then(|| form.endpoint.place()));
+        let Some(place) = place else {
             return Ok(());
-        }
-        let words = "an answer repeated a secret, and `***` would be sent in its place";
-        Err(RenderError::new(self.form().endpoint.place(), words)
+        };
+        let words = "a secret was masked in the data, and `***` would be sent in its place";
+        Err(RenderError::new(place, words)
             .help("a secret that a request needs comes from `env` or a `secret` var"))
     }
 
@@ -460,6 +466,29 @@ impl<'p> RequestPlan<'p> {
         value.set_sensitive(is_secret_name(name.as_str()) || self.is_secret(template.mentions()));
         Ok(value)
     }
+}
+
+/// Returns true if a request contains a mask.
+fn holds_mask(request: &Request) -> bool {
+    let encoded = percent::encode(MASK);
+    let url = request.url.as_str();
+    let body = match &request.body {
+        Body::Bytes { bytes, .. } => &bytes[..],
+        Body::Multipart(parts) => {
+            return parts.iter().any(|part| match &part.content {
+                PartContent::Text(text) => text.contains(MASK),
+                PartContent::File { .. } => false,
+            });
+        }
+        Body::Empty => &[],
+    };
+    let headers = request.headers.values().map(HeaderValue::as_bytes);
+    url.contains(MASK)
+        || url.contains(&encoded)
+        || memchr::memmem::find(body, encoded.as_bytes()).is_some()
+        || headers
+            .chain([body])
+            .any(|bytes| memchr::memmem::find(bytes, MASK.as_bytes()).is_some())
 }
 
 /// Adds a parameter: null drops it, a list repeats it.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
+use crate::plan::bind::masked_scope;
 use crate::plan::{Plan, disguise};
 use crate::template::{Document, ListOrText, Records, RenderError, Scope};
 
@@ -71,12 +72,15 @@ impl Plan {
         // A template may transform a value beyond the scrubber's recognition, so it never sees a
         // secret.
         let scope = self
-            .scope_with_data(&self.shown_scope, &facts.data)
+            .scope_with_data(&masked_scope(self), &facts.data)
             .with_list("rows", &facts.rows)
             .with_record_and_list("run", &facts.run, ("failures", &facts.failures))
             .with_record("query", &query)
             .with_record("previous", &facts.previous)
             .with_all([("vars", &Value::Object(vars))]);
+        if self.secrecy.taints(document.mentions()) {
+            self.scrubber.note_mask();
+        }
         let text = document.render(&scope)?;
         Ok(Rendered {
             text: self.scrubber.text(&disguise::masked(&text)).into_owned(),

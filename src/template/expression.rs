@@ -46,6 +46,19 @@ impl Expression {
     ///
     /// All faults that can be found without values: syntax, unknown filters and tests.
     pub fn parse(text: &Text) -> Result<Self, Vec<SyntaxError>> {
+        Self::parse_with(text, Rules::Condition)
+    }
+
+    /// Parses an expression in which a comparison of incomparable values is an error.
+    ///
+    /// # Errors
+    ///
+    /// As [`Expression::parse`].
+    pub fn parse_ordered(text: &Text) -> Result<Self, Vec<SyntaxError>> {
+        Self::parse_with(text, Rules::Record)
+    }
+
+    fn parse_with(text: &Text, rules: Rules) -> Result<Self, Vec<SyntaxError>> {
         if let Some(inner) = text.value.trim().strip_prefix("{{") {
             return Err(vec![SyntaxError {
                 code: Code::ExpressionInBraces,
@@ -54,7 +67,7 @@ impl Expression {
                 help: Some(format!("write `{}`", inner.trim_end_matches("}}").trim())),
             }]);
         }
-        Self::part(text, 0..text.value.len(), Rules::Condition)
+        Self::part(text, 0..text.value.len(), rules)
     }
 
     pub(super) fn part(
@@ -187,6 +200,15 @@ impl Expression {
             Err(_) if self.lacks_a_value(scope) => Ok(false),
             Err(error) => Err(error),
         }
+    }
+
+    /// Returns true if the value is true (not null, false, 0 or empty).
+    ///
+    /// # Errors
+    ///
+    /// If the expression fails to evaluate, also for lack of a field.
+    pub fn is_true(&self, scope: &Scope) -> Result<bool, RenderError> {
+        Ok(self.value(scope)?.is_true())
     }
 
     /// Returns true if a name or field in the expression is null or missing.

@@ -11,7 +11,7 @@ use serde_json::{Value as Json, json};
 
 use crate::core::time;
 use crate::template::convert::{from_json, is_exact};
-use crate::template::{Mentions, RenderError};
+use crate::template::{Mention, Mentions, RenderError};
 
 /// The time of `now()` and the reference for `ago`. A run has one.
 #[derive(Debug, Clone, Copy)]
@@ -402,6 +402,16 @@ impl Scope {
         self.inner(values, exact_of(names))
     }
 
+    /// Adds a layer with the attributes of some names.
+    #[must_use]
+    pub fn with_lookups(&self, lookups: impl IntoIterator<Item = (&'static str, Lookup)>) -> Self {
+        let values = lookups
+            .into_iter()
+            .map(|(name, lookup)| (name.to_owned(), Value::from_object(LookedUp(lookup))))
+            .collect();
+        self.inner(values, BTreeMap::new())
+    }
+
     /// Returns the original JSON of a path, if templates would write it differently.
     pub(super) fn exact(&self, path: &[String]) -> Option<&Json> {
         let (root, members) = path.split_first()?;
@@ -436,6 +446,15 @@ impl Scope {
             veil: self.veil.clone(),
             silences: self.silences.clone(),
         }
+    }
+
+    /// Returns true if the mentioned value is a string that contains a text.
+    pub fn contains_text(&self, mention: &Mention, text: &str) -> bool {
+        let found = mention
+            .path
+            .iter()
+            .try_fold(self.to_value(), |value, step| value.get_attr(step));
+        found.is_ok_and(|value| value.as_str().is_some_and(|own| own.contains(text)))
     }
 
     pub(super) fn to_value(&self) -> Value {

@@ -196,3 +196,45 @@ report: { template: \"{{ run.failures | tojson }}\" }";
     assert!(!text.contains("hunter2"), "{text}");
     assert!(text.contains("\"one\":\"***\""), "{text}");
 }
+
+#[test]
+fn items_that_look_alike_are_counted_each() {
+    let files = |case: Case| {
+        case.file(
+            "queries/list.yaml",
+            "resource: circleci\nendpoint: /list\nrows: $.items[*]\n",
+        )
+        .file(
+            "queries/ask.yaml",
+            "resource: circleci\nfor_each: { i: { query: list } }\nendpoint: /e\nheaders: { X-G: \"{{ i.g }}\" }\n",
+        )
+    };
+    let asks = || {
+        vec![
+            Exchange::get("/api/v2/list").answers(json!({"items": [
+                {"a": 1, "b": 2, "c": 3, "g": 0}, {"a": 1, "b": 2, "c": 3, "g": 1}
+            ]})),
+            Exchange::get("/api/v2/e")
+                .times(2)
+                .answers((400, json!({"message": "bad"}))),
+        ]
+    };
+    let seen = files(Case::query(
+        "data: { d: { query: ask } }\nsql: select count(*) as n from failures",
+    ))
+    .asks(asks());
+    assert_eq!(seen.outcome.assert_exit(6).stdout_json(), json!([{"n": 2}]));
+    let told = seen.outcome.stderr_text();
+    assert!(told.contains("2 failures"), "{told}");
+    let seen =
+        Case::query("for_each: { i: { in: [a, a, c] } }\nmethod: POST\nendpoint: /e/{{ i }}")
+            .args(["--yes"])
+            .asks(vec![
+                Exchange::post("/api/v2/e/a")
+                    .times(2)
+                    .answers((400, json!({}))),
+                Exchange::post("/api/v2/e/c").answers((400, json!({}))),
+            ]);
+    let told = seen.outcome.assert_exit(6).stderr_text();
+    assert!(told.contains("3 failures"), "{told}");
+}

@@ -222,6 +222,58 @@ mod ends {
     }
 
     #[test]
+    fn an_empty_list_may_be_null_and_rows_may_be_the_members_of_an_object() {
+        let seen = cursor("").asks(vec![
+            get("/x").answers(page(1, &json!("a"))),
+            get("/x?c=a").answers(json!({"items": null, "next": null})),
+        ]);
+        seen.outcome.assert_exit(0);
+        let seen = cursor("").asks(vec![
+            get("/x").answers(json!({"items": {"a": {"id": 1}}, "next": "a"})),
+            get("/x?c=a").answers(json!({"items": {"b": {"id": 2}}})),
+        ]);
+        seen.outcome.assert_exit(0);
+        assert_eq!(ids(&seen), [1, 2]);
+    }
+
+    #[test]
+    fn a_first_page_with_something_else_in_place_of_the_list_is_noted() {
+        for instead in [json!("internal error"), json!(0), json!(false)] {
+            let seen = cursor("").asks(vec![get("/x").answers(json!({"items": instead}))]);
+            let told = seen.outcome.assert_exit(0).stderr_text();
+            assert!(told.contains("finds nothing: its list is "), "{told}");
+        }
+        let limited = json!({"items": null, "error": "rate limited"});
+        let seen = cursor("").asks(vec![get("/x").answers(limited)]);
+        let told = seen.outcome.assert_exit(0).stderr_text();
+        assert!(told.contains("and it says: rate limited"), "{told}");
+        for body in [json!(null), json!(5), json!("text")] {
+            let seen = list("rows: $[*]").asks(vec![get("/x").answers(body)]);
+            let told = seen.outcome.assert_exit(0).stderr_text();
+            assert!(told.contains("finds nothing: the answer is "), "{told}");
+        }
+    }
+
+    #[test]
+    fn a_condition_that_cannot_be_compared_breaks_the_listing() {
+        let paginate =
+            "paginate: { page: {}, while: \"response.body.page < response.body.pages\" }";
+        for pages in [json!("3"), json!(null)] {
+            let seen =
+                list(&format!("rows: $.items[*]\n{paginate}"))
+                    .asks(vec![get("/x?page=1").answers(
+                        json!({"items": [{"id": 1}], "page": 1, "pages": pages}),
+                    )]);
+            assert_eq!(ids(&seen), [1]);
+            let told = seen.outcome.assert_exit(6).stderr_text();
+            assert!(
+                told.contains("does not say if there are more pages"),
+                "{told}"
+            );
+        }
+    }
+
+    #[test]
     fn null_beyond_the_last_number_is_an_empty_list() {
         let paginate = "paginate: { page: { param: page, size_param: n, size: 1 } }";
         let seen = list(&format!("rows: $[*]\n{paginate}")).asks(vec![

@@ -1206,6 +1206,30 @@ mod writing {
     }
 
     #[test]
+    fn what_was_typed_before_the_question_is_no_answer() {
+        let late = Answer::status(200).json(&json!({"items": [{"id": "b"}]}));
+        let seen = Case::query(
+            "for_each: { i: { query: list } }\nmethod: DELETE\nendpoint: /x/{{ i.id }}",
+        )
+        .file(
+            "queries/list.yaml",
+            "resource: circleci\nendpoint: /list\nrows: $.items[*]\n",
+        )
+        .args(["-v"])
+        .with(|run| {
+            let run = run.terminal(100);
+            run.answer("/list", "y\n").answer("[y/N] ", "n\n")
+        })
+        .asks(vec![
+            Exchange::get("/api/v2/list")
+                .answers(json!({"items": [{"id": "a"}], "next_page_token": "t"})),
+            Exchange::get("/api/v2/list?page-token=t")
+                .answers(late.after(Duration::from_millis(500))),
+        ]);
+        seen.outcome.assert_exit(7);
+    }
+
+    #[test]
     fn a_write_that_fails_is_not_repeated_and_the_others_are_made() {
         let seen = posts().settings(QUICK).args(["--yes"]).asks(vec![
             post("a").times(2).answers(json!({ "id": "a" })),

@@ -119,6 +119,17 @@ mod asking {
     }
 
     #[test]
+    fn a_write_only_resource_is_not_polled() {
+        let query = "method: POST\nendpoint: /x\npoll: { endpoint: /state, until: \"true\" }";
+        let outcome = Case::query(query)
+            .settings("access: write-only")
+            .args(["--yes"])
+            .asks_nothing();
+        let told = outcome.assert_exit(7).stderr_text();
+        assert!(told.contains("`q` reads: GET /state"), "{told}");
+    }
+
+    #[test]
     fn an_environment_may_be_read_only() {
         let case = || {
             Case::query("method: POST\nendpoint: /x").resource(

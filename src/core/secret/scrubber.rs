@@ -25,8 +25,8 @@ const DECODINGS: usize = 3;
 #[derive(Clone, Default)]
 pub struct Scrubber {
     known: Arc<RwLock<Known>>,
-    /// True once a response repeated a secret.
-    has_masked_answers: Arc<AtomicBool>,
+    /// True once a mask replaced a secret in records or in a document.
+    has_masked: Arc<AtomicBool>,
 }
 
 #[derive(Default)]
@@ -113,7 +113,7 @@ impl Scrubber {
         if !known.stands_in(record) {
             return None;
         }
-        self.has_masked_answers.store(true, Ordering::Relaxed);
+        self.note_mask();
         let mut clean = record.clone();
         known.json(&mut clean);
         Some(clean)
@@ -125,10 +125,15 @@ impl Scrubber {
         !known.sets.is_empty() && records.iter().any(|record| known.stands_in(record))
     }
 
-    /// Returns true if a response repeated a secret. From then on, `***` in a response may be a
-    /// masked secret and must not be sent.
-    pub fn has_masked_answers(&self) -> bool {
-        self.has_masked_answers.load(Ordering::Relaxed)
+    /// Notes that a mask replaced a secret in a record or a document.
+    pub fn note_mask(&self) {
+        self.has_masked.store(true, Ordering::Relaxed);
+    }
+
+    /// Returns true if a mask replaced a secret in a record or a document. From then on, `***` in
+    /// one of them may be a masked secret and must not be sent.
+    pub fn has_masked(&self) -> bool {
+        self.has_masked.load(Ordering::Relaxed)
     }
 
     /// Returns the known values, with all pending forms indexed.

@@ -111,6 +111,11 @@ impl Selector {
         self.inner.path.members(root)
     }
 
+    /// Returns the value whose members those are; `None` if the document lacks it, too.
+    pub fn list<'a>(&self, root: &'a Value) -> Option<&'a Value> {
+        self.inner.path.list(root)
+    }
+
     /// Returns the names up to the first one missing in the document, and the value that lacks it.
     /// Returns `None` if null, an index, a filter or a list of selectors comes first, since nothing
     /// is known below it.

@@ -60,14 +60,19 @@ impl Path {
         (!picks.iter().any(is_name)).then(|| &segments[..at])
     }
 
+    /// Returns the first value that the path selects from.
+    pub(super) fn list<'v>(&self, root: &'v Value) -> Option<&'v Value> {
+        let mut before = self.chosen_from()?.iter();
+        before.try_fold(root, |node, segment| match segment {
+            Segment::Step(step) => step.of(node),
+            Segment::Children(_) | Segment::Descendants(_) => None,
+        })
+    }
+
     /// Returns all members of the first list that the path selects from.
     pub(super) fn members<'v>(&self, root: &'v Value) -> Option<Vec<&'v Value>> {
         let before = self.chosen_from()?;
-        let list = before.iter().try_fold(root, |node, segment| match segment {
-            Segment::Step(step) => step.of(node),
-            Segment::Children(_) | Segment::Descendants(_) => None,
-        });
-        Some(match list {
+        Some(match self.list(root) {
             None | Some(Value::Null) => Vec::new(),
             // A single record found by its names.
             Some(record) if before.len() == self.segments.len() && !record.is_array() => {

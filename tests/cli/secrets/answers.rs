@@ -279,3 +279,103 @@ fn encodings_that_servers_use_are_known() {
         }
     }
 }
+
+#[test]
+fn a_mask_that_the_files_made_is_not_sent_either() {
+    let files = [
+        (
+            "up",
+            "endpoint: /list\nrows: $[*]\nextract: { id: $.id, u: \"{{ env.CIRCLE_TOKEN }}\", up: \"{{ env.CIRCLE_TOKEN | upper }}\" }",
+        ),
+        (
+            "pins",
+            "vars: { pin: { secret: true } }\ndata: { d: { query: up } }\nsql: select id, :pin as p from d",
+        ),
+        (
+            "document",
+            "data: { d: { query: up } }\nreport: { template: \"token {{ env.CIRCLE_TOKEN }}\" }",
+        ),
+    ];
+    let pin = "cnryPINq1w2e3";
+    for (query, exit) in [
+        (
+            "for_each: { i: { query: up } }\nmethod: DELETE\nendpoint: /del/{{ i.u }}",
+            6,
+        ),
+        (
+            "for_each: { i: { query: up } }\nendpoint: /get/{{ i.up }}",
+            6,
+        ),
+        (
+            "for_each: { i: { query: up } }\nendpoint: /get/{{ i.u[:2] }}",
+            6,
+        ),
+        (
+            "for_each: { i: { query: up } }\nendpoint: /get/{{ i.u | length }}",
+            6,
+        ),
+        (
+            "vars: { pin: { secret: true } }\nfor_each: { i: { query: pins } }\nmethod: DELETE\nendpoint: /del/{{ i.p }}",
+            6,
+        ),
+        (
+            "data: { d: { query: up } }\nmethod: POST\nendpoint: /post\nbody: { json: { v: \"{{ data.d[0].u }}\" } }",
+            2,
+        ),
+        (
+            "data: { d: { query: document } }\nmethod: POST\nendpoint: /post\nbody: { text: \"{{ data.d }}\" }",
+            2,
+        ),
+        (
+            "data: { d: { query: document } }\nmethod: POST\nendpoint: /post\nbody: { multipart: { t: \"{{ data.d }}\" } }",
+            2,
+        ),
+    ] {
+        let mut case = Case::query(query)
+            .args(["--yes"])
+            .with(move |run| run.secret(pin));
+        if query.contains("pin:") {
+            case = case.args([format!("pin={pin}")]);
+        }
+        for (name, text) in files {
+            case = case.file(
+                &format!("queries/{name}.yaml"),
+                format!("resource: circleci\n{text}\n"),
+            );
+        }
+        let seen = case.asks(vec![
+            Exchange::get("/api/v2/list").answers(json!([{"id": 1}])),
+        ]);
+        let told = seen.outcome.assert_exit(exit).stderr_text();
+        assert!(told.contains("would be sent in its place"), "{told}");
+    }
+    // What the other columns hold is sent.
+    let seen = Case::query("for_each: { i: { query: up } }\nendpoint: /get/{{ i.id }}")
+        .file(
+            "queries/up.yaml",
+            format!("resource: circleci\n{}\n", files[0].1),
+        )
+        .asks(vec![
+            Exchange::get("/api/v2/list").answers(json!([{"id": 1}])),
+            Exchange::get("/api/v2/get/1").answers(json!({"ok": true})),
+        ]);
+    seen.outcome.assert_exit(0);
+}
+
+#[test]
+fn a_document_sees_masks_in_place_of_secrets() {
+    let template = "{{ env.CIRCLE_TOKEN }} {{ env.CIRCLE_TOKEN | length }} {{ env.CIRCLE_TOKEN[:2] }} \
+                    {{ vars.pin }} {{ pin | reverse }} {% for c in pin %}{{ c }}{% endfor %} {{ env.CIRCLE_TOKEN | upper }}";
+    let query = format!(
+        "vars: {{ pin: {{ secret: true }} }}\nendpoint: /x\nreport: {{ template: \"{template}\" }}"
+    );
+    let pin = "cnryPINq1w2e3";
+    let seen = Case::query(&query)
+        .args([format!("pin={pin}")])
+        .with(move |run| run.secret(pin))
+        .asks(vec![Exchange::get("/api/v2/x").answers(json!({"id": 1}))]);
+    assert_eq!(
+        seen.outcome.assert_exit(0).stdout_text(),
+        "*** 3 ** *** *** *** ***\n"
+    );
+}
