@@ -7,6 +7,7 @@ use bytes::Bytes;
 use serde_json::Value;
 use tokio::time::Instant;
 
+use crate::core::ending;
 use crate::core::text::one_line;
 use crate::core::time::{TIME_EXAMPLE, format_duration};
 use crate::engine::answer::{content, meaning, refusal, scrubbed, whole_answer};
@@ -227,7 +228,10 @@ impl<'r> Listing<'r> {
                 Ok(result) => result,
                 Err(_) => Err(round.fault(None, RunErrorKind::Waited(unmet(poll)))),
             };
-            if let Ok((kept, ..)) = &result {
+            // What is read while the run ends is cut short.
+            if let Ok((kept, ..)) = &result
+                && !ending::is_asked()
+            {
                 let state = kept.first().map(|kept| kept.record.clone());
                 self.run.level(self.plan).last_state.replace(state);
             }
