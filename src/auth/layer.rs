@@ -79,7 +79,7 @@ mod tests {
         Authenticate, Context, Credential, CredentialError, Obtained, Obtaining, unusable,
     };
     use crate::core::secret::Secret;
-    use crate::http::{Body, HeaderMap, Method, header};
+    use crate::http::{HeaderMap, Method, header};
     use crate::template::{RenderError, Scope, Template};
 
     /// Keeps the requests that reach it, and refuses the tokens that it is told to.
@@ -187,18 +187,7 @@ mod tests {
     }
 
     fn request(method: Method, url: &str) -> Request {
-        Request {
-            is_safe: method == Method::GET,
-            method,
-            url: url.parse().expect("a URL"),
-            headers: HeaderMap::new(),
-            body: Body::Empty,
-            accepted: Vec::new(),
-            retry: None,
-            shown_url: None,
-            is_next_page: false,
-            delivery: crate::http::Delivery::default(),
-        }
+        Request::new(method, url.parse().expect("a URL"))
     }
 
     fn layer(wire: &Wire, auth: Counted) -> Authenticated<&Wire> {

@@ -20,12 +20,11 @@ use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::document::{Entry, Key, Node};
 use crate::core::json;
-use crate::core::secret::{Scrubber, Secret};
+use crate::core::secret::{Scrubber, Secret, is_secret_param};
 use crate::core::text::{one_line, truncate_to_width};
 use crate::http::client::is_loopback;
 use crate::http::{
-    Body, Delivery, HeaderMap, HeaderValue, Method, Request, Response, TransportError,
-    TransportErrorKind, header,
+    Body, HeaderValue, Method, Request, Response, TransportError, TransportErrorKind, header,
 };
 use crate::template::{RenderError, Scope, Template};
 
@@ -115,9 +114,6 @@ fn check(entry: &Entry, _: Option<TokenScheme>, faults: &mut Diagnostics) -> Opt
     let client_id = client_id.and_then(|node| open_template(node, "client_id", faults));
     let client_secret =
         client_secret.and_then(|node| secret_template(node, "client_secret", faults));
-    let scope = scope.map_or(Some(None), |node| {
-        open_template(node, "scope", faults).map(Some)
-    })?;
     let client_auth = match client_auth {
         None => ClientAuth::Basic,
         Some(node) => {
@@ -126,14 +122,19 @@ fn check(entry: &Entry, _: Option<TokenScheme>, faults: &mut Diagnostics) -> Opt
             ClientAuth::ALL.into_iter().find(|one| one.0 == name)?.1
         }
     };
-    let params = params.map_or(Some(Vec::new()), |node| extra(node, faults))?;
+    let mut all = Vec::new();
+    if let Some(node) = scope {
+        all.push(("scope".to_owned(), open_template(node, "scope", faults)?));
+    }
+    if let Some(node) = params {
+        all.extend(extra(node, faults)?);
+    }
     Some(Arc::new(ClientCredentials {
         token_url: token_url?,
         client_id: client_id?,
         client_secret: client_secret?,
-        scope,
         client_auth,
-        params,
+        params: all,
     }))
 }
 
@@ -157,7 +158,11 @@ fn extra(node: &Node, faults: &mut Diagnostics) -> Option<Vec<(String, Template)
             faults.push(fault.help("it is sent as the other keys of `oauth2` say"));
             return None;
         }
-        let template = open_template(&entry.value, &entry.key, faults)?;
+        let template = if is_secret_param(&entry.key) {
+            secret_template(&entry.value, &entry.key, faults)?
+        } else {
+            open_template(&entry.value, &entry.key, faults)?
+        };
         params.push((entry.key.clone(), template));
     }
     Some(params)
@@ -193,8 +198,8 @@ struct ClientCredentials {
     token_url: Template,
     client_id: Template,
     client_secret: Template,
-    scope: Option<Template>,
     client_auth: ClientAuth,
+    /// The other parameters of the token request, `scope` among them.
     params: Vec<(String, Template)>,
 }
 
@@ -205,9 +210,10 @@ fn basic(id: &str, secret: &str) -> String {
 }
 
 impl ClientCredentials {
-    fn scope_text(&self, scope: &Scope) -> Result<Option<String>, RenderError> {
-        let text = self.scope.as_ref().map(|template| template.text(scope));
-        Ok(text.transpose()?.filter(|text| !text.trim().is_empty()))
+    fn params_of(&self, secret: bool) -> impl Iterator<Item = &Template> {
+        let params = self.params.iter();
+        let params = params.filter(move |(name, _)| is_secret_param(name) == secret);
+        params.map(|(_, value)| value)
     }
 
     /// The token request (RFC 6749, section 4.4.2). It changes nothing, so that it may be retried.
@@ -219,42 +225,34 @@ impl ClientCredentials {
         let secret = filled(&self.client_secret, scope)?;
         let mut form = Serializer::new(String::new());
         form.append_pair("grant_type", "client_credentials");
-        if let Some(wanted) = self.scope_text(scope)? {
-            form.append_pair("scope", wanted.trim());
-        }
         for (name, value) in &self.params {
-            form.append_pair(name, &value.text(scope)?);
-        }
-        let mut headers = HeaderMap::new();
-        headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
-        match self.client_auth {
-            ClientAuth::Basic => {
-                let value = format!("Basic {}", basic(&id, &secret));
-                let mut value = HeaderValue::try_from(value)
-                    .expect("base64 has no character that a header field may not have");
-                value.set_sensitive(true);
-                headers.insert(header::AUTHORIZATION, value);
-            }
-            ClientAuth::Body => {
-                form.append_pair("client_id", &id);
-                form.append_pair("client_secret", &secret);
+            let value = value.text(scope)?;
+            // A scope that a variable leaves out is not an empty one.
+            if !value.trim().is_empty() {
+                form.append_pair(name, value.trim());
             }
         }
-        Ok(Request {
-            method: Method::POST,
-            url,
-            headers,
+        if self.client_auth == ClientAuth::Body {
+            form.append_pair("client_id", &id);
+            form.append_pair("client_secret", &secret);
+        }
+        let mut request = Request {
             body: Body::Bytes {
                 content_type: "application/x-www-form-urlencoded".to_owned(),
                 bytes: form.finish().into(),
             },
             is_safe: true,
-            accepted: Vec::new(),
-            retry: None,
-            shown_url: None,
-            is_next_page: false,
-            delivery: Delivery::default(),
-        })
+            ..Request::new(Method::POST, url)
+        };
+        let json = HeaderValue::from_static("application/json");
+        request.headers.insert(header::ACCEPT, json);
+        if self.client_auth == ClientAuth::Basic {
+            let pair = Secret::new(basic(&id, &secret));
+            let credential = Credential::header(header::AUTHORIZATION, "Basic ", pair);
+            let unusable = |words| CredentialError::Unusable(words, place());
+            credential.apply(&mut request).map_err(unusable)?;
+        }
+        Ok(request)
     }
 
     async fn token(&self, context: Context<'_>) -> Result<Obtained, TransportError> {
@@ -434,13 +432,13 @@ impl Endpoint<'_> {
 
 impl Authenticate for ClientCredentials {
     fn templates(&self) -> Vec<&Template> {
-        vec![&self.client_secret]
+        let secrets = self.params_of(true);
+        [&self.client_secret].into_iter().chain(secrets).collect()
     }
 
     fn open_templates(&self) -> Vec<&Template> {
-        let params = self.params.iter().map(|(_, value)| value);
         let known = [&self.token_url, &self.client_id].into_iter();
-        known.chain(&self.scope).chain(params).collect()
+        known.chain(self.params_of(false)).collect()
     }
 
     fn ready(&self, scope: &Scope) -> Result<(), CredentialError> {
@@ -483,12 +481,11 @@ impl Authenticate for ClientCredentials {
     }
 
     fn secrets(&self, scope: &Scope) -> Vec<Secret> {
-        let Ok(secret) = filled(&self.client_secret, scope) else {
-            return Vec::new();
-        };
-        let id = self.client_id.text(scope).unwrap_or_default();
-        let pair = Secret::new(basic(id.trim(), &secret));
-        vec![Secret::new(secret), pair]
+        let text = |template: &Template| filled(template, scope).ok();
+        let pair = text(&self.client_id).zip(text(&self.client_secret));
+        let pair = pair.map(|(id, secret)| basic(&id, &secret));
+        let own = self.templates().into_iter().filter_map(text);
+        own.chain(pair).map(Secret::new).collect()
     }
 
     fn origin(&self) -> String {

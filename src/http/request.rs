@@ -54,6 +54,22 @@ pub struct Identity<'r> {
 }
 
 impl Request {
+    /// Creates a request without header fields and content, safe if its method is.
+    pub fn new(method: Method, url: Url) -> Self {
+        Self {
+            is_safe: is_safe_method(&method),
+            method,
+            url,
+            headers: HeaderMap::new(),
+            body: Body::Empty,
+            accepted: Vec::new(),
+            retry: None,
+            shown_url: None,
+            is_next_page: false,
+            delivery: Delivery::default(),
+        }
+    }
+
     /// Returns the identity of the request.
     pub fn identity(&self) -> Identity<'_> {
         let (content, content_type) = match &self.body {

@@ -373,6 +373,38 @@ fn neither_the_token_nor_the_secret_comes_out() {
 }
 
 #[test]
+fn a_secret_parameter_is_as_secret_as_the_client_s() {
+    let params = |value: &str| {
+        resource(&format!(
+            "    params: {{ password: \"{value}\", tenant: acme }}\n"
+        ))
+    };
+    let seen = Case::get()
+        .resource(&params("{{ env.PW }}"))
+        .args(["-vv"])
+        .with(|run| {
+            run.env("PW", "open-sesame")
+                .secret("open-sesame")
+                .secret(TOKEN)
+        })
+        .asks(vec![
+            Exchange::post("/token")
+                .when("the parameters", |request| {
+                    request.body.ends_with(b"&password=open-sesame&tenant=acme")
+                })
+                .answers(grants(TOKEN)),
+            with_token(Exchange::get("/x")).answers(json!({"said": "open-sesame by acme"})),
+        ]);
+    let said = seen.outcome.assert_exit(0).stdout_json();
+    assert_eq!(said, json!({"said": "*** by acme"}));
+    let literal = Case::get().resource(&params("open-sesame"));
+    literal
+        .with(|run| run.secret("open-sesame"))
+        .asks_nothing()
+        .assert_exit(2);
+}
+
+#[test]
 fn what_verbosity_shows_of_the_token_request() {
     let seen = case("endpoint: /x")
         .args(["-vv"])
