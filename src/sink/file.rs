@@ -14,8 +14,11 @@ use crate::sink::{Sink, StderrSink, StdoutSink};
 /// The prefix of temporary files.
 const ASIDE: &str = ".runner-";
 
+/// Their suffix. With the length of the random part it tells them from a user's own `.runner-notes`.
+const PART: &str = ".part";
+
 /// The length of the random part of their names.
-const RANDOM: usize = 6;
+const RANDOM: usize = 12;
 
 /// A temporary file is locked right after it is created; this leaves ample time for that.
 const LOCKED_AFTER: Duration = Duration::from_secs(60);
@@ -132,7 +135,9 @@ fn sweep(folder: &Path) {
     };
     for entry in entries.take(MOST_ENTRIES).flatten() {
         let name = entry.file_name();
-        let random = name.to_str().and_then(|name| name.strip_prefix(ASIDE));
+        let random = name
+            .to_str()
+            .and_then(|name| name.strip_prefix(ASIDE)?.strip_suffix(PART));
         let is_ours = random.is_some_and(|random| {
             random.len() == RANDOM && random.bytes().all(|byte| byte.is_ascii_alphanumeric())
         });
@@ -190,6 +195,7 @@ fn new_file(folder: &Path) -> io::Result<NamedTempFile> {
     // Permissions of an ordinary new file: everything the umask allows.
     tempfile::Builder::new()
         .prefix(ASIDE)
+        .suffix(PART)
         .rand_bytes(RANDOM)
         .permissions(Permissions::from_mode(0o666))
         .tempfile_in(folder)
@@ -199,6 +205,7 @@ fn new_file(folder: &Path) -> io::Result<NamedTempFile> {
 fn new_file(folder: &Path) -> io::Result<NamedTempFile> {
     tempfile::Builder::new()
         .prefix(ASIDE)
+        .suffix(PART)
         .rand_bytes(RANDOM)
         .tempfile_in(folder)
 }
@@ -254,19 +261,22 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let here = |name: &str| folder.path().join(name);
         for name in [
-            ".runner-Abc123",
+            ".runner-Abc123Def456.part",
+            ".runner-Abc123Def456",
+            ".runner-Abc123.part",
             ".runner-notes",
+            ".runner-config",
             ".runner-",
-            "Abc123",
-            ".runner-Abc12é",
+            "Abc123Def456.part",
+            ".runner-Abc123Def45é.part",
         ] {
             fs::write(here(name), "").expect("written");
         }
-        fs::create_dir(here(".runner-Folder")).expect("made");
+        fs::create_dir(here(".runner-Abc123Folder.part")).expect("made");
         let under_way = FileSink::create(&here("out.json")).expect("a sink");
         sweep(folder.path());
         assert!(
-            here(".runner-Abc123").exists(),
+            here(".runner-Abc123Def456.part").exists(),
             "it may be about to be locked"
         );
         for entry in fs::read_dir(folder.path()).expect("read").flatten() {
@@ -274,8 +284,8 @@ mod tests {
             file.set_modified(std::time::UNIX_EPOCH).expect("set");
         }
         sweep(folder.path());
-        assert!(!here(".runner-Abc123").exists());
-        assert_eq!(fs::read_dir(folder.path()).expect("read").count(), 6);
+        assert!(!here(".runner-Abc123Def456.part").exists());
+        assert_eq!(fs::read_dir(folder.path()).expect("read").count(), 9);
         Box::new(under_way).finish().expect("it is still there");
         assert!(here("out.json").exists());
     }
