@@ -40,6 +40,9 @@ impl Paginate for Link {
     fn decide(&self, page: &Page<'_>) -> Next {
         let target = link::target(page.headers, "next");
         match target {
+            None if link::is_unreadable(page.headers, "next") => Next::Broken(
+                "the field `Link` of the answer mentions a next page and cannot be read".to_owned(),
+            ),
             None => page.end_without("link to a next page"),
             Some(target) => follow(page, &target),
         }
@@ -94,15 +97,11 @@ mod tests {
         ] {
             assert_eq!(next(field), to("https://api.test/2"), "{field}");
         }
-        for field in [
-            "",
-            "<",
-            "</2",
-            "</2>; title=\"rel=next",
-            "</2>, rel=next",
-            "rel=next",
-        ] {
+        for field in ["", "<", "</2", "</2>; rel=prev, junk"] {
             assert_eq!(next(field), Next::End, "{field}");
+        }
+        for field in ["</2>; title=\"rel=next", "</2>, rel=next", "rel=next"] {
+            assert!(matches!(next(field), Next::Broken(_)), "{field}");
         }
         let fields: [&[u8]; 3] = [
             b"</1>; rel=prev",
@@ -122,6 +121,19 @@ mod tests {
         );
         assert_eq!(next("<?page=1>; rel=\"prev\""), Next::End);
         assert_eq!(next("<?rel=next>; rel=\"first\""), Next::End);
+    }
+
+    #[test]
+    fn a_link_that_is_no_address_is_named_by_its_scheme() {
+        for scheme in ["javascript", "file", "data", "mailto"] {
+            let words = format!(
+                "the link to the next page begins with `{scheme}:`, and was not followed"
+            );
+            assert_eq!(
+                next(&format!("<{scheme}:///x>; rel=next")),
+                Next::Broken(words)
+            );
+        }
     }
 
     #[test]

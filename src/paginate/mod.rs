@@ -268,6 +268,10 @@ fn follow(page: &Page<'_>, target: &str) -> Next {
         Err(_) => Next::Broken(format!(
             "the link to the next page, `{target}`, is not a URL"
         )),
+        Ok(url) if !url.origin().is_tuple() => Next::Broken(format!(
+            "the link to the next page begins with `{}:`, and was not followed",
+            url.scheme()
+        )),
         Ok(url) if url.origin() != asked.origin() => Next::Broken(format!(
             "the link to the next page leads to another origin, `{}`, and was not followed",
             url.origin().ascii_serialization()
