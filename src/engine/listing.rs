@@ -17,6 +17,7 @@ use crate::engine::missing::{is_map, missing_list, missing_rows};
 use crate::engine::outcome::{End, First};
 use crate::engine::outlet::{Gone, Outlet, Taker};
 use crate::engine::page::{Listed, RowsPrint, fingerprint, listed};
+use crate::engine::part::{Part, part};
 use crate::engine::records::{
     Kept, PageRead, check_required, keeps_its_meaning, read_page, take_rows,
 };
@@ -469,7 +470,11 @@ impl<'r> Listing<'r> {
         self.run.findings.borrow_mut().add_columns(plan, &read);
         self.pages += 1;
         self.rows += read.rows;
-        let step = self.after(request, response, &body, &read, style.as_ref())?;
+        let mut step = self.after(request, response, &body, &read, style.as_ref())?;
+        let is_listing = !plan.query.is_single() || plan.query.shape.extract.is_empty();
+        if matches!(step, Step::Done(Outcome::Complete)) && is_listing && !read.is_enough {
+            step = self.end(request, response, style.as_ref());
+        }
         if self.pages == 1 && matches!(step, Step::Next(_)) {
             // A listing with a single page has nothing to compare it with.
             self.repetition(style.as_ref(), &body);
@@ -619,6 +624,25 @@ impl<'r> Listing<'r> {
             return done(Outcome::Broken(self.broken(request, words).into()));
         }
         Ok(Step::Next(Box::new(following)))
+    }
+
+    /// Ends a listing, unless the response says that it is only a part.
+    fn end(&self, request: &Request, response: &Response, style: Option<&Style>) -> Step {
+        let outcome = match part(self.requests, request, response, self.members) {
+            None => Outcome::Complete,
+            Some(Part::Unknown(note)) => {
+                self.note(note);
+                Outcome::Complete
+            }
+            // With `paginate: false`, that is as requested.
+            Some(Part::Incomplete(_))
+                if style.is_none() && self.requests.usual_style(request).is_some() =>
+            {
+                Outcome::FirstPage
+            }
+            Some(Part::Incomplete(words)) => Outcome::Broken(Box::new(self.broken(request, words))),
+        };
+        Step::Done(outcome)
     }
 
     /// Evaluates the file's `while` condition, if there is one.

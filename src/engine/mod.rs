@@ -31,6 +31,7 @@ mod outcome;
 mod outlet;
 mod packed;
 mod page;
+mod part;
 mod records;
 mod run;
 mod session;

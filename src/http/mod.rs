@@ -18,6 +18,7 @@ pub mod headers;
 pub mod limit;
 pub mod link;
 pub mod pace;
+mod range;
 pub mod rate_headers;
 pub mod request;
 pub mod response;
@@ -29,6 +30,7 @@ pub mod transport;
 pub use ::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 pub use client::{Client, ClientOptions, Proxy, TlsOptions};
 pub use delivery::Delivery;
+pub use range::ContentRange;
 pub use request::{
     Body, LONGEST_URL, Part, PartContent, Request, is_safe_method, takes_content, without_user,
 };

@@ -1,0 +1,43 @@
+//! Detects responses that say themselves that they are only a part of a list.
+
+use crate::http::{ContentRange, Request, Response, StatusCode};
+use crate::plan::RequestPlan;
+
+/// What a response says about the rest of its list.
+pub enum Part {
+    /// There is more, as described.
+    Incomplete(String),
+    /// There may be more, as described in a note.
+    Unknown(String),
+}
+
+/// Returns the part that the last response of a listing says it is; `None` if it is the end, says
+/// nothing, or the request asked for it. `members` is the number of list members received.
+pub fn part(
+    plan: RequestPlan<'_>,
+    request: &Request,
+    response: &Response,
+    members: u64,
+) -> Option<Part> {
+    if request.headers.contains_key("range") || plan.goes_on_while().is_some() {
+        return None;
+    }
+    if let Some(range) = ContentRange::of(&response.headers) {
+        let has_more = range.has_more() && members < range.total;
+        return has_more.then(|| {
+            Part::Incomplete(format!(
+                "the answer says that it ends with item {} of {} (`Content-Range`), and not how to go on",
+                range.last.saturating_add(1),
+                range.total
+            ))
+        });
+    }
+    let is_partial = response.status == StatusCode::PARTIAL_CONTENT;
+    (is_partial && plan.style(request).is_none_or(|style| style.knows_of_more())).then(|| {
+        Part::Unknown(format!(
+            "the last answer for `{}` is a part (206 Partial Content) without the number of all items: there may \
+             be more",
+            plan.plan.query.name
+        ))
+    })
+}
