@@ -14,6 +14,18 @@ use crate::project::load::bounded;
 /// The maximum size of a value.
 const LONGEST: u64 = 64 * 1024 * 1024;
 
+/// The arguments of a call, as they are parsed.
+#[derive(Debug, clap::Args)]
+struct Parsed {
+    /// Queries, by path or name, and their vars: NAME=VALUE, NAME=@FILE, NAME:=JSON
+    #[arg(value_name = "QUERY | NAME=VALUE", required = true)]
+    words: Vec<String>,
+
+    /// The same as NAME=VALUE
+    #[arg(long = "var", value_name = "NAME=VALUE")]
+    vars: Vec<String>,
+}
+
 /// The arguments of a call.
 #[derive(Debug, Default)]
 pub struct Words {
@@ -21,6 +33,41 @@ pub struct Words {
     pub queries: Vec<String>,
     /// Assignments in order.
     pub assignments: Vec<String>,
+}
+
+impl clap::Args for Words {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        Parsed::augment_args(command)
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        Parsed::augment_args_for_update(command)
+    }
+}
+
+impl clap::FromArgMatches for Words {
+    /// Puts the assignments with and without `--var` in their order on the command line.
+    fn from_arg_matches(matches: &clap::ArgMatches) -> Result<Self, clap::Error> {
+        let parsed = Parsed::from_arg_matches(matches)?;
+        let places = |id: &str| matches.indices_of(id).into_iter().flatten();
+        let mut sorted = Self::default();
+        let mut assignments: Vec<(usize, String)> = places("vars").zip(parsed.vars).collect();
+        for (place, word) in places("words").zip(parsed.words) {
+            if assigned_name(&word).is_some() {
+                assignments.push((place, word));
+            } else {
+                sorted.queries.push(word);
+            }
+        }
+        assignments.sort_by_key(|(place, _)| *place);
+        sorted.assignments = assignments.into_iter().map(|(_, word)| word).collect();
+        Ok(sorted)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &clap::ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
 }
 
 /// Separates queries from assignments.

@@ -9,11 +9,12 @@ use crate::cli::app::App;
 use crate::cli::cache::{CacheArgs, Kept};
 use crate::cli::exit::Exit;
 use crate::cli::failure::{ErrorFormat, Failure, Stopped};
+use crate::cli::inputs::{self, Words};
 use crate::cli::output::{Closing, Through, Told, Writers};
 use crate::cli::progress::counted;
 use crate::cli::setup::{self, ConnectArgs, TalkArgs, World};
 use crate::cli::state::State;
-use crate::cli::{confirm, explain, inputs, outcome, shown};
+use crate::cli::{confirm, explain, outcome, shown};
 use crate::core::code::Code;
 use crate::core::diagnostic::Diagnostics;
 use crate::core::text::printable_lines;
@@ -40,13 +41,8 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(after_help = format!("{EXAMPLES}\n\n{}", crate::cli::exit::HELP))]
 pub struct RunArgs {
-    /// Queries, by path or name, and their vars: NAME=VALUE, NAME=@FILE, NAME:=JSON
-    #[arg(value_name = "QUERY | NAME=VALUE", required = true)]
-    pub words: Vec<String>,
-
-    /// The same as NAME=VALUE
-    #[arg(long = "var", value_name = "NAME=VALUE")]
-    pub vars: Vec<String>,
+    #[command(flatten)]
+    pub words: Words,
 
     /// Read vars from a YAML file (overridden by the command line)
     #[arg(long = "vars", value_name = "FILE")]
@@ -131,15 +127,13 @@ impl RunArgs {
 pub fn run(args: &RunArgs, app: &Rc<App>) -> Result<Exit, Stopped> {
     // The limit includes reading, checking and showing.
     app.ending.limit(args.connect.timeout);
-    let words = inputs::sort_out(&args.words);
+    let words = &args.words;
     if words.queries.is_empty() {
         return Err(Failure::usage(Code::NoQuery, "no query is named")
             .help("give its path or name first: `runner run queries/get-workflow.yaml NAME=VALUE`")
             .into());
     }
-    let mut assignments = words.assignments;
-    assignments.extend(args.vars.iter().cloned());
-    let given = inputs::read(&args.vars_files, &assignments, &app.working_directory)?;
+    let given = inputs::read(&args.vars_files, &words.assignments, &app.working_directory)?;
     let queries = queries(&words.queries, app)?;
     refuse_unknown_vars(&given, &queries)?;
     if let Some((project, _)) = queries.iter().find(|(project, _)| project.is_built_in()) {
@@ -246,7 +240,7 @@ pub fn carry_out(plans: &[Rc<Plan>], args: &RunArgs, app: &Rc<App>) -> Result<Ex
         args.talk,
         Some(manner),
         async |session| {
-            let mut exit = Exit::Done;
+            let mut is_partial = false;
             let mut first_failed = None;
             current.session.replace(Some(Rc::clone(&session)));
             // If one of several queries is refused, none is sent.
@@ -260,7 +254,9 @@ pub fn carry_out(plans: &[Rc<Plan>], args: &RunArgs, app: &Rc<App>) -> Result<Ex
                 let ended =
                     execute(plan, found, &session, &current, state.as_ref(), args, app).await;
                 match ended {
-                    Ok(partial) => exit = exit.max(partial),
+                    Ok(Exit::Done) => {}
+                    Ok(Exit::Partial) => is_partial = true,
+                    Ok(failed) => first_failed = first_failed.or(Some(failed)),
                     // One failure does not discard the results of other queries.
                     Err(Stopped::Failed(failure)) if plans.len() > 1 => {
                         failure.show(app, args.talk.error_format);
@@ -272,7 +268,13 @@ pub fn carry_out(plans: &[Rc<Plan>], args: &RunArgs, app: &Rc<App>) -> Result<Ex
                 }
                 done.set(done.get() + 1);
             }
-            Ok(first_failed.unwrap_or(exit))
+            // Whatever failed altogether comes before what is incomplete.
+            let others = if is_partial {
+                Exit::Partial
+            } else {
+                Exit::Done
+            };
+            Ok(first_failed.unwrap_or(others))
         },
     );
     if let Some(kept) = kept {
@@ -483,7 +485,7 @@ fn plan(
 /// Returns the values that a query declares; for a single query, all values, so that the error for
 /// an unknown name lists the known ones.
 fn own_inputs(mut given: Inputs, query: &Query, args: &RunArgs) -> Inputs {
-    if inputs::sort_out(&args.words).queries.len() > 1 {
+    if args.words.queries.len() > 1 {
         given.retain(|name, _| query.var(name).is_some());
     }
     given

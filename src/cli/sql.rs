@@ -9,10 +9,11 @@ use serde_json::Value;
 use crate::cli::app::App;
 use crate::cli::cache::CacheArgs;
 use crate::cli::exit::Exit;
+use crate::cli::explain;
 use crate::cli::failure::{ErrorFormat, Failure, Stopped};
+use crate::cli::inputs::{self, Words};
 use crate::cli::run::{self, RunArgs};
 use crate::cli::setup::{self, ConnectArgs, TalkArgs, World};
-use crate::cli::{explain, inputs};
 use crate::core::code::Code;
 use crate::core::diagnostic::Diagnostic;
 use crate::core::name;
@@ -99,8 +100,7 @@ impl SqlArgs {
     /// Converts to the options of a run.
     fn of_run(&self) -> RunArgs {
         RunArgs {
-            words: Vec::new(),
-            vars: Vec::new(),
+            words: Words::default(),
             vars_files: Vec::new(),
             output: self.output,
             out: self.out.clone(),

@@ -155,6 +155,15 @@ fn files_of_vars_are_read_in_order_and_the_command_line_wins() {
 fn of_two_values_the_last_counts() {
     let case = echo("  a: {}", &["a"]).args(["a=1", "a=2"]);
     assert_eq!(sent(case), json!({"a": "2"}));
+    for (words, last) in [
+        (&["--var", "a=1", "a=2"][..], "2"),
+        (&["a=1", "--var", "a=2"], "2"),
+        (&["--var=a=1", "--var", "a=2", "a=3"], "3"),
+        (&["--var", "a=1", "a=2", "--var", "a=3"], "3"),
+    ] {
+        let case = echo("  a: {}", &["a"]).args(words.iter().copied());
+        assert_eq!(sent(case), json!({"a": last}), "{words:?}");
+    }
 }
 
 #[test]
