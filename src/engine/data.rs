@@ -149,6 +149,17 @@ pub async fn statement(run: &Rc<Run>, plan: &Rc<Plan>, taker: &Taker, outlet: &O
                 run.findings.borrow_mut().add_no_times(plan, met);
                 continue;
             }
+            Some(Part::NumbersAsText(columns)) => {
+                let mut findings = run.findings.borrow_mut();
+                for column in columns {
+                    findings.add_note(format!(
+                        "in `{}`, `{column}` has numbers beyond 64 bits, which are texts in SQL: they are ordered and \
+                         compared as texts",
+                        plan.query.name
+                    ));
+                }
+                continue;
+            }
             Some(Part::Fault(error)) => {
                 return End::Failed(RunError::of_plan(plan, fault(sql, error)));
             }
@@ -190,6 +201,8 @@ enum Part {
     /// Strings that are not times although a function expected one, by function: their count and
     /// the first of them.
     NoTimes(BTreeMap<String, (usize, String)>),
+    /// Columns whose numbers are too large for SQL.
+    NumbersAsText(Vec<String>),
     Fault(SqlError),
 }
 
@@ -237,6 +250,10 @@ fn start(plan: &Plan, sql: &Statement, data: Arc<DataValues>, failures: Records)
         };
         let mut batch = Vec::new();
         let result = open(now, stop, &columns, &data, &failures).and_then(|database| {
+            let numbers = database.numbers_as_text(&text);
+            if !numbers.is_empty() {
+                let _ = give(Part::NumbersAsText(numbers));
+            }
             let result = database.select(&text, &params, |row: Row| {
                 batch.push(Value::Object(row));
                 if batch.len() < BATCH {

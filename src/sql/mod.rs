@@ -146,6 +146,23 @@ impl Database {
         self.no_times.take()
     }
 
+    /// Returns the columns, as `table.column`, whose numbers beyond 64 bits are strings for a statement.
+    pub fn numbers_as_text(&self, statement: &str) -> Vec<String> {
+        let tokens = token::Tokens::read(statement).ok();
+        let is_named = |name: &str| {
+            let tokens = tokens.as_ref();
+            tokens.is_some_and(|tokens| tokens.find(name).is_some())
+        };
+        let tables = self.tables.borrow();
+        let columns = tables
+            .values()
+            .flat_map(|table| table.columns.iter().map(move |column| (table, column)));
+        columns
+            .filter(|(_, column)| column.turns_numbers_into_text(is_named(&column.name)))
+            .map(|(table, column)| format!("{}.{}", table.name, column.name))
+            .collect()
+    }
+
     /// Creates a table of records and returns their number. See [`Loader`] for how they are stored.
     ///
     /// # Errors

@@ -58,6 +58,12 @@ impl Column {
         }
     }
 
+    /// Returns true if SQL sees texts where numbers were, and the statement uses them (`is_named`) or
+    /// they stay texts.
+    pub fn turns_numbers_into_text(&self, is_named: bool) -> bool {
+        self.has_long_number && (is_named || self.holds() != value::Holds::Numbers)
+    }
+
     /// Returns the conversion back to JSON. If the column holds both a list and a string that reads
     /// as one, SQL cannot tell them apart, and both become strings.
     pub fn holds(&self) -> value::Holds {

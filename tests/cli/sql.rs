@@ -160,6 +160,34 @@ mod files {
     }
 }
 
+mod numbers {
+    use super::*;
+
+    #[test]
+    fn numbers_beyond_64_bits_are_texts_and_said_to_be() {
+        let folder = folder(&[
+            (
+                "u.ndjson",
+                "{\"a\":99999999999999999999}\n{\"a\":123456789012345678901}\n{\"a\":5}\n",
+            ),
+            ("t.ndjson", "{\"a\":\"x\"}\n{\"a\":123456789012345678901}\n"),
+        ]);
+        let ask = |statement: &str, from: &str| {
+            let from = format!("t={from}.ndjson");
+            sql(&folder, &[statement, "--from", &from, "-o", "ndjson"])
+        };
+        let all = [
+            ask("select a from t order by a", "u"),
+            ask("select max(a) m from t", "u"),
+            ask("select * from t", "t"),
+        ];
+        insta::assert_snapshot!(all.map(|one| one.assert_exit(0).snapshot()).join("\n\n"));
+        // Whatever no statement names or changes is as it was.
+        let silent = ask("select * from t", "u");
+        assert_eq!(silent.assert_exit(0).stderr_text(), "");
+    }
+}
+
 mod calls {
     use super::*;
 
