@@ -338,7 +338,7 @@ const HOMES: &[Home] = &[
     },
     Home {
         words: &["annotate_snippets::"],
-        places: &["cli/failure.rs"],
+        places: &["cli/show_failure.rs"],
         why: "one file makes text of a fault",
     },
     Home {
@@ -437,7 +437,7 @@ const HOMES: &[Home] = &[
             "demo/",
             "http/gate.rs",
             "http/limit/tests.rs",
-            "cli/ending.rs",
+            "cli/watcher.rs",
             "cli/app.rs",
         ],
         why: "concurrency lives in the engine; the demo is a server of its own",
@@ -528,4 +528,78 @@ fn every_dependency_is_used() {
         }
     }
     assert!(unused.is_empty(), "no source names {unused:?}");
+}
+
+/// Circles of files that are one thing in several parts.
+const CIRCLES: [&str; 2] = [
+    // An environment registers filters and comparisons, which print and compare by its rules.
+    "template/environment.rs, template/filters.rs, template/order.rs",
+    // The data of a chart and its axes are read in turns.
+    "template/chart/data.rs, template/chart/places.rs",
+];
+
+#[test]
+fn files_do_not_import_each_other_in_circles() {
+    let sources = sources();
+    let names: BTreeMap<&str, usize> = sources
+        .iter()
+        .enumerate()
+        .map(|(index, source)| (source.path.as_str(), index))
+        .collect();
+    let imports: Vec<Vec<usize>> = sources
+        .iter()
+        .map(|source| {
+            let found = imported_files(source, &names);
+            found
+                .into_iter()
+                .filter(|file| sources[*file].path != source.path)
+                .collect()
+        })
+        .collect();
+    let reached: Vec<Vec<bool>> = (0..sources.len())
+        .map(|start| {
+            let mut reached = vec![false; sources.len()];
+            let mut open = imports[start].clone();
+            while let Some(file) = open.pop() {
+                if !std::mem::replace(&mut reached[file], true) {
+                    open.extend(&imports[file]);
+                }
+            }
+            reached
+        })
+        .collect();
+    let circles: std::collections::BTreeSet<String> = (0..sources.len())
+        .filter(|file| reached[*file][*file])
+        .map(|file| {
+            let members =
+                (0..sources.len()).filter(|other| reached[file][*other] && reached[*other][file]);
+            let paths: Vec<&str> = members.map(|other| sources[other].path.as_str()).collect();
+            paths.join(", ")
+        })
+        .filter(|circle| !CIRCLES.contains(&circle.as_str()))
+        .collect();
+    let circles: Vec<String> = circles.into_iter().collect();
+    assert_none(&circles, "no circles of imports");
+}
+
+/// Returns the files that `use crate::…` names. A `mod.rs` hands names of its parts on, so that it
+/// does not count.
+fn imported_files(source: &Source, names: &BTreeMap<&str, usize>) -> Vec<usize> {
+    let text = source.lines.join(" ");
+    // Tests may use what they like.
+    let text = text.split("#[cfg(test)]").next().unwrap_or_default();
+    let mut found = Vec::new();
+    for statement in text.split("use crate::").skip(1) {
+        let path = statement.split([';', '{']).next().unwrap_or_default();
+        let mut steps: Vec<&str> = path.split("::").map(str::trim).collect();
+        while !steps.is_empty() {
+            let file = format!("{}.rs", steps.join("/"));
+            if let Some(index) = names.get(file.as_str()) {
+                found.push(*index);
+                break;
+            }
+            steps.pop();
+        }
+    }
+    found
 }

@@ -1,4 +1,4 @@
-//! The folder of the response cache, and its options.
+//! The folder of the response cache.
 
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -7,20 +7,9 @@ use std::time::SystemTime;
 use jiff::Timestamp;
 
 use crate::cli::app::App;
+use crate::cli::options::CacheArgs;
 use crate::engine::{Archive, Cache};
 use crate::sink::CacheFolder;
-
-/// Options of verbs that use the cache.
-#[derive(Debug, Clone, Copy, Default, clap::Args)]
-pub struct CacheArgs {
-    /// Ignore cached answers, and cache the new ones
-    #[arg(long, conflicts_with = "no_cache")]
-    pub refresh: bool,
-
-    /// Ignore the cache: read nothing from it and write nothing to it
-    #[arg(long)]
-    pub no_cache: bool,
-}
 
 /// The cache of a run.
 pub struct Kept {

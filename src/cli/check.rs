@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 
 use crate::cli::app::App;
 use crate::cli::exit::Exit;
-use crate::cli::failure::{ErrorFormat, Failure, object, render};
+use crate::cli::failure::{ErrorFormat, Failure, object};
 use crate::cli::setup;
+use crate::cli::show_failure::render;
 use crate::core::code::Code;
 use crate::core::diagnostic::Diagnostic;
 use crate::core::name;

@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use crate::cli::app::App;
 use crate::cli::failure::Failure;
-use crate::cli::run::RunArgs;
+use crate::cli::options::RunOptions;
 use crate::core::code::Code;
 use crate::core::name;
 use crate::ending::{Content, ENDINGS, Ending, FileKind, Formatted, Output, Report, Table};
@@ -26,14 +26,14 @@ use crate::template::{Document, DocumentKind};
 /// If the format does not match the query, or the file cannot be written.
 pub fn ending(
     plan: &Plan,
-    args: &RunArgs,
+    options: &RunOptions,
     file: Option<&Path>,
     index: Option<usize>,
     app: &Rc<App>,
 ) -> Result<Box<dyn Ending>, Failure> {
-    let looks = looks(plan, args, file, app)?;
+    let looks = looks(plan, options, file, app)?;
     if let (Looks::Other(kind), Some(path)) = (&looks, file) {
-        let columns = columns(plan, args);
+        let columns = columns(plan, options);
         let table = Table {
             name: plan.query.table_name(),
             columns: columns.as_deref(),
@@ -64,9 +64,9 @@ pub fn ending(
         Looks::Records(format) if format.shows_body => Box::new(Content::new(format, output)),
         Looks::Records(format) => {
             let shape = Shape {
-                columns: columns(plan, args),
+                columns: columns(plan, options),
                 single: plan.query.yields_one(),
-                csv: args.csv.unwrap_or_default().or(plan.query.csv),
+                csv: options.csv.unwrap_or_default().or(plan.query.csv),
                 terminal: app.stdout.terminal().filter(|_| is_terminal),
             };
             let before = index.map(|index| (format.separator)(&plan.query.name, index));
@@ -82,11 +82,11 @@ pub fn ending(
 }
 
 /// Returns the columns of the records, if known: the chosen ones, or all of the query's.
-fn columns(plan: &Plan, args: &RunArgs) -> Option<Vec<String>> {
-    if args.columns.is_empty() {
+fn columns(plan: &Plan, options: &RunOptions) -> Option<Vec<String>> {
+    if options.columns.is_empty() {
         plan.query.columns()
     } else {
-        Some(args.columns.clone())
+        Some(options.columns.clone())
     }
 }
 
@@ -100,8 +100,13 @@ enum Looks {
     Other(&'static FileKind),
 }
 
-fn looks(plan: &Plan, args: &RunArgs, file: Option<&Path>, app: &App) -> Result<Looks, Failure> {
-    let asked = args.output.filter(|_| args.out.len() < 2);
+fn looks(
+    plan: &Plan,
+    options: &RunOptions,
+    file: Option<&Path>,
+    app: &App,
+) -> Result<Looks, Failure> {
+    let asked = options.output.filter(|_| options.out.len() < 2);
     let documents = plan
         .query
         .report
@@ -123,7 +128,7 @@ fn looks(plan: &Plan, args: &RunArgs, file: Option<&Path>, app: &App) -> Result<
         (None, None) => documents.first().cloned(),
     };
     if let Some(document) = named {
-        refuse_columns_of_report(plan, args)?;
+        refuse_columns_of_report(plan, options)?;
         return Ok(Looks::Document(document));
     }
     let working_directory = &app.working_directory;
@@ -142,25 +147,25 @@ fn looks(plan: &Plan, args: &RunArgs, file: Option<&Path>, app: &App) -> Result<
     };
     refuse_without_records(plan, format.name, documents)?;
     if format.shows_body {
-        refuse_body(plan, args, format)?;
+        refuse_body(plan, options, format)?;
     }
     Ok(Looks::Records(format))
 }
 
 /// Refuses to show the body of a response where there is not one of them, or where records are asked
 /// for.
-fn refuse_body(plan: &Plan, args: &RunArgs, format: &Format) -> Result<(), Failure> {
+fn refuse_body(plan: &Plan, options: &RunOptions, format: &Format) -> Result<(), Failure> {
     let name = format.name;
     if plan.query.call().is_none_or(Call::is_walk) {
         let query = &plan.query.name;
         let words = format!("`{name}` shows one answer, and `{query}` has many");
         return Err(Failure::usage(Code::Raw, words).help("`-o ndjson` gives its records"));
     }
-    if !args.columns.is_empty() {
+    if !options.columns.is_empty() {
         let words = format!("`{name}` shows the answer as it came, which has no columns to choose");
         return Err(Failure::usage(Code::Columns, words));
     }
-    if args.out.len() > 1 {
+    if options.out.len() > 1 {
         let words = format!("`{name}` goes to one place only");
         return Err(Failure::usage(Code::Raw, words));
     }
@@ -168,8 +173,8 @@ fn refuse_body(plan: &Plan, args: &RunArgs, format: &Format) -> Result<(), Failu
 }
 
 /// Refuses `--columns` for a report.
-fn refuse_columns_of_report(plan: &Plan, args: &RunArgs) -> Result<(), Failure> {
-    if args.columns.is_empty() {
+fn refuse_columns_of_report(plan: &Plan, options: &RunOptions) -> Result<(), Failure> {
+    if options.columns.is_empty() {
         return Ok(());
     }
     let name = &plan.query.name;

@@ -7,10 +7,10 @@ use serde_json::{Map, Value};
 use crate::cli::app::{App, Stream};
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Stopped};
-use crate::cli::progress::counted;
-use crate::cli::run::RunArgs;
+use crate::cli::options::RunOptions;
 use crate::cli::{explain, outcome, show, shown};
 use crate::core::code::Code;
+use crate::core::text::counted;
 use crate::core::text::printable_lines;
 use crate::engine::{self, Found, Session};
 use crate::format::{CsvOptions, Shape, TABLE};
@@ -30,7 +30,7 @@ const SHOWN_COLUMNS: usize = 4;
 /// # Errors
 ///
 /// If nothing may be sent.
-pub fn admit(plan: &Plan, args: &RunArgs, app: &App) -> Result<(), Failure> {
+pub fn admit(plan: &Plan, options: &RunOptions, app: &App) -> Result<(), Failure> {
     let Some(writing) = plan.requests().filter(|plan| !plan.is_safe()) else {
         return Ok(());
     };
@@ -46,7 +46,7 @@ pub fn admit(plan: &Plan, args: &RunArgs, app: &App) -> Result<(), Failure> {
             ),
         ));
     }
-    if args.yes || args.preview || plan.query.is_walk() {
+    if options.yes || options.preview || plan.query.is_walk() {
         return Ok(());
     }
     let question = writing
@@ -74,7 +74,7 @@ pub fn admit(plan: &Plan, args: &RunArgs, app: &App) -> Result<(), Failure> {
 pub async fn approve(
     plan: &Rc<Plan>,
     session: &Rc<Session>,
-    args: &RunArgs,
+    options: &RunOptions,
     app: &App,
 ) -> Result<Option<Found>, Stopped> {
     let writing = plan.requests().filter(|plan| !plan.is_safe());
@@ -84,13 +84,13 @@ pub async fn approve(
     let found = find(plan, session, app).await?;
     let count = found.sites.len();
     if count == 0 {
-        say_nothing_to_send(plan, args, app);
+        say_nothing_to_send(plan, options, app);
         return Ok(Some(found));
     }
-    if args.yes {
+    if options.yes {
         return Ok(Some(found));
     }
-    outcome::tell_items(plan, &found, args.talk, app);
+    outcome::tell_items(plan, &found, options.talk, app);
     let request = template_of_requests(writing, app)?;
     let own = writing
         .question_about(&found.sites)
@@ -130,7 +130,7 @@ pub async fn approve(
 pub async fn preview(
     plan: &Rc<Plan>,
     session: &Rc<Session>,
-    args: &RunArgs,
+    options: &RunOptions,
     app: &App,
 ) -> Result<Exit, Stopped> {
     let Some(requests) = plan.requests() else {
@@ -138,11 +138,11 @@ pub async fn preview(
     };
     let found = find(plan, session, app).await?;
     let count = found.sites.len();
-    for note in found.notes.iter().filter(|_| !args.talk.quiet) {
+    for note in found.notes.iter().filter(|_| !options.talk.quiet) {
         app.say(&format!("note: {note}"));
     }
     if count == 0 {
-        say_nothing_to_send(plan, args, app);
+        say_nothing_to_send(plan, options, app);
     }
     let mut exit = Exit::Done;
     let mut text = String::new();
@@ -163,7 +163,7 @@ pub async fn preview(
                 text.push_str("# no request can be made of it\n");
                 let mut failure = explain::render_error(&error, app);
                 failure.exit = Exit::Partial;
-                failure.show(app, args.talk.error_format);
+                failure.show(app, options.talk.error_format);
                 exit = Exit::Partial;
             }
         }
@@ -172,7 +172,7 @@ pub async fn preview(
         text = printable_lines(&text).into_owned();
     }
     app.print(&text)?;
-    Ok(exit.max(outcome::tell_items(plan, &found, args.talk, app)))
+    Ok(exit.max(outcome::tell_items(plan, &found, options.talk, app)))
 }
 
 /// Refuses to preview a query that only reads.
@@ -199,8 +199,8 @@ async fn find(plan: &Rc<Plan>, session: &Rc<Session>, app: &App) -> Result<Found
     found.ok_or(Stopped::Closed)
 }
 
-fn say_nothing_to_send(plan: &Plan, args: &RunArgs, app: &App) {
-    if !args.talk.quiet {
+fn say_nothing_to_send(plan: &Plan, options: &RunOptions, app: &App) {
+    if !options.talk.quiet {
         let name = &plan.query.name;
         app.say(&format!("note: `{name}` has no items: nothing to send"));
     }

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use crate::cli::app::App;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
-use crate::cli::setup::duration;
+use crate::cli::options::duration;
 use crate::core::code::Code;
 use crate::core::time::{TIME_EXAMPLE, parse_time};
 use crate::demo::{self, Options, RateLimit, Shape};

@@ -1,50 +1,23 @@
-//! Ends the process on signals, on the time limit, and when a template exceeds its limits.
-//!
-//! The verb runs on a thread of its own; the first thread watches. An event is passed as a [`Cause`] to
-//! the verb, which delivers what it has and ends. A verb that does not react within [`GRACE`], because
-//! it is computing, is ended with the process.
+//! The end of a run by a signal or the time limit: a [`Cause`], passed to the verb through an
+//! [`Ending`].
 
-use std::path::Path;
-use std::process::ExitCode;
-use std::sync::mpsc::{self, TryRecvError};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
-use crate::cli::app::App;
 use crate::cli::exit::Exit;
-use crate::cli::failure::{ErrorFormat, Failure};
+use crate::cli::failure::Failure;
 use crate::cli::signal;
 use crate::core::code::Code;
 use crate::core::ending;
-use crate::core::source::Place;
 use crate::core::time::format_duration;
-use crate::project::load::bounded;
-use crate::template;
 
 /// The time for a verb to react.
-const GRACE: Duration = Duration::from_millis(500);
+pub(super) const GRACE: Duration = Duration::from_millis(500);
 
 /// The time for a verb that has reacted to deliver what it has.
 pub const LAST_WORDS: Duration = Duration::from_secs(2);
-
-/// The interval at which templates are checked.
-const PERIOD: Duration = Duration::from_millis(100);
-
-/// The maximum time of rendering one template.
-const LONGEST_RENDERING: Duration = Duration::from_secs(60);
-
-/// The maximum memory of rendering one template, in MiB.
-const LARGEST_RENDERING: u64 = 1024;
-
-/// Stack sizes to try. Deeply nested values are dropped recursively. Stack memory is only allocated
-/// when used; if it is limited, a smaller stack is tried.
-const STACKS: [usize; 3] = [1 << 30, 1 << 26, 1 << 23];
-
-/// A run needs some file descriptors besides those of its connections.
-const FEWEST_FILES: u64 = 32;
 
 /// The cause of a shutdown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,6 +83,11 @@ impl Ending {
         self.wake();
     }
 
+    /// Sets what wakes the watcher.
+    pub(super) fn wake_by(&self, waker: signal::Waker) {
+        *self.waker.lock().unwrap_or_else(PoisonError::into_inner) = Some(waker);
+    }
+
     /// Wakes the watcher.
     fn wake(&self) {
         if let Some(waker) = &*self.waker.lock().unwrap_or_else(PoisonError::into_inner) {
@@ -142,7 +120,7 @@ impl Ending {
 
     /// Passes a cause on. The process ends soon if the verb does not react, or at once if it never
     /// does.
-    fn notice(&self, cause: Cause) {
+    pub(super) fn notice(&self, cause: Cause) {
         ending::ask();
         let mut state = self.state();
         let grace = if state.is_listening {
@@ -158,7 +136,7 @@ impl Ending {
     }
 
     /// Checks the clock, and returns when to check again.
-    fn look(&self) -> Result<Option<Duration>, Failure> {
+    pub(super) fn look(&self) -> Result<Option<Duration>, Failure> {
         let now = Instant::now();
         let due = self.state().deadline;
         if let Some((_, limit)) = due.filter(|(deadline, _)| *deadline <= now) {
@@ -175,142 +153,4 @@ impl Ending {
             }
         }
     }
-}
-
-/// Runs a verb with a watcher.
-pub fn watched(
-    error_format: ErrorFormat,
-    verb: impl FnOnce(Arc<Ending>) -> ExitCode + Send + 'static,
-) -> ExitCode {
-    if let Some(files) = few_files() {
-        let words = format!(
-            "the limit of open files (`ulimit -n`) is {files}, and runner needs {FEWEST_FILES}"
-        );
-        fail(Failure::usage(Code::CannotStart, words), error_format);
-    }
-    let ending = Arc::new(Ending::default());
-    // Without file descriptors for it there is no watcher, and signals have their default effect.
-    let Ok((mut signals, waker)) = signal::listen() else {
-        return verb(ending);
-    };
-    let wakes_at_end = waker.try_clone();
-    *ending.waker.lock().unwrap_or_else(PoisonError::into_inner) = Some(waker);
-    let (sender, code) = mpsc::channel();
-    let of_verb = Arc::clone(&ending);
-    start(move || {
-        // Dropped, and thereby woken, even if the verb panics.
-        let _wakes_at_end = wakes_at_end;
-        let _ = sender.send(verb(of_verb));
-    });
-    let mut renderings = Renderings::default();
-    loop {
-        match code.try_recv() {
-            Ok(code) => return code,
-            Err(TryRecvError::Disconnected) => return ExitCode::from(101),
-            Err(TryRecvError::Empty) => {}
-        }
-        let wait = match renderings.look().and_then(|()| ending.look()) {
-            Ok(wait) => wait.map_or(PERIOD, |wait| wait.min(PERIOD)),
-            Err(failure) => fail(failure, error_format),
-        };
-        if let Some(signal) = signals.wait(wait) {
-            ending.notice(Cause::Signal(signal));
-        }
-    }
-}
-
-/// Starts a thread with the largest possible stack.
-fn start(work: impl FnOnce() + Send + 'static) {
-    let work = Arc::new(Mutex::new(Some(work)));
-    for stack in STACKS {
-        let work = Arc::clone(&work);
-        let started = thread::Builder::new().stack_size(stack).spawn(move || {
-            let work = work.lock().unwrap_or_else(PoisonError::into_inner).take();
-            if let Some(work) = work {
-                work();
-            }
-        });
-        if started.is_ok() {
-            return;
-        }
-    }
-}
-
-/// Returns the limit of open files if it is too low.
-fn few_files() -> Option<u64> {
-    #[cfg(unix)]
-    {
-        let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
-        limit.current.filter(|files| *files < FEWEST_FILES)
-    }
-    #[cfg(not(unix))]
-    None
-}
-
-/// Ends the process.
-fn fail(failure: Failure, error_format: ErrorFormat) -> ! {
-    ending::clean_up();
-    let exit = failure.exit;
-    let (sender, shown) = mpsc::channel();
-    // The computing thread may hold the stream's lock.
-    let _ = thread::Builder::new().spawn(move || {
-        failure.show(&App::new(Arc::default()), error_format);
-        let _ = sender.send(());
-    });
-    let _ = shown.recv_timeout(GRACE);
-    std::process::exit(exit.code().into());
-}
-
-/// The template being rendered, as last seen.
-#[derive(Default)]
-struct Renderings {
-    current: Option<Rendering>,
-    /// The memory of the process at the last time a template had changed, in MiB.
-    memory: u64,
-}
-
-struct Rendering {
-    number: u64,
-    since: Instant,
-}
-
-impl Renderings {
-    fn look(&mut self) -> Result<(), Failure> {
-        let seen = template::under_way();
-        let number = seen.as_ref().map(|(number, _)| *number);
-        let known = self
-            .current
-            .as_ref()
-            .filter(|known| Some(known.number) == number);
-        let Some((known, (_, place))) = known.zip(seen) else {
-            self.current = number.map(|number| Rendering {
-                number,
-                since: Instant::now(),
-            });
-            self.memory = memory();
-            return Ok(());
-        };
-        let fault =
-            |words: String, place: &Place| Err(Failure::usage(Code::Template, words).at(place));
-        if memory().saturating_sub(self.memory) > LARGEST_RENDERING {
-            return fault(
-                format!("the template takes more than {LARGEST_RENDERING} MiB of memory"),
-                &place,
-            );
-        }
-        if known.since.elapsed() > LONGEST_RENDERING {
-            let limit = format_duration(LONGEST_RENDERING);
-            return fault(format!("the template takes longer than {limit}"), &place);
-        }
-        Ok(())
-    }
-}
-
-/// Returns the memory of the process in MiB, if the system reports it.
-fn memory() -> u64 {
-    let bytes = bounded::regular(Path::new("/proc/self/statm"), 1024);
-    let text = String::from_utf8_lossy(&bytes.unwrap_or_default()).into_owned();
-    // In pages, of 4 KiB nearly everywhere.
-    let pages = text.split(' ').nth(1).and_then(|pages| pages.parse().ok());
-    pages.unwrap_or(0_u64) / 256
 }

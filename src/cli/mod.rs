@@ -11,7 +11,9 @@ mod columns;
 mod completions;
 mod confirm;
 mod demo;
+mod dry_run;
 mod ending;
+mod execute;
 mod exit;
 mod explain;
 mod failure;
@@ -20,6 +22,7 @@ mod inputs;
 #[cfg(test)]
 mod kinds;
 mod list;
+mod options;
 mod outcome;
 mod output;
 mod ping;
@@ -27,6 +30,7 @@ mod progress;
 mod run;
 mod setup;
 mod show;
+mod show_failure;
 mod shown;
 #[cfg_attr(not(unix), path = "signal_none.rs")]
 mod signal;
@@ -34,6 +38,7 @@ mod sql;
 mod state;
 mod usage;
 mod watch;
+mod watcher;
 
 use std::process::ExitCode;
 use std::rc::Rc;
@@ -115,7 +120,7 @@ pub fn main() -> ExitCode {
         }
     };
     let error_format = cli.command.error_format();
-    ending::watched(error_format, move |ending| {
+    watcher::watched(error_format, move |ending| {
         let app = Rc::new(App::new(ending));
         let exit = match cli.command.run(&app) {
             Ok(exit) => exit,

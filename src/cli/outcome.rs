@@ -4,12 +4,12 @@ use crate::cli::app::App;
 use crate::cli::exit::Exit;
 use crate::cli::explain;
 use crate::cli::failure::{ErrorFormat, Failure};
-use crate::cli::progress::counted;
-use crate::cli::setup::TalkArgs;
+use crate::cli::options::TalkArgs;
+use crate::cli::progress::state_of;
 use crate::core::code::Code;
-use crate::core::text::truncate_to_width;
+use crate::core::text::counted;
 use crate::engine::{
-    Cut, Cuts, Failures, Found, Ledger, Level, Outcome, Report, Session, first_page_note,
+    Cut, Cuts, Failures, Found, Ledger, Outcome, Report, Session, first_page_note,
 };
 use crate::plan::Plan;
 
@@ -213,14 +213,4 @@ pub fn progress(session: &Session) -> Option<String> {
 pub fn last_state(session: &Session, app: &App) -> Option<String> {
     let levels = session.levels().all();
     levels.iter().find_map(|level| state_of(level, app))
-}
-
-/// Returns the last state of a poll in one line, truncated.
-pub fn state_of(level: &Level, app: &App) -> Option<String> {
-    /// The maximum length.
-    const LONGEST: usize = 300;
-    let mut state = level.last_state.borrow().clone()?;
-    // Scrub before truncating, which could leave half of a secret.
-    app.scrubber.json(&mut state);
-    Some(truncate_to_width(&state.to_string(), LONGEST).into_owned())
 }

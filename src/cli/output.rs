@@ -11,12 +11,11 @@ use serde_json::Value;
 use crate::cli::app::App;
 use crate::cli::columns::Chosen;
 use crate::cli::failure::{ErrorFormat, Failure, Stopped};
-use crate::cli::progress::counted;
-use crate::cli::run::RunArgs;
-use crate::cli::setup::TalkArgs;
+use crate::cli::options::{RunOptions, TalkArgs};
 use crate::cli::{choose, explain};
 use crate::core::code::Code;
 use crate::core::source::{Place, SourceFile, Span, Text};
+use crate::core::text::counted;
 use crate::ending::{self, Ending, EndingError, Shows};
 use crate::engine::{self, Deliver, RunError, Want};
 use crate::plan::{DataValues, Facts, Plan};
@@ -88,7 +87,7 @@ impl Writer {
     /// Opens the output. `index` is the position among several queries.
     fn new(
         plan: &Plan,
-        args: &RunArgs,
+        options: &RunOptions,
         out: Option<&Path>,
         index: Option<usize>,
         app: &Rc<App>,
@@ -98,8 +97,8 @@ impl Writer {
         };
         let file = out.filter(|path| !is_stdout(path));
         Ok(Self {
-            ending: choose::ending(plan, args, file, index, app)?,
-            chosen: Chosen::new(&args.columns, plan)?,
+            ending: choose::ending(plan, options, file, index, app)?,
+            chosen: Chosen::new(&options.columns, plan)?,
             records: 0,
             is_list: !plan.query.yields_one(),
             file: file.map(Path::to_path_buf),
@@ -182,16 +181,16 @@ impl Writers {
     /// Opens all outputs. `index` is the position among several queries.
     pub fn new(
         plan: &Plan,
-        args: &RunArgs,
+        options: &RunOptions,
         index: Option<usize>,
         app: &Rc<App>,
     ) -> Result<Self, Failure> {
-        if args.out.is_empty() {
-            return Ok(Self(vec![Writer::new(plan, args, None, index, app)?]));
+        if options.out.is_empty() {
+            return Ok(Self(vec![Writer::new(plan, options, None, index, app)?]));
         }
         let mut writers = Vec::new();
         let mut paths: Vec<PathBuf> = Vec::new();
-        for out in &args.out {
+        for out in &options.out {
             let path = dated(out, plan, app)?;
             let real = load::real_path(&app.working_directory.join(&path));
             if paths.contains(&real) {
@@ -201,7 +200,7 @@ impl Writers {
                 );
                 return Err(Failure::usage(Code::Out, words));
             }
-            writers.push(Writer::new(plan, args, Some(&path), index, app)?);
+            writers.push(Writer::new(plan, options, Some(&path), index, app)?);
             paths.push(real);
         }
         Ok(Self(writers))

@@ -9,7 +9,8 @@ use crate::cli::app::App;
 use crate::cli::exit::Exit;
 use crate::cli::explain;
 use crate::cli::failure::Failure;
-use crate::cli::setup::{self, ConnectArgs, TalkArgs, World};
+use crate::cli::options::{self, ConnectArgs, TalkArgs};
+use crate::cli::setup::{self, World};
 use crate::core::code::Code;
 use crate::core::name;
 use crate::engine::{self, Deliver, Report, Session, Want};
@@ -41,8 +42,8 @@ pub struct PingArgs {
     #[arg(value_name = "RESOURCE")]
     pub resources: Vec<String>,
 
-    #[arg(short, long, value_name = "FORMAT", value_parser = setup::format_name,
-        help = setup::format_help(|_| true))]
+    #[arg(short, long, value_name = "FORMAT", value_parser = options::format_name,
+        help = options::format_help(|_| true))]
     pub output: Option<&'static Format>,
 
     #[command(flatten)]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::cli::app::App;
-use crate::cli::outcome;
+use crate::core::text::{counted, truncate_to_width};
 use crate::core::time::format_duration;
 use crate::engine::{Level, Session};
 
@@ -124,7 +124,7 @@ impl Progress {
             .all()
             .iter()
             .map(|level| {
-                let state = outcome::state_of(level, &self.app);
+                let state = state_of(level, &self.app);
                 let state = state.map_or_else(String::new, |state| format!(", last {state}"));
                 format!("{} {}{state}", level.query, counts(level))
             })
@@ -225,13 +225,14 @@ fn per_second(count: u64, elapsed: Duration) -> u64 {
     count * 1_000 / millis
 }
 
-/// Formats a count: `1 request`, `2 requests`.
-pub fn counted(count: u64, noun: &str) -> String {
-    if count == 1 {
-        format!("1 {noun}")
-    } else {
-        format!("{count} {noun}s")
-    }
+/// Returns the last state of a poll in one line, truncated.
+pub fn state_of(level: &Level, app: &App) -> Option<String> {
+    /// The maximum length.
+    const LONGEST: usize = 300;
+    let mut state = level.last_state.borrow().clone()?;
+    // Scrub before truncating, which could leave half of a secret.
+    app.scrubber.json(&mut state);
+    Some(truncate_to_width(&state.to_string(), LONGEST).into_owned())
 }
 
 fn bytes(count: u64) -> String {

@@ -4,133 +4,28 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::auth::{self, InHeader};
 use crate::cli::app::App;
 use crate::cli::cache;
 use crate::cli::ending::LAST_WORDS;
 use crate::cli::exit::Exit;
-use crate::cli::failure::{ErrorFormat, Failure};
+use crate::cli::failure::Failure;
 use crate::cli::git;
+use crate::cli::options::{ConnectArgs, TalkArgs, format_names};
 use crate::cli::progress::Progress;
 use crate::cli::watch::Watch;
 use crate::core::code::Code;
-use crate::core::name;
 use crate::core::source::{SourceFile, Span, Text};
-use crate::core::time::{DURATION_EXAMPLE, TIME_EXAMPLE, parse_duration, parse_time};
+use crate::core::time::{TIME_EXAMPLE, parse_time};
 use crate::demo::{self, Demo};
 use crate::engine::{Manner, Session, SessionOptions, Shelf};
-use crate::format::{self, FORMATS, Format, by_name};
 use crate::http::Observe;
 use crate::plan::{Binding, Outside, SharedPlans};
 use crate::project::{Project, Query, Trust, load};
 use crate::resource::{Resource, TlsFiles};
 use crate::sink::Scratch;
 use crate::template::{Clock, Template};
-
-/// The format of text for people.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
-pub enum TextFormat {
-    /// For people
-    #[default]
-    Text,
-    /// One JSON document
-    Json,
-}
-
-/// Options of every verb.
-#[derive(Debug, Clone, Copy, Default, clap::Args)]
-pub struct TalkArgs {
-    /// Print each request attempt on standard error; twice: header fields too
-    #[arg(short, long, action = clap::ArgAction::Count, conflicts_with = "quiet")]
-    pub verbose: u8,
-
-    /// Print errors only
-    #[arg(short, long)]
-    pub quiet: bool,
-
-    /// Format of errors
-    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
-    pub error_format: ErrorFormat,
-}
-
-/// Options of verbs that ask a server.
-#[derive(Debug, Clone, Default, clap::Args)]
-pub struct ConnectArgs {
-    /// Environment to use, from `environments` of the resource files
-    #[arg(long, value_name = "NAME", env = "RUNNER_ENV")]
-    pub env: Option<String>,
-
-    /// Use an embedded CircleCI with synthetic data: no token, no network
-    #[arg(long)]
-    pub demo: bool,
-
-    /// Time limit of the whole run, for example `90s`
-    #[arg(long, value_name = "DURATION", value_parser = duration)]
-    pub timeout: Option<Duration>,
-
-    /// Trust the operating system's certificates too
-    #[arg(long)]
-    pub system_certs: bool,
-}
-
-/// Parses a duration on the command line.
-pub fn duration(text: &str) -> Result<Duration, String> {
-    parse_duration(text)
-        .filter(|duration| !duration.is_zero())
-        .ok_or_else(|| format!("expected {DURATION_EXAMPLE}"))
-}
-
-impl ConnectArgs {
-    /// Explains faults in choosing a resource, with the origin of the environment's name.
-    pub fn explain(&self, faults: crate::core::diagnostic::Diagnostics, app: &App) -> Failure {
-        let mut failure = Failure::from_diagnostics(faults);
-        let chosen = self.environment();
-        let from_variable =
-            chosen.is_some() && app.env.get("RUNNER_ENV").map(String::as_str) == chosen;
-        for diagnostic in &mut failure.diagnostics {
-            if diagnostic.code == Code::UnknownEnvironment && from_variable {
-                diagnostic
-                    .help
-                    .push("the name came from `RUNNER_ENV`".to_owned());
-            }
-        }
-        failure
-    }
-
-    /// Returns the chosen environment; an empty `RUNNER_ENV` chooses none.
-    pub fn environment(&self) -> Option<&str> {
-        self.env.as_deref().filter(|name| !name.is_empty())
-    }
-}
-
-/// Parses the name of a format.
-pub fn format_name(text: &str) -> Result<&'static Format, String> {
-    by_name(text).ok_or_else(|| {
-        let names = format_names();
-        let hint = name::nearest(text, names.iter().copied())
-            .map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
-        format!("expected {}{hint}", name::one_of(&names))
-    })
-}
-
-/// Returns the help of an option that takes one of these formats.
-pub fn format_help(takes: impl Fn(&Format) -> bool) -> String {
-    let formats = FORMATS.iter().filter(|format| takes(format));
-    let names: Vec<&str> = formats.map(|format| format.name).collect();
-    format!(
-        "Format: {} (default: {} on a terminal, {} elsewhere)",
-        name::one_of(&names).replace('`', ""),
-        format::usual(true).name,
-        format::usual(false).name
-    )
-}
-
-/// Returns the names of all formats.
-pub fn format_names() -> Vec<&'static str> {
-    FORMATS.iter().map(|format| format.name).collect()
-}
 
 /// Opens the project around a path.
 pub fn project(start: &Path, app: &App) -> Result<Project, Failure> {

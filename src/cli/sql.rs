@@ -7,13 +7,13 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::cli::app::App;
-use crate::cli::cache::CacheArgs;
 use crate::cli::exit::Exit;
 use crate::cli::explain;
 use crate::cli::failure::{ErrorFormat, Failure, Stopped};
-use crate::cli::inputs::{self, Words};
-use crate::cli::run::{self, RunArgs};
-use crate::cli::setup::{self, ConnectArgs, TalkArgs, World};
+use crate::cli::inputs;
+use crate::cli::options::{self, CacheArgs, ConnectArgs, RunOptions, TalkArgs};
+use crate::cli::setup::{self, World};
+use crate::cli::{execute, run};
 use crate::core::code::Code;
 use crate::core::diagnostic::Diagnostic;
 use crate::core::name;
@@ -55,8 +55,8 @@ pub struct SqlArgs {
     #[arg(long, value_name = "FILE")]
     pub file: Option<PathBuf>,
 
-    #[arg(short, long, value_name = "FORMAT", value_parser = setup::format_name,
-        help = setup::format_help(|format| !format.shows_body))]
+    #[arg(short, long, value_name = "FORMAT", value_parser = options::format_name,
+        help = options::format_help(|format| !format.shows_body))]
     pub output: Option<&'static Format>,
 
     /// Write to a file, whole or not at all; its ending says the format
@@ -97,27 +97,16 @@ impl SqlArgs {
         self.talk.error_format
     }
 
-    /// Converts to the options of a run.
-    fn of_run(&self) -> RunArgs {
-        RunArgs {
-            words: Words::default(),
-            vars_files: Vec::new(),
+    fn options(&self) -> RunOptions {
+        RunOptions {
             output: self.output,
             out: self.out.clone(),
             columns: self.columns.clone(),
             csv: self.csv,
-            state: None,
-            now: self.now.clone(),
-            limit: self.limit,
-            yes: false,
-            fail_fast: false,
-            unordered: false,
-            preview: false,
-            dry_run: false,
-            curl: false,
             cache: self.cache,
             connect: self.connect.clone(),
             talk: self.talk,
+            ..RunOptions::default()
         }
     }
 }
@@ -152,7 +141,7 @@ pub fn run(args: &SqlArgs, app: &Rc<App>) -> Result<Exit, Stopped> {
     if let Some(limit) = args.limit {
         plan.limit_to(limit);
     }
-    run::carry_out(&[Rc::new(plan)], &args.of_run(), app)
+    execute::carry_out(&[Rc::new(plan)], &args.options(), app)
 }
 
 /// Returns the statement and the assignments.
@@ -261,8 +250,9 @@ fn queries(sources: &[Source<'_>], app: &App) -> Result<(Project, Named), Failur
         project = Some(own);
         queries.push((source.name.to_owned(), query));
     }
-    let project = project
-        .unwrap_or_else(|| Project::without_files(&app.working_directory, &setup::format_names()));
+    let project = project.unwrap_or_else(|| {
+        Project::without_files(&app.working_directory, &options::format_names())
+    });
     Ok((project, queries))
 }
 

@@ -251,6 +251,15 @@ pub fn defused(text: &str) -> Cow<'_, str> {
     }
 }
 
+/// Formats a count: `1 request`, `2 requests`.
+pub fn counted(count: u64, noun: &str) -> String {
+    if count == 1 {
+        format!("1 {noun}")
+    } else {
+        format!("{count} {noun}s")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

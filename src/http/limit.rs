@@ -12,21 +12,10 @@ use tokio::time::Instant;
 
 use crate::http::counted::Ticket;
 use crate::http::gate::{Gate, Lane, Permit};
-use crate::http::pace::{Heard, Pace, Pause, PauseReason, Wait};
+use crate::http::pace::{Heard, Pace, Pause, PauseReason, RateLimit, Wait};
 use crate::http::{
     Event, Observe, Request, Response, Transport, TransportError, TransportErrorKind,
 };
-
-/// At most `requests` per `per`, with up to `burst` at once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RateLimit {
-    /// The number of requests.
-    pub requests: u32,
-    /// The period.
-    pub per: Duration,
-    /// The maximum burst.
-    pub burst: u32,
-}
 
 /// Limits on waiting.
 #[derive(Debug, Clone, Copy, Default)]

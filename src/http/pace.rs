@@ -14,9 +14,19 @@ use tokio::time::Instant;
 
 use crate::http::blind::Blind;
 use crate::http::counted::{Counted, Ticket};
-use crate::http::limit::RateLimit;
 use crate::http::rate_headers::{self, Allowance};
 use crate::http::{HeaderMap, Response, StatusCode, headers};
+
+/// At most `requests` per `per`, with up to `burst` at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RateLimit {
+    /// The number of requests.
+    pub requests: u32,
+    /// The period.
+    pub per: Duration,
+    /// The maximum burst.
+    pub burst: u32,
+}
 
 /// The first pause if the server gives no time, and the maximum after doubling.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);

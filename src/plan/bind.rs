@@ -113,7 +113,13 @@ impl Plan {
         let limit = at_most(query.shape.limit.as_ref(), &bound.scope)?;
         let uses = Uses::of(&query.shape);
         let target = match query.call().zip(resource) {
-            Some((call, resource)) => Some(Target::new(call, resource, &bound, scrubber)?),
+            Some((call, resource)) => Some(Target::new(
+                call,
+                resource,
+                &bound.scope,
+                &bound.secrecy,
+                scrubber,
+            )?),
             None => None,
         };
         let mut plan = Self {
@@ -276,11 +282,11 @@ struct Binder<'b> {
     scrubber: &'b Scrubber,
 }
 
-pub(super) struct Bound {
+struct Bound {
     vars: BTreeMap<String, Value>,
-    pub(super) scope: Scope,
+    scope: Scope,
     shown_scope: Scope,
-    pub(super) secrecy: Secrecy,
+    secrecy: Secrecy,
 }
 
 impl Binder<'_> {

@@ -12,13 +12,12 @@ use crate::http::client::is_loopback;
 use crate::http::retry::RetryPolicy;
 use crate::http::{Method, Request};
 use crate::paginate::{Choice, Condition, Style};
-use crate::plan::bind::Bound;
 use crate::plan::secrecy::Secrecy;
 use crate::plan::{Plan, PlanError};
 use crate::project::query::Call;
 use crate::project::template::ValueTemplate;
 use crate::resource::Resource;
-use crate::template::Template;
+use crate::template::{Scope, Template};
 
 /// A plan that sends requests, with its call and its resource.
 #[derive(Clone, Copy)]
@@ -78,16 +77,17 @@ impl Target {
     pub(super) fn new(
         call: &Call,
         resource: Arc<Resource>,
-        bound: &Bound,
+        scope: &Scope,
+        secrecy: &Secrecy,
         scrubber: &Scrubber,
     ) -> Result<Self, PlanError> {
-        let base_url = base_url(&resource, bound, scrubber)?;
-        refuse_plain_http(call, &resource, &base_url, &bound.secrecy)?;
+        let base_url = base_url(&resource, scope, secrecy, scrubber)?;
+        refuse_plain_http(call, &resource, &base_url, secrecy)?;
         let retry = call.retry.as_ref();
         Ok(Self {
             base_url,
             retry: retry.map(|change| Arc::new(change.over(&resource.retry))),
-            secret_parts: secret_parts(call, &resource, &bound.secrecy),
+            secret_parts: secret_parts(call, &resource, secrecy),
             has_learned_resource: Cell::new(false),
             resource,
         })
@@ -141,12 +141,13 @@ fn refuse_plain_http(
 
 fn base_url(
     resource: &Resource,
-    bound: &Bound,
+    scope: &Scope,
+    secrecy: &Secrecy,
     scrubber: &Scrubber,
 ) -> Result<url::Url, PlanError> {
-    let text = resource.base_url.base_url(&bound.scope).map_err(|error| {
+    let text = resource.base_url.base_url(scope).map_err(|error| {
         // A webhook's URL is its credential.
-        if bound.secrecy.taints(resource.base_url.mentions()) {
+        if secrecy.taints(resource.base_url.mentions()) {
             PlanError::Credential(CredentialError::Render(error))
         } else {
             PlanError::Render(error)
@@ -157,7 +158,7 @@ fn base_url(
         let fault = Diagnostic::at(place, Code::BaseUrl, words);
         PlanError::Call(vec![fault.concealed()])
     })?;
-    if bound.secrecy.taints(resource.base_url.mentions()) {
+    if secrecy.taints(resource.base_url.mentions()) {
         // A webhook's URL: each part of it that says something is as secret as the whole.
         scrubber.add(&Secret::new(url.as_str()));
         scrubber.add(&Secret::new(url.path()));

@@ -21,7 +21,6 @@ mod trust;
 mod var_declaration;
 mod yaml;
 
-pub mod bound;
 pub mod failures;
 pub mod load;
 pub mod query;

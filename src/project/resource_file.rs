@@ -14,7 +14,7 @@ use crate::core::secret::{is_secret_name, is_secret_param};
 use crate::core::source::{SourceFile, Text};
 use crate::http::HeaderName;
 use crate::http::headers::is_framing;
-use crate::http::limit::RateLimit;
+use crate::http::pace::RateLimit;
 use crate::http::retry::RetryPolicy;
 use crate::paginate::Pagination;
 use crate::project::template::{Names, scalar_template, template};

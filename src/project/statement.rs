@@ -7,8 +7,7 @@ use crate::core::diagnostic::Diagnostics;
 use crate::core::source::{Place, SourceFile, Span, Text};
 use crate::format::CsvOptions;
 use crate::project::Project;
-use crate::project::bound::Bounds;
-use crate::project::query::{Ask, Data, Query, Shape, Var, VarType};
+use crate::project::query::{Ask, Bounds, Data, Query, Shape, Var, VarType};
 use crate::project::query_file;
 use crate::project::table::Table;
 

@@ -14,8 +14,7 @@ use crate::core::name;
 use crate::core::time::{
     DURATION_EXAMPLE, Moment, TIME_EXAMPLE, parse_duration, parse_moment, parse_written,
 };
-use crate::project::bound::Bounds;
-use crate::project::query::{Pattern, Var, VarType, seconds};
+use crate::project::query::{Bounds, Pattern, Var, VarType, seconds};
 use crate::project::template::{Names, ValueTemplate};
 use crate::project::{grammar, literal};
 use crate::template::reserved;

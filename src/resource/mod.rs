@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use crate::auth::{Auth, TokenScheme};
 use crate::core::source::{Place, SourceFile, Text};
-use crate::http::limit::RateLimit;
+use crate::http::pace::RateLimit;
 use crate::http::retry::RetryPolicy;
 use crate::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use crate::paginate::{Pagination, Style};

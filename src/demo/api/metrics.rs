@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-pub use crate::demo::api::sample::{Sample, Verdict, Window, credits_of_workflow};
+pub use crate::demo::api::sample::{Sample, Verdict, Window, credits_of_workflow, float};
 
 /// Counts and sums of many runs.
 #[derive(Debug, Clone, Default)]
@@ -237,14 +237,6 @@ fn trend(now: f64, before: f64) -> f64 {
 
 fn rounded(value: f64) -> f64 {
     (value * 10_000.0).round() / 10_000.0
-}
-
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "counts and seconds are far below 2^52"
-)]
-pub fn float(value: i64) -> f64 {
-    value as f64
 }
 
 #[cfg(test)]

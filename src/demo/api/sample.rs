@@ -1,6 +1,5 @@
 //! Samples of runs, and the time windows of reports.
 
-use crate::demo::api::metrics::float;
 use crate::demo::world::Workflow;
 use crate::demo::world::calendar::DAY;
 use crate::demo::world::course::Job;
@@ -117,4 +116,12 @@ fn credits_of_job(plan: &JobPlan, job: &Job) -> i64 {
     };
     let seconds = (stopped_at - started_at) / 1000;
     seconds * plan.credits_a_minute() * i64::from(plan.parallelism) / 60
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "counts and seconds are far below 2^52"
+)]
+pub fn float(value: i64) -> f64 {
+    value as f64
 }

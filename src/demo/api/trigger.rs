@@ -8,7 +8,7 @@ use crate::demo::message::{Answer, Call, Fault, Outcome};
 use crate::demo::world::World;
 use crate::demo::world::calendar::precise;
 use crate::demo::world::id::Kind;
-use crate::demo::world::pipeline::Triggered;
+use crate::demo::world::project::Triggered;
 
 /// A run on this branch is skipped, since its commit says `[skip ci]`.
 pub const SKIPPED_BRANCH: &str = "docs/skip-ci";

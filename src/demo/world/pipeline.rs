@@ -8,7 +8,7 @@ use crate::demo::world::calendar;
 use crate::demo::world::course::Course;
 use crate::demo::world::names::{BOT, BOT_SUBJECTS, BRANCHES, HOSTILE, ME, SCHEDULER, SUBJECTS};
 use crate::demo::world::plan::{BUILD, DEPLOY, NIGHTLY, RELEASE, SETUP};
-use crate::demo::world::project::{EXAMPLE, Project};
+use crate::demo::world::project::{EXAMPLE, Project, Triggered};
 use crate::demo::world::random::Dice;
 use crate::demo::world::status::Status;
 
@@ -47,21 +47,6 @@ pub struct Pipeline {
     pub parameters: Map<String, Value>,
     /// The workflows, oldest first.
     pub courses: Vec<Course>,
-}
-
-/// A pipeline triggered by a request.
-#[derive(Debug, Clone)]
-pub struct Triggered {
-    /// The creation time.
-    pub created_at: i64,
-    /// The branch.
-    pub branch: Option<String>,
-    /// The tag.
-    pub tag: Option<String>,
-    /// The parameters.
-    pub parameters: Map<String, Value>,
-    /// True if triggered through the route for the GitHub App.
-    pub is_app: bool,
 }
 
 /// The occasion of a pipeline.

@@ -1,8 +1,9 @@
 //! The projects of the demo.
 
+use serde_json::{Map, Value};
+
 use crate::demo::options::{ORG_SLUG, Options, PROJECT_SLUG, SECOND_SLUG};
 use crate::demo::world::calendar;
-use crate::demo::world::pipeline::Triggered;
 use crate::demo::world::plan::{self, WorkflowPlan};
 
 /// The index of the project in the service's documentation examples.
@@ -11,6 +12,21 @@ pub const EXAMPLE: u8 = 2;
 /// The time of the example's only pipeline, 2019-08-24T14:15:22Z.
 const EXAMPLE_TIME: i64 = 1_566_656_122_000;
 const EXAMPLE_NUMBER: u32 = 25;
+
+/// A pipeline triggered by a request.
+#[derive(Debug, Clone)]
+pub struct Triggered {
+    /// The creation time.
+    pub created_at: i64,
+    /// The branch.
+    pub branch: Option<String>,
+    /// The tag.
+    pub tag: Option<String>,
+    /// The parameters.
+    pub parameters: Map<String, Value>,
+    /// True if triggered through the route for the GitHub App.
+    pub is_app: bool,
+}
 
 /// A project and the range of its history.
 #[derive(Debug, Clone)]

@@ -2,7 +2,8 @@
 
 use crate::demo::world::World;
 use crate::demo::world::change::{Change, Deed};
-use crate::demo::world::pipeline::{Pipeline, Triggered};
+use crate::demo::world::pipeline::Pipeline;
+use crate::demo::world::project::Triggered;
 use crate::demo::world::status::Status;
 use crate::demo::world::workflow::{Rerun, Workflow, WorkflowKey};
 

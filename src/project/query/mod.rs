@@ -2,9 +2,11 @@
 //!
 //! A query has a source of records ([`Ask`]), a [`Shape`], and perhaps a [`Report`].
 
+mod bound;
 mod call;
 mod shape;
 mod var;
+mod var_type;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -19,9 +21,11 @@ use crate::project::template::ValueTemplate;
 use crate::template::selector::Selector;
 use crate::template::{Document, Mentions, Template};
 
+pub use bound::Bounds;
 pub use call::{Body, CacheRule, Call, Items, Loop, MultipartField, Poll, StatusMeaning};
 pub use shape::{Column, ColumnSource, Limit, Shape, SortBy, SortKey, Take, Unique};
-pub use var::{Pattern, Var, VarType, seconds};
+pub use var::{Pattern, Var, seconds};
+pub use var_type::VarType;
 
 /// A checked query file.
 #[derive(Debug, Clone)]

@@ -6,7 +6,8 @@ use regex::Regex;
 use serde_json::Value;
 
 use crate::core::source::Place;
-use crate::project::bound::Bounds;
+use crate::project::query::bound::Bounds;
+use crate::project::query::var_type::VarType;
 use crate::project::template::ValueTemplate;
 
 /// An input of a query.
@@ -34,49 +35,6 @@ pub struct Var {
     pub secret: bool,
     /// The example for people.
     pub example: Option<Value>,
-}
-
-/// The type of a var.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum VarType {
-    /// Text.
-    String,
-    /// A whole number of 64 bits.
-    Int,
-    /// Any number.
-    Number,
-    /// `true` or `false`.
-    Bool,
-    /// A list.
-    List,
-    /// A moment; RFC 3339 text in templates.
-    Time,
-    /// A duration; seconds in templates.
-    Duration,
-    /// Any JSON value.
-    Json,
-}
-
-impl VarType {
-    /// All types by name.
-    pub const ALL: [(&'static str, Self); 8] = [
-        ("string", Self::String),
-        ("int", Self::Int),
-        ("number", Self::Number),
-        ("bool", Self::Bool),
-        ("list", Self::List),
-        ("time", Self::Time),
-        ("duration", Self::Duration),
-        ("json", Self::Json),
-    ];
-
-    /// The name in files.
-    pub fn name(self) -> &'static str {
-        Self::ALL
-            .iter()
-            .find(|(_, kind)| *kind == self)
-            .map_or("string", |(name, _)| name)
-    }
 }
 
 /// A regular expression with its source.

@@ -8,7 +8,7 @@ use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::document::Node;
 use crate::core::json;
-use crate::project::query::VarType;
+use crate::project::query::var_type::VarType;
 
 /// The bounds of a var.
 #[derive(Debug, Clone, Default)]

@@ -1,0 +1,393 @@
+//! Runs plans: asks before writes, sends requests, writes the results.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use crate::cli::app::App;
+use crate::cli::cache::Kept;
+use crate::cli::exit::Exit;
+use crate::cli::failure::{Failure, Stopped};
+use crate::cli::options::RunOptions;
+use crate::cli::output::{Closing, Through, Told, Writers};
+use crate::cli::state::State;
+use crate::cli::{confirm, explain, outcome, setup};
+use crate::core::code::Code;
+use crate::core::text::counted;
+use crate::engine::{self, Manner, Report, RunError, RunErrorKind, Session, Want, Write};
+use crate::plan::{Plan, RequestPlan};
+
+/// Prints the requests that the plans would write.
+pub fn preview(plans: &[Rc<Plan>], options: &RunOptions, app: &Rc<App>) -> Result<Exit, Stopped> {
+    plans
+        .iter()
+        .try_for_each(|plan| confirm::check_preview(plan))?;
+    admit(plans, options, app)?;
+    let manner = Manner {
+        fail_fast: options.fail_fast,
+        remembers: true,
+        ..Manner::default()
+    };
+    setup::block_on(
+        &options.connect,
+        app,
+        options.talk,
+        Some(manner),
+        async |session| {
+            let mut exit = Exit::Done;
+            for plan in plans {
+                exit = exit.max(confirm::preview(plan, &session, options, app).await?);
+            }
+            Ok(exit)
+        },
+    )
+}
+
+/// Refuses, before the first request, plans without a credential or permission to write; asks
+/// before single writes.
+fn admit(plans: &[Rc<Plan>], options: &RunOptions, app: &App) -> Result<(), Failure> {
+    for plan in plans {
+        for part in plan.with_fed_by() {
+            if let Some(requests) = part.requests() {
+                refuse_reading(requests)?;
+                requests
+                    .check_credential()
+                    .map_err(|error| explain::plan_error(&error, Some(requests.resource()), app))?;
+            }
+        }
+        confirm::admit(plan, options, app)?;
+    }
+    Ok(())
+}
+
+/// Runs the plans and writes their results.
+///
+/// # Errors
+///
+/// The first failure.
+pub fn carry_out(plans: &[Rc<Plan>], options: &RunOptions, app: &Rc<App>) -> Result<Exit, Stopped> {
+    admit(plans, options, app)?;
+    let mut writers = Vec::new();
+    for (index, plan) in plans.iter().enumerate() {
+        let place = (plans.len() > 1).then_some(index);
+        writers.push(Writers::new(plan, options, place, app)?);
+    }
+    if options.csv.is_some() && !writers.iter().any(Writers::write_csv) {
+        let words = "`--csv` says how CSV is written, and no output is CSV";
+        return Err(Failure::usage(Code::Csv, words)
+            .help("add `-o csv`, or `--out` with a `.csv` file")
+            .into());
+    }
+    let states = states(plans, options, app)?;
+    let done = Cell::new(0);
+    let current = Current::default();
+    let kept = kept(plans, options, app);
+    let manner = Manner {
+        fail_fast: options.fail_fast,
+        unordered: options.unordered,
+        remembers: plans.len() > 1
+            || plans
+                .iter()
+                .any(|plan| plan.query.with_fed_by().len() > 1 || plan.query.is_walk()),
+        cache: kept.as_ref().map(Kept::cache),
+    };
+    let result = setup::block_on(
+        &options.connect,
+        app,
+        options.talk,
+        Some(manner),
+        async |session| {
+            let mut is_partial = false;
+            let mut first_failed = None;
+            current.session.replace(Some(Rc::clone(&session)));
+            // If one of several queries is refused, none is sent.
+            let mut approved = Vec::new();
+            for plan in plans {
+                approved.push(confirm::approve(plan, &session, options, app).await?);
+            }
+            let parts = plans.iter().zip(approved).zip(writers).zip(&states);
+            for (((plan, found), writer), state) in parts {
+                current.writer.replace(Some(writer));
+                let ended = execute(
+                    plan,
+                    found,
+                    &session,
+                    &current,
+                    state.as_ref(),
+                    options,
+                    app,
+                )
+                .await;
+                match ended {
+                    Ok(Exit::Done) => {}
+                    Ok(Exit::Partial) => is_partial = true,
+                    Ok(failed) => first_failed = first_failed.or(Some(failed)),
+                    // One failure does not discard the results of other queries.
+                    Err(Stopped::Failed(failure)) if plans.len() > 1 => {
+                        failure.show(app, options.talk.error_format);
+                        first_failed = first_failed.or(Some(failure.exit));
+                    }
+                    // The reader is gone, but an earlier failure still counts.
+                    Err(_) if first_failed.is_some() => break,
+                    Err(stopped) => return Err(stopped),
+                }
+                done.set(done.get() + 1);
+            }
+            // Whatever failed altogether comes before what is incomplete.
+            let others = if is_partial {
+                Exit::Partial
+            } else {
+                Exit::Done
+            };
+            Ok(first_failed.unwrap_or(others))
+        },
+    );
+    if let Some(kept) = kept {
+        kept.finish(app, options.talk.quiet);
+    }
+    let result = result.map_err(|stopped| match stopped {
+        Stopped::Closed => Stopped::Closed,
+        Stopped::Failed(failure) => how_far(failure, done.get(), plans, &current, app).into(),
+    });
+    name_unconfirmed(result, &current.unconfirmed(), options, app)
+}
+
+/// Adds the requests that may have been carried out although no response confirms it, to any
+/// result.
+fn name_unconfirmed(
+    result: Result<Exit, Stopped>,
+    writes: &[Write],
+    options: &RunOptions,
+    app: &App,
+) -> Result<Exit, Stopped> {
+    if writes.is_empty() {
+        return result;
+    }
+    match result {
+        Err(Stopped::Failed(failure)) if failure.diagnostics.is_empty() => {
+            Err(failure.unconfirmed(writes).may_have_written().into())
+        }
+        result => {
+            let requests = counted(writes.len() as u64, "request");
+            let words = format!("{requests} may have been carried out all the same");
+            Failure::new(Exit::Partial, Code::Unconfirmed, words)
+                .unconfirmed(writes)
+                .help("look before anything is sent again")
+                .show(app, options.talk.error_format);
+            match result {
+                Err(Stopped::Failed(failure)) => Err(failure.into()),
+                Ok(exit) if exit != Exit::Done => Ok(exit),
+                _ => Ok(Exit::Partial),
+            }
+        }
+    }
+}
+
+/// Returns the cache, if a query uses it. Responses of the demo are not cached, since they are not
+/// real.
+fn kept(plans: &[Rc<Plan>], options: &RunOptions, app: &App) -> Option<Kept> {
+    let is_wanted = plans
+        .iter()
+        .flat_map(|plan| plan.query.with_fed_by())
+        .any(|query| query.call().is_some_and(|call| call.cache.is_some()));
+    if !is_wanted || options.connect.demo {
+        return None;
+    }
+    Kept::new(options.cache, app, options.talk.quiet)
+}
+
+/// The query that is running.
+#[derive(Default)]
+struct Current {
+    /// Its writers, until they are finished.
+    writer: RefCell<Option<Writers>>,
+    session: RefCell<Option<Rc<Session>>>,
+}
+
+impl Current {
+    /// Returns the unconfirmed writes so far.
+    fn unconfirmed(&self) -> Vec<Write> {
+        let session = self.session.borrow();
+        let session = session.as_ref();
+        session.map_or_else(Vec::new, |session| session.writes().unconfirmed())
+    }
+}
+
+/// Delivers the records of an interrupted run, and reports its progress.
+fn how_far(
+    failure: Failure,
+    done: usize,
+    plans: &[Rc<Plan>],
+    under_way: &Current,
+    app: &App,
+) -> Failure {
+    let is_ended = matches!(failure.code, Code::Interrupted | Code::OutOfTime);
+    let Some(current) = plans.get(done).filter(|_| is_ended) else {
+        return failure;
+    };
+    let mut failure = failure;
+    if plans.len() > 1 {
+        let words = format!("{done} of {} queries were done", plans.len());
+        failure = failure.fact("progress", words);
+    }
+    if let Some(session) = &*under_way.session.borrow() {
+        if let Some(progress) = outcome::progress(session) {
+            failure = failure.fact("progress", progress);
+        }
+        if let Some(state) = outcome::last_state(session, app) {
+            failure = failure.fact("last_state", state);
+        }
+    }
+    let writer = under_way.writer.take();
+    if let Some(writer) = writer {
+        let records = counted(writer.records() as u64, "record");
+        let name = &current.query.name;
+        let files = writer.files();
+        if !files.is_empty() {
+            failure = failure.fact("not_written", files.join(", "));
+        }
+        let words = match writer.finish_early(app) {
+            Ok(true) => Some(format!("{records} of `{name}` came before that")),
+            Ok(false) => None,
+            Err(_) => Some(format!("{records} of `{name}` could not be written")),
+        };
+        if let Some(words) = words {
+            failure = failure.fact("delivered", words);
+        }
+    }
+    failure
+}
+
+/// Refuses a reading method for a write-only resource.
+fn refuse_reading(plan: RequestPlan<'_>) -> Result<(), Failure> {
+    let reads = if plan.is_safe() {
+        plan.call.method.to_string()
+    } else if let Some(polled) = plan.call.polled_endpoint() {
+        format!("GET {}", polled.source())
+    } else {
+        return Ok(());
+    };
+    if plan.resource().access.may_read() {
+        return Ok(());
+    }
+    let words = format!(
+        "the resource `{}` is write-only, and `{}` reads: {reads}",
+        plan.resource().name,
+        plan.query.name,
+    );
+    Err(Failure::new(Exit::Forbidden, Code::WriteOnly, words))
+}
+
+async fn execute(
+    plan: &Rc<Plan>,
+    found: Option<engine::Found>,
+    session: &Rc<Session>,
+    current: &Current,
+    state: Option<&State>,
+    options: &RunOptions,
+    app: &Rc<App>,
+) -> Result<Exit, Stopped> {
+    let writer = &current.writer;
+    let want = writer
+        .borrow()
+        .as_ref()
+        .map_or(Want::Records, Writers::want);
+    let mut through = Through {
+        writer,
+        plan,
+        app,
+        talk: options.talk,
+        kept: state.map(|_| RefCell::default()),
+    };
+    let report = engine::run(plan, session, want, found, &mut through).await;
+    let report = match report {
+        Ok(report) => report,
+        // A reader that has seen enough is not an error.
+        Err(error) if has_closed_reader(&error) => return Err(Stopped::Closed),
+        Err(error) => return Err(explain::run_error(&error, plan, app).into()),
+    };
+    for note in report.notes.iter().filter(|_| !options.talk.quiet) {
+        app.say(&format!("note: {note}"));
+    }
+    if report.is_stopped {
+        // The cause of the stop is reported elsewhere, with the records so far.
+        outcome::tell(plan, &report, options.talk, app);
+        return Err(Stopped::Closed);
+    }
+    let mut is_closed = false;
+    if let Some(writer) = writer.borrow_mut().take() {
+        let summaries = writer.summaries(app);
+        let told = writer
+            .have_report()
+            .then(|| told(plan, &report, state, options));
+        let closing = Closing {
+            content: &report.body,
+            report: told.as_ref(),
+        };
+        match writer.finish(&closing, app) {
+            Ok(()) => {}
+            // A closed reader is not an error, and other problems are still reported.
+            Err(Stopped::Closed) => is_closed = true,
+            Err(Stopped::Failed(failure)) => return Err(failure.into()),
+        }
+        for words in summaries.iter().filter(|_| !options.talk.quiet) {
+            app.say(words);
+        }
+    }
+    let exit = outcome::tell(plan, &report, options.talk, app);
+    if let Some(state) = state {
+        // An incomplete state would make missing records look removed, and an unread report is
+        // still news in the next run.
+        if exit == Exit::Done && !is_closed && report.failed_expectations.is_none() {
+            let rows = through.kept.take().map(RefCell::into_inner);
+            state.keep(plan, &report, &rows.unwrap_or_default())?;
+        } else if !options.talk.quiet {
+            let why = if exit == Exit::Done {
+                "did not succeed"
+            } else {
+                "is not complete"
+            };
+            app.say(&format!(
+                "note: the state stays as it was, since this run {why}"
+            ));
+        }
+    }
+    match report.failed_expectations {
+        // The reader is gone: further queries are not run.
+        None if is_closed && exit == Exit::Done => Err(Stopped::Closed),
+        None => Ok(exit),
+        Some(failed) => Err(explain::run_error(&failed, plan, app).into()),
+    }
+}
+
+/// Opens the states of the queries, each locked until the run is over.
+fn states(
+    plans: &[Rc<Plan>],
+    options: &RunOptions,
+    app: &App,
+) -> Result<Vec<Option<State>>, Failure> {
+    let states = plans.iter().map(|plan| {
+        let folder = options.state.as_ref();
+        folder
+            .map(|folder| State::open(folder, plan, app))
+            .transpose()
+    });
+    states.collect()
+}
+
+/// Returns the facts for a report, besides its records.
+fn told(plan: &Rc<Plan>, report: &Report, state: Option<&State>, options: &RunOptions) -> Told {
+    Told {
+        plan: Rc::clone(plan),
+        data: Arc::clone(&report.data),
+        run: engine::run_facts(plan, report.requests, !report.is_whole()),
+        failures: report.failures.clone(),
+        previous: state.map_or_else(|| serde_json::json!({}), |state| state.previous.clone()),
+        is_quiet: options.talk.quiet,
+    }
+}
+
+fn has_closed_reader(error: &RunError) -> bool {
+    matches!(&error.kind, RunErrorKind::Sink(error)
+        if error.kind() == std::io::ErrorKind::BrokenPipe)
+}
