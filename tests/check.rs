@@ -217,7 +217,7 @@ fn a_yaml_bomb_is_a_message() {
         bomb.push_str(&format!("a{level}: &a{level} [{aliases}]\n"));
     }
     insta::assert_snapshot!(hostile(|project| project.file("queries/bomb.yaml", &bomb)), @"
-    error[too-many-nodes]: the file has more than 100000 values, aliases expanded
+    error[too-many-nodes]: the file has more than 100000 values (with aliases expanded)
      --> queries/bomb.yaml:6:10
       |
     6 | a5: &a5 [*a4, *a4, *a4, *a4, *a4, *a4, *a4, *a4, *a4]
@@ -238,7 +238,7 @@ fn a_bomb_of_merges_is_a_message() {
         ));
     }
     insta::assert_snapshot!(hostile(|project| project.file("queries/bomb.yaml", &bomb)), @"
-    error[too-many-nodes]: the file has more than 100000 values, aliases expanded
+    error[too-many-nodes]: the file has more than 100000 values (with aliases expanded)
       --> queries/bomb.yaml:29:6
        |
     29 |   r: *a6
@@ -253,7 +253,7 @@ fn a_bomb_of_merges_is_a_message() {
 fn an_alias_to_itself_is_a_message() {
     let text = "resource: circleci\nendpoint: /x\nextract: &a\n  id: *a\n";
     insta::assert_snapshot!(hostile(|project| project.file("queries/self.yaml", text)), @"
-    error[yaml-syntax]: its aliases expand to more than any query has
+    error[yaml-syntax]: its aliases expand to too many values
      --> queries/self.yaml:3:10
       |
     3 | extract: &a
@@ -305,7 +305,7 @@ fn a_deep_template_and_a_deep_path_are_messages() {
     };
     let shown = hostile(|project| project.file("queries/parens.yaml", parens(10_000)));
     insta::assert_snapshot!(shortened(&shown), @r#"
-    error[template-size]: an expression has more than 1000 words
+    error[template-size]: an expression has more than 1000 tokens
      --> queries/parens.yaml:4:7
       |
     4 |   a: "{{ (((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((
@@ -316,7 +316,7 @@ fn a_deep_template_and_a_deep_path_are_messages() {
     "#);
     let shown = hostile(|project| project.file("queries/parens.yaml", parens(100_000)));
     insta::assert_snapshot!(shortened(&shown), @r#"
-    error[template-size]: the template is longer than 64 KiB
+    error[template-size]: the template is larger than 64 KiB
      --> queries/parens.yaml:4:7
       |
     4 |   a: "{{ (((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((
@@ -362,7 +362,7 @@ fn a_file_of_many_things_is_a_message() {
     };
     let keys = many("", 60_000, &|index| format!("k{index}: 1\n"));
     insta::assert_snapshot!(keys, @"
-    error[too-many-nodes]: the file has more than 100000 values, aliases expanded
+    error[too-many-nodes]: the file has more than 100000 values (with aliases expanded)
          --> queries/many.yaml:50000:9
           |
     50000 | k49997: 1
@@ -404,7 +404,7 @@ fn a_huge_file_is_a_message() {
         file.set_len(100 * 1024 * 1024).expect("a sparse file");
     });
     insta::assert_snapshot!(shown, @"
-    error[cannot-read]: `queries/huge.yaml` is longer than 1 MiB (100 MiB), which no query is
+    error[cannot-read]: `queries/huge.yaml` is larger than 1 MiB (100 MiB)
 
     1 resource and 1 query: 1 fault
     exit code: 2
@@ -422,11 +422,11 @@ fn a_binary_file_is_a_message() {
         project.file("queries/png.yaml", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR");
     });
     insta::assert_snapshot!(shown, @"
-    error[cannot-read]: `queries/latin.yaml` is not a text file (its bytes are not UTF-8)
+    error[cannot-read]: `queries/latin.yaml` is not a text file (not UTF-8)
 
-    error[cannot-read]: `queries/nul.yaml` is not a text file (it holds NUL bytes)
+    error[cannot-read]: `queries/nul.yaml` is not a text file (it contains NUL bytes)
 
-    error[cannot-read]: `queries/png.yaml` is not a text file (its bytes are not UTF-8)
+    error[cannot-read]: `queries/png.yaml` is not a text file (not UTF-8)
 
     1 resource and 3 queries: 3 faults
     exit code: 2
@@ -443,13 +443,13 @@ fn control_characters_do_not_reach_the_terminal() {
     });
     assert!(!shown.contains('\u{1b}') && !shown.contains('\u{7}'));
     insta::assert_snapshot!(shown, @r#"
-    error[unknown-key]: there is no key `\u001b[31mred\u001b[0m` here
+    error[unknown-key]: unknown key `\u001b[31mred\u001b[0m`
      --> queries/escape.yaml:3:1
       |
     3 | "\e[31mred\e[0m": 1
       | ^^^^^^^^^^^^^^^^
 
-    error[wrong-type]: `description` takes a text, got a list
+    error[wrong-type]: `description` takes a string, got a list
      --> queries/escape.yaml:4:14
       |
     4 | description: ["\e]0;title\a"]
@@ -471,7 +471,7 @@ fn a_folder_named_like_a_file_is_looked_into() {
       |
     1 | resource: circleci
       | ^
-    help: add for example `endpoint: /me`
+    help: add one, for example `endpoint: /me`
 
     1 resource and 1 query: 1 fault
     exit code: 2
@@ -507,39 +507,39 @@ mod unix {
         });
         assert!(!shown.contains("OUTSIDE"));
         insta::assert_snapshot!(shown, @r#"
-        error[outside]: `queries/folder` leads out of the project by a link, and is not read
+        error[outside]: `queries/folder` leaves the project through a link, and is not read
 
-        error[template-file]: `queries/link.md` lies outside of the project's folder, and is not read
+        error[template-file]: `queries/link.md` is outside the project's folder, and is not read
          --> queries/a.yaml:1:26
           |
         1 | report: { template_file: link.md }
           |                          ^^^^^^^
 
-        error[template-file]: `queries/folder/x.md` lies outside of the project's folder, and is not read
+        error[template-file]: `queries/folder/x.md` is outside the project's folder, and is not read
          --> queries/b.yaml:1:26
           |
         1 | report: { template_file: folder/x.md }
           |                          ^^^^^^^^^^^
 
-        error[no-file]: there is no file `dead.md`
+        error[no-file]: no file `dead.md`
          --> queries/c.yaml:1:26
           |
         1 | report: { template_file: dead.md }
           |                          ^^^^^^^
-        help: a template lies beside the query, or is named from the project's folder
+        help: a path is relative to the query, or to the project's folder
 
-        error[no-file]: `queries/link.md` lies outside of the project's folder, and is not read
+        error[no-file]: `queries/link.md` is outside the project's folder, and is not read
          --> queries/d.yaml:1:34
           |
         1 | report: { template: '{% include "link.md" %}' }
           |                                  ^^^^^^^
 
-        error[no-file]: there is no file `/etc/passwd.md`
+        error[no-file]: no file `/etc/passwd.md`
          --> queries/e.yaml:1:26
           |
         1 | report: { template_file: /etc/passwd.md }
           |                          ^^^^^^^^^^^^^^
-        help: a template lies beside the query, or is named from the project's folder
+        help: a path is relative to the query, or to the project's folder
 
         1 resource and 5 queries: 6 faults
         exit code: 2
@@ -571,13 +571,13 @@ mod unix {
             symlink("..", project.path("queries/above")).expect("a link");
         });
         insta::assert_snapshot!(shown, @"
-        error[folder-loop]: `PROJECT/queries/above/queries` leads back to a folder above it
+        error[folder-loop]: `PROJECT/queries/above/queries` is a link to a parent folder
 
         error[not-a-query]: `resources/circleci.yaml` is a resource, not a query
 
-        error[cannot-read]: `queries/broken.yaml` cannot be read: no such file or directory
+        error[cannot-read]: cannot read `queries/broken.yaml`: no such file or directory
 
-        error[cannot-read]: `queries/loop.yaml` cannot be read: too many levels of symbolic links
+        error[cannot-read]: cannot read `queries/loop.yaml`: too many levels of symbolic links
 
         1 resource and 3 queries: 4 faults
         exit code: 2
@@ -603,7 +603,7 @@ mod unix {
             symlink("/dev/zero", project.path("queries/zero.yaml")).expect("a link");
         });
         insta::assert_snapshot!(shown, @"
-        error[outside]: `queries/zero.yaml` leads out of the project by a link, and is not read
+        error[outside]: `queries/zero.yaml` leaves the project through a link, and is not read
 
         1 resource and 0 queries: 1 fault
         exit code: 2

@@ -18,11 +18,10 @@ use regex::Regex;
 use tempfile::TempDir;
 
 /// The line on standard error of every demo, explained once in the text.
-const LABEL: &str = "demo: an embedded CircleCI with synthetic data answers\n";
+const LABEL: &str = "demo: using an embedded CircleCI with synthetic data\n";
 
 /// The line on standard error of every run outside of a project.
-const BUILT_IN: &str =
-    "built-in: no project here, so the queries and resources of the program are used\n";
+const BUILT_IN: &str = "built-in: no project found, using the built-in queries and resources\n";
 
 /// The page that begins in an empty folder.
 const TUTORIAL: &str = "docs/tutorial.md";
@@ -593,7 +592,7 @@ fn is_unknown(kind: &str, text: &str, key: &str) -> bool {
     fs::write(folder.path().join(kind).join("probe.yaml"), text).expect("a file");
     let probe = format!("{kind}/probe.yaml");
     let told = told(&runner(folder.path(), &["check".to_owned(), probe]));
-    told.contains(&format!("there is no key `{key}`"))
+    told.contains(&format!("unknown key `{key}`"))
         || told.contains(&format!("`{key}` is not supported"))
 }
 

@@ -118,7 +118,7 @@ fn check(entry: &Entry, scheme: Option<TokenScheme>, faults: &mut Diagnostics) -
             faults.push(Diagnostic::at(
                 &item.place,
                 Code::NoTemplateHere,
-                "a command is run as it is written, without templates",
+                "a command cannot have templates",
             ));
             return None;
         }
@@ -161,7 +161,7 @@ pub async fn run(command: &[String], folder: &Path) -> Result<Secret, String> {
     }
     let mut child = starting
         .spawn()
-        .map_err(|error| format!("`{program}` could not be started: {error}"))?;
+        .map_err(|error| format!("cannot start `{program}`: {error}"))?;
     let _family = Family::of(&child, has_own_group);
     let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
     let (out, err) = (child.stdout.take(), child.stderr.take());
@@ -173,27 +173,27 @@ pub async fn run(command: &[String], folder: &Path) -> Result<Secret, String> {
     let status = async {
         reading
             .await
-            .map_err(|error| format!("`{program}` could not be read: {error}"))?;
+            .map_err(|error| format!("cannot read from `{program}`: {error}"))?;
         child
             .wait()
             .await
-            .map_err(|error| format!("`{program}` could not be waited for: {error}"))
+            .map_err(|error| format!("cannot wait for `{program}`: {error}"))
     };
     let status = tokio::time::timeout(LONGEST, status).await.map_err(|_| {
         let limit = format_duration(LONGEST);
         format!("`{program}` did not print a token within {limit}")
     })??;
     if stdout.len() as u64 >= MOST {
-        return Err(format!("`{program}` printed more than any token is long"));
+        return Err(format!("the output of `{program}` is too long for a token"));
     }
     if !status.success() {
         // Only its last words: whatever else it printed may hold what it must not.
         let words = String::from_utf8_lossy(&stderr);
-        let last = words.trim().lines().last().unwrap_or("it said nothing");
+        let last = words.trim().lines().last().unwrap_or("no error message");
         return Err(format!("`{program}` failed ({status}): {last}"));
     }
     let text =
-        String::from_utf8(stdout).map_err(|_| format!("what `{program}` printed is not text"))?;
+        String::from_utf8(stdout).map_err(|_| format!("the output of `{program}` is not text"))?;
     let token = text.trim();
     if token.is_empty() {
         return Err(format!("`{program}` printed nothing"));
@@ -240,7 +240,7 @@ impl Authenticate for Printed {
     }
 
     fn words(&self) -> String {
-        format!("what `{}` prints", self.command[0])
+        format!("the output of `{}`", self.command[0])
     }
 
     /// A program may print tokens that last for a time.
@@ -254,7 +254,7 @@ impl Authenticate for Printed {
 
     fn origin(&self) -> String {
         format!(
-            "the token came from the command `{}`: is it still valid?",
+            "the token is from the command `{}`: check that it is still valid",
             self.command[0]
         )
     }

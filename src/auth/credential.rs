@@ -76,7 +76,7 @@ impl Credential {
                     if !request.headers.contains_key(name) {
                         let text = format!("{prefix}{}", secret.expose());
                         let mut value = HeaderValue::from_bytes(text.as_bytes())
-                            .map_err(|_| "the token cannot stand in a header".to_owned())?;
+                            .map_err(|_| "the token is not valid in a header".to_owned())?;
                         value.set_sensitive(true);
                         request.headers.insert(name.clone(), value);
                     }

@@ -24,7 +24,7 @@ fn check(entry: &Entry, _: Option<TokenScheme>, faults: &mut Diagnostics) -> Opt
     let Some(header) = header.filter(|header| !headers::is_framing(header)) else {
         faults.push(name.mismatch(
             "name",
-            "the name of a header field that is not the connection's",
+            "the name of a header field that is not set by the connection",
         ));
         return None;
     };

@@ -37,7 +37,7 @@ const KEYS: &[Key] = &[
     Key {
         name: "key_encoding",
         takes: "`hex` or `base64`",
-        default: "the text is the key",
+        default: "the string is the key",
         doc: "how the key is written",
     },
     Key {
@@ -50,7 +50,7 @@ const KEYS: &[Key] = &[
         name: "over",
         takes: "template",
         default: "needed",
-        doc: "the text that is signed; it sees `request`",
+        doc: "the text to sign; it can use `request`",
     },
     Key {
         name: "header",
@@ -68,13 +68,13 @@ const KEYS: &[Key] = &[
         name: "prefix",
         takes: "template",
         default: "",
-        doc: "text before the signature; it sees `request`",
+        doc: "a prefix of the signature; it can use `request`",
     },
     Key {
         name: "headers",
         takes: "mapping of templates",
         default: "",
-        doc: "header fields that are sent with it; they see `request`",
+        doc: "additional header fields; they can use `request`",
     },
 ];
 
@@ -178,7 +178,7 @@ fn field_name(node: &Node, faults: &mut Diagnostics) -> Option<HeaderName> {
     let name = HeaderName::from_bytes(text.value.as_bytes()).ok();
     let name = name.filter(|name| !headers::is_framing(name));
     if name.is_none() {
-        let expected = "the name of a header field that is not the connection's";
+        let expected = "the name of a header field that is not set by the connection";
         faults.push(node.mismatch("header", expected));
     }
     name
@@ -187,7 +187,7 @@ fn field_name(node: &Node, faults: &mut Diagnostics) -> Option<HeaderName> {
 fn signed_text(node: &Node, faults: &mut Diagnostics) -> Option<Template> {
     let template = open_template(node, "over", faults)?;
     if !attempt::is_in(&template) {
-        let words = "`over` mentions nothing of the request";
+        let words = "`over` does not use the request";
         let fault = Diagnostic::at(&node.place, Code::WrongType, words);
         faults.push(fault.help("write `\"{{ request.body }}\"`"));
         return None;
@@ -233,7 +233,7 @@ impl Signature {
         };
         let bytes = bytes.ok_or_else(|| {
             let words = format!(
-                "`{}` is not written as `key_encoding` says",
+                "`{}` does not match `key_encoding`",
                 self.key.source()
             );
             CredentialError::Unusable(words, self.key.place().clone())
@@ -287,7 +287,7 @@ impl Authenticate for Signature {
         let mut scope = attempt::seen(context.scope, &templates, request, now)?;
         for (name, value) in &self.more {
             let value = HeaderValue::try_from(text(value, &scope)?)
-                .map_err(|_| format!("the value of `{name}` cannot stand in a header"))?;
+                .map_err(|_| format!("the value of `{name}` is not valid in a header"))?;
             request.headers.entry(name).or_insert(value);
         }
         if !self.more.is_empty() {
@@ -339,7 +339,7 @@ impl Authenticate for Signature {
         let names: Vec<&str> = self.key.mentions().attributes("env").collect();
         let key = names.first().map_or("the key", |name| name);
         format!(
-            "the request was signed with `{key}`: is it the right key, `over` as the API wants it, and this machine's clock right?"
+            "the request was signed with `{key}`: check the key, `over`, and this machine's clock"
         )
     }
 }

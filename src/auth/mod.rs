@@ -169,10 +169,10 @@ pub trait Authenticate: Debug + Send + Sync {
             .collect();
         names.dedup();
         if names.is_empty() {
-            return "is the token still valid?".to_owned();
+            return "check that the token is still valid".to_owned();
         }
         let names = names.join(" and ");
-        format!("the token came from {names}: is it set to a token that is still valid?")
+        format!("the token is from {names}: check that it is still valid")
     }
 }
 
@@ -240,7 +240,7 @@ fn read(node: &Node, scheme: Option<TokenScheme>, faults: &mut Diagnostics) -> O
                 Diagnostic::at(
                     &entry.key_place,
                     Code::UnknownKey,
-                    format!("there is no form of `auth` called `{}`", entry.key),
+                    format!("no kind of `auth` is named `{}`", entry.key),
                 )
                 .maybe_help(name::hint(&entry.key, keys())),
             );
@@ -292,7 +292,7 @@ fn in_header(
     match HeaderValue::from_bytes(text.as_bytes()) {
         Ok(_) => Ok(Credential::header(name, prefix, Secret::new(value))),
         Err(_) => Err(CredentialError::Unusable(
-            "the token holds a line break or another control character".to_owned(),
+            "the token contains a line break or another control character".to_owned(),
             place.clone(),
         )),
     }
@@ -351,9 +351,9 @@ fn secret_template(node: &Node, key: &str, faults: &mut Diagnostics) -> Option<T
             Diagnostic::at(
                 &node.place,
                 Code::LiteralSecret,
-                format!("`{key}` stands in the file as it is, where everybody can read it"),
+                format!("`{key}` is in plain text in the file"),
             )
-            .help("take it from the environment: `\"{{ env.CIRCLE_TOKEN }}\"`")
+            .help("read it from the environment: `\"{{ env.CIRCLE_TOKEN }}\"`")
             .concealed(),
         );
         return None;

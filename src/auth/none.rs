@@ -39,6 +39,6 @@ impl Authenticate for Nothing {
     }
 
     fn origin(&self) -> String {
-        "the resource has no `auth`, and the API wants one".to_owned()
+        "the resource has no `auth`, and the API requires it".to_owned()
     }
 }

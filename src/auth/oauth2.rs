@@ -46,13 +46,13 @@ const KEYS: &[Key] = &[
         name: "client_id",
         takes: "template",
         default: "needed",
-        doc: "the client; no secret",
+        doc: "the client's id, not secret",
     },
     Key {
         name: "client_secret",
         takes: "template",
         default: "needed",
-        doc: "its secret; a literal is refused",
+        doc: "the client's secret; a literal is refused",
     },
     Key {
         name: "client_auth",
@@ -65,7 +65,7 @@ const KEYS: &[Key] = &[
         name: "scope",
         takes: "template",
         default: "",
-        doc: "scopes, with blanks between them",
+        doc: "scopes, separated by spaces",
     },
     Key {
         name: "params",
@@ -153,9 +153,9 @@ fn extra(node: &Node, faults: &mut Diagnostics) -> Option<Vec<(String, Template)
     let mut params = Vec::new();
     for entry in node.entries("params", faults) {
         if OWN_PARAMS.contains(&entry.key.as_str()) {
-            let words = format!("`{}` has no place in `params`", entry.key);
+            let words = format!("`{}` is not allowed in `params`", entry.key);
             let fault = Diagnostic::at(&entry.key_place, Code::UnknownKey, words);
-            faults.push(fault.help("it is sent as the other keys of `oauth2` say"));
+            faults.push(fault.help("it is set by the other keys of `oauth2`"));
             return None;
         }
         let template = if is_secret_param(&entry.key) {
@@ -176,16 +176,16 @@ fn token_url(text: &str) -> Result<Url, (Code, String)> {
     })?;
     let (code, words) = if url.scheme() == "http" && !is_loopback(&url) {
         let words =
-            "the client's secret would cross the network in the clear: `token_url` takes `https`";
+            "the client's secret would be sent unencrypted: `token_url` must use `https`";
         (Code::PlainHttp, words)
     } else if !matches!(url.scheme(), "http" | "https") {
         (Code::BaseUrl, "`token_url` takes an `https` URL")
     } else if !url.username().is_empty() || url.password().is_some() {
         let words =
-            "`token_url` holds no user and no password: they are `client_id` and `client_secret`";
+            "`token_url` cannot have a user or a password: use `client_id` and `client_secret`";
         (Code::BaseUrl, words)
     } else if url.fragment().is_some() {
-        (Code::BaseUrl, "`token_url` has no `#`")
+        (Code::BaseUrl, "`token_url` cannot have `#`")
     } else {
         return Ok(url);
     };
@@ -309,7 +309,7 @@ impl Endpoint<'_> {
         if let TransportErrorKind::TooLarge(limit) = error.kind {
             let limit = crate::http::transport::megabytes(limit);
             return self.refused(format!(
-                "answered with more than {limit}, which is no token"
+                "returned more than {limit}, too much for a token"
             ));
         }
         TransportError {
@@ -337,24 +337,24 @@ impl Endpoint<'_> {
         let line = line.trim_end();
         if status.is_redirection() {
             return Err(self.refused(format!(
-                "answered {line}, a redirect, which is not followed"
+                "returned {line}, a redirect, which is not followed"
             )));
         }
         if let Some(error) = error {
             // Some servers say so with 200.
-            return Err(self.refused(format!("answered {line}: {error}")));
+            return Err(self.refused(format!("returned {line}: {error}")));
         }
         if !status.is_success() {
-            return Err(self.refused(format!("answered {line}")));
+            return Err(self.refused(format!("returned {line}")));
         }
         let Some(body) = body else {
             return Err(self.refused(match response.media_type() {
-                _ if response.body.is_empty() => format!("answered {line} without a token"),
+                _ if response.body.is_empty() => format!("returned {line} without a token"),
                 Some(media_type) => format!(
-                    "answered with `{}`, which is not JSON",
+                    "returned `{}`, which is not JSON",
                     self.line(media_type)
                 ),
-                None => "answered with something that is not JSON".to_owned(),
+                None => "returned something that is not JSON".to_owned(),
             }));
         };
         Ok(Grant {
@@ -382,17 +382,17 @@ impl Endpoint<'_> {
     fn access_token(&self, body: &Value) -> Result<Secret, TransportError> {
         let token = match body["access_token"].as_str() {
             Some(token) if !token.is_empty() => token,
-            _ => return Err(self.refused("answered without an `access_token`")),
+            _ => return Err(self.refused("returned no `access_token`")),
         };
         // RFC 6749, appendix A.12.
         let is_visible = |byte: u8| (0x20..=0x7e).contains(&byte);
         if !token.bytes().all(is_visible) {
-            let words = "gave a token with a line break or another character that no token has";
+            let words = "returned a token with a line break or another invalid character";
             return Err(self.refused(words));
         }
         if token.len() > LONGEST_TOKEN {
             let words = format!(
-                "gave a token of {} bytes, which no server takes",
+                "returned a token of {} bytes, which is too long",
                 token.len()
             );
             return Err(self.refused(words));
@@ -404,7 +404,7 @@ impl Endpoint<'_> {
             Value::String(kind) if kind.eq_ignore_ascii_case("bearer") => {}
             other => {
                 let kind = self.line(&json::plain(other));
-                let words = format!("gave a token of the type `{kind}`, not `Bearer`");
+                let words = format!("returned a token of the type `{kind}`, not `Bearer`");
                 return Err(self.refused(words));
             }
         }
@@ -423,7 +423,7 @@ impl Endpoint<'_> {
             // What does not fit in a duration is as good as no end.
             Ok(seconds) if seconds > 0.0 => Ok(Duration::try_from_secs_f64(seconds).ok()),
             _ => Err(self.refused(format!(
-                "gave a token with `expires_in: {}`, which is no number of seconds",
+                "returned a token with `expires_in: {}`, which is not a number of seconds",
                 self.line(&text)
             ))),
         }
@@ -490,7 +490,7 @@ impl Authenticate for ClientCredentials {
 
     fn origin(&self) -> String {
         format!(
-            "the token came from `{}`: may this client use the API, and does it have the `scope`?",
+            "the token is from `{}`: check that this client may use the API and has the `scope`",
             self.token_url.source()
         )
     }

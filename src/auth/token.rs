@@ -13,9 +13,9 @@ pub const FORM: Form = Form {
 
 fn check(entry: &Entry, scheme: Option<TokenScheme>, faults: &mut Diagnostics) -> Option<Auth> {
     let Some(scheme) = scheme else {
-        let words = "`token` is the scheme of a kind of API, and `rest` has none";
+        let words = "`token` needs a kind of API with its own scheme, and `rest` has none";
         let fault = Diagnostic::at(&entry.key_place, Code::AuthWithoutScheme, words);
-        faults.push(fault.help("say how it is sent: `bearer`, `header`, `query` or `basic`"));
+        faults.push(fault.help("use `bearer`, `header`, `query` or `basic` instead"));
         return None;
     };
     let value = secret_template(&entry.value, FORM.key, faults)?;

@@ -254,7 +254,7 @@ pub fn tell_panics() {
             .map_or_else(String::new, |at| format!(" at {}:{}", at.file(), at.line()));
         let _ = writeln!(
             io::stderr().lock(),
-            "error[{}]: runner has made a mistake{place}; please report this line",
+            "error[{}]: internal error{place}; please report this line",
             Code::Internal
         );
     }));

@@ -25,7 +25,7 @@ impl Kept {
         }
         let Some(folder) = folder(app) else {
             if !is_quiet {
-                app.say("note: there is no place for the cache: set `RUNNER_CACHE_DIR` or `HOME`");
+                app.say("note: no folder for the cache: set `RUNNER_CACHE_DIR` or `HOME`");
             }
             return None;
         };
@@ -48,7 +48,7 @@ impl Kept {
     pub fn finish(&self, app: &App, is_quiet: bool) {
         self.folder.sweep(now());
         if let Some(fault) = self.folder.fault().filter(|_| !is_quiet) {
-            app.say(&format!("note: nothing is kept in the cache: {fault}"));
+            app.say(&format!("note: cannot write to the cache: {fault}"));
         }
     }
 }

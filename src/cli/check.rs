@@ -100,8 +100,10 @@ pub fn run(args: &CheckArgs, app: &Rc<App>) -> Result<Exit, Failure> {
     }
     if resources + queries == 0 && faults.is_empty() {
         return Err(
-            Failure::usage(Code::NoFiles, "there is no YAML file to check here")
-                .help("resources lie in `resources/`, queries in `queries/`, and end in `.yaml`"),
+            Failure::usage(Code::NoFiles, "no YAML files to check").help(
+                "resources are in `resources/`, queries in `queries/`, with the extension \
+                    `.yaml`",
+            ),
         );
     }
     let failed = !faults.is_empty();

@@ -75,7 +75,7 @@ pub fn ending(
             Box::new(formatted.map_err(|error| Failure::of_output(&error))?)
         }
         Looks::Other(kind) => {
-            let words = format!("{} is written to a file", kind.name);
+            let words = format!("{} must be written to a file", kind.name);
             return Err(Failure::usage(Code::Out, words));
         }
     })
@@ -158,15 +158,15 @@ fn refuse_body(plan: &Plan, options: &RunOptions, format: &Format) -> Result<(),
     let name = format.name;
     if plan.query.call().is_none_or(Call::is_walk) {
         let query = &plan.query.name;
-        let words = format!("`{name}` shows one answer, and `{query}` has many");
-        return Err(Failure::usage(Code::Raw, words).help("`-o ndjson` gives its records"));
+        let words = format!("`{name}` prints a single response, and `{query}` has several");
+        return Err(Failure::usage(Code::Raw, words).help("print its records with `-o ndjson`"));
     }
     if !options.columns.is_empty() {
-        let words = format!("`{name}` shows the answer as it came, which has no columns to choose");
+        let words = format!("`{name}` prints the unchanged response, which has no columns");
         return Err(Failure::usage(Code::Columns, words));
     }
     if options.out.len() > 1 {
-        let words = format!("`{name}` goes to one place only");
+        let words = format!("`{name}` takes a single `--out`");
         return Err(Failure::usage(Code::Raw, words));
     }
     Ok(())
@@ -178,10 +178,10 @@ fn refuse_columns_of_report(plan: &Plan, options: &RunOptions) -> Result<(), Fai
         return Ok(());
     }
     let name = &plan.query.name;
-    let words = format!("`--columns` chooses columns of records, and `{name}` ends in a report");
+    let words = format!("`--columns` is for records, and `{name}` prints a report");
     let failure = Failure::usage(Code::Columns, words);
     Err(if plan.query.has_records() {
-        failure.help("`-o csv` and the like give its records")
+        failure.help("print its records, for example with `-o csv`")
     } else {
         failure
     })
@@ -201,9 +201,9 @@ fn refuse_without_records(
         .map(|document| document.kind().format())
         .collect();
     let name = &plan.query.name;
-    let words = format!("`{name}` has no records of its own to show as `{format}`");
+    let words = format!("`{name}` has no records to print as `{format}`");
     Err(Failure::usage(Code::NoRecords, words).help(format!(
-        "its report is {}; its `data` are queries that can be run by themselves",
+        "its report is {}; the queries under `data` can be run on their own",
         name::one_of(&kinds)
     )))
 }
@@ -219,14 +219,20 @@ fn file_format(
         let formats = FORMATS.iter().flat_map(|format| format.extensions);
         let others = ENDINGS.iter().flat_map(|kind| kind.extensions);
         let known: Vec<&str> = formats.chain(others).copied().collect();
-        let words = format!("the ending of `{}` names no format", path.display());
-        let hint = format!("end it in {}, or say `-o FORMAT`", name::one_of(&known));
+        let words = format!(
+            "the extension of `{}` is not that of a format",
+            path.display()
+        );
+        let hint = format!(
+            "use the extension {}, or add `-o FORMAT`",
+            name::one_of(&known)
+        );
         Failure::usage(Code::Out, words).help(hint)
     })
 }
 
 fn not_writable(path: &Path, error: &io::Error) -> Failure {
     let why = load::plain(error);
-    let words = format!("`{}` cannot be written: {why}", path.display());
+    let words = format!("cannot write `{}`: {why}", path.display());
     Failure::usage(Code::Out, words)
 }

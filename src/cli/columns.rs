@@ -32,7 +32,7 @@ impl Chosen {
         }
         for (index, name) in names.iter().enumerate() {
             let words = if name.is_empty() {
-                "`--columns` takes names separated by commas, and one is empty".to_owned()
+                "`--columns` takes comma-separated names, got an empty one".to_owned()
             } else if names[..index].contains(name) {
                 format!("`--columns` names `{name}` twice")
             } else {
@@ -100,7 +100,7 @@ fn unknown(words: String, wanted: &str, known: &[String]) -> Failure {
     match name::nearest(wanted, known.iter().map(String::as_str)) {
         Some(near) => failure.help(format!("did you mean `{near}`?")),
         None if known.is_empty() => failure,
-        None => failure.help(format!("there are {}", listed(known))),
+        None => failure.help(format!("available columns: {}", listed(known))),
     }
 }
 

@@ -40,7 +40,7 @@ pub fn admit(plan: &Plan, options: &RunOptions, app: &App) -> Result<(), Failure
             Exit::Forbidden,
             Code::ReadOnly,
             format!(
-                "the resource `{}` is read-only, and this writes: {}",
+                "the resource `{}` is read-only, and this request writes: {}",
                 writing.resource().name,
                 action(plan, &request)
             ),
@@ -54,8 +54,9 @@ pub fn admit(plan: &Plan, options: &RunOptions, app: &App) -> Result<(), Failure
         .map_err(|error| explain::render_error(&error, app))?;
     if !app.can_ask {
         let words = action(plan, &request);
-        return Err(needs_yes(&words, question)
-            .help("run it with `--yes`, or look at it first with `--dry-run`"));
+        return Err(
+            needs_yes(&words, question).help("run it with `--yes`, or preview it with `--dry-run`")
+        );
     }
     app.say(&shown::dry_run(&request));
     if app.ask(question.as_deref().unwrap_or("Send this?")) {
@@ -100,7 +101,7 @@ pub async fn approve(
         let words = format!("{requests}, {}", action(plan, &request));
         return Err(needs_yes(&words, own)
             .fact("requests", count as u64)
-            .help("run it with `--yes`, or look at it first with `--preview`")
+            .help("run it with `--yes`, or preview it with `--preview`")
             .into());
     }
     app.say(&shown::dry_run(&request));
@@ -160,7 +161,7 @@ pub async fn preview(
         match request {
             Ok(request) => text.push_str(&shown::dry_run(&request)),
             Err(error) => {
-                text.push_str("# no request can be made of it\n");
+                text.push_str("# the request cannot be rendered\n");
                 let mut failure = explain::render_error(&error, app);
                 failure.exit = Exit::Partial;
                 failure.show(app, options.talk.error_format);
@@ -185,11 +186,10 @@ pub fn check_preview(plan: &Plan) -> Result<(), Failure> {
         return Ok(());
     }
     let words = format!(
-        "`{}` only reads, and `--preview` shows what would be written",
+        "`--preview` is for queries that write, and `{}` only reads",
         plan.query.name
     );
-    Err(Failure::usage(Code::Preview, words)
-        .help("run it, or look at its requests with `--dry-run`"))
+    Err(Failure::usage(Code::Preview, words).help("run it, or print its requests with `--dry-run`"))
 }
 
 async fn find(plan: &Rc<Plan>, session: &Rc<Session>, app: &App) -> Result<Found, Stopped> {
@@ -242,7 +242,7 @@ fn usual_question(call: &Call, count: usize) -> String {
 }
 
 fn needs_yes(action: &str, question: Option<String>) -> Failure {
-    let words = format!("this request writes and needs a confirmation: {action}");
+    let words = format!("this request writes and needs confirmation: {action}");
     let failure = Failure::new(Exit::Forbidden, Code::NeedsYes, words);
     match question {
         Some(question) => failure.fact("question", question),

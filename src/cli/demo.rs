@@ -18,11 +18,11 @@ const EXAMPLES: &str = "\
 Examples:
   runner demo                                     on port 4010
   runner demo --port 0                            on a free port, which it prints
-  runner demo --latency 20ms --rate-limit 30/1s   slow, and with a limit
-  runner demo --fail-every 53:503                 every 53rd answer is a 503
-  runner demo --pipelines 200 --shape 2x5         200 pipelines of 2 workflows of 5 jobs
+  runner demo --latency 20ms --rate-limit 30/1s   slow, with a rate limit
+  runner demo --fail-every 53:503                 every 53rd response is a 503
+  runner demo --pipelines 200 --shape 2x5         200 pipelines with 2 workflows of 5 jobs
 
-Any token is good: `export CIRCLE_TOKEN=demo-token`, and in the resource file
+Any token is accepted: `export CIRCLE_TOKEN=demo-token`, and in the resource file
 `base_url: http://127.0.0.1:4010/api/v2`.";
 
 /// Options of `demo`.
@@ -33,15 +33,15 @@ pub struct DemoArgs {
     #[arg(long, default_value_t = 4010, value_name = "PORT")]
     pub port: u16,
 
-    /// Delay before each answer
+    /// Delay before each response
     #[arg(long, value_parser = duration, value_name = "DURATION")]
     pub latency: Option<Duration>,
 
-    /// Rate limit, answered with 429: for example 30/1s or 5000/1h
+    /// Rate limit, enforced with 429, for example 30/1s or 5000/1h
     #[arg(long, value_parser = rate_limit, value_name = "N/DURATION")]
     pub rate_limit: Option<(u32, Duration)>,
 
-    /// Burst of requests that the rate limit allows
+    /// Burst size of the rate limit
     #[arg(long, value_name = "N", requires = "rate_limit")]
     pub burst: Option<u32>,
 
@@ -69,7 +69,7 @@ pub struct DemoArgs {
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
 
-    /// Clock: `real`, or the time at which it stands (default: a Wednesday in 2026)
+    /// Clock: `real`, or a fixed time (default: a Wednesday in 2026)
     #[arg(long, value_name = "TIME")]
     pub now: Option<String>,
 
@@ -82,7 +82,7 @@ fn rate_limit(text: &str) -> Result<(u32, Duration), String> {
     text.split_once('/')
         .and_then(|(number, per)| Some((number.parse().ok()?, duration(per).ok()?)))
         .filter(|(number, _)| *number > 0)
-        .ok_or_else(|| "expected a number and a duration such as `30/1s`".to_owned())
+        .ok_or_else(|| "expected a number and a duration, such as `30/1s`".to_owned())
 }
 
 fn fail_every(text: &str) -> Result<(u32, u16), String> {
@@ -91,7 +91,7 @@ fn fail_every(text: &str) -> Result<(u32, u16), String> {
         (Ok(number), Ok(status)) if number > 0 && (400..=599).contains(&status) => {
             Ok((number, status))
         }
-        _ => Err("expected a number and a status such as `53:503`".to_owned()),
+        _ => Err("expected a number and a status, such as `53:503`".to_owned()),
     }
 }
 
@@ -104,7 +104,7 @@ fn shape(text: &str) -> Result<Shape, String> {
             })
         })
         .filter(|shape| shape.workflows <= 500 && shape.jobs <= 500)
-        .ok_or_else(|| "expected two numbers of at most 500 such as `2x5`".to_owned())
+        .ok_or_else(|| "expected two numbers up to 500, such as `2x5`".to_owned())
 }
 
 /// Runs the verb until it is interrupted.
@@ -124,8 +124,8 @@ pub fn run(args: &DemoArgs, app: &Rc<App>) -> Result<Exit, Failure> {
             .await
             .map_err(|error| {
                 let words = crate::project::load::plain(&error);
-                failed(format!("port {} cannot be used: {words}", args.port))
-                    .help("`--port 0` takes a free one")
+                failed(format!("cannot use port {}: {words}", args.port))
+                    .help("use `--port 0` for a free port")
             })?;
         let address = listener
             .local_addr()
@@ -134,7 +134,7 @@ pub fn run(args: &DemoArgs, app: &Rc<App>) -> Result<Exit, Failure> {
         app.ending.listen();
         // Only the address is on standard output, for scripts that wait for it.
         let _ = app.print(&format!("http://{address}/api/v2\n"));
-        app.say("demo: an embedded CircleCI with synthetic data; Ctrl-C ends it");
+        app.say("demo: an embedded CircleCI with synthetic data; press Ctrl-C to stop");
         tokio::select! {
             result = demo::serve(listener, options) => {
                 result.map_err(|error| failed(error.to_string()))?;

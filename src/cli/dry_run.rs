@@ -22,7 +22,7 @@ pub fn show(plans: &[Rc<Plan>], as_curl: bool, app: &App) -> Result<Exit, Stoppe
         for (plan, about, request) in shown_requests(plan, as_curl, app)? {
             let mut text = if as_curl {
                 shown::curl(&request, plan).map_err(|words| {
-                    Failure::usage(Code::Curl, words).help("`--dry-run` shows it masked")
+                    Failure::usage(Code::Curl, words).help("print it masked with `--dry-run`")
                 })?
             } else {
                 format!("{about}{}", shown::dry_run(&request))
@@ -62,10 +62,10 @@ fn shown_requests<'p>(plan: &'p Plan, as_curl: bool, app: &App) -> Result<Vec<Sh
     }
     if as_curl {
         let words = format!(
-            "`{}` stands on other queries: no curl line does the same",
+            "`{}` depends on other queries, so no single curl command is equivalent",
             plan.query.name
         );
-        return Err(Failure::usage(Code::Curl, words).help("`--dry-run` shows its requests"));
+        return Err(Failure::usage(Code::Curl, words).help("print its requests with `--dry-run`"));
     }
     let mut shown = Vec::new();
     let mut parts = plan.with_fed_by();

@@ -39,10 +39,7 @@ impl Cause {
             Self::OutOfTime(limit) => Failure::new(
                 Exit::Network,
                 Code::OutOfTime,
-                format!(
-                    "the run took longer than `--timeout` ({})",
-                    format_duration(limit)
-                ),
+                format!("the run exceeded `--timeout` ({})", format_duration(limit)),
             ),
         }
     }

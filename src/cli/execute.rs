@@ -73,7 +73,7 @@ pub fn carry_out(plans: &[Rc<Plan>], options: &RunOptions, app: &Rc<App>) -> Res
         writers.push(Writers::new(plan, options, place, app)?);
     }
     if options.csv.is_some() && !writers.iter().any(Writers::write_csv) {
-        let words = "`--csv` says how CSV is written, and no output is CSV";
+        let words = "`--csv` has no effect: no output is CSV";
         return Err(Failure::usage(Code::Csv, words)
             .help("add `-o csv`, or `--out` with a `.csv` file")
             .into());
@@ -169,10 +169,10 @@ fn name_unconfirmed(
         }
         result => {
             let requests = counted(writes.len() as u64, "request");
-            let words = format!("{requests} may have been carried out all the same");
+            let words = format!("{requests} may have been carried out nevertheless");
             Failure::new(Exit::Partial, Code::Unconfirmed, words)
                 .unconfirmed(writes)
-                .help("look before anything is sent again")
+                .help("check before sending anything again")
                 .show(app, options.talk.error_format);
             match result {
                 Err(Stopped::Failed(failure)) => Err(failure.into()),
@@ -227,7 +227,7 @@ fn how_far(
     };
     let mut failure = failure;
     if plans.len() > 1 {
-        let words = format!("{done} of {} queries were done", plans.len());
+        let words = format!("{done} of {} queries were completed", plans.len());
         failure = failure.fact("progress", words);
     }
     if let Some(session) = &*under_way.session.borrow() {
@@ -247,7 +247,7 @@ fn how_far(
             failure = failure.fact("not_written", files.join(", "));
         }
         let words = match writer.finish_early(app) {
-            Ok(true) => Some(format!("{records} of `{name}` came before that")),
+            Ok(true) => Some(format!("{records} of `{name}` were printed before")),
             Ok(false) => None,
             Err(_) => Some(format!("{records} of `{name}` could not be written")),
         };
@@ -345,10 +345,10 @@ async fn execute(
             let why = if exit == Exit::Done {
                 "did not succeed"
             } else {
-                "is not complete"
+                "is incomplete"
             };
             app.say(&format!(
-                "note: the state stays as it was, since this run {why}"
+                "note: the state is unchanged, since this run {why}"
             ));
         }
     }

@@ -33,12 +33,12 @@ impl Exit {
 /// The section in `--help`.
 pub const HELP: &str = "\
 Exit codes:
-  0    done
+  0    success
   1    an expectation of the query failed
-  2    usage or a file is wrong
-  3    the API refused (4xx, 5xx after retries), or its answer cannot be used
-  4    no or bad credentials (401, 403, unset token)
-  5    network, TLS, timeout
-  6    partial: items of a walk failed, or a listing is not whole
-  7    refused here: needs --yes, the resource's `access`, or a feed that writes
+  2    invalid usage or files
+  3    the API returned an error (4xx, 5xx after retries), or its response is unusable
+  4    missing or invalid credentials (401, 403, unset token)
+  5    network or TLS error, timeout
+  6    partial: items of a walk failed, or a listing is incomplete
+  7    refused locally: needs --yes, forbidden by `access`, or a feed that writes
   130  interrupted";

@@ -17,7 +17,7 @@ use crate::template::RenderError;
 
 /// The hint for a poll that failed after its first request was sent.
 const HAS_STARTED: &str =
-    "what was started goes on without this run: look before you start it once more";
+    "the job that was started keeps running: check it before starting another";
 
 /// Converts an error of a plan.
 pub fn plan_error(error: &PlanError, resource: Option<&Resource>, app: &App) -> Failure {
@@ -45,7 +45,7 @@ pub fn plan_error(error: &PlanError, resource: Option<&Resource>, app: &App) -> 
                         resource.name
                     )
                 }
-                None => format!("there is no usable token: {words}"),
+                None => format!("no usable token: {words}"),
             },
         )
         .at(place)
@@ -77,7 +77,7 @@ fn unset_token(name: &str, resource: &Resource, place: &Place) -> Failure {
         Exit::Credentials,
         Code::NoCredential,
         format!(
-            "`{variable}` is not set: the resource `{}` takes its token from it",
+            "`{variable}` is not set; the resource `{}` takes its token from it",
             resource.name
         ),
     );
@@ -107,7 +107,7 @@ pub fn render_error(error: &RenderError, app: &App) -> Failure {
         .as_ref()
         .filter(|name| name.starts_with("git."))
     {
-        let default = || format!("give a default: `{{{{ {fact} | default(\"…\") }}}}`");
+        let default = || format!("add a default: `{{{{ {fact} | default(\"…\") }}}}`");
         return failure
             .help(git::why_unknown(fact, &app.working_directory))
             .help(error.help.clone().unwrap_or_else(default));
@@ -120,7 +120,7 @@ pub fn render_error(error: &RenderError, app: &App) -> Failure {
         Some(name) if name.starts_with("env.") => {
             let variable = name.trim_start_matches("env.");
             failure.help(format!(
-                "set it: `export {variable}=…`, or give a default: `{{{{ {name} | default(\"…\") }}}}`"
+                "set it: `export {variable}=…`, or add a default: `{{{{ {name} | default(\"…\") }}}}`"
             ))
         }
         _ => failure,
@@ -155,15 +155,12 @@ fn explained(error: &RunError, plan: &Plan, app: &App, is_whole_run: bool) -> Fa
             let failure = Failure::new(Exit::Refused, Code::NotJson, words.clone());
             match remedy {
                 Some(Remedy::AskForLess) => {
-                    failure.help("ask for less at a time, by parameters or `paginate`")
+                    failure.help("request less at a time, with `params` or `paginate`")
                 }
-                Some(Remedy::OtherAddress) => {
-                    failure.help("a web page came instead: is `base_url` that of the API?")
-                }
+                Some(Remedy::OtherAddress) => failure
+                    .help("the response is a web page: check that `base_url` is that of the API"),
                 // One response of many cannot be shown.
-                Some(Remedy::LookAtIt) if is_whole_run => {
-                    failure.help("`-o raw` shows it as it came")
-                }
+                Some(Remedy::LookAtIt) if is_whole_run => failure.help("print it with `-o raw`"),
                 Some(Remedy::LookAtIt) | None => failure,
             }
         }
@@ -255,7 +252,7 @@ fn unmet(query: &str, failed: &[Unmet]) -> Failure {
     let sources: Vec<String> = failed.iter().map(|one| format!("`{}`", one.that)).collect();
     let sources = sources.join(", ");
     if failed.iter().all(|one| one.message.is_none()) {
-        let words = format!("`{query}` expects what does not hold: {sources}");
+        let words = format!("expectations of `{query}` failed: {sources}");
         return Failure::new(Exit::Expectation, Code::Expectation, words);
     }
     let words: Vec<String> = failed
@@ -293,8 +290,10 @@ fn refused(refusal: &Refusal, message: String, resource: Option<&Resource>) -> F
     }
     if status == StatusCode::GONE {
         failure = failure.help(match &refusal.retirement {
-            Some(words) => format!("it is gone for good: the answer says that it {words}"),
-            None => "it is gone for good".to_owned(),
+            Some(words) => {
+                format!("the endpoint was removed: according to the response, it {words}")
+            }
+            None => "the endpoint was removed".to_owned(),
         });
     }
     if status == StatusCode::UNAUTHORIZED {
@@ -302,14 +301,13 @@ fn refused(refusal: &Refusal, message: String, resource: Option<&Resource>) -> F
         failure = failure.helps(origin.into_iter().collect());
     }
     if let Some(wait) = refusal.retry_after.filter(|wait| !wait.is_zero()) {
-        let words = format!("it may be tried again in {}", format_duration(wait));
+        let words = format!("try again in {}", format_duration(wait));
         failure = failure
             .fact("retry_after_seconds", wait.as_secs())
             .help(words);
     } else if refusal.is_rate_limited {
         failure = failure.help(
-            "the server does not say when it may be tried again; `rate_limit` in the \
-             resource file keeps below its limit",
+            "the server gives no time to retry; set `rate_limit` in the resource file to stay below its limit",
         );
     }
     match refusal.advice {
@@ -332,15 +330,14 @@ fn goes_by_proxy(resource: &Resource, app: &App) -> bool {
 fn tls_hint(causes: &[String]) -> &'static str {
     let says = |words: &str| causes.iter().any(|cause| cause.contains(words));
     if says("CertificateRequired") || says("certificate required") {
-        "the server wants a client certificate: set `tls: { client_cert: …, client_key: … }` in the \
-         resource file"
+        "the server requires a client certificate: set `tls: { client_cert: …, client_key: … }` in the resource file"
     } else if says("NotValidForName") || says("not valid for name") {
-        "the server's certificate is for another name: is `base_url` the name that it is known by?"
+        "the server's certificate is for another name: check the host in `base_url`"
     } else if says("UnknownIssuer") {
         "for a private certificate authority set `tls: { ca_file: … }` in the resource file, or run \
          with `--system-certs`"
     } else {
-        "is it a TLS server, and one of TLS 1.2 or 1.3?"
+        "check that the server supports TLS 1.2 or 1.3"
     }
 }
 
@@ -389,20 +386,20 @@ fn transport(
     match &error.kind {
         kind if *kind.root() == TransportErrorKind::Tls => failure.help(tls_hint(&error.causes)),
         TransportErrorKind::TooLarge(_) => {
-            failure.help("ask for less (`params`), or raise `max_body` in the resource file")
+            failure.help("request less (`params`), or raise `max_body` in the resource file")
         }
         TransportErrorKind::UrlTooLong { .. } => {
-            failure.help("ask for less at once, or send it in a `body` if the API takes one")
+            failure.help("request less at once, or send it in a `body` if the API accepts one")
         }
         TransportErrorKind::Redirect(_) => failure
-            .help("if the API has moved, set `base_url` in the resource file to its new place"),
+            .help("if the API has moved, update `base_url` in the resource file"),
         TransportErrorKind::Connect | TransportErrorKind::ConnectTimeout(_)
             if goes_by_proxy =>
         {
-            failure.help("it goes by a proxy (`proxy` in the resource file, or `HTTPS_PROXY`): is that one up?")
+            failure.help("a proxy is used (`proxy` in the resource file, or `HTTPS_PROXY`): check that it is running")
         }
         TransportErrorKind::Timeout(_) if error.may_have_acted => {
-            failure.help("`timeout` in the resource file allows more")
+            failure.help("raise `timeout` in the resource file")
         }
         _ => failure,
     }

@@ -96,7 +96,7 @@ impl Failure {
         let words = match error.get_ref() {
             // The error already names its file.
             Some(own) => own.to_string(),
-            None => format!("the result cannot be written: {}", load::plain(error)),
+            None => format!("cannot write the result: {}", load::plain(error)),
         };
         Self::usage(Code::CannotWrite, words)
     }
@@ -169,7 +169,7 @@ impl Failure {
         }
         self.warns_of_writes = true;
         self.help(
-            "the request may have been carried out all the same: look before you send it again",
+            "the request may have been carried out nevertheless: check before sending it again",
         )
     }
 

@@ -40,11 +40,11 @@ pub fn why_unknown(fact: &str, folder: &Path) -> String {
     }
     let words = match fact {
         "git.branch" => "no branch is checked out here",
-        "git.sha" => "there is no commit here yet",
+        "git.sha" => "this repository has no commits",
         _ if git(folder, &["remote", "get-url", "origin"]).is_none() => {
             "this repository has no remote `origin`"
         }
-        _ => "the remote `origin` is neither on GitHub nor on Bitbucket",
+        _ => "the remote `origin` is not on GitHub or Bitbucket",
     };
     words.to_owned()
 }
@@ -66,7 +66,7 @@ fn refusal(folder: &Path) -> String {
         .unwrap_or("")
         .trim_start_matches("fatal: ");
     if first.is_empty() || first.starts_with("not a git repository") {
-        "this folder is not in a git repository".to_owned()
+        "not in a git repository".to_owned()
     } else {
         format!("git says: {first}")
     }

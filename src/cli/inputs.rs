@@ -120,7 +120,7 @@ fn assignment(word: &str) -> Result<(String, Input), Failure> {
         None => value.to_owned(),
         Some(path) => content(path).map_err(|words| {
             Failure::usage(Code::Var, format!("`{name}`: {words}")).help(format!(
-                "for a value that begins with `@` write `{name}:='\"@…\"'`"
+                "write a value that begins with `@` as `{name}:='\"@…\"'`"
             ))
         })?,
     };
@@ -130,7 +130,7 @@ fn assignment(word: &str) -> Result<(String, Input), Failure> {
     // The value may be a secret: the parser's message does not repeat it.
     let value: Value = json::parse(text.as_bytes()).map_err(|error| {
         Failure::usage(Code::Var, format!("`{name}:=` takes JSON: {error}"))
-            .help(format!("for a text write `{name}=…`"))
+            .help(format!("write a string as `{name}=…`"))
     })?;
     Ok((name.to_owned(), Input::Json(value)))
 }

@@ -67,7 +67,7 @@ pub fn run(args: &ListArgs, app: &Rc<App>) -> Result<Exit, Failure> {
         format!(
             "project\n  {}\nresources\n{}queries\n{}",
             if project.is_built_in() {
-                "built-in, since there is no project here".into()
+                "built-in (no project found)".into()
             } else {
                 one_line(&root)
             },
@@ -82,7 +82,7 @@ pub fn run(args: &ListArgs, app: &Rc<App>) -> Result<Exit, Failure> {
         .filter(|item| item.is_broken)
         .count();
     if broken > 0 && app.stderr.is_terminal {
-        app.say("`runner check` says what is wrong with the broken files");
+        app.say("run `runner check` for the faults of the broken files");
     }
     Ok(Exit::Done)
 }

@@ -119,7 +119,7 @@ impl ConnectArgs {
             if diagnostic.code == Code::UnknownEnvironment && from_variable {
                 diagnostic
                     .help
-                    .push("the name came from `RUNNER_ENV`".to_owned());
+                    .push("the name is from `RUNNER_ENV`".to_owned());
             }
         }
         failure

@@ -20,9 +20,9 @@ const KINDS: usize = 10;
 pub fn tell(plan: &Plan, report: &Report, talk: TalkArgs, app: &App) -> Exit {
     let listing = tell_listing(plan, report, talk, app);
     let rest = match report.records {
-        0 => "there are no records".to_owned(),
-        1 => "the other record is there".to_owned(),
-        count => format!("the other {count} records are there"),
+        0 => "no records were returned".to_owned(),
+        1 => "the other record was returned".to_owned(),
+        count => format!("the other {count} records were returned"),
     };
     let rest = Rest {
         records: report.records,
@@ -34,9 +34,9 @@ pub fn tell(plan: &Plan, report: &Report, talk: TalkArgs, app: &App) -> Exit {
 /// Reports an incomplete list of items of a walk that writes, before anything is sent.
 pub fn tell_items(plan: &Plan, found: &Found, talk: TalkArgs, app: &App) -> Exit {
     let rest = match found.sites.len() {
-        0 => "there are no items".to_owned(),
-        1 => "one item is known".to_owned(),
-        count => format!("{count} items are known"),
+        0 => "no items were found".to_owned(),
+        1 => "1 item was found".to_owned(),
+        count => format!("{count} items were found"),
     };
     let rest = Rest {
         records: 0,
@@ -70,7 +70,7 @@ fn tell_listing(plan: &Plan, report: &Report, talk: TalkArgs, app: &App) -> Exit
                 return failure.exit;
             }
             failure.message = format!(
-                "the listing of `{name}` breaks off after {}: {}",
+                "the listing of `{name}` failed after {}: {}",
                 counted(count, "record"),
                 failure.message
             );
@@ -89,20 +89,20 @@ fn tell_listing(plan: &Plan, report: &Report, talk: TalkArgs, app: &App) -> Exit
 fn tell_cut(name: &str, cut: Cut, after: &str, talk: TalkArgs, app: &App) {
     let (words, help) = match cut {
         Cut::Pages(most) => (
-            format!("the listing of `{name}` is cut{after}: `max_pages` is {most}"),
-            "raise `max_pages`, or ask for less with `limit` or `stop_when`",
+            format!("the listing of `{name}` was cut{after}: `max_pages` is {most}"),
+            "raise `max_pages`, or request less with `limit` or `stop_when`",
         ),
         Cut::Rows(most) => (
-            format!("the listing of `{name}` is cut{after}: `max_rows` is {most}"),
-            "raise `max_rows`, or ask for less with `limit` or `stop_when`",
+            format!("the listing of `{name}` was cut{after}: `max_rows` is {most}"),
+            "raise `max_rows`, or request less with `limit` or `stop_when`",
         ),
         Cut::Content => (
-            format!("`-o raw` shows the first page of `{name}`, and there are more"),
-            "another format reads all pages; `paginate: false` says that the first one is enough",
+            format!("`-o raw` prints the first page of `{name}`, and there are more"),
+            "use another format to read all pages, or set `paginate: false` if the first is enough",
         ),
         Cut::NoRows => (
-            format!("the answer to `{name}` is the first page of a listing, and there are more"),
-            "`rows` says where the records stand, for example `rows: $.items[*]`",
+            format!("the response to `{name}` is the first page of a listing, and there are more"),
+            "set `rows` to the path of the records, for example `rows: $.items[*]`",
         ),
     };
     Failure::new(Exit::Partial, Code::Cut, words)
@@ -139,7 +139,7 @@ fn tell_ledger(plan: &Plan, ledger: &Ledger, rest: &Rest, talk: TalkArgs, app: &
         String::new()
     };
     let words = format!(
-        "`{}` is not complete: {total}{of_kinds}; {}",
+        "`{}` is incomplete: {total}{of_kinds}; {}",
         plan.query.name, rest.words
     );
     let mut summary = Failure::new(Exit::Partial, Code::Partial, words);
@@ -174,7 +174,7 @@ fn group(plan: &Plan, failures: &Failures, app: &App) -> Failure {
     let noun = failures.example.item.as_ref().map_or("request", |_| "item");
     if failures.count > 1 {
         failure.message = format!(
-            "{} {noun}s of `{query}` failed alike: {}",
+            "{} {noun}s of `{query}` failed in the same way: {}",
             failures.count, failure.message
         );
         for (name, _) in &mut failure.facts {
@@ -190,7 +190,7 @@ fn group(plan: &Plan, failures: &Failures, app: &App) -> Failure {
     }
     // On a later page it would silently end the listing.
     if failure.code == Code::Http(404) && !failures.example.is_later_page {
-        failure = failure.help("where that is normal, `on_status: {404: empty}` says so");
+        failure = failure.help("if that is normal, set `on_status: {404: empty}`");
     }
     failure
 }

@@ -194,10 +194,7 @@ impl Writers {
             let path = dated(out, plan, app)?;
             let real = load::real_path(&app.working_directory.join(&path));
             if paths.contains(&real) {
-                let words = format!(
-                    "`--out {}` names a file that is named already",
-                    path.display()
-                );
+                let words = format!("`--out {}` is given twice", path.display());
                 return Err(Failure::usage(Code::Out, words));
             }
             writers.push(Writer::new(plan, options, Some(&path), index, app)?);
@@ -299,7 +296,7 @@ fn dated(out: &Path, plan: &Plan, app: &App) -> Result<PathBuf, Failure> {
             wrong(words.unwrap_or_default())
         })?;
     if plan.is_secret(template.mentions()) {
-        return Err(wrong("a secret has no place in a path".to_owned()));
+        return Err(wrong("a path must not contain a secret".to_owned()));
     }
     let path = template
         .text(plan.scope())
@@ -365,7 +362,7 @@ fn named(file: Option<&PathBuf>, error: io::Error) -> io::Error {
         None => error,
         Some(path) => {
             let why = load::plain(&error);
-            let words = format!("`{}` cannot be written: {why}", path.display());
+            let words = format!("cannot write `{}`: {why}", path.display());
             io::Error::new(error.kind(), words)
         }
     }

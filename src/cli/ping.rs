@@ -110,7 +110,7 @@ fn chosen<'p>(project: &'p Project, names: &[String]) -> Result<Vec<&'p Resource
     if names.is_empty() {
         return if all.is_empty() {
             Err(
-                Failure::usage(Code::NoResource, "the project has no resource")
+                Failure::usage(Code::NoResource, "the project has no resources")
                     .help("add `resources/circleci.yaml`"),
             )
         } else {
@@ -121,10 +121,8 @@ fn chosen<'p>(project: &'p Project, names: &[String]) -> Result<Vec<&'p Resource
         .iter()
         .map(|wanted| {
             all.iter().find(|file| file.name == *wanted).ok_or_else(|| {
-                let failure = Failure::usage(
-                    Code::UnknownResource,
-                    format!("there is no resource `{wanted}`"),
-                );
+                let failure =
+                    Failure::usage(Code::UnknownResource, format!("no resource `{wanted}`"));
                 match name::hint(wanted, all.iter().map(|file| file.name.as_str())) {
                     Some(hint) => failure.help(hint),
                     None => failure,
@@ -141,8 +139,8 @@ fn not_asked(project: &Project, file: &ResourceFile, args: &PingArgs) -> Option<
     (!resource.access.may_read()).then(|| {
         json!({
             "resource": file.name,
-            "state": "not asked",
-            "reason": "write-only: there is nothing to read",
+            "state": "skipped",
+            "reason": "write-only: nothing to read",
         })
     })
 }
@@ -177,11 +175,11 @@ async fn ask(
     let body: Value = crate::core::json::parse(&answer.body).unwrap_or(Value::Null);
     let who = kind.who(&body);
     if let (None, Some(api)) = (&who, kind.always_names_user()) {
-        let words = format!("{} does not answer as {api} does", file.name);
+        let words = format!("the response from {} is not that of {api}", file.name);
         let base_url = plan.requests().map_or("", |plan| plan.base_url().as_str());
         return Err(Failure::new(Exit::Refused, Code::NotJson, words)
             .fact("request", format!("GET {base_url}"))
-            .help("is `base_url` that of the API?"));
+            .help("check that `base_url` is that of the API"));
     }
     let mut who = Value::from(who);
     app.scrubber.json(&mut who);

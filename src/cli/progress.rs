@@ -63,14 +63,14 @@ impl Stats {
             parts.push(format!("{} from the cache", self.recalled.get()));
         }
         if self.retries.get() > 0 {
-            parts.push(format!("{} tried again", self.retries.get()));
+            parts.push(format!("{} retried", self.retries.get()));
         }
         if self.refusals.get() > 0 {
             parts.push(format!("{} rate-limited", self.refusals.get()));
         }
         if !self.waited.get().is_zero() {
             parts.push(format!(
-                "{} waited because of a limit",
+                "{} waiting for rate limits",
                 format_duration(rounded(self.waited.get()))
             ));
         }
@@ -140,12 +140,8 @@ impl Progress {
         let until = self.stats.waits_until.get()?;
         let left = until.saturating_duration_since(Instant::now());
         let left_seconds = Duration::from_secs(left.as_secs() + 1);
-        (!left.is_zero()).then(|| {
-            format!(
-                "waiting {} because of a limit",
-                format_duration(left_seconds)
-            )
-        })
+        (!left.is_zero())
+            .then(|| format!("waiting {} for a rate limit", format_duration(left_seconds)))
     }
 
     fn lines(&self, per_second: u64) -> Vec<String> {
@@ -177,7 +173,7 @@ fn counts(level: &Level) -> String {
         parts.push(format!("{} of {}", level.done.get(), level.items.get()));
     }
     if level.polls.get() > 0 {
-        parts.push(format!("asked {}", counted(level.polls.get(), "time")));
+        parts.push(format!("polled {}", counted(level.polls.get(), "time")));
     } else {
         parts.push(counted(level.records.get(), "record"));
     }
@@ -294,7 +290,7 @@ mod tests {
         assert_eq!(
             said.into_inner(),
             [1, 2].map(|minutes| format!(
-                "after {minutes}m: wait-for-workflow asked 40 times, last \
+                "after {minutes}m: wait-for-workflow polled 40 times, last \
                  {{\"status\":\"running\"}}; 41 requests"
             ))
         );
@@ -315,8 +311,8 @@ mod tests {
         stats.waited.set(Duration::from_millis(1_500));
         assert_eq!(
             stats.summary(Duration::from_secs(90)),
-            "622 requests, 40 from the cache, 12 tried again, 2 rate-limited, 1.5s waited \
-             because of a limit, 1.2 MB, 1m 30s"
+            "622 requests, 40 from the cache, 12 retried, 2 rate-limited, 1.5s waiting \
+             for rate limits, 1.2 MB, 1m 30s"
         );
     }
 }

@@ -139,8 +139,8 @@ pub fn run(args: &RunArgs, app: &Rc<App>) -> Result<Exit, Stopped> {
     app.ending.limit(args.connect.timeout);
     let words = &args.words;
     if words.queries.is_empty() {
-        return Err(Failure::usage(Code::NoQuery, "no query is named")
-            .help("give its path or name first: `runner run queries/get-workflow.yaml NAME=VALUE`")
+        return Err(Failure::usage(Code::NoQuery, "no query given")
+            .help("add its path or name: `runner run queries/get-workflow.yaml NAME=VALUE`")
             .into());
     }
     let given = inputs::read(&args.vars_files, &words.assignments, &app.working_directory)?;
@@ -150,11 +150,7 @@ pub fn run(args: &RunArgs, app: &Rc<App>) -> Result<Exit, Stopped> {
         setup::note_built_in(project, args.talk.quiet, app);
     }
     if !args.out.is_empty() && queries.len() > 1 {
-        return Err(Failure::usage(
-            Code::Out,
-            "`--out` takes the result of one query, got several",
-        )
-        .into());
+        return Err(Failure::usage(Code::Out, "`--out` is for a single query, got several").into());
     }
     let world = World::new(app, &args.connect, args.talk, args.now.as_deref())?;
     let mut plans = Vec::new();
@@ -211,10 +207,10 @@ fn not_a_query(word: &str, first: &Query) -> Failure {
     let names: Vec<&str> = first.vars.iter().map(|var| var.name.as_str()).collect();
     let failure = Failure::usage(Code::UnknownQuery, words);
     if names.is_empty() {
-        failure.help(format!("`{}` takes no values", first.name))
+        failure.help(format!("`{}` has no vars", first.name))
     } else {
         failure.help(format!(
-            "values are written `NAME=VALUE`; `{}` takes {}",
+            "write values as `NAME=VALUE`; `{}` has {}",
             first.name,
             names
                 .iter()

@@ -46,7 +46,7 @@ pub fn project_here(app: &App) -> Result<Project, Failure> {
 /// Prints a note that the built-in files are used.
 pub fn note_built_in(project: &Project, quiet: bool, app: &App) {
     if project.is_built_in() && !quiet {
-        app.say("built-in: no project here, so the queries and resources of the program are used");
+        app.say("built-in: no project found, using the built-in queries and resources");
     }
 }
 
@@ -101,11 +101,11 @@ impl World {
             Failure::new(
                 Exit::Network,
                 Code::Demo,
-                format!("the demo cannot be started: {error}"),
+                format!("cannot start the demo: {error}"),
             )
         })?;
         if !talk.quiet {
-            app.say("demo: an embedded CircleCI with synthetic data answers");
+            app.say("demo: using an embedded CircleCI with synthetic data");
         }
         Ok(Self {
             outside: Outside {
@@ -178,7 +178,7 @@ impl World {
         };
         if !Self::can_answer_for(&resource) {
             let words = format!(
-                "the demo answers as CircleCI v2, and the resource `{}` is not of that kind",
+                "the demo imitates CircleCI v2, and the resource `{}` is of another kind",
                 resource.name
             );
             return Err(Failure::usage(Code::Demo, words).at(&resource.place()));

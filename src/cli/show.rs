@@ -198,7 +198,7 @@ fn call_text(call: &Call) -> String {
 fn cache_words(rule: CacheRule) -> String {
     match rule {
         CacheRule::For(age) => format!("for {}", format_duration(age)),
-        CacheRule::Finished => "what is finished".to_owned(),
+        CacheRule::Finished => "finished responses".to_owned(),
     }
 }
 
@@ -207,16 +207,16 @@ fn retry_words(retry: &RetryChange) -> String {
     let parts = [
         retry
             .max_attempts
-            .map(|number| format!("{number} attempts in all")),
+            .map(|number| format!("up to {number} attempts")),
         retry
             .base_delay
-            .map(|delay| format!("waits from {}", format_duration(delay))),
+            .map(|delay| format!("delay from {}", format_duration(delay))),
         retry
             .max_delay
-            .map(|delay| format!("waits up to {}", format_duration(delay))),
+            .map(|delay| format!("delay up to {}", format_duration(delay))),
         retry.statuses.as_ref().map(|statuses| {
             let statuses: Vec<String> = statuses.iter().map(ToString::to_string).collect();
-            format!("also after {}", name::one_of(&statuses))
+            format!("also on {}", name::one_of(&statuses))
         }),
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();

@@ -175,8 +175,7 @@ pub fn curl(shown: &ShownRequest, plan: RequestPlan<'_>) -> Result<String, Strin
     let mut line = line.join(" ") + "\n";
     if line.contains(&format!("${COMPUTED}")) {
         return Err(
-            "a template computes something from a secret, and no shell variable holds that"
-                .to_owned(),
+            "a template computes a value from a secret, which no shell variable holds".to_owned(),
         );
     }
     if let Some(poll) = &shown.poll {

@@ -33,10 +33,10 @@ Examples:
       --from new=slowest-jobs --from old=last-week.ndjson -o csv
   jq -c '.[]' jobs.json | runner sql 'select avg(seconds) as mean from jobs' --from jobs=-
 
-The statement is one SELECT of SQLite. NAME=VALUE is its parameter `:NAME`, and the var NAME of
-those queries that declare it. In CSV and TSV, and of a parameter that no query declares, what
-looks like a number is one, unless it has leading zeros; everything else is text, and an empty
-field that is not quoted is null. A column with a text in it is a column of texts.";
+The statement is a single SELECT in SQLite's dialect. NAME=VALUE sets its parameter `:NAME`, and the
+var NAME of queries that declare it. In CSV and TSV files, and in parameters that no query declares,
+numbers without leading zeros are read as numbers, everything else as strings, and an unquoted empty
+field as null. A column that contains a string is a column of strings.";
 
 /// Options of `sql`.
 #[derive(Debug, clap::Args)]
@@ -59,9 +59,9 @@ pub struct SqlArgs {
         help = options::format_help(|format| !format.shows_body))]
     pub output: Option<&'static Format>,
 
-    /// Write to a file, whole or not at all; its ending says the format
+    /// Write to a file atomically; its extension selects the format
     ///
-    /// `.db`, `.sqlite` and `.sqlite3` write a table of an SQLite database.
+    /// `.db`, `.sqlite` and `.sqlite3` write a table in an SQLite database.
     #[arg(long, value_name = "FILE")]
     pub out: Vec<PathBuf>,
 
@@ -69,7 +69,7 @@ pub struct SqlArgs {
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub columns: Vec<String>,
 
-    /// Write CSV for a spreadsheet: `bom`, `separator=;`, `formulas=escape`, separated by commas
+    /// Set CSV options for spreadsheets, comma-separated: `bom`, `separator=;`, `formulas=escape`
     #[arg(long, value_name = "OPTIONS")]
     pub csv: Option<CsvOptions>,
 
@@ -148,23 +148,21 @@ pub fn run(args: &SqlArgs, app: &Rc<App>) -> Result<Exit, Stopped> {
 fn statement(args: &SqlArgs, app: &App) -> Result<(Arc<SourceFile>, Vec<String>), Failure> {
     let words = inputs::sort_out(&args.words);
     let mut others = words.queries.into_iter();
-    let source =
-        if let Some(path) = &args.file {
-            load::source(&app.working_directory.join(path), &app.working_directory)?
-        } else {
-            let Some(text) = others.next() else {
-                return Err(Failure::usage(Code::NoStatement, "there is no statement").help(
-                "write it in quotes: `runner sql 'select * from jobs' --from jobs=jobs.csv`",
-            ));
-            };
-            SourceFile::new("the statement", "", text)
+    let source = if let Some(path) = &args.file {
+        load::source(&app.working_directory.join(path), &app.working_directory)?
+    } else {
+        let Some(text) = others.next() else {
+            return Err(Failure::usage(Code::NoStatement, "no statement given")
+                .help("add it in quotes: `runner sql 'select * from jobs' --from jobs=jobs.csv`"));
         };
+        SourceFile::new("the statement", "", text)
+    };
     match others.next() {
         None => Ok((source, words.assignments)),
         Some(word) => {
             let words = format!("`{word}` is neither the statement nor `NAME=VALUE`");
             Err(Failure::usage(Code::Assignment, words)
-                .help("the statement is one word: put it in quotes"))
+                .help("quote the statement, so that it is one argument"))
         }
     }
 }
@@ -202,7 +200,7 @@ fn sources(words: &[String]) -> Result<Vec<Source<'_>>, Failure> {
             });
         };
         if !name::is_identifier(name) {
-            let words = format!("`--from {word}`: `{name}` cannot name a table without quotes");
+            let words = format!("`--from {word}`: `{name}` is not a valid table name");
             let failure = Failure::usage(Code::From, words);
             return Err(failure.help("use letters, digits and `_`"));
         }
@@ -210,17 +208,17 @@ fn sources(words: &[String]) -> Result<Vec<Source<'_>>, Failure> {
             .iter()
             .any(|other| other.name.eq_ignore_ascii_case(name))
         {
-            return wrong(format!("there is a table `{name}` already"));
+            return wrong(format!("there is already a table `{name}`"));
         }
         let from = match TableFormat::of_file(Path::new(from)) {
-            _ if from.is_empty() => return wrong("it names no source".to_owned()),
+            _ if from.is_empty() => return wrong("the source is missing".to_owned()),
             _ if from == "-" => From::StandardInput,
             Some(format) => From::File(from, format),
             None => From::Query(from),
         };
         let is_input = |from: &From<'_>| matches!(from, From::StandardInput);
         if is_input(&from) && sources.iter().any(|other| is_input(&other.from)) {
-            return wrong("standard input can be read once".to_owned());
+            return wrong("standard input can only be read once".to_owned());
         }
         sources.push(Source { name, from });
     }
@@ -242,7 +240,7 @@ fn queries(sources: &[Source<'_>], app: &App) -> Result<(Project, Named), Failur
         let query = query.map_err(|faults| or_a_file(Failure::from_diagnostics(faults)))?;
         if let Some(first) = project.as_ref().filter(|first| first.root() != own.root()) {
             let words = format!(
-                "the queries of a statement lie in one project, and `{word}` does not lie in `{}`",
+                "the queries of a statement must be in one project, and `{word}` is not in `{}`",
                 first.root().display()
             );
             return Err(Failure::usage(Code::From, words));
@@ -264,7 +262,10 @@ fn or_a_file(mut failure: Failure) -> Failure {
     let wanted = [Code::UnknownQuery, Code::NoProject, Code::NoFile];
     let mut faults = failure.diagnostics.iter_mut();
     if let Some(fault) = faults.find(|fault| wanted.contains(&fault.code)) {
-        let words = format!("a file of records ends in {}", name::one_of(&endings));
+        let words = format!(
+            "a file of records has the extension {}",
+            name::one_of(&endings)
+        );
         fault.help.push(words);
     }
     failure
@@ -312,9 +313,7 @@ fn refuse_unknown_names(
             };
             let words = format!("`:{}` has no value", param.name);
             let fault = Diagnostic::at(&place, Code::MissingVar, words);
-            return Err(fault
-                .help(format!("write `{}=VALUE` after it", param.name))
-                .into());
+            return Err(fault.help(format!("add `{}=VALUE`", param.name)).into());
         }
     }
     Ok(())

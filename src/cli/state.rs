@@ -45,28 +45,28 @@ impl State {
         };
         let fault = |path: &Path, error: &std::io::Error| {
             let why = load::plain(error);
-            let words = format!("`{}` cannot be used for state: {why}", path.display());
+            let words = format!("cannot use `{}` for state: {why}", path.display());
             Failure::usage(Code::State, words)
         };
         crate::sink::private_folder(&folder).map_err(|error| fault(&folder, &error))?;
         let lock_path = folder.join(format!("{name}.lock"));
         let lock = Lock::take(&lock_path).map_err(|error| fault(&lock_path, &error))?;
         let Some(lock) = lock else {
-            let words = format!("another run of `{}` holds its state", plan.query.name);
+            let words = format!("another run of `{}` is using its state", plan.query.name);
             return Err(Failure::new(Exit::Forbidden, Code::Locked, words)
                 .fact("file", lock_path.display().to_string())
-                .help("wait until it is done, or give this run a `--state` of its own"));
+                .help("wait until it is done, or use another `--state` folder"));
         };
         let path = folder.join(format!("{name}.json"));
         if path.is_symlink() {
-            let link = std::io::Error::other("it is a link");
+            let link = std::io::Error::other("it is a symbolic link");
             return Err(fault(&path, &link));
         }
         let previous = match previous(&path) {
             Ok(previous) => previous,
             Err(words) => {
                 app.say(&format!(
-                    "note: the state `{}` {words}: it is begun anew",
+                    "note: the state `{}` {words}: starting with an empty one",
                     path.display()
                 ));
                 json!({})
@@ -109,10 +109,7 @@ impl State {
         };
         write().map_err(|error| {
             let why = load::plain(&error);
-            let words = format!(
-                "the state `{}` cannot be written: {why}",
-                self.path.display()
-            );
+            let words = format!("cannot write the state `{}`: {why}", self.path.display());
             Failure::usage(Code::State, words)
         })
     }
@@ -154,13 +151,12 @@ fn previous(path: &Path) -> Result<Value, String> {
         return Ok(json!({}));
     }
     let bytes = load::bounded::regular(path, LONGEST)?;
-    let state: Value =
-        crate::core::json::parse(&bytes).map_err(|_| "is no longer whole".to_owned())?;
+    let state: Value = crate::core::json::parse(&bytes).map_err(|_| "is damaged".to_owned())?;
     if state["version"] != json!(VERSION) {
-        return Err("is of another version".to_owned());
+        return Err("has another version".to_owned());
     }
     let Value::Object(mut members) = state["data"].clone() else {
-        return Err("is no longer whole".to_owned());
+        return Err("is damaged".to_owned());
     };
     members.insert("started".to_owned(), state["started"].clone());
     Ok(Value::Object(members))

@@ -84,7 +84,7 @@ fn hint(error: &clap::Error, words: &[String], app: &App) -> Option<String> {
             let word = text(ContextKind::InvalidSubcommand)?;
             let (_, query) = run::find(word, app).ok()?;
             query.ok()?;
-            Some(format!("run a query with its verb: `runner run {word}`"))
+            Some(format!("run a query with `runner run {word}`"))
         }
         _ => None,
     }

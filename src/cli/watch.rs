@@ -127,13 +127,13 @@ impl Observe for Watch {
                     return;
                 }
                 let why = status.map_or_else(
-                    || "no answer".to_owned(),
+                    || "no response".to_owned(),
                     |status| format!("{}", status.as_u16()),
                 );
                 let when = match (is_refused, asked) {
                     (true, _) => "after the pause".to_owned(),
                     (false, true) => {
-                        format!("in {}, as the server asks", format_duration(*delay))
+                        format!("in {}, as requested by the server", format_duration(*delay))
                     }
                     (false, false) => format!("in {}", format_duration(*delay)),
                 };
@@ -160,15 +160,15 @@ impl Observe for Watch {
                 }
                 let why = match reason {
                     PauseReason::Refused(status) => {
-                        format!("the server refuses more requests ({})", status.as_u16())
+                        format!("rate limited by the server ({})", status.as_u16())
                     }
-                    PauseReason::UsedUp => "the server's limit is used up".to_owned(),
+                    PauseReason::UsedUp => "the server's rate limit is used up".to_owned(),
                 };
                 // A pause that has just begun is rounded to the requested length.
                 let whole = length.as_secs() + u64::from(length.subsec_nanos() > 0);
                 let wait = format_duration(Duration::from_secs(whole));
                 self.app
-                    .say(&format!("{why}; all requests to it wait {wait}"));
+                    .say(&format!("{why}; pausing all requests to it for {wait}"));
             }
         }
     }

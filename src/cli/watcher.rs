@@ -45,7 +45,7 @@ pub fn watched(
 ) -> ExitCode {
     if let Some(files) = few_files() {
         let words = format!(
-            "the limit of open files (`ulimit -n`) is {files}, and runner needs {FEWEST_FILES}"
+            "the limit of open files (`ulimit -n`) is {files}, but runner needs {FEWEST_FILES}"
         );
         fail(Failure::usage(Code::CannotStart, words), error_format);
     }
@@ -155,7 +155,7 @@ impl Renderings {
             |words: String, place: &Place| Err(Failure::usage(Code::Template, words).at(place));
         if memory().saturating_sub(self.memory) > LARGEST_RENDERING {
             return fault(
-                format!("the template takes more than {LARGEST_RENDERING} MiB of memory"),
+                format!("the template uses more than {LARGEST_RENDERING} MiB of memory"),
                 &place,
             );
         }

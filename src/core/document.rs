@@ -59,7 +59,7 @@ impl Node {
             Content::Null => "nothing",
             Content::Bool(_) => "a boolean",
             Content::Number(..) => "a number",
-            Content::Text(_) => "a text",
+            Content::Text(_) => "a string",
             Content::List(_) => "a list",
             Content::Map(_) => "a mapping",
         }
@@ -158,8 +158,8 @@ impl Node {
         let text = self.as_text();
         if text.is_none() {
             let quotable = matches!(self.content, Content::Bool(_) | Content::Number(..));
-            let hint = quotable.then(|| "quote it to make it a text".to_owned());
-            faults.push(self.mismatch(key, "a text").maybe_help(hint));
+            let hint = quotable.then(|| "quote it to make it a string".to_owned());
+            faults.push(self.mismatch(key, "a string").maybe_help(hint));
         }
         text
     }
@@ -178,9 +178,9 @@ impl Node {
             return Some(number);
         }
         let expected = if *bounds.end() == u64::MAX {
-            format!("a whole number of at least {}", bounds.start())
+            format!("an integer of at least {}", bounds.start())
         } else {
-            format!("a whole number from {} to {}", bounds.start(), bounds.end())
+            format!("an integer from {} to {}", bounds.start(), bounds.end())
         };
         faults.push(self.mismatch(key, &expected));
         None
@@ -337,7 +337,7 @@ impl<'n> Fields<'n> {
                     Diagnostic::at(
                         &entry.key_place,
                         Code::UnknownKey,
-                        format!("there is no key `{}` here", entry.key),
+                        format!("unknown key `{}`", entry.key),
                     )
                     .maybe_help(name::hint(&entry.key, known.iter().copied())),
                 );

@@ -33,7 +33,7 @@ struct Sqlite {
 fn open(path: &Path, table: &Table<'_>) -> io::Result<Box<dyn Ending>> {
     let aside = FileSink::create(path)?;
     let Some(written) = aside.written_aside() else {
-        let words = "a database is a file, and this is a stream or a device";
+        let words = "a database must be a file, not a stream or a device";
         return Err(io::Error::other(words));
     };
     let database = aside.replaced().map(Path::to_path_buf);

@@ -139,7 +139,7 @@ pub fn scrubbed(plan: &Plan, response: &Response, content: &Value) -> Value {
 fn unreadable(plan: &Plan, response: &Response, error: &ParseError) -> RunErrorKind {
     if error.is_too_many() {
         return RunErrorKind::Unreadable {
-            words: format!("the answer has more than {MOST_VALUES} values, the most that are read"),
+            words: format!("the response has more than {MOST_VALUES} values, the maximum"),
             remedy: Some(Remedy::AskForLess),
         };
     }
@@ -155,12 +155,12 @@ fn unreadable(plan: &Plan, response: &Response, error: &ParseError) -> RunErrorK
     });
     let is_cut = error.is_eof();
     let words = if is_cut && is_json {
-        format!("the answer's JSON ends too early ({error}){shown}")
+        format!("the JSON of the response is truncated ({error}){shown}")
     } else if is_json {
-        format!("the answer's JSON cannot be read ({error}){shown}")
+        format!("the JSON of the response is invalid ({error}){shown}")
     } else {
         format!(
-            "the answer is not JSON ({}, {media_type}){shown}",
+            "the response is not JSON ({}, {media_type}){shown}",
             response.status.as_u16()
         )
     };

@@ -116,8 +116,7 @@ impl ProxySettings {
         match variables.find(|(_, value)| !is_proxy(value)) {
             None => Ok(Proxy::Environment),
             Some((name, _)) => Err(format!(
-                "`{name}` is set to something that is no proxy's URL, such as \
-                 `http://proxy.example.com:3128`"
+                "`{name}` is not the URL of a proxy, such as `http://proxy.example.com:3128`"
             )),
         }
     }
@@ -140,7 +139,7 @@ impl ProxySettings {
             .map_err(|error| format!("`proxy` is not a URL: {error}"))?;
         if !matches!(url.scheme(), "http" | "https" | "socks5" | "socks5h") {
             return Err(format!(
-                "`proxy` is `http`, `https`, `socks5` or `socks5h`, not `{}`",
+                "`proxy` takes a URL with `http`, `https`, `socks5` or `socks5h`, got `{}`",
                 url.scheme()
             ));
         }

@@ -150,7 +150,7 @@ pub fn none_found(plan: &Plan, lacking: &Lacking, body: &Value) -> Option<String
         Value::Object(_) => format!("it has {}", listed(body)),
         other => format!("it is {}", json::kind(other)),
     };
-    let words = format!("the answer has none of the columns; {got}");
+    let words = format!("the response has none of the columns; {got}");
     Some(plan.scrubber.text(&words).into_owned())
 }
 

@@ -179,7 +179,7 @@ impl Refusal {
     pub fn message(&self, resource: &str) -> String {
         let reason = self.status.canonical_reason().unwrap_or("");
         let status_line = format!("{} {reason}", self.status.as_u16());
-        let head = format!("{resource} answered {}", status_line.trim_end());
+        let head = format!("{resource} returned {}", status_line.trim_end());
         // The title of a gateway's error page repeats the status.
         let message = self.says.message.as_ref();
         match message.filter(|message| **message != status_line) {

@@ -131,9 +131,9 @@ impl Findings {
 /// Returns the note about values that are not times.
 pub fn no_times(query: &str, expression: &str, (count, first): &(usize, String)) -> String {
     let values = if *count == 1 {
-        "a value as null, since it is no time".to_owned()
+        "a value that is not a time as null".to_owned()
     } else {
-        format!("{count} values as null, since they are no times")
+        format!("{count} values that are not times as null")
     };
     format!("in `{query}`, `{expression}` read {values} (the first is {first})")
 }

@@ -43,7 +43,7 @@ const LAST_ROUND: Duration = Duration::from_secs(5);
 
 fn unmet(poll: &Poll) -> String {
     format!(
-        "`until: {}` does not hold after {}",
+        "`until: {}` is still false after {}",
         poll.until.source(),
         format_duration(poll.timeout)
     )
@@ -312,7 +312,7 @@ impl<'r> Listing<'r> {
             let message = ErrorBody::read(&answer).message;
             error.help = error.help.or(message.map(|words| {
                 let words = self.plan.scrubber.text(&words).into_owned();
-                format!("the answer says: {}", one_line(&words))
+                format!("the response says: {}", one_line(&words))
             }));
             fault(RunErrorKind::Render(error))
         })?;
@@ -422,7 +422,7 @@ impl<'r> Listing<'r> {
         let Some(body) = body else {
             if self.pages > 0 {
                 let status = response.status.as_u16();
-                let words = format!("page {} has no content (status {status})", self.pages + 1);
+                let words = format!("page {} has no body (status {status})", self.pages + 1);
                 return Err(RunErrorKind::Listing(words));
             }
             self.pages += 1;
@@ -520,7 +520,7 @@ impl<'r> Listing<'r> {
         match (kind, ErrorBody::read(body).message) {
             (RunErrorKind::Missing(words, place), Some(message)) if self.plan.query.is_single() => {
                 let message = self.plan.scrubber.text(&message).into_owned();
-                let words = format!("{words}; the answer says: {}", one_line(&message));
+                let words = format!("{words}; the response says: {}", one_line(&message));
                 RunErrorKind::Missing(words, place)
             }
             (kind, _) => kind,
@@ -565,7 +565,7 @@ impl<'r> Listing<'r> {
             Listed::Rows(_) if goes_on == Some(false) => 0,
             Listed::Rows(_) => {
                 let words =
-                    "`rows` does not say which list is paged: name it as `list` under `paginate`";
+                    "`rows` does not name the list that is paged: set `list` under `paginate`";
                 return done(Outcome::Broken(self.broken(request, words).into()));
             }
         };
@@ -618,7 +618,7 @@ impl<'r> Listing<'r> {
                 return done(Outcome::Complete);
             }
             let words = format!(
-                "page {} leads to a page that was asked for before, so the listing would never end",
+                "page {} leads to a page that was already requested, so the listing would never end",
                 self.pages
             );
             return done(Outcome::Broken(self.broken(request, words).into()));
@@ -653,7 +653,7 @@ impl<'r> Listing<'r> {
         if self.pages == 1 && condition.is_lost(body) {
             let source = condition.source();
             self.note(format!(
-                "`while: {source}` finds nothing in the answer, so its first page is the last one"
+                "`while: {source}` matches nothing in the response, so its first page is the last"
             ));
         }
         let scope = || {
@@ -686,7 +686,7 @@ impl<'r> Listing<'r> {
             && self.last_row.is_some()
         {
             self.note(format!(
-                "a page of `{}` begins with the last row of the page before it: {advice}",
+                "a page of `{}` begins with the last row of the previous page: {advice}",
                 self.plan.query.name
             ));
         }
@@ -695,11 +695,12 @@ impl<'r> Listing<'r> {
         self.idle = if is_idle { self.idle + 1 } else { 0 };
         self.last_page = Some(page.print);
         if page.is_telling && !self.seen.insert(page.print) {
-            return Some("the same rows came twice, so the listing would never end".to_owned());
+            return Some(
+                "the same rows were returned twice, so the listing would never end".to_owned(),
+            );
         }
-        (self.idle > MOST_IDLE).then(|| {
-            format!("{MOST_IDLE} pages brought nothing new, so the listing would never end")
-        })
+        (self.idle > MOST_IDLE)
+            .then(|| format!("{MOST_IDLE} pages had no new rows, so the listing would never end"))
     }
 
     fn note_first(&self, response: &Response, meaning: StatusMeaning, body: Option<&Value>) {

@@ -19,7 +19,7 @@ pub fn missing_rows(plan: RequestPlan<'_>, body: &Value) -> Option<String> {
         _ if path.is_singular() => None,
         other => Some(format!("its list is {}", kind(other))),
     })?;
-    let words = format!("`rows: {}` finds nothing: {got}", path.source());
+    let words = format!("`rows: {}` matches nothing: {got}", path.source());
     Some(plan.scrubber.text(&words).into_owned())
 }
 
@@ -33,9 +33,9 @@ pub fn missing_list(plan: RequestPlan<'_>, body: &Value, is_map: bool) -> Option
         Some(Value::Object(_)) if is_map || path.is_singular() => None,
         Some(Value::Null) if !body.is_null() => said_instead(body),
         Some(other) => Some(format!("its list is {}", kind(other))),
-        None => Some("the answer has no list".to_owned()),
+        None => Some("the response has no list".to_owned()),
     })?;
-    let words = format!("`rows: {}` finds no list: {got}", path.source());
+    let words = format!("`rows: {}` matches no list: {got}", path.source());
     Some(plan.scrubber.text(&words).into_owned())
 }
 
@@ -57,14 +57,14 @@ fn absent(plan: RequestPlan<'_>, body: &Value) -> Option<String> {
                 return None;
             }
             if members.is_empty() {
-                return Some("the answer is an empty object".to_owned());
+                return Some("the response is an empty object".to_owned());
             }
             let known: Vec<&str> = members.keys().map(String::as_str).take(12).collect();
             let known = name::one_of(&known).replace(" or ", " and ");
-            Some(format!("the answer has no `{name}`, only {known}"))
+            Some(format!("the response has no `{name}`, only {known}"))
         }
         Value::Array(_) if name.is_none_or(|name| matches!(name, "" | "*")) => None,
-        other => Some(format!("the answer is {}", kind(other))),
+        other => Some(format!("the response is {}", kind(other))),
     }
 }
 

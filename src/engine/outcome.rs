@@ -111,5 +111,5 @@ pub enum End {
 
 /// Returns the note about a listing of which only the first page was read.
 pub fn first_page_note(query: &str) -> String {
-    format!("the listing of `{query}` goes on: `paginate: false` reads its first page only")
+    format!("the listing of `{query}` has more pages: `paginate: false` only reads the first")
 }

@@ -26,7 +26,7 @@ pub fn part(
         let has_more = range.has_more() && members < range.total;
         return has_more.then(|| {
             Part::Incomplete(format!(
-                "the answer says that it ends with item {} of {} (`Content-Range`), and not how to go on",
+                "the response ends with item {} of {} (`Content-Range`) and does not say how to continue",
                 range.last.saturating_add(1),
                 range.total
             ))
@@ -35,8 +35,7 @@ pub fn part(
     let is_partial = response.status == StatusCode::PARTIAL_CONTENT;
     (is_partial && plan.style(request).is_none_or(|style| style.knows_of_more())).then(|| {
         Part::Unknown(format!(
-            "the last answer for `{}` is a part (206 Partial Content) without the number of all items: there may \
-             be more",
+            "the last response for `{}` is partial (206 Partial Content) without a total: there may be more items",
             plan.plan.query.name
         ))
     })

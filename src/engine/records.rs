@@ -237,7 +237,7 @@ pub fn check_required(plan: &Plan, record: &Value) -> Result<(), RunErrorKind> {
         None => Ok(()),
         Some(column) => Err(RunErrorKind::Missing(
             format!(
-                "the column `{}` is required, and a record lacks it",
+                "the required column `{}` is missing in a record",
                 column.name
             ),
             column.place.clone(),
@@ -255,7 +255,7 @@ fn rows<'b>(plan: &Plan, body: &'b Value) -> Result<Vec<&'b Value>, RunErrorKind
     {
         let path = selector.source();
         return Err(RunErrorKind::Rows {
-            words: format!("`rows: {path}` finds one list, not its items"),
+            words: format!("`rows: {path}` matches a list, not its items"),
             help: format!("write `rows: {path}[*]`"),
         });
     }
@@ -265,9 +265,7 @@ fn rows<'b>(plan: &Plan, body: &'b Value) -> Result<Vec<&'b Value>, RunErrorKind
 /// Creates the error for many small rows with a long `extract`.
 fn too_many_values(most: usize) -> RunErrorKind {
     RunErrorKind::Unreadable {
-        words: format!(
-            "the records of one answer have more than {most} values, the most that are made"
-        ),
+        words: format!("the records of one response have more than {most} values, the maximum"),
         remedy: Some(Remedy::AskForLess),
     }
 }
@@ -481,7 +479,7 @@ fn column_value(column: &Column, row: &Value, scope: &Scope) -> Result<Value, Ru
                 let nodes = selector.select(row);
                 if nodes.len() > 1 {
                     return Err(missing(format!(
-                        "`{}` finds {} values in a record where one is expected",
+                        "`{}` matches {} values in a record, expected one",
                         selector.source(),
                         nodes.len()
                     )));

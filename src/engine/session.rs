@@ -293,7 +293,7 @@ fn proxy(plan: RequestPlan<'_>, settings: &ProxySettings) -> Result<Proxy, Strin
     };
     let is_plain = plan.base_url().scheme() == "http" && !plan.resource().auth.is_none();
     if is_plain && !is_loopback(&url) {
-        return Err("over plain `http` the proxy would read the token".to_owned());
+        return Err("over plain `http`, the proxy could read the token".to_owned());
     }
     Ok(Proxy::Url(url))
 }

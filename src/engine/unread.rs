@@ -65,8 +65,8 @@ pub fn unread_pages(plan: RequestPlan<'_>, body: &Value) -> Option<String> {
         (path, help)
     };
     Some(format!(
-        "the listing of `{}` was read as one page, and the answer seems to have more (`{path}`): say how \
-         it goes on, for example {help}, or `paginate: false`",
+        "the listing of `{}` was read as one page, but there seem to be more (`{path}`): set \
+         `paginate`, for example {help}, or `paginate: false`",
         plan.query.name
     ))
 }

@@ -51,7 +51,7 @@ impl FromStr for CsvOptions {
     fn from_str(text: &str) -> Result<Self, String> {
         let mut options = Self::default();
         for word in text.split(',') {
-            let fault = || format!("`{word}` is none of {}", Self::WORDS);
+            let fault = || format!("`{word}` is not one of {}", Self::WORDS);
             match word.split_once('=') {
                 None if word == "bom" => options.bom = Some(true),
                 Some(("separator", separator)) => {

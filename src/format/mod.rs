@@ -187,17 +187,18 @@ pub trait Render: Send {
 #[derive(Debug, thiserror::Error)]
 pub enum FormatError {
     /// More than one record where a single one was announced.
-    #[error("the query yields one record, got a second one")]
+    #[error("expected a single record, got a second one")]
     SecondRecord,
     /// A record that is not an object although columns were announced.
-    #[error("a record of a query with `extract` is an object, got `{got}`")]
+    #[error("expected an object from a query with `extract`, got `{got}`")]
     NoColumns {
         /// The record, truncated.
         got: String,
     },
     /// More columns than a table may have.
     #[error(
-        "the records have more than {most} different keys, and a table has at most {most} columns; name columns under `extract`, or write `-o ndjson`"
+        "the records have more than {most} different keys, the maximum for a table; name columns \
+         under `extract`, or use `-o ndjson`"
     )]
     Columns {
         /// The maximum.
@@ -205,7 +206,8 @@ pub enum FormatError {
     },
     /// Records with too few common keys.
     #[error(
-        "the records have too little in common for a table of {columns} columns: more than {most} cells would be empty; name columns under `extract`, or write `-o ndjson`"
+        "the records have too few common keys for a table of {columns} columns: more than {most} \
+         cells would be empty; name columns under `extract`, or use `-o ndjson`"
     )]
     Sparse {
         /// The number of columns so far.

@@ -23,7 +23,7 @@ use crate::core::file_ending;
 use crate::core::text::{display_width, printable, truncate_to_width};
 
 pub(super) const FORMAT: Format = Format {
-    about: "For reading: a table that fits the terminal, or keys and values for one record",
+    about: "A table that fits the terminal, or keys and values for a single record",
     extensions: file_ending::TEXT,
     streams: true,
     paints: true,

@@ -219,7 +219,7 @@ fn a_second_record_of_one_is_refused() {
             .expect_err("refuses the second");
         assert_eq!(
             error.to_string(),
-            "the query yields one record, got a second one"
+            "expected a single record, got a second one"
         );
     }
 }
@@ -234,7 +234,7 @@ fn a_record_without_columns_is_refused_where_columns_were_announced() {
         let error = error.expect_err("refuses a list");
         assert_eq!(
             error.to_string(),
-            "a record of a query with `extract` is an object, got `[1,2]`"
+            "expected an object from a query with `extract`, got `[1,2]`"
         );
     }
 }

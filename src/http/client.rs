@@ -300,10 +300,10 @@ fn build(options: &ClientOptions, is_secure: bool) -> Result<reqwest::Client, St
         Proxy::None => builder.no_proxy(),
         Proxy::Url(url) => builder.proxy(
             reqwest::Proxy::all(url.as_str())
-                .map_err(|error| format!("the proxy cannot be used: {error}"))?,
+                .map_err(|error| format!("cannot use the proxy: {error}"))?,
         ),
     };
     builder
         .build()
-        .map_err(|error| format!("the client cannot be built: {error}"))
+        .map_err(|error| format!("cannot create the HTTP client: {error}"))
 }

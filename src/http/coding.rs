@@ -130,7 +130,8 @@ fn codings(headers: &HeaderMap) -> Result<Vec<Coding>, CodingError> {
             }
             codings.push(Coding::named(name).ok_or_else(|| CodingError::Unreadable {
                 words: format!(
-                    "the answer is encoded as `{name}`, which is none of `gzip`, `br`, `zstd` and `deflate`"
+                    "the response is encoded as `{name}`; supported are `gzip`, `br`, `zstd` and \
+                     `deflate`"
                 ),
                 cause: None,
             })?);
@@ -139,7 +140,7 @@ fn codings(headers: &HeaderMap) -> Result<Vec<Coding>, CodingError> {
     if codings.len() > MOST_CODINGS {
         return Err(CodingError::Unreadable {
             words: format!(
-                "the answer is encoded {} times over, more than {MOST_CODINGS}",
+                "the response is encoded {} times, more than {MOST_CODINGS}",
                 codings.len()
             ),
             cause: None,
@@ -153,12 +154,12 @@ fn unpack(body: &[u8], codings: &[Coding], limit: u64) -> Result<Bytes, CodingEr
         let names: Vec<&str> = codings.iter().map(|coding| coding.name()).collect();
         let names = names.join(", ");
         let fault = if error.kind() == io::ErrorKind::UnexpectedEof {
-            "ends too early"
+            "is truncated"
         } else {
-            "is cut off or damaged"
+            "is truncated or damaged"
         };
         CodingError::Unreadable {
-            words: format!("the answer is encoded as `{names}` and {fault}"),
+            words: format!("the response is encoded as `{names}` and {fault}"),
             cause: Some(error.to_string()),
         }
     })?;
@@ -276,18 +277,18 @@ mod tests {
         ];
         assert_eq!(decoded(&hops, &body).unwrap(), b"[]");
         let many = encoded_as("gzip, gzip, gzip, gzip, gzip, gzip", &body).unwrap_err();
-        assert_eq!(many, "the answer is encoded 6 times over, more than 5");
+        assert_eq!(many, "the response is encoded 6 times, more than 5");
     }
 
     #[test]
     fn what_cannot_be_decoded_is_named() {
         assert_eq!(
             encoded_as("compress", b"\x1f\x9d").unwrap_err(),
-            "the answer is encoded as `compress`, which is none of `gzip`, `br`, `zstd` and `deflate`"
+            "the response is encoded as `compress`; supported are `gzip`, `br`, `zstd` and `deflate`"
         );
         assert_eq!(
             encoded_as("gzip", b"{\"ok\":\"no gzip at all\"}").unwrap_err(),
-            "the answer is encoded as `gzip` and is cut off or damaged"
+            "the response is encoded as `gzip` and is truncated or damaged"
         );
     }
 

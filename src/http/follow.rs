@@ -56,7 +56,7 @@ fn next(request: &Request, response: &Response) -> Result<Option<Request>, Trans
     let status = response.status.as_u16();
     let Some(location) = response.header(header::LOCATION.as_str()) else {
         return Err(refused(format!(
-            "answered {status}, a redirect, without a `Location`"
+            "redirected ({status}) without a `Location`"
         )));
     };
     let target = request.url.join(location).map_err(|_| {
@@ -80,7 +80,7 @@ fn next(request: &Request, response: &Response) -> Result<Option<Request>, Trans
     let length = target.as_str().len();
     if length > LONGEST_URL {
         return Err(refused(format!(
-            "redirected ({status}) to a URL of {length} bytes, and no more than {LONGEST_URL} can be sent"
+            "redirected ({status}) to a URL of {length} bytes, more than {LONGEST_URL}"
         )));
     }
     let mut following = request.clone();

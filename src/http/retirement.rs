@@ -60,8 +60,8 @@ impl Retirement {
             }
         }
         if let Some(time) = self.sunset {
-            let verb = if time > now { "will" } else { "was to" };
-            words.push(format!("{verb} be gone after {}", day(time)));
+            let verb = if time > now { "will" } else { "was due to" };
+            words.push(format!("{verb} be removed after {}", day(time)));
         }
         let words = words.join(" and ");
         match &self.link {
@@ -125,10 +125,10 @@ mod tests {
                 &[("deprecation", "Fri, 30 Jun 2023 23:59:59 GMT")],
                 "is deprecated since 2023-06-30",
             ),
-            (&[sunset], "will be gone after 2026-12-31"),
+            (&[sunset], "will be removed after 2026-12-31"),
             (
                 &[("sunset", "Sun, 31 Dec 2023 23:59:59 GMT")],
-                "was to be gone after 2023-12-31",
+                "was due to be removed after 2023-12-31",
             ),
             (
                 &[
@@ -139,11 +139,11 @@ mod tests {
                         "</docs>; rel=\"sunset\", <https://d.test/x>; rel=deprecation",
                     ),
                 ],
-                "is deprecated since 2023-06-30 and will be gone after 2026-12-31, see https://d.test/x",
+                "is deprecated since 2023-06-30 and will be removed after 2026-12-31, see https://d.test/x",
             ),
             (
                 &[sunset, ("link", "</docs>; rel=\"sunset\"")],
-                "will be gone after 2026-12-31, see https://api.test/docs",
+                "will be removed after 2026-12-31, see https://api.test/docs",
             ),
         ] {
             assert_eq!(words(fields).as_deref(), Some(expected), "{fields:?}");

@@ -113,43 +113,40 @@ impl std::fmt::Display for TransportErrorKind {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             TransportErrorKind::Connect => formatter.write_str("cannot connect"),
-            TransportErrorKind::Name => formatter.write_str("the host's name is not known"),
-            TransportErrorKind::Tls => formatter.write_str("no secure connection"),
+            TransportErrorKind::Name => formatter.write_str("unknown host"),
+            TransportErrorKind::Tls => formatter.write_str("the TLS handshake failed"),
             TransportErrorKind::ConnectTimeout(limit) => {
                 write!(
                     formatter,
-                    "no connection within {}",
+                    "the connection timed out after {}",
                     format_duration(*limit)
                 )
             }
             TransportErrorKind::Timeout(limit) => {
                 write!(
                     formatter,
-                    "no whole answer within {}",
+                    "the response timed out after {}",
                     format_duration(*limit)
                 )
             }
             TransportErrorKind::Broken => {
-                formatter.write_str("the connection broke before the answer was whole")
+                formatter.write_str("the connection was closed before the response was complete")
             }
             TransportErrorKind::TooLarge(limit) => {
                 write!(
                     formatter,
-                    "the answer is longer than `max_body` ({})",
+                    "the response is larger than `max_body` ({})",
                     megabytes(*limit)
                 )
             }
             TransportErrorKind::UrlTooLong { length, most } => {
-                write!(
-                    formatter,
-                    "the URL has {length} bytes, and no more than {most} can be sent"
-                )
+                write!(formatter, "the URL has {length} bytes, more than {most}")
             }
             TransportErrorKind::Malformed(words) => formatter.write_str(words),
             TransportErrorKind::Limited(wait) => {
                 write!(
                     formatter,
-                    "the server's limit allows no request for {}",
+                    "the server's rate limit allows no request for {}",
                     format_duration(*wait)
                 )
             }

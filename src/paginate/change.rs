@@ -32,18 +32,18 @@ impl Change {
             Self::Url(url) => request.url = without_user(url),
             Self::Header(name, value) => {
                 let value = HeaderValue::from_bytes(value.as_bytes())
-                    .map_err(|_| format!("the cursor cannot stand in the header `{name}`"))?;
+                    .map_err(|_| format!("the cursor is not valid in the header `{name}`"))?;
                 request.headers.insert(name, value);
             }
             Self::Body(keys, value) => {
                 let Body::Bytes { bytes, .. } = &mut request.body else {
                     return Err(
-                        "the next page is asked for in a JSON body, and the query has none"
+                        "the next page is requested in a JSON body, and the query has none"
                             .to_owned(),
                     );
                 };
                 let mut body: Value = json::parse(bytes).map_err(|_| {
-                    "the next page is asked for in a JSON body, and the query's is something else"
+                    "the next page is requested in a JSON body, and the query's body is not JSON"
                         .to_owned()
                 })?;
                 set(&mut body, &keys, value);
@@ -53,7 +53,7 @@ impl Change {
         let length = request.url.as_str().len();
         if length > LONGEST_URL {
             return Err(format!(
-                "the URL of the next page has {length} bytes, and no more than {LONGEST_URL} can be sent"
+                "the URL of the next page has {length} bytes, more than {LONGEST_URL}"
             ));
         }
         Ok(())

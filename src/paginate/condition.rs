@@ -32,11 +32,12 @@ impl Condition {
                     .iter()
                     .find(|mention| mention.root() != "response");
                 if let Some(mention) = foreign {
-                    let words = format!("`while` sees `response` only, not `{}`", mention.root());
+                    let words =
+                        format!("`while` can only use `response`, not `{}`", mention.root());
                     let place = text.locate(mention.range.clone());
                     faults.push(
                         Diagnostic::at(&place, Code::UndeclaredName, words)
-                            .help("write for example `while: response.body.has_more`"),
+                            .help("for example `while: response.body.has_more`"),
                     );
                     return None;
                 }

@@ -84,7 +84,7 @@ impl Paginate for Cursor {
             Some(other) => {
                 let kind = json::kind(other);
                 let path = self.path.source();
-                return Next::Broken(format!("the cursor `{path}` is {kind}, not a text"));
+                return Next::Broken(format!("the cursor `{path}` is {kind}, not a string"));
             }
         };
         Next::More(self.place.change(token))

@@ -41,7 +41,7 @@ impl Paginate for Link {
         let target = link::target(page.headers, "next");
         match target {
             None if link::is_unreadable(page.headers, "next") => Next::Broken(
-                "the field `Link` of the answer mentions a next page and cannot be read".to_owned(),
+                "the `Link` header of the response mentions a next page, but is invalid".to_owned(),
             ),
             None => page.end_without("link to a next page"),
             Some(target) => follow(page, &target),

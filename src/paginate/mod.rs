@@ -83,7 +83,7 @@ impl Page<'_> {
     /// Ends a listing whose page lacks `what`, or reports an error if `while` holds.
     fn end_without(&self, what: &str) -> Next {
         if self.goes_on == Some(true) {
-            return Next::Broken(format!("`while` holds, and the answer has no {what}"));
+            return Next::Broken(format!("`while` is true, but the response has no {what}"));
         }
         Next::End
     }
@@ -223,7 +223,7 @@ impl Pagination {
                 styles.push((entry, (form.check)(&entry.value, faults)));
             } else {
                 let known = FORMS.iter().map(|form| form.key).chain(CAPS).chain([WHILE]);
-                let words = format!("there is no key `{key}` here");
+                let words = format!("unknown key `{key}`");
                 faults.push(
                     Diagnostic::at(&entry.key_place, Code::UnknownKey, words)
                         .maybe_help(name::hint(key, known)),
@@ -232,7 +232,7 @@ impl Pagination {
             }
         }
         if let [_, (second, _), ..] = styles.as_slice() {
-            let words = "a listing goes on in one way, and this is the second one";
+            let words = "a listing has only one style of pagination, and this is the second";
             faults.push(Diagnostic::at(&second.key_place, Code::Paginate, words));
             return None;
         }
@@ -254,7 +254,7 @@ fn number_place(fields: &mut Fields<'_>, usual: &str, faults: &mut Diagnostics) 
         (Some(param), None) => Place::param(param, "param", faults),
         (None, Some(body)) => Place::body(body, "body", faults),
         (Some(_), Some(body)) => {
-            let words = "the number goes to one place: `param` or `body`";
+            let words = "the number goes either to `param` or to `body`";
             faults.push(Diagnostic::at(&body.place, Code::Paginate, words));
             None
         }

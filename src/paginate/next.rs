@@ -42,7 +42,7 @@ fn check(node: &Node, faults: &mut Diagnostics) -> Option<Style> {
 
 impl Paginate for Address {
     fn decide(&self, page: &Page<'_>) -> Next {
-        let without = || page.end_without(&format!("address `{}`", self.path.source()));
+        let without = || page.end_without(&format!("URL at `{}`", self.path.source()));
         match self.path.first(page.body) {
             None | Some(Value::Null | Value::Bool(false)) => without(),
             Some(Value::String(target)) if target.trim().is_empty() => without(),
@@ -50,7 +50,7 @@ impl Paginate for Address {
             Some(other) => {
                 let kind = json::kind(other);
                 let path = self.path.source();
-                Next::Broken(format!("the next address `{path}` is {kind}, not a text"))
+                Next::Broken(format!("the next URL `{path}` is {kind}, not a string"))
             }
         }
     }

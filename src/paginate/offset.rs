@@ -68,7 +68,7 @@ impl Paginate for Offset {
 
     fn decide(&self, page: &Page<'_>) -> Next {
         if page.rows == 0 {
-            return page.end_without("row to count on from");
+            return page.end_without("rows to count");
         }
         // If the query sets the first offset itself, counting continues from there.
         let offset = match self.place.number_of(page.request) {
@@ -85,7 +85,7 @@ impl Paginate for Offset {
     }
 
     fn overlap_advice(&self) -> Option<&'static str> {
-        Some("an API whose offsets count from 1 needs `start: 1`")
+        Some("set `start: 1` for an API whose offsets start at 1")
     }
 
     fn knows_of_more(&self) -> bool {

@@ -71,7 +71,7 @@ impl Place {
                 Self::Body(keys) => keys.join("."),
             };
             return Err(format!(
-                "`{name}` of the request is no whole number, from which the listing could go on"
+                "`{name}` of the request is not an integer, so the listing cannot continue from it"
             ));
         }
         Ok(number)

@@ -24,7 +24,7 @@ impl Size {
             (Some(param), None) => Some(Place::param(param, "size_param", faults)?),
             (None, Some(body)) => Some(Place::body(body, "size_body", faults)?),
             (Some(_), Some(body)) => {
-                let words = "the size of a page goes to one place: `size_param` or `size_body`";
+                let words = "the page size goes either to `size_param` or to `size_body`";
                 faults.push(Diagnostic::at(&body.place, Code::Paginate, words));
                 return None;
             }
@@ -38,7 +38,7 @@ impl Size {
                 })
             }
             _ => {
-                let words = "`size` goes with `size_param` or `size_body`, and they with it";
+                let words = "`size` needs `size_param` or `size_body`, and vice versa";
                 faults.push(Diagnostic::at(&node.place, Code::MissingKey, words));
                 None
             }

@@ -215,7 +215,7 @@ fn resource_of(call: &Call, binding: &Binding) -> Result<Arc<Resource>, PlanErro
     let name = &call.resource;
     let found = binding.resources.get(&*name.value).cloned();
     found.ok_or_else(|| {
-        let words = format!("there is no resource `{}`", name.value);
+        let words = format!("no resource `{}`", name.value);
         let fault = Diagnostic::at(&name.place, Code::UnknownResource, words);
         PlanError::Call(vec![fault])
     })
@@ -239,7 +239,7 @@ pub fn at_most(limit: Option<&Limit>, scope: &Scope) -> Result<Option<usize>, Pl
             };
             number.filter(|number| *number > 0).ok_or_else(|| {
                 let words = format!(
-                    "`limit` takes a whole number above 0, got `{}`",
+                    "`limit` takes an integer above 0, got `{}`",
                     crate::core::json::plain(&value)
                 );
                 PlanError::Call(vec![Diagnostic::at(template.place(), Code::Limit, words)])
@@ -377,7 +377,7 @@ impl Binder<'_> {
             .map(|wanted| {
                 let words = format!("`{}` has no var `{wanted}`", self.query.name);
                 let hint = name::hint(wanted, known.iter().copied())
-                    .unwrap_or_else(|| "it takes none".to_owned());
+                    .unwrap_or_else(|| "it has none".to_owned());
                 Diagnostic::general(Code::UnknownVar, words).help(hint)
             })
             .collect()
@@ -390,7 +390,7 @@ impl Binder<'_> {
             let example = example
                 .map(|example| format!("for example `{}`", crate::core::json::plain(example)));
             let origin = matches!(input, Some(Input::Environment(_)))
-                .then(|| format!("the value came from `{}`", variable_of(&var.name)));
+                .then(|| format!("the value is from `{}`", variable_of(&var.name)));
             let fault = Diagnostic::general(Code::Var, words);
             VarFault::Call(Box::new(fault.maybe_help(example).maybe_help(origin)))
         };
@@ -516,8 +516,7 @@ fn unknown_fact(error: RenderError, var: &Var) -> RenderError {
     }
     let name = &var.name;
     error.help(format!(
-        "give `{name}` in the call (`{name}=…`), in the environment (`{}`), or for all queries \
-         under `vars` in `runner.yaml`",
+        "set `{name}` in the call (`{name}=…`), in the environment (`{}`), or for all queries under `vars` in `runner.yaml`",
         variable_of(name)
     ))
 }

@@ -105,7 +105,7 @@ fn scalars(
         Value::Object(_) => match template {
             Some(template) => Err(RenderError::new(
                 template.place(),
-                format!("the field `{name}` is an object, which a form cannot hold"),
+                format!("the field `{name}` is an object, which a form cannot represent"),
             )),
             // A constant object was refused when the file was read.
             None => Ok(vec![value.to_string()]),
@@ -146,7 +146,7 @@ fn one_line(template: &Template, scope: &Scope) -> Result<String, RenderError> {
         let place: &Place = template.place();
         return Err(RenderError::new(
             place,
-            "the value holds a line break or another control character",
+            "the value contains a line break or another control character",
         ));
     }
     Ok(text)

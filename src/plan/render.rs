@@ -152,7 +152,7 @@ impl<'p> RequestPlan<'p> {
         };
         let words = "a secret was masked in the data, and `***` would be sent in its place";
         Err(RenderError::new(place, words)
-            .help("a secret that a request needs comes from `env` or a `secret` var"))
+            .help("take a secret that is sent from `env` or from a `secret` var"))
     }
 
     /// Adds the values in this request that are derived from secrets to the scrubber.
@@ -356,7 +356,7 @@ impl<'p> RequestPlan<'p> {
         let text = self.url_text(form, self.target.base_url.as_str(), scope)?;
         let place = form.endpoint.place();
         Url::parse(&text)
-            .map_err(|error| RenderError::new(place, format!("the URL cannot be built: {error}")))
+            .map_err(|error| RenderError::new(place, format!("the URL is invalid: {error}")))
     }
 
     fn url_text(&self, form: &Form<'_>, base: &str, scope: &Scope) -> Result<String, RenderError> {
@@ -460,7 +460,9 @@ impl<'p> RequestPlan<'p> {
         let mut value = HeaderValue::from_bytes(text.trim().as_bytes()).map_err(|_| {
             RenderError::new(
                 template.place(),
-                format!("the header `{name}` would hold a line break or another control character"),
+                format!(
+                    "the header `{name}` would contain a line break or another control character"
+                ),
             )
         })?;
         value.set_sensitive(is_secret_name(name.as_str()) || self.is_secret(template.mentions()));
@@ -505,7 +507,7 @@ fn add_param(
             .try_for_each(|item| add_param(pairs, name, item, place)),
         Value::Object(_) => Err(RenderError::new(
             place,
-            format!("the parameter `{name}` is an object, which a URL cannot hold"),
+            format!("the parameter `{name}` is an object, which a URL cannot represent"),
         )),
         scalar => {
             pairs.push((name.to_owned(), json::plain(scalar)));

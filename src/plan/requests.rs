@@ -129,13 +129,13 @@ fn refuse_plain_http(
         return Ok(());
     }
     let words = format!(
-        "a secret of `{}` would cross the network in the clear, to `{}`",
+        "a secret of `{}` would be sent unencrypted to `{}`",
         resource.name,
         base_url.host_str().unwrap_or_default()
     );
     let fault = Diagnostic::at(resource.base_url.place(), Code::PlainHttp, words);
     Err(PlanError::Call(vec![fault.help(
-        "write `https://`: plain `http://` is for this machine, or for requests without a secret",
+        "use `https://`: plain `http://` is only allowed on this machine, or without secrets",
     )]))
 }
 

@@ -55,7 +55,7 @@ impl Project {
             if let Some((_, first)) = named.iter().find(|(other, _)| *other == name)
                 && is_wanted
             {
-                let words = format!("the name `{name}` of `{shown}` is already that of `{first}`");
+                let words = format!("the name `{name}` of `{shown}` is already used by `{first}`");
                 checked
                     .faults
                     .push(Diagnostic::general(Code::DuplicateName, words));

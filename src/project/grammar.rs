@@ -11,19 +11,19 @@ pub const RESOURCE: &[Key] = &[
         name: "name",
         takes: "text",
         default: "the file's stem",
-        doc: "how queries refer to it; letters, digits, `-`, `_`, `.`",
+        doc: "the name in queries; letters, digits, `-`, `_`, `.`",
     },
     Key {
         name: "folder",
         takes: "text",
         default: "the sub-folder of `resources/`",
-        doc: "where `list` shows it",
+        doc: "the group in `list`",
     },
     Key {
         name: "description",
         takes: "text",
         default: "",
-        doc: "for people",
+        doc: "a description for people",
     },
     Key {
         name: "type",
@@ -41,8 +41,7 @@ pub const RESOURCE: &[Key] = &[
         name: "base_url",
         takes: "template",
         default: "the preset's",
-        doc: "where endpoints begin; `http` or `https`, without user, `?` and `#`; its path is \
-              kept",
+        doc: "the base of all endpoints; `http` or `https`, without user, `?` and `#`; its path is kept",
     },
     Key {
         name: "auth",
@@ -54,13 +53,13 @@ pub const RESOURCE: &[Key] = &[
         name: "headers",
         takes: "mapping of templates",
         default: "",
-        doc: "header fields of every request; those of a query win, `null` removes",
+        doc: "header fields of every request; overridden by those of a query, where `null` removes one",
     },
     Key {
         name: "params",
         takes: "mapping of templates",
         default: "",
-        doc: "URL parameters of every request; those of a query win, `null` removes",
+        doc: "URL parameters of every request; overridden by those of a query, where `null` removes one",
     },
     Key {
         name: "access",
@@ -74,19 +73,19 @@ pub const RESOURCE: &[Key] = &[
         name: "timeout",
         takes: "duration",
         default: "`30s`",
-        doc: "longest wait for a whole response",
+        doc: "timeout of a complete response",
     },
     Key {
         name: "connect_timeout",
         takes: "duration",
         default: "`10s`",
-        doc: "longest wait for a connection",
+        doc: "timeout of a connection",
     },
     Key {
         name: "max_body",
         takes: "size: `64MiB`, `10MB`, bytes",
         default: "`64MiB`",
-        doc: "longest response, decompressed",
+        doc: "maximum size of a decompressed response",
     },
     Key {
         name: "retry",
@@ -104,7 +103,7 @@ pub const RESOURCE: &[Key] = &[
         name: "concurrency",
         takes: "1 to 1024",
         default: "`8`",
-        doc: "requests in flight",
+        doc: "maximum number of concurrent requests",
     },
     Key {
         name: "paginate",
@@ -116,8 +115,7 @@ pub const RESOURCE: &[Key] = &[
         name: "tls",
         takes: "`{ ca_file, client_cert, client_key, system_certs }`",
         default: "",
-        doc: "PEM files, relative to the project; `system_certs: true` trusts the operating \
-              system's too. Nothing turns verification off",
+        doc: "PEM files, relative to the project; `system_certs: true` trusts the operating system's too. Verification cannot be disabled",
     },
     Key {
         name: "proxy",
@@ -129,8 +127,7 @@ pub const RESOURCE: &[Key] = &[
         name: "environments",
         takes: "mapping",
         default: "",
-        doc: "name → what differs; see [Have several \
-              environments](../how-to/connect.md#use-several-environments)",
+        doc: "name → differences; see [Use several environments](../how-to/connect.md#use-several-environments)",
     },
 ];
 
@@ -140,19 +137,19 @@ pub const QUERY: &[Key] = &[
         name: "name",
         takes: "text",
         default: "the file's stem",
-        doc: "the name to call it by",
+        doc: "the name for calls",
     },
     Key {
         name: "folder",
         takes: "text",
         default: "the sub-folder of `queries/`",
-        doc: "where `list` shows it",
+        doc: "the group in `list`",
     },
     Key {
         name: "description",
         takes: "text",
         default: "",
-        doc: "for people",
+        doc: "a description for people",
     },
     Key {
         name: "resource",
@@ -183,14 +180,13 @@ pub const QUERY: &[Key] = &[
         name: "endpoint",
         takes: "template",
         default: "needed, without `sql` and `report`",
-        doc: "the route, below the resource's `base_url`; see [How values are \
-              sent](templates.md#how-values-are-sent)",
+        doc: "the path below the resource's `base_url`; see [How values are sent](templates.md#how-values-are-sent)",
     },
     Key {
         name: "params",
         takes: "mapping",
         default: "",
-        doc: "URL parameters: a list repeats the name, null leaves it out",
+        doc: "URL parameters: a list repeats the name, null omits it",
     },
     Key {
         name: "headers",
@@ -244,67 +240,61 @@ pub const QUERY: &[Key] = &[
         name: "extract",
         takes: "mapping",
         default: "",
-        doc: "columns, see [Extract](#extract); without it a record stays as it is",
+        doc: "columns, see [Extract](#extract); without it records are unchanged",
     },
     Key {
         name: "where",
         takes: "expression",
         default: "",
-        doc: "which records are kept",
+        doc: "the condition that selects records",
     },
     Key {
         name: "stop_when",
         takes: "expression",
         default: "",
-        doc: "the first record for which it holds ends the list",
+        doc: "the condition that ends the list at the first record that meets it",
     },
     Key {
         name: "sort",
         takes: "column, expression, or a list",
         default: "",
-        doc: "`-` before it: the largest first. Null is last either way; numbers by size, texts \
-              by their characters",
+        doc: "a leading `-` sorts in descending order. Null is always last; numbers are sorted by value, strings by character",
     },
     Key {
         name: "limit",
         takes: "number or template",
         default: "",
-        doc: "at most so many records; `--limit` replaces it",
+        doc: "the maximum number of records; overridden by `--limit`",
     },
     Key {
         name: "unique",
         takes: "`true`, a column, or a list",
         default: "`false`",
-        doc: "of records that are equal (in those columns) only the first",
+        doc: "keeps only the first of records that are equal (in those columns)",
     },
     Key {
         name: "require",
         takes: "like `expect`",
         default: "",
-        doc: "must hold of the vars, before anything is sent: exit code 2 with the message of \
-              each that does not. Also for a query that others use. It sees `vars`, `env`, `git`, \
-              `now()`",
+        doc: "conditions on the vars, checked before anything is sent: exit code 2 with the message of each that fails. Also for a query that others use. They can use `vars`, `env`, `git`, `now()`",
     },
     Key {
         name: "expect",
         takes: "expression, `{ that, message }`, or a list",
         default: "",
-        doc: "must hold in the end; the records are printed all the same, with exit code 1 if \
-              not. `message` is a template over the same names: `\"{{ branch }} is not green\"`",
+        doc: "conditions on the result; if one fails, the records are still printed, with exit code 1. `message` is a template over the same names: `\"{{ branch }} is not green\"`",
     },
     Key {
         name: "on_status",
         takes: "mapping",
         default: "",
-        doc: "status → `ok` (an answer like any other), `empty` (no records) or `fail`. Usual: \
-              2xx ok, 204 and 304 empty, all else fails",
+        doc: "status → `ok` (a normal response), `empty` (no records) or `fail`. By default 2xx are ok, 204 and 304 empty, all others fail",
     },
     Key {
         name: "confirm",
         takes: "template",
-        default: "`Send this?`; of a walk the method, the route and the number",
-        doc: "the question before a request that writes (one that is `safe` asks nothing); of a \
-              walk it sees `items`",
+        default: "`Send this?`; for a walk, the method, the path and the number",
+        doc: "the confirmation prompt of a request that writes (a `safe` one has none); for a walk, it can use `items`",
     },
     Key {
         name: "output",
@@ -316,7 +306,7 @@ pub const QUERY: &[Key] = &[
         name: "csv",
         takes: "`{ bom, separator, formulas }`",
         default: "`false`, `,`, `keep`",
-        doc: "how `csv` is written, see [Choose a format](formats.md); `--csv` wins",
+        doc: "options of `csv`, see [Choose a format](formats.md); overridden by `--csv`",
     },
     Key {
         name: "data",
@@ -358,8 +348,7 @@ pub const VAR: &[Key] = &[
         name: "default",
         takes: "a value or template",
         default: "",
-        doc: "makes it optional; sees `env`, `git`, `now()` and the vars above. `null` is a \
-              default too",
+        doc: "makes it optional; can use `env`, `git`, `now()` and the vars above. `null` is a default too",
     },
     Key {
         name: "required",
@@ -371,13 +360,13 @@ pub const VAR: &[Key] = &[
         name: "enum",
         takes: "list",
         default: "",
-        doc: "the allowed values; of a `list`, those of its items",
+        doc: "the allowed values; for a `list`, those of its items",
     },
     Key {
         name: "pattern",
         takes: "regular expression",
         default: "",
-        doc: "what its whole text must match; of a `list`, that of each item",
+        doc: "the pattern that the whole text must match; for a `list`, each item",
     },
     Key {
         name: "min",
@@ -417,7 +406,7 @@ pub const COLUMN: &[Key] = &[
         name: "take",
         takes: "`first`, `one`, `all`, `count`",
         default: "`first` for a singular path, else `all`",
-        doc: "which of the values found; with `one` more than one is an error",
+        doc: "the selection among the values found; with `one`, more than one is an error",
     },
     Key {
         name: "default",
@@ -440,26 +429,25 @@ pub const POLL: &[Key] = &[
         name: "until",
         takes: "expression",
         default: "needed",
-        doc: "polls until it holds; sees what `where` sees, and `rows`",
+        doc: "polls until it is true; can use the same names as `where`, and `rows`",
     },
     Key {
         name: "every",
         takes: "duration",
         default: "`2s`, growing to `30s`",
-        doc: "the pause between two requests",
+        doc: "the polling interval",
     },
     Key {
         name: "timeout",
         takes: "duration",
         default: "`30m`",
-        doc: "how long it polls",
+        doc: "the polling timeout",
     },
     Key {
         name: "endpoint",
         takes: "template",
         default: "the query's own",
-        doc: "the route that is polled, with GET, after the query's own request was sent once; \
-              `row` is the response to that",
+        doc: "the path that is polled, with GET, after the query's own request was sent once; `row` is the response to that",
     },
 ];
 

@@ -36,8 +36,8 @@ pub fn literal(node: &Node) -> Diagnostic {
     Diagnostic::at(
         &node.place,
         Code::LiteralSecret,
-        "a secret stands in the file as it is, where everybody can read it",
+        "the file contains a secret in plain text",
     )
-    .help("take it from the environment: `\"{{ env.NAME }}\"`")
+    .help("read it from the environment: `\"{{ env.NAME }}\"`")
     .concealed()
 }

@@ -99,11 +99,11 @@ impl Project {
             return Err(if start.exists() {
                 Diagnostic::general(
                     Code::NoProject,
-                    format!("there is no project at `{place}` or above it"),
+                    format!("no project found in `{place}` or its parents"),
                 )
                 .help("a project is a folder with `queries/`, `resources/` or a `runner.yaml`")
             } else {
-                Diagnostic::general(Code::NoFile, format!("there is no file `{place}`"))
+                Diagnostic::general(Code::NoFile, format!("no file `{place}`"))
             });
         };
         let parts = load::PARTS.map(|part| root.join(part));
@@ -163,7 +163,7 @@ impl Project {
             if other.exists() {
                 let other = load::shown(&other, &self.working_directory);
                 let words = format!("`{other}` is not read");
-                let help = format!("the project file is called `{}`", settings::FILE_NAME);
+                let help = format!("the project file is named `{}`", settings::FILE_NAME);
                 self.settings_faults
                     .push(Diagnostic::general(Code::ProjectFile, words).help(help));
             }
@@ -356,11 +356,12 @@ impl Project {
                 .chain([&path])
                 .map(|path| format!("`{}`", self.name_of(path)))
                 .collect();
-            let words = format!("the queries stand on each other: {}", names.join(" → "));
+            let words = format!("the queries depend on each other: {}", names.join(" → "));
             return Err(Diagnostic::at(&name.place, Code::Cycle, words).into());
         }
         if way.len() >= LONGEST_CHAIN {
-            let words = format!("more than {LONGEST_CHAIN} queries stand on each other");
+            let words =
+                format!("more than {LONGEST_CHAIN} queries depend on each other in a chain");
             return Err(Diagnostic::at(&name.place, Code::TooDeep, words).into());
         }
         self.read_once(&path, way)
@@ -377,15 +378,18 @@ impl Project {
         match found.as_slice() {
             [path] => Ok((*path).clone()),
             [] => {
-                let words = format!("there is no query `{wanted}`");
+                let words = format!("no query `{wanted}`");
                 let known = named.iter().map(|(name, _)| name.as_str());
                 let hint = name::hint(wanted, known)
-                    .unwrap_or_else(|| "`runner list` shows all".to_owned());
+                    .unwrap_or_else(|| "list all queries with `runner list`".to_owned());
                 let mut unread = Diagnostics::new();
                 self.query_files(&mut unread);
                 let mut fault = Diagnostic::general(Code::UnknownQuery, words).help(hint);
                 if self.is_built_in() {
-                    fault = fault.help("outside of a project there are only the built-in queries");
+                    fault = fault.help(
+                        "outside of a project, only the built-in queries are \
+                        available",
+                    );
                 }
                 // The name may be defined in a file that could not be read.
                 Err(unread
@@ -400,8 +404,8 @@ impl Project {
                     .iter()
                     .map(|path| load::shown(path, &self.working_directory))
                     .collect();
-                let words = format!("there are several queries `{wanted}`: {}", files.join(", "));
-                Err(Diagnostic::general(Code::DuplicateName, words).help("give the path of one"))
+                let words = format!("several queries are named `{wanted}`: {}", files.join(", "));
+                Err(Diagnostic::general(Code::DuplicateName, words).help("use the path of one"))
             }
         }
     }
@@ -478,7 +482,7 @@ impl Project {
             .iter()
             .find(|file| *file.name == *name.value)
             .ok_or_else(|| {
-                let words = format!("there is no resource `{}`", name.value);
+                let words = format!("no resource `{}`", name.value);
                 let fault = Diagnostic::at(&name.place, Code::UnknownResource, words);
                 Diagnostics::from(fault)
             })?;
@@ -523,10 +527,10 @@ impl Project {
             },
         };
         resource.cloned().ok_or_else(|| {
-            let words = format!("the resource `{}` needs an environment", file.name);
+            let words = format!("the resource `{}` requires an environment", file.name);
             Diagnostics::from(
                 Diagnostic::at(&file.place, Code::NeedsEnvironment, words)
-                    .help(format!("choose with `--env`: {}", name::one_of(&known))),
+                    .help(format!("choose one with `--env`: {}", name::one_of(&known))),
             )
         })
     }
@@ -553,7 +557,7 @@ impl Project {
             "no resource of the project has `environments`".to_owned()
         } else {
             format!(
-                "known are {}",
+                "available: {}",
                 known
                     .iter()
                     .map(|name| format!("`{name}`"))
@@ -600,7 +604,7 @@ fn duplicate(
     first: &str,
 ) -> Diagnostic {
     let file = place.file.name();
-    let words = format!("the {kind} name `{name}` of `{file}` is already that of `{first}`");
+    let words = format!("the {kind} name `{name}` of `{file}` is already used by `{first}`");
     Diagnostic::at(place, Code::DuplicateName, words)
 }
 
@@ -651,19 +655,19 @@ pub fn base_url(text: &str) -> Result<Url, String> {
     let text = text.trim();
     let url = Url::parse(text).map_err(|error| match error {
         url::ParseError::RelativeUrlWithoutBase => "a base URL begins with `https://`".to_owned(),
-        error => format!("this is not a URL: {error}"),
+        error => format!("not a URL: {error}"),
     })?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(format!(
-            "a base URL is `http` or `https`, not `{}`",
+            "a base URL uses `http` or `https`, not `{}`",
             url.scheme()
         ));
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err("a base URL holds no user and no password: they belong to `auth`".to_owned());
+        return Err("a base URL cannot have a user or a password: put them in `auth`".to_owned());
     }
     if url.query().is_some() || url.fragment().is_some() {
-        return Err("a base URL has no `?` and no `#`: parameters belong to `params`".to_owned());
+        return Err("a base URL cannot have `?` or `#`: put parameters in `params`".to_owned());
     }
     Ok(url)
 }

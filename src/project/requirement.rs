@@ -79,7 +79,7 @@ fn requirement(
         .map(|text| record_template(&text, names, faults));
     fields.finish(faults);
     if that_node.is_none() {
-        let words = format!("`{key}` needs `that`, the condition that must hold");
+        let words = format!("`{key}` needs the condition `that`");
         faults.push(Diagnostic::at(&node.place, Code::MissingKey, words));
     }
     Some(Requirement {

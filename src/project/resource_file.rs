@@ -102,7 +102,7 @@ pub fn read(
             .iter()
             .find(|key| entry.value.get(key).is_some())
         {
-            let words = format!("an environment has no `{inner}` of its own");
+            let words = format!("an environment cannot have its own `{inner}`");
             faults.push(Diagnostic::at(&entry.value.place, Code::UnknownKey, words));
             continue;
         }
@@ -282,7 +282,7 @@ fn kind(
     let api = match api_node {
         None => None,
         Some(node) if apis.is_empty() => {
-            let words = format!("`{word}` has no `api` to choose");
+            let words = format!("`{word}` has no `api` setting");
             faults.push(Diagnostic::at(&node.place, Code::UnknownKey, words));
             return None;
         }
@@ -365,12 +365,12 @@ pub fn headers(
             continue;
         };
         if is_framing(&name) {
-            let words = format!("`{name}` is set by the connection, not by a file");
+            let words = format!("`{name}` is set by the connection and cannot be set in a file");
             faults.push(Diagnostic::at(&entry.key_place, Code::HeaderName, words));
             continue;
         }
         if headers.iter().any(|(known, _)| *known == name) {
-            let words = format!("the field `{name}` stands here twice, in another case");
+            let words = format!("the field `{name}` is set twice, in different case");
             faults.push(Diagnostic::at(&entry.key_place, Code::DuplicateKey, words));
             continue;
         }
@@ -384,7 +384,7 @@ pub fn headers(
                 faults.push(literal::literal(&entry.value));
             }
             if value.is_constant() && value.source().chars().any(char::is_control) {
-                let words = "the value holds a line break or another control character";
+                let words = "the value contains a line break or another control character";
                 faults.push(Diagnostic::at(&entry.value.place, Code::HeaderValue, words));
             }
             headers.push((name, Some(value)));
@@ -430,7 +430,7 @@ fn positive_duration(node: Option<&Node>, key: &str, faults: &mut Diagnostics) -
     let node = node?;
     let duration = node.duration(key, faults)?;
     if duration.is_zero() {
-        faults.push(node.mismatch(key, "a duration longer than nothing"));
+        faults.push(node.mismatch(key, "a duration longer than 0"));
         return None;
     }
     Some(duration)
@@ -472,7 +472,7 @@ fn tls(node: &Node, faults: &mut Diagnostics) -> TlsFiles {
         .and_then(|node| node.boolean("system_certs", faults));
     fields.finish(faults);
     if client_cert.is_some() != client_key.is_some() {
-        let words = "`client_cert` and `client_key` belong together";
+        let words = "`client_cert` and `client_key` must be set together";
         faults.push(Diagnostic::at(&node.place, Code::MissingKey, words));
     }
     TlsFiles {

@@ -47,10 +47,14 @@ pub fn of_query(
     let change = read(node, faults);
     let own = change.statuses.iter().flatten();
     for status in own.filter(|status| writes && **status >= 500) {
-        let words = format!("after {status} the request may have been carried out, and it writes");
+        let words = format!(
+            "the query writes, and a {status} may mean that the request was \
+            carried out"
+        );
         let place = node.get("statuses").map_or(&node.place, |node| &node.place);
         faults.push(Diagnostic::at(place, Code::Retry, words).help(
-            "only what changes nothing is sent again then: `safe: true` says that it does not",
+            "only requests that change nothing are retried then: set `safe: true` if that is the \
+             case",
         ));
     }
     Some(change)

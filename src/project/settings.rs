@@ -88,7 +88,7 @@ fn shared_defaults(node: &Node, faults: &mut Diagnostics) -> Vec<Entry> {
             .any(|key| entry.value.get(key).is_some());
         if is_declaration {
             let words = format!(
-                "`{}` takes a value: vars are declared in queries",
+                "`{}` takes a value; vars are declared in queries",
                 entry.key
             );
             let help = format!("write `{}: VALUE`", entry.key);

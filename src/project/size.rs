@@ -27,7 +27,7 @@ pub fn bytes(node: &Node, faults: &mut Diagnostics) -> Option<u64> {
         .and_then(read)
         .filter(|bytes| *bytes > 0);
     if found.is_none() {
-        faults.push(node.mismatch("max_body", "a size such as `64MiB` or a number of bytes"));
+        faults.push(node.mismatch("max_body", "a size such as `64MiB`, or a number of bytes"));
     }
     found
 }

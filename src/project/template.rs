@@ -268,7 +268,7 @@ impl Names {
                 };
                 let is_row = written == "row";
                 let of_text = if is_row {
-                    ", or, if the rows are texts, `… in (row | string)`"
+                    ", or, if the rows are strings, `… in (row | string)`"
                 } else {
                     ""
                 };
@@ -283,10 +283,10 @@ impl Names {
         let why = match (&known.kind, of.path.len()) {
             (NameKind::Var, _) => "a var without a value is null",
             (NameKind::Column(_), 1) => "a column without a value is null",
-            _ => "a member that a record lacks is null",
+            _ => "a missing member of a record is null",
         };
         let place = text.locate(of.range.clone());
-        let words = format!("{tested} {always} holds: {why}");
+        let words = format!("{tested} is {always} true: {why}");
         Some(Diagnostic::at(&place, Code::AlwaysDefined, words).help(format!("write {right}")))
     }
 }
@@ -336,7 +336,7 @@ pub fn scalar_template(
 ) -> Option<Template> {
     let text = node.scalar();
     if text.is_none() {
-        faults.push(node.mismatch(key, "a text"));
+        faults.push(node.mismatch(key, "a string"));
     }
     template(&Text::new(text?, &node.place), names, faults)
 }
@@ -417,7 +417,7 @@ impl ValueTemplate {
                         faults.push(Diagnostic::at(
                             &entry.key_place,
                             Code::NoTemplateHere,
-                            "a key is sent as it is written, without templates",
+                            "a key cannot have templates",
                         ));
                     }
                     match Self::read(&entry.value, names, faults) {

@@ -57,7 +57,7 @@ impl Trust {
             return Ok(());
         };
         let words = format!(
-            "`{}` belongs to another user (id {owner}), and is not used",
+            "`{}` is owned by another user (id {owner}), and is not used",
             path.display()
         );
         Err(Diagnostic::general(Code::ForeignFiles, words).help(format!(

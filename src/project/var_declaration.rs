@@ -44,13 +44,13 @@ pub fn read(node: Option<&Node>, faults: &mut Diagnostics) -> Vec<Var> {
 /// Checks that a name can be used in templates.
 pub fn check_name(entry: &Entry, faults: &mut Diagnostics) -> bool {
     if reserved::is_reserved(&entry.key) {
-        let words = format!("`{}` has a meaning of its own in templates", entry.key);
+        let words = format!("`{}` is a reserved name in templates", entry.key);
         faults.push(Diagnostic::at(&entry.key_place, Code::ReservedName, words));
         return false;
     }
     if !name::is_identifier(&entry.key) {
         let near = entry.key.replace(['-', '.', ' '], "_");
-        let words = format!("`{}` cannot be named in a template", entry.key);
+        let words = format!("`{}` is not a valid name in templates", entry.key);
         faults.push(
             Diagnostic::at(&entry.key_place, Code::InvalidName, words)
                 .maybe_help(name::is_identifier(&near).then(|| format!("write `{near}`"))),
@@ -115,7 +115,7 @@ fn read_declaration(entry: &Entry, names: &Names, faults: &mut Diagnostics) -> O
             return None;
         };
         if items.is_empty() {
-            faults.push(node.mismatch("enum", "a list that is not empty"));
+            faults.push(node.mismatch("enum", "a non-empty list"));
         }
         Some(items)
     });
@@ -255,7 +255,7 @@ impl Var {
                         let number = json::number::from_text(text);
                         number.filter(json::number::is_whole).map(Value::Number)
                     })
-                    .ok_or_else(|| wrong("a whole number"))?
+                    .ok_or_else(|| wrong("an integer"))?
             }
             VarType::Number => {
                 let number = json::number::from_text(text.trim());
@@ -320,7 +320,7 @@ impl Var {
         }
         if value.is_array() || value.is_object() || value.is_null() {
             return Err(format!(
-                "`enum` of the list `{}` takes the items that it may have, got {}",
+                "`enum` of the list `{}` takes its allowed items, got {}",
                 self.name,
                 json::kind(value)
             ));
@@ -353,9 +353,9 @@ impl Var {
             && !pattern.regex.is_match(&json::plain(held))
         {
             let expected = if of_list.is_empty() {
-                format!("a value that matches `{}` as a whole", pattern.source)
+                format!("a value that fully matches `{}`", pattern.source)
             } else {
-                format!("a list of items that match `{}` as a whole", pattern.source)
+                format!("a list of items that fully match `{}`", pattern.source)
             };
             return Err(self.wrong(&expected, held));
         }
@@ -376,11 +376,11 @@ impl Var {
             | (VarType::Json, _) => Ok(value.clone()),
             // A default may compute a number for a string.
             (VarType::String, Value::Number(number)) => Ok(Value::from(number.as_str())),
-            (VarType::String, _) => wrong("a text"),
+            (VarType::String, _) => wrong("a string"),
             (VarType::Int, Value::Number(number)) if json::number::is_whole(number) => {
                 Ok(value.clone())
             }
-            (VarType::Int, _) => wrong("a whole number"),
+            (VarType::Int, _) => wrong("an integer"),
             (VarType::Number, _) => wrong("a number"),
             (VarType::Bool, _) => wrong("`true` or `false`"),
             (VarType::List, _) => wrong("a list"),
@@ -483,7 +483,7 @@ mod tests {
     #[test]
     fn what_does_not_suit_is_refused_with_what_would() {
         for (declaration, text, words) in [
-            ("{type: int}", "1.5", "`x` takes a whole number, got `1.5`"),
+            ("{type: int}", "1.5", "`x` takes an integer, got `1.5`"),
             (
                 "{type: bool}",
                 "yes",
@@ -497,12 +497,12 @@ mod tests {
             (
                 "{pattern: '[a-z]+'}",
                 "abc1",
-                "`x` takes a value that matches `[a-z]+` as a whole, got `abc1`",
+                "`x` takes a value that fully matches `[a-z]+`, got `abc1`",
             ),
             (
                 "{type: int, secret: true}",
                 "abc",
-                "`x` takes a whole number, got another value",
+                "`x` takes an integer, got another value",
             ),
         ] {
             assert_eq!(parse(declaration, text), Err(words.to_owned()));

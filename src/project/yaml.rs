@@ -105,7 +105,7 @@ fn line_of(place: &Place) -> &str {
 }
 
 fn too_many_nodes(place: &Place) -> Diagnostic {
-    let words = format!("the file has more than {MOST_NODES} values, aliases expanded");
+    let words = format!("the file has more than {MOST_NODES} values (with aliases expanded)");
     Diagnostic::at(place, Code::TooManyNodes, words)
 }
 
@@ -156,19 +156,19 @@ fn syntax_fault(file: &Arc<SourceFile>, offset: usize, words: &str) -> Diagnosti
     let line = &text[start..end];
     let words = match words {
         words if words.contains("more than one document") => {
-            "the file holds more than one document, and is read as one"
+            "the file contains more than one document"
         }
         words if words.contains("repetition limit") || words.contains("recursion limit") => {
-            "its aliases expand to more than any query has"
+            "its aliases expand to too many values"
         }
         words => words,
     };
     let hint = if text[..offset].ends_with('\t') || line.starts_with('\t') {
-        Some("YAML is indented with blanks, not with tabs".to_owned())
+        Some("indent YAML with spaces, not tabs".to_owned())
     } else if words.contains("mapping values are not allowed") {
-        Some("quote a text that holds `: `, and indent keys of one mapping alike".to_owned())
+        Some("quote a string that contains `: `, and indent all keys of a mapping alike".to_owned())
     } else if words.contains("did not find expected ',' or '}'") {
-        Some("quote a text that holds brackets, such as a JSONPath in `{ … }`".to_owned())
+        Some("quote a string that contains brackets, such as a JSONPath in `{ … }`".to_owned())
     } else {
         None
     };
@@ -414,7 +414,7 @@ impl<'f> Builder<'f> {
                 Diagnostic::at(
                     &key.place,
                     Code::DuplicateKey,
-                    format!("the key `{name}` stands here twice"),
+                    format!("duplicate key `{name}`"),
                 )
                 .help(format!("it is already set in line {}", at.line))
                 .concealed_if(holds_secret(line_of(&key.place))),
@@ -536,7 +536,7 @@ impl Zipper<'_> {
                 self.faults.push(Diagnostic::at(
                     &tree.place,
                     Code::YamlTag,
-                    format!("the tag `{}` means nothing here", tagged.tag),
+                    format!("unknown tag `{}`", tagged.tag),
                 ));
                 return None;
             }
@@ -555,7 +555,7 @@ impl Zipper<'_> {
             Value::Null => Some("null".to_owned()),
             Value::Sequence(_) | Value::Mapping(_) | Value::Tagged(_) => {
                 let diagnostic =
-                    Diagnostic::at(&tree.place, Code::YamlKey, "a key must be a plain word");
+                    Diagnostic::at(&tree.place, Code::YamlKey, "a key must be a scalar");
                 let source = &tree.place.file.text()[tree.place.span.start..];
                 self.faults.push(if source.starts_with("{{") {
                     diagnostic.help("a value that begins with `{{` must be quoted: `\"{{ … }}\"`")
@@ -670,14 +670,14 @@ mod tests {
             texts[..3],
             ["1.10", "1e3", "0o17"].map(|text| Some(text.to_owned()))
         );
-        assert_eq!(written.items()[2].kind(), "a text");
+        assert_eq!(written.items()[2].kind(), "a string");
     }
 
     #[test]
     fn duplicate_keys_are_refused_with_their_line() {
         assert_eq!(
             read("a: 1\nvars:\n  x: 1\n  x: 2\n").expect_err("twice"),
-            ["q.yaml:4:3 the key `x` stands here twice"]
+            ["q.yaml:4:3 duplicate key `x`"]
         );
     }
 
@@ -694,10 +694,7 @@ mod tests {
             );
         }
         let faults = read("b: {{ c }}\n").expect_err("unquoted");
-        assert!(
-            faults[0].ends_with("a key must be a plain word"),
-            "{faults:?}"
-        );
+        assert!(faults[0].ends_with("a key must be a scalar"), "{faults:?}");
     }
 
     #[test]

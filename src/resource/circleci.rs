@@ -14,8 +14,8 @@ pub const NAME: &str = "CircleCI";
 
 /// Hints for a missing token, for both versions of the API.
 pub const TOKEN_HINTS: &[&str] = &[
-    "CircleCI gives personal API tokens under User Settings, Personal API Tokens",
-    "without a token, `--demo` answers from an embedded CircleCI",
+    "create a personal API token in CircleCI under User Settings, Personal API Tokens",
+    "or use `--demo`, an embedded CircleCI that needs no token",
 ];
 
 /// API v2.
@@ -163,14 +163,14 @@ pub fn advice(status: StatusCode, path: &str) -> Option<&'static str> {
             Some("the slug is percent-encoded twice: write it with slashes, `gh/org/repo`")
         }
         StatusCode::NOT_FOUND if has_slug => Some(
-            "CircleCI answers 404 also where the token has no rights to a private project, or \
-             where the slug is wrong (`gh/org/repo`; copy it from the project's settings)",
+            "CircleCI also returns 404 if the token has no access to a private project, or if the \
+             slug is wrong (`gh/org/repo`; copy it from the project's settings)",
         ),
         StatusCode::NOT_FOUND => {
-            Some("CircleCI answers 404 also where the token has no rights to a private project")
+            Some("CircleCI also returns 404 if the token has no access to a private project")
         }
         StatusCode::FORBIDDEN => {
-            Some("CircleCI answers 403 also for a context or group that does not exist")
+            Some("CircleCI also returns 403 for a context or group that does not exist")
         }
         _ => None,
     }

@@ -162,7 +162,7 @@ impl CacheFolder {
         tag.write_all(TAG.1.as_bytes())?;
         let _ = tag.persist(self.folder.join(TAG.0));
         self.key()
-            .ok_or_else(|| io::Error::other("what was written cannot be read"))
+            .ok_or_else(|| io::Error::other("the key cannot be read back"))
     }
 }
 
@@ -171,7 +171,7 @@ fn new_salt(folder: &Path, path: &Path) -> io::Result<bool> {
     let mut salt = [0; SALT_LENGTH];
     SystemRandom::new()
         .fill(&mut salt)
-        .map_err(|_| io::Error::other("the system gives no random bytes"))?;
+        .map_err(|_| io::Error::other("no random bytes available"))?;
     let mut file = aside(folder)?;
     file.write_all(&salt)?;
     match file.persist_noclobber(path) {

@@ -306,7 +306,7 @@ mod tests {
         assert!(here("one").is_symlink() && here("two").is_symlink());
         symlink("loop", here("loop")).expect("a link");
         let error = FileSink::create(&here("loop")).err().expect("a loop");
-        assert_eq!(error.to_string(), "its links lead in a circle");
+        assert_eq!(error.to_string(), "its links form a cycle");
     }
 
     #[cfg(unix)]

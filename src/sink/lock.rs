@@ -18,7 +18,7 @@ impl Lock {
     /// Any error of the operating system, or if the path is a link.
     pub fn take(path: &Path) -> io::Result<Option<Self>> {
         if path.is_symlink() {
-            return Err(io::Error::other("it is a link"));
+            return Err(io::Error::other("it is a symbolic link"));
         }
         let mut options = File::options();
         options.create(true).truncate(false).write(true);

@@ -47,7 +47,7 @@ pub fn place_of(path: &Path) -> io::Result<Place> {
             Err(error) => return Err(error),
         }
     }
-    Err(io::Error::other("its links lead in a circle"))
+    Err(io::Error::other("its links form a cycle"))
 }
 
 /// Returns true if a path leads to standard output.

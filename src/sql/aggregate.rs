@@ -171,7 +171,7 @@ impl Summary {
         let Some(rank) = rank else {
             let got = kind(value);
             return Err(fault(format!(
-                "a percentile lies between 0 and 100, got {got}"
+                "a percentile must be between 0 and 100, got {got}"
             )));
         };
         let known = *numbers.rank.get_or_insert(rank);

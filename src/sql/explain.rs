@@ -83,11 +83,9 @@ pub fn own(error: &Error) -> SqlError {
         return SqlError::new(kind, quoted(&error.to_string()), None);
     };
     match code.code {
-        ErrorCode::OperationInterrupted => SqlError::new(
-            SqlErrorKind::Stopped,
-            "the statement was stopped before its end",
-            None,
-        ),
+        ErrorCode::OperationInterrupted => {
+            SqlError::new(SqlErrorKind::Stopped, "the statement was stopped", None)
+        }
         ErrorCode::TooBig => SqlError::values(format!(
             "a value is larger than {} MB",
             LONGEST_VALUE / 1_000_000
@@ -117,10 +115,10 @@ impl Told<'_> {
         let after = |start: &str| message.strip_prefix(start).map(str::trim);
         if message == "incomplete input" {
             let last = self.tokens.list.last().map(|token| token.range.clone());
-            return SqlError::statement("the statement ends too early", last);
+            return SqlError::statement("the statement is incomplete", last);
         }
         if let Some(word) = between(message, "near \"", "\": syntax error") {
-            let message = format!("`{word}` is not expected here");
+            let message = format!("unexpected `{word}`");
             return SqlError::statement(message, self.place(word));
         }
         if let Some(table) = after("no such table:") {
@@ -136,21 +134,21 @@ impl Told<'_> {
         if let Some(column) = after("ambiguous column name:") {
             let message = format!("column `{column}` is in more than one table");
             return SqlError::statement(message, self.place(column))
-                .help(format!("write which one is meant, such as `t.{column}`"));
+                .help(format!("qualify it, such as `t.{column}`"));
         }
         if let Some(function) = after("no such function:") {
             let known = self.functions.iter().map(String::as_str);
             let meant =
                 name::nearest(function, known).map(|near| format!("did you mean `{near}`?"));
-            let message = format!("there is no function `{function}`");
+            let message = format!("no function `{function}`");
             return SqlError::statement(message, self.place(function)).maybe_help(meant);
         }
         if let Some(function) = between(message, "wrong number of arguments to function ", "()") {
-            let message = format!("`{function}` does not take that many arguments");
+            let message = format!("wrong number of arguments to `{function}`");
             let usage = functions::USAGE.iter().chain(aggregate::USAGE);
             let usage = usage
                 .filter(|usage| usage.starts_with(&format!("{}(", function.to_ascii_lowercase())))
-                .map(|usage| format!("it is called as `{usage}`"))
+                .map(|usage| format!("call it as `{usage}`"))
                 .next();
             return SqlError::statement(message, self.place(function)).maybe_help(usage);
         }
@@ -158,9 +156,9 @@ impl Told<'_> {
             .or_else(|| after("misuse of aggregate function"))
             .map(|function| function.trim_end_matches("()"))
         {
-            let message = format!("`{function}` sums up many rows and cannot stand here");
+            let message = format!("the aggregate function `{function}` is not allowed here");
             return SqlError::statement(message, self.place(function))
-                .help("it can stand in the result, in HAVING and in ORDER BY");
+                .help("use it in the result, in HAVING or in ORDER BY");
         }
         let place = self.token.map(|token| token.range.clone());
         SqlError::statement(quoted(message), place)
@@ -170,13 +168,13 @@ impl Told<'_> {
         let known: Vec<&str> = self.tables.values().map(|one| one.name.as_str()).collect();
         let wanted = table.rsplit('.').next().unwrap_or(table);
         let listed = match known.as_slice() {
-            [] => "there are none".to_owned(),
+            [] => "there are no tables".to_owned(),
             [only] => format!("the only one is `{only}`"),
-            many if many.len() <= MOST_LISTED => format!("known are {}", all_of(many)),
-            many => format!("known are {} tables", many.len()),
+            many if many.len() <= MOST_LISTED => format!("the tables are {}", all_of(many)),
+            many => format!("there are {} tables", many.len()),
         };
         let meant = name::nearest(wanted, known).map(|near| format!("did you mean `{near}`?"));
-        let message = format!("there is no table `{table}`; {listed}");
+        let message = format!("no table `{table}`; {listed}");
         SqlError::statement(message, self.place(wanted)).maybe_help(meant)
     }
 
@@ -189,14 +187,14 @@ impl Told<'_> {
             .flat_map(|table| table.columns.iter().map(|one| one.name.as_str()))
             .collect();
         let hint = if is_quoted && name::nearest(wanted, known.iter().copied()).is_none() {
-            Some(format!("a text stands in single quotes: `'{column}'`"))
+            Some(format!("put a string in single quotes: `'{column}'`"))
         } else {
             name::hint(wanted, known)
         };
         let from = self.token.map_or(0, |token| token.range.start);
         let path = self.tokens.path(column, from);
         let place = path.map(|(range, _)| range).or_else(|| self.place(wanted));
-        SqlError::statement(format!("there is no column `{column}`"), place).maybe_help(hint)
+        SqlError::statement(format!("no column `{column}`"), place).maybe_help(hint)
     }
 
     /// Returns SQLite's position, or the first occurrence of the name.

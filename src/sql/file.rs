@@ -129,7 +129,7 @@ pub fn check_target(database: &Path, table: &str) -> Result<(), SqlError> {
     match kind {
         Ok(None) => Ok(()),
         Ok(Some(kind)) => Err(SqlError::records(format!(
-            "it has {} `{table}`, and a table of that name would be written",
+            "it has {} `{table}`, which a table of that name would replace",
             if kind == "index" {
                 "an index"
             } else {

@@ -87,7 +87,7 @@ impl NoTimes {
         met.entry(format!("{function}(…)"))
             .or_insert_with(|| {
                 let what = if matches!(value, ValueRef::Text(_)) {
-                    "the text "
+                    "the string "
                 } else {
                     ""
                 };
@@ -205,7 +205,7 @@ fn regexp(context: &mut Context<'_>) -> Result<Option<bool>> {
             let why = error.to_string();
             let why = why.lines().last().unwrap_or_default().to_owned();
             let why = why.trim_start_matches("error: ");
-            format!("`{text}` is no regular expression: {why}")
+            format!("`{text}` is not a regular expression: {why}")
         })
     })?;
     match context.get_raw(1) {
@@ -213,7 +213,10 @@ fn regexp(context: &mut Context<'_>) -> Result<Option<bool>> {
         ValueRef::Real(real) => Ok(Some(pattern.is_match(&real.to_string()))),
         text => match text.as_str() {
             Ok(text) => Ok(Some(pattern.is_match(text))),
-            Err(_) => Err(fault(format!("`regexp` takes a text, got {}", kind(text)))),
+            Err(_) => Err(fault(format!(
+                "`regexp` takes a string, got {}",
+                kind(text)
+            ))),
         },
     }
 }

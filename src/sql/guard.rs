@@ -34,10 +34,10 @@ const LIMITS: [(Limit, i32); 9] = [
 
 /// Functions that are not deterministic or reach outside the database.
 const REFUSED_FUNCTIONS: [(&str, &str); 4] = [
-    ("random", "the same records must give the same result"),
-    ("randomblob", "the same records must give the same result"),
-    ("load_extension", "a statement loads no code"),
-    ("fts3_tokenizer", "a statement loads no code"),
+    ("random", "results must be reproducible"),
+    ("randomblob", "results must be reproducible"),
+    ("load_extension", "a statement must not load code"),
+    ("fts3_tokenizer", "a statement must not load code"),
 ];
 
 /// A denied action.
@@ -131,7 +131,7 @@ impl Guard {
                 }
                 Refusal {
                     word: table_name.to_owned(),
-                    message: format!("`{table_name}` is refused: it is no table of records"),
+                    message: format!("`{table_name}` is refused: it is not a table of records"),
                 }
             }
             AuthAction::Function { function_name } => {
@@ -150,7 +150,7 @@ impl Guard {
                 let word = verb(&other);
                 Refusal {
                     word: word.to_owned(),
-                    message: format!("`{word}` is refused: a statement here only reads"),
+                    message: format!("`{word}` is refused: a statement can only read"),
                 }
             }
         };

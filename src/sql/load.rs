@@ -40,7 +40,7 @@ impl Database {
                 format!("there are two tables `{name}`")
             } else {
                 format!(
-                    "the tables `{}` and `{name}` are the same in SQL, which ignores case",
+                    "the tables `{}` and `{name}` have the same name in SQL, which ignores case",
                     other.name
                 )
             };

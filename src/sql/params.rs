@@ -44,7 +44,7 @@ impl Params {
             let bound = if self.secrets.contains(bare) {
                 masked(value).ok_or_else(|| {
                     let message = format!(
-                        "`{name}` is a secret of fewer than {SHORTEST} characters, which is not \
+                        "`{name}` is a secret of fewer than {SHORTEST} characters, which cannot be \
                          masked in records"
                     );
                     SqlError::statement(message, place())

@@ -121,7 +121,7 @@ fn checked<'s>(
     statement: &Statement<'_>,
 ) -> Result<rusqlite::Statement<'s>, SqlError> {
     if !prepared.readonly() || prepared.column_count() == 0 {
-        let message = "the statement is refused: it does not read";
+        let message = "the statement is refused: it is not a read";
         return Err(SqlError::statement(message, None));
     }
     let params = statement.params();
@@ -129,7 +129,7 @@ fn checked<'s>(
         .filter_map(|index| prepared.parameter_name(index))
         .find(|name| params.iter().all(|param| param.name != name[1..]));
     if let Some(name) = stranger {
-        let message = format!("`{name}` is no parameter here; one is written as `:since`");
+        let message = format!("`{name}` is not a parameter; write one as `:since`");
         return Err(SqlError::statement(message, None));
     }
     Ok(prepared)

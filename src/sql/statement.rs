@@ -60,8 +60,8 @@ impl<'a> Statement<'a> {
     pub fn read(sql: &'a str) -> Result<Self, SqlError> {
         let tokens = Tokens::read(sql)?;
         let Some(first) = tokens.list.iter().find(|token| !tokens.is(token, ";")) else {
-            return Err(SqlError::statement("there is no statement", None)
-                .help("write one that begins with `SELECT`, `WITH` or `VALUES`"));
+            return Err(SqlError::statement("the statement is empty", None)
+                .help("begin it with `SELECT`, `WITH` or `VALUES`"));
         };
         if !READS.iter().any(|read| tokens.is(first, read)) {
             return Err(no_read(&tokens, first));
@@ -74,7 +74,7 @@ impl<'a> Statement<'a> {
             .filter(|token| !tokens.is(token, ";"));
         if let Some(second) = rest.next() {
             let message = format!(
-                "one statement is run, and `{}` begins a second one",
+                "only one statement is allowed, and `{}` begins a second one",
                 tokens.text(second)
             );
             return Err(SqlError::statement(message, Some(second.range.clone())));
@@ -105,9 +105,9 @@ fn no_read(tokens: &Tokens<'_>, first: &Token) -> SqlError {
     let word = tokens.text(first);
     let range = Some(first.range.clone());
     if OTHERS.iter().any(|other| tokens.is(first, other)) {
-        let message = format!("`{word}` is refused: a statement here only reads");
+        let message = format!("`{word}` is refused: a statement can only read");
         return SqlError::statement(message, range)
-            .help("write one that begins with `SELECT`, `WITH` or `VALUES`");
+            .help("begin it with `SELECT`, `WITH` or `VALUES`");
     }
     let message = format!("a statement begins with `SELECT`, `WITH` or `VALUES`, got `{word}`");
     let meant = name::nearest(word, READS).map(|name| format!("did you mean `{name}`?"));
@@ -123,17 +123,17 @@ mod tests {
         let fault = |sql| Statement::read(sql).expect_err("it is refused");
         assert_eq!(
             fault("delete from a").message,
-            "`delete` is refused: a statement here only reads"
+            "`delete` is refused: a statement can only read"
         );
         assert_eq!(
             fault(" selct 1").help.as_deref(),
             Some("did you mean `SELECT`?")
         );
-        assert_eq!(fault("-- nothing\n;").message, "there is no statement");
+        assert_eq!(fault("-- nothing\n;").message, "the statement is empty");
         let two = fault("select 1; drop table a");
         assert_eq!(
             two.message,
-            "one statement is run, and `drop` begins a second one"
+            "only one statement is allowed, and `drop` begins a second one"
         );
         assert_eq!(two.range, Some(10..14));
         for right in [

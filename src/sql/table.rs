@@ -103,7 +103,7 @@ impl Table {
     pub fn new(name: &str) -> Result<Self, SqlError> {
         check_name("table", name)?;
         if name.to_ascii_lowercase().starts_with("sqlite_") {
-            let message = format!("no table can be called `{name}`: SQLite keeps `sqlite_…`");
+            let message = format!("invalid table name `{name}`: SQLite reserves `sqlite_…`");
             return Err(SqlError::records(message));
         }
         Ok(Self {
@@ -194,13 +194,13 @@ pub fn fold(name: &str) -> String {
 
 fn check_name(what: &str, name: &str) -> Result<(), SqlError> {
     let why = if name.is_empty() {
-        "it has no letter"
+        "it is empty"
     } else if name.contains('\0') {
-        "it has a NUL character in it"
+        "it contains a NUL character"
     } else {
         return Ok(());
     };
     let shown = crate::core::text::printable(name).into_owned();
-    let message = format!("no {what} can be called `{shown}`: {why}");
+    let message = format!("invalid {what} name `{shown}`: {why}");
     Err(SqlError::records(message))
 }

@@ -166,17 +166,17 @@ fn next(rest: &str, first: char) -> Result<(TokenKind, usize), Fault> {
         '"' | '`' => quoted(rest, first).map(|length| (TokenKind::Quoted, length)),
         '[' => match rest.find(']') {
             Some(end) => Ok((TokenKind::Quoted, end + 1)),
-            None => Err(("`[` has no `]`".to_owned(), 1)),
+            None => Err(("unclosed `[`".to_owned(), 1)),
         },
         'x' | 'X' if rest[1..].starts_with('\'') => {
             quoted(&rest[1..], '\'').map(|length| (TokenKind::Text, length + 1))
         }
         '?' => Err((
-            "`?` is no parameter here; values go by name, such as `:since`".to_owned(),
+            "`?` is not a parameter; parameters are named, such as `:since`".to_owned(),
             1,
         )),
         ':' | '@' | '$' => match word_length(&rest[1..]) {
-            0 => Err((format!("`{first}` has no name behind it"), 1)),
+            0 => Err((format!("`{first}` must be followed by a name"), 1)),
             length => Ok((TokenKind::Param, length + 1)),
         },
         _ if first.is_ascii_digit() || (first == '.' && starts_with_digit(&rest[1..])) => {
@@ -197,7 +197,7 @@ fn quoted(rest: &str, quote: char) -> Result<usize, Fault> {
             return Ok(at + 1);
         }
     }
-    Err((format!("`{quote}` has no end"), 1))
+    Err((format!("unclosed `{quote}`"), 1))
 }
 
 fn is_word(character: char) -> bool {
@@ -239,10 +239,7 @@ fn symbol(rest: &str, first: char) -> Result<usize, Fault> {
         return Ok(1);
     }
     let shown = crate::core::text::printable(&rest[..first.len_utf8()]).into_owned();
-    Err((
-        format!("SQL does not know the character `{shown}`"),
-        first.len_utf8(),
-    ))
+    Err((format!("unexpected character `{shown}`"), first.len_utf8()))
 }
 
 #[cfg(test)]
@@ -307,13 +304,13 @@ mod tests {
     fn what_cannot_be_cut_says_where() {
         let fault = |sql| Tokens::read(sql).expect_err("it cannot be cut");
         assert_eq!(fault("select 'abc").range, Some(7..8));
-        assert_eq!(fault("select 'abc").message, "`'` has no end");
+        assert_eq!(fault("select 'abc").message, "unclosed `'`");
         assert_eq!(fault("select ?1").range, Some(7..8));
         assert_eq!(fault("select a ! b").range, Some(9..10));
+        assert_eq!(fault("select \0").message, "unexpected character `\\u0000`");
         assert_eq!(
-            fault("select \0").message,
-            "SQL does not know the character `\\u0000`"
+            fault("select : a").message,
+            "`:` must be followed by a name"
         );
-        assert_eq!(fault("select : a").message, "`:` has no name behind it");
     }
 }

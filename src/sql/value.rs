@@ -72,19 +72,21 @@ pub fn to_json(value: ValueRef<'_>, holds: Holds, name: &str) -> Result<Value, S
             .map(Value::Number)
             .ok_or_else(|| {
                 SqlError::values(format!(
-                    "column `{name}` holds an infinite number, which JSON does not have"
+                    "column `{name}` contains an infinite number, which JSON cannot represent"
                 ))
             }),
         ValueRef::Text(bytes) => {
             let text = std::str::from_utf8(bytes).map_err(|_| {
-                SqlError::values(format!("column `{name}` holds a text that is not UTF-8"))
+                SqlError::values(format!(
+                    "column `{name}` contains a string that is not UTF-8"
+                ))
             })?;
             Ok(from_text(text, holds))
         }
         ValueRef::Blob(_) => Err(SqlError::values(format!(
-            "column `{name}` holds bytes, which JSON does not have"
+            "column `{name}` contains bytes, which JSON cannot represent"
         ))
-        .help("`hex(…)` makes a text of them; of what `jsonb…(…)` made, `json(…)` does")),
+        .help("convert them with `hex(…)`, or the result of `jsonb…(…)` with `json(…)`")),
     }
 }
 

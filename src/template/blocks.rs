@@ -96,9 +96,7 @@ fn bar(value: &Value, options: Kwargs) -> Result<Value, Error> {
     let width: Option<usize> = options.get("width")?;
     options.assert_all_used()?;
     if !options.has("max") {
-        return Err(wrong(
-            "`bar` needs the number of a full bar: `bar(max=100)`",
-        ));
+        return Err(wrong("`bar` needs the value of a full bar: `bar(max=100)`"));
     }
     if is_null(value) {
         return Ok(Value::from(()));
@@ -106,7 +104,7 @@ fn bar(value: &Value, options: Kwargs) -> Result<Value, Error> {
     let width = width.unwrap_or(20);
     if !(1..=500).contains(&width) {
         return Err(wrong(format!(
-            "`width` takes 1 to 500 characters, got {width}"
+            "`width` takes a number from 1 to 500, got {width}"
         )));
     }
     let number = to_number(value)?;
@@ -176,15 +174,15 @@ mod tests {
     fn wrong_input_is_named() {
         assert_eq!(
             render("{{ 5 | bar }}"),
-            "error: `bar` needs the number of a full bar: `bar(max=100)`"
+            "error: `bar` needs the value of a full bar: `bar(max=100)`"
         );
         assert_eq!(
             render("{{ 'x' | sparkline }}"),
-            "error: `sparkline` takes a list, got the text `x`"
+            "error: `sparkline` takes a list, got the string `x`"
         );
         assert_eq!(
             render("{{ ['x'] | sparkline }}"),
-            "error: expected a number, got the text `x`"
+            "error: expected a number, got the string `x`"
         );
         assert_eq!(
             render("{{ [1] | sparkline(width=0) }}"),

@@ -30,7 +30,7 @@ const ITEM: usize = 4;
 pub fn check_length(length: usize) -> Result<(), Error> {
     if length > LONGEST_TEXT {
         let most = LONGEST_TEXT / (1024 * 1024);
-        return Err(wrong(format!("the text would be longer than {most} MiB")));
+        return Err(wrong(format!("the text would be larger than {most} MiB")));
     }
     Ok(())
 }

@@ -94,7 +94,7 @@ fn span(
     let name: Option<String> = options.get("tz")?;
     options.assert_all_used()?;
     let zone = zone(name.as_deref())?;
-    let far = |error: jiff::Error| wrong(format!("there is no such time: {error}"));
+    let far = |error: jiff::Error| wrong(format!("invalid time: {error}"));
     let today = now(state)?.to_zoned(zone.clone()).date();
     let (start, end) = days(today).map_err(far)?;
     let midnight = |day: Date| -> Result<String, Error> {
@@ -376,7 +376,7 @@ mod tests {
         }
         assert_eq!(
             render("{{ today(tz='Mars') }}"),
-            "error: there is no time zone `Mars`; one is `Europe/Berlin`"
+            "error: no time zone `Mars`; an example is `Europe/Berlin`"
         );
         assert!(render("{{ last_days(0) }}").contains("from 1 to 36525, got 0"));
     }

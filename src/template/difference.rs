@@ -34,7 +34,7 @@ fn diff(before: &Value, now: &Value, options: Kwargs) -> Result<Value, Error> {
     options.assert_all_used()?;
     if key.is_empty() {
         return Err(wrong(
-            "`diff` needs the columns that tell records apart: `key=\"test_name\"`",
+            "`diff` needs the columns that identify records: `key=\"test_name\"`",
         ));
     }
     let now = Entry::list(now, &key, &compare)?;
@@ -186,7 +186,7 @@ mod tests {
         );
         assert_eq!(
             render("{{ diff('x', [], key='n') }}"),
-            "error: `diff` takes a list of records, got the text `x`"
+            "error: `diff` takes a list of records, got the string `x`"
         );
     }
 }

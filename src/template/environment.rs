@@ -214,7 +214,7 @@ pub fn to_text(value: &Value) -> Result<String, Error> {
         )),
         ValueKind::None => Err(Error::new(
             ErrorKind::InvalidOperation,
-            "null has no text; give it one with `| default(\"…\", true)`",
+            "null cannot be printed; add a default with `| default(\"…\", true)`",
         )),
         ValueKind::Bool => Ok(if value.is_true() { "true" } else { "false" }.to_owned()),
         ValueKind::Seq | ValueKind::Map | ValueKind::Iterable => {
@@ -224,11 +224,11 @@ pub fn to_text(value: &Value) -> Result<String, Error> {
         }
         _ if value.downcast_object_ref::<Omit>().is_some() => Err(Error::new(
             ErrorKind::InvalidOperation,
-            "`omit` leaves out a whole member of a body or a parameter, not a part of a text",
+            "`omit` removes a whole member of a body or a parameter, not a part of a text",
         )),
         _ if value.downcast_object_ref::<SlashedPath>().is_some() => Err(Error::new(
             ErrorKind::InvalidOperation,
-            "`path` is for an endpoint: values are encoded where they go by themselves",
+            "`path` is for an endpoint: other values are encoded automatically",
         )),
         _ => Ok(unsigned_zero(value.clone()).to_string()),
     }

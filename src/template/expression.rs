@@ -62,7 +62,7 @@ impl Expression {
         if let Some(inner) = text.value.trim().strip_prefix("{{") {
             return Err(vec![SyntaxError {
                 code: Code::ExpressionInBraces,
-                message: "this is a bare expression, without `{{` and `}}`".to_owned(),
+                message: "expected a bare expression, without `{{` and `}}`".to_owned(),
                 range: 0..text.value.len(),
                 help: Some(format!("write `{}`", inner.trim_end_matches("}}").trim())),
             }]);
@@ -80,7 +80,7 @@ impl Expression {
         if source.trim().is_empty() {
             return Err(vec![SyntaxError {
                 code: Code::TemplateSyntax,
-                message: "an expression is missing".to_owned(),
+                message: "missing expression".to_owned(),
                 range: 0..text.value.len(),
                 help: None,
             }]);
@@ -138,7 +138,7 @@ impl Expression {
         self.json_or_omitted(scope)?.ok_or_else(|| {
             RenderError::new(
                 &self.place(),
-                "`omit` has no meaning here: nothing can be left out",
+                "`omit` is not allowed here: nothing can be omitted",
             )
         })
     }
@@ -334,7 +334,7 @@ pub(super) fn fault(place: &Place, error: &Error) -> RenderError {
     let message = match (&name, error.kind()) {
         (Some(name), _) => format!("`{name}` is undefined"),
         (None, ErrorKind::OutOfFuel) => {
-            "the template takes too many steps, or makes a text that is too long".to_owned()
+            "the template takes too many steps, or its output is too long".to_owned()
         }
         (None, _) => detail,
     };

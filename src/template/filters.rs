@@ -178,7 +178,7 @@ fn date(
         Err(other) => return Ok(other),
     };
     let Some(parts) = moment.in_zone(&zone) else {
-        let error = wrong(format!("`{moment}` lies beyond the year 9999 in that zone"));
+        let error = wrong(format!("`{moment}` is after the year 9999 in that zone"));
         return no_time(state, value, default, error);
     };
     match parts.to_string(&format) {
@@ -324,6 +324,6 @@ mod tests {
         );
         assert_eq!(render("{{ [true, 'a'] | join(',') }}"), "true,a");
         assert_eq!(render("{{ {'a': none} | tojson }}"), r#"{"a":null}"#);
-        assert!(render("{{ none }}").starts_with("error: null has no text"));
+        assert!(render("{{ none }}").starts_with("error: null cannot be printed"));
     }
 }

@@ -213,7 +213,7 @@ impl<'s> Walker<'s> {
     ) {
         self.faults.push(SyntaxError {
             code,
-            message: format!("there is no {kind} `{word}`"),
+            message: format!("no {kind} `{word}`"),
             range: self.word(span, word),
             help: name::nearest(word, known).map(|near| format!("did you mean `{near}`?")),
         });
@@ -327,7 +327,7 @@ impl<'s> Walker<'s> {
         }
         self.faults.push(SyntaxError {
             code: Code::TemplateReadsFile,
-            message: "a template of a request reads no other file".to_owned(),
+            message: "a template of a request cannot include files".to_owned(),
             range: self.range(span),
             help: None,
         });
@@ -579,16 +579,8 @@ mod tests {
         assert_eq!(
             seen,
             [
-                (
-                    "there is no filter `trimm`",
-                    4..9,
-                    Some("did you mean `trim`?")
-                ),
-                (
-                    "there is no test `definde`",
-                    13..20,
-                    Some("did you mean `defined`?")
-                ),
+                ("no filter `trimm`", 4..9, Some("did you mean `trim`?")),
+                ("no test `definde`", 13..20, Some("did you mean `defined`?")),
             ]
         );
     }

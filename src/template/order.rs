@@ -140,9 +140,9 @@ pub fn order(left: &Value, right: &Value) -> Option<Ordering> {
 
 fn no_order(operator: &str, left: &Value, right: &Value) -> Error {
     let help = if is_null(left) || is_null(right) {
-        "; give null a value with `| default(…)`"
+        "; add a default with `| default(…)`"
     } else if left.kind() == ValueKind::String || right.kind() == ValueKind::String {
-        "; turn the text into a number with `| float`, a time with `| time`"
+        "; convert the string with `| float`, or a time with `| time`"
     } else {
         ""
     };
@@ -302,7 +302,7 @@ fn folded(key: Value, is_case_sensitive: bool) -> Value {
 
 fn mixed(filter: &str, left: &Value, right: &Value) -> Error {
     wrong(format!(
-        "`{filter}` takes values of one kind, got {} and {}",
+        "`{filter}` takes values of a single kind, got {} and {}",
         kind_and_value(left),
         kind_and_value(right)
     ))

@@ -90,7 +90,7 @@ impl Records {
             Some(near) => format!("; did you mean `{near}`?"),
             None if keys.is_empty() => "; the records are empty".to_owned(),
             None => format!(
-                "; there are {}",
+                "; available columns: {}",
                 name::one_of(&keys[..keys.len().min(12)]).replace(" or ", " and ")
             ),
         };

@@ -48,10 +48,7 @@ impl<'t> Route<'t> {
             };
             return Err(RenderError::new(
                 &hole.place(),
-                format!(
-                    "`{}` is {what}, which would change the route",
-                    hole.source()
-                ),
+                format!("`{}` is {what}, which would change the path", hole.source()),
             ));
         }
         Ok(())
@@ -108,7 +105,7 @@ impl<'t> BaseUrl<'t> {
             .all(|c| c.is_ascii_alphanumeric() || "-._".contains(c));
         if !is_name || text.is_empty() {
             let words = format!(
-                "`{}` is no part of a host's name, and could change it",
+                "`{}` is not part of a host name, and could change it",
                 hole.source()
             );
             return Err(RenderError::new(&hole.place(), words));

@@ -49,7 +49,7 @@ impl Unreadable {
             return;
         };
         let first = if is_secret() {
-            "a secret, which is not shown".to_owned()
+            "a secret (not shown)".to_owned()
         } else {
             first
         };
@@ -193,8 +193,7 @@ impl Scope {
     /// Hides the values in an error, if its expression is secret.
     pub(super) fn fault_of(&self, mentions: &Mentions, mut error: RenderError) -> RenderError {
         if self.is_silenced(mentions) && error.undefined.is_none() {
-            "a secret does not suit this place; its value is not shown"
-                .clone_into(&mut error.message);
+            "a secret is invalid here; its value is not shown".clone_into(&mut error.message);
         }
         error
     }

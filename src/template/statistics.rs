@@ -76,7 +76,7 @@ fn median(value: &Value, options: Kwargs) -> Result<Value, Error> {
 fn percentile_of(value: &Value, rank: f64, options: Kwargs) -> Result<Value, Error> {
     if !(0.0..=100.0).contains(&rank) {
         return Err(wrong(format!(
-            "a percentile lies between 0 and 100, got {rank}"
+            "a percentile must be between 0 and 100, got {rank}"
         )));
     }
     let mut numbers = numbers("percentile", value, attribute(&options)?.as_deref())?;
@@ -192,7 +192,7 @@ mod tests {
     fn wrong_input_is_named() {
         assert_eq!(
             with_rows("rows | sum(attribute='minutes')"),
-            "error: no record has a column `minutes`; there are `n` and `a`"
+            "error: no record has a column `minutes`; available columns: `n` and `a`"
         );
         assert_eq!(
             render("{{ 5 | mean }}"),
@@ -200,15 +200,15 @@ mod tests {
         );
         assert_eq!(
             render("{{ [1, 'x'] | sum }}"),
-            "error: expected a number, got the text `x`"
+            "error: expected a number, got the string `x`"
         );
         assert_eq!(
             render("{{ ['nan'] | mean }}"),
-            "error: expected a number, got the text `nan`"
+            "error: expected a number, got the string `nan`"
         );
         assert_eq!(
             render("{{ [1] | percentile(101) }}"),
-            "error: a percentile lies between 0 and 100, got 101"
+            "error: a percentile must be between 0 and 100, got 101"
         );
         assert_eq!(
             render("{{ 1 | delta(1, as='x') }}"),

@@ -42,7 +42,7 @@ pub fn check_size(source: &str, is_expression: bool) -> Result<(), SyntaxError> 
     };
     if source.len() > LONGEST {
         return Err(too_large(format!(
-            "the template is longer than {} KiB",
+            "the template is larger than {} KiB",
             LONGEST / 1024
         )));
     }
@@ -56,7 +56,7 @@ pub fn check_size(source: &str, is_expression: bool) -> Result<(), SyntaxError> 
         }
         if tokens > MOST_TOKENS {
             return Err(too_large(format!(
-                "an expression has more than {MOST_TOKENS} words"
+                "an expression has more than {MOST_TOKENS} tokens"
             )));
         }
     }
@@ -96,7 +96,7 @@ pub fn split(source: &str) -> Result<Option<Vec<Fragment>>, SyntaxError> {
     if let Some(start) = start {
         return Err(SyntaxError {
             code: Code::TemplateSyntax,
-            message: "`{{` is never closed".to_owned(),
+            message: "unclosed `{{`".to_owned(),
             range: start.saturating_sub(2)..source.len(),
             help: Some("end the expression with `}}`".to_owned()),
         });
@@ -134,8 +134,8 @@ pub fn from_minijinja_at(
         .map_or_else(|| error.kind().to_string(), str::to_owned);
     let rest = &source[range.start..];
     let is_assignment = rest.starts_with('=') || source[..range.start].trim_end().ends_with('=');
-    let help =
-        (message.contains("unexpected input") && is_assignment).then(|| "`==` compares".to_owned());
+    let help = (message.contains("unexpected input") && is_assignment)
+        .then(|| "use `==` to compare".to_owned());
     SyntaxError {
         code: Code::TemplateSyntax,
         message,

@@ -308,7 +308,7 @@ mod tests {
         }
         assert_eq!(
             render("{{ 'x' | csv }}"),
-            "error: `csv` takes a list of records, got the text `x`"
+            "error: `csv` takes a list of records, got the string `x`"
         );
         assert_eq!(
             render("{{ [{}, 5] | markdown_table }}"),

@@ -53,11 +53,11 @@ fn a_value_never_changes_the_route() {
     });
     for name in ["empty", "dot", "dots"] {
         let error = route(&format!("/a/{{{{ {name} }}}}/b"), &names).expect_err(name);
-        assert!(error.ends_with("which would change the route"), "{error}");
+        assert!(error.ends_with("which would change the path"), "{error}");
     }
     for name in ["empty", "dots", "up", "slash", "end"] {
         let error = route(&format!("/a/{{{{ {name} | path }}}}"), &names).expect_err(name);
-        assert!(error.ends_with("which would change the route"), "{error}");
+        assert!(error.ends_with("which would change the path"), "{error}");
     }
     route("/a/{{ dot }}{{ dot }}", &names).expect_err("two dots from two values");
     route("/a/.{{ dot }}", &names).expect_err("a dot from each");
@@ -242,11 +242,11 @@ fn values_of_one_kind_are_compared() {
     for (source, words) in [
         (
             "[3, '9'] | max == 3",
-            "`max` takes values of one kind, got the number `3` and the text `9`",
+            "`max` takes values of a single kind, got the number `3` and the string `9`",
         ),
         (
             "[3, '9'] | sort",
-            "`sort` takes values of one kind, got the number `3` and the text `9`",
+            "`sort` takes values of a single kind, got the number `3` and the string `9`",
         ),
     ] {
         assert_eq!(holds(source, &row), Err(words.to_owned()));
@@ -270,14 +270,14 @@ fn in_a_template_a_comparison_without_an_order_is_a_fault() {
         "{{ [five] | select('>', n) | list }}",
     ] {
         let words =
-            "`>` cannot compare the number `5` with null; give null a value with `| default(…)`";
+            "`>` cannot compare the number `5` with null; add a default with `| default(…)`";
         assert_eq!(fault(source).0, words, "{source}");
     }
     assert_eq!(
         fault("{{ five }} {{ five + 1 <= nine }}"),
         (
-            "`<=` cannot compare the number `6` with the text `9`; \
-             turn the text into a number with `| float`, a time with `| time`"
+            "`<=` cannot compare the number `6` with the string `9`; \
+             convert the string with `| float`, or a time with `| time`"
                 .to_owned(),
             "five + 1 <= nine".to_owned()
         )

@@ -251,7 +251,7 @@ impl Template {
         let Body::Pieces(pieces) = &self.body else {
             return Err(RenderError::new(
                 &self.text.place,
-                "a route has no statements, only `{{ … }}`",
+                "an endpoint cannot have statements, only `{{ … }}`",
             ));
         };
         let mut route = Route::default();
@@ -272,7 +272,7 @@ impl Template {
                             return Err(RenderError::new(
                                 &hole.place(),
                                 format!(
-                                    "`{}` is a {}, not a part of a route",
+                                    "`{}` is a {}, which is not allowed in a path",
                                     hole.source(),
                                     value.kind()
                                 ),
@@ -297,7 +297,7 @@ impl Template {
         let Body::Pieces(pieces) = &self.body else {
             return Err(RenderError::new(
                 &self.text.place,
-                "a base URL has no statements, only `{{ … }}`",
+                "a base URL cannot have statements, only `{{ … }}`",
             ));
         };
         let mut base = BaseUrl::default();

@@ -32,9 +32,9 @@ pub fn got(value: &Value) -> String {
     match value.kind() {
         ValueKind::None | ValueKind::Undefined => "null".to_owned(),
         ValueKind::String if text.len() <= LONGEST_SHOWN => {
-            format!("the text `{}`", one_line(text))
+            format!("the string `{}`", one_line(text))
         }
-        ValueKind::String => format!("a text of {} characters", text.chars().count()),
+        ValueKind::String => format!("a string of {} characters", text.chars().count()),
         ValueKind::Number | ValueKind::Bool => format!("`{}`", value.to_string().to_lowercase()),
         ValueKind::Seq | ValueKind::Iterable => "a list".to_owned(),
         ValueKind::Map => "a mapping".to_owned(),
@@ -104,7 +104,7 @@ pub fn now(state: &State) -> Result<Timestamp, Error> {
         .lookup(CLOCK)
         .and_then(|now| now.call(&mut state.env().empty_state(), &[]).ok())
         .and_then(|now| time::parse_timestamp(now.as_str()?))
-        .ok_or_else(|| wrong("there is no clock here"))
+        .ok_or_else(|| wrong("no clock is available here"))
 }
 
 /// Parses a time from text (RFC 3339, `7d`, …) or from seconds since 1970.
@@ -121,7 +121,7 @@ pub fn moment(state: &State, value: &Value) -> Result<Moment, Error> {
                 format!("`{text}` is not {words}")
             } else {
                 format!(
-                    "a text of {} characters is not {words}",
+                    "a string of {} characters is not {words}",
                     text.chars().count()
                 )
             })
@@ -208,7 +208,7 @@ pub fn zone(name: Option<&str>) -> Result<TimeZone, Error> {
     };
     TimeZone::get(name).map_err(|_| {
         wrong(format!(
-            "there is no time zone `{name}`; one is `Europe/Berlin`"
+            "no time zone `{name}`; an example is `Europe/Berlin`"
         ))
     })
 }

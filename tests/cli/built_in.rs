@@ -4,8 +4,7 @@ use serde_json::Value;
 
 use crate::support::{Outcome, Project, Run};
 
-const NOTE: &str =
-    "built-in: no project here, so the queries and resources of the program are used\n";
+const NOTE: &str = "built-in: no project found, using the built-in queries and resources\n";
 
 fn run(project: &Project, args: &[&str]) -> Outcome {
     Run::in_(project).args(args).outcome()
@@ -133,18 +132,18 @@ fn a_folder_with_files_of_a_project_is_that_project() {
     // A project of queries alone gets no resource from elsewhere.
     let own = Project::none().query("mine", "resource: circleci\nendpoint: /me\n");
     let told = run(&own, &["run", "mine"]).assert_exit(2).stderr_text();
-    assert!(told.contains("there is no resource `circleci`"), "{told}");
+    assert!(told.contains("no resource `circleci`"), "{told}");
     let told = run(&own, &["run", "me", "--demo"])
         .assert_exit(2)
         .stderr_text();
-    assert!(told.contains("there is no query `me`"), "{told}");
+    assert!(told.contains("no query `me`"), "{told}");
     assert!(!told.contains("built-in"), "{told}");
     // A marked root is a project too.
     let marked = Project::none().file("runner.yaml", "");
     let told = run(&marked, &["run", "me", "--demo"])
         .assert_exit(2)
         .stderr_text();
-    assert!(told.contains("there is no query `me`"), "{told}");
+    assert!(told.contains("no query `me`"), "{told}");
     // From a folder below, the project above is meant.
     let below = Project::shipped().file("src/deep/x.txt", "");
     let outcome = Run::in_(&below).folder("src/deep").args(["list"]).outcome();

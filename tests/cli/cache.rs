@@ -583,7 +583,7 @@ mod files {
         };
         let several = ask(&["q", "y"]);
         insta::assert_snapshot!(told(several.assert_exit(0)), @"
-        note: nothing is kept in the cache: [PROJECT]/file/answers: Not a directory (os error 20)
+        note: cannot write to the cache: [PROJECT]/file/answers: Not a directory (os error 20)
         --- exit 0
         ");
         assert_eq!(ask(&["q", "-q"]).assert_exit(0).stderr_text(), "");
@@ -592,7 +592,7 @@ mod files {
             .without_env("HOME")
             .outcome();
         insta::assert_snapshot!(told(homeless.assert_exit(0)), @"
-        note: there is no place for the cache: set `RUNNER_CACHE_DIR` or `HOME`
+        note: no folder for the cache: set `RUNNER_CACHE_DIR` or `HOME`
         --- exit 0
         ");
     }

@@ -223,6 +223,6 @@ fn the_timeout_holds_while_a_request_is_only_shown() {
             .args([flag, "--timeout", "500ms"])
             .asks_nothing();
         let text = outcome.assert_exit(5).stderr_text();
-        assert!(text.contains("longer than `--timeout`"), "{text}");
+        assert!(text.contains("exceeded `--timeout`"), "{text}");
     }
 }

@@ -175,7 +175,7 @@ mod api {
             let told = outcome.stderr_text();
             let first = told.lines().next().unwrap_or_default();
             assert!(
-                first.ends_with(&format!("circleci answered {message}")),
+                first.ends_with(&format!("circleci returned {message}")),
                 "{first}"
             );
         }
@@ -531,7 +531,7 @@ mod retries {
     fn a_long_wait_is_told_and_can_be_interrupted() {
         let answer = Answer::status(429).header("retry-after", "3600");
         let outcome = Case::get()
-            .with(|run| run.terminal(80).answer("wait 1h\r\n", "\x03"))
+            .with(|run| run.terminal(80).answer("for 1h\r\n", "\x03"))
             .asks(vec![get_x().answers(answer)])
             .outcome;
         // Where the terminal echoes the key is a race between it and the line's end.
@@ -672,8 +672,7 @@ mod network {
                 .resource(&resource("http://10.0.0.1:8080"))
                 .outcome_at("");
             outcome.assert_exit(2);
-            let words =
-                "a secret of `circleci` would cross the network in the clear, to `10.0.0.1`";
+            let words = "a secret of `circleci` would be sent unencrypted to `10.0.0.1`";
             assert!(outcome.stderr_text().contains(words), "{lines}");
             let seen = Case::get()
                 .resource(&resource("URL"))

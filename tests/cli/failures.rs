@@ -57,7 +57,7 @@ report:
     let text = seen.outcome.assert_exit(6).stdout_text();
     assert_eq!(
         text,
-        "a: TOKEN\nb (api): 403, http-403, circleci answered 403 Forbidden: no rights, variables, archived\n1, true\n"
+        "a: TOKEN\nb (api): 403, http-403, circleci returned 403 Forbidden: no rights, variables, archived\n1, true\n"
     );
 }
 
@@ -159,7 +159,7 @@ report: { template: \"{{ run.failures | tojson }}\" }";
         failures,
         json!([{
             "query": "q", "region": "us", "slug": "a", "name": "web", "status": 404,
-            "code": "http-404", "message": "circleci answered 404 Not Found: none",
+            "code": "http-404", "message": "circleci returned 404 Not Found: none",
             "request": null,
             "item": {"region": "us", "project": {"slug": "a", "name": "web", "status": "active"}},
         }])

@@ -74,7 +74,7 @@ fn the_folders_of_a_project_do_not_lead_out_of_it() {
         symlink(outside.join("more"), project.path().join(part)).expect("a link");
         let outcome = Run::in_(&project).secret(LINE).args(["check"]).outcome();
         let told = outcome.assert_exit(2).stderr_text();
-        let words = format!("`{part}` leads out of the project");
+        let words = format!("`{part}` leaves the project through a link");
         assert!(told.contains(&words), "{told}");
     }
 }
@@ -133,7 +133,10 @@ fn folders_that_multiply_by_links_are_bounded_too() {
         }
     }
     let told = Run::in_(&project).args(["check"]).outcome().stderr_text();
-    assert!(told.contains("`queries` holds more than 10000"), "{told}");
+    assert!(
+        told.contains("`queries` contains more than 10000"),
+        "{told}"
+    );
 }
 
 /// Gives a part of a project to the user `nobody`; only root can.

@@ -52,10 +52,7 @@ mod forbidden {
         let lines: Vec<String> = (0..6).map(|i| format!("{{\"i\":{i}}}\n")).collect();
         assert_eq!(outcome.stdout_text(), lines.concat());
         let said = outcome.stderr_text();
-        assert!(
-            said.contains("the server refuses more requests (403)"),
-            "{said}"
-        );
+        assert!(said.contains("rate limited by the server (403)"), "{said}");
     }
 
     #[test]
@@ -174,7 +171,7 @@ fn show_says_what_a_query_changes_of_its_retries() {
     let show = |args: &[&str]| Run::in_(&project).args(args).outcome();
     let text = show(&["show", "q"]).assert_exit(0).stdout_text();
     let line =
-        "  retry   3 attempts in all, waits from 1s, waits up to 1m, also after `409` or `423`\n";
+        "  retry   up to 3 attempts, delay from 1s, delay up to 1m, also on `409` or `423`\n";
     assert!(text.contains(line), "{text}");
     let json = show(&["show", "q", "-o", "json"]).stdout_json();
     assert_eq!(json["retry"]["statuses"], json!([409, 423]));

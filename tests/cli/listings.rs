@@ -241,7 +241,7 @@ mod ends {
         for instead in [json!("internal error"), json!(0), json!(false)] {
             let seen = cursor("").asks(vec![get("/x").answers(json!({"items": instead}))]);
             let told = seen.outcome.assert_exit(0).stderr_text();
-            assert!(told.contains("finds nothing: its list is "), "{told}");
+            assert!(told.contains("matches nothing: its list is "), "{told}");
         }
         let limited = json!({"items": null, "error": "rate limited"});
         let seen = cursor("").asks(vec![get("/x").answers(limited)]);
@@ -250,7 +250,7 @@ mod ends {
         for body in [json!(null), json!(5), json!("text")] {
             let seen = list("rows: $[*]").asks(vec![get("/x").answers(body)]);
             let told = seen.outcome.assert_exit(0).stderr_text();
-            assert!(told.contains("finds nothing: the answer is "), "{told}");
+            assert!(told.contains("matches nothing: the response is "), "{told}");
         }
     }
 

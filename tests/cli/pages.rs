@@ -197,7 +197,7 @@ mod endings {
             let query = format!("endpoint: /x\nrows: $.items[*]\npaginate: {style}");
             let seen = rest(&query).asks(pages);
             assert_eq!(ids(&seen, 6), [7, 8]);
-            assert!(told(&seen.outcome).contains("the same rows came twice"));
+            assert!(told(&seen.outcome).contains("the same rows were returned twice"));
         }
         // The filter leaves nothing of it, and it is the same page all the same.
         let query = "endpoint: /x\nrows: $[?@.id > 9]\npaginate: { page: {} }";

@@ -28,7 +28,7 @@ fn a_link_that_cannot_be_read_is_told() {
         let seen = list("rows: $[*]").asks(vec![get("/x").answers(answer)]);
         let said = seen.outcome.assert_exit(6).stderr_text();
         assert!(
-            said.contains("the field `Link` of the answer mentions a next page"),
+            said.contains("the `Link` header of the response mentions a next page"),
             "{said}"
         );
         assert_eq!(ids(&seen), [1]);
@@ -41,7 +41,7 @@ fn an_answer_that_says_it_is_a_part_is_told() {
         let answer = part(status, range, &[1, 2]);
         let seen = list("rows: $[*]").asks(vec![get("/x").answers(answer)]);
         let said = seen.outcome.assert_exit(6).stderr_text();
-        assert!(said.contains("it ends with item 2 of 500"), "{said}");
+        assert!(said.contains("ends with item 2 of 500"), "{said}");
         assert_eq!(ids(&seen), [1, 2]);
     }
     // Also where nothing says how to go on, and in a document.

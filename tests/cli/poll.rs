@@ -475,7 +475,7 @@ extract: { id: $.id, status: $.status }";
         for id in ["..", "", "."] {
             let seen = start().asks(vec![started().answers((202, json!({ "id": id })))]);
             let stderr = seen.outcome.assert_exit(2).stderr_text();
-            assert!(stderr.contains("would change the route"), "{stderr}");
+            assert!(stderr.contains("would change the path"), "{stderr}");
         }
         let seen = start().asks(vec![
             started().answers((202, json!({ "id": "https://other.example.com/a?b#c" }))),

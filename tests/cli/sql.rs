@@ -385,7 +385,7 @@ mod queries {
             "b=other/queries/x.yaml",
         ];
         let told = sql(&project, &words).assert_exit(2).stderr_text();
-        assert!(told.contains("lie in one project"), "{told}");
+        assert!(told.contains("must be in one project"), "{told}");
         server.finish();
     }
 

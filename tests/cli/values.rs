@@ -483,7 +483,10 @@ report: { template: \"{% for row in rows %}[{{ row.at | date('%Y') }}{{ row.at |
         )
         .asks(vec![get_x(r#"[{"at": "soon"}]"#)]);
         let text = seen.outcome.assert_exit(0).stderr_text();
-        assert!(text.contains("as null, since it is no time"), "{text}");
+        assert!(
+            text.contains("a value that is not a time as null"),
+            "{text}"
+        );
     }
 
     #[test]

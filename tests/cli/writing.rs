@@ -639,7 +639,7 @@ fn an_answer_without_what_is_required_fails_its_item_and_no_other() {
     );
     let stderr = seen.outcome.stderr_text();
     assert!(
-        stderr.contains("the answer says: nothing to do"),
+        stderr.contains("the response says: nothing to do"),
         "{stderr}"
     );
 }

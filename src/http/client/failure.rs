@@ -45,7 +45,7 @@ impl Facts {
 pub fn of(error: &reqwest::Error, options: &ClientOptions) -> TransportError {
     let mut facts = Facts::of(error);
     let kind = if error.is_builder() {
-        TransportErrorKind::Settings("the request cannot be sent as it is".to_owned())
+        TransportErrorKind::Settings("the request is invalid".to_owned())
     } else if facts.is_elsewhere {
         let words = facts.causes.pop().unwrap_or_default();
         facts.causes.clear();
@@ -77,9 +77,9 @@ pub fn of(error: &reqwest::Error, options: &ClientOptions) -> TransportError {
 fn broken_rule(cause: &(dyn Error + 'static)) -> Option<&'static str> {
     if let Some(error) = cause.downcast_ref::<hyper::Error>() {
         return if error.is_parse_too_large() {
-            Some("the answer's header is too large: more than 1,000 fields or 408 KiB")
+            Some("the response header is too large: more than 1,000 fields or 408 KiB")
         } else {
-            error.is_parse().then_some("the answer is not valid HTTP")
+            error.is_parse().then_some("the response is not valid HTTP")
         };
     }
     if let Some(error) = cause.downcast_ref::<h2::Error>() {
@@ -92,14 +92,14 @@ fn broken_rule(cause: &(dyn Error + 'static)) -> Option<&'static str> {
             )
         );
         return (error.is_library() && is_rule)
-            .then_some("the answer is not valid HTTP/2, or its header is larger than 408 KiB");
+            .then_some("the response is not valid HTTP/2, or its header is larger than 408 KiB");
     }
     let error = cause.downcast_ref::<io::Error>()?;
     matches!(
         error.kind(),
         io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData
     )
-    .then_some("the answer's chunks are not valid HTTP")
+    .then_some("the chunks of the response are not valid HTTP")
 }
 
 /// Returns true if an I/O error wraps a TLS error, at any depth.

@@ -76,9 +76,7 @@ fn own_addresses(
 
 /// A name that means this machine resolves to another one.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "`{name}` has the address {address}, which is not this machine: nothing goes there over plain `http`"
-)]
+#[error("`{name}` has the address {address}, which is not this machine: plain `http` is refused")]
 pub struct NotThisMachine {
     name: String,
     address: IpAddr,
@@ -105,8 +103,8 @@ mod tests {
         assert_eq!(own(&["192.0.2.2", "127.0.0.1"]).unwrap(), ["127.0.0.1"]);
         assert_eq!(
             own(&["192.0.2.2"]).unwrap_err(),
-            "`api.localhost` has the address 192.0.2.2, which is not this machine: nothing goes \
-             there over plain `http`"
+            "`api.localhost` has the address 192.0.2.2, which is not this machine: plain `http` \
+             is refused"
         );
     }
 

@@ -18,8 +18,8 @@ pub fn settings(options: &TlsOptions, is_secure: bool) -> Result<rustls::ClientC
             if found.certs.is_empty() {
                 let words = found.errors.first().map(ToString::to_string);
                 return Err(format!(
-                    "no certificate of the system could be loaded: {}",
-                    words.as_deref().unwrap_or("there are none")
+                    "cannot load the system's certificates: {}",
+                    words.as_deref().unwrap_or("none found")
                 ));
             }
             roots.add_parsable_certificates(found.certs);
@@ -28,7 +28,7 @@ pub fn settings(options: &TlsOptions, is_secure: bool) -> Result<rustls::ClientC
             for certificate in certificates(pem, "tls.ca_file")? {
                 roots
                     .add(certificate)
-                    .map_err(|error| format!("`tls.ca_file` is not usable: {error}"))?;
+                    .map_err(|error| format!("cannot use `tls.ca_file`: {error}"))?;
             }
         }
     }
@@ -39,12 +39,11 @@ pub fn settings(options: &TlsOptions, is_secure: bool) -> Result<rustls::ClientC
         .with_root_certificates(roots);
     let mut config = match &options.client {
         Some(client) if is_secure => {
-            let key = PrivateKeyDer::from_pem_slice(&client.key).map_err(|error| {
-                format!("`tls.client_key` is not a private key in PEM: {error}")
-            })?;
+            let key = PrivateKeyDer::from_pem_slice(&client.key)
+                .map_err(|error| format!("`tls.client_key` is not a PEM private key: {error}"))?;
             builder
                 .with_client_auth_cert(certificates(&client.chain, "tls.client_cert")?, key)
-                .map_err(|error| format!("the client certificate cannot be used: {error}"))?
+                .map_err(|error| format!("cannot use the client certificate: {error}"))?
         }
         _ => builder.with_no_client_auth(),
     };
@@ -56,7 +55,7 @@ fn certificates(pem: &[u8], key: &str) -> Result<Vec<CertificateDer<'static>>, S
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
     match found {
         Ok(certificates) if certificates.is_empty() => {
-            Err(format!("`{key}` holds no certificate in PEM"))
+            Err(format!("`{key}` contains no PEM certificate"))
         }
         Ok(certificates) => Ok(certificates),
         Err(error) => Err(format!("`{key}` is not PEM: {error}")),

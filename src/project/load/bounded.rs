@@ -71,10 +71,9 @@ pub fn read(source: impl Read, most: u64) -> Result<Vec<u8>, String> {
 /// A message without the file's name.
 pub fn text(bytes: Vec<u8>) -> Result<String, String> {
     if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
-        return Err("is text in UTF-16: save it as UTF-8".to_owned());
+        return Err("is UTF-16 text: save it as UTF-8".to_owned());
     }
-    let text = String::from_utf8(bytes)
-        .map_err(|_| "is not a text file (its bytes are not UTF-8)".to_owned())?;
+    let text = String::from_utf8(bytes).map_err(|_| "is not a text file (not UTF-8)".to_owned())?;
     Ok(match text.strip_prefix('\u{feff}') {
         Some(rest) => rest.to_owned(),
         None => text,

@@ -58,7 +58,7 @@ pub fn yaml_files(root: &Path, part: &str, faults: &mut Diagnostics) -> Vec<Path
         search.visit(&folder, 0);
     }
     if search.entries > MOST_ENTRIES {
-        let words = format!("`{part}` holds more than {MOST_ENTRIES} files and folders");
+        let words = format!("`{part}` contains more than {MOST_ENTRIES} files and folders");
         search
             .faults
             .push(Diagnostic::general(Code::TooManyFiles, words));
@@ -82,12 +82,15 @@ impl Search<'_> {
             return;
         };
         if depth > DEEPEST {
-            let words = format!("`{}` lies deeper than {DEEPEST} folders", folder.display());
+            let words = format!(
+                "`{}` is nested deeper than {DEEPEST} folders",
+                folder.display()
+            );
             self.faults.push(Diagnostic::general(Code::TooDeep, words));
             return;
         }
         if !self.above.insert(real.clone()) {
-            let words = format!("`{}` leads back to a folder above it", folder.display());
+            let words = format!("`{}` is a link to a parent folder", folder.display());
             self.faults
                 .push(Diagnostic::general(Code::FolderLoop, words));
             return;
@@ -103,7 +106,7 @@ impl Search<'_> {
                 }
             }
             Err(error) => {
-                let words = format!("`{}` cannot be read: {error}", folder.display());
+                let words = format!("cannot read `{}`: {error}", folder.display());
                 self.faults
                     .push(Diagnostic::general(Code::CannotRead, words));
             }
@@ -140,6 +143,6 @@ impl Search<'_> {
 
 /// Creates the fault for a link that leaves the project.
 pub fn outside(shown: &str) -> Diagnostic {
-    let words = format!("`{shown}` leads out of the project by a link, and is not read");
+    let words = format!("`{shown}` leaves the project through a link, and is not read");
     Diagnostic::general(Code::Outside, words)
 }

@@ -46,11 +46,11 @@ pub fn source(path: &Path, working_directory: &Path) -> Result<Arc<SourceFile>, 
     let name = shown(path, working_directory);
     let fault = |words: String| Diagnostic::general(Code::CannotRead, words);
     if is_built_in(path) {
-        let text = built_in::text(path).ok_or_else(|| fault(format!("there is no `{name}`")))?;
+        let text = built_in::text(path).ok_or_else(|| fault(format!("`{name}` does not exist")))?;
         return Ok(SourceFile::new(name, path, text));
     }
     let metadata = fs::metadata(path)
-        .map_err(|error| fault(format!("`{name}` cannot be read: {}", plain(&error))))?;
+        .map_err(|error| fault(format!("cannot read `{name}`: {}", plain(&error))))?;
     if metadata.is_dir() {
         return Err(fault(format!("`{name}` is a folder, not a file")));
     }
@@ -60,7 +60,7 @@ pub fn source(path: &Path, working_directory: &Path) -> Result<Arc<SourceFile>, 
     if metadata.len() > LONGEST_FILE {
         let megabytes = metadata.len() / (1024 * 1024);
         return Err(fault(format!(
-            "`{name}` is longer than 1 MiB ({megabytes} MiB), which no query is"
+            "`{name}` is larger than 1 MiB ({megabytes} MiB)"
         )));
     }
     let text = bounded::regular(path, LONGEST_FILE)
@@ -68,7 +68,7 @@ pub fn source(path: &Path, working_directory: &Path) -> Result<Arc<SourceFile>, 
         .map_err(|words| fault(format!("`{name}` {words}")))?;
     if text.contains('\0') {
         return Err(fault(format!(
-            "`{name}` is not a text file (it holds NUL bytes)"
+            "`{name}` is not a text file (it contains NUL bytes)"
         )));
     }
     Ok(SourceFile::new(name, path, text))
@@ -83,10 +83,10 @@ pub fn source(path: &Path, working_directory: &Path) -> Result<Arc<SourceFile>, 
 pub fn attachment(root: &Path, path: &str) -> Result<(PathBuf, Vec<u8>), String> {
     let full = root.join(path);
     let real = fs::canonicalize(&full)
-        .map_err(|error| format!("`{path}` cannot be read: {}", plain(&error)))?;
+        .map_err(|error| format!("cannot read `{path}`: {}", plain(&error)))?;
     if !real.starts_with(root) {
         return Err(format!(
-            "`{path}` lies outside of the project's folder, and is not sent"
+            "`{path}` is outside the project's folder, and is not sent"
         ));
     }
     let bytes =
@@ -108,7 +108,7 @@ pub fn template(root: &Path, path: &str) -> Result<Option<String>, String> {
     };
     if !real.starts_with(root) {
         return Err(format!(
-            "`{path}` lies outside of the project's folder, and is not read"
+            "`{path}` is outside the project's folder, and is not read"
         ));
     }
     if !real.is_file() {

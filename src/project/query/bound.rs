@@ -40,7 +40,7 @@ impl Bounds {
             let node = node?;
             if !matches!(kind, VarType::Int | VarType::Number | VarType::Duration) {
                 let words = format!(
-                    "`{key}` is for the types `int`, `number` and `duration`, and this is a `{}`",
+                    "`{key}` is for the types `int`, `number` and `duration`, not `{}`",
                     kind.name()
                 );
                 faults.push(Diagnostic::at(&node.place, Code::VarBounds, words));
@@ -88,7 +88,7 @@ impl Bounds {
     /// Describes the expected value: `a whole number from 1 to 100`.
     pub fn expected(&self, kind: VarType) -> String {
         let noun = match kind {
-            VarType::Int => "a whole number",
+            VarType::Int => "an integer",
             VarType::Duration => "a duration",
             _ => "a number",
         };

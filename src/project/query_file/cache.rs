@@ -25,15 +25,12 @@ pub fn read(entry: &Entry, asks: &Asks<'_>, faults: &mut Diagnostics) -> Option<
         faults.push(Diagnostic::at(&entry.key_place, Code::Cache, words).help(help));
     };
     if let Some(method) = asks.writes {
-        let words = format!("`cache` keeps what only reads, and `{method}` may write");
-        refuse(
-            words,
-            "it is for GET and HEAD, and for requests with `safe: true`",
-        );
+        let words = format!("`cache` is for requests that only read, and `{method}` may write");
+        refuse(words, "use it with GET and HEAD, or with `safe: true`");
     }
     if asks.polls {
-        let words = "`cache` and `poll` do not go together".to_owned();
-        refuse(words, "who waits for a change wants the latest answer");
+        let words = "`cache` and `poll` cannot be combined".to_owned();
+        refuse(words, "polling needs the latest response");
     }
     let value = &entry.value;
     let Content::Text(text) = &value.content else {
@@ -47,28 +44,28 @@ pub fn read(entry: &Entry, asks: &Asks<'_>, faults: &mut Diagnostics) -> Option<
     };
     if text == "finished" {
         if !asks.tells_finality {
-            let words = "`cache: finished` needs a resource of type `circleci`: \
-                         of others nothing is known to be final";
+            let words = "`cache: finished` needs a resource of type `circleci`: for others, no \
+                response is known to be final";
             faults.push(
                 Diagnostic::at(&value.place, Code::Cache, words)
-                    .help("say for how long, for example `cache: 10m`"),
+                    .help("set a duration, for example `cache: 10m`"),
             );
         }
         if asks.is_search {
-            let words = "`cache: finished` is for GET: of no other answer is it known to be final";
+            let words = "`cache: finished` is for GET: no other response is known to be final";
             faults.push(
                 Diagnostic::at(&value.place, Code::Cache, words)
-                    .help("say for how long, for example `cache: 10m`"),
+                    .help("set a duration, for example `cache: 10m`"),
             );
         }
         return Some(CacheRule::Finished);
     }
     match parse_duration(text) {
         Some(duration) if duration.is_zero() => {
-            let words = "`cache` is more than no time";
+            let words = "`cache` must be longer than 0";
             faults.push(
                 Diagnostic::at(&value.place, Code::Cache, words)
-                    .help("without `cache` nothing is kept"),
+                    .help("remove `cache` to disable caching"),
             );
             None
         }

@@ -188,10 +188,14 @@ fn template_file(
 ) -> Option<Document> {
     let text = node.text("template_file", faults)?;
     let Some(kind) = DocumentKind::of_file(&text.value) else {
-        let words = format!("the ending of `{}` does not say what it is", text.value);
+        let words = format!(
+            "the extension of `{}` does not determine its kind",
+            text.value
+        );
         faults.push(
-            Diagnostic::at(&node.place, Code::TemplateFile, words)
-                .help("end it in `.md`, `.html` or `.txt`, with `.jinja` after that or without"),
+            Diagnostic::at(&node.place, Code::TemplateFile, words).help(
+                "use the extension `.md`, `.html` or `.txt`, optionally followed by `.jinja`",
+            ),
         );
         return None;
     };
@@ -204,11 +208,10 @@ fn template_file(
             document(&inner, &path, kind, names, around, faults)
         }
         Ok(None) => {
-            let words = format!("there is no file `{}`", text.value);
+            let words = format!("no file `{}`", text.value);
             faults.push(
-                Diagnostic::at(&node.place, Code::NoFile, words).help(
-                    "a template lies beside the query, or is named from the project's folder",
-                ),
+                Diagnostic::at(&node.place, Code::NoFile, words)
+                    .help("a path is relative to the query, or to the project's folder"),
             );
             None
         }
@@ -271,7 +274,7 @@ fn used_files(
                 .chain([&path])
                 .map(|name| format!("`{name}`"))
                 .collect();
-            let words = format!("the templates use each other: {}", way.join(" → "));
+            let words = format!("the templates include each other: {}", way.join(" → "));
             faults.push(Diagnostic::at(&place_of(text, used), Code::Cycle, words));
             is_good = false;
             continue;
@@ -299,7 +302,7 @@ fn used_files(
                 }
                 continue;
             }
-            Ok(None) => format!("there is no file `{used}`"),
+            Ok(None) => format!("no file `{used}`"),
             Err(words) => words,
         };
         is_good = false;

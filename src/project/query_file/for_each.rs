@@ -33,7 +33,7 @@ pub fn read(
             continue;
         }
         if vars.iter().any(|var| var.name == entry.key) {
-            let words = format!("`{}` is a var already", entry.key);
+            let words = format!("there is already a var `{}`", entry.key);
             faults.push(Diagnostic::at(&entry.key_place, Code::DuplicateName, words));
             continue;
         }
@@ -104,7 +104,7 @@ fn items(
     match (list, query) {
         (Some(list), None) => {
             if let Some(given) = given {
-                let words = "`vars` belongs to a `query`, and this is a list";
+                let words = "`vars` needs a `query`, and this is a list";
                 faults.push(Diagnostic::at(&given.place, Code::ForEach, words));
             }
             in_list(list, names, faults).map(Items::List)
@@ -132,7 +132,7 @@ fn in_list(node: &Node, names: &Names, faults: &mut Diagnostics) -> Option<Value
             template(&text, names, faults).map(ValueTemplate::Template)
         }
         _ => {
-            faults.push(node.mismatch("in", "a list, or a template that gives one"));
+            faults.push(node.mismatch("in", "a list, or a template that yields one"));
             None
         }
     }
@@ -141,8 +141,7 @@ fn in_list(node: &Node, names: &Names, faults: &mut Diagnostics) -> Option<Value
 /// The fault of a query that writes where another one would depend on it.
 pub fn writing_feed(query: &Query) -> Option<Diagnostic> {
     let words = format!("`{}` writes, so it cannot feed another query", query.name);
-    let help = "run it by itself; if its requests change nothing, say so in its file with \
-                `safe: true`";
+    let help = "run it on its own; if its requests change nothing, set `safe: true` in its file";
     (!query.is_safe()).then(|| {
         Diagnostic::general(Code::FeedWrites, words)
             .refused()
@@ -176,7 +175,7 @@ pub fn called(
         if !known.contains(&entry.key.as_str()) {
             let words = format!("`{}` has no var `{}`", found.name, entry.key);
             let hint = name::hint(&entry.key, known.iter().copied())
-                .unwrap_or_else(|| "it takes none".to_owned());
+                .unwrap_or_else(|| "it has none".to_owned());
             faults.push(Diagnostic::at(&entry.key_place, Code::UnknownVar, words).help(hint));
             continue;
         }
@@ -198,7 +197,7 @@ pub fn called(
         if !is_given(&var.name) {
             let words = format!("`{}` needs a value for `{}`", found.name, var.name);
             let help = format!(
-                "give it under `vars`, or declare a var `{}`, which is then passed on",
+                "set it under `vars`, or declare a var `{}`, which is passed on",
                 var.name
             );
             faults.push(Diagnostic::at(&node.place, Code::MissingVar, words).help(help));

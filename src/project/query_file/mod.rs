@@ -239,7 +239,7 @@ fn csv(fields: &mut Fields<'_>, faults: &mut Diagnostics) -> CsvOptions {
         let text = node.text("separator", faults)?;
         let separator = CsvOptions::separator_of(&text.value);
         if separator.is_none() {
-            let expected = "one character such as `;`, no letter, digit or quote";
+            let expected = "one character such as `;`, not a letter, digit or quote";
             faults.push(node.mismatch("separator", expected));
         }
         separator
@@ -266,11 +266,11 @@ fn require_endpoint(
         let (words, help) = if node.get("data").is_none() {
             (
                 "the query has no `endpoint`",
-                "add for example `endpoint: /me`",
+                "add one, for example `endpoint: /me`",
             )
         } else {
             (
-                "the query has `data`, and nothing is made of it",
+                "the query has `data` but does not use it",
                 "add `sql`, `report` or an `endpoint`",
             )
         };
@@ -280,7 +280,7 @@ fn require_endpoint(
     if has_endpoint && !has_resource {
         let words = "the query has no `resource`";
         let known = &around.resources;
-        let hint = (!known.is_empty()).then(|| format!("name one of {}", name::one_of(known)));
+        let hint = (!known.is_empty()).then(|| format!("use one of {}", name::one_of(known)));
         faults.push(Diagnostic::at(&super::start(node), Code::MissingKey, words).maybe_help(hint));
     }
 }
@@ -304,11 +304,11 @@ fn refuse_beside(node: &Node, has_endpoint: bool, faults: &mut Diagnostics) {
     ];
     let has_sql = node.get("sql").is_some();
     if has_sql && has_endpoint {
-        let words = "a query has an `endpoint` or `sql`, not both";
+        let words = "a query has either an `endpoint` or `sql`";
         let place = node.get("sql").map_or(&node.place, |sql| &sql.place);
         faults.push(
             Diagnostic::at(place, Code::Sql, words)
-                .help("put the request into a query of its own, and name it under `data`"),
+                .help("move the request to its own query, and add that under `data`"),
         );
         return;
     }
@@ -317,7 +317,7 @@ fn refuse_beside(node: &Node, has_endpoint: bool, faults: &mut Diagnostics) {
     }
     for key in OF_REQUESTS {
         if let Some(value) = node.get(key).filter(|value| !value.is_null()) {
-            let words = format!("`{key}` belongs to a request, and the query has no `endpoint`");
+            let words = format!("`{key}` is for requests, and the query has no `endpoint`");
             faults.push(Diagnostic::at(&value.place, Code::NoRequest, words));
         }
     }
@@ -358,14 +358,14 @@ fn resource(node: &Node, around: &Surroundings<'_>, faults: &mut Diagnostics) ->
     let diagnostic = Diagnostic::at(
         &node.place,
         Code::UnknownResource,
-        format!("there is no resource `{}`", text.value),
+        format!("no resource `{}`", text.value),
     );
     faults.push(if let Some(file) = around.broken_resources.first() {
         diagnostic.help(format!(
-            "it may be the one of `{file}`, which cannot be read"
+            "it may be defined in `{file}`, which cannot be read"
         ))
     } else if around.resources.is_empty() {
-        diagnostic.help("the project has none: add `resources/circleci.yaml`")
+        diagnostic.help("the project has no resources: add `resources/circleci.yaml`")
     } else {
         diagnostic.maybe_help(name::hint(&text.value, around.resources.iter().copied()))
     });

@@ -36,12 +36,12 @@ fn refuse_unknown_list(
         .get("paginate")
         .map_or(&node.place, |paginate| &paginate.place);
     let words = format!(
-        "`rows: {}` does not say which list is paged, and so not when it ends",
+        "`rows: {}` does not name the list that is paged, so its end cannot be found",
         rows.source()
     );
     faults.push(
         Diagnostic::at(place, Code::Paginate, words)
-            .help("name that list as `list`, for example `{ offset: { list: $.groups } }`"),
+            .help("set `list`, for example `{ offset: { list: $.groups } }`"),
     );
 }
 
@@ -64,9 +64,9 @@ fn refuse_two_places(node: &Node, paginate: &Pagination, faults: &mut Diagnostic
         else {
             continue;
         };
-        let words = format!("`{name}` stands in the body, and `paginate` sends it in the URL");
-        let help = "numbers go into the body with `body` instead of `param`, and `size_body` instead of \
-                    `size_param`: `{ offset: { body: offset, size_body: limit, size: 50 } }`";
+        let words = format!("`{name}` is in the body, and `paginate` sends it in the URL");
+        let help = "use `body` instead of `param`, and `size_body` instead of `size_param`, to \
+            send numbers in the body: `{ offset: { body: offset, size_body: limit, size: 50 } }`";
         faults.push(Diagnostic::at(&value.place, Code::Paginate, words).help(help));
     }
 }

@@ -55,17 +55,17 @@ pub fn read(entry: &Entry, asks: &Asks<'_>, faults: &mut Diagnostics) -> Option<
     });
     fields.finish(faults);
     if let Some(method) = asks.writes.filter(|_| endpoint_node.is_none()) {
-        let words = format!("`poll` sends the request again and again, and `{method}` writes");
+        let words = format!("`poll` repeats the request, and `{method}` writes");
         faults.push(Diagnostic::at(&entry.key_place, Code::PollWrites, words).help(
-            "name the route to ask with `endpoint`, for example `endpoint: /jobs/{{ row.id }}`: \
-             the request itself then goes out once, and `row` is its answer",
+            "add the endpoint to poll, for example `endpoint: /jobs/{{ row.id }}`: the request is \
+             then sent once, and `row` is its response",
         ));
     }
     if until_node.is_none() {
         let words = "`poll` needs `until`";
         faults.push(
             Diagnostic::at(&node.place, Code::MissingKey, words)
-                .help("say what must hold, for example `until: row.status == \"success\"`"),
+                .help("add the condition, for example `until: row.status == \"success\"`"),
         );
     }
     Some(Poll {
@@ -79,7 +79,7 @@ pub fn read(entry: &Entry, asks: &Asks<'_>, faults: &mut Diagnostics) -> Option<
 fn duration(node: &Node, key: &str, faults: &mut Diagnostics) -> Option<Duration> {
     let duration = node.duration(key, faults)?;
     if duration.is_zero() {
-        let words = format!("`{key}` is more than no time");
+        let words = format!("`{key}` must be longer than 0");
         faults.push(Diagnostic::at(&node.place, Code::Poll, words));
         return None;
     }

@@ -64,7 +64,7 @@ pub fn endpoint(node: &Node, names: &Names, faults: &mut Diagnostics) -> Option<
             Diagnostic::at(
                 &node.place,
                 Code::Endpoint,
-                "an endpoint has no statements, only `{{ … }}`",
+                "an endpoint cannot have statements, only `{{ … }}`",
             )
             .help("write `{{ a if b else c }}`, or put optional parts under `params`"),
         );
@@ -80,15 +80,18 @@ pub fn endpoint(node: &Node, names: &Names, faults: &mut Diagnostics) -> Option<
     let path = literal.split('?').next().unwrap_or_default();
     let problem =
         if literal.contains("://") && !literal.starts_with('/') || literal.starts_with("//") {
-            Some("an endpoint is relative to the resource's `base_url`, and never another host")
+            Some(
+                "an endpoint is relative to the resource's `base_url`, and cannot be on another \
+                host",
+            )
         } else if literal.contains('#') {
-            Some("an endpoint has no `#`: a fragment is never sent")
+            Some("an endpoint cannot have `#`: a fragment is never sent")
         } else if literal.contains('\\') {
-            Some("an endpoint has no `\\`")
+            Some("an endpoint cannot have `\\`")
         } else if literal.chars().any(char::is_control) {
-            Some("an endpoint is one line")
+            Some("an endpoint must be one line")
         } else if path.split('/').any(percent::is_dot_segment) {
-            Some("an endpoint has no `.` or `..` segment, which would change the route")
+            Some("an endpoint cannot have a `.` or `..` segment, which would change the path")
         } else {
             None
         };
@@ -155,7 +158,7 @@ fn body(entry: &Entry, method: &Method, names: &Names, faults: &mut Diagnostics)
             Diagnostic::at(
                 &entry.key_place,
                 Code::Body,
-                format!("a {method} has no body (RFC 9110, section 9.3.1)"),
+                format!("a {method} cannot have a body (RFC 9110, section 9.3.1)"),
             )
             .help("set `method: POST`, or send the values as `params`"),
         );
@@ -206,7 +209,7 @@ fn body(entry: &Entry, method: &Method, names: &Names, faults: &mut Diagnostics)
             template(&path, names, faults).map(Body::File)
         }
         other => {
-            let words = format!("there is no form of `body` called `{other}`");
+            let words = format!("no kind of `body` is named `{other}`");
             faults.push(
                 Diagnostic::at(&form.key_place, Code::UnknownKey, words)
                     .maybe_help(name::hint(other, FORMS)),

@@ -152,7 +152,7 @@ fn column(entry: &Entry, names: &Names, faults: &mut Diagnostics) -> Option<Colu
     fields.finish(faults);
     if let Some(default) = default {
         if default.scalar().is_some_and(|text| text.contains("{{")) {
-            let words = "a default is taken as it is written, without templates";
+            let words = "a default cannot have templates";
             faults.push(Diagnostic::at(&default.place, Code::NoTemplateHere, words));
         }
         if column.required && !default.is_null() {
@@ -191,7 +191,7 @@ fn column_source(
     }
     if text.value.contains("{{") || text.value.contains("{%") {
         if take.is_some() {
-            let words = "`take` belongs to a JSONPath, and this is a template";
+            let words = "`take` is for a JSONPath, and this is a template";
             faults.push(Diagnostic::at(&node.place, Code::Take, words));
         }
         return record_template(&text, names, faults).map(ColumnSource::Template);
@@ -233,7 +233,7 @@ fn sort(
                 Diagnostic::at(
                     &item.place,
                     Code::UnknownColumn,
-                    format!("there is no column `{by}` to sort by"),
+                    format!("no column `{by}` to sort by"),
                 )
                 .maybe_help(name::hint(by, columns.iter().copied())),
             );
@@ -278,7 +278,7 @@ fn unique(node: &Node, columns: &[&str], faults: &mut Diagnostics) -> Option<Uni
                 Diagnostic::at(
                     &item.place,
                     Code::UnknownColumn,
-                    format!("there is no column `{}`", text.value),
+                    format!("no column `{}`", text.value),
                 )
                 .maybe_help(name::hint(&text.value, columns.iter().copied())),
             );

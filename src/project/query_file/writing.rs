@@ -16,14 +16,14 @@ pub fn refuse_choices(node: &Node, writes: bool, faults: &mut Diagnostics) {
     let has_items = node.get("for_each").is_some();
     for entry in CHOICES.iter().filter_map(|key| said(node, key)) {
         let words = format!(
-            "the query writes, and `{}` would choose only what is shown of it, not what is sent",
+            "the query writes, and `{}` would only filter the output, not the requests",
             entry.key
         );
         let help = if has_items {
-            "choose before it is sent: with `where` of an item of `for_each`, or in the query that \
-             gives the items"
+            "filter before sending: with `where` in `for_each`, or in the query that provides the \
+             items"
         } else {
-            "its one request is sent whatever this says: leave it out"
+            "remove it: the single request is sent regardless"
         };
         faults.push(
             Diagnostic::at(&entry.key_place, Code::Writes, words)
@@ -35,16 +35,16 @@ pub fn refuse_choices(node: &Node, writes: bool, faults: &mut Diagnostics) {
     let polls = node.get("poll").and_then(|poll| poll.get("endpoint"));
     let pages = said(node, "paginate").filter(|entry| polls.is_none() && goes_on(&entry.value));
     if let Some(entry) = pages {
-        let words = "the query writes, and `paginate` would send it again for every page";
+        let words = "the query writes, and `paginate` would repeat it for every page";
         faults.push(
             Diagnostic::at(&entry.key_place, Code::Writes, words)
-                .help("leave it out, or write `paginate: false`")
+                .help("remove it, or set `paginate: false`")
                 .help(SAFE),
         );
     }
 }
 
-const SAFE: &str = "if the request changes nothing, a search for example, say so with `safe: true`";
+const SAFE: &str = "if the request changes nothing, such as a search, set `safe: true`";
 
 /// Returns the entry of a key, unless its value is null or `false`.
 fn said<'n>(node: &'n Node, key: &str) -> Option<&'n Entry> {

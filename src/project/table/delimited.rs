@@ -62,7 +62,7 @@ fn records(rows: impl Iterator<Item = Result<Row, String>>) -> Result<Content, S
             let (got, wanted) = (fields.len(), columns.len());
             let noun = if got == 1 { "field" } else { "fields" };
             return Err(format!(
-                "line {line}: it has {got} {noun}, and the header has {wanted}"
+                "line {line}: got {got} {noun}, but the header has {wanted}"
             ));
         }
         lines.push(fields);
@@ -209,7 +209,7 @@ impl CsvRows<'_> {
         let mut text = String::new();
         loop {
             let Some(end) = rest.find('"') else {
-                return Err(format!("line {begun}: a quote is not closed"));
+                return Err(format!("line {begun}: unclosed quote"));
             };
             text.push_str(&rest[..end]);
             rest = &rest[end + 1..];
@@ -224,7 +224,7 @@ impl CsvRows<'_> {
         if !is_over {
             let line = self.line;
             return Err(format!(
-                "line {line}: after the closing quote of a field comes a comma or the end of the line"
+                "line {line}: expected a comma or the end of the line after a closing quote"
             ));
         }
         self.text = rest;
@@ -301,15 +301,15 @@ mod tests {
     #[test]
     fn what_is_broken_is_told_with_its_line() {
         for (text, words) in [
-            ("a,b\n1\n", "line 2: it has 1 field, and the header has 2"),
+            ("a,b\n1\n", "line 2: got 1 field, but the header has 2"),
             (
                 "a\n\"x\ny\"\n1,2\n",
-                "line 4: it has 2 fields, and the header has 1",
+                "line 4: got 2 fields, but the header has 1",
             ),
-            ("a\n1\n\"x\n", "line 3: a quote is not closed"),
+            ("a\n1\n\"x\n", "line 3: unclosed quote"),
             (
                 "a\n\"x\"y\n",
-                "line 2: after the closing quote of a field comes a comma or the end of the line",
+                "line 2: expected a comma or the end of the line after a closing quote",
             ),
             ("a,a\n", "line 1: there are two columns `a`"),
             ("a,\n", "line 1: column 2 has no name"),

@@ -76,7 +76,7 @@ impl Table {
     pub fn read(name: &str, format: TableFormat, bytes: &[u8]) -> Result<Self, String> {
         let text = std::str::from_utf8(bytes).map_err(|error| {
             let lines = memchr::memchr_iter(b'\n', &bytes[..error.valid_up_to()]);
-            format!("line {}: this is not UTF-8", lines.count() + 1)
+            format!("line {}: not UTF-8", lines.count() + 1)
         })?;
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let (columns, records) = match format {

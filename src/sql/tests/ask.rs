@@ -223,15 +223,15 @@ fn what_json_lacks_is_refused() {
     for (sql, message) in [
         (
             "SELECT 9e999 AS a",
-            "column `a` holds an infinite number, which JSON does not have",
+            "column `a` contains an infinite number, which JSON cannot represent",
         ),
         (
             "SELECT x'00' AS a",
-            "column `a` holds bytes, which JSON does not have",
+            "column `a` contains bytes, which JSON cannot represent",
         ),
         (
             "SELECT CAST(x'ff' AS TEXT) AS a",
-            "column `a` holds a text that is not UTF-8",
+            "column `a` contains a string that is not UTF-8",
         ),
     ] {
         assert_eq!(fault(&database, sql).message, message);
@@ -288,6 +288,6 @@ fn nothing_can_be_made_of_a_secret() {
     let short = select(&database, "select :secret as s", &json!({"secret": "abc"}));
     assert_eq!(
         short.expect_err("it is refused").message,
-        "`:secret` is a secret of fewer than 4 characters, which is not masked in records"
+        "`:secret` is a secret of fewer than 4 characters, which cannot be masked in records"
     );
 }

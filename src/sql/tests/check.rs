@@ -40,7 +40,7 @@ fn a_statement_tells_what_it_names() {
     let counted = mentions("SELECT count(*) FROM \"two words\"").expect("no fault");
     assert_eq!(names(&counted.tables), ["two words"]);
     let error = mentions("SELECT a FROM b WHERE").expect_err("a fault");
-    assert_eq!(error.message, "the statement ends too early");
+    assert_eq!(error.message, "the statement is incomplete");
 }
 
 #[test]
@@ -54,13 +54,13 @@ fn known_columns_are_checked() {
     assert!(check(SQL, &tables).is_ok());
     assert_eq!(
         told("SELECT w.nmae FROM workflows w", &tables),
-        "there is no column `w.nmae` @ w.nmae | did you mean `name`?"
+        "no column `w.nmae` @ w.nmae | did you mean `name`?"
     );
     let all = check("SELECT * FROM jobs", &tables).expect("no fault");
     assert_eq!(all.columns, ["job", "workflow", "status"]);
     assert_eq!(
         told("SELECT * FROM flaky", &tables),
-        "there is no table `flaky`; known are `jobs` and `workflows` @ flaky"
+        "no table `flaky`; the tables are `jobs` and `workflows` @ flaky"
     );
 }
 
@@ -73,13 +73,13 @@ fn unknown_columns_are_taken_on_trust() {
     // Those of the known table are checked all the same.
     assert_eq!(
         told("SELECT j.jbo, w.anything FROM jobs j, workflows w", &tables),
-        "there is no column `j.jbo` @ j.jbo | did you mean `job`?"
+        "no column `j.jbo` @ j.jbo | did you mean `job`?"
     );
     let star = check("SELECT *, name AS n FROM workflows", &tables).expect("no fault");
     assert_eq!(star.columns, ["name", "n"]);
     assert_eq!(
         told("SELECT other.x FROM workflows", &tables),
-        "there is no column `other.x` @ other.x"
+        "no column `other.x` @ other.x"
     );
 }
 

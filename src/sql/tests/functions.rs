@@ -67,7 +67,7 @@ fn texts_that_are_no_times_are_null_and_counted() {
     assert_eq!(rows, json!([{"a": null}, {"a": null}, {"a": 1}]));
     let met = database.take_no_times();
     let (count, first) = &met["epoch(…)"];
-    assert_eq!((*count, &**first), (2, "the text `abc`"));
+    assert_eq!((*count, &**first), (2, "the string `abc`"));
     assert!(database.take_no_times().is_empty());
 }
 
@@ -138,7 +138,7 @@ fn wrong_values_are_told() {
         ),
         (
             "SELECT percentile(n, 101) FROM t",
-            "a percentile lies between 0 and 100, got the number 101",
+            "a percentile must be between 0 and 100, got the number 101",
         ),
         (
             "SELECT percentile(n, p) FROM t",
@@ -155,7 +155,7 @@ fn wrong_values_are_told() {
         ),
         (
             "SELECT 'a' REGEXP '('",
-            "`(` is no regular expression: unclosed group",
+            "`(` is not a regular expression: unclosed group",
         ),
         (
             "SELECT 'a' REGEXP 1",

@@ -152,7 +152,7 @@ fn names_that_sql_cannot_tell_apart_are_refused() {
     load(&database, "Jobs", &json!([]));
     assert_eq!(
         fault(&database, "jobs", None, &json!([])),
-        "the tables `Jobs` and `jobs` are the same in SQL, which ignores case"
+        "the tables `Jobs` and `jobs` have the same name in SQL, which ignores case"
     );
     assert_eq!(
         fault(&database, "Jobs", None, &json!([])),
@@ -180,15 +180,15 @@ fn names_that_cannot_be_are_refused() {
     let database = empty();
     assert_eq!(
         fault(&database, "sqlite_x", None, &json!([])),
-        "no table can be called `sqlite_x`: SQLite keeps `sqlite_…`"
+        "invalid table name `sqlite_x`: SQLite reserves `sqlite_…`"
     );
     assert_eq!(
         fault(&database, "", None, &json!([])),
-        "no table can be called ``: it has no letter"
+        "invalid table name ``: it is empty"
     );
     assert_eq!(
         fault(&database, "t", None, &json!([{"a\u{0000}b": 1}])),
-        "record 1: no column can be called `a\\u0000b`: it has a NUL character in it"
+        "record 1: invalid column name `a\\u0000b`: it contains a NUL character"
     );
     let wide: serde_json::Map<String, Value> = (0..2_001)
         .map(|index| (format!("c{index}"), Value::Null))
@@ -208,7 +208,7 @@ fn a_table_that_is_left_unfinished_keeps_its_rows() {
     drop(loader);
     assert_eq!(one(&database, "SELECT count(*) FROM t"), json!(2));
     let error = super::fault(&database, "SELECT b FROM t");
-    assert_eq!(error.message, "there is no column `b`");
+    assert_eq!(error.message, "no column `b`");
 }
 
 #[test]

@@ -38,43 +38,43 @@ fn whatever_is_no_read_is_refused() {
         assert_eq!(
             told(&database, sql),
             format!(
-                "`{word}` is refused: a statement here only reads @ {word} | write one that \
-                 begins with `SELECT`, `WITH` or `VALUES`"
+                "`{word}` is refused: a statement can only read @ {word} | begin it \
+                 with `SELECT`, `WITH` or `VALUES`"
             )
         );
     }
     for (sql, expected) in [
         (
             "WITH x AS (SELECT 1) DELETE FROM jobs",
-            "`DELETE` is refused: a statement here only reads @ DELETE",
+            "`DELETE` is refused: a statement can only read @ DELETE",
         ),
         (
             "WITH x AS (SELECT 1) INSERT INTO jobs (job) SELECT * FROM x",
-            "`INSERT` is refused: a statement here only reads @ INSERT",
+            "`INSERT` is refused: a statement can only read @ INSERT",
         ),
         (
             "WITH x AS (SELECT 1) UPDATE jobs SET job = 2",
-            "`UPDATE` is refused: a statement here only reads @ UPDATE",
+            "`UPDATE` is refused: a statement can only read @ UPDATE",
         ),
         (
             "SELECT name FROM sqlite_schema",
-            "`sqlite_master` is refused: it is no table of records",
+            "`sqlite_master` is refused: it is not a table of records",
         ),
         (
             "SELECT * FROM pragma_table_info('jobs')",
-            "`pragma_table_info` is refused: it is no table of records @ pragma_table_info",
+            "`pragma_table_info` is refused: it is not a table of records @ pragma_table_info",
         ),
         (
             "SELECT load_extension('x')",
-            "`load_extension` is refused: a statement loads no code @ load_extension",
+            "`load_extension` is refused: a statement must not load code @ load_extension",
         ),
         (
             "SELECT 1, Random()",
-            "`random` is refused: the same records must give the same result @ Random",
+            "`random` is refused: results must be reproducible @ Random",
         ),
         (
             "SELECT 1; SELECT 2",
-            "one statement is run, and `SELECT` begins a second one @ SELECT",
+            "only one statement is allowed, and `SELECT` begins a second one @ SELECT",
         ),
     ] {
         assert_eq!(told(&database, sql), expected, "{sql}");
@@ -87,66 +87,66 @@ fn whatever_is_no_read_is_refused() {
 fn faults_are_told_in_plain_words_with_their_place() {
     let database = database();
     for (sql, expected) in [
-        ("SELECT id FORM jobs", "`jobs` is not expected here @ jobs"),
-        ("SELECT (1", "the statement ends too early @ 1"),
+        ("SELECT id FORM jobs", "unexpected `jobs` @ jobs"),
+        ("SELECT (1", "the statement is incomplete @ 1"),
         (
             "SELECT * FROM job",
-            "there is no table `job`; known are `jobs` and `workflows` @ job | did you mean `jobs`?",
+            "no table `job`; the tables are `jobs` and `workflows` @ job | did you mean `jobs`?",
         ),
         (
             "SELECT * FROM \"x y\"",
-            "there is no table `x y`; known are `jobs` and `workflows` @ \"x y\"",
+            "no table `x y`; the tables are `jobs` and `workflows` @ \"x y\"",
         ),
         (
             "SELECT größe, 'ä', j.statsu FROM jobs j",
-            "there is no column `größe` @ größe | expected `workflow`, `job`, `status` or `retries`",
+            "no column `größe` @ größe | expected `workflow`, `job`, `status` or `retries`",
         ),
         (
             "SELECT 'ä', j.statsu FROM jobs j",
-            "there is no column `j.statsu` @ j.statsu | did you mean `status`?",
+            "no column `j.statsu` @ j.statsu | did you mean `status`?",
         ),
         (
             "SELECT * FROM jobs WHERE status = \"failed\"",
-            "there is no column `failed` @ \"failed\" | a text stands in single quotes: `'failed'`",
+            "no column `failed` @ \"failed\" | put a string in single quotes: `'failed'`",
         ),
         (
             "SELECT id, name FROM workflows a JOIN workflows b",
-            "column `id` is in more than one table @ id | write which one is meant, such as `t.id`",
+            "column `id` is in more than one table @ id | qualify it, such as `t.id`",
         ),
         (
             "SELECT percentil(1, 2)",
-            "there is no function `percentil` @ percentil | did you mean `percentile`?",
+            "no function `percentil` @ percentil | did you mean `percentile`?",
         ),
         (
             "SELECT percentile(1)",
-            "`percentile` does not take that many arguments @ percentile | it is called as \
+            "wrong number of arguments to `percentile` @ percentile | call it as \
              `percentile(x, 95)`",
         ),
         (
             "SELECT id FROM workflows WHERE count(*) > 1",
-            "`count` sums up many rows and cannot stand here @ count | it can stand in the result, \
-             in HAVING and in ORDER BY",
+            "the aggregate function `count` is not allowed here @ count | use it in the result, \
+             in HAVING or in ORDER BY",
         ),
         (
             "SELECT ?",
-            "`?` is no parameter here; values go by name, such as `:since` @ ?",
+            "`?` is not a parameter; parameters are named, such as `:since` @ ?",
         ),
-        ("SELECT $a::b(c)", "`:` has no name behind it @ :"),
+        ("SELECT $a::b(c)", "`:` must be followed by a name @ :"),
         (
             "SELECT $a(b)",
-            "`$a(b)` is no parameter here; one is written as `:since`",
+            "`$a(b)` is not a parameter; write one as `:since`",
         ),
-        ("SELECT 'a", "`'` has no end @ '"),
+        ("SELECT 'a", "unclosed `'` @ '"),
         (
             "",
-            "there is no statement | write one that begins with `SELECT`, `WITH` or `VALUES`",
+            "the statement is empty | begin it with `SELECT`, `WITH` or `VALUES`",
         ),
     ] {
         assert_eq!(told(&database, sql), expected, "{sql}");
     }
     assert_eq!(
         told(&empty(), "SELECT * FROM x"),
-        "there is no table `x`; there are none @ x"
+        "no table `x`; there are no tables @ x"
     );
 }
 
@@ -171,7 +171,7 @@ fn a_runaway_is_stopped() {
         let start = Instant::now();
         let error = fault(&database, sql);
         assert_eq!(error.kind, SqlErrorKind::Stopped);
-        assert_eq!(error.message, "the statement was stopped before its end");
+        assert_eq!(error.message, "the statement was stopped");
         assert!(start.elapsed().as_secs() < 5);
         assert!(count.load(Ordering::Relaxed) >= 20);
     }

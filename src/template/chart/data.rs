@@ -103,12 +103,13 @@ impl Data {
         let how = combine(options)?;
         if columns.is_empty() && how != Some("count") {
             return Err(wrong(format!(
-                "`{chart}` needs `y`, a column or several: `y=\"minutes\"`, `y=[\"p50\", \"p95\"]`"
+                "`{chart}` needs `y`, one or several columns: `y=\"minutes\"`, `y=[\"p50\", \
+                 \"p95\"]`"
             )));
         }
         if by.is_some() && columns.len() > 1 {
             return Err(wrong(format!(
-                "`{chart}` takes one column `y` where `by` makes the series"
+                "`{chart}` takes a single column `y` together with `by`"
             )));
         }
         check_by_column("labels", labels.as_ref().filter(|_| by.is_none()), &columns)?;
@@ -247,7 +248,9 @@ impl Table {
                 let cut = |text: &str| truncate_to_width(text, 40).into_owned();
                 let also = by.map_or_else(String::new, |by| format!(" and `{by}` {}", cut(&name)));
                 return Err(wrong(format!(
-                    "`{chart}`: {} records have `{x}` {}{also}; say what becomes of them with `combine=\"sum\"`, `\"mean\"`, `\"min\"`, `\"max\"`, `\"last\"` or `\"count\"`",
+                    "`{chart}`: {} records have `{x}` {}{also}; combine them with \
+                     `combine=\"sum\"`, `\"mean\"`, `\"min\"`, `\"max\"`, `\"last\"` or \
+                     `\"count\"`",
                     cells[place].len(),
                     cut(&labels[place]),
                 )));

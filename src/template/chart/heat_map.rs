@@ -72,7 +72,8 @@ impl Grid {
         let size = x.list.len() * y.list.len();
         if size > MOST_CELLS {
             return Err(wrong(format!(
-                "`heat_map` draws at most {MOST_CELLS} cells, got {} × {}; `time_bucket` or `where` make fewer",
+                "`heat_map` draws at most {MOST_CELLS} cells, got {} × {}; reduce them with \
+                 `time_bucket` or `where`",
                 x.list.len(),
                 y.list.len()
             )));
@@ -86,7 +87,9 @@ impl Grid {
                 if numbers.len() > 1 && how.is_none() {
                     let cut = |text: &str| truncate_to_width(text, 40).into_owned();
                     return Err(wrong(format!(
-                        "`heat_map`: {} records have `{x_column}` {} and `{y_column}` {}; say what becomes of them with `combine=\"sum\"`, `\"mean\"`, `\"min\"`, `\"max\"`, `\"last\"` or `\"count\"`",
+                        "`heat_map`: {} records have `{x_column}` {} and `{y_column}` {}; combine \
+                         them with `combine=\"sum\"`, `\"mean\"`, `\"min\"`, `\"max\"`, \
+                         `\"last\"` or `\"count\"`",
                         numbers.len(),
                         cut(&x.list[at]),
                         cut(&y.list[row]),
@@ -145,7 +148,7 @@ impl Names {
         match self.places.get(name) {
             Some(place) => Ok(*place),
             None if self.is_fixed => Err(wrong(format!(
-                "`{option}` lacks `{}`, which record {} has",
+                "`{option}` does not contain `{}` of record {}",
                 truncate_to_width(name, 40),
                 record + 1
             ))),

@@ -192,7 +192,7 @@ fn histogram(value: &Value, options: Kwargs) -> Result<Value, Error> {
     };
     if let Some(rank) = ranks.iter().find(|rank| !(0.0..=100.0).contains(*rank)) {
         return Err(wrong(format!(
-            "a percentile lies between 0 and 100, got {rank}"
+            "a percentile must be between 0 and 100, got {rank}"
         )));
     }
     let items = items_or_column("histogram", value, attribute.as_deref())?;

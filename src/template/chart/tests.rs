@@ -134,7 +134,7 @@ fn a_heat_map_has_an_end() {
             "{{ rows | heat_map(x='x', y='x') }}",
             &json!({"rows": rows})
         ),
-        "error: `heat_map` draws at most 10000 cells, got 101 × 101; `time_bucket` or `where` make fewer"
+        "error: `heat_map` draws at most 10000 cells, got 101 × 101; reduce them with `time_bucket` or `where`"
     );
 }
 
@@ -169,8 +169,8 @@ fn records_at_the_same_place_need_a_word() {
             &format!("{{{{ rows | {call}) }}}}"),
             &json!({"rows": &rows})
         ),
-        "error: `stacked_bar_chart`: 2 records have `day` 1 Oct 2026 and `project` web; say what \
-         becomes of them with `combine=\"sum\"`, `\"mean\"`, `\"min\"`, `\"max\"`, `\"last\"` or `\"count\"`"
+        "error: `stacked_bar_chart`: 2 records have `day` 1 Oct 2026 and `project` web; combine \
+         them with `combine=\"sum\"`, `\"mean\"`, `\"min\"`, `\"max\"`, `\"last\"` or `\"count\"`"
     );
     assert!(chart(&format!("{call}, combine='sum')"), &rows).contains("web: 12</title>"));
     let counted = chart("bar_chart(x='day', combine='count')", &rows);
@@ -206,7 +206,7 @@ fn wrong_input_is_named() {
         ),
         (
             "line_chart(x='day')",
-            "`line_chart` needs `y`, a column or several: `y=\"minutes\"`, `y=[\"p50\", \"p95\"]`",
+            "`line_chart` needs `y`, one or several columns: `y=\"minutes\"`, `y=[\"p50\", \"p95\"]`",
         ),
         (
             "bar_chart(x='day', y='minuts')",
@@ -214,7 +214,7 @@ fn wrong_input_is_named() {
         ),
         (
             "bar_chart(x='day', y='name')",
-            "column `name` of `bar_chart`: expected a number, got the text `x`",
+            "column `name` of `bar_chart`: expected a number, got the string `x`",
         ),
         (
             "line_chart(x='name', y='minutes', x_type='time')",
@@ -226,7 +226,7 @@ fn wrong_input_is_named() {
         ),
         (
             "line_chart(x='day', y='minutes', goal='x')",
-            "`goal`: expected a number, got the text `x`",
+            "`goal`: expected a number, got the string `x`",
         ),
         (
             "line_chart(x='day', y='minutes', labels={'p': 'x'})",
@@ -234,7 +234,7 @@ fn wrong_input_is_named() {
         ),
         (
             "heat_map(x='day', y='name', y_values=['a'])",
-            "`y_values` lacks `x`, which record 1 has",
+            "`y_values` does not contain `x` of record 1",
         ),
         (
             "histogram(attribute='minutes', bins=0)",

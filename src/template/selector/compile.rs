@@ -99,8 +99,8 @@ impl Compiler {
         if self.descents <= MAX_DESCENTS && self.combinations <= MAX_COMBINATIONS {
             return Ok(());
         }
-        let message = "the path finds the same nodes over and over";
-        let note = "have at most four `..` in it, and few selectors in each bracket";
+        let message = "the path matches the same nodes repeatedly";
+        let note = "use at most four `..`, and few selectors in each bracket";
         Err(Fault::new(self.all.clone(), message).note(note))
     }
 
@@ -171,7 +171,13 @@ impl Compiler {
     }
 
     fn literal(&self, literal: Literal) -> Result<Operand, Fault> {
-        let too_large = || Fault::new(self.all.clone(), "it holds a number that JSON cannot hold");
+        let too_large = || {
+            Fault::new(
+                self.all.clone(),
+                "it contains a number that JSON cannot \
+            represent",
+            )
+        };
         Ok(Operand::Literal(match literal {
             Literal::Int(number) => number.into(),
             Literal::Float(number) => Number::from_f64(number).ok_or_else(too_large)?.into(),
@@ -201,17 +207,16 @@ impl Compiler {
             TestFunction::Search(subject, source) => (false, subject, source),
             TestFunction::Custom(name, _) => return Err(unknown(place, &name)),
             TestFunction::Length(_) | TestFunction::Count(_) | TestFunction::Value(_) => {
-                return Err(Fault::new(
-                    place,
-                    "the result of this function is compared to nothing",
-                )
-                .note("such as `length(@.name) > 3`"));
+                return Err(
+                    Fault::new(place, "the result of this function must be compared")
+                        .note("for example `length(@.name) > 3`"),
+                );
             }
         };
         let subject = self.value(subject, &place)?;
         let pattern = match self.value(source, &place)? {
             Operand::Literal(Value::String(source)) => {
-                let message = || format!("`{}` is no regular expression", shown(&source));
+                let message = || format!("`{}` is not a regular expression", shown(&source));
                 let regex = pattern(&source, whole);
                 Pattern::Known(regex.ok_or_else(|| Fault::new(place, message()))?)
             }
@@ -235,7 +240,7 @@ impl Compiler {
             TestFunction::Match(..) | TestFunction::Search(..) => {
                 return Err(Fault::new(
                     place,
-                    "this function is true or false, and has no value",
+                    "this function returns true or false, not a value",
                 ));
             }
         })
@@ -255,8 +260,8 @@ impl Compiler {
         if path.is_singular() {
             return Ok(Operand::Single(path));
         }
-        let message = "this function takes a value, and the path in it may find many";
-        let note = "`value(…)` takes the one node out of a path, `count(…)` counts its nodes";
+        let message = "this function takes a single value, and its path may match several";
+        let note = "use `value(…)` for the only node of a path, or `count(…)` to count its nodes";
         Err(Fault::new(place.clone(), message).note(note))
     }
 
@@ -270,17 +275,17 @@ impl Compiler {
             }
         }
         let message = "this function takes a path";
-        Err(Fault::new(place.clone(), message).note("such as `count(@.jobs[*]) > 1`"))
+        Err(Fault::new(place.clone(), message).note("for example `count(@.jobs[*]) > 1`"))
     }
 }
 
 fn condition_given(place: &Range<usize>) -> Fault {
     Fault::new(
         place.clone(),
-        "a function takes no condition, and its argument no parentheses",
+        "a function argument cannot be a condition or in parentheses",
     )
 }
 
 fn unknown(place: Range<usize>, name: &str) -> Fault {
-    Fault::new(place, format!("there is no function `{name}`"))
+    Fault::new(place, format!("no function `{name}`"))
 }

@@ -13,9 +13,9 @@ use super::tokens::{Kind, Tokens, is_blank};
 /// 2^53 - 1, the largest integer of a path (RFC 9535, section 2.1).
 const MAX_INTEGER: u64 = 9_007_199_254_740_991;
 const TYPOGRAPHIC: [char; 4] = ['‘', '’', '“', '”'];
-const CONTAINS: &str = "`@.list[?@ == 'a']` looks into a list, `search(@.name, 'a')` into a text";
+const CONTAINS: &str = "use `@.list[?@ == 'a']` for a list, or `search(@.name, 'a')` for a string";
 const PATTERN: &str =
-    "`match(@.name, 'pattern')` is for a whole text, `search(…)` for a part of it";
+    "use `match(@.name, 'pattern')` for a whole string, or `search(…)` for a part of it";
 const FUNCTIONS: [(&str, &str); 5] = [
     (
         "length",
@@ -62,20 +62,17 @@ fn beginning(tokens: &Tokens) -> Result<(), Fault> {
         .into_iter()
         .find(|at| tokens.kind(*at) == Kind::Blank)
     {
-        let message = "no blank stands around a path";
+        let message = "a path cannot start or end with a space";
         return Err(Fault::new(tokens.range(at), message).fix(tokens.range(at), ""));
     }
     let fault = Fault::new(
         tokens.range(0),
         "a path starts with `$`, the whole document",
     )
-    .note("such as `$.items[*].id`");
+    .note("for example `$.items[*].id`");
     Err(match (tokens.text(0), tokens.text(1)) {
         ("$", _) => return Ok(()),
-        ("{", "{") => Fault::new(
-            0..source.len(),
-            "this is a template, and a JSONPath is wanted",
-        ),
+        ("{", "{") => Fault::new(0..source.len(), "expected a JSONPath, got a template"),
         ("@", _) | (".", "" | "[") => fault.fix(0..1, "$"),
         ("." | ".." | "[", _) => fault.fix(0..0, "$"),
         _ if tokens.kind(0) == Kind::Word => fault.fix(0..0, "$."),
@@ -94,7 +91,7 @@ fn accepted(tokens: &Tokens, at: usize) -> Result<(), Fault> {
             {
                 let start = range.start + offset;
                 let range = start..start + blank.len_utf8();
-                let message = format!("this is no plain blank, but U+{:04X}", u32::from(blank));
+                let message = format!("this is not a plain space, but U+{:04X}", u32::from(blank));
                 return Err(Fault::new(range, message).note("put the name in quotes and brackets"));
             }
             if tokens.all[at].filter && !is_dots(tokens.text(tokens.before(at))) {
@@ -105,7 +102,7 @@ fn accepted(tokens: &Tokens, at: usize) -> Result<(), Fault> {
             }
             let blank = tokens.range(at + 1);
             if tokens.text(behind) == "(" {
-                let message = "no blank stands between a function and its parenthesis";
+                let message = "no space is allowed between a function and its parenthesis";
                 return Err(Fault::new(blank.clone(), message).fix(blank, ""));
             }
             if tokens.kind(behind) != Kind::Word {
@@ -115,7 +112,7 @@ fn accepted(tokens: &Tokens, at: usize) -> Result<(), Fault> {
                 return Err(unfit(tokens, at));
             }
             let both = range.start..tokens.range(behind).end;
-            let fault = Fault::new(both, "something is missing between these two");
+            let fault = Fault::new(both, "an operator or separator is missing here");
             Err(if tokens.all[at].filter {
                 fault
             } else {
@@ -124,12 +121,12 @@ fn accepted(tokens: &Tokens, at: usize) -> Result<(), Fault> {
         }
         Kind::Mark if is_dots(text) && next == Kind::Blank => {
             let blank = tokens.range(at + 1);
-            Err(Fault::new(blank.clone(), "no blank stands behind a dot").fix(blank, ""))
+            Err(Fault::new(blank.clone(), "no space is allowed after a dot").fix(blank, ""))
         }
         Kind::Mark if text == "-" && next == Kind::Blank && tokens.kind(behind) == Kind::Word => {
             Err(Fault::new(
                 range,
-                "a path does not calculate, and a sign stands before its number",
+                "a path has no arithmetic, and no space is allowed after a sign",
             ))
         }
         Kind::Mark | Kind::Text | Kind::Blank => Ok(()),
@@ -169,11 +166,11 @@ fn unfit(tokens: &Tokens, word: usize) -> Fault {
     };
     let message = if name.contains(is_blank) {
         format!(
-            "a name behind a dot holds no blank, as in `{}`",
+            "a name after a dot cannot contain a space, as in `{}`",
             shown(name)
         )
     } else {
-        format!("`{}` cannot stand behind a dot", shown(name))
+        format!("`{}` is not allowed after a dot", shown(name))
     };
     let keep = if dots.len() > 1 { ".." } else { "" };
     Fault::new(range.clone(), message).fix(dots.start..range.end, format!("{keep}{bracket}"))
@@ -211,22 +208,22 @@ fn habit(tokens: &Tokens, at: usize) -> Option<Fault> {
     let to_next = range.start..tokens.range(at + 1).end;
     let foreign = Fault::new(range.clone(), format!("`{text}` is not RFC 9535"));
     Some(match (previous, text, next) {
-        (_, "[", "]") => {
-            Fault::new(to_next.clone(), "nothing is chosen in `[]`").fix(to_next, "[*]")
-        }
-        ("[", "(", _) => Fault::new(range, "there are no computed indexes in JSONPath")
-            .note("`[-1]` is the last one, `[?…]` a filter"),
-        ("[", "@", _) => Fault::new(range.clone(), "`@` is known in a filter only, `[?…]`")
+        (_, "[", "]") => Fault::new(to_next.clone(), "`[]` selects nothing").fix(to_next, "[*]"),
+        ("[", "(", _) => Fault::new(range, "JSONPath has no computed indexes")
+            .note("use `[-1]` for the last item, or `[?…]` for a filter"),
+        ("[", "@", _) => Fault::new(range.clone(), "`@` is only allowed in a filter, `[?…]`")
             .fix(range.start..range.start, "?"),
-        (_, "." | "..", "") => Fault::new(range, format!("a name is missing behind `{text}`")),
-        (_, ".", "[") => Fault::new(range.clone(), "no dot stands before a bracket").fix(range, ""),
+        (_, "." | "..", "") => Fault::new(range, format!("missing name after `{text}`")),
+        (_, ".", "[") => {
+            Fault::new(range.clone(), "no dot is allowed before a bracket").fix(range, "")
+        }
         (_, "=" | "===", _) => foreign.fix(range, "=="),
         (_, "<>" | "!==", _) => foreign.fix(range, "!="),
         (_, "&", _) => foreign.fix(range, "&&"),
         (_, "|", _) if filter => foreign.fix(range, "||"),
-        (_, "|", _) => Fault::new(range, "there are no pipes in a path"),
+        (_, "|", _) => Fault::new(range, "JSONPath has no pipes"),
         (_, "=~" | "~=", _) => foreign.note(PATTERN),
-        (_, "^" | "~", _) => foreign.note("a path finds values, not their names or parents"),
+        (_, "^" | "~", _) => foreign.note("a path selects values, not their names or parents"),
         (_, "...", _) => foreign.fix(range, ".."),
         ("." | "..", "$" | "@", _) => unfit(tokens, at),
         ("." | "..", _, _) if kind == Kind::Text => {
@@ -236,7 +233,7 @@ fn habit(tokens: &Tokens, at: usize) -> Option<Fault> {
             );
             Fault::new(
                 range.clone(),
-                "a quoted name stands in brackets, without a dot",
+                "a quoted name must be in brackets, without a dot",
             )
             .fix(dots.start..range.end, format!("{keep}[{text}]"))
         }
@@ -252,15 +249,17 @@ fn word(tokens: &Tokens, at: usize, previous: &str, next: &str) -> Option<Fault>
     let number = previous == "." && at > 1 && is_number(tokens.text(at - 2));
     let lower = word.to_ascii_lowercase();
     Some(match previous {
-        "." | ".." if next == "(" => Fault::new(range, format!("`{name}()` is no part of a path"))
-            .note("functions stand in a filter, such as `[?length(@.name) > 3]`"),
+        "." | ".." if next == "(" => {
+            Fault::new(range, format!("`{name}()` is not allowed in a path"))
+                .note("functions are only allowed in a filter, such as `[?length(@.name) > 3]`")
+        }
         "." | ".."
             if !number && (is_number(word) || "-/:#%+;".contains(next) && !next.is_empty()) =>
         {
             unfit(tokens, at)
         }
         "." | ".." => return None,
-        "$" | "@" => Fault::new(range.clone(), format!("a dot is missing before `{name}`"))
+        "$" | "@" => Fault::new(range.clone(), format!("missing dot before `{name}`"))
             .fix(range.start..range.start, "."),
         _ if is_number(word) => {
             let number: Option<u64> = word.parse().ok();
@@ -272,33 +271,31 @@ fn word(tokens: &Tokens, at: usize, previous: &str, next: &str) -> Option<Fault>
                 range,
                 format!("`{name}` is beyond 2^53-1, the largest integer of a path"),
             )
-            .note("a path cannot compare such numbers, a condition on the rows can")
+            .note("compare such numbers in a condition on the rows instead")
         }
         _ if next == "(" && function_usage(word).is_none() => {
-            Fault::new(range, format!("there is no function `{name}`"))
+            Fault::new(range, format!("no function `{name}`"))
                 .note("the functions are `length`, `count`, `value`, `match` and `search`")
         }
         _ if next == "(" => return None,
         _ if !filter && ["]", ","].contains(&tokens.text(tokens.behind(at))) => Fault::new(
             range.clone(),
-            format!("a name in brackets is quoted, and `{name}` is not"),
+            format!("a name in brackets must be quoted, and `{name}` is not"),
         )
         .fix(range, quoted),
         _ if word.contains(TYPOGRAPHIC) => {
-            Fault::new(range.clone(), "typographic quotes quote nothing")
+            Fault::new(range.clone(), "typographic quotes are not allowed")
                 .fix(range, word.replace(TYPOGRAPHIC, "'"))
         }
         _ if !filter || ["true", "false", "null"].contains(&word) => return None,
         _ if ["none", "nil", "undefined"].contains(&&*lower) => {
             Fault::new(range.clone(), format!("`{name}` is written `null`")).fix(range, "null")
         }
-        _ if ["true", "false", "null"].contains(&&*lower) => Fault::new(
-            range.clone(),
-            format!("`{name}` is written in small letters"),
-        )
-        .fix(range, lower),
+        _ if ["true", "false", "null"].contains(&&*lower) => {
+            Fault::new(range.clone(), format!("`{name}` must be lower case")).fix(range, lower)
+        }
         _ => {
-            let message = format!("`{name}` is neither a member, `@.…`, nor a text, `'…'`");
+            let message = format!("`{name}` is neither a member (`@.…`) nor a string (`'…'`)");
             let is_right =
                 ["==", "!=", "<", "<=", ">", ">="].contains(&tokens.text(tokens.before(at)));
             let fix = if is_right {
@@ -352,29 +349,29 @@ fn refused(tokens: &Tokens, error: &JsonPathError) -> Fault {
         .rev()
         .find(|function| function.contains(&place));
     if let Some(usage) = function.and_then(|function| function_usage(name_of(tokens, function))) {
-        return Fault::new(range, format!("`{}` is not expected here", shown(text))).note(usage);
+        return Fault::new(range, format!("unexpected `{}`", shown(text))).note(usage);
     }
     match (before, text) {
-        (_, "") => Fault::new(range, "the path ends before it is complete"),
+        (_, "") => Fault::new(range, "the path is incomplete"),
         (_, "==" | "!=" | "<" | "<=" | ">" | ">=") => {
             let message =
-                format!("`{text}` compares single values, and not a path that may find many");
-            Fault::new(range, message)
-                .note("`@.list[?@ == 1]` compares each of many, `!(@.a == 1)` is the opposite")
+                format!("`{text}` compares single values, and this path may match several");
+            Fault::new(range, message).note(
+                "use `@.list[?@ == 1]` to compare each of several values, or `!(@.a == 1)` \
+                    for the opposite",
+            )
         }
-        ("?" | "(" | "!" | "&&" | "||", "]" | ")") => Fault::new(
-            range,
-            format!("a condition is missing before this `{text}`"),
-        ),
+        ("?" | "(" | "!" | "&&" | "||", "]" | ")") => {
+            Fault::new(range, format!("missing condition before `{text}`"))
+        }
         (_, "]" | ")" | "&&" | "||") if matches!(before_kind, Kind::Text | Kind::Word) => {
-            let message = format!("`{}` is compared to nothing", shown(before));
-            Fault::new(tokens.range(tokens.before(at)), message).note("such as `@.name == 'a'`")
+            let message = format!("`{}` must be compared", shown(before));
+            Fault::new(tokens.range(tokens.before(at)), message).note("for example `@.name == 'a'`")
         }
         _ if tokens.kind(at) == Kind::Text && text.contains('\\') => {
-            Fault::new(range, "a `\\` in this text starts nothing known")
-                .note("`\\\\` is a backslash")
+            Fault::new(range, "unknown escape in this string").note("write a backslash as `\\\\`")
         }
-        _ => Fault::new(range, format!("`{}` is not expected here", shown(text))),
+        _ => Fault::new(range, format!("unexpected `{}`", shown(text))),
     }
 }
 
@@ -389,12 +386,12 @@ fn refused_without_place(tokens: &Tokens, error: &JsonPathError) -> Fault {
     match about {
         Some((range, _)) if text.ends_with("not comparable") => Fault::new(
             range,
-            "this is already true or false, and compared to nothing",
+            "this is already true or false, and cannot be compared",
         ),
         Some((range, Some(usage))) => {
-            Fault::new(range, "this function takes another argument").note(usage)
+            Fault::new(range, "wrong kind of argument to this function").note(usage)
         }
-        _ => Fault::new(0..tokens.source.len(), "this is no JSONPath (RFC 9535)"),
+        _ => Fault::new(0..tokens.source.len(), "not a JSONPath (RFC 9535)"),
     }
 }
 

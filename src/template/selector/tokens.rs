@@ -83,7 +83,7 @@ impl<'s> Tokens<'s> {
         };
         let (end, opening) = (source.len()..source.len(), tokens.text(open.at));
         let close = if opening == "[" { "]" } else { ")" };
-        let message = format!("this `{opening}` is never closed");
+        let message = format!("unclosed `{opening}`");
         Err(Fault::new(tokens.range(open.at), message).fix(end, close))
     }
 
@@ -102,7 +102,7 @@ impl<'s> Tokens<'s> {
                     .filter(|at| text == "(" && self.kind(*at) == Kind::Word);
                 let functions = open.iter().filter(|open| open.function.is_some()).count();
                 if open.len() == MAX_DEPTH || (functions == MAX_FUNCTIONS && name.is_some()) {
-                    let message = "too many brackets or functions stand in each other";
+                    let message = "brackets or functions are nested too deeply";
                     return Err(Fault::new(range.clone(), message));
                 }
                 let filter = text == "(" && open.last().is_some_and(|open| open.filter);
@@ -118,12 +118,12 @@ impl<'s> Tokens<'s> {
             }
             "]" | ")" => {
                 let Some(last) = open.pop() else {
-                    let message = format!("this `{text}` closes nothing");
+                    let message = format!("unmatched `{text}`");
                     return Err(Fault::new(range.clone(), message).fix(range.clone(), ""));
                 };
                 let wanted = if self.text(last.at) == "[" { "]" } else { ")" };
                 if text != wanted {
-                    let message = format!("this is closed by `{wanted}`, not by `{text}`");
+                    let message = format!("expected `{wanted}`, got `{text}`");
                     let fault = Fault::new(self.range(last.at).start..range.end, message);
                     return Err(fault.fix(range.start..range.start, wanted));
                 }
@@ -197,7 +197,7 @@ fn quoted(source: &str, start: usize, quote: char) -> Result<usize, Fault> {
         if character < ' ' {
             let range = start + offset..start + offset + 1;
             let written = format!("\\u{:04x}", u32::from(character));
-            let message = "a control character stands in a quoted text";
+            let message = "a string cannot contain a control character";
             return Err(Fault::new(range.clone(), message).fix(range, written));
         }
         if character == quote && !escaped {
@@ -205,10 +205,6 @@ fn quoted(source: &str, start: usize, quote: char) -> Result<usize, Fault> {
         }
         escaped = character == '\\' && !escaped;
     }
-    let note = "a quote inside a text is written with a `\\` before it";
-    Err(Fault::new(
-        start..source.len(),
-        format!("this `{quote}` is never closed"),
-    )
-    .note(note))
+    let note = "escape a quote inside a string with `\\`";
+    Err(Fault::new(start..source.len(), format!("unclosed `{quote}`")).note(note))
 }
