@@ -1,22 +1,22 @@
 //! `runner`: a declarative query runner driven by config files.
 //!
 //! A connection is a YAML *resource*, a question is a YAML *query*; `runner run` answers it. A run
-//! is a chain of values, each of which could only have been made from the one before it:
+//! is a chain of values, each created from the previous one:
 //!
 //! `SourceFile` → [`core::document::Node`] → [`project::Query`] → [`plan::Plan`] →
 //! [`http::Request`] → [`http::Response`] → record → bytes → exit code
 //!
-//! The modules are floors; imports go down, never up or sideways (`tests/architecture.rs` holds
-//! this map against the code):
+//! The modules are floors; imports go down, never up or sideways (`tests/architecture.rs` checks the
+//! code against this map):
 //!
 //! | Floor | Module | Job |
 //! | --- | --- | --- |
 //! | 7 | [`cli`] | verbs, streams, failures as text and exit codes |
-//! | 6 | [`engine`] | drives a plan |
+//! | 6 | [`engine`] | runs a plan |
 //! | 5 | [`plan`] | binds vars, builds scopes, renders requests |
-//! | 4 | [`project`] | YAML documents → checked project |
+//! | 4 | [`project`] | reads YAML documents into a checked project |
 //! | 3 | [`resource`], [`ending`] | kinds of API; where records go |
-//! | 2 | [`auth`], [`paginate`], [`mod@format`], [`sql`], [`sink`] | who asks; how it goes on; how it looks; records as tables; places to write |
+//! | 2 | [`auth`], [`paginate`], [`mod@format`], [`sql`], [`sink`] | authentication; pagination; output formats; records as tables; places to write |
 //! | 1 | [`template`], [`http`], [`demo`] | templates and JSONPath; one request; the embedded CircleCI |
 //! | 0 | [`core`] | sources, places, diagnostics, names, secrets, times |
 

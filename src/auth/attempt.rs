@@ -1,4 +1,4 @@
-//! The attempt that is signed, as templates see it.
+//! The attempt to sign, as available to templates.
 
 use std::time::SystemTime;
 
@@ -7,13 +7,13 @@ use serde_json::{Map, Value};
 use crate::http::{Body, Request, header};
 use crate::template::{Scope, Template};
 
-/// The name under which templates see the attempt.
+/// The name of the attempt in templates.
 pub const NAME: &str = "request";
 
 /// Reads a member of the attempt.
 type Read = fn(&Request, SystemTime) -> Result<Value, String>;
 
-/// The members of the attempt, as they are sent.
+/// The members of the attempt, as sent.
 const MEMBERS: [(&str, Read); 7] = [
     ("body", |request, _| Ok(body(request)?.into())),
     ("headers", |request, _| Ok(fields(request))),
@@ -26,22 +26,22 @@ const MEMBERS: [(&str, Read); 7] = [
     ("url", |request, _| Ok(url(request).into())),
 ];
 
-/// The names of the members.
+/// Returns the names of the members.
 pub fn members() -> [&'static str; MEMBERS.len()] {
     MEMBERS.map(|(name, _)| name)
 }
 
-/// Returns true if a template mentions the attempt.
+/// Returns true if a template uses the attempt.
 pub fn is_in(template: &Template) -> bool {
     template.mentions().has(NAME)
 }
 
-/// A scope in which these templates see the attempt. What they do not mention is not read: a body
-/// may be large.
+/// Returns a scope in which these templates can use the attempt. Members they do not use are not
+/// read, since a body may be large.
 ///
 /// # Errors
 ///
-/// In words, if a member that is mentioned cannot be known.
+/// A message, if a member they use is not available.
 pub fn seen(
     scope: &Scope,
     templates: &[&Template],
@@ -89,7 +89,7 @@ fn body(request: &Request) -> Result<&str, String> {
     }
 }
 
-/// The header fields by their names in lower case.
+/// Returns the header fields by lower-case name.
 fn fields(request: &Request) -> Value {
     let mut fields = Map::new();
     if let Body::Bytes { content_type, .. } = &request.body {

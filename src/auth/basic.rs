@@ -22,7 +22,7 @@ pub const FORM: Form = Form {
     check,
 };
 
-/// The form in which `user:password` is sent (RFC 7617, section 2).
+/// Encodes `user:password` (RFC 7617, section 2).
 fn encode(pair: &str) -> String {
     STANDARD.encode(pair)
 }
@@ -41,8 +41,8 @@ fn check(entry: &Entry, _: Option<TokenScheme>, faults: &mut Diagnostics) -> Opt
         ));
         return None;
     };
-    // The user's name is no secret: it may stand in the file. An empty password is usual where a
-    // token is the user's name.
+    // The user name is not secret and may be in the file. An empty password is common if a token is
+    // the user name.
     let username = open_template(username, "username", faults)?;
     let password = match password.map(|entry| &entry.value) {
         None => Template::parse(&crate::core::source::Text::new("", &node.place)).ok()?,
@@ -54,7 +54,7 @@ fn check(entry: &Entry, _: Option<TokenScheme>, faults: &mut Diagnostics) -> Opt
     Some(Arc::new(Basic { username, password }))
 }
 
-/// A name and a password.
+/// A user name and a password.
 #[derive(Debug)]
 struct Basic {
     username: Template,
@@ -88,7 +88,7 @@ impl Authenticate for Basic {
     }
 
     fn shown(&self, scope: &Scope, _: &dyn Fn(&str) -> String) -> Result<Credential, RenderError> {
-        // Shown as `user:password`, so that a shell can put it together.
+        // Shown as `user:password`, so that a shell can compose it.
         let pair = Secret::new(self.pair(scope)?);
         Ok(Credential::header(header::AUTHORIZATION, "Basic ", pair))
     }
@@ -100,7 +100,7 @@ impl Authenticate for Basic {
     fn secrets(&self, scope: &Scope) -> Vec<Secret> {
         let text = |template: &Template| template.text(scope).ok().map(Secret::new);
         let pair = self.pair(scope).ok().map(|pair| Secret::new(encode(&pair)));
-        // A token may be the user's name, with an empty password.
+        // A token may be the user name, with an empty password.
         let user = text(&self.username).filter(|_| self.username.mentions().has("env"));
         [user, text(&self.password), pair]
             .into_iter()

@@ -1,4 +1,4 @@
-//! `command: [program, arg…]`: its standard output is the token.
+//! `command: [program, arg…]`: the token is the program's standard output.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -28,14 +28,14 @@ pub const FORM: Form = Form {
     check,
 };
 
-/// A password manager may ask its user something.
+/// The timeout: a password manager may prompt its user.
 const LONGEST: Duration = Duration::from_secs(60);
 
-/// More than any token is long.
+/// The maximum size of the output.
 const MOST: u64 = 64 * 1024;
 
-/// Returns true if the program can ask its user something. In a group of its own it could not, and
-/// what the terminal ends, it ends for all.
+/// Returns true if the program can prompt its user. In a process group of its own it could not, and
+/// signals from the terminal reach the whole group anyway.
 fn has_terminal() -> bool {
     #[cfg(unix)]
     {
@@ -47,7 +47,7 @@ fn has_terminal() -> bool {
     true
 }
 
-/// The program with those that it has started, until this is dropped.
+/// The program and its children, killed when this is dropped.
 struct Family {
     group: Option<u32>,
     _cleanup: Cleanup,
@@ -75,7 +75,7 @@ fn kill(id: Option<u32>, is_group: bool) {
     {
         use rustix::process::{Pid, Signal, kill_process, kill_process_group};
         let id = id.and_then(|id| Pid::from_raw(id.cast_signed()));
-        // One that has ended already is not there any more, which is as good.
+        // It may have ended already, which is fine.
         let _ = id.map(|id| {
             if is_group {
                 kill_process_group(id, Signal::KILL)
@@ -88,7 +88,7 @@ fn kill(id: Option<u32>, is_group: bool) {
     let _ = (id, is_group);
 }
 
-/// Reads a stream as far as a token can reach; what comes behind that ends the program's writing.
+/// Reads a stream up to the maximum length of a token; a longer output breaks the program's pipe.
 async fn read(stream: Option<impl AsyncRead + Unpin>, into: &mut Vec<u8>) -> std::io::Result<()> {
     if let Some(stream) = stream {
         stream.take(MOST).read_to_end(into).await?;
@@ -100,7 +100,7 @@ fn check(entry: &Entry, scheme: Option<TokenScheme>, faults: &mut Diagnostics) -
     let node = &entry.value;
     let Content::List(items) = &node.content else {
         let hint = "each argument is an item: `[op, read, \"op://ci/circleci/token\"]`";
-        // A line such as `pass show x` may hold a secret: it is not repeated.
+        // A line such as `pass show x` may contain a secret, so it is not repeated.
         let words = format!(
             "`command` takes a list of a program and its arguments, got {}",
             node.kind()
@@ -139,11 +139,11 @@ fn check(entry: &Entry, scheme: Option<TokenScheme>, faults: &mut Diagnostics) -
     }))
 }
 
-/// Runs the program, without a shell, in the project's folder, and gives what it printed.
+/// Runs the program, without a shell, in the project's folder, and returns its output.
 ///
 /// # Errors
 ///
-/// In words: it could not be started, failed, took too long, or printed nothing.
+/// A message, if it cannot be started, fails, takes too long, or prints nothing.
 pub async fn run(command: &[String], folder: &Path) -> Result<Secret, String> {
     let program = &command[0];
     let mut starting = Command::new(program);
@@ -187,7 +187,7 @@ pub async fn run(command: &[String], folder: &Path) -> Result<Secret, String> {
         return Err(format!("the output of `{program}` is too long for a token"));
     }
     if !status.success() {
-        // Only its last words: whatever else it printed may hold what it must not.
+        // Only its last line: other output may contain secrets.
         let words = String::from_utf8_lossy(&stderr);
         let last = words.trim().lines().last().unwrap_or("no error message");
         return Err(format!("`{program}` failed ({status}): {last}"));
@@ -201,7 +201,7 @@ pub async fn run(command: &[String], folder: &Path) -> Result<Secret, String> {
     Ok(Secret::new(token))
 }
 
-/// What a program prints.
+/// A token printed by a program.
 #[derive(Debug)]
 struct Printed {
     command: Vec<String>,
@@ -243,7 +243,7 @@ impl Authenticate for Printed {
         format!("the output of `{}`", self.command[0])
     }
 
-    /// A program may print tokens that last for a time.
+    /// A program may print short-lived tokens.
     fn can_renew(&self) -> bool {
         true
     }

@@ -1,4 +1,4 @@
-//! What identifies the caller on a request.
+//! Credentials of a request.
 
 use crate::core::secret::{MASK, Secret};
 use crate::core::source::Place;
@@ -6,7 +6,7 @@ use crate::http::request::with_param;
 use crate::http::{HeaderName, HeaderValue, Request};
 use crate::template::RenderError;
 
-/// Header fields and URL parameters that identify the caller; none where nothing is sent.
+/// Header fields and URL parameters that identify the caller; may be empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Credential(Vec<Field>);
 
@@ -17,7 +17,7 @@ pub enum Field {
     Header {
         /// The name of the field.
         name: HeaderName,
-        /// The part of the value before the secret, which may be shown: `Bearer `.
+        /// The non-secret prefix of the value: `Bearer `.
         prefix: String,
         /// The secret part of the value.
         secret: Secret,
@@ -32,7 +32,7 @@ pub enum Field {
 }
 
 impl Credential {
-    /// A header field whose value is a prefix and a secret.
+    /// Creates a header field from a prefix and a secret.
     pub fn header(name: HeaderName, prefix: impl Into<String>, secret: Secret) -> Self {
         let prefix = prefix.into();
         Self(vec![Field::Header {
@@ -55,16 +55,16 @@ impl Credential {
         self
     }
 
-    /// The fields, in the order in which they are set.
+    /// Returns the fields, in the order in which they are set.
     pub fn fields(&self) -> &[Field] {
         &self.0
     }
 
-    /// Puts the fields on a request. A header field that the query itself set stays.
+    /// Sets the fields on a request. A header field set by the query itself is kept.
     ///
     /// # Errors
     ///
-    /// In words, if a value cannot stand in a header.
+    /// A message, if a value is invalid in a header.
     pub fn apply(&self, request: &mut Request) -> Result<(), String> {
         for field in &self.0 {
             match field {
@@ -82,7 +82,7 @@ impl Credential {
                     }
                 }
                 Field::Param { name, secret } => {
-                    // A link or a redirect may carry the one of the request before.
+                    // A link or a redirect may contain the parameter of the previous request.
                     let shown = request
                         .shown_url
                         .take()
@@ -97,7 +97,7 @@ impl Credential {
         Ok(())
     }
 
-    /// The same for every run that has this credential, and for no other one.
+    /// Returns an identity shared by all runs with this credential, and by no others.
     pub fn identity(&self) -> Secret {
         let fields = self.0.iter().map(|field| match field {
             Field::Header {
@@ -111,18 +111,18 @@ impl Credential {
     }
 }
 
-/// Texts as one, from which they can be told apart again.
+/// Joins texts unambiguously.
 pub fn identity_of<'a>(texts: impl IntoIterator<Item = &'a str>) -> Secret {
     let texts: serde_json::Value = texts.into_iter().collect();
     Secret::new(texts.to_string())
 }
 
-/// Why there is no credential.
+/// An error while creating a credential.
 #[derive(Debug)]
 pub enum CredentialError {
-    /// A template could not be rendered, most often since a variable is not set.
+    /// A template could not be rendered, usually because a variable is not set.
     Render(RenderError),
-    /// The value is there and cannot be used; the words say why.
+    /// The value is unusable, with the reason.
     Unusable(String, Place),
 }
 

@@ -1,4 +1,4 @@
-//! `header: { name, value }`: a header field of any name.
+//! `header: { name, value }`: a header field with any name.
 
 use std::sync::Arc;
 
@@ -40,7 +40,7 @@ pub struct InHeader {
 }
 
 impl InHeader {
-    /// The `auth` that sends a value in this field, after a prefix.
+    /// Returns the `auth` that sends a value in this field, after a prefix.
     pub fn auth(name: HeaderName, prefix: &'static str, value: Template) -> Auth {
         Arc::new(Self {
             name,

@@ -78,15 +78,15 @@ const KEYS: &[Key] = &[
     },
 ];
 
-/// The hash functions by their names in files. APIs still ask for SHA-1, which is unbroken in this
-/// use (RFC 6194, section 3.3).
+/// The hash functions by name. SHA-1 is still in use by APIs and is unbroken for HMAC (RFC 6194,
+/// section 3.3).
 const ALGORITHMS: [(&str, hmac::Algorithm); 3] = [
     ("sha256", hmac::HMAC_SHA256),
     ("sha512", hmac::HMAC_SHA512),
     ("sha1", hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY),
 ];
 
-/// How bytes are written as text.
+/// A text encoding of bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Encoding {
     Hex,
@@ -213,14 +213,14 @@ fn more_fields(node: &Node, faults: &mut Diagnostics) -> Option<Vec<(HeaderName,
 #[derive(Debug)]
 struct Signature {
     key: Template,
-    /// How the key is written; `None` if its text is the key.
+    /// The encoding of the key; `None` if the string itself is the key.
     key_encoding: Option<Encoding>,
     algorithm: (&'static str, hmac::Algorithm),
     encoding: Encoding,
     header: HeaderName,
     prefix: Option<Template>,
     over: Template,
-    /// Header fields that go with it, such as the time of signing.
+    /// Additional header fields, such as the time of signing.
     more: Vec<(HeaderName, Template)>,
 }
 
@@ -260,7 +260,7 @@ impl Authenticate for Signature {
         self.hmac_key(scope).map(drop)
     }
 
-    /// Nothing is the same for two requests.
+    /// Nothing is shared between requests.
     fn obtain<'a>(&'a self, _: Context<'a>) -> Obtaining<'a> {
         at_once(Ok(Credential::default()))
     }
@@ -272,7 +272,7 @@ impl Authenticate for Signature {
         context: &Context<'_>,
     ) -> Result<(), String> {
         if request.headers.contains_key(&self.header) {
-            // As with every credential, a field that the query itself set stays.
+            // As with every credential, a field set by the query itself is kept.
             return Ok(());
         }
         let key = self
@@ -291,7 +291,7 @@ impl Authenticate for Signature {
             request.headers.entry(name).or_insert(value);
         }
         if !self.more.is_empty() {
-            // What was added may be signed too.
+            // The added fields may be signed too.
             scope = attempt::seen(context.scope, &templates, request, now)?;
         }
         let tag = hmac::sign(&key, text(&self.over, &scope)?.as_bytes());
@@ -306,7 +306,7 @@ impl Authenticate for Signature {
         Some(identity_of([FORM.key, key.trim()]))
     }
 
-    /// The signature is another one for every attempt: a shell has to make it.
+    /// The signature differs for every attempt, so a shell has to compute it.
     fn shown(
         &self,
         scope: &Scope,
@@ -319,7 +319,7 @@ impl Authenticate for Signature {
         let signature = Secret::new(mark("SIGNATURE"));
         let signature = Credential::header(self.header.clone(), prefix, signature);
         Ok(self.more.iter().fold(signature, |shown, (name, _)| {
-            // A header field may have characters in its name that mean something to a shell.
+            // A header name may contain characters that are special in a shell.
             let is_plain = |c: char| c.is_ascii_alphanumeric();
             let variable = name.as_str().to_ascii_uppercase();
             let variable = variable.replace(|c| !is_plain(c), "_");

@@ -1,4 +1,4 @@
-//! The layer that puts the credential on every attempt.
+//! The layer that authenticates every attempt.
 
 use std::rc::Rc;
 
@@ -26,7 +26,7 @@ impl<T> Authenticated<T> {
 impl<T: Transport> Transport for Authenticated<T> {
     async fn send(&self, request: &Request) -> Result<Response, TransportError> {
         if request.url.origin() != self.origin {
-            // No layer above asks for it; if one ever does, the token stays here.
+            // No layer above sends requests elsewhere; if one ever does, the token is not sent.
             return self.inner.send(request).await;
         }
         let held = self.wallet.held().await?;
@@ -37,16 +37,16 @@ impl<T: Transport> Transport for Authenticated<T> {
             held.worked();
             return Ok(response);
         }
-        // Boxed, since it is rare: no request has to hold the space for it.
+        // Boxed to keep the future of a request small, since this is rare.
         let renewed = Box::pin(self.again(request, &held)).await?;
         Ok(renewed.unwrap_or(response))
     }
 }
 
 impl<T: Transport> Authenticated<T> {
-    /// Sends a refused request again, once, if there is another credential. A 401 says that the
-    /// request was not carried out (RFC 9110, section 15.5.2), so that even one that writes can be
-    /// sent again.
+    /// Sends a refused request again, once, if there is another credential. A 401 means that the
+    /// request was not carried out (RFC 9110, section 15.5.2), so that even a write can be
+    /// repeated.
     async fn again(
         &self,
         request: &Request,
@@ -82,7 +82,7 @@ mod tests {
     use crate::http::{HeaderMap, Method, header};
     use crate::template::{RenderError, Scope, Template};
 
-    /// Keeps the requests that reach it, and refuses the tokens that it is told to.
+    /// Records the requests and refuses certain tokens.
     #[derive(Default)]
     struct Wire {
         sent: RefCell<Vec<Request>>,
@@ -115,7 +115,7 @@ mod tests {
 
     impl Transport for &Wire {
         async fn send(&self, request: &Request) -> Result<Response, TransportError> {
-            // Others that were sent at the same time come first.
+            // Lets concurrent requests go first.
             tokio::task::yield_now().await;
             self.sent.borrow_mut().push(request.clone());
             let is_refused = request.headers.contains_key(header::AUTHORIZATION)
@@ -134,7 +134,7 @@ mod tests {
         }
     }
 
-    /// A kind of `auth` whose tokens are counted: `token-1`, `token-2`.
+    /// A kind of `auth` with numbered tokens: `token-1`, `token-2`.
     #[derive(Debug, Default)]
     struct Counted {
         given: AtomicU32,
@@ -242,7 +242,7 @@ mod tests {
         let wire = Wire::refusing(&["token-1"]);
         let layer = layer(&wire, Counted::default());
         let get = || status(&layer, Method::GET);
-        // A write too: a 401 says that it was not carried out.
+        // A write too: a 401 means that it was not carried out.
         let post = status(&layer, Method::POST);
         assert_eq!(tokio::join!(get(), post, get()), (200, 200, 200));
         let mut tokens = wire.tokens();

@@ -1,11 +1,11 @@
-//! Who asks: the forms of `auth`, one file a form.
+//! Authentication: the kinds of `auth`, one file per kind.
 //!
-//! A form is read from the resource file by its `check`. A [`Wallet`] obtains its [`Credential`] once
-//! a run, and the layer [`Authenticated`] signs every attempt with that. A credential goes to the
-//! resource's own origin only, and over plain HTTP to this machine only.
+//! A kind is read from the resource file by its `check`. A [`Wallet`] obtains its [`Credential`] once
+//! per run, and the layer [`Authenticated`] signs every attempt with it. A credential is only sent to
+//! the resource's own origin, and over plain HTTP only to this machine.
 //!
-//! A form is a file with a `FORM` and a line in `kinds!`. Everything that others ask about it is a
-//! method of [`Authenticate`].
+//! A kind is a file with a `FORM` and a line in `kinds!`. Everything that other modules need to know
+//! about it is a method of [`Authenticate`].
 //!
 //! This module knows neither kinds of API nor queries.
 
@@ -38,7 +38,7 @@ pub use layer::Authenticated;
 pub use none::none;
 pub use wallet::{BareTransport, Held, Obtained, Sending, Surroundings, Wallet};
 
-/// How a token of the kind of API is sent.
+/// The scheme for tokens of a kind of API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenScheme {
     /// As the value of this header field.
@@ -50,55 +50,57 @@ pub enum TokenScheme {
 /// A checked `auth`.
 pub type Auth = Arc<dyn Authenticate>;
 
-/// A credential that comes later.
+/// A future credential.
 pub type Obtaining<'a> = Pin<Box<dyn Future<Output = Result<Obtained, TransportError>> + 'a>>;
 
-/// The outside of a form of `auth`.
+/// The outside of a kind of `auth`.
 #[derive(Clone, Copy)]
 pub struct Context<'a> {
-    /// The names that templates see.
+    /// The names available to templates.
     pub scope: &'a Scope,
     /// The project's folder.
     pub folder: &'a Path,
-    /// Learns the secrets that no template holds.
+    /// Records secrets that are not in a template.
     pub scrubber: &'a Scrubber,
     /// The time of day.
     pub clock: fn() -> SystemTime,
-    /// Reaches servers that give credentials.
+    /// Sends requests to servers that issue credentials.
     pub transport: &'a dyn BareTransport,
 }
 
-/// A form of `auth`. What has no default cannot be guessed.
+/// A kind of `auth`. Methods without a default must be implemented.
 pub trait Authenticate: Debug + Send + Sync {
-    /// The templates of its secrets.
+    /// Returns the templates of its secrets.
     fn templates(&self) -> Vec<&Template>;
 
-    /// The templates of what is no secret: names and addresses.
+    /// Returns the templates of non-secret values: names and URLs.
     fn open_templates(&self) -> Vec<&Template> {
         Vec::new()
     }
 
-    /// The templates that are rendered for every attempt. They see the [`attempt`] besides.
+    /// Returns the templates that are rendered for every attempt. They can also use the
+    /// [`attempt`].
     fn request_templates(&self) -> Vec<&Template> {
         Vec::new()
     }
 
-    /// Makes sure, before a byte leaves, that there is a credential, as far as this can be known.
+    /// Checks, before the first request, that the credential is available, as far as this can be
+    /// known.
     ///
     /// # Errors
     ///
-    /// If a template cannot be rendered, or a value is empty or cannot stand in a header.
+    /// If a template cannot be rendered, or a value is empty or invalid in a header.
     fn ready(&self, scope: &Scope) -> Result<(), CredentialError>;
 
-    /// Obtains the credential: before the first request, when the last one has ended, and when it
-    /// was refused and [`can_renew`](Self::can_renew) says so.
+    /// Obtains the credential: before the first request, when the previous one has expired, and
+    /// when it was refused and [`can_renew`](Self::can_renew) returns true.
     fn obtain<'a>(&'a self, context: Context<'a>) -> Obtaining<'a>;
 
-    /// Puts the credential on an attempt.
+    /// Adds the credential to an attempt.
     ///
     /// # Errors
     ///
-    /// In words, if that is not possible.
+    /// A message, if that is not possible.
     fn sign(
         &self,
         request: &mut Request,
@@ -108,18 +110,18 @@ pub trait Authenticate: Debug + Send + Sync {
         credential.apply(request)
     }
 
-    /// Returns true if a credential that was answered with 401 may have ended, so that another one
-    /// is obtained.
+    /// Returns true if a credential refused with a 401 may have expired, so that a new one should
+    /// be obtained.
     fn can_renew(&self) -> bool {
         false
     }
 
-    /// Stands for the caller among answers that later runs use; `None` if the credential does.
+    /// Returns the identity of the caller for the cache; `None` to use the credential itself.
     fn identity(&self, _: &Scope) -> Option<Secret> {
         None
     }
 
-    /// The credential as a dry run shows it. `mark` stands for what a shell has to fill in.
+    /// Returns the credential for display. `mark` replaces values that a shell has to fill in.
     ///
     /// # Errors
     ///
@@ -130,10 +132,10 @@ pub trait Authenticate: Debug + Send + Sync {
         mark: &dyn Fn(&str) -> String,
     ) -> Result<Credential, RenderError>;
 
-    /// The words of `runner show`.
+    /// Returns the description for `runner show`.
     fn words(&self) -> String;
 
-    /// The address of the server that the secrets go to, where it is not the resource's own.
+    /// Returns the URL of the server that receives the secrets, if it is not the resource's own.
     fn server(&self) -> Option<&Template> {
         None
     }
@@ -143,23 +145,23 @@ pub trait Authenticate: Debug + Send + Sync {
         false
     }
 
-    /// Returns true if a program of this machine is run for it.
+    /// Returns true if it runs a local program.
     fn runs_program(&self) -> bool {
         false
     }
 
-    /// The secrets in it, raw, for the scrubber.
+    /// Returns its raw secrets, for the scrubber.
     fn secrets(&self, scope: &Scope) -> Vec<Secret> {
         let text = |template: &Template| template.text(scope).ok().map(Secret::new);
         self.templates().into_iter().filter_map(text).collect()
     }
 
-    /// The option with which curl sends a header field, and its value.
+    /// Returns the curl option for a header field, and its value.
     fn curl(&self, name: &HeaderName, prefix: &str, shown: &Secret) -> (&'static str, String) {
         ("--header", format!("{name}: {prefix}{}", shown.expose()))
     }
 
-    /// Says, when it was refused, where the credential came from; never what it is.
+    /// Returns a hint about the origin of a refused credential, without its value.
     fn origin(&self) -> String {
         let mut names: Vec<String> = self
             .templates()
@@ -176,7 +178,7 @@ pub trait Authenticate: Debug + Send + Sync {
     }
 }
 
-/// A credential that is known at once.
+/// Returns a credential that is known immediately.
 fn at_once<'a>(credential: Result<Credential, CredentialError>) -> Obtaining<'a> {
     let obtained = credential.map(Obtained::from);
     Box::pin(std::future::ready(
@@ -184,21 +186,21 @@ fn at_once<'a>(credential: Result<Credential, CredentialError>) -> Obtaining<'a>
     ))
 }
 
-/// A failure before the request was sent.
+/// Creates an error that happened before the request was sent.
 fn unusable(words: impl Into<String>) -> TransportError {
     TransportError::before(TransportErrorKind::Credentials(words.into()))
 }
 
-/// A form of `auth`: how it is read.
+/// The syntax of a kind of `auth`.
 struct Form {
     key: &'static str,
-    /// The keys of its mapping, and the heading under which the file reference has them.
+    /// The keys of its mapping, with their heading in the file reference.
     grammar: Option<(&'static str, &'static [Key])>,
-    /// Without a scheme the kind of API has none of its own.
+    /// The scheme is `None` if the kind of API has none.
     check: fn(&Entry, Option<TokenScheme>, &mut Diagnostics) -> Option<Auth>,
 }
 
-/// Declares the kinds: a module each, and the list that grammar and messages come from.
+/// Declares the kinds: a module each, and the list for grammar and messages.
 macro_rules! kinds {
     ($($kind:ident),+ $(,)?) => {
         $(mod $kind;)+
@@ -209,21 +211,21 @@ macro_rules! kinds {
 
 kinds![token, bearer, basic, header, query, command, oauth2, hmac];
 
-/// The keys of the mappings of all forms, with the headings under which the file reference has them.
+/// Returns the keys of all mappings, with their headings in the file reference.
 pub fn grammars() -> impl Iterator<Item = (&'static str, &'static [Key])> {
     FORMS.iter().filter_map(|form| form.grammar)
 }
 
-/// The keys of all forms.
+/// Returns the keys of all kinds.
 pub fn keys() -> impl Iterator<Item = &'static str> {
     FORMS.iter().map(|form| form.key)
 }
 
-/// Reads `auth`. `scheme` is that of the kind of API; without one, `token` has no meaning.
+/// Reads `auth`. `scheme` is that of the kind of API; without one, `token` is refused.
 pub fn check(node: &Node, scheme: Option<TokenScheme>, faults: &mut Diagnostics) -> Option<Auth> {
     let before = faults.len();
     let auth = read(node, scheme, faults);
-    // Whatever is wrong here, a secret may stand in its line.
+    // The line of any fault here may contain a secret.
     faults.conceal_since(before);
     auth
 }
@@ -252,7 +254,7 @@ fn read(node: &Node, scheme: Option<TokenScheme>, faults: &mut Diagnostics) -> O
         "`none`, or one of {}",
         name::one_of(&keys().collect::<Vec<_>>())
     );
-    // What stands here may be a token: it is not repeated.
+    // The value may be a token, so it is not repeated.
     let words = format!("`auth` takes {expected}, got {}", node.kind());
     let diagnostic = Diagnostic::at(&node.place, Code::WrongType, words).concealed();
     faults.push(diagnostic.help("write `auth: { token: \"{{ env.CIRCLE_TOKEN }}\" }`"));
@@ -260,7 +262,7 @@ fn read(node: &Node, scheme: Option<TokenScheme>, faults: &mut Diagnostics) -> O
 }
 
 impl TokenScheme {
-    /// The header field and what stands before the token.
+    /// Returns the header field and the prefix of the token.
     pub fn header(self) -> (HeaderName, &'static str) {
         match self {
             Self::Header(name) => (HeaderName::from_static(name), ""),
@@ -269,8 +271,8 @@ impl TokenScheme {
     }
 }
 
-/// The text of a value that must not be empty: an empty token would be sent as no token, and the
-/// server's answer would not say why.
+/// Renders a value that must not be empty: an empty token would be sent as no token, and the
+/// server's error would not explain that.
 fn filled(value: &Template, scope: &Scope) -> Result<String, CredentialError> {
     let text = value.text(scope)?.trim().to_owned();
     if text.is_empty() {
@@ -298,7 +300,7 @@ fn in_header(
     }
 }
 
-/// Reads a key that the mapping of a form must have.
+/// Reads a required key of a mapping.
 fn needed<'n>(
     fields: &mut Fields<'n>,
     [form, key]: [&'static str; 2],
@@ -313,7 +315,7 @@ fn needed<'n>(
     found
 }
 
-/// Reads `{ name, value }`: the name, and the value that must hold a secret.
+/// Reads `{ name, value }` with a secret value.
 fn named_value<'n>(
     node: &'n Node,
     form: &'static str,
@@ -331,10 +333,10 @@ fn named_value<'n>(
     Some((name, secret_template(value, "value", faults)?))
 }
 
-/// Reads a template that must hold a secret: one that is the same everywhere is a secret in a file.
+/// Reads a template that must contain a secret: a constant would be a secret in the file.
 fn secret_template(node: &Node, key: &str, faults: &mut Diagnostics) -> Option<Template> {
     let Some(text) = node.as_text() else {
-        // What stands here may be a secret: it is not repeated.
+        // The value may be a secret, so it is not repeated.
         let words = format!("`{key}` takes a template, got {}", node.kind());
         let diagnostic = Diagnostic::at(&node.place, Code::WrongType, words).concealed();
         let source = &node.place.file.text()[node.place.span.start..];
@@ -361,7 +363,7 @@ fn secret_template(node: &Node, key: &str, faults: &mut Diagnostics) -> Option<T
     Some(template)
 }
 
-/// Reads a template that may be the same everywhere: a name or an address.
+/// Reads a template that may be constant: a name or a URL.
 fn open_template(node: &Node, key: &str, faults: &mut Diagnostics) -> Option<Template> {
     parsed(&node.text(key, faults)?, faults)
 }

@@ -8,7 +8,7 @@ use crate::template::{RenderError, Scope, Template};
 #[derive(Debug)]
 struct Nothing;
 
-/// The `auth` that sends nothing.
+/// Returns the `auth` that sends nothing.
 pub fn none() -> Auth {
     Arc::new(Nothing)
 }

@@ -75,24 +75,25 @@ const KEYS: &[Key] = &[
     },
 ];
 
-/// A token is renewed this long before it ends, so that none ends on its way to the server.
+/// A token is renewed this long before it expires, so that none expires in transit.
 const MARGIN: Duration = Duration::from_secs(30);
-/// The margin of a token that lasts for a short time, as a part of that.
+/// The margin of a short-lived token, as a fraction of its lifetime.
 const MARGIN_PART: f64 = 0.1;
-/// The longest access token in bytes. Servers take header fields of 8 KiB, few of more.
+/// The maximum length of an access token in bytes. Servers usually accept header fields of up to 8
+/// KiB.
 const LONGEST_TOKEN: usize = 64 * 1024;
-/// The most columns of an error's description that are shown.
+/// The maximum width of an error description.
 const DESCRIPTION: usize = 300;
 
 /// Parameters of the token request that have keys of their own.
 const OWN_PARAMS: [&str; 4] = ["client_id", "client_secret", "grant_type", "scope"];
 
-/// How the client authenticates itself to the token endpoint (RFC 6749, section 2.3.1).
+/// The client authentication at the token endpoint (RFC 6749, section 2.3.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ClientAuth {
-    /// By HTTP Basic, which every server has to support.
+    /// HTTP Basic, which every server must support.
     Basic,
-    /// By parameters of the body.
+    /// Parameters of the body.
     Body,
 }
 
@@ -168,7 +169,7 @@ fn extra(node: &Node, faults: &mut Diagnostics) -> Option<Vec<(String, Template)
     Some(params)
 }
 
-/// Reads the address of a token endpoint (RFC 6749, section 3.2).
+/// Parses the URL of a token endpoint (RFC 6749, section 3.2).
 fn token_url(text: &str) -> Result<Url, (Code, String)> {
     let url: Url = text.trim().parse().map_err(|error| {
         let words = format!("`token_url` is not a URL: {error}");
@@ -192,18 +193,18 @@ fn token_url(text: &str) -> Result<Url, (Code, String)> {
     Err((code, words.to_owned()))
 }
 
-/// A client and the server that gives it tokens.
+/// A client and its authorization server.
 #[derive(Debug)]
 struct ClientCredentials {
     token_url: Template,
     client_id: Template,
     client_secret: Template,
     client_auth: ClientAuth,
-    /// The other parameters of the token request, `scope` among them.
+    /// The other parameters of the token request, including `scope`.
     params: Vec<(String, Template)>,
 }
 
-/// `client_id:client_secret`, each form-encoded (RFC 6749, section 2.3.1), in base64.
+/// Encodes `client_id:client_secret`, each form-encoded (RFC 6749, section 2.3.1), in base64.
 fn basic(id: &str, secret: &str) -> String {
     let form = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
     STANDARD.encode(format!("{}:{}", form(id), form(secret)))
@@ -216,7 +217,8 @@ impl ClientCredentials {
         params.map(|(_, value)| value)
     }
 
-    /// The token request (RFC 6749, section 4.4.2). It changes nothing, so that it may be retried.
+    /// Creates the token request (RFC 6749, section 4.4.2). It changes nothing, so it may be
+    /// retried.
     fn request(&self, scope: &Scope) -> Result<Request, CredentialError> {
         let place = || self.token_url.place().clone();
         let url = token_url(&self.token_url.text(scope)?)
@@ -227,7 +229,7 @@ impl ClientCredentials {
         form.append_pair("grant_type", "client_credentials");
         for (name, value) in &self.params {
             let value = value.text(scope)?;
-            // A scope that a variable leaves out is not an empty one.
+            // A scope omitted by an empty variable is not an empty scope.
             if !value.trim().is_empty() {
                 form.append_pair(name, value.trim());
             }
@@ -280,7 +282,7 @@ impl ClientCredentials {
     }
 }
 
-/// Without the query, which may hold what is nobody's business.
+/// Returns the URL without its query, which may contain secrets.
 fn shown(url: &Url) -> String {
     let mut url = url.clone();
     url.set_query(None);
@@ -293,14 +295,14 @@ struct Grant {
     lifetime: Option<Duration>,
 }
 
-/// The token endpoint, for reading what it answers.
+/// The token endpoint, for parsing its responses.
 struct Endpoint<'a> {
     url: String,
     scrubber: &'a Scrubber,
 }
 
 impl Endpoint<'_> {
-    /// Its answer cannot be used, or refuses.
+    /// Creates the error of an unusable response.
     fn refused(&self, words: impl std::fmt::Display) -> TransportError {
         unusable(format!("the token endpoint `{}` {words}", self.url))
     }
@@ -341,7 +343,7 @@ impl Endpoint<'_> {
             )));
         }
         if let Some(error) = error {
-            // Some servers say so with 200.
+            // Some servers return errors with a 200.
             return Err(self.refused(format!("returned {line}: {error}")));
         }
         if !status.is_success() {
@@ -363,7 +365,7 @@ impl Endpoint<'_> {
         })
     }
 
-    /// The server's words for an error (RFC 6749, section 5.2).
+    /// Returns the server's error message (RFC 6749, section 5.2).
     fn error(&self, body: &Value) -> Option<String> {
         let error = self.line(body["error"].as_str()?);
         let description = body["error_description"].as_str();
@@ -373,7 +375,7 @@ impl Endpoint<'_> {
         })
     }
 
-    /// A foreign text for a message, scrubbed before it is cut.
+    /// Scrubs and shortens foreign text for a message.
     fn line(&self, text: &str) -> String {
         let text = self.scrubber.text(text);
         truncate_to_width(&one_line(&text), DESCRIPTION).into_owned()
@@ -397,8 +399,8 @@ impl Endpoint<'_> {
             );
             return Err(self.refused(words));
         }
-        // A token of a type that is not understood must not be used (RFC 6749, section 7.1). Some
-        // servers leave the type of bearer tokens out.
+        // A token of an unknown type must not be used (RFC 6749, section 7.1). Some servers omit
+        // the type of bearer tokens.
         match &body["token_type"] {
             Value::Null => {}
             Value::String(kind) if kind.eq_ignore_ascii_case("bearer") => {}
@@ -411,7 +413,8 @@ impl Endpoint<'_> {
         Ok(Secret::new(token))
     }
 
-    /// How long the token lasts; `None` if the server does not say so. Some say 0 for no end.
+    /// Returns the lifetime of the token; `None` if the server gives none. Some return 0 for no
+    /// expiry.
     fn lifetime(&self, body: &Value) -> Result<Option<Duration>, TransportError> {
         let value = &body["expires_in"];
         if value.is_null() {
@@ -420,7 +423,7 @@ impl Endpoint<'_> {
         let text = json::plain(value);
         match text.trim().parse::<f64>() {
             Ok(0.0) => Ok(None),
-            // What does not fit in a duration is as good as no end.
+            // A value that does not fit a duration counts as no expiry.
             Ok(seconds) if seconds > 0.0 => Ok(Duration::try_from_secs_f64(seconds).ok()),
             _ => Err(self.refused(format!(
                 "returned a token with `expires_in: {}`, which is not a number of seconds",
@@ -453,7 +456,7 @@ impl Authenticate for ClientCredentials {
         true
     }
 
-    /// A token is another one in every run.
+    /// The token differs in every run, so the client identifies the caller.
     fn identity(&self, scope: &Scope) -> Option<Secret> {
         let names = self.params.iter().map(|(name, _)| name.clone());
         let mut texts: Vec<String> = [FORM.key.to_owned()].into_iter().chain(names).collect();

@@ -1,4 +1,4 @@
-//! A wallet for tests, whose outside is empty.
+//! A wallet for tests, without an outside.
 
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -10,7 +10,7 @@ use crate::core::secret::Scrubber;
 use crate::http::{Request, TransportError, TransportErrorKind};
 use crate::template::{Clock, Scope};
 
-/// Reaches nothing.
+/// Refuses all requests.
 struct Nowhere;
 
 impl BareTransport for Nowhere {
@@ -20,7 +20,7 @@ impl BareTransport for Nowhere {
     }
 }
 
-/// The wallet of a form of `auth`.
+/// Creates the wallet of a kind of `auth`.
 pub fn wallet(auth: impl Authenticate + 'static) -> Rc<Wallet> {
     let surroundings = Surroundings {
         scope: Scope::new(Clock(jiff::Timestamp::UNIX_EPOCH), []),

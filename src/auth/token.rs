@@ -1,4 +1,4 @@
-//! `token: "{{ env.CIRCLE_TOKEN }}"`: sent as the kind of API wants it.
+//! `token: "{{ env.CIRCLE_TOKEN }}"`: sent in the scheme of the kind of API.
 
 use crate::auth::{Auth, Form, InHeader, TokenScheme, secret_template};
 use crate::core::code::Code;

@@ -1,4 +1,4 @@
-//! The credential of a resource during a run: obtained once, kept, renewed.
+//! The credential of a resource during a run: obtained once, shared, renewed.
 
 use std::cell::{Cell, RefCell};
 use std::path::PathBuf;
@@ -14,11 +14,11 @@ use crate::core::secret::{Scrubber, Secret};
 use crate::http::{Request, Response, TransportError, TransportErrorKind};
 use crate::template::Scope;
 
-/// An answer that comes later.
+/// A future response.
 pub type Sending<'a> = Pin<Box<dyn Future<Output = Result<Response, TransportError>> + 'a>>;
 
-/// Sends requests without any credential, with the connection settings of the resource. Redirects
-/// are not followed.
+/// Sends requests without a credential, with the connection settings of the resource. Redirects are
+/// not followed.
 pub trait BareTransport {
     /// Sends the request.
     fn send<'a>(&'a self, request: &'a Request) -> Sending<'a>;
@@ -26,24 +26,24 @@ pub trait BareTransport {
 
 /// The outside of a wallet.
 pub struct Surroundings {
-    /// The names that templates see.
+    /// The names available to templates.
     pub scope: Scope,
     /// The project's folder.
     pub folder: PathBuf,
-    /// Learns the secrets that no template holds.
+    /// Records secrets that are not in a template.
     pub scrubber: Scrubber,
     /// The time of day.
     pub clock: fn() -> SystemTime,
-    /// Reaches servers that give credentials.
+    /// Sends requests to servers that issue credentials.
     pub transport: Box<dyn BareTransport>,
 }
 
-/// A credential and how long it lasts.
+/// A credential with its expiry.
 #[derive(Debug)]
 pub struct Obtained {
     /// The credential.
     pub credential: Credential,
-    /// When it ends; `None` if that is not known.
+    /// The expiry; `None` if unknown.
     pub until: Option<Instant>,
 }
 
@@ -60,14 +60,14 @@ impl From<Credential> for Obtained {
 #[derive(Debug)]
 pub struct Held {
     obtained: Obtained,
-    /// True if it replaced one that was refused.
+    /// True if it replaced a refused one.
     is_renewal: bool,
-    /// True once a request with it was answered with anything but 401.
+    /// True once a response other than 401 was received with it.
     has_worked: Cell<bool>,
 }
 
 impl Held {
-    /// Notes that the server took it.
+    /// Records that the server accepted it.
     pub fn worked(&self) {
         self.has_worked.set(true);
     }
@@ -82,18 +82,18 @@ impl Held {
     }
 }
 
-/// Holds the credential of a resource. All requests of a run to the resource share one wallet.
+/// Holds the credential of a resource, shared by all its requests in a run.
 pub struct Wallet {
     auth: Auth,
     around: Surroundings,
     held: RefCell<Option<Rc<Held>>>,
-    /// Locked while a credential is obtained, so that requests that start together wait for one. A
-    /// failure stays: the others would only fail in the same way.
+    /// Locked while a credential is obtained, so that concurrent requests wait for one. A failure
+    /// is kept: further attempts would fail in the same way.
     obtaining: Mutex<Option<TransportError>>,
 }
 
 impl Wallet {
-    /// A wallet that has obtained nothing yet.
+    /// Creates an empty wallet.
     pub fn new(auth: Auth, around: Surroundings) -> Self {
         Self {
             auth,
@@ -113,11 +113,11 @@ impl Wallet {
         }
     }
 
-    /// The credential in use, obtained before if there is none yet or the last one has ended.
+    /// Returns the current credential, after obtaining one if there is none or it has expired.
     ///
     /// # Errors
     ///
-    /// If there is none.
+    /// If no credential can be obtained.
     pub async fn held(&self) -> Result<Rc<Held>, TransportError> {
         if let Some(held) = self.current() {
             return Ok(held);
@@ -130,8 +130,8 @@ impl Wallet {
         }
     }
 
-    /// A credential in place of one that was answered with 401; `None` if there is no other. One
-    /// that replaced a refused one and never worked is not replaced again.
+    /// Returns a replacement for a credential refused with a 401; `None` if there is none. A
+    /// replacement that never worked is not replaced again.
     ///
     /// # Errors
     ///
@@ -151,7 +151,7 @@ impl Wallet {
         Ok((!held.is_same(refused)).then_some(held))
     }
 
-    /// Puts a credential on an attempt.
+    /// Adds a credential to an attempt.
     ///
     /// # Errors
     ///
@@ -163,11 +163,11 @@ impl Wallet {
             .map_err(|words| TransportError::before(TransportErrorKind::Credentials(words)))
     }
 
-    /// Stands for the caller: the same in every run with the same secrets.
+    /// Returns the identity of the caller, the same in every run with the same secrets.
     ///
     /// # Errors
     ///
-    /// If only the credential tells, and there is none.
+    /// If only the credential identifies the caller, and none can be obtained.
     pub async fn identity(&self) -> Result<Secret, TransportError> {
         match self.auth.identity(&self.around.scope) {
             Some(identity) => Ok(identity),

@@ -226,12 +226,12 @@ impl App {
     }
 }
 
-/// Discards what was typed before a question was shown: it is no answer to it.
+/// Discards input typed before a prompt was shown, which cannot be an answer to it.
 fn discard_typed_input() {
     #[cfg(unix)]
     {
         use rustix::termios::{QueueSelector, tcflush};
-        // Fails for anything but a terminal, where nobody types.
+        // Fails for anything but a terminal, which has no such input.
         let _ = tcflush(io::stdin(), QueueSelector::IFlush);
     }
 }

@@ -65,7 +65,7 @@ impl Archive for Answers {
     }
 }
 
-/// The time of day.
+/// Returns the time of day.
 pub fn now() -> SystemTime {
     Timestamp::now().into()
 }

@@ -152,8 +152,7 @@ fn looks(
     Ok(Looks::Records(format))
 }
 
-/// Refuses to show the body of a response where there is not one of them, or where records are asked
-/// for.
+/// Refuses to print the body if there is not exactly one response, or if records are requested.
 fn refuse_body(plan: &Plan, options: &RunOptions, format: &Format) -> Result<(), Failure> {
     let name = format.name;
     if plan.query.call().is_none_or(Call::is_walk) {

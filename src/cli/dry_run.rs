@@ -15,7 +15,7 @@ use crate::template::RenderError;
 ///
 /// # Errors
 ///
-/// If a request cannot be made, or no curl command does the same.
+/// If a request cannot be rendered, or no curl command is equivalent.
 pub fn show(plans: &[Rc<Plan>], as_curl: bool, app: &App) -> Result<Exit, Stopped> {
     let mut is_first = true;
     for plan in plans {
@@ -42,8 +42,8 @@ pub fn show(plans: &[Rc<Plan>], as_curl: bool, app: &App) -> Result<Exit, Stoppe
 /// A heading before a request of a walk, and the request.
 type Shown<'p> = (RequestPlan<'p>, String, ShownRequest);
 
-/// The requests of a plan, as far as they are known: of a walk, those that it begins with, and one
-/// for each of its items.
+/// Returns the requests of a plan, as far as they are known: for a walk, the initial ones, and one
+/// that represents all items.
 fn shown_requests<'p>(plan: &'p Plan, as_curl: bool, app: &App) -> Result<Vec<Shown<'p>>, Failure> {
     let explained = |error: &RenderError| explain::render_error(error, app);
     if let Some(requests) = plan.requests().filter(|plan| plan.data.is_empty()) {

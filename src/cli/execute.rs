@@ -1,4 +1,4 @@
-//! Runs plans: asks before writes, sends requests, writes the results.
+//! Runs plans: confirms writes, sends requests, writes the results.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -133,7 +133,7 @@ pub fn carry_out(plans: &[Rc<Plan>], options: &RunOptions, app: &Rc<App>) -> Res
                 }
                 done.set(done.get() + 1);
             }
-            // Whatever failed altogether comes before what is incomplete.
+            // A complete failure takes precedence over an incomplete result.
             let others = if is_partial {
                 Exit::Partial
             } else {

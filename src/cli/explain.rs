@@ -265,7 +265,7 @@ fn unmet(query: &str, failed: &[Unmet]) -> Failure {
     Failure::new(Exit::Expectation, Code::Expectation, words.join("; ")).fact("expects", sources)
 }
 
-/// An answer that refuses, with its message.
+/// Creates the failure of an error response, with its message.
 fn refused(refusal: &Refusal, message: String, resource: Option<&Resource>) -> Failure {
     let status = refusal.status;
     // A 403 for a rate limit does not concern credentials.

@@ -46,7 +46,7 @@ impl clap::Args for Words {
 }
 
 impl clap::FromArgMatches for Words {
-    /// Puts the assignments with and without `--var` in their order on the command line.
+    /// Collects the assignments with and without `--var` in command-line order.
     fn from_arg_matches(matches: &clap::ArgMatches) -> Result<Self, clap::Error> {
         let parsed = Parsed::from_arg_matches(matches)?;
         let places = |id: &str| matches.indices_of(id).into_iter().flatten();

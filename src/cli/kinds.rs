@@ -1,5 +1,5 @@
-//! A kind of each sort, defined outside of its folder and run against the demo: what a kind does is
-//! in its trait, and nowhere else.
+//! Tests that define a kind of each sort outside of its folder and run it against the demo:
+//! everything about a kind is in its trait.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -26,7 +26,7 @@ use crate::project::{Project, Trust};
 use crate::resource::{Resource, Speak};
 use crate::template::{Clock, RenderError, Scope, Template};
 
-/// Sends the number of the credential, and signs the route. The demo takes the second one only.
+/// Sends the number of the credential, and signs the route. The demo only accepts the second one.
 #[derive(Debug, Default)]
 struct Numbered(AtomicU32);
 
@@ -111,7 +111,7 @@ impl Speak for Toy {
     }
 }
 
-/// A line a record: its number.
+/// One line per record: its number.
 static NUMBERS: Format = Format {
     streams: true,
     separator: |name, _| format!("{name}:\n"),
@@ -170,7 +170,7 @@ fn constant(text: &str) -> Template {
     Template::parse(&Text::new(text, &place)).expect("a template")
 }
 
-/// The shipped query for pipelines, bound to the toys.
+/// Returns the shipped query for pipelines, bound to the test kinds.
 fn plan(base_url: &str) -> Rc<Plan> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let trust = Trust::new(&BTreeMap::new());

@@ -10,7 +10,7 @@ use crate::core::name;
 use crate::core::time::{DURATION_EXAMPLE, parse_duration};
 use crate::format::{self, CsvOptions, FORMATS, Format, by_name};
 
-/// Options of a run, of whatever verb.
+/// Options of a run, for all verbs.
 #[expect(
     clippy::struct_excessive_bools,
     reason = "each is a flag of the command line"
@@ -27,13 +27,13 @@ pub struct RunOptions {
     pub csv: Option<CsvOptions>,
     /// The folder of the state.
     pub state: Option<PathBuf>,
-    /// True to write without asking.
+    /// True to write without confirmation.
     pub yes: bool,
-    /// True to end at the first item that fails.
+    /// True to stop at the first failed item.
     pub fail_fast: bool,
     /// True to write records as they arrive.
     pub unordered: bool,
-    /// True to write nothing and print every request that would.
+    /// True to print the writing requests instead of sending them.
     pub preview: bool,
     /// Options of the cache.
     pub cache: CacheArgs,
@@ -141,7 +141,7 @@ pub fn format_name(text: &str) -> Result<&'static Format, String> {
     })
 }
 
-/// Returns the help of an option that takes one of these formats.
+/// Returns the help of an option that takes some of the formats.
 pub fn format_help(takes: impl Fn(&Format) -> bool) -> String {
     let formats = FORMATS.iter().filter(|format| takes(format));
     let names: Vec<&str> = formats.map(|format| format.name).collect();

@@ -159,7 +159,7 @@ fn query_text(query: &Query, needed: &[String], sends: &BTreeSet<Sent>) -> Strin
     text
 }
 
-/// The lines of `show` about a query's requests.
+/// Describes a query's requests.
 fn call_text(call: &Call) -> String {
     let mut text = String::new();
     for (name, value) in &call.params {

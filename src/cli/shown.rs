@@ -70,7 +70,7 @@ pub fn dry_run(shown: &ShownRequest) -> String {
     text
 }
 
-/// The URL with the parameters of the credential, written as `value` says.
+/// Returns the URL with the parameters of the credential, formatted by `value`.
 fn with_credential(shown: &ShownRequest, value: impl Fn(&Secret) -> String) -> String {
     let fields = shown.credential.fields().iter();
     fields.fold(shown.url.clone(), |url, field| match field {
@@ -79,7 +79,7 @@ fn with_credential(shown: &ShownRequest, value: impl Fn(&Secret) -> String) -> S
     })
 }
 
-/// The URL with its credential masked.
+/// Returns the URL with its credential masked.
 fn with_query(shown: &ShownRequest) -> String {
     with_credential(shown, |_| MASK.to_owned())
 }

@@ -10,7 +10,7 @@ macro_rules! codes {
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum Code {
             $(#[doc = concat!("`", $text, "`")] $(#[$doc])* $variant,)+
-            /// `http-404`: the API refused with this status.
+            /// `http-404`: the API returned this status.
             Http(u16),
         }
 

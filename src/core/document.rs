@@ -270,7 +270,7 @@ impl Node {
         }
     }
 
-    /// Reads a mapping with the keys of a table. The reader has to request all of them.
+    /// Reads a mapping with the keys of a table. The reader must request all of them.
     pub fn fields_of<'n>(
         &'n self,
         key: &str,
@@ -291,7 +291,7 @@ pub struct Key {
     pub name: &'static str,
     /// The type of its value.
     pub takes: &'static str,
-    /// The value if it is absent; empty if there is none.
+    /// The default value; empty if there is none.
     pub default: &'static str,
     /// The meaning.
     pub doc: &'static str,
@@ -326,7 +326,8 @@ impl<'n> Fields<'n> {
             None => self.known,
             Some(grammar) => {
                 let known = grammar.iter().map(|key| key.name).collect();
-                // A key of one of them alone would be read and refused, or taken and not read.
+                // A key known to only one of them would be read and refused, or accepted and
+                // ignored.
                 debug_assert_eq!(self.known, known, "the reader and the table of keys");
                 known
             }

@@ -1,4 +1,4 @@
-//! Requests without a credential: to the servers that give credentials.
+//! Requests without a credential, to servers that issue credentials.
 
 use std::rc::Rc;
 
@@ -14,23 +14,23 @@ use crate::http::{
 };
 use crate::template::{Scope, Template};
 
-/// The longest answer of such a server in bytes.
+/// The maximum response size of such a server, in bytes.
 const LONGEST_ANSWER: u64 = 1024 * 1024;
 
-/// The connection settings of a resource, for other servers than its own. They are asked once or
-/// twice a run, each time over a connection of its own.
+/// The connection settings of a resource, for servers other than its own. They receive one or two
+/// requests per run, each over its own connection.
 pub struct Bare {
-    /// The settings of the resource; the proxy is chosen by the address.
+    /// The settings of the resource; the proxy depends on the URL.
     pub client: ClientOptions,
-    /// How a proxy is found.
+    /// The proxy settings.
     pub proxy: ProxySettings,
     /// When to try again.
     pub retry: RetryPolicy,
-    /// What is not waited for.
+    /// Limits on waiting.
     pub patience: Patience,
     /// Numbers for jitter.
     pub jitter: Jitter,
-    /// Sees every attempt.
+    /// The observer of attempts.
     pub observer: Rc<dyn Observe>,
 }
 
@@ -65,8 +65,7 @@ impl BareTransport for Bare {
     }
 }
 
-/// Keeps the header fields of answers to itself: a secret that an answer gives is only known once
-/// the answer is read.
+/// Hides the header fields of responses: a secret in a response is only known once it is parsed.
 struct WithoutFields(Rc<dyn Observe>);
 
 impl Observe for WithoutFields {
@@ -84,25 +83,25 @@ impl Observe for WithoutFields {
     }
 }
 
-/// How the proxy of a resource is found.
+/// The proxy settings of a resource.
 #[derive(Clone)]
 pub struct ProxySettings {
     /// The `proxy` of the resource file.
     pub template: Option<Template>,
-    /// The names that it sees.
+    /// The names available to it.
     pub scope: Scope,
     /// The variables of the environment that name proxies, by name.
     pub variables: Vec<(String, String)>,
-    /// Learns the proxy's password.
+    /// Records the proxy's password.
     pub scrubber: Scrubber,
 }
 
 impl ProxySettings {
-    /// The proxy to another machine.
+    /// Returns the proxy to another machine.
     ///
     /// # Errors
     ///
-    /// In words, if it is no proxy's URL.
+    /// A message, if it is not the URL of a proxy.
     pub fn elsewhere(&self) -> Result<Proxy, String> {
         match self.own()? {
             Some(url) => Ok(Proxy::Url(url)),
@@ -110,7 +109,7 @@ impl ProxySettings {
         }
     }
 
-    /// The client would pass over a variable that it cannot read, and go past the proxy.
+    /// Checks the variables: the client would ignore an invalid one and connect directly.
     fn of_environment(&self) -> Result<Proxy, String> {
         let mut variables = self.variables.iter();
         match variables.find(|(_, value)| !is_proxy(value)) {
@@ -121,11 +120,11 @@ impl ProxySettings {
         }
     }
 
-    /// The resource's own proxy.
+    /// Returns the resource's own proxy.
     ///
     /// # Errors
     ///
-    /// In words, if it is no proxy's URL.
+    /// A message, if it is not the URL of a proxy.
     pub fn own(&self) -> Result<Option<url::Url>, String> {
         let Some(template) = &self.template else {
             return Ok(None);
@@ -150,7 +149,7 @@ impl ProxySettings {
     }
 }
 
-/// Returns true if a variable names a proxy, with a scheme or without.
+/// Returns true if a variable holds a proxy URL, with or without a scheme.
 fn is_proxy(value: &str) -> bool {
     let text = if value.contains("://") {
         value.to_owned()

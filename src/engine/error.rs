@@ -19,9 +19,9 @@ use crate::template::RenderError;
 pub struct RunError {
     /// The query's name.
     pub query: String,
-    /// The part of the run query that it belongs to: see [`Plan::trail`].
+    /// The part of the run's query it belongs to: see [`Plan::trail`].
     pub part: String,
-    /// The resource's name; none of a statement.
+    /// The name of the resource; `None` for a statement.
     pub resource: Option<String>,
     /// `GET https://…`, with secrets masked; `None` before the first request.
     pub request: Option<String>,

@@ -28,8 +28,8 @@ struct Alike {
 }
 
 impl Alike {
-    /// Counts one of a part. Returns true if it is one more than any part had: an item that several
-    /// parts depend on fails once, and two items of one part that look alike fail twice.
+    /// Counts a failure in a part. Returns true if it is more than in any other part: an item that
+    /// several parts depend on fails once, and two similar items in one part fail twice.
     fn add(&mut self, part: &str) -> bool {
         let count = self.by_part.entry(part.to_owned()).or_default();
         *count += 1;

@@ -49,8 +49,8 @@ fn unmet(poll: &Poll) -> String {
     )
 }
 
-/// Makes the requests of a plan for one item, and hands on their records. The next page of a listing
-/// whose records are counted is requested only after those before it were taken.
+/// Sends the requests of a plan for one item and passes on their records. If the reader counts
+/// records, the next page is only requested once those of the previous page were taken.
 pub async fn listing(
     run: &Run,
     requests: RequestPlan<'_>,
@@ -229,7 +229,7 @@ impl<'r> Listing<'r> {
                 Ok(result) => result,
                 Err(_) => Err(round.fault(None, RunErrorKind::Waited(unmet(poll)))),
             };
-            // What is read while the run ends is cut short.
+            // A page read while the run is ending is truncated.
             if let Ok((kept, ..)) = &result
                 && !ending::is_asked()
             {
@@ -430,8 +430,8 @@ impl<'r> Listing<'r> {
         };
         let style = self.requests.style(request);
         if self.pages > 0 {
-            // A page without the list is no empty page, except that Go writes an empty list as null,
-            // also beyond the last number. The rows of a page that comes again were delivered.
+            // A page without the list is not an empty page, except that Go encodes an empty list as
+            // null, even beyond the last page. The rows of a repeated page were already delivered.
             let is_promised = style.as_ref().is_none_or(|style| style.knows_of_more());
             let words = missing_list(self.requests, &body, self.is_map)
                 .filter(|_| is_promised || !body.is_null())

@@ -14,7 +14,7 @@ pub fn missing_rows(plan: RequestPlan<'_>, body: &Value) -> Option<String> {
     let path = plan.call.rows.as_ref()?;
     let got = absent(plan, body).or_else(|| match path.list(body)? {
         Value::Array(_) | Value::Object(_) => None,
-        // Go writes an empty list as null.
+        // Go encodes an empty list as null.
         Value::Null => said_instead(body),
         _ if path.is_singular() => None,
         other => Some(format!("its list is {}", kind(other))),
@@ -23,8 +23,8 @@ pub fn missing_rows(plan: RequestPlan<'_>, body: &Value) -> Option<String> {
     Some(plan.scrubber.text(&words).into_owned())
 }
 
-/// Returns the reason why a page does not continue the list of the pages before it, in which rows are
-/// the members of an object if `is_map` is true.
+/// Returns the reason why a page does not continue the list of the previous pages; `is_map` is true
+/// if rows are the members of an object.
 pub fn missing_list(plan: RequestPlan<'_>, body: &Value, is_map: bool) -> Option<String> {
     let path = plan.call.rows.as_ref()?;
     let got = absent(plan, body).or_else(|| match path.list(body) {

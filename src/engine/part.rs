@@ -1,9 +1,9 @@
-//! Detects responses that say themselves that they are only a part of a list.
+//! Detects responses that declare themselves to be part of a list.
 
 use crate::http::{ContentRange, Request, Response, StatusCode};
 use crate::plan::RequestPlan;
 
-/// What a response says about the rest of its list.
+/// A declaration about the rest of a list.
 pub enum Part {
     /// There is more, as described.
     Incomplete(String),
@@ -11,8 +11,8 @@ pub enum Part {
     Unknown(String),
 }
 
-/// Returns the part that the last response of a listing says it is; `None` if it is the end, says
-/// nothing, or the request asked for it. `members` is the number of list members received.
+/// Returns the declaration of the last response of a listing; `None` if it is the end, declares
+/// nothing, or was requested as a part. `members` is the number of list members received.
 pub fn part(
     plan: RequestPlan<'_>,
     request: &Request,

@@ -29,7 +29,7 @@ pub type ReadAll =
 
 /// State shared by the tasks of a run.
 pub struct Run {
-    /// The plan that was run: the only one that may write.
+    /// The plan that was run, the only one that may write.
     main: PlanId,
     /// The plan whose raw body is wanted. Its dependencies are read as usual.
     content_of: Option<PlanId>,
@@ -124,8 +124,8 @@ impl Run {
         request: &Request,
         site: &Site,
     ) -> Result<Response, RunErrorKind> {
-        // Queries that feed others are checked for this when they are read; nothing that was not
-        // confirmed leaves even if that check were missing.
+        // Queries that feed others are checked for this when they are read; this guards against an
+        // unconfirmed write if that check were missing.
         assert!(
             plan.id == self.main,
             "a query that feeds another one would write"

@@ -163,13 +163,13 @@ impl Walker {
         Ok(())
     }
 
-    /// The data that the plan's requests read, if they read any.
+    /// Returns the data used by the plan's requests, if any.
     async fn data(&self) -> Result<Option<Arc<DataValues>>, Gone> {
         if self.plan.data.is_empty() {
             return Ok(None);
         }
         let data = data_of(&self.run, &self.plan).await;
-        // What would be sent lacks a part.
+        // The request would be incomplete.
         if self.run.has_failed() {
             Err(Gone)
         } else {

@@ -102,22 +102,21 @@ pub struct Format {
     pub streams: bool,
     /// True if it writes for a terminal itself: safe text, possibly coloured.
     pub paints: bool,
-    /// True if it shows the body of a response instead of its records.
+    /// True if it prints the body of a response instead of its records.
     pub shows_body: bool,
     /// The default separator of fields, if it has one: then [`CsvOptions`] apply to it.
     pub delimiter: Option<u8>,
-    /// The message for an empty list, which the output does not show by itself.
+    /// The message for an empty list, if the output does not show it.
     pub when_empty: Option<&'static str>,
-    /// Returns the text that sets a query's records apart from those of others, from the query's name
-    /// and its index.
+    /// Returns the separator before a query's records, from the query's name and its index.
     pub separator: fn(&str, usize) -> String,
     /// Creates a renderer; [`Format::renderer`] makes it safe for a terminal.
     pub render: fn(&Shape) -> Box<dyn Render>,
 }
 
 impl Format {
-    /// Creates a document format with defaults for all other fields. Its documents follow each other
-    /// without a separator, as in JSON.
+    /// Creates a document format with defaults for all other fields. Its documents follow each
+    /// other without a separator, as in JSON.
     pub const fn new(name: &'static str, render: fn(&Shape) -> Box<dyn Render>) -> Self {
         Self {
             name,

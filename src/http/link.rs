@@ -14,8 +14,7 @@ pub fn target(headers: &HeaderMap, relation: &str) -> Option<String> {
     })
 }
 
-/// Returns true if a field mentions a relation in a part that cannot be read: `<` or `>` is missing, or
-/// a quote.
+/// Returns true if a field mentions a relation in an invalid part: a missing `<`, `>` or quote.
 pub fn is_unreadable(headers: &HeaderMap, relation: &str) -> bool {
     headers.get_all("link").iter().any(|value| {
         let field = String::from_utf8_lossy(value.as_bytes());

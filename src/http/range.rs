@@ -2,18 +2,18 @@
 
 use crate::http::HeaderMap;
 
-/// The place of a response in a list, as `items 0-24/319`. The unit may be missing, as `PostgREST`
-/// leaves it out.
+/// The position of a response in a list, as in `items 0-24/319`. The unit is optional, since
+/// `PostgREST` omits it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ContentRange {
     /// The number of the last item, from 0.
     pub last: u64,
-    /// The number of all items.
+    /// The total number of items.
     pub total: u64,
 }
 
 impl ContentRange {
-    /// Reads the field; `None` if it is missing, in another form, or the total is unknown.
+    /// Parses the field; `None` if it is missing, in another form, or without a total.
     pub fn of(headers: &HeaderMap) -> Option<Self> {
         let field = headers.get("content-range")?.to_str().ok()?.trim();
         let range = field.rsplit(' ').next()?;

@@ -24,7 +24,7 @@ pub const FORM: Form = Form {
 pub struct Cursor {
     /// The path of the token in the response. Null, empty or absent on the last page.
     path: Selector,
-    /// Where the token is sent.
+    /// The place of the token in the request.
     place: Place,
 }
 

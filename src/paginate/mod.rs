@@ -142,12 +142,12 @@ pub trait Paginate: Debug + Send + Sync {
 struct Form {
     key: &'static str,
     check: fn(&Node, &mut Diagnostics) -> Option<Style>,
-    /// The style where its key is the whole of `paginate`, if it needs no settings.
+    /// Creates the style if its key is the whole of `paginate`; `None` if it needs settings.
     alone: Option<fn() -> Style>,
 }
 
 impl Form {
-    /// Returns the style whose key is all that was written.
+    /// Returns the style if its key is the whole of `paginate`.
     fn alone(content: &Content) -> Option<Style> {
         let Content::Text(word) = content else {
             return None;
@@ -157,7 +157,7 @@ impl Form {
     }
 }
 
-/// Declares the styles: a module each, and the list that grammar and messages come from.
+/// Declares the styles: a module each, and the list for grammar and messages.
 macro_rules! kinds {
     ($($kind:ident),+ $(,)?) => {
         $(mod $kind;)+

@@ -164,7 +164,7 @@ fn silenced(scope: &Scope, secrecy: &Secrecy) -> Scope {
     scope.silenced(Arc::new(move |mentions| secrecy.taints(mentions)))
 }
 
-/// How a scope shows secret variables.
+/// The representation of secret variables in a scope.
 #[derive(Clone, Copy)]
 enum Show<'s> {
     /// By value; the scrubber learns each value on lookup.
@@ -175,8 +175,8 @@ enum Show<'s> {
     Masks,
 }
 
-/// Adds masks in place of secrets to the scope of a document: a template can transform any text, and
-/// a mark would be text of its own.
+/// Adds masks in place of secrets to the scope of a document: a template could transform a mark
+/// beyond recognition.
 pub(super) fn masked_scope(plan: &Plan) -> Scope {
     let mask = Value::from(MASK);
     let vars = plan.secret_vars().map(|name| (name.as_str(), &mask));
@@ -210,7 +210,7 @@ fn lookups(outside: &Outside, secrecy: &Secrecy, show: Show<'_>) -> [(&'static s
     [("env", env), ("git", Arc::clone(&outside.git))]
 }
 
-/// The resource of a call, in the chosen environment.
+/// Returns the resource of a call, in the chosen environment.
 fn resource_of(call: &Call, binding: &Binding) -> Result<Arc<Resource>, PlanError> {
     let name = &call.resource;
     let found = binding.resources.get(&*name.value).cloned();

@@ -93,7 +93,7 @@ pub struct Plan {
     /// caller replaces the file's.
     pub limit: Option<usize>,
     binding: Rc<Binding>,
-    /// The receiver of its requests, if it sends any.
+    /// The target of its requests, if it sends any.
     target: Option<Target>,
     scope: Scope,
     shown_scope: Scope,
@@ -134,7 +134,7 @@ impl From<RenderError> for PlanError {
 }
 
 impl Plan {
-    /// The plan with its call and resource, if it sends requests.
+    /// Returns the plan with its call and resource, if it sends requests.
     pub fn requests(&self) -> Option<RequestPlan<'_>> {
         Some(RequestPlan {
             plan: self,
@@ -143,7 +143,7 @@ impl Plan {
         })
     }
 
-    /// A resource of the run by its name.
+    /// Returns a resource of the run by name.
     pub fn resource_named(&self, name: &str) -> Option<&Resource> {
         let known = self.binding.resources.get(name).map(|known| &**known);
         known.or_else(|| self.target.as_ref().map(|target| &*target.resource))

@@ -1,4 +1,4 @@
-//! The requests of a plan: their resource, and how a listing goes on.
+//! The requests of a plan: their resource and their pagination.
 
 use std::cell::Cell;
 use std::ops::Deref;
@@ -37,7 +37,7 @@ impl Deref for RequestPlan<'_> {
     }
 }
 
-/// The receiver of a plan's requests.
+/// The target of a plan's requests.
 pub(super) struct Target {
     /// The resource, in the chosen environment.
     pub(super) resource: Arc<Resource>,
@@ -45,11 +45,11 @@ pub(super) struct Target {
     /// The query's own policy, over the resource's.
     pub(super) retry: Option<Arc<RetryPolicy>>,
     pub(super) secret_parts: SecretParts,
-    /// True if the scrubber knows what the resource makes of secrets, which no item changes.
+    /// True if the scrubber has learned the resource's secrets, which are the same for every item.
     pub(super) has_learned_resource: Cell<bool>,
 }
 
-/// The parts of a plan's requests that are made of a secret: the others need not be searched.
+/// The parts of a plan's requests that use a secret. The others need not be searched.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct SecretParts {
     /// Anything that the query says.
@@ -58,7 +58,7 @@ pub(super) struct SecretParts {
     pub(super) url: bool,
 }
 
-/// The point at which a listing is cut.
+/// The limits of a listing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Caps {
     /// After this many pages.
@@ -68,12 +68,11 @@ pub struct Caps {
 }
 
 impl Target {
-    /// Renders what is the same for all requests.
+    /// Renders everything that is shared by all requests.
     ///
     /// # Errors
     ///
-    /// If the base URL cannot be rendered or is none, or if a secret would cross a network in the
-    /// clear.
+    /// If the base URL cannot be rendered or is invalid, or if a secret would be sent unencrypted.
     pub(super) fn new(
         call: &Call,
         resource: Arc<Resource>,
@@ -109,7 +108,7 @@ fn secret_parts(call: &Call, resource: &Resource, secrecy: &Secrecy) -> SecretPa
     }
 }
 
-/// Refuses to send a secret over a network in the clear.
+/// Refuses to send a secret unencrypted.
 fn refuse_plain_http(
     call: &Call,
     resource: &Resource,
@@ -170,7 +169,7 @@ fn base_url(
 }
 
 impl<'p> RequestPlan<'p> {
-    /// The resource, in the chosen environment.
+    /// Returns the resource, in the chosen environment.
     pub fn resource(&self) -> &'p Resource {
         &self.target.resource
     }
@@ -180,11 +179,12 @@ impl<'p> RequestPlan<'p> {
         &self.target.base_url
     }
 
-    /// Makes sure, before the first byte leaves, that there is a credential, except a command's.
+    /// Checks that the credential is available before the first request, unless a command prints
+    /// it.
     ///
     /// # Errors
     ///
-    /// If there is none, most often since a variable is not set.
+    /// If it is missing, usually because a variable is not set.
     pub fn check_credential(&self) -> Result<(), PlanError> {
         let auth = &self.target.resource.auth;
         for secret in auth.secrets(&self.plan.scope) {
@@ -193,9 +193,9 @@ impl<'p> RequestPlan<'p> {
         auth.ready(&self.plan.scope).map_err(PlanError::Credential)
     }
 
-    /// How the listing goes on; nothing if the first answer is the whole answer. The query's word
-    /// counts before the resource's, and that before what the kind of API is known to do. What
-    /// writes is never sent again for a next page.
+    /// Returns the pagination style, or `None` if the first response is complete. The query
+    /// overrides the resource, which overrides the kind of API. A request that writes is never
+    /// repeated for a next page.
     pub fn style(&self, request: &Request) -> Option<Style> {
         self.style_for(&request.method, request.is_safe, self.route_of(request))
     }
@@ -218,7 +218,7 @@ impl<'p> RequestPlan<'p> {
         self.target.resource.kind.pagination(method, route)
     }
 
-    /// How the kind of API goes on, whatever the files say.
+    /// Returns the kind of API's own pagination style, regardless of the files.
     pub fn usual_style(&self, request: &Request) -> Option<Style> {
         let kind = self.target.resource.kind;
         let route = self.route_of(request);
@@ -247,7 +247,7 @@ impl<'p> RequestPlan<'p> {
             .or_else(|| of_resource.filter(|_| inherits))
     }
 
-    /// How many pages are read at most, and how many rows.
+    /// Returns the maximum number of pages and of rows.
     pub fn caps(&self) -> Caps {
         let own = self.call.paginate.as_ref();
         let of_resource = &self.target.resource.paginate;

@@ -120,7 +120,7 @@ impl Secrecy {
     }
 }
 
-/// The templates of header fields and parameters that are named like credentials.
+/// Returns the templates of header fields and parameters named like credentials.
 fn credentials_of_call(call: &Call) -> impl Iterator<Item = &Template> {
     let headers = call.headers.iter();
     let headers = headers.filter(|(name, _)| is_secret_name(name.as_str()));
@@ -132,7 +132,7 @@ fn credentials_of_call(call: &Call) -> impl Iterator<Item = &Template> {
         .chain(headers.filter_map(|(_, value)| value.as_ref()))
 }
 
-/// The same of a resource, with its `auth` and its proxy.
+/// As `credentials_of_call`, for a resource with its `auth` and its proxy.
 fn credentials_of_resource(resource: &Resource) -> impl Iterator<Item = &Template> {
     let headers = resource.headers.iter();
     let headers = headers.filter(|(name, _)| is_secret_name(name.as_str()));

@@ -25,7 +25,7 @@ enum RowUse {
 }
 
 impl Uses {
-    /// The names that columns, conditions and order read.
+    /// Collects the names read by columns, conditions and sort keys.
     pub fn of(shape: &Shape) -> Self {
         let mut uses = Self::default();
         for mentions in shape.record_mentions() {

@@ -70,7 +70,7 @@ fn sent(query: &Query, call: &Call, resource: &Resource) -> Sent {
     }
 }
 
-/// What goes to a server that gives the credential.
+/// Returns the variables sent to the server that issues the credential.
 fn sent_by_auth(resource: &Resource) -> Option<Sent> {
     Some(Sent {
         host: host(resource.auth.server()?),

@@ -3,7 +3,7 @@
 use crate::core::diagnostic::Diagnostics;
 use crate::core::document::Node;
 
-/// Reads a positive number of bytes, with a unit or without.
+/// Reads a positive number of bytes, with an optional unit.
 pub fn bytes(node: &Node, faults: &mut Diagnostics) -> Option<u64> {
     const UNITS: [(&str, u64); 6] = [
         ("KiB", 1 << 10),

@@ -22,11 +22,11 @@ pub struct Grounds {
     pub vars: Vec<Parameter>,
 }
 
-/// A value that a statement, or a query that it depends on, is given.
+/// A value for a statement or for a query it depends on.
 pub struct Parameter {
     /// Its name.
     pub name: String,
-    /// The type of its value.
+    /// The type.
     pub kind: VarType,
     /// True if it is masked in all output.
     pub is_secret: bool,
@@ -51,13 +51,13 @@ impl Parameter {
 }
 
 impl Project {
-    /// A project without files, for statements that need none.
+    /// Creates a project without files, for statements that need none.
     pub fn without_files(folder: &Path, formats: &[&'static str]) -> Self {
         Self::at(folder.to_path_buf(), folder, formats)
     }
 }
 
-/// A query whose records are those of a statement.
+/// Creates a query from a statement.
 ///
 /// # Errors
 ///

@@ -73,8 +73,8 @@ pub trait Speak: Sync {
         None
     }
 
-    /// Returns the name of the API if every response of its health check names the user: one that
-    /// does not comes from another server.
+    /// Returns the name of the API if every response to its health check names the user, so that
+    /// any other response comes from a different server.
     fn always_names_user(&self) -> Option<&'static str> {
         None
     }
@@ -89,7 +89,7 @@ pub trait Speak: Sync {
         &[]
     }
 
-    /// Returns true if the demo answers as this kind of API.
+    /// Returns true if the demo implements this kind of API.
     fn is_demo(&self) -> bool {
         false
     }
@@ -108,7 +108,7 @@ static JSON: [(HeaderName, HeaderValue); 1] =
 /// change. In doubt, returns false.
 pub type IsFinal = fn(route: &str, answer: &Value) -> bool;
 
-/// Declares the kinds: a module each, and the list that grammar and messages come from.
+/// Declares the kinds: a module each, and the list for grammar and messages.
 macro_rules! kinds {
     ($($kind:ident),+ $(,)?) => {
         $(mod $kind;)+
@@ -120,7 +120,7 @@ macro_rules! kinds {
 
 kinds![circleci, circleci_v3, rest];
 
-/// The requests in flight of a resource that does not say how many.
+/// The default number of concurrent requests.
 pub const CONCURRENCY: usize = 8;
 
 /// A checked resource file.
@@ -247,7 +247,7 @@ impl Resource {
             .chain(self.auth.open_templates())
     }
 
-    /// The same without those of `auth`.
+    /// As `templates`, without those of `auth`.
     pub fn templates_beside_auth(&self) -> impl Iterator<Item = &Template> {
         std::iter::once(&self.base_url)
             .chain(self.headers.iter().map(|(_, value)| value))

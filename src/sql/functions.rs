@@ -139,7 +139,7 @@ impl Width {
         match self {
             Self::Seconds { width, origin } => {
                 let since = time.since_1970();
-                // Rounded down, before 1970 too.
+                // Rounded down, also before 1970.
                 let second = since.as_secs() - i64::from(since.subsec_nanos() < 0);
                 let start = (second - origin).div_euclid(width) * width + origin;
                 Moment::from_milliseconds(start.checked_mul(1000)?)

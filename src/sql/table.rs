@@ -58,8 +58,8 @@ impl Column {
         }
     }
 
-    /// Returns true if SQL sees texts where numbers were, and the statement uses them (`is_named`) or
-    /// they stay texts.
+    /// Returns true if SQL sees strings instead of numbers, and the statement uses them
+    /// (`is_named`) or they stay strings.
     pub fn turns_numbers_into_text(&self, is_named: bool) -> bool {
         self.has_long_number && (is_named || self.holds() != value::Holds::Numbers)
     }

@@ -118,7 +118,7 @@ pub fn kind(value: ValueRef<'_>) -> String {
     match value {
         ValueRef::Null => "NULL".to_owned(),
         ValueRef::Integer(whole) => format!("the number {whole}"),
-        // `1e300` has no need of 300 zeros.
+        // Avoids 300 zeros for `1e300`.
         ValueRef::Real(real) if real.abs() >= 1e16 => format!("the number {real:e}"),
         ValueRef::Real(real) => format!("the number {real}"),
         ValueRef::Text(bytes) => {

@@ -183,7 +183,7 @@ fn date(
     };
     match parts.to_string(&format) {
         Ok(text) => Ok(Value::from(text)),
-        // The very last day has no seconds since 1970 and no name of its zone.
+        // The very last day has no seconds since 1970 and no zone name.
         Err(_) if moment.timestamp().is_none() => {
             let error = wrong(format!("`{format}` does not suit `{moment}`"));
             no_time(state, value, default, error)

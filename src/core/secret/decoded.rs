@@ -21,7 +21,7 @@ const ENTITIES: [(&[u8], char); 5] = [
     (b"apos", '\''),
 ];
 
-/// Decoded bytes that know where each of them stood.
+/// Decoded bytes with their original positions.
 pub struct Decoded {
     pub bytes: Vec<u8>,
     escapes: Vec<Escape>,
@@ -37,7 +37,7 @@ struct Escape {
 
 /// An escape as it was read.
 struct Read {
-    /// The bytes it stands for, the first `size` of these.
+    /// The bytes it encodes, the first `size` of these.
     bytes: [u8; 4],
     size: usize,
     /// Its length in the encoded text.

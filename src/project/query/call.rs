@@ -13,20 +13,20 @@ use crate::project::template::ValueTemplate;
 use crate::template::selector::Selector;
 use crate::template::{Expression, Mentions, Template};
 
-/// The requests of a query, and how records are read from their answers.
+/// The requests of a query, with the path of their records.
 #[derive(Debug, Clone)]
 pub struct Call {
     /// The name of its resource, which exists.
     pub resource: Text,
-    /// The items for each of which a request is sent. Several multiply, and a later one may depend
-    /// on the item of an earlier one.
+    /// The loops: one request per item. Several loops multiply, and a later one may depend on an
+    /// earlier one's item.
     pub for_each: Vec<Loop>,
     /// The method.
     pub method: Method,
     /// True if its requests change nothing on the server (RFC 9110, section 9.2.1), whatever their
     /// method: they may feed others, be sent again and be kept.
     pub is_safe: bool,
-    /// The route, relative to the resource's base URL.
+    /// The path relative to the resource's base URL.
     pub endpoint: Template,
     /// URL parameters; `None` removes one of the resource's.
     pub params: Vec<(String, Option<ValueTemplate>)>,
@@ -34,19 +34,19 @@ pub struct Call {
     pub headers: Vec<(HeaderName, Option<Template>)>,
     /// The content.
     pub body: Option<Body>,
-    /// The condition until which it is sent again.
+    /// The polling rule.
     pub poll: Option<Poll>,
-    /// The retry policy, where it differs from the resource's.
+    /// Changes to the resource's retry policy.
     pub retry: Option<RetryChange>,
-    /// The rule by which answers serve later runs too.
+    /// The caching rule for responses.
     pub cache: Option<CacheRule>,
-    /// The pagination, where it differs from the resource's.
+    /// The pagination, if it differs from the resource's.
     pub paginate: Option<Pagination>,
-    /// The path of the rows in an answer; without it the answer is one row.
+    /// The path of the rows in a response; without it, the response is one row.
     pub rows: Option<Selector>,
     /// The meaning of a status, where it differs from the usual one.
     pub on_status: BTreeMap<u16, StatusMeaning>,
-    /// The question before a request that writes.
+    /// The confirmation prompt of a request that writes.
     pub confirm: Option<Template>,
 }
 
@@ -59,14 +59,14 @@ pub struct Loop {
     pub place: Place,
     /// The source of the items.
     pub items: Items,
-    /// The condition that an item meets (`where`).
+    /// The condition that selects items (`where`).
     pub filter: Option<Expression>,
-    /// The largest number of items, for each item of the names before it.
+    /// The maximum number of items, for each item of the loops before it.
     pub limit: Option<Limit>,
 }
 
 impl Loop {
-    /// Returns true if it drops any of its items.
+    /// Returns true if it may skip items.
     pub fn chooses(&self) -> bool {
         self.filter.is_some() || self.limit.is_some()
     }
@@ -79,7 +79,7 @@ pub enum Items {
     Query {
         /// That query.
         query: Arc<Query>,
-        /// Its vars, besides those of the same name, which are passed on.
+        /// Vars passed to it, in addition to those of the same name.
         vars: Vec<(String, ValueTemplate)>,
     },
     /// A list.
@@ -87,7 +87,7 @@ pub enum Items {
 }
 
 impl Items {
-    /// The templates of the list, or of the vars.
+    /// Returns the templates of the list, or of the vars.
     pub fn templates(&self) -> Vec<&Template> {
         match self {
             Self::Query { vars, .. } => {
@@ -140,7 +140,7 @@ pub enum MultipartField {
     File {
         /// Its path.
         path: Template,
-        /// The file name that is sent.
+        /// The file name sent to the server.
         file_name: Option<Template>,
         /// Its media type.
         content_type: Option<Template>,
@@ -164,21 +164,21 @@ impl MultipartField {
     }
 }
 
-/// The condition until which a request is sent again, and the pace.
+/// The polling rule of a query.
 #[derive(Debug, Clone)]
 pub struct Poll {
     /// The condition.
     pub until: Expression,
-    /// The route that is polled after the query's own request was sent once; without it, that
-    /// request is sent again itself.
+    /// The path polled after the query's own request was sent once; without it, that request itself
+    /// is repeated.
     pub endpoint: Option<Template>,
-    /// The time between two requests; without it the time grows from two seconds to thirty.
+    /// The polling interval; without it, the interval grows from two seconds to thirty.
     pub every: Option<Duration>,
-    /// The longest time.
+    /// The timeout.
     pub timeout: Duration,
 }
 
-/// The rule by which answers serve later runs too.
+/// The rule for which responses later runs may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CacheRule {
     /// All that are not older.
@@ -208,17 +208,17 @@ impl StatusMeaning {
 }
 
 impl Call {
-    /// Returns true if each of its answers is one record, and not a list.
+    /// Returns true if each of its responses is one record, not a list.
     pub fn is_single(&self) -> bool {
         self.rows.is_none()
     }
 
-    /// Returns true if requests are sent for items.
+    /// Returns true if it sends one request per item.
     pub fn is_walk(&self) -> bool {
         !self.for_each.is_empty()
     }
 
-    /// The route that is polled in place of its own.
+    /// Returns the endpoint that is polled instead of its own.
     pub fn polled_endpoint(&self) -> Option<&Template> {
         self.poll.as_ref()?.endpoint.as_ref()
     }
@@ -235,7 +235,7 @@ impl Call {
         templates
     }
 
-    /// The names that anything in it reads.
+    /// Returns all names it uses.
     pub fn mentions(&self) -> impl Iterator<Item = &Mentions> {
         let loops = self.for_each.iter();
         let of_loops = loops.clone().flat_map(|feed| {

@@ -30,7 +30,7 @@ pub use var_type::VarType;
 /// A checked query file.
 #[derive(Debug, Clone)]
 pub struct Query {
-    /// Its name on the command line.
+    /// The name on the command line.
     pub name: String,
     /// The group in lists.
     pub folder: Option<String>,
@@ -44,15 +44,15 @@ pub struct Query {
     pub require: Vec<Requirement>,
     /// The results of other queries that it depends on as a whole.
     pub data: Vec<Data>,
-    /// The source of its records.
+    /// The source of the records.
     pub ask: Ask,
-    /// The choice and form of its records.
+    /// The selection and form of the records.
     pub shape: Shape,
     /// The document that it ends in.
     pub report: Option<Report>,
     /// The default format.
     pub output: Option<&'static str>,
-    /// The CSV dialect.
+    /// The CSV options.
     pub csv: CsvOptions,
 }
 
@@ -67,7 +67,7 @@ pub enum Ask {
     Nothing,
 }
 
-/// The result of another query, by the name under which `sql`, `report` and others see it.
+/// The result of another query, by the name used in `sql`, `report` and templates.
 #[derive(Debug, Clone)]
 pub struct Data {
     /// The name.
@@ -76,7 +76,7 @@ pub struct Data {
     pub place: Place,
     /// The query.
     pub query: Arc<Query>,
-    /// Its vars, besides those of the same name, which are passed on.
+    /// Vars passed to it, in addition to those of the same name.
     pub vars: Vec<(String, ValueTemplate)>,
 }
 
@@ -94,7 +94,7 @@ pub struct Statement {
 /// A document.
 #[derive(Debug, Clone)]
 pub struct Report {
-    /// Its templates, at most one of a kind; the first is the default.
+    /// The templates, at most one per kind; the first is the default.
     pub documents: Vec<Document>,
 }
 
@@ -105,13 +105,13 @@ impl Data {
 }
 
 impl Statement {
-    /// Returns true if no column of the result hides behind a `*` of an unknown table.
+    /// Returns true if all result columns are known.
     fn knows_all_columns(&self) -> bool {
         !has_star(&self.text.value) && !self.columns.is_empty()
     }
 }
 
-/// Returns true if a `*` of a statement may mean columns: not that of `count(*)` or of `a * b`.
+/// Returns true if a `*` in a statement stands for columns, unlike in `count(*)` or `a * b`.
 fn has_star(statement: &str) -> bool {
     let before: Vec<&str> = statement.split('*').collect();
     before[..before.len() - 1].iter().any(|text| {
@@ -123,7 +123,7 @@ fn has_star(statement: &str) -> bool {
 }
 
 impl Query {
-    /// The requests, if it sends any.
+    /// Returns the requests, if it sends any.
     pub fn call(&self) -> Option<&Call> {
         match &self.ask {
             Ask::Request(call) => Some(call),
@@ -131,7 +131,7 @@ impl Query {
         }
     }
 
-    /// The statement, if it has one.
+    /// Returns the statement, if it has one.
     pub fn statement(&self) -> Option<&Statement> {
         match &self.ask {
             Ask::Statement(statement) => Some(statement),
@@ -139,28 +139,27 @@ impl Query {
         }
     }
 
-    /// The items for each of which a request is sent.
+    /// Returns the loops.
     pub fn loops(&self) -> &[Loop] {
         self.call().map_or(&[], |call| &call.for_each)
     }
 
-    /// Returns true if nothing of it changes anything on a server (RFC 9110, section 9.2.1).
+    /// Returns true if its requests are safe (RFC 9110, section 9.2.1).
     pub fn is_safe(&self) -> bool {
         self.call().is_none_or(|call| call.is_safe)
     }
 
-    /// Returns true if each of its answers is one record, and not a list.
+    /// Returns true if each of its responses is one record, not a list.
     pub fn is_single(&self) -> bool {
         self.call().is_some_and(Call::is_single)
     }
 
-    /// The path of the rows in an answer, if it is not one row as a whole.
+    /// Returns the path of the rows in a response, unless it is one row as a whole.
     pub fn rows(&self) -> Option<&Selector> {
         self.call()?.rows.as_ref()
     }
 
-    /// Returns true if it yields exactly one record. A walk yields a list, even where each of its
-    /// answers is one record.
+    /// Returns true if it yields exactly one record. A walk always yields a list.
     pub fn yields_one(&self) -> bool {
         self.is_single() && !self.is_walk()
     }
@@ -170,7 +169,7 @@ impl Query {
         !matches!(self.ask, Ask::Nothing)
     }
 
-    /// Returns true if it sends requests for the items of another query or of a list.
+    /// Returns true if it sends one request per item of a query or a list.
     pub fn is_walk(&self) -> bool {
         !self.loops().is_empty()
     }
@@ -183,8 +182,8 @@ impl Query {
         })
     }
 
-    /// The name of the table that its records make: its own; `result` for a statement of the command
-    /// line.
+    /// Returns the table name for its records: its own name, or `result` for a statement on the
+    /// command line.
     pub fn table_name(&self) -> &str {
         if self.source.path().as_os_str().is_empty() {
             "result"
@@ -193,8 +192,8 @@ impl Query {
         }
     }
 
-    /// Returns true if the query says all columns. Each query that it depends on is visited once:
-    /// there may be many ways to one.
+    /// Returns true if all columns are known. Each dependency is visited once, since several paths
+    /// may lead to it.
     fn knows_columns(&self) -> bool {
         let mut known = HashSet::new();
         for query in self.with_fed_by().into_iter().rev() {
@@ -217,7 +216,7 @@ impl Query {
         self.vars.iter().find(|var| var.name == name)
     }
 
-    /// This query and all that it depends on, each once, before those that it depends on itself.
+    /// Returns this query and all its dependencies, each once, before its own dependencies.
     pub fn with_fed_by(&self) -> Vec<&Query> {
         parents_first(self, |query| {
             let feeds = query.loops().iter().filter_map(|feed| match &feed.items {
@@ -229,15 +228,15 @@ impl Query {
         })
     }
 
-    /// Returns true if a document, an expectation or a statement of it, or of a query that it depends
-    /// on, may read the failures of a run.
+    /// Returns true if it or one of its dependencies may read the failures of a run: in a document,
+    /// an expectation or a statement.
     pub fn reads_failures(&self) -> bool {
         self.with_fed_by().iter().any(|query| {
             query.report.is_some() || query.statement().is_some() || !query.shape.expect.is_empty()
         })
     }
 
-    /// The names that all templates and expressions of the file read.
+    /// Returns the names used by all templates and expressions of the file.
     pub fn mentions(&self) -> impl Iterator<Item = &Mentions> {
         let defaults = self.vars.iter().filter_map(|var| var.default.as_ref());
         defaults

@@ -1,4 +1,4 @@
-//! The part of a query that decides which records come out, and how they look.
+//! The part of a query that selects and formats records.
 
 use serde_json::Value;
 
@@ -7,20 +7,20 @@ use crate::project::requirement::Requirement;
 use crate::template::selector::Selector;
 use crate::template::{Expression, Mentions, Template};
 
-/// Columns, conditions, order and number of the records of a query, from whatever source they come.
+/// Columns, conditions, order and number of records, independent of their source.
 #[derive(Debug, Clone, Default)]
 pub struct Shape {
-    /// The columns; without any, a record stays as it came.
+    /// The columns; if empty, records are unchanged.
     pub extract: Vec<Column>,
-    /// The condition that a record meets (`where`).
+    /// The condition that selects records (`where`).
     pub filter: Option<Expression>,
-    /// The condition at whose first record the listing ends.
+    /// The condition that ends the listing.
     pub stop_when: Option<Expression>,
     /// The order, the first key first.
     pub sort: Vec<SortKey>,
-    /// The largest number of records.
+    /// The maximum number of records.
     pub limit: Option<Limit>,
-    /// The records of which only the first is kept.
+    /// Removes duplicate records.
     pub unique: Option<Unique>,
     /// The conditions on the result.
     pub expect: Vec<Requirement>,
@@ -31,11 +31,11 @@ pub struct Shape {
 pub struct Column {
     /// Its name.
     pub name: String,
-    /// The place of its declaration.
+    /// The place of the declaration.
     pub place: Place,
     /// The source of its value.
     pub source: ColumnSource,
-    /// The value where none is found.
+    /// The default value.
     pub default: Option<Value>,
     /// True if a record without a value is an error.
     pub required: bool,
@@ -48,14 +48,14 @@ pub enum ColumnSource {
     Path {
         /// The path.
         selector: Selector,
-        /// The choice among its nodes.
+        /// The selection among its nodes.
         take: Take,
     },
     /// A template over the row.
     Template(Template),
 }
 
-/// The choice among the nodes of a path.
+/// The selection among the nodes of a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Take {
     /// The first one, or null.
@@ -83,11 +83,11 @@ impl Take {
 pub struct SortKey {
     /// The value to compare.
     pub by: SortBy,
-    /// True if the largest value is first.
+    /// True for descending order.
     pub descending: bool,
 }
 
-/// The value by which records are ordered.
+/// The value to sort by.
 #[derive(Debug, Clone)]
 pub enum SortBy {
     /// A column, or a member of the record.
@@ -96,7 +96,7 @@ pub enum SortBy {
     Expression(Expression),
 }
 
-/// A largest number.
+/// A maximum number.
 #[derive(Debug, Clone)]
 pub enum Limit {
     /// A number.
@@ -106,7 +106,7 @@ pub enum Limit {
 }
 
 impl Limit {
-    /// The template, if it is one.
+    /// Returns the template, if it is one.
     pub fn template(&self) -> Option<&Template> {
         match self {
             Self::Number(_) => None,
@@ -125,18 +125,18 @@ pub enum Unique {
 }
 
 impl Shape {
-    /// The names of the columns, if there are any.
+    /// Returns the names of the columns, if there are any.
     pub fn columns(&self) -> Option<Vec<String>> {
         let names = self.extract.iter().map(|column| column.name.clone());
         (!self.extract.is_empty()).then(|| names.collect())
     }
 
-    /// Returns true if the order of the records decides which of them come out.
+    /// Returns true if the order of records affects which ones are in the result.
     pub fn depends_on_order(&self) -> bool {
         self.limit.is_some() || self.unique.is_some() || !self.sort.is_empty()
     }
 
-    /// The names that columns, conditions and order read of a record.
+    /// Returns the names that columns, conditions and sort keys read of a record.
     pub fn record_mentions(&self) -> impl Iterator<Item = &Mentions> {
         let columns = self
             .extract
@@ -155,7 +155,7 @@ impl Shape {
             .chain(conditions.map(Expression::mentions))
     }
 
-    /// The names that anything in it reads.
+    /// Returns all names it uses.
     pub fn mentions(&self) -> impl Iterator<Item = &Mentions> {
         let limit = self.limit.iter().filter_map(Limit::template);
         self.record_mentions()

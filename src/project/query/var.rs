@@ -13,19 +13,19 @@ use crate::project::template::ValueTemplate;
 /// An input of a query.
 #[derive(Debug, Clone)]
 pub struct Var {
-    /// Its name in templates.
+    /// The name in templates.
     pub name: String,
     /// The place of its declaration.
     pub place: Place,
-    /// The description for people.
+    /// A description for people.
     pub description: Option<String>,
-    /// The type of its values.
+    /// The type.
     pub kind: VarType,
-    /// The value where none is given.
+    /// The default value.
     pub default: Option<ValueTemplate>,
     /// True if a value must be given.
     pub required: bool,
-    /// The values that are allowed.
+    /// The allowed values.
     pub choices: Option<Vec<Value>>,
     /// The pattern that the whole text must match.
     pub pattern: Option<Pattern>,
@@ -33,7 +33,7 @@ pub struct Var {
     pub bounds: Bounds,
     /// True if its value is masked in all output.
     pub secret: bool,
-    /// The example for people.
+    /// An example value.
     pub example: Option<Value>,
 }
 
@@ -46,7 +46,7 @@ pub struct Pattern {
     pub regex: Regex,
 }
 
-/// A duration as templates see it: seconds, as an integer where it is whole.
+/// Returns a duration as in templates: seconds, as an integer if possible.
 pub fn seconds(duration: Duration) -> Value {
     if duration.subsec_nanos() == 0 {
         Value::from(duration.as_secs())

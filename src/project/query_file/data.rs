@@ -58,8 +58,8 @@ pub fn data(
     all
 }
 
-/// Checks one SELECT over the tables of `data`, of which `names` has all that were declared, and over
-/// `ready` ones. Its parameters are vars.
+/// Checks a SELECT over the tables of `data`, all of whose names are in `names`, and over `ready`
+/// tables. Its parameters are vars.
 pub fn statement(
     text: Text,
     data: &[Data],

@@ -138,7 +138,7 @@ fn in_list(node: &Node, names: &Names, faults: &mut Diagnostics) -> Option<Value
     }
 }
 
-/// The fault of a query that writes where another one would depend on it.
+/// Returns the fault of a query that writes but feeds another one.
 pub fn writing_feed(query: &Query) -> Option<Diagnostic> {
     let words = format!("`{}` writes, so it cannot feed another query", query.name);
     let help = "run it on its own; if its requests change nothing, set `safe: true` in its file";

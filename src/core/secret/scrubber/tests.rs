@@ -67,7 +67,7 @@ fn a_secret_is_masked_however_much_of_it_is_percent_encoded() {
         );
         assert!(scrubber.finds(form.as_bytes()), "{form}");
     }
-    // What only resembles it stays.
+    // Text that only resembles it is kept.
     for other in ["K7%2Fb%2BP%24x", "K7%2Gb", "100%", "a%2Fb%2Bc"] {
         assert_eq!(scrubber.text(other), other);
     }
