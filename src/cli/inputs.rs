@@ -21,7 +21,7 @@ struct Parsed {
     #[arg(value_name = "QUERY | NAME=VALUE", required = true)]
     words: Vec<String>,
 
-    /// The same as NAME=VALUE
+    /// Set a var (same as NAME=VALUE)
     #[arg(long = "var", value_name = "NAME=VALUE")]
     vars: Vec<String>,
 }

@@ -56,7 +56,7 @@ pub enum TextFormat {
 /// Options of verbs that use the cache.
 #[derive(Debug, Clone, Copy, Default, clap::Args)]
 pub struct CacheArgs {
-    /// Ignore cached answers, and cache the new ones
+    /// Ignore cached responses, and cache the new ones
     #[arg(long, conflicts_with = "no_cache")]
     pub refresh: bool,
 

@@ -45,9 +45,9 @@ pub struct RunArgs {
         help = options::format_help(|_| true))]
     pub output: Option<&'static Format>,
 
-    /// Write to a file, whole or not at all; its ending says the format
+    /// Write to a file atomically; its extension selects the format
     ///
-    /// `.db`, `.sqlite` and `.sqlite3` write a table of an SQLite database.
+    /// `.db`, `.sqlite` and `.sqlite3` write a table in an SQLite database.
     #[arg(long, value_name = "FILE")]
     pub out: Vec<PathBuf>,
 
@@ -55,11 +55,11 @@ pub struct RunArgs {
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub columns: Vec<String>,
 
-    /// Write CSV for a spreadsheet: `bom`, `separator=;`, `formulas=escape`, separated by commas
+    /// Set CSV options for spreadsheets, comma-separated: `bom`, `separator=;`, `formulas=escape`
     #[arg(long, value_name = "OPTIONS")]
     pub csv: Option<CsvOptions>,
 
-    /// Keep the results in this folder, for `previous` in the report of the next run
+    /// Store the results in this folder, for `previous` in the report of the next run
     #[arg(long, value_name = "DIR")]
     pub state: Option<PathBuf>,
 
