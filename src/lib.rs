@@ -20,18 +20,23 @@
 //! | 1 | [`template`], [`http`], [`demo`] | templates and JSONPath; one request; the embedded CircleCI |
 //! | 0 | [`core`] | sources, places, diagnostics, names, secrets, times |
 
-pub mod auth;
+#![expect(
+    rustdoc::private_intra_doc_links,
+    reason = "the map is for those who read the code; only the program is public"
+)]
+
+mod auth;
 pub mod cli;
-pub mod core;
-pub mod demo;
-pub mod ending;
-pub mod engine;
-pub mod format;
-pub mod http;
-pub mod paginate;
-pub mod plan;
-pub mod project;
-pub mod resource;
-pub mod sink;
-pub mod sql;
-pub mod template;
+mod core;
+mod demo;
+mod ending;
+mod engine;
+mod format;
+mod http;
+mod paginate;
+mod plan;
+mod project;
+mod resource;
+mod sink;
+mod sql;
+mod template;

@@ -195,6 +195,10 @@ fn unusable(words: impl Into<String>) -> TransportError {
 struct Form {
     key: &'static str,
     /// The keys of its mapping, with their heading in the file reference.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "the file reference is held to it")
+    )]
     grammar: Option<(&'static str, &'static [Key])>,
     /// The scheme is `None` if the kind of API has none.
     check: fn(&Entry, Option<TokenScheme>, &mut Diagnostics) -> Option<Auth>,
@@ -211,6 +215,7 @@ macro_rules! kinds {
 
 kinds![token, bearer, basic, header, query, command, oauth2, hmac];
 
+#[cfg(test)]
 /// Returns the keys of all mappings, with their headings in the file reference.
 pub fn grammars() -> impl Iterator<Item = (&'static str, &'static [Key])> {
     FORMS.iter().filter_map(|form| form.grammar)

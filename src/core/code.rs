@@ -14,11 +14,6 @@ macro_rules! codes {
             Http(u16),
         }
 
-        impl Code {
-            /// All codes except `http-…`, sorted by text.
-            pub const ALL: &[Self] = &[$(Self::$variant,)+];
-        }
-
         impl serde::Serialize for Code {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.collect_str(self)

@@ -290,10 +290,22 @@ pub struct Key {
     /// Its name.
     pub name: &'static str,
     /// The type of its value.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "the file reference is held to it")
+    )]
     pub takes: &'static str,
     /// The default value; empty if there is none.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "the file reference is held to it")
+    )]
     pub default: &'static str,
     /// The meaning.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "the file reference is held to it")
+    )]
     pub doc: &'static str,
 }
 

@@ -28,9 +28,6 @@ mod world;
 #[cfg(test)]
 mod tests;
 
-pub use crate::demo::count::Counts;
-pub use crate::demo::options::{
-    NOW, ORG_SLUG, Options, PROJECT_SLUG, RateLimit, SECOND_SLUG, Shape, TOKEN,
-};
+pub use crate::demo::options::{NOW, Options, PROJECT_SLUG, RateLimit, Shape, TOKEN};
 pub use crate::demo::server::serve;
 pub use crate::demo::thread::Demo;

@@ -9,7 +9,6 @@ use tokio::net::TcpListener;
 use tokio::runtime;
 use tokio::sync::oneshot;
 
-use crate::demo::count::Counts;
 use crate::demo::options::Options;
 use crate::demo::server::{Shared, serve_shared};
 
@@ -17,6 +16,7 @@ use crate::demo::server::{Shared, serve_shared};
 #[derive(Debug)]
 pub struct Demo {
     base_url: String,
+    #[cfg_attr(not(test), expect(dead_code, reason = "tests read its counts"))]
     shared: Arc<Shared>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -64,8 +64,9 @@ impl Demo {
         &self.base_url
     }
 
+    #[cfg(test)]
     /// Returns the counts so far.
-    pub fn counts(&self) -> Counts {
+    pub fn counts(&self) -> crate::demo::count::Counts {
         self.shared.counters.read()
     }
 }

@@ -43,16 +43,13 @@ mod writes;
 pub use cache::{Archive, Cache};
 pub use data::run_facts;
 pub use drive::run;
-pub use error::{
-    FailedItem, Refusal, Remedy, RunError, RunErrorKind, Unmet, transport_code, transport_message,
-};
+pub use error::{FailedItem, Refusal, Remedy, RunError, RunErrorKind, Unmet, transport_code};
 pub use findings::no_times;
 pub use items::{Found, find};
 pub use ledger::{Cuts, Failures, Ledger};
-pub use levels::{Level, Levels};
+pub use levels::Level;
 pub use once::Shelf;
 pub use outcome::{Cut, Outcome, Report, Want, first_page_note};
 pub use records::Deliver;
 pub use session::{Manner, Session, SessionOptions};
-pub use stop::Stop;
-pub use writes::{Write, Writes};
+pub use writes::Write;

@@ -20,6 +20,7 @@ impl Stop {
         self.said.notify_waiters();
     }
 
+    #[cfg(test)]
     /// Returns true if the signal is set.
     pub fn is_said(&self) -> bool {
         self.is_said.get()

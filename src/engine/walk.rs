@@ -202,7 +202,7 @@ impl Walker {
 
     async fn find_items(self, taker: Taker, outlet: Outlet) -> Result<(), Gone> {
         let feed = &self.plan.loops()[self.known];
-        let most = match self.plan.most_items(feed, &self.site) {
+        let most = match Plan::most_items(feed, &self.site) {
             Ok(most) => most,
             Err(error) => {
                 self.failed(self.fault(RunErrorKind::Plan(error)));
@@ -210,7 +210,7 @@ impl Walker {
             }
         };
         match &self.plan.feeds[self.known] {
-            Feed::List => match self.plan.list(feed, &self.site) {
+            Feed::List => match Plan::list(feed, &self.site) {
                 Ok(items) => {
                     let kept = items.into_iter().map(Kept::new).collect();
                     (self.children(taker, most).take)(kept, &outlet).await

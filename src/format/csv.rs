@@ -10,7 +10,6 @@ use super::{Format, Render, Shape, gap};
 use crate::core::file_ending;
 
 pub(super) const FORMAT: Format = Format {
-    about: "Comma-separated values (RFC 4180) with a header",
     extensions: file_ending::CSV,
     streams: true,
     delimiter: Some(b','),

@@ -9,7 +9,6 @@ use super::rows::{Columns, Gaps, cell_text, key_values};
 use super::{Format, FormatError, OnlyOne, Render, Shape};
 
 pub(super) const FORMAT: Format = Format {
-    about: "A page with a table",
     extensions: file_ending::HTML,
     ..Format::new("html", render)
 };

@@ -10,7 +10,6 @@ use serde_json::ser::{Formatter as _, PrettyFormatter, Serializer};
 use super::{Format, FormatError, OnlyOne, Render, Shape};
 
 pub(super) const FORMAT: Format = Format {
-    about: "One JSON document: an array of records, or a single record",
     extensions: file_ending::JSON,
     ..Format::new("json", render)
 };

@@ -12,7 +12,6 @@ use crate::core::file_ending;
 use crate::core::markdown::{Align, escape, table};
 
 pub(super) const FORMAT: Format = Format {
-    about: "A table for GitHub, pull requests and wikis",
     extensions: file_ending::MARKDOWN,
     separator: |name, index| format!("{}## {name}\n\n", gap(index)),
     ..Format::new("markdown", render)

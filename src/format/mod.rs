@@ -93,8 +93,6 @@ pub struct Terminal {
 pub struct Format {
     /// The name in `--output` and `output:`.
     pub name: &'static str,
-    /// A one-line description for the help.
-    pub about: &'static str,
     /// File extensions that select it, without the dot.
     pub extensions: &'static [&'static str],
     /// True if output may be written while records come (a record format); false if only as a whole
@@ -120,7 +118,6 @@ impl Format {
     pub const fn new(name: &'static str, render: fn(&Shape) -> Box<dyn Render>) -> Self {
         Self {
             name,
-            about: "",
             extensions: &[],
             streams: false,
             paints: false,
@@ -166,12 +163,6 @@ pub trait Render: Send {
     ///
     /// If the record does not match the announced [`Shape`].
     fn record(&mut self, record: &Value, out: &mut Vec<u8>) -> Result<(), FormatError>;
-
-    /// Appends output that is only buffered for better layout, called while no record is ready. The
-    /// result is right without it.
-    fn flush(&mut self, out: &mut Vec<u8>) {
-        let _ = out;
-    }
 
     /// Called once, after the last record.
     ///
@@ -246,11 +237,6 @@ impl Render for ForTerminal {
         let result = self.inner.record(record, &mut self.buffer);
         self.pass_on(out);
         result
-    }
-
-    fn flush(&mut self, out: &mut Vec<u8>) {
-        self.inner.flush(&mut self.buffer);
-        self.pass_on(out);
     }
 
     fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), FormatError> {

@@ -6,7 +6,6 @@ use serde_json::Value;
 use super::{Format, FormatError, Render, Shape};
 
 pub(super) const FORMAT: Format = Format {
-    about: "One JSON value per line, written as records arrive",
     extensions: file_ending::NDJSON,
     streams: true,
     ..Format::new("ndjson", render)

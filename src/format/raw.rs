@@ -8,7 +8,6 @@ use serde_json::Value;
 use super::{Format, FormatError, Render, Shape};
 
 pub(super) const FORMAT: Format = Format {
-    about: "The unchanged response body; for a walk, bare strings and compact JSON",
     streams: true,
     shows_body: true,
     ..Format::new("raw", render)

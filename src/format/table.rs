@@ -23,7 +23,6 @@ use crate::core::file_ending;
 use crate::core::text::{display_width, printable, truncate_to_width};
 
 pub(super) const FORMAT: Format = Format {
-    about: "A table that fits the terminal, or keys and values for a single record",
     extensions: file_ending::TEXT,
     streams: true,
     paints: true,
@@ -214,12 +213,6 @@ impl Render for List {
             self.write_chunk(out);
         }
         Ok(())
-    }
-
-    fn flush(&mut self, out: &mut Vec<u8>) {
-        if self.writes_chunks() {
-            self.write_chunk(out);
-        }
     }
 
     fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), FormatError> {

@@ -8,7 +8,6 @@ use super::{Format, Render, Shape, gap};
 use crate::core::file_ending;
 
 pub(super) const FORMAT: Format = Format {
-    about: "Tab-separated values with a header; tab, newline and backslash as \\t, \\n, \\\\",
     extensions: file_ending::TSV,
     streams: true,
     delimiter: Some(b'\t'),

@@ -15,7 +15,6 @@ use crate::core::file_ending;
 use crate::core::text::characters;
 
 pub(super) const FORMAT: Format = Format {
-    about: "One YAML document: a sequence of records, or a mapping for a single record",
     extensions: file_ending::YAML,
     separator: |_, _| "---\n".to_owned(),
     ..Format::new("yaml", render)

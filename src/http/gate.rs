@@ -68,11 +68,13 @@ impl Gate {
         }
     }
 
+    #[cfg(test)]
     /// Returns the number of permits in use.
     pub fn in_use(&self) -> usize {
         self.state.borrow().in_use
     }
 
+    #[cfg(test)]
     /// Returns the number of waiting requests.
     pub fn waiting(&self) -> usize {
         self.state.borrow().queues.iter().map(VecDeque::len).sum()

@@ -56,21 +56,10 @@ impl Budget {
         })
     }
 
+    #[cfg(test)]
     /// Returns the number of requests on the wire.
     pub fn in_flight(&self) -> usize {
         self.gate.in_use()
-    }
-
-    /// Returns the number of waiting requests.
-    pub fn waiting(&self) -> usize {
-        self.gate.waiting()
-    }
-
-    /// Returns the current pause, if any.
-    pub fn pause(&self) -> Option<Pause> {
-        let now = Instant::now();
-        let pause = self.pace.borrow().pause(now);
-        pause.or(self.told.get().filter(|pause| pause.until > now))
     }
 
     /// Waits until the next request may be sent.

@@ -222,11 +222,6 @@ impl Pace {
         }
     }
 
-    /// Returns the current pause, if any.
-    pub fn pause(&self, now: Instant) -> Option<Pause> {
-        self.pause.filter(|pause| pause.until > now)
-    }
-
     fn refused(&mut self, ticket: Ticket, now: Instant, heard: &Heard, status: StatusCode) {
         let is_new = self.paused_at.is_none_or(|at| ticket.at >= at);
         if is_new {

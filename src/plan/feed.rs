@@ -231,9 +231,9 @@ impl Plan {
             }
             let mut more = Vec::new();
             for site in &sites {
-                let most = self.most_items(feed, site)?.unwrap_or(usize::MAX);
+                let most = Self::most_items(feed, site)?.unwrap_or(usize::MAX);
                 let end = more.len().saturating_add(most);
-                for item in &self.list(feed, site)? {
+                for item in &Self::list(feed, site)? {
                     let site = self.site_with(site, &feed.name, item);
                     if more.len() < end && Self::takes(feed, &site)? {
                         more.push(site);
@@ -260,7 +260,7 @@ impl Plan {
     /// # Errors
     ///
     /// If the template cannot be rendered, or is not a number above 0.
-    pub fn most_items(&self, feed: &Loop, site: &Site) -> Result<Option<usize>, PlanError> {
+    pub fn most_items(feed: &Loop, site: &Site) -> Result<Option<usize>, PlanError> {
         at_most(feed.limit.as_ref(), &site.scope)
     }
 
@@ -269,7 +269,7 @@ impl Plan {
     /// # Errors
     ///
     /// If the template cannot be rendered or is not a list.
-    pub fn list(&self, feed: &Loop, site: &Site) -> Result<Vec<Value>, RenderError> {
+    pub fn list(feed: &Loop, site: &Site) -> Result<Vec<Value>, RenderError> {
         let Items::List(value) = &feed.items else {
             return Ok(Vec::new());
         };
@@ -308,7 +308,7 @@ impl Plan {
             if let Some(Limit::Template(template)) = &feed.limit
                 && !earlier.iter().any(|name| template.mentions().has(name))
             {
-                self.most_items(feed, &self.site())?;
+                Self::most_items(feed, &self.site())?;
             }
             earlier.push(&feed.name);
         }

@@ -28,7 +28,7 @@ use serde_json::Value;
 
 use crate::auth::CredentialError;
 use crate::core::diagnostic::Diagnostic;
-use crate::core::secret::{Scrubber, Secret};
+use crate::core::secret::Scrubber;
 use crate::project::Query;
 use crate::project::requirement::Requirement;
 use crate::resource::Resource;
@@ -36,9 +36,9 @@ use crate::template::{Clock, Lookup, Mentions, Records, RenderError, Scope};
 
 pub use bind::{Input, Inputs, vars_to_give};
 pub use feed::{Feed, Site, telling_member};
-pub use render::{ShownPoll, ShownRequest};
-pub use report::{DataValue, DataValues, Facts, Rendered};
-pub use requests::{Caps, RequestPlan};
+pub use render::ShownRequest;
+pub use report::{DataValue, DataValues, Facts};
+pub use requests::RequestPlan;
 pub use shared::{PlanId, SharedPlans};
 
 use requests::Target;
@@ -219,10 +219,5 @@ impl Plan {
     pub fn secret_vars(&self) -> impl Iterator<Item = &String> {
         let names = self.vars.keys();
         names.filter(|name| self.secrecy.has_var(name))
-    }
-
-    /// Adds a secret to the scrubber.
-    pub fn learn(&self, secret: &Secret) {
-        self.scrubber.add(secret);
     }
 }

@@ -43,7 +43,6 @@ use crate::core::source::{SourceFile, Text};
 use crate::resource::{Resource, Speak};
 use crate::template::Files;
 
-pub use check::Checked;
 pub use query::Query;
 pub use resource_file::ResourceFile;
 pub use sends::Sent;

@@ -5,7 +5,7 @@ use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::document::{Content, Node};
 use crate::core::text::one_line;
 use crate::project::template::{Names, expression, record_template};
-use crate::template::{Expression, Mentions, Scope, Template};
+use crate::template::{Expression, Scope, Template};
 
 /// A condition that must hold.
 #[derive(Debug, Clone)]
@@ -34,12 +34,6 @@ impl Requirement {
                 error.message
             ),
         })
-    }
-
-    /// Returns the mentions of the condition and its message.
-    pub fn mentions(&self) -> impl Iterator<Item = &Mentions> {
-        let message = self.message.iter().map(Template::mentions);
-        message.chain([self.that.mentions()])
     }
 }
 

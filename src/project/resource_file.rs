@@ -77,12 +77,10 @@ pub fn read(
         base: None,
         environments: BTreeMap::new(),
     };
-    let names: Vec<String> = overlays.iter().map(|entry| entry.key.clone()).collect();
     let context = Context {
         name: file.name.clone(),
         source: Arc::clone(source),
         folder: folder.map(str::to_owned),
-        environments: names,
     };
     // Only the environments may define what the file itself lacks.
     let needs_environment = node.get("base_url").is_none()
@@ -157,7 +155,6 @@ struct Context {
     name: String,
     source: Arc<SourceFile>,
     folder: Option<String>,
-    environments: Vec<String>,
 }
 
 fn resource(node: &Node, context: &Context, faults: &mut Diagnostics) -> Option<Resource> {
@@ -247,7 +244,6 @@ fn resource(node: &Node, context: &Context, faults: &mut Diagnostics) -> Option<
         paginate: paginate.unwrap_or_default(),
         tls,
         proxy,
-        environments: context.environments.clone(),
     })
 }
 

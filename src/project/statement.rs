@@ -33,10 +33,9 @@ pub struct Parameter {
 }
 
 impl Parameter {
-    fn var(&self, place: &Place) -> Var {
+    fn var(&self) -> Var {
         Var {
             name: self.name.clone(),
-            place: place.clone(),
             description: None,
             kind: self.kind,
             default: None,
@@ -73,7 +72,6 @@ pub fn query(source: &Arc<SourceFile>, grounds: Grounds) -> Result<Query, Diagno
     let data: Vec<Data> = (grounds.queries.into_iter())
         .map(|(name, query)| Data {
             name,
-            place: place.clone(),
             query,
             vars: Vec::new(),
         })
@@ -88,7 +86,7 @@ pub fn query(source: &Arc<SourceFile>, grounds: Grounds) -> Result<Query, Diagno
     if !faults.is_empty() {
         return Err(faults);
     }
-    let vars: Vec<Var> = grounds.vars.iter().map(|var| var.var(&place)).collect();
+    let vars: Vec<Var> = grounds.vars.iter().map(Parameter::var).collect();
     let text = Text::new(source.text(), &place);
     let statement = query_file::statement(text, &data, &names, grounds.tables, &vars, &mut faults)
         .ok_or(faults)?;

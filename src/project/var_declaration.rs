@@ -71,7 +71,6 @@ fn short(entry: &Entry, names: &Names, faults: &mut Diagnostics) -> Option<Var> 
     };
     Some(Var {
         name: entry.key.clone(),
-        place: entry.key_place.clone(),
         description: None,
         kind,
         default: Some(ValueTemplate::read(&entry.value, names, faults)?),
@@ -130,7 +129,6 @@ fn read_declaration(entry: &Entry, names: &Names, faults: &mut Diagnostics) -> O
 
     let mut var = Var {
         name: entry.key.clone(),
-        place: entry.key_place.clone(),
         description: description.map(|text| text.value.to_string()),
         kind,
         default: None,

@@ -164,8 +164,6 @@ pub struct Resource {
     pub tls: TlsFiles,
     /// Its own proxy.
     pub proxy: Option<Template>,
-    /// The names of its environments.
-    pub environments: Vec<String>,
 }
 
 /// Certificate files, relative to the project's folder.

@@ -34,7 +34,7 @@ pub fn check(sql: &str, tables: &[(&str, Option<&[String]>)]) -> Result<Mentions
     // The clock only matters for values.
     let database = Database::new(Timestamp::UNIX_EPOCH)?;
     for (name, columns) in tables {
-        database.loader(name, *columns)?.finish()?;
+        database.loader(name, *columns)?.finish();
     }
     let statement = Statement::read(sql)?;
     let _watch = database.guard.watch();
@@ -56,7 +56,7 @@ pub fn mentions(sql: &str) -> Result<Mentions, SqlError> {
             break;
         };
         let _pause = database.guard.pause();
-        database.loader(&name, None)?.finish()?;
+        database.loader(&name, None)?.finish();
     }
     let prepared = database.prepare(&statement)?;
     database.mentions(&statement, &prepared)

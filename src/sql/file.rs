@@ -44,7 +44,7 @@ impl TableFile {
     ///
     /// # Errors
     ///
-    /// As [`super::Loader::push`], or if the file cannot be written.
+    /// As [`super::load::Loader::push`], or if the file cannot be written.
     pub fn push(&mut self, record: &Value) -> Result<(), SqlError> {
         self.filling.push(&self.connection, record)
     }

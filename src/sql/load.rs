@@ -74,13 +74,9 @@ impl Loader<'_> {
     }
 
     /// Completes the table and returns its number of records.
-    ///
-    /// # Errors
-    ///
-    /// If memory is short.
-    pub fn finish(self) -> Result<usize, SqlError> {
+    pub fn finish(self) -> usize {
         self.publish();
-        Ok(self.filling.count)
+        self.filling.count
     }
 
     /// Updates the database's copy of the table's metadata.

@@ -1,7 +1,7 @@
 //! Records as tables: load JSON records, query them with one SELECT, and get JSON records back.
 //!
 //! A [`Database`] lives in memory, for one run ([SQLite](https://sqlite.org) is built in). It is
-//! filled with [`Database::load`] or, page by page, with a [`Loader`]; then [`Database::select`]
+//! filled with [`Database::load`] or, page by page, with a [`load::Loader`]; then [`Database::select`]
 //! runs a statement. [`check()`] checks a statement before there are records.
 //!
 //! A statement is one read. It cannot change anything, reach a file or load code, and its result
@@ -64,9 +64,7 @@ use table::Table;
 pub use check::{Mentions, check, mentions};
 pub use error::{SqlError, SqlErrorKind};
 pub use file::{TableFile, check_target};
-pub use load::Loader;
 pub use params::Params;
-pub use statement::Mention;
 pub use value::Row;
 
 /// Instructions of SQLite's virtual machine between two calls of the stop callback: well under a
@@ -163,11 +161,11 @@ impl Database {
             .collect()
     }
 
-    /// Creates a table of records and returns their number. See [`Loader`] for how they are stored.
+    /// Creates a table of records and returns their number. See [`load::Loader`] for how they are stored.
     ///
     /// # Errors
     ///
-    /// As [`Database::loader`] and [`Loader::push`].
+    /// As [`Database::loader`] and [`load::Loader::push`].
     pub fn load<'r>(
         &self,
         name: &str,
@@ -178,6 +176,6 @@ impl Database {
         for record in records {
             loader.push(record)?;
         }
-        loader.finish()
+        Ok(loader.finish())
     }
 }

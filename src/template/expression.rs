@@ -119,11 +119,6 @@ impl Expression {
         self.text.locate(self.range.clone())
     }
 
-    /// Returns the text that contains the expression, with its place.
-    pub fn text(&self) -> &Text {
-        &self.text
-    }
-
     /// Returns the names it needs from its scope.
     pub fn mentions(&self) -> &Mentions {
         &self.mentions

@@ -8,9 +8,7 @@
 //! Scrub a text before truncating, changing or parsing it: afterwards, a partial secret is no
 //! longer recognized.
 //!
-//! ```
-//! use runner::core::secret::{Scrubber, Secret};
-//!
+//! ```text
 //! let scrubber = Scrubber::new();
 //! scrubber.add(&Secret::new("open sesame"));
 //! assert_eq!(scrubber.text("?key=open%20sesame&page=2"), "?key=***&page=2");
@@ -53,11 +51,6 @@ impl Secret {
     /// Returns the text, for the place where it leaves the program.
     pub fn expose(&self) -> &str {
         &self.0
-    }
-
-    /// Returns true if the text is empty.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
     }
 }
 

@@ -4,7 +4,8 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use crate::demo::{Counts, Demo, Options, RateLimit};
+use crate::demo::count::Counts;
+use crate::demo::{Demo, Options, RateLimit};
 
 /// A keep-alive connection to a demo.
 struct Connection(BufReader<TcpStream>);

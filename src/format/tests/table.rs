@@ -266,15 +266,15 @@ fn a_terminal_gets_long_lists_in_chunks() {
         most_held = most_held.max(number + 2 - written);
     }
     assert!(most_held <= 1001, "{most_held}");
-    render.flush(&mut out);
-    assert!(out.ends_with(b"2499  word\n"));
-    out.clear();
     // Wider values widen the columns, as far as there is room; lines stay lines.
     render
         .record(&json!({"n": 1, "text": "word ".repeat(100)}), &mut out)
         .expect("takes it");
     render.finish(&mut out).expect("finishes");
-    insta::assert_snapshot!(String::from_utf8_lossy(&out), @r#"   1  word word word word word word word word word word wor…"#);
+    let text = String::from_utf8_lossy(&out);
+    let (before, last) = text.trim_end().rsplit_once('\n').expect("several lines");
+    assert!(before.trim_end().ends_with("2499  word"), "{before}");
+    insta::assert_snapshot!(last, @"   1  word word word word word word word word word word wor…");
 }
 
 #[test]

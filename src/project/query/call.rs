@@ -11,7 +11,7 @@ use crate::paginate::Pagination;
 use crate::project::query::{Limit, Query};
 use crate::project::template::ValueTemplate;
 use crate::template::selector::Selector;
-use crate::template::{Expression, Mentions, Template};
+use crate::template::{Expression, Template};
 
 /// The requests of a query, with the path of their records.
 #[derive(Debug, Clone)]
@@ -233,23 +233,5 @@ impl Call {
         templates.extend(self.headers.iter().filter_map(|(_, value)| value.as_ref()));
         templates.extend(self.body.iter().flat_map(Body::templates));
         templates
-    }
-
-    /// Returns all names it uses.
-    pub fn mentions(&self) -> impl Iterator<Item = &Mentions> {
-        let loops = self.for_each.iter();
-        let of_loops = loops.clone().flat_map(|feed| {
-            let limit = feed.limit.iter().filter_map(Limit::template);
-            feed.items.templates().into_iter().chain(limit)
-        });
-        let conditions = loops
-            .filter_map(|feed| feed.filter.as_ref())
-            .chain(self.poll.as_ref().map(|poll| &poll.until));
-        self.request_templates()
-            .into_iter()
-            .chain(&self.confirm)
-            .chain(of_loops)
-            .map(Template::mentions)
-            .chain(conditions.map(Expression::mentions))
     }
 }

@@ -13,13 +13,13 @@ use std::sync::Arc;
 
 use crate::core::graph::parents_first;
 use crate::core::shell;
-use crate::core::source::{Place, SourceFile, Text};
+use crate::core::source::{SourceFile, Text};
 use crate::format::CsvOptions;
 use crate::project::requirement::Requirement;
 use crate::project::table::Table;
 use crate::project::template::ValueTemplate;
+use crate::template::Document;
 use crate::template::selector::Selector;
-use crate::template::{Document, Mentions, Template};
 
 pub use bound::Bounds;
 pub use call::{Body, CacheRule, Call, Items, Loop, MultipartField, Poll, StatusMeaning};
@@ -72,8 +72,6 @@ pub enum Ask {
 pub struct Data {
     /// The name.
     pub name: String,
-    /// The place of its declaration.
-    pub place: Place,
     /// The query.
     pub query: Arc<Query>,
     /// Vars passed to it, in addition to those of the same name.
@@ -96,12 +94,6 @@ pub struct Statement {
 pub struct Report {
     /// The templates, at most one per kind; the first is the default.
     pub documents: Vec<Document>,
-}
-
-impl Data {
-    fn templates(&self) -> impl Iterator<Item = &Template> {
-        self.vars.iter().flat_map(|(_, value)| value.templates())
-    }
 }
 
 impl Statement {
@@ -234,18 +226,6 @@ impl Query {
         self.with_fed_by().iter().any(|query| {
             query.report.is_some() || query.statement().is_some() || !query.shape.expect.is_empty()
         })
-    }
-
-    /// Returns the names used by all templates and expressions of the file.
-    pub fn mentions(&self) -> impl Iterator<Item = &Mentions> {
-        let defaults = self.vars.iter().filter_map(|var| var.default.as_ref());
-        defaults
-            .flat_map(ValueTemplate::templates)
-            .chain(self.data.iter().flat_map(Data::templates))
-            .map(Template::mentions)
-            .chain(self.call().into_iter().flat_map(Call::mentions))
-            .chain(self.shape.mentions())
-            .chain(self.require.iter().flat_map(Requirement::mentions))
     }
 }
 

@@ -105,15 +105,7 @@ pub enum Limit {
     Template(Template),
 }
 
-impl Limit {
-    /// Returns the template, if it is one.
-    pub fn template(&self) -> Option<&Template> {
-        match self {
-            Self::Number(_) => None,
-            Self::Template(template) => Some(template),
-        }
-    }
-}
+impl Limit {}
 
 /// The identity of a record.
 #[derive(Debug, Clone)]
@@ -153,13 +145,5 @@ impl Shape {
         columns
             .map(Template::mentions)
             .chain(conditions.map(Expression::mentions))
-    }
-
-    /// Returns all names it uses.
-    pub fn mentions(&self) -> impl Iterator<Item = &Mentions> {
-        let limit = self.limit.iter().filter_map(Limit::template);
-        self.record_mentions()
-            .chain(limit.map(Template::mentions))
-            .chain(self.expect.iter().flat_map(Requirement::mentions))
     }
 }

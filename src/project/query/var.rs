@@ -5,7 +5,6 @@ use std::time::Duration;
 use regex::Regex;
 use serde_json::Value;
 
-use crate::core::source::Place;
 use crate::project::query::bound::Bounds;
 use crate::project::query::var_type::VarType;
 use crate::project::template::ValueTemplate;
@@ -15,8 +14,6 @@ use crate::project::template::ValueTemplate;
 pub struct Var {
     /// The name in templates.
     pub name: String,
-    /// The place of its declaration.
-    pub place: Place,
     /// A description for people.
     pub description: Option<String>,
     /// The type.

@@ -49,7 +49,6 @@ pub fn data(
         {
             all.push(Data {
                 name: entry.key.clone(),
-                place: entry.key_place.clone(),
                 query,
                 vars,
             });

@@ -1,7 +1,8 @@
 //! Statements before there are records.
 
 use super::shown;
-use crate::sql::{Mention, Mentions, check, mentions};
+use crate::sql::statement::Mention;
+use crate::sql::{Mentions, check, mentions};
 
 const SQL: &str =
     "SELECT w.name, count(*) AS jobs FROM jobs j JOIN workflows w ON w.id = j.workflow

@@ -228,8 +228,8 @@ fn tables_are_filled_at_the_same_time() {
             .push(&json!({"id": index, format!("c{index}"): true}))
             .expect("it loads");
     }
-    assert_eq!(left.finish(), Ok(3));
-    assert_eq!(right.finish(), Ok(3));
+    assert_eq!(left.finish(), 3);
+    assert_eq!(right.finish(), 3);
     assert_eq!(
         ask(
             &database,
