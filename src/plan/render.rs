@@ -143,7 +143,12 @@ impl<'p> RequestPlan<'p> {
         let templates = self.call.request_templates().into_iter();
         let place = templates.chain([form.endpoint]).find_map(|template| {
             let mut received = template.mentions().iter().filter(is_received);
-            let is_masked = received.any(|mention| site.scope.contains_text(mention, MASK));
+            // Of a list, the path ends before an index: then the template names the column.
+            let is_masked = received.any(|mention| {
+                let columns = site.scope.columns_with_text(mention, MASK);
+                site.scope.contains_text(mention, MASK)
+                    || columns.iter().any(|name| template.source().contains(name))
+            });
             is_masked.then(|| template.place())
         });
         let place = place.or_else(|| holds_mask(request).then(|| form.endpoint.place()));
@@ -472,6 +477,8 @@ impl<'p> RequestPlan<'p> {
 
 /// Returns true if a request contains a mask.
 fn holds_mask(request: &Request) -> bool {
+    /// The mask as Markdown escapes it, in a body of JSON.
+    const IN_MARKDOWN: &[u8] = br"\\*\\*\\*";
     let encoded = percent::encode(MASK);
     let url = request.url.as_str();
     let body = match &request.body {
@@ -488,6 +495,7 @@ fn holds_mask(request: &Request) -> bool {
     url.contains(MASK)
         || url.contains(&encoded)
         || memchr::memmem::find(body, encoded.as_bytes()).is_some()
+        || memchr::memmem::find(body, IN_MARKDOWN).is_some()
         || headers
             .chain([body])
             .any(|bytes| memchr::memmem::find(bytes, MASK.as_bytes()).is_some())

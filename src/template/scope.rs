@@ -1,12 +1,12 @@
 //! The names available to a template.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use minijinja::Value;
-use minijinja::value::{Enumerator, Object, ObjectRepr};
+use minijinja::value::{Enumerator, Object, ObjectRepr, ValueKind};
 use serde_json::{Value as Json, json};
 
 use crate::core::time;
@@ -454,6 +454,31 @@ impl Scope {
             .iter()
             .try_fold(self.to_value(), |value, step| value.get_attr(step));
         found.is_ok_and(|value| value.as_str().is_some_and(|own| own.contains(text)))
+    }
+
+    /// Returns the columns of a mentioned list of records in which a string contains a text.
+    pub fn columns_with_text(&self, mention: &Mention, text: &str) -> BTreeSet<String> {
+        let found = mention
+            .path
+            .iter()
+            .try_fold(self.to_value(), |value, step| value.get_attr(step));
+        let mut columns = BTreeSet::new();
+        let Some(list) = found.ok().filter(|value| value.kind() == ValueKind::Seq) else {
+            return columns;
+        };
+        for record in list.try_iter().into_iter().flatten() {
+            if record.kind() != ValueKind::Map {
+                continue;
+            }
+            for key in record.try_iter().into_iter().flatten() {
+                let value = record.get_item(&key).unwrap_or_default();
+                let name = key.as_str().unwrap_or_default();
+                if !columns.contains(name) && value.to_string().contains(text) {
+                    columns.insert(name.to_owned());
+                }
+            }
+        }
+        columns
     }
 
     pub(super) fn to_value(&self) -> Value {

@@ -323,6 +323,14 @@ fn a_mask_that_the_files_made_is_not_sent_either() {
             2,
         ),
         (
+            "data: { d: { query: up } }\nmethod: POST\nendpoint: /post\nbody: { json: { v: \"{{ data.d[0].u[:2] }}\" } }",
+            2,
+        ),
+        (
+            "data: { d: { query: up } }\nmethod: POST\nendpoint: /post\nbody: { json: { v: \"{{ data.d | markdown_table }}\" } }",
+            2,
+        ),
+        (
             "data: { d: { query: document } }\nmethod: POST\nendpoint: /post\nbody: { text: \"{{ data.d }}\" }",
             2,
         ),
