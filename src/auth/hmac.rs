@@ -232,10 +232,7 @@ impl Signature {
             Some(encoding) => encoding.decode(&text),
         };
         let bytes = bytes.ok_or_else(|| {
-            let words = format!(
-                "`{}` does not match `key_encoding`",
-                self.key.source()
-            );
+            let words = format!("`{}` does not match `key_encoding`", self.key.source());
             CredentialError::Unusable(words, self.key.place().clone())
         })?;
         Ok(hmac::Key::new(self.algorithm.1, &bytes))

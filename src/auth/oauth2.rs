@@ -176,8 +176,7 @@ fn token_url(text: &str) -> Result<Url, (Code, String)> {
         (Code::BaseUrl, words)
     })?;
     let (code, words) = if url.scheme() == "http" && !is_loopback(&url) {
-        let words =
-            "the client's secret would be sent unencrypted: `token_url` must use `https`";
+        let words = "the client's secret would be sent unencrypted: `token_url` must use `https`";
         (Code::PlainHttp, words)
     } else if !matches!(url.scheme(), "http" | "https") {
         (Code::BaseUrl, "`token_url` takes an `https` URL")
@@ -310,9 +309,7 @@ impl Endpoint<'_> {
     fn unreachable(&self, error: TransportError) -> TransportError {
         if let TransportErrorKind::TooLarge(limit) = error.kind {
             let limit = crate::http::transport::megabytes(limit);
-            return self.refused(format!(
-                "returned more than {limit}, too much for a token"
-            ));
+            return self.refused(format!("returned more than {limit}, too much for a token"));
         }
         TransportError {
             causes: error.causes,
@@ -352,10 +349,9 @@ impl Endpoint<'_> {
         let Some(body) = body else {
             return Err(self.refused(match response.media_type() {
                 _ if response.body.is_empty() => format!("returned {line} without a token"),
-                Some(media_type) => format!(
-                    "returned `{}`, which is not JSON",
-                    self.line(media_type)
-                ),
+                Some(media_type) => {
+                    format!("returned `{}`, which is not JSON", self.line(media_type))
+                }
                 None => "returned something that is not JSON".to_owned(),
             }));
         };

@@ -126,9 +126,8 @@ mod tests {
     #[test]
     fn a_link_that_is_no_address_is_named_by_its_scheme() {
         for scheme in ["javascript", "file", "data", "mailto"] {
-            let words = format!(
-                "the link to the next page begins with `{scheme}:`, and was not followed"
-            );
+            let words =
+                format!("the link to the next page begins with `{scheme}:`, and was not followed");
             assert_eq!(
                 next(&format!("<{scheme}:///x>; rel=next")),
                 Next::Broken(words)
