@@ -114,7 +114,7 @@ pub async fn approve(
     let answer = tokio::select! {
         answer = app.ask_meanwhile(&question) => answer,
         // The cause of the stop is reported elsewhere.
-        () = session.stop().heard() => return Err(Stopped::Closed),
+        () = session.stop().wait() => return Err(Stopped::Closed),
     };
     if answer {
         Ok(Some(found))

@@ -253,7 +253,7 @@ pub fn block_on<T, E: From<Failure>>(
             never = progress().report(|words| app.say(words)), if reports => never,
         };
         // Completed work is delivered; everything else is dropped.
-        session.stop().say();
+        session.stop().set();
         tokio::select! {
             _ = tokio::time::timeout(LAST_WORDS, &mut work) => {}
             _ = app.ending.noticed() => {}

@@ -82,7 +82,7 @@ async fn drive(
             batch = tokio::select! {
                 batch = inlet.next() => batch,
                 // The tasks end, but their records are delivered first.
-                () = run.session.stop().heard(), if !is_stopped => {
+                () = run.session.stop().wait(), if !is_stopped => {
                     is_stopped = true;
                     crew.stop();
                     continue;

@@ -56,7 +56,7 @@ async fn find_all(run: &Rc<Run>, plan: &Rc<Plan>) -> Result<Option<Found>, RunEr
     while plan.limit.is_none_or(|most| order.len() < most) {
         let batch = tokio::select! {
             batch = inlet.next() => batch,
-            () = run.session.stop().heard() => return Ok(None),
+            () = run.session.stop().wait() => return Ok(None),
             () = run.failed() => None,
         };
         let Some(batch) = batch else { break };
@@ -69,7 +69,7 @@ async fn find_all(run: &Rc<Run>, plan: &Rc<Plan>) -> Result<Option<Found>, RunEr
     } else {
         tokio::select! {
             data = data_of(run, plan) => data,
-            () = run.session.stop().heard() => return Ok(None),
+            () = run.session.stop().wait() => return Ok(None),
         }
     };
     found(run, &order, data).map(Some)

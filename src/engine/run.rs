@@ -87,7 +87,7 @@ impl Run {
 
     /// Waits until a failure ends the walk.
     pub async fn failed(&self) {
-        self.end.heard().await;
+        self.end.wait().await;
     }
 
     /// Registers the tasks that a failure ends.
@@ -178,9 +178,9 @@ impl Run {
         self.findings.borrow_mut().fatal.get_or_insert(error);
         // At once, so that no more requests are sent.
         if let Some(tasks) = &*self.tasks.borrow() {
-            tasks.say();
+            tasks.set();
         }
-        self.end.say();
+        self.end.set();
     }
 
     /// Returns true if a failure ended the walk.

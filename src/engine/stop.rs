@@ -15,19 +15,19 @@ pub struct Stop {
 
 impl Stop {
     /// Sets the signal.
-    pub fn say(&self) {
+    pub fn set(&self) {
         self.is_said.set(true);
         self.said.notify_waiters();
     }
 
     #[cfg(test)]
     /// Returns true if the signal is set.
-    pub fn is_said(&self) -> bool {
+    pub fn is_set(&self) -> bool {
         self.is_said.get()
     }
 
     /// Waits until the signal is set.
-    pub async fn heard(&self) {
+    pub async fn wait(&self) {
         // Single-threaded: the signal cannot be set between the check and the wait.
         if !self.is_said.get() {
             self.said.notified().await;
@@ -66,13 +66,13 @@ impl Crew {
 
     /// Cancels the tasks.
     pub fn stop(&self) {
-        self.stop.say();
+        self.stop.set();
     }
 }
 
 impl Drop for Crew {
     fn drop(&mut self) {
-        self.stop.say();
+        self.stop.set();
     }
 }
 
@@ -87,25 +87,25 @@ impl Member {
     /// Starts a task.
     pub fn spawn(&self, work: impl Future<Output = ()> + 'static) {
         let stop = Rc::clone(&self.stop);
-        let told = Told(Rc::clone(&self.panicked), Rc::clone(&self.stop));
+        let guard = PanicGuard(Rc::clone(&self.panicked), Rc::clone(&self.stop));
         tokio::task::spawn_local(async move {
-            let _told = told;
+            let _guard = guard;
             tokio::select! {
                 biased;
-                () = stop.heard() => {}
+                () = stop.wait() => {}
                 () = work => {}
             }
         });
     }
 }
 
-struct Told(Rc<Cell<bool>>, Rc<Stop>);
+struct PanicGuard(Rc<Cell<bool>>, Rc<Stop>);
 
-impl Drop for Told {
+impl Drop for PanicGuard {
     fn drop(&mut self) {
         if std::thread::panicking() {
             self.0.set(true);
-            self.1.say();
+            self.1.set();
         }
     }
 }
@@ -136,18 +136,18 @@ mod tests {
         let work = LocalSet::new();
         let early = work.spawn_local({
             let stop = Rc::clone(&stop);
-            async move { stop.heard().await }
+            async move { stop.wait().await }
         });
         work.run_until(async {
             settle().await;
-            assert!(!stop.is_said() && !early.is_finished());
-            stop.say();
-            stop.say();
-            stop.heard().await;
+            assert!(!stop.is_set() && !early.is_finished());
+            stop.set();
+            stop.set();
+            stop.wait().await;
             early.await.expect("it heard");
         })
         .await;
-        assert!(stop.is_said());
+        assert!(stop.is_set());
     }
 
     #[tokio::test(start_paused = true)]
