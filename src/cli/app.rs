@@ -119,7 +119,7 @@ impl App {
 
     /// Writes a message to standard error, scrubbed and escaped. Errors are ignored, since they
     /// could not be reported.
-    pub fn say(&self, text: &str) {
+    pub fn eprintln(&self, text: &str) {
         self.clear_progress();
         let text = self.scrubber.text(text);
         let _ = writeln!(io::stderr().lock(), "{}", printable_lines(&text));
@@ -151,7 +151,7 @@ impl App {
         }
     }
 
-    /// As [`App::say`], for text with our own colours.
+    /// As [`App::eprintln`], for text with our own colours.
     pub fn say_styled(&self, text: &str) {
         self.clear_progress();
         let text = self.scrubber.text(text);

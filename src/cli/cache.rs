@@ -25,7 +25,7 @@ impl Kept {
         }
         let Some(folder) = folder(app) else {
             if !is_quiet {
-                app.say("note: no folder for the cache: set `RUNNER_CACHE_DIR` or `HOME`");
+                app.eprintln("note: no folder for the cache: set `RUNNER_CACHE_DIR` or `HOME`");
             }
             return None;
         };
@@ -48,7 +48,7 @@ impl Kept {
     pub fn finish(&self, app: &App, is_quiet: bool) {
         self.folder.sweep(now());
         if let Some(fault) = self.folder.fault().filter(|_| !is_quiet) {
-            app.say(&format!("note: cannot write to the cache: {fault}"));
+            app.eprintln(&format!("note: cannot write to the cache: {fault}"));
         }
     }
 }

@@ -140,7 +140,7 @@ pub fn run(args: &CheckArgs, app: &Rc<App>) -> Result<Exit, Failure> {
 fn text(faults: &[Diagnostic], resources: usize, queries: usize, args: &CheckArgs, app: &App) {
     for fault in faults {
         app.say_styled(&render(fault, app));
-        app.say("");
+        app.eprintln("");
     }
     let files = format!(
         "{} and {}",
@@ -148,13 +148,13 @@ fn text(faults: &[Diagnostic], resources: usize, queries: usize, args: &CheckArg
         counted(queries, "query", "queries")
     );
     if !faults.is_empty() {
-        app.say(&format!(
+        app.eprintln(&format!(
             "{}: {}",
             files,
             counted(faults.len(), "fault", "faults")
         ));
     } else if !args.quiet {
-        app.say(&format!("{files}: no faults"));
+        app.eprintln(&format!("{files}: no faults"));
     }
 }
 
@@ -168,7 +168,7 @@ fn say_sent((file, sent): &(String, Sent), app: &App) {
         .collect();
     if !secrets.is_empty() {
         let names = name::one_of(&secrets).replace(" or ", " and ");
-        app.say(&format!("{file} sends {names} to {}", sent.host));
+        app.eprintln(&format!("{file} sends {names} to {}", sent.host));
     }
 }
 

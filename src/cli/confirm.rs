@@ -58,7 +58,7 @@ pub fn admit(plan: &Plan, options: &RunOptions, app: &App) -> Result<(), Failure
             needs_yes(&words, question).help("run it with `--yes`, or preview it with `--dry-run`")
         );
     }
-    app.say(&shown::dry_run(&request));
+    app.eprintln(&shown::dry_run(&request));
     if app.ask(question.as_deref().unwrap_or("Send this?")) {
         Ok(())
     } else {
@@ -104,7 +104,7 @@ pub async fn approve(
             .help("run it with `--yes`, or preview it with `--preview`")
             .into());
     }
-    app.say(&shown::dry_run(&request));
+    app.eprintln(&shown::dry_run(&request));
     let mut list = table(&found.sites, SHOWN_ITEMS, app.stderr)?;
     if count > SHOWN_ITEMS {
         list.push_str(&format!("and {} more\n", count - SHOWN_ITEMS));
@@ -140,7 +140,7 @@ pub async fn preview(
     let found = find(plan, session, app).await?;
     let count = found.sites.len();
     for note in found.notes.iter().filter(|_| !options.talk.quiet) {
-        app.say(&format!("note: {note}"));
+        app.eprintln(&format!("note: {note}"));
     }
     if count == 0 {
         say_nothing_to_send(plan, options, app);
@@ -202,7 +202,7 @@ async fn find(plan: &Rc<Plan>, session: &Rc<Session>, app: &App) -> Result<Found
 fn say_nothing_to_send(plan: &Plan, options: &RunOptions, app: &App) {
     if !options.talk.quiet {
         let name = &plan.query.name;
-        app.say(&format!("note: `{name}` has no items: nothing to send"));
+        app.eprintln(&format!("note: `{name}` has no items: nothing to send"));
     }
 }
 

@@ -134,7 +134,7 @@ pub fn run(args: &DemoArgs, app: &Rc<App>) -> Result<Exit, Failure> {
         app.ending.listen();
         // Only the address is on standard output, for scripts that wait for it.
         let _ = app.print(&format!("http://{address}/api/v2\n"));
-        app.say("demo: an embedded CircleCI with synthetic data; press Ctrl-C to stop");
+        app.eprintln("demo: an embedded CircleCI with synthetic data; press Ctrl-C to stop");
         tokio::select! {
             result = demo::serve(listener, options) => {
                 result.map_err(|error| failed(error.to_string()))?;

@@ -307,7 +307,7 @@ async fn execute(
         Err(error) => return Err(explain::run_error(&error, plan, app).into()),
     };
     for note in report.notes.iter().filter(|_| !options.talk.quiet) {
-        app.say(&format!("note: {note}"));
+        app.eprintln(&format!("note: {note}"));
     }
     if report.is_stopped {
         // The cause of the stop is reported elsewhere, with the records so far.
@@ -331,7 +331,7 @@ async fn execute(
             Err(Stopped::Failed(failure)) => return Err(failure.into()),
         }
         for words in summaries.iter().filter(|_| !options.talk.quiet) {
-            app.say(words);
+            app.eprintln(words);
         }
     }
     let exit = outcome::tell(plan, &report, options.talk, app);
@@ -347,7 +347,7 @@ async fn execute(
             } else {
                 "is incomplete"
             };
-            app.say(&format!(
+            app.eprintln(&format!(
                 "note: the state is unchanged, since this run {why}"
             ));
         }

@@ -82,7 +82,7 @@ pub fn run(args: &ListArgs, app: &Rc<App>) -> Result<Exit, Failure> {
         .filter(|item| item.is_broken)
         .count();
     if broken > 0 && app.stderr.is_terminal {
-        app.say("run `runner check` for the faults of the broken files");
+        app.eprintln("run `runner check` for the faults of the broken files");
     }
     Ok(Exit::Done)
 }

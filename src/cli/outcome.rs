@@ -58,7 +58,7 @@ fn tell_listing(plan: &Plan, report: &Report, talk: TalkArgs, app: &App) -> Exit
         Outcome::Complete => Exit::Done,
         Outcome::FirstPage => {
             if !talk.quiet {
-                app.say(&format!("note: {}", first_page_note(name)));
+                app.eprintln(&format!("note: {}", first_page_note(name)));
             }
             Exit::Done
         }

@@ -76,7 +76,7 @@ impl Told {
         for (template, met) in &rendered.unreadable {
             let note = engine::no_times(&self.plan.query.name, template, met);
             if !self.is_quiet {
-                app.say(&format!("note: {}", app.scrubber.text(&note)));
+                app.eprintln(&format!("note: {}", app.scrubber.text(&note)));
             }
         }
         Ok(rendered.text)
@@ -346,7 +346,7 @@ impl Deliver for Through<'_> {
                 let failure = explain::item_error(error, self.plan, self.app);
                 let item = error.item.as_ref();
                 let item = item.map_or("a request", |item| &item.label);
-                self.app.say(&format!(
+                self.app.eprintln(&format!(
                     "{}: {item} failed: {}",
                     error.query, failure.message
                 ));

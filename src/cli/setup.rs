@@ -46,7 +46,7 @@ pub fn project_here(app: &App) -> Result<Project, Failure> {
 /// Prints a note that the built-in files are used.
 pub fn note_built_in(project: &Project, quiet: bool, app: &App) {
     if project.is_built_in() && !quiet {
-        app.say("built-in: no project found, using the built-in queries and resources");
+        app.eprintln("built-in: no project found, using the built-in queries and resources");
     }
 }
 
@@ -105,7 +105,7 @@ impl World {
             )
         })?;
         if !talk.quiet {
-            app.say("demo: using an embedded CircleCI with synthetic data");
+            app.eprintln("demo: using an embedded CircleCI with synthetic data");
         }
         Ok(Self {
             outside: Outside {
@@ -250,7 +250,7 @@ pub fn block_on<T, E: From<Failure>>(
             result = &mut work => return result,
             cause = app.ending.noticed() => cause.failure(),
             never = progress().draw(), if draws => never,
-            never = progress().report(|words| app.say(words)), if reports => never,
+            never = progress().report(|words| app.eprintln(words)), if reports => never,
         };
         // Completed work is delivered; everything else is dropped.
         session.stop().set();
@@ -263,7 +263,7 @@ pub fn block_on<T, E: From<Failure>>(
     app.ending.finish();
     app.clear_progress();
     if talk.verbose > 0 {
-        app.say(&watch.stats().summary(started.elapsed()));
+        app.eprintln(&watch.stats().summary(started.elapsed()));
     }
     result
 }

@@ -22,7 +22,7 @@ impl Failure {
                     if let Some(place) = &self.place {
                         place.file.literals().values().json(&mut object);
                     }
-                    app.say(&object.to_string());
+                    app.eprintln(&object.to_string());
                 }
             }
             ErrorFormat::Text => {

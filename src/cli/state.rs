@@ -65,7 +65,7 @@ impl State {
         let previous = match previous(&path) {
             Ok(previous) => previous,
             Err(words) => {
-                app.say(&format!(
+                app.eprintln(&format!(
                     "note: the state `{}` {words}: starting with an empty one",
                     path.display()
                 ));

@@ -53,7 +53,7 @@ pub fn report(mut error: clap::Error, words: &[String]) -> ExitCode {
         } else {
             // Not printed by clap, which would bypass the scrubber.
             let text = error.to_string();
-            app.say(app.typed.values().text(&text).trim_end());
+            app.eprintln(app.typed.values().text(&text).trim_end());
         }
     }
     ExitCode::from(Exit::Usage.code())

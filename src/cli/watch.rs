@@ -68,7 +68,7 @@ impl Watch {
             } else {
                 String::from_utf8_lossy(value.as_bytes())
             };
-            self.app.say(&format!("{mark} {name}: {text}"));
+            self.app.eprintln(&format!("{mark} {name}: {text}"));
         }
     }
 }
@@ -80,13 +80,13 @@ impl Observe for Watch {
             Event::Sending(request) => {
                 if self.verbosity >= 2 {
                     self.app
-                        .say(&format!("> {}", request.label(&self.app.scrubber)));
+                        .eprintln(&format!("> {}", request.label(&self.app.scrubber)));
                     self.headers(">", &request.headers);
                 }
             }
             Event::Answered(request, response) => {
                 if self.verbosity >= 1 {
-                    self.app.say(&format!(
+                    self.app.eprintln(&format!(
                         "{} {} {} {} bytes",
                         request.label(&self.app.scrubber),
                         response.status.as_u16(),
@@ -98,7 +98,7 @@ impl Observe for Watch {
             }
             Event::Failed(request, error, elapsed) => {
                 if self.verbosity >= 1 {
-                    self.app.say(&format!(
+                    self.app.eprintln(&format!(
                         "{} {error} {}",
                         request.label(&self.app.scrubber),
                         format_duration(*elapsed),
@@ -107,7 +107,7 @@ impl Observe for Watch {
             }
             Event::Recalled(request, age) => {
                 if self.verbosity >= 1 {
-                    self.app.say(&format!(
+                    self.app.eprintln(&format!(
                         "{} from the cache, {} old",
                         request.label(&self.app.scrubber),
                         format_duration(*age),
@@ -139,7 +139,7 @@ impl Observe for Watch {
                 };
                 let label = request.label(&self.app.scrubber);
                 self.app
-                    .say(&format!("{label}: {why}; attempt {attempt} {when}"));
+                    .eprintln(&format!("{label}: {why}; attempt {attempt} {when}"));
             }
             Event::Retiring {
                 resource,
@@ -148,7 +148,7 @@ impl Observe for Watch {
             } => {
                 if !self.is_quiet {
                     let words = one_line(words);
-                    self.app.say(&format!(
+                    self.app.eprintln(&format!(
                         "warning: `{}` of {resource} {words}",
                         one_line(route)
                     ));
@@ -168,7 +168,7 @@ impl Observe for Watch {
                 let whole = length.as_secs() + u64::from(length.subsec_nanos() > 0);
                 let wait = format_duration(Duration::from_secs(whole));
                 self.app
-                    .say(&format!("{why}; pausing all requests to it for {wait}"));
+                    .eprintln(&format!("{why}; pausing all requests to it for {wait}"));
             }
         }
     }
