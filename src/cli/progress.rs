@@ -109,11 +109,11 @@ impl Progress {
     }
 
     /// Prints a line a minute forever, for runs without a terminal.
-    pub async fn report(self, say: impl Fn(&str)) -> ! {
+    pub async fn report(self, print: impl Fn(&str)) -> ! {
         let started = Instant::now();
         loop {
             tokio::time::sleep(SIGN_OF_LIFE).await;
-            say(&self.sign_of_life(started.elapsed()));
+            print(&self.sign_of_life(started.elapsed()));
         }
     }
 

@@ -9,28 +9,28 @@ use tokio::sync::Notify;
 /// A cancellation signal. It stays set.
 #[derive(Debug, Default)]
 pub struct Stop {
-    is_said: Cell<bool>,
-    said: Notify,
+    is_set: Cell<bool>,
+    notify: Notify,
 }
 
 impl Stop {
     /// Sets the signal.
     pub fn set(&self) {
-        self.is_said.set(true);
-        self.said.notify_waiters();
+        self.is_set.set(true);
+        self.notify.notify_waiters();
     }
 
     #[cfg(test)]
     /// Returns true if the signal is set.
     pub fn is_set(&self) -> bool {
-        self.is_said.get()
+        self.is_set.get()
     }
 
     /// Waits until the signal is set.
     pub async fn wait(&self) {
         // Single-threaded: the signal cannot be set between the check and the wait.
-        if !self.is_said.get() {
-            self.said.notified().await;
+        if !self.is_set.get() {
+            self.notify.notified().await;
         }
     }
 }
