@@ -14,7 +14,7 @@ use crate::cli::state::State;
 use crate::cli::{confirm, explain, outcome, setup};
 use crate::core::code::Code;
 use crate::core::text::counted;
-use crate::engine::{self, Manner, Report, RunError, RunErrorKind, Session, Want, Write};
+use crate::engine::{self, ExecutionOptions, Report, RunError, RunErrorKind, Session, Want, Write};
 use crate::plan::{Plan, RequestPlan};
 
 /// Prints the requests that the plans would write.
@@ -23,16 +23,16 @@ pub fn preview(plans: &[Rc<Plan>], options: &RunOptions, app: &Rc<App>) -> Resul
         .iter()
         .try_for_each(|plan| confirm::check_preview(plan))?;
     admit(plans, options, app)?;
-    let manner = Manner {
+    let execution = ExecutionOptions {
         fail_fast: options.fail_fast,
         remembers: true,
-        ..Manner::default()
+        ..ExecutionOptions::default()
     };
     setup::block_on(
         &options.connect,
         app,
         options.talk,
-        Some(manner),
+        Some(execution),
         async |session| {
             let mut exit = Exit::Done;
             for plan in plans {
@@ -82,7 +82,7 @@ pub fn carry_out(plans: &[Rc<Plan>], options: &RunOptions, app: &Rc<App>) -> Res
     let done = Cell::new(0);
     let current = Current::default();
     let kept = kept(plans, options, app);
-    let manner = Manner {
+    let execution = ExecutionOptions {
         fail_fast: options.fail_fast,
         unordered: options.unordered,
         remembers: plans.len() > 1
@@ -95,7 +95,7 @@ pub fn carry_out(plans: &[Rc<Plan>], options: &RunOptions, app: &Rc<App>) -> Res
         &options.connect,
         app,
         options.talk,
-        Some(manner),
+        Some(execution),
         async |session| {
             let mut is_partial = false;
             let mut first_failed = None;

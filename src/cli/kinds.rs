@@ -17,7 +17,7 @@ use crate::cli::watch::Watch;
 use crate::core::secret::{Scrubber, Secret};
 use crate::core::source::{Place, SourceFile, Span, Text};
 use crate::demo::{self, Demo};
-use crate::engine::{self, Deliver, Manner, Session, SessionOptions, Shelf, Want};
+use crate::engine::{self, Deliver, ExecutionOptions, Session, SessionOptions, Shelf, Want};
 use crate::format::{Format, FormatError, Render, Shape};
 use crate::http::{HeaderName, HeaderValue, Method, Request};
 use crate::paginate::{Change, Next, Page, Paginate, Style};
@@ -214,7 +214,7 @@ fn session() -> Rc<Session> {
         jitter: Rc::new(|| 0.0),
         proxies: Vec::new(),
         observer: Rc::new(Watch::new(app, 0, true)),
-        manner: Manner::default(),
+        execution: ExecutionOptions::default(),
     };
     Rc::new(Session::new(options, Box::new(NoShelf)))
 }

@@ -250,7 +250,7 @@ mod tests {
 
     use super::*;
     use crate::cli::watch::Watch;
-    use crate::engine::{Manner, SessionOptions, Shelf};
+    use crate::engine::{ExecutionOptions, SessionOptions, Shelf};
 
     struct NoShelf;
 
@@ -274,7 +274,7 @@ mod tests {
             jitter: Rc::new(|| 0.0),
             proxies: Vec::new(),
             observer: Rc::new(Watch::new(Rc::clone(&app), 0, false)),
-            manner: Manner::default(),
+            execution: ExecutionOptions::default(),
         };
         let session = Rc::new(Session::new(options, Box::new(NoShelf)));
         let stats = Rc::new(Stats::default());

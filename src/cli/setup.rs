@@ -19,7 +19,7 @@ use crate::core::code::Code;
 use crate::core::source::{SourceFile, Span, Text};
 use crate::core::time::{TIME_EXAMPLE, parse_time};
 use crate::demo::{self, Demo};
-use crate::engine::{Manner, Session, SessionOptions, Shelf};
+use crate::engine::{ExecutionOptions, Session, SessionOptions, Shelf};
 use crate::http::Observe;
 use crate::plan::{Binding, Outside, SharedPlans};
 use crate::project::{Project, Query, Trust, load};
@@ -212,7 +212,7 @@ pub fn block_on<T, E: From<Failure>>(
     connect: &ConnectArgs,
     app: &Rc<App>,
     talk: TalkArgs,
-    manner: Option<Manner>,
+    execution: Option<ExecutionOptions>,
     work: impl AsyncFnOnce(Rc<Session>) -> Result<T, E>,
 ) -> Result<T, E> {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -222,7 +222,7 @@ pub fn block_on<T, E: From<Failure>>(
     let started = std::time::Instant::now();
     app.ending.limit(connect.timeout);
     app.ending.listen();
-    let shows_progress = manner.is_some();
+    let shows_progress = execution.is_some();
     let watch = Rc::new(Watch::new(Rc::clone(app), talk.verbose, talk.quiet));
     let result = runtime.block_on(async {
         let options = SessionOptions {
@@ -234,7 +234,7 @@ pub fn block_on<T, E: From<Failure>>(
             clock: cache::now,
             jitter: Rc::new(fastrand::f64),
             observer: Rc::clone(&watch) as Rc<dyn Observe>,
-            manner: manner.unwrap_or_default(),
+            execution: execution.unwrap_or_default(),
         };
         let shelf = Box::new(Answers(Scratch::default()));
         let session = Rc::new(Session::new(options, shelf));

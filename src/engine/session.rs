@@ -51,12 +51,12 @@ pub struct SessionOptions {
     /// The observer of requests.
     pub observer: Rc<dyn Observe>,
     /// Execution options.
-    pub manner: Manner,
+    pub execution: ExecutionOptions,
 }
 
 /// Execution options of a run.
 #[derive(Clone, Default)]
-pub struct Manner {
+pub struct ExecutionOptions {
     /// True to end a walk at the first failed item.
     pub fail_fast: bool,
     /// True to deliver records of a walk as they are found, not in the query's order.
@@ -110,12 +110,12 @@ impl Session {
 
     /// Returns true if the first failed item ends a walk.
     pub fn fails_fast(&self) -> bool {
-        self.options.manner.fail_fast
+        self.options.execution.fail_fast
     }
 
     /// Returns true if records are delivered as they are found.
     pub fn is_unordered(&self) -> bool {
-        self.options.manner.unordered
+        self.options.execution.unordered
     }
 
     /// Sends a request of a plan, unless an equal safe one was sent before, or the query's cache
@@ -131,7 +131,7 @@ impl Session {
     ) -> Result<Response, TransportError> {
         // The bytes of a multipart body are not known before it is sent.
         let is_form = matches!(request.body, Body::Multipart(_));
-        if !self.options.manner.remembers || !request.is_safe || is_form {
+        if !self.options.execution.remembers || !request.is_safe || is_form {
             return self.send_or_recall(plan, request).await;
         }
         let place = plan.resource().source.path().to_string_lossy();
@@ -208,7 +208,7 @@ impl Session {
 
     /// Returns the cache, if the query uses it.
     fn cache_of(&self, plan: RequestPlan<'_>) -> Option<(&Cache, CacheRule)> {
-        self.options.manner.cache.as_ref().zip(plan.call.cache)
+        self.options.execution.cache.as_ref().zip(plan.call.cache)
     }
 
     /// Returns the connection of a plan's resource, created on first use.
