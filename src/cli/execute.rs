@@ -14,7 +14,9 @@ use crate::cli::state::State;
 use crate::cli::{confirm, explain, outcome, setup};
 use crate::core::code::Code;
 use crate::core::text::counted;
-use crate::engine::{self, ExecutionOptions, Report, RunError, RunErrorKind, Session, Want, Write};
+use crate::engine::{
+    self, ExecutionOptions, Report, ResultKind, RunError, RunErrorKind, Session, Write,
+};
 use crate::plan::{Plan, RequestPlan};
 
 /// Prints the requests that the plans would write.
@@ -288,10 +290,10 @@ async fn execute(
     app: &Rc<App>,
 ) -> Result<Exit, Stopped> {
     let writer = &current.writer;
-    let want = writer
+    let kind = writer
         .borrow()
         .as_ref()
-        .map_or(Want::Records, Writers::want);
+        .map_or(ResultKind::Records, Writers::result_kind);
     let mut through = Through {
         writer,
         plan,
@@ -299,7 +301,7 @@ async fn execute(
         talk: options.talk,
         kept: state.map(|_| RefCell::default()),
     };
-    let report = engine::run(plan, session, want, found, &mut through).await;
+    let report = engine::run(plan, session, kind, found, &mut through).await;
     let report = match report {
         Ok(report) => report,
         // A reader that has seen enough is not an error.

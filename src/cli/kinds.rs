@@ -17,7 +17,7 @@ use crate::cli::watch::Watch;
 use crate::core::secret::{Scrubber, Secret};
 use crate::core::source::{Place, SourceFile, Span, Text};
 use crate::demo::{self, Demo};
-use crate::engine::{self, Deliver, ExecutionOptions, Session, SessionOptions, Shelf, Want};
+use crate::engine::{self, Deliver, ExecutionOptions, ResultKind, Session, SessionOptions, Shelf};
 use crate::format::{Format, FormatError, Render, Shape};
 use crate::http::{HeaderName, HeaderValue, Method, Request};
 use crate::paginate::{Change, Next, Page, Paginate, Style};
@@ -238,7 +238,7 @@ fn a_kind_of_each_sort_is_driven_from_outside_its_folder() {
     let report = runtime.block_on(engine::run(
         &plan,
         &session(),
-        Want::Records,
+        ResultKind::Records,
         None,
         &mut written,
     ));

@@ -17,7 +17,7 @@ use crate::core::code::Code;
 use crate::core::source::{Place, SourceFile, Span, Text};
 use crate::core::text::counted;
 use crate::ending::{self, Ending, EndingError, Shows};
-use crate::engine::{self, Deliver, RunError, Want};
+use crate::engine::{self, Deliver, ResultKind, RunError};
 use crate::plan::{DataValues, Facts, Plan};
 use crate::project::load;
 use crate::sink;
@@ -204,10 +204,10 @@ impl Writers {
     }
 
     /// Returns the part of the response that the outputs need.
-    pub fn want(&self) -> Want {
+    pub fn result_kind(&self) -> ResultKind {
         match self.0.as_slice() {
-            [only] if only.ending.shows() == Shows::Content => Want::Content,
-            _ => Want::Records,
+            [only] if only.ending.shows() == Shows::Content => ResultKind::Content,
+            _ => ResultKind::Records,
         }
     }
 

@@ -13,7 +13,7 @@ use crate::cli::options::{self, ConnectArgs, TalkArgs};
 use crate::cli::setup::{self, World};
 use crate::core::code::Code;
 use crate::core::name;
-use crate::engine::{self, Deliver, Report, Session, Want};
+use crate::engine::{self, Deliver, Report, ResultKind, Session};
 use crate::format::{self, CsvOptions, Format, Shape};
 use crate::http::HeaderMap;
 use crate::plan::{Inputs, Plan};
@@ -169,7 +169,7 @@ async fn ask(
             .map_err(|error| explain::plan_error(&error, Some(requests.resource()), app))?;
     }
     let plan = Rc::new(plan);
-    let answer = engine::run(&plan, session, Want::Content, None, &mut Nobody)
+    let answer = engine::run(&plan, session, ResultKind::Content, None, &mut Nobody)
         .await
         .map_err(|error| explain::run_error(&error, &plan, app))?;
     let body: Value = crate::core::json::parse(&answer.body).unwrap_or(Value::Null);

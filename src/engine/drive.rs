@@ -12,7 +12,7 @@ use crate::engine::answer::{ResultFacts, expectations};
 use crate::engine::data::{data_of, run_facts};
 use crate::engine::failures::records;
 use crate::engine::items::{Found, resume};
-use crate::engine::outcome::{Outcome, Report, Want, is_partial};
+use crate::engine::outcome::{Outcome, Report, ResultKind, is_partial};
 use crate::engine::outlet::{Batch, channel};
 use crate::engine::records::{Deliver, Gather};
 use crate::engine::run::Run;
@@ -33,12 +33,12 @@ use crate::project::failures;
 pub async fn run(
     plan: &Rc<Plan>,
     session: &Rc<Session>,
-    want: Want,
+    kind: ResultKind,
     found: Option<Found>,
     deliver: &mut dyn Deliver,
 ) -> Result<Report, RunError> {
     session.levels().clear();
-    let run = Rc::new(Run::new(plan, session, want, read_all));
+    let run = Rc::new(Run::new(plan, session, kind, read_all));
     let sites = found.map(|found| resume(&run, plan, found));
     let report = LocalSet::new()
         .run_until(drive(&run, plan, sites, deliver))

@@ -9,7 +9,7 @@ use tokio::task::LocalSet;
 
 use crate::engine::data::data_of;
 use crate::engine::ledger::Ledger;
-use crate::engine::outcome::Want;
+use crate::engine::outcome::ResultKind;
 use crate::engine::outlet::channel;
 use crate::engine::run::Run;
 use crate::engine::stop::Crew;
@@ -40,7 +40,7 @@ pub struct Found {
 /// The first error that prevents finding items.
 pub async fn find(plan: &Rc<Plan>, session: &Rc<Session>) -> Result<Option<Found>, RunError> {
     session.levels().clear();
-    let run = Rc::new(Run::new(plan, session, Want::Items, read_all));
+    let run = Rc::new(Run::new(plan, session, ResultKind::Items, read_all));
     let found = LocalSet::new().run_until(find_all(&run, plan)).await;
     assert!(!run.panicked.get(), "a task of the walk panicked");
     found

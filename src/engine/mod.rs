@@ -49,7 +49,7 @@ pub use items::{Found, find};
 pub use ledger::{Cuts, Failures, Ledger};
 pub use levels::Level;
 pub use once::Shelf;
-pub use outcome::{Cut, Outcome, Report, Want, first_page_note};
+pub use outcome::{Cut, Outcome, Report, ResultKind, first_page_note};
 pub use records::Deliver;
 pub use session::{Manner, Session, SessionOptions};
 pub use writes::Write;

@@ -80,9 +80,9 @@ pub enum Cut {
     NoRows,
 }
 
-/// The part of a response that is wanted.
+/// The kind of result that a run delivers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Want {
+pub enum ResultKind {
     /// Records.
     Records,
     /// The unchanged body.

@@ -12,7 +12,7 @@ use crate::engine::answer::meaning;
 use crate::engine::findings::Findings;
 use crate::engine::levels::Level;
 use crate::engine::memo::Memo;
-use crate::engine::outcome::Want;
+use crate::engine::outcome::ResultKind;
 use crate::engine::outlet::Ahead;
 use crate::engine::records::Kept;
 use crate::engine::stop::{Crew, Stop};
@@ -56,11 +56,16 @@ pub struct Run {
 
 impl Run {
     /// Creates the state of a run before its first request.
-    pub fn new(plan: &Rc<Plan>, session: &Rc<Session>, want: Want, read_all: ReadAll) -> Self {
+    pub fn new(
+        plan: &Rc<Plan>,
+        session: &Rc<Session>,
+        kind: ResultKind,
+        read_all: ReadAll,
+    ) -> Self {
         Self {
             main: plan.id,
-            content_of: (want == Want::Content).then_some(plan.id),
-            found: (want == Want::Items).then(RefCell::default),
+            content_of: (kind == ResultKind::Content).then_some(plan.id),
+            found: (kind == ResultKind::Items).then(RefCell::default),
             ahead: Ahead::new(window(plan)),
             panicked: Rc::default(),
             session: Rc::clone(session),
