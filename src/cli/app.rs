@@ -247,7 +247,7 @@ impl Drop for Asked<'_> {
 
 /// Installs a panic hook that only prints the place: a panic is a bug, and its message may contain
 /// a secret.
-pub fn tell_panics() {
+pub fn report_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic
             .location()

@@ -12,12 +12,12 @@ use crate::engine::{Archive, Cache};
 use crate::sink::CacheFolder;
 
 /// The cache of a run.
-pub struct Kept {
+pub struct RunCache {
     folder: Rc<CacheFolder>,
     is_refreshing: bool,
 }
 
-impl Kept {
+impl RunCache {
     /// Creates the cache, unless it is disabled. Prints a note if there is no folder for it.
     pub fn new(args: CacheArgs, app: &App, is_quiet: bool) -> Option<Self> {
         if args.no_cache {

@@ -8,11 +8,11 @@ use crate::cli::app::{App, Stream};
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Stopped};
 use crate::cli::options::RunOptions;
-use crate::cli::{explain, outcome, show, shown};
+use crate::cli::{explain, outcome, request_text, show};
 use crate::core::code::Code;
 use crate::core::text::counted;
 use crate::core::text::printable_lines;
-use crate::engine::{self, Found, Session};
+use crate::engine::{self, FoundItems, Session};
 use crate::format::{CsvOptions, Shape, TABLE};
 use crate::plan::disguise::{masked_url, masked_value};
 use crate::plan::{Plan, RequestPlan, ShownRequest, Site};
@@ -58,7 +58,7 @@ pub fn admit(plan: &Plan, options: &RunOptions, app: &App) -> Result<(), Failure
             needs_yes(&words, question).help("run it with `--yes`, or preview it with `--dry-run`")
         );
     }
-    app.eprintln(&shown::dry_run(&request));
+    app.eprintln(&request_text::dry_run(&request));
     if app.ask(question.as_deref().unwrap_or("Send this?")) {
         Ok(())
     } else {
@@ -77,7 +77,7 @@ pub async fn approve(
     session: &Rc<Session>,
     options: &RunOptions,
     app: &App,
-) -> Result<Option<Found>, Stopped> {
+) -> Result<Option<FoundItems>, Stopped> {
     let writing = plan.requests().filter(|plan| !plan.is_safe());
     let Some(writing) = writing.filter(|plan| plan.call.is_walk()) else {
         return Ok(None);
@@ -91,7 +91,7 @@ pub async fn approve(
     if options.yes {
         return Ok(Some(found));
     }
-    outcome::tell_items(plan, &found, options.talk, app);
+    outcome::report_items(plan, &found, options.messages, app);
     let request = template_of_requests(writing, app)?;
     let own = writing
         .question_about(&found.sites)
@@ -104,7 +104,7 @@ pub async fn approve(
             .help("run it with `--yes`, or preview it with `--preview`")
             .into());
     }
-    app.eprintln(&shown::dry_run(&request));
+    app.eprintln(&request_text::dry_run(&request));
     let mut list = table(&found.sites, SHOWN_ITEMS, app.stderr)?;
     if count > SHOWN_ITEMS {
         list.push_str(&format!("and {} more\n", count - SHOWN_ITEMS));
@@ -139,7 +139,7 @@ pub async fn preview(
     };
     let found = find(plan, session, app).await?;
     let count = found.sites.len();
-    for note in found.notes.iter().filter(|_| !options.talk.quiet) {
+    for note in found.notes.iter().filter(|_| !options.messages.quiet) {
         app.eprintln(&format!("note: {note}"));
     }
     if count == 0 {
@@ -159,12 +159,12 @@ pub async fn preview(
         }
         let request = requests.shown_request_at(&site.with_data(plan, &found.data));
         match request {
-            Ok(request) => text.push_str(&shown::dry_run(&request)),
+            Ok(request) => text.push_str(&request_text::dry_run(&request)),
             Err(error) => {
                 text.push_str("# the request cannot be rendered\n");
                 let mut failure = explain::render_error(&error, app);
                 failure.exit = Exit::Partial;
-                failure.show(app, options.talk.error_format);
+                failure.show(app, options.messages.error_format);
                 exit = Exit::Partial;
             }
         }
@@ -173,7 +173,7 @@ pub async fn preview(
         text = printable_lines(&text).into_owned();
     }
     app.print(&text)?;
-    Ok(exit.max(outcome::tell_items(plan, &found, options.talk, app)))
+    Ok(exit.max(outcome::report_items(plan, &found, options.messages, app)))
 }
 
 /// Refuses to preview a query that only reads.
@@ -192,7 +192,7 @@ pub fn check_preview(plan: &Plan) -> Result<(), Failure> {
     Err(Failure::usage(Code::Preview, words).help("run it, or print its requests with `--dry-run`"))
 }
 
-async fn find(plan: &Rc<Plan>, session: &Rc<Session>, app: &App) -> Result<Found, Stopped> {
+async fn find(plan: &Rc<Plan>, session: &Rc<Session>, app: &App) -> Result<FoundItems, Stopped> {
     let found = engine::find(plan, session)
         .await
         .map_err(|error| explain::run_error(&error, plan, app))?;
@@ -200,7 +200,7 @@ async fn find(plan: &Rc<Plan>, session: &Rc<Session>, app: &App) -> Result<Found
 }
 
 fn say_nothing_to_send(plan: &Plan, options: &RunOptions, app: &App) {
-    if !options.talk.quiet {
+    if !options.messages.quiet {
         let name = &plan.query.name;
         app.eprintln(&format!("note: `{name}` has no items: nothing to send"));
     }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use crate::cli::app::App;
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Stopped};
-use crate::cli::{confirm, explain, shown};
+use crate::cli::{confirm, explain, request_text};
 use crate::core::code::Code;
 use crate::core::text::printable_lines;
 use crate::plan::{Plan, RequestPlan, ShownRequest};
@@ -21,11 +21,11 @@ pub fn show(plans: &[Rc<Plan>], as_curl: bool, app: &App) -> Result<Exit, Stoppe
     for plan in plans {
         for (plan, about, request) in shown_requests(plan, as_curl, app)? {
             let mut text = if as_curl {
-                shown::curl(&request, plan).map_err(|words| {
+                request_text::curl(&request, plan).map_err(|words| {
                     Failure::usage(Code::Curl, words).help("print it masked with `--dry-run`")
                 })?
             } else {
-                format!("{about}{}", shown::dry_run(&request))
+                format!("{about}{}", request_text::dry_run(&request))
             };
             if app.stdout.is_terminal {
                 text = printable_lines(&text).into_owned();

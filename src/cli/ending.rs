@@ -48,13 +48,13 @@ impl Cause {
 /// State shared by the verb and the watcher.
 #[derive(Debug, Default)]
 pub struct Ending {
-    state: Mutex<State>,
+    state: Mutex<EndState>,
     noticed: Notify,
     waker: Mutex<Option<signal::Waker>>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct EndState {
     /// True if the verb reacts to a cause. Otherwise the process ends at once.
     is_listening: bool,
     /// The deadline of the run.
@@ -111,7 +111,7 @@ impl Ending {
         state.deadline = None;
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, EndState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

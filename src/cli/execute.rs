@@ -5,11 +5,11 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::cli::app::App;
-use crate::cli::cache::Kept;
+use crate::cli::cache::RunCache;
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Stopped};
 use crate::cli::options::RunOptions;
-use crate::cli::output::{Closing, Through, Told, Writers};
+use crate::cli::output::{ReportFacts, ResultContext, WriterDelivery, Writers};
 use crate::cli::state::State;
 use crate::cli::{confirm, explain, outcome, setup};
 use crate::core::code::Code;
@@ -33,7 +33,7 @@ pub fn preview(plans: &[Rc<Plan>], options: &RunOptions, app: &Rc<App>) -> Resul
     setup::block_on(
         &options.connect,
         app,
-        options.talk,
+        options.messages,
         Some(execution),
         async |session| {
             let mut exit = Exit::Done;
@@ -83,7 +83,7 @@ pub fn carry_out(plans: &[Rc<Plan>], options: &RunOptions, app: &Rc<App>) -> Res
     let states = states(plans, options, app)?;
     let done = Cell::new(0);
     let current = Current::default();
-    let kept = kept(plans, options, app);
+    let cache = cache(plans, options, app);
     let execution = ExecutionOptions {
         fail_fast: options.fail_fast,
         unordered: options.unordered,
@@ -91,12 +91,12 @@ pub fn carry_out(plans: &[Rc<Plan>], options: &RunOptions, app: &Rc<App>) -> Res
             || plans
                 .iter()
                 .any(|plan| plan.query.with_fed_by().len() > 1 || plan.query.is_walk()),
-        cache: kept.as_ref().map(Kept::cache),
+        cache: cache.as_ref().map(RunCache::cache),
     };
     let result = setup::block_on(
         &options.connect,
         app,
-        options.talk,
+        options.messages,
         Some(execution),
         async |session| {
             let mut is_partial = false;
@@ -126,7 +126,7 @@ pub fn carry_out(plans: &[Rc<Plan>], options: &RunOptions, app: &Rc<App>) -> Res
                     Ok(failed) => first_failed = first_failed.or(Some(failed)),
                     // One failure does not discard the results of other queries.
                     Err(Stopped::Failed(failure)) if plans.len() > 1 => {
-                        failure.show(app, options.talk.error_format);
+                        failure.show(app, options.messages.error_format);
                         first_failed = first_failed.or(Some(failure.exit));
                     }
                     // The reader is gone, but an earlier failure still counts.
@@ -144,8 +144,8 @@ pub fn carry_out(plans: &[Rc<Plan>], options: &RunOptions, app: &Rc<App>) -> Res
             Ok(first_failed.unwrap_or(others))
         },
     );
-    if let Some(kept) = kept {
-        kept.finish(app, options.talk.quiet);
+    if let Some(cache) = cache {
+        cache.finish(app, options.messages.quiet);
     }
     let result = result.map_err(|stopped| match stopped {
         Stopped::Closed => Stopped::Closed,
@@ -175,7 +175,7 @@ fn name_unconfirmed(
             Failure::new(Exit::Partial, Code::Unconfirmed, words)
                 .unconfirmed(writes)
                 .help("check before sending anything again")
-                .show(app, options.talk.error_format);
+                .show(app, options.messages.error_format);
             match result {
                 Err(Stopped::Failed(failure)) => Err(failure.into()),
                 Ok(exit) if exit != Exit::Done => Ok(exit),
@@ -187,7 +187,7 @@ fn name_unconfirmed(
 
 /// Returns the cache, if a query uses it. Responses of the demo are not cached, since they are not
 /// real.
-fn kept(plans: &[Rc<Plan>], options: &RunOptions, app: &App) -> Option<Kept> {
+fn cache(plans: &[Rc<Plan>], options: &RunOptions, app: &App) -> Option<RunCache> {
     let is_wanted = plans
         .iter()
         .flat_map(|plan| plan.query.with_fed_by())
@@ -195,7 +195,7 @@ fn kept(plans: &[Rc<Plan>], options: &RunOptions, app: &App) -> Option<Kept> {
     if !is_wanted || options.connect.demo {
         return None;
     }
-    Kept::new(options.cache, app, options.talk.quiet)
+    RunCache::new(options.cache, app, options.messages.quiet)
 }
 
 /// The query that is running.
@@ -282,7 +282,7 @@ fn refuse_reading(plan: RequestPlan<'_>) -> Result<(), Failure> {
 
 async fn execute(
     plan: &Rc<Plan>,
-    found: Option<engine::Found>,
+    found: Option<engine::FoundItems>,
     session: &Rc<Session>,
     current: &Current,
     state: Option<&State>,
@@ -294,56 +294,56 @@ async fn execute(
         .borrow()
         .as_ref()
         .map_or(ResultKind::Records, Writers::result_kind);
-    let mut through = Through {
+    let mut delivery = WriterDelivery {
         writer,
         plan,
         app,
-        talk: options.talk,
-        kept: state.map(|_| RefCell::default()),
+        messages: options.messages,
+        stored: state.map(|_| RefCell::default()),
     };
-    let report = engine::run(plan, session, kind, found, &mut through).await;
+    let report = engine::run(plan, session, kind, found, &mut delivery).await;
     let report = match report {
         Ok(report) => report,
         // A reader that has seen enough is not an error.
         Err(error) if has_closed_reader(&error) => return Err(Stopped::Closed),
         Err(error) => return Err(explain::run_error(&error, plan, app).into()),
     };
-    for note in report.notes.iter().filter(|_| !options.talk.quiet) {
+    for note in report.notes.iter().filter(|_| !options.messages.quiet) {
         app.eprintln(&format!("note: {note}"));
     }
     if report.is_stopped {
         // The cause of the stop is reported elsewhere, with the records so far.
-        outcome::tell(plan, &report, options.talk, app);
+        outcome::report_run(plan, &report, options.messages, app);
         return Err(Stopped::Closed);
     }
     let mut is_closed = false;
     if let Some(writer) = writer.borrow_mut().take() {
         let summaries = writer.summaries(app);
-        let told = writer
+        let facts = writer
             .have_report()
-            .then(|| told(plan, &report, state, options));
-        let closing = Closing {
+            .then(|| report_facts(plan, &report, state, options));
+        let context = ResultContext {
             content: &report.body,
-            report: told.as_ref(),
+            report: facts.as_ref(),
         };
-        match writer.finish(&closing, app) {
+        match writer.finish(&context, app) {
             Ok(()) => {}
             // A closed reader is not an error, and other problems are still reported.
             Err(Stopped::Closed) => is_closed = true,
             Err(Stopped::Failed(failure)) => return Err(failure.into()),
         }
-        for words in summaries.iter().filter(|_| !options.talk.quiet) {
+        for words in summaries.iter().filter(|_| !options.messages.quiet) {
             app.eprintln(words);
         }
     }
-    let exit = outcome::tell(plan, &report, options.talk, app);
+    let exit = outcome::report_run(plan, &report, options.messages, app);
     if let Some(state) = state {
         // An incomplete state would make missing records look removed, and an unread report is
         // still news in the next run.
         if exit == Exit::Done && !is_closed && report.failed_expectations.is_none() {
-            let rows = through.kept.take().map(RefCell::into_inner);
+            let rows = delivery.stored.take().map(RefCell::into_inner);
             state.keep(plan, &report, &rows.unwrap_or_default())?;
-        } else if !options.talk.quiet {
+        } else if !options.messages.quiet {
             let why = if exit == Exit::Done {
                 "did not succeed"
             } else {
@@ -378,14 +378,19 @@ fn states(
 }
 
 /// Returns the facts for a report, besides its records.
-fn told(plan: &Rc<Plan>, report: &Report, state: Option<&State>, options: &RunOptions) -> Told {
-    Told {
+fn report_facts(
+    plan: &Rc<Plan>,
+    report: &Report,
+    state: Option<&State>,
+    options: &RunOptions,
+) -> ReportFacts {
+    ReportFacts {
         plan: Rc::clone(plan),
         data: Arc::clone(&report.data),
         run: engine::run_facts(plan, report.requests, !report.is_whole()),
         failures: report.failures.clone(),
         previous: state.map_or_else(|| serde_json::json!({}), |state| state.previous.clone()),
-        is_quiet: options.talk.quiet,
+        is_quiet: options.messages.quiet,
     }
 }
 

@@ -27,11 +27,11 @@ mod outcome;
 mod output;
 mod ping;
 mod progress;
+mod request_text;
 mod run;
 mod setup;
 mod show;
 mod show_failure;
-mod shown;
 #[cfg_attr(not(unix), path = "signal_none.rs")]
 mod signal;
 mod sql;
@@ -110,7 +110,7 @@ impl Command {
 
 /// Runs the program.
 pub fn main() -> ExitCode {
-    app::tell_panics();
+    app::report_panics();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {

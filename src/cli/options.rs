@@ -40,7 +40,7 @@ pub struct RunOptions {
     /// Options of connections.
     pub connect: ConnectArgs,
     /// Options of messages.
-    pub talk: TalkArgs,
+    pub messages: MessageArgs,
 }
 
 /// The format of text for people.
@@ -67,7 +67,7 @@ pub struct CacheArgs {
 
 /// Options of every verb.
 #[derive(Debug, Clone, Copy, Default, clap::Args)]
-pub struct TalkArgs {
+pub struct MessageArgs {
     /// Print each request attempt on standard error; twice: header fields too
     #[arg(short, long, action = clap::ArgAction::Count, conflicts_with = "quiet")]
     pub verbose: u8,

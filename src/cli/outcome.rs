@@ -4,12 +4,12 @@ use crate::cli::app::App;
 use crate::cli::exit::Exit;
 use crate::cli::explain;
 use crate::cli::failure::{ErrorFormat, Failure};
-use crate::cli::options::TalkArgs;
+use crate::cli::options::MessageArgs;
 use crate::cli::progress::state_of;
 use crate::core::code::Code;
 use crate::core::text::counted;
 use crate::engine::{
-    Cut, Cuts, Failures, Found, Ledger, Outcome, Report, Session, first_page_note,
+    Cut, Cuts, Failures, FoundItems, Ledger, Outcome, Report, Session, first_page_note,
 };
 use crate::plan::Plan;
 
@@ -17,8 +17,8 @@ use crate::plan::Plan;
 const KINDS: usize = 10;
 
 /// Reports an incomplete result.
-pub fn tell(plan: &Plan, report: &Report, talk: TalkArgs, app: &App) -> Exit {
-    let listing = tell_listing(plan, report, talk, app);
+pub fn report_run(plan: &Plan, report: &Report, messages: MessageArgs, app: &App) -> Exit {
+    let listing = report_listing(plan, report, messages, app);
     let rest = match report.records {
         0 => "no records were returned".to_owned(),
         1 => "the other record was returned".to_owned(),
@@ -28,11 +28,11 @@ pub fn tell(plan: &Plan, report: &Report, talk: TalkArgs, app: &App) -> Exit {
         records: report.records,
         words: rest,
     };
-    listing.max(tell_ledger(plan, &report.ledger, &rest, talk, app))
+    listing.max(report_ledger(plan, &report.ledger, &rest, messages, app))
 }
 
 /// Reports an incomplete list of items of a walk that writes, before anything is sent.
-pub fn tell_items(plan: &Plan, found: &Found, talk: TalkArgs, app: &App) -> Exit {
+pub fn report_items(plan: &Plan, found: &FoundItems, messages: MessageArgs, app: &App) -> Exit {
     let rest = match found.sites.len() {
         0 => "no items were found".to_owned(),
         1 => "1 item was found".to_owned(),
@@ -42,7 +42,7 @@ pub fn tell_items(plan: &Plan, found: &Found, talk: TalkArgs, app: &App) -> Exit
         records: 0,
         words: rest,
     };
-    tell_ledger(plan, &found.ledger, &rest, talk, app)
+    report_ledger(plan, &found.ledger, &rest, messages, app)
 }
 
 /// The part of a result other than failures.
@@ -51,13 +51,13 @@ struct Rest {
     words: String,
 }
 
-fn tell_listing(plan: &Plan, report: &Report, talk: TalkArgs, app: &App) -> Exit {
+fn report_listing(plan: &Plan, report: &Report, messages: MessageArgs, app: &App) -> Exit {
     let name = &plan.query.name;
     let count = report.records as u64;
     match &report.outcome {
         Outcome::Complete => Exit::Done,
         Outcome::FirstPage => {
-            if !talk.quiet {
+            if !messages.quiet {
                 app.eprintln(&format!("note: {}", first_page_note(name)));
             }
             Exit::Done
@@ -66,7 +66,7 @@ fn tell_listing(plan: &Plan, report: &Report, talk: TalkArgs, app: &App) -> Exit
             let mut failure = explain::run_error(error, plan, app);
             if failure.exit == Exit::Expectation {
                 // The poll did not finish: its last state was shown.
-                failure.show(app, talk.error_format);
+                failure.show(app, messages.error_format);
                 return failure.exit;
             }
             failure.message = format!(
@@ -75,18 +75,18 @@ fn tell_listing(plan: &Plan, report: &Report, talk: TalkArgs, app: &App) -> Exit
                 failure.message
             );
             failure.exit = Exit::Partial;
-            failure.show(app, talk.error_format);
+            failure.show(app, messages.error_format);
             Exit::Partial
         }
         Outcome::Cut(cut) => {
             let after = format!(" after {}", counted(count, "record"));
-            tell_cut(name, *cut, &after, talk, app);
+            report_cut(name, *cut, &after, messages, app);
             Exit::Partial
         }
     }
 }
 
-fn tell_cut(name: &str, cut: Cut, after: &str, talk: TalkArgs, app: &App) {
+fn report_cut(name: &str, cut: Cut, after: &str, messages: MessageArgs, app: &App) {
     let (words, help) = match cut {
         Cut::Pages(most) => (
             format!("the listing of `{name}` was cut{after}: `max_pages` is {most}"),
@@ -107,11 +107,17 @@ fn tell_cut(name: &str, cut: Cut, after: &str, talk: TalkArgs, app: &App) {
     };
     Failure::new(Exit::Partial, Code::Cut, words)
         .help(help)
-        .show(app, talk.error_format);
+        .show(app, messages.error_format);
 }
 
 /// Reports the failures and cuts of a walk.
-fn tell_ledger(plan: &Plan, ledger: &Ledger, rest: &Rest, talk: TalkArgs, app: &App) -> Exit {
+fn report_ledger(
+    plan: &Plan,
+    ledger: &Ledger,
+    rest: &Rest,
+    messages: MessageArgs,
+    app: &App,
+) -> Exit {
     if ledger.is_empty() {
         return Exit::Done;
     }
@@ -121,13 +127,13 @@ fn tell_ledger(plan: &Plan, ledger: &Ledger, rest: &Rest, talk: TalkArgs, app: &
         } else {
             format!(" {count} times")
         };
-        tell_cut(query, *cut, &of, talk, app);
+        report_cut(query, *cut, &of, messages, app);
     }
     let kinds = ledger.failures();
     if kinds.is_empty() {
         return Exit::Partial;
     }
-    if talk.error_format == ErrorFormat::Text {
+    if messages.error_format == ErrorFormat::Text {
         for failures in kinds.iter().take(KINDS) {
             group(plan, failures, app).show(app, ErrorFormat::Text);
         }
@@ -143,7 +149,7 @@ fn tell_ledger(plan: &Plan, ledger: &Ledger, rest: &Rest, talk: TalkArgs, app: &
         plan.query.name, rest.words
     );
     let mut summary = Failure::new(Exit::Partial, Code::Partial, words);
-    if talk.error_format == ErrorFormat::Json {
+    if messages.error_format == ErrorFormat::Json {
         let groups: Vec<serde_json::Value> = kinds
             .iter()
             .map(|failures| {
@@ -162,7 +168,7 @@ fn tell_ledger(plan: &Plan, ledger: &Ledger, rest: &Rest, talk: TalkArgs, app: &
             .fact("failures", ledger.count())
             .fact("groups", groups);
     }
-    summary.show(app, talk.error_format);
+    summary.show(app, messages.error_format);
     Exit::Partial
 }
 

@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::cli::app::App;
 use crate::cli::columns::Chosen;
 use crate::cli::failure::{ErrorFormat, Failure, Stopped};
-use crate::cli::options::{RunOptions, TalkArgs};
+use crate::cli::options::{MessageArgs, RunOptions};
 use crate::cli::{choose, explain};
 use crate::core::code::Code;
 use crate::core::source::{Place, SourceFile, Span, Text};
@@ -34,15 +34,15 @@ pub struct Writer {
 }
 
 /// The facts for completing a result.
-pub struct Closing<'c> {
+pub struct ResultContext<'c> {
     /// The response body, for the format `raw`.
     pub content: &'c [u8],
     /// The facts for a report.
-    pub report: Option<&'c Told>,
+    pub report: Option<&'c ReportFacts>,
 }
 
 /// The facts for a report, besides its records.
-pub struct Told {
+pub struct ReportFacts {
     /// The plan of the report.
     pub plan: Rc<Plan>,
     /// The results of `data`.
@@ -57,7 +57,7 @@ pub struct Told {
     pub is_quiet: bool,
 }
 
-impl Told {
+impl ReportFacts {
     /// Renders a document over the records of the query.
     fn render(
         &self,
@@ -129,19 +129,19 @@ impl Writer {
     }
 
     /// Completes the result without writing it.
-    fn close(&mut self, closing: &Closing<'_>, app: &App) -> Result<(), Failure> {
-        let render = |document: &Document, records| match closing.report {
-            Some(told) => told.render(document, records, app),
+    fn close(&mut self, context: &ResultContext<'_>, app: &App) -> Result<(), Failure> {
+        let render = |document: &Document, records| match context.report {
+            Some(facts) => facts.render(document, records, app),
             None => Ok(String::new()),
         };
-        let closing = ending::Closing {
-            content: &app.scrubber.bytes(closing.content),
+        let context = ending::CloseContext {
+            content: &app.scrubber.bytes(context.content),
             render: &render,
         };
         if let Some(chosen) = &self.chosen {
             chosen.check(self.records)?;
         }
-        let closed = self.ending.close(&closing);
+        let closed = self.ending.close(&context);
         closed.map_err(|error| match error {
             EndingError::Render(error) => explain::render_error(&error, app),
             EndingError::Write(error) => Failure::of_output(&error),
@@ -243,23 +243,23 @@ impl Writers {
     }
 
     /// Completes all outputs. If a report fails, all files stay unchanged.
-    pub fn finish(mut self, closing: &Closing<'_>, app: &App) -> Result<(), Stopped> {
+    pub fn finish(mut self, context: &ResultContext<'_>, app: &App) -> Result<(), Stopped> {
         self.0
             .iter_mut()
-            .try_for_each(|writer| writer.close(closing, app))?;
+            .try_for_each(|writer| writer.close(context, app))?;
         self.0.into_iter().try_for_each(Writer::write_last)
     }
 
     /// Completes useful output of an interrupted run: on standard output only, files stay
     /// unchanged. Returns true if there was any.
     pub fn finish_early(self, app: &App) -> Result<bool, Stopped> {
-        let closing = Closing {
+        let context = ResultContext {
             content: &[],
             report: None,
         };
         let mut is_any = false;
         for mut writer in self.0.into_iter().filter(Writer::is_of_use) {
-            writer.close(&closing, app)?;
+            writer.close(&context, app)?;
             writer.write_last()?;
             is_any = true;
         }
@@ -306,7 +306,7 @@ fn dated(out: &Path, plan: &Plan, app: &App) -> Result<PathBuf, Failure> {
 
 /// A writer that outlives its run, so that records it holds are not lost when the run is
 /// interrupted.
-pub struct Through<'w> {
+pub struct WriterDelivery<'w> {
     /// The writers, until they are finished.
     pub writer: &'w RefCell<Option<Writers>>,
     /// The plan of the records.
@@ -314,15 +314,15 @@ pub struct Through<'w> {
     /// The app, for reporting failures.
     pub app: &'w App,
     /// The reporting options.
-    pub talk: TalkArgs,
+    pub messages: MessageArgs,
     /// The records, if they are stored for the next run.
-    pub kept: Option<RefCell<Vec<Value>>>,
+    pub stored: Option<RefCell<Vec<Value>>>,
 }
 
-impl Deliver for Through<'_> {
+impl Deliver for WriterDelivery<'_> {
     fn record(&mut self, record: Value) -> io::Result<()> {
-        if let Some(kept) = &self.kept {
-            kept.borrow_mut().push(record.clone());
+        if let Some(stored) = &self.stored {
+            stored.borrow_mut().push(record.clone());
         }
         match self.writer.borrow_mut().as_mut() {
             Some(writer) => writer.record(record),
@@ -338,11 +338,11 @@ impl Deliver for Through<'_> {
     }
 
     fn failed(&mut self, error: &RunError) {
-        match self.talk.error_format {
+        match self.messages.error_format {
             ErrorFormat::Json => {
                 explain::item_error(error, self.plan, self.app).show(self.app, ErrorFormat::Json);
             }
-            ErrorFormat::Text if self.talk.verbose > 0 => {
+            ErrorFormat::Text if self.messages.verbose > 0 => {
                 let failure = explain::item_error(error, self.plan, self.app);
                 let item = error.item.as_ref();
                 let item = item.map_or("a request", |item| &item.label);

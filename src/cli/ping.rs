@@ -9,7 +9,7 @@ use crate::cli::app::App;
 use crate::cli::exit::Exit;
 use crate::cli::explain;
 use crate::cli::failure::Failure;
-use crate::cli::options::{self, ConnectArgs, TalkArgs};
+use crate::cli::options::{self, ConnectArgs, MessageArgs};
 use crate::cli::setup::{self, World};
 use crate::core::code::Code;
 use crate::core::name;
@@ -50,13 +50,13 @@ pub struct PingArgs {
     connect: ConnectArgs,
 
     #[command(flatten)]
-    talk: TalkArgs,
+    messages: MessageArgs,
 }
 
 impl PingArgs {
     /// Returns the format of errors.
     pub fn error_format(&self) -> crate::cli::failure::ErrorFormat {
-        self.talk.error_format
+        self.messages.error_format
     }
 }
 
@@ -75,9 +75,9 @@ pub fn run(args: &PingArgs, app: &Rc<App>) -> Result<Exit, Failure> {
             resource.is_ok_and(|resource| World::can_answer_for(&resource))
         });
     }
-    setup::note_built_in(&project, args.talk.quiet, app);
-    let world = World::new(app, &args.connect, args.talk, None)?;
-    let (rows, exit) = setup::block_on(&args.connect, app, args.talk, None, async |session| {
+    setup::note_built_in(&project, args.messages.quiet, app);
+    let world = World::new(app, &args.connect, args.messages, None)?;
+    let (rows, exit) = setup::block_on(&args.connect, app, args.messages, None, async |session| {
         let mut rows = Vec::new();
         let mut exit = Exit::Done;
         for file in files {
@@ -88,7 +88,7 @@ pub fn run(args: &PingArgs, app: &Rc<App>) -> Result<Exit, Failure> {
             let row = match row {
                 Ok(row) => row,
                 Err(failure) => {
-                    failure.show(app, args.talk.error_format);
+                    failure.show(app, args.messages.error_format);
                     exit = exit.max(failure.exit);
                     let mut reason = Value::from(failure.words());
                     app.scrubber.json(&mut reason);

@@ -8,7 +8,7 @@ use crate::cli::app::App;
 use crate::cli::exit::Exit;
 use crate::cli::failure::{ErrorFormat, Failure, Stopped};
 use crate::cli::inputs::{self, Words};
-use crate::cli::options::{self, CacheArgs, ConnectArgs, RunOptions, TalkArgs};
+use crate::cli::options::{self, CacheArgs, ConnectArgs, MessageArgs, RunOptions};
 use crate::cli::setup::{self, World};
 use crate::cli::{dry_run, execute, explain};
 use crate::core::code::Code;
@@ -102,7 +102,7 @@ pub struct RunArgs {
     pub connect: ConnectArgs,
 
     #[command(flatten)]
-    pub talk: TalkArgs,
+    pub messages: MessageArgs,
 }
 
 impl RunArgs {
@@ -119,13 +119,13 @@ impl RunArgs {
             preview: self.preview,
             cache: self.cache,
             connect: self.connect.clone(),
-            talk: self.talk,
+            messages: self.messages,
         }
     }
 
     /// Returns the format of errors.
     pub fn error_format(&self) -> ErrorFormat {
-        self.talk.error_format
+        self.messages.error_format
     }
 }
 
@@ -147,12 +147,12 @@ pub fn run(args: &RunArgs, app: &Rc<App>) -> Result<Exit, Stopped> {
     let queries = queries(&words.queries, app)?;
     refuse_unknown_vars(&given, &queries)?;
     if let Some((project, _)) = queries.iter().find(|(project, _)| project.is_built_in()) {
-        setup::note_built_in(project, args.talk.quiet, app);
+        setup::note_built_in(project, args.messages.quiet, app);
     }
     if !args.out.is_empty() && queries.len() > 1 {
         return Err(Failure::usage(Code::Out, "`--out` is for a single query, got several").into());
     }
-    let world = World::new(app, &args.connect, args.talk, args.now.as_deref())?;
+    let world = World::new(app, &args.connect, args.messages, args.now.as_deref())?;
     let mut plans = Vec::new();
     for (project, query) in queries {
         plans.push(Rc::new(plan(&project, query, &given, &world, args, app)?));
@@ -167,11 +167,11 @@ pub fn run(args: &RunArgs, app: &Rc<App>) -> Result<Exit, Stopped> {
 }
 
 /// A query and its project.
-type Found = (Rc<Project>, Arc<Query>);
+type FoundQuery = (Rc<Project>, Arc<Query>);
 
 /// Finds the queries and their projects.
-fn queries(words: &[String], app: &App) -> Result<Vec<Found>, Failure> {
-    let mut found: Vec<Found> = Vec::new();
+fn queries(words: &[String], app: &App) -> Result<Vec<FoundQuery>, Failure> {
+    let mut found: Vec<FoundQuery> = Vec::new();
     for word in words {
         let (project, query) = find(word, app)?;
         let query = query.map_err(|faults| match found.first() {
@@ -222,7 +222,7 @@ fn not_a_query(word: &str, first: &Query) -> Failure {
 }
 
 /// Refuses values that none of several queries declares. A single query reports its own.
-fn refuse_unknown_vars(given: &Inputs, queries: &[Found]) -> Result<(), Failure> {
+fn refuse_unknown_vars(given: &Inputs, queries: &[FoundQuery]) -> Result<(), Failure> {
     if queries.len() < 2 {
         return Ok(());
     }

@@ -12,7 +12,7 @@ use crate::cli::ending::LAST_WORDS;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::git;
-use crate::cli::options::{ConnectArgs, TalkArgs, format_names};
+use crate::cli::options::{ConnectArgs, MessageArgs, format_names};
 use crate::cli::progress::Progress;
 use crate::cli::watch::Watch;
 use crate::core::code::Code;
@@ -75,7 +75,7 @@ impl World {
     pub fn new(
         app: &App,
         connect: &ConnectArgs,
-        talk: TalkArgs,
+        messages: MessageArgs,
         now: Option<&str>,
     ) -> Result<Self, Failure> {
         let start = if connect.demo { demo::NOW } else { app.now };
@@ -104,7 +104,7 @@ impl World {
                 format!("cannot start the demo: {error}"),
             )
         })?;
-        if !talk.quiet {
+        if !messages.quiet {
             app.eprintln("demo: using an embedded CircleCI with synthetic data");
         }
         Ok(Self {
@@ -211,7 +211,7 @@ impl World {
 pub fn block_on<T, E: From<Failure>>(
     connect: &ConnectArgs,
     app: &Rc<App>,
-    talk: TalkArgs,
+    messages: MessageArgs,
     execution: Option<ExecutionOptions>,
     work: impl AsyncFnOnce(Rc<Session>) -> Result<T, E>,
 ) -> Result<T, E> {
@@ -223,7 +223,7 @@ pub fn block_on<T, E: From<Failure>>(
     app.ending.limit(connect.timeout);
     app.ending.listen();
     let shows_progress = execution.is_some();
-    let watch = Rc::new(Watch::new(Rc::clone(app), talk.verbose, talk.quiet));
+    let watch = Rc::new(Watch::new(Rc::clone(app), messages.verbose, messages.quiet));
     let result = runtime.block_on(async {
         let options = SessionOptions {
             system_certs: connect.system_certs || app.names_certificates(),
@@ -241,9 +241,9 @@ pub fn block_on<T, E: From<Failure>>(
         let draws = shows_progress
             && app.stderr.is_terminal
             && app.stderr.moves_cursor
-            && !talk.quiet
-            && talk.verbose == 0;
-        let reports = shows_progress && !draws && !talk.quiet;
+            && !messages.quiet
+            && messages.verbose == 0;
+        let reports = shows_progress && !draws && !messages.quiet;
         let progress = || Progress::new(app, &session, watch.stats());
         let mut work = std::pin::pin!(work(Rc::clone(&session)));
         let ended = tokio::select! {
@@ -262,7 +262,7 @@ pub fn block_on<T, E: From<Failure>>(
     });
     app.ending.finish();
     app.clear_progress();
-    if talk.verbose > 0 {
+    if messages.verbose > 0 {
         app.eprintln(&watch.stats().summary(started.elapsed()));
     }
     result

@@ -11,7 +11,7 @@ use crate::cli::exit::Exit;
 use crate::cli::explain;
 use crate::cli::failure::{ErrorFormat, Failure, Stopped};
 use crate::cli::inputs;
-use crate::cli::options::{self, CacheArgs, ConnectArgs, RunOptions, TalkArgs};
+use crate::cli::options::{self, CacheArgs, ConnectArgs, MessageArgs, RunOptions};
 use crate::cli::setup::{self, World};
 use crate::cli::{execute, run};
 use crate::core::code::Code;
@@ -88,13 +88,13 @@ pub struct SqlArgs {
     connect: ConnectArgs,
 
     #[command(flatten)]
-    talk: TalkArgs,
+    messages: MessageArgs,
 }
 
 impl SqlArgs {
     /// Returns the format of errors.
     pub fn error_format(&self) -> ErrorFormat {
-        self.talk.error_format
+        self.messages.error_format
     }
 
     fn options(&self) -> RunOptions {
@@ -105,7 +105,7 @@ impl SqlArgs {
             csv: self.csv,
             cache: self.cache,
             connect: self.connect.clone(),
-            talk: self.talk,
+            messages: self.messages,
             ..RunOptions::default()
         }
     }
@@ -133,8 +133,8 @@ pub fn run(args: &SqlArgs, app: &Rc<App>) -> Result<Exit, Stopped> {
         queries,
     };
     let query = statement_query(&statement, grounds).map_err(Failure::from_diagnostics)?;
-    setup::note_built_in(&project, args.talk.quiet, app);
-    let world = World::new(app, &args.connect, args.talk, args.now.as_deref())?;
+    setup::note_built_in(&project, args.messages.quiet, app);
+    let world = World::new(app, &args.connect, args.messages, args.now.as_deref())?;
     let binding = world.binding(&project, &query, &args.connect, app)?;
     let mut plan = Plan::bind(Arc::new(query), &binding, &given)
         .map_err(|error| explain::plan_error_in(&error, &binding, app))?;
@@ -226,11 +226,11 @@ fn sources(words: &[String]) -> Result<Vec<Source<'_>>, Failure> {
 }
 
 /// Queries by table name.
-type Named = Vec<(String, Arc<Query>)>;
+type NamedQueries = Vec<(String, Arc<Query>)>;
 
 /// Finds the queries and their project; files alone need none.
-fn queries(sources: &[Source<'_>], app: &App) -> Result<(Project, Named), Failure> {
-    let mut queries = Named::new();
+fn queries(sources: &[Source<'_>], app: &App) -> Result<(Project, NamedQueries), Failure> {
+    let mut queries = NamedQueries::new();
     let mut project: Option<Project> = None;
     for source in sources {
         let From::Query(word) = source.from else {
@@ -272,7 +272,7 @@ fn or_a_file(mut failure: Failure) -> Failure {
 }
 
 /// Refuses missing required values, since there is no query file to provide them.
-fn refuse_missing_values(queries: &Named, given: &Inputs) -> Result<(), Failure> {
+fn refuse_missing_values(queries: &NamedQueries, given: &Inputs) -> Result<(), Failure> {
     for (_, query) in queries {
         let mut required = query.vars.iter().filter(|var| var.required);
         if let Some(var) = required.find(|var| !given.contains_key(&var.name)) {
@@ -290,7 +290,7 @@ fn refuse_missing_values(queries: &Named, given: &Inputs) -> Result<(), Failure>
 /// parameter has a value.
 fn refuse_unknown_names(
     mentions: &sql::Mentions,
-    queries: &Named,
+    queries: &NamedQueries,
     given: &Inputs,
     statement: &Arc<SourceFile>,
 ) -> Result<(), Failure> {
@@ -320,7 +320,7 @@ fn refuse_unknown_names(
 }
 
 /// Returns the types of the values: declared by the queries, or inferred.
-fn parameters(queries: &Named, given: &mut Inputs) -> Vec<Parameter> {
+fn parameters(queries: &NamedQueries, given: &mut Inputs) -> Vec<Parameter> {
     let mut parameters = Vec::new();
     for (name, input) in given {
         let declared = || queries.iter().filter_map(|(_, query)| query.var(name));

@@ -37,13 +37,13 @@ const EMFILE: i32 = 24;
 pub(super) struct Shared {
     /// The request counters.
     pub counters: Counters,
-    state: Mutex<State>,
+    state: Mutex<ServerState>,
     began: Instant,
     latency: Duration,
 }
 
 #[derive(Debug)]
-struct State {
+struct ServerState {
     world: World,
     gate: Gate,
 }
@@ -55,7 +55,7 @@ impl Shared {
             counters: Counters::default(),
             began: Instant::now(),
             latency: options.latency,
-            state: Mutex::new(State {
+            state: Mutex::new(ServerState {
                 gate: Gate::new(&options),
                 world: World::new(options),
             }),
@@ -63,7 +63,7 @@ impl Shared {
     }
 
     /// Ignores poisoning: a panic in one response does not affect others.
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, ServerState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -4,7 +4,7 @@ use std::io;
 
 use serde_json::Value;
 
-use crate::ending::{Closing, Ending, EndingError, Output, Shows};
+use crate::ending::{CloseContext, Ending, EndingError, Output, Shows};
 use crate::format::Format;
 
 /// Writes the response body unchanged; its records are read but not written.
@@ -38,12 +38,12 @@ impl Ending for Content {
         Ok(())
     }
 
-    fn close(&mut self, closing: &Closing<'_>) -> Result<(), EndingError> {
+    fn close(&mut self, context: &CloseContext<'_>) -> Result<(), EndingError> {
         self.bytes = if self.output.is_terminal {
-            let text = String::from_utf8_lossy(closing.content);
+            let text = String::from_utf8_lossy(context.content);
             self.output.text(text.into_owned())
         } else {
-            closing.content.to_vec()
+            context.content.to_vec()
         };
         Ok(())
     }

@@ -4,7 +4,7 @@ use std::io;
 
 use serde_json::Value;
 
-use crate::ending::{Closing, Ending, EndingError, Output};
+use crate::ending::{CloseContext, Ending, EndingError, Output};
 use crate::format::{Format, FormatError, Render, Shape};
 
 /// The buffer size at which a streaming format is written out.
@@ -65,7 +65,7 @@ impl Ending for Formatted {
         Ok(())
     }
 
-    fn close(&mut self, _closing: &Closing<'_>) -> Result<(), EndingError> {
+    fn close(&mut self, _context: &CloseContext<'_>) -> Result<(), EndingError> {
         let finished = self.renderer.finish(&mut self.buffer);
         Ok(finished.map_err(io_error)?)
     }

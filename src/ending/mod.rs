@@ -78,7 +78,7 @@ pub trait Ending {
     /// # Errors
     ///
     /// If the result cannot be completed.
-    fn close(&mut self, closing: &Closing<'_>) -> Result<(), EndingError>;
+    fn close(&mut self, context: &CloseContext<'_>) -> Result<(), EndingError>;
 
     /// Writes the rest of the result.
     ///
@@ -89,7 +89,7 @@ pub trait Ending {
 }
 
 /// Data for completing a result.
-pub struct Closing<'c> {
+pub struct CloseContext<'c> {
     /// The response body, with secrets masked.
     pub content: &'c [u8],
     /// Renders a document from the records.

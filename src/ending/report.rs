@@ -4,7 +4,7 @@ use std::io;
 
 use serde_json::Value;
 
-use crate::ending::{Closing, Ending, EndingError, Output, Shows};
+use crate::ending::{CloseContext, Ending, EndingError, Output, Shows};
 use crate::template::Document;
 
 /// Collects all records and renders a document from them.
@@ -37,9 +37,9 @@ impl Ending for Report {
         Ok(())
     }
 
-    fn close(&mut self, closing: &Closing<'_>) -> Result<(), EndingError> {
+    fn close(&mut self, context: &CloseContext<'_>) -> Result<(), EndingError> {
         let records = std::mem::take(&mut self.records);
-        let text = (closing.render)(&self.document, records).map_err(EndingError::Render)?;
+        let text = (context.render)(&self.document, records).map_err(EndingError::Render)?;
         self.text = self.output.text(text);
         Ok(())
     }

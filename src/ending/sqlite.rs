@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::ending::{Closing, Ending, EndingError, FileKind, Table};
+use crate::ending::{CloseContext, Ending, EndingError, FileKind, Table};
 use crate::sink::FileSink;
 use crate::sink::Sink as _;
 use crate::sql::{SqlError, TableFile, check_target};
@@ -53,7 +53,7 @@ impl Ending for Sqlite {
         self.table.push(&record).map_err(io_error)
     }
 
-    fn close(&mut self, _closing: &Closing<'_>) -> Result<(), EndingError> {
+    fn close(&mut self, _context: &CloseContext<'_>) -> Result<(), EndingError> {
         Ok(())
     }
 

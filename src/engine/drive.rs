@@ -11,7 +11,7 @@ use tokio::task::LocalSet;
 use crate::engine::answer::{ResultFacts, expectations};
 use crate::engine::data::{data_of, run_facts};
 use crate::engine::failures::records;
-use crate::engine::items::{Found, resume};
+use crate::engine::items::{FoundItems, resume};
 use crate::engine::outcome::{Outcome, Report, ResultKind, is_partial};
 use crate::engine::outlet::{Batch, channel};
 use crate::engine::records::{Deliver, Gather};
@@ -34,7 +34,7 @@ pub async fn run(
     plan: &Rc<Plan>,
     session: &Rc<Session>,
     kind: ResultKind,
-    found: Option<Found>,
+    found: Option<FoundItems>,
     deliver: &mut dyn Deliver,
 ) -> Result<Report, RunError> {
     session.levels().clear();
@@ -90,7 +90,7 @@ async fn drive(
                 () = run.failed() => None,
             };
         }
-        collector.tell_failures(deliver);
+        collector.report_failures(deliver);
         let Some(batch) = batch else { break };
         is_new = true;
         collector.take(batch, deliver)?;
@@ -100,7 +100,7 @@ async fn drive(
     }
     crew.stop();
     collector.finish(deliver)?;
-    collector.tell_failures(deliver);
+    collector.report_failures(deliver);
     // A walk that failed or was stopped needs no `data`.
     let is_over = is_stopped || run.findings.borrow().fatal.is_some();
     let data = if is_over || plan.data.is_empty() {
@@ -108,7 +108,7 @@ async fn drive(
     } else {
         data_of(run, plan).await
     };
-    collector.tell_failures(deliver);
+    collector.report_failures(deliver);
     collector.report(is_stopped, data)
 }
 
@@ -157,7 +157,7 @@ impl Collector<'_> {
         }
     }
 
-    fn tell_failures(&self, deliver: &mut dyn Deliver) {
+    fn report_failures(&self, deliver: &mut dyn Deliver) {
         let fresh = self.run.findings.borrow_mut().ledger.take_fresh();
         for error in fresh {
             deliver.failed(&error);

@@ -19,7 +19,7 @@ use crate::plan::{DataValues, Plan, Site};
 
 /// The items of a run, and the failures in finding them.
 #[derive(Default)]
-pub struct Found {
+pub struct FoundItems {
     /// The names for each request, in the query's order.
     pub sites: Vec<Site>,
     /// Failures and cuts in finding the items.
@@ -38,7 +38,7 @@ pub struct Found {
 /// # Errors
 ///
 /// The first error that prevents finding items.
-pub async fn find(plan: &Rc<Plan>, session: &Rc<Session>) -> Result<Option<Found>, RunError> {
+pub async fn find(plan: &Rc<Plan>, session: &Rc<Session>) -> Result<Option<FoundItems>, RunError> {
     session.levels().clear();
     let run = Rc::new(Run::new(plan, session, ResultKind::Items, read_all));
     let found = LocalSet::new().run_until(find_all(&run, plan)).await;
@@ -46,7 +46,7 @@ pub async fn find(plan: &Rc<Plan>, session: &Rc<Session>) -> Result<Option<Found
     found
 }
 
-async fn find_all(run: &Rc<Run>, plan: &Rc<Plan>) -> Result<Option<Found>, RunError> {
+async fn find_all(run: &Rc<Run>, plan: &Rc<Plan>) -> Result<Option<FoundItems>, RunError> {
     let crew = Crew::new(&run.panicked);
     run.set_tasks(&crew);
     let (outlet, mut inlet) = channel(&run.ahead, true);
@@ -76,7 +76,7 @@ async fn find_all(run: &Rc<Run>, plan: &Rc<Plan>) -> Result<Option<Found>, RunEr
 }
 
 /// Returns the items found, in the order of the kept site numbers.
-fn found(run: &Run, order: &[u64], data: Arc<DataValues>) -> Result<Found, RunError> {
+fn found(run: &Run, order: &[u64], data: Arc<DataValues>) -> Result<FoundItems, RunError> {
     let findings = run.findings.take();
     if let Some(error) = findings.fatal {
         return Err(error);
@@ -85,7 +85,7 @@ fn found(run: &Run, order: &[u64], data: Arc<DataValues>) -> Result<Found, RunEr
     let order = order
         .iter()
         .filter_map(|number| usize::try_from(*number).ok());
-    Ok(Found {
+    Ok(FoundItems {
         sites: order
             .filter_map(|index| sites.get(index).cloned())
             .collect(),
@@ -97,7 +97,7 @@ fn found(run: &Run, order: &[u64], data: Arc<DataValues>) -> Result<Found, RunEr
 }
 
 /// Continues a run with the items found.
-pub fn resume(run: &Run, plan: &Plan, found: Found) -> Vec<Site> {
+pub fn resume(run: &Run, plan: &Plan, found: FoundItems) -> Vec<Site> {
     let mut findings = run.findings.borrow_mut();
     findings.ledger = found.ledger;
     findings.notes = found.notes;

@@ -19,7 +19,7 @@ use crate::engine::outlet::{Gone, Outlet, Taker};
 use crate::engine::page::{Listed, RowsPrint, fingerprint, listed};
 use crate::engine::part::{Part, part};
 use crate::engine::records::{
-    Kept, PageRead, check_required, keeps_its_meaning, read_page, take_rows,
+    KeyedRecord, PageRead, check_required, keeps_its_meaning, read_page, take_rows,
 };
 use crate::engine::run::Run;
 use crate::engine::unread::unread_pages;
@@ -68,7 +68,7 @@ pub async fn listing(
 }
 
 /// Refuses records that lack a required value.
-fn check_all(plan: &Plan, kept: &[Kept]) -> Result<(), RunErrorKind> {
+fn check_all(plan: &Plan, kept: &[KeyedRecord]) -> Result<(), RunErrorKind> {
     kept.iter()
         .try_for_each(|kept| check_required(plan, &kept.record))
 }
@@ -195,7 +195,12 @@ impl<'r> Listing<'r> {
         Ok(next)
     }
 
-    async fn hand_on(&self, kept: Vec<Kept>, taker: &Taker, outlet: &Outlet) -> Result<(), Gone> {
+    async fn hand_on(
+        &self,
+        kept: Vec<KeyedRecord>,
+        taker: &Taker,
+        outlet: &Outlet,
+    ) -> Result<(), Gone> {
         if kept.is_empty() {
             return Ok(());
         }
@@ -324,7 +329,7 @@ impl<'r> Listing<'r> {
         &mut self,
         poll: &Poll,
         request: &Request,
-    ) -> Result<(Vec<Kept>, Outcome, bool), RunError> {
+    ) -> Result<(Vec<KeyedRecord>, Outcome, bool), RunError> {
         let mut request = request.clone();
         let mut all = Vec::new();
         loop {
@@ -353,7 +358,12 @@ impl<'r> Listing<'r> {
         }
     }
 
-    fn holds(&self, poll: &Poll, all: &[Kept], response: &Response) -> Result<bool, RunErrorKind> {
+    fn holds(
+        &self,
+        poll: &Poll,
+        all: &[KeyedRecord],
+        response: &Response,
+    ) -> Result<bool, RunErrorKind> {
         let rows: Value = all.iter().map(|kept| kept.record.clone()).collect();
         let body = response.json().unwrap_or(Value::Null);
         let nothing = Value::Null;
@@ -399,7 +409,7 @@ impl<'r> Listing<'r> {
         &mut self,
         request: &Request,
         response: &Response,
-    ) -> Result<(Vec<Kept>, Step), RunErrorKind> {
+    ) -> Result<(Vec<KeyedRecord>, Step), RunErrorKind> {
         let done = |outcome| Ok((Vec::new(), Step::Done(outcome)));
         let plan = self.plan;
         let meaning = meaning(self.requests.call, response);
@@ -485,7 +495,7 @@ impl<'r> Listing<'r> {
 
     /// Refuses a response that lacks a required value, if no condition could drop its record later:
     /// then it is a failure of this item, not of the whole walk.
-    fn check_answer(&self, kept: &[Kept]) -> Result<(), RunErrorKind> {
+    fn check_answer(&self, kept: &[KeyedRecord]) -> Result<(), RunErrorKind> {
         let plan = self.plan;
         let is_sole = plan.query.is_single() && plan.is_sole_request();
         if self.requests.call.poll.is_some() || (plan.is_safe() && !is_sole) {

@@ -30,10 +30,10 @@ pub trait Shelf {
 pub struct Once {
     /// Two independently keyed hashes: together they make a collision practically impossible.
     hashers: [RandomState; 2],
-    state: RefCell<State>,
+    state: RefCell<OnceState>,
 }
 
-struct State {
+struct OnceState {
     known: HashMap<Key, Known>,
     /// Responses in memory, oldest first.
     recent: VecDeque<(Key, usize)>,
@@ -45,11 +45,11 @@ type Key = (u64, u64);
 type Answer = Result<Response, TransportError>;
 
 /// The state of a request's response.
-enum Found {
+enum Lookup {
     /// In memory, or pending.
     Cell(Rc<OnceCell<Answer>>),
     /// Read from the file.
-    Kept(Response),
+    Stored(Response),
 }
 
 enum Known {
@@ -64,7 +64,7 @@ impl Once {
     pub fn new(shelf: Box<dyn Shelf>) -> Self {
         Self {
             hashers: Default::default(),
-            state: RefCell::new(State {
+            state: RefCell::new(OnceState {
                 known: HashMap::new(),
                 recent: VecDeque::new(),
                 in_memory: 0,
@@ -82,8 +82,8 @@ impl Once {
     ) -> Answer {
         let key = self.key(place, request);
         let cell = match self.find(key) {
-            Found::Cell(cell) => cell,
-            Found::Kept(response) => return Ok(response),
+            Lookup::Cell(cell) => cell,
+            Lookup::Stored(response) => return Ok(response),
         };
         let mut is_first = false;
         let answer = cell
@@ -106,14 +106,14 @@ impl Once {
     }
 
     /// Returns the cell for the response, or the response from the file.
-    fn find(&self, key: Key) -> Found {
+    fn find(&self, key: Key) -> Lookup {
         let mut state = self.state.borrow_mut();
         match state.known.get(&key) {
-            Some(Known::Here(cell)) => return Found::Cell(Rc::clone(cell)),
+            Some(Known::Here(cell)) => return Lookup::Cell(Rc::clone(cell)),
             Some(Known::There(at)) => {
                 let at = *at;
                 if let Some(response) = state.shelf.read(at).and_then(|bytes| unpacked(&bytes)) {
-                    return Found::Kept(response);
+                    return Lookup::Stored(response);
                 }
                 // An unreadable file only costs one more request.
             }
@@ -121,7 +121,7 @@ impl Once {
         }
         let cell = Rc::new(OnceCell::new());
         state.known.insert(key, Known::Here(Rc::clone(&cell)));
-        Found::Cell(cell)
+        Lookup::Cell(cell)
     }
 
     /// Keeps a response, and moves older ones to the file.
@@ -140,7 +140,7 @@ impl Once {
     }
 }
 
-impl State {
+impl OnceState {
     fn move_out(&mut self, key: Key) {
         let packed = match self.known.get(&key) {
             Some(Known::Here(cell)) => match cell.get() {

@@ -19,10 +19,10 @@ use std::sync::Arc;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use crate::core::json;
-use crate::engine::records::Kept;
+use crate::engine::records::KeyedRecord;
 
 /// Takes the records for one item of a plan.
-pub type Taker = Rc<dyn for<'o> Fn(Vec<Kept>, &'o Outlet) -> Taking<'o>>;
+pub type Taker = Rc<dyn for<'o> Fn(Vec<KeyedRecord>, &'o Outlet) -> Taking<'o>>;
 
 type Taking<'o> = Pin<Box<dyn Future<Output = Result<(), Gone>> + 'o>>;
 
@@ -105,7 +105,7 @@ impl Rank {
 /// Records that were sent together.
 pub struct Batch {
     /// The records.
-    pub kept: Vec<Kept>,
+    pub kept: Vec<KeyedRecord>,
     _room: [Option<OwnedSemaphorePermit>; 2],
 }
 
@@ -195,7 +195,7 @@ impl Outlet {
     /// # Errors
     ///
     /// If the reader is gone.
-    pub async fn send(&self, kept: Vec<Kept>) -> Result<(), Gone> {
+    pub async fn send(&self, kept: Vec<KeyedRecord>) -> Result<(), Gone> {
         if kept.is_empty() {
             return Ok(());
         }
@@ -345,13 +345,13 @@ mod tests {
         tokio::time::sleep(Duration::from_millis(millis)).await;
     }
 
-    fn kept(ids: &[u64]) -> Vec<Kept> {
-        ids.iter().map(|id| Kept::new(json!(id))).collect()
+    fn kept(ids: &[u64]) -> Vec<KeyedRecord> {
+        ids.iter().map(|id| KeyedRecord::new(json!(id))).collect()
     }
 
     /// Creates one record of this many bytes.
-    fn heavy(bytes: usize) -> Vec<Kept> {
-        vec![Kept::new(json!("x".repeat(bytes)))]
+    fn heavy(bytes: usize) -> Vec<KeyedRecord> {
+        vec![KeyedRecord::new(json!("x".repeat(bytes)))]
     }
 
     fn values(batch: Batch) -> Vec<Value> {

@@ -48,7 +48,7 @@ pub trait Deliver {
 }
 
 /// A record with its sort keys.
-pub struct Kept {
+pub struct KeyedRecord {
     /// The record; null while it is a row that is still part of its response.
     pub record: Value,
     /// The index among the rows of the page, of a record that is an unchanged row.
@@ -56,7 +56,7 @@ pub struct Kept {
     keys: Vec<Value>,
 }
 
-impl Kept {
+impl KeyedRecord {
     /// Creates a record without sort keys.
     pub fn new(record: Value) -> Self {
         Self {
@@ -85,7 +85,10 @@ pub struct PageRead {
 /// # Errors
 ///
 /// As [`read_page`].
-pub fn read_rows(plan: &Plan, rows: &[Value]) -> Result<(Vec<Kept>, PageRead), RunErrorKind> {
+pub fn read_rows(
+    plan: &Plan,
+    rows: &[Value],
+) -> Result<(Vec<KeyedRecord>, PageRead), RunErrorKind> {
     let reader = Reader {
         plan,
         scope: plan.scope().clone(),
@@ -108,13 +111,13 @@ pub fn read_page(
     body: &Value,
     response: &Response,
     most: Option<u64>,
-) -> Result<(Vec<Kept>, PageRead), RunErrorKind> {
+) -> Result<(Vec<KeyedRecord>, PageRead), RunErrorKind> {
     let reader = Reader::new(plan, scope, response);
     reader.read_all(&rows(plan, body)?, most)
 }
 
 /// Moves rows out of their response into the records: copying a large page would double the memory.
-pub fn take_rows(plan: &Plan, kept: &mut [Kept], mut body: Value) {
+pub fn take_rows(plan: &Plan, kept: &mut [KeyedRecord], mut body: Value) {
     if kept.iter().all(|kept| kept.row.is_none()) {
         return;
     }
@@ -135,7 +138,7 @@ pub struct Gather {
     /// The keys seen by `unique`.
     seen: HashSet<String>,
     /// The records to be sorted.
-    unsorted: Vec<Kept>,
+    unsorted: Vec<KeyedRecord>,
     passed: usize,
 }
 
@@ -162,7 +165,7 @@ impl Gather {
     /// # Errors
     ///
     /// If a required value is missing.
-    pub fn pass(&mut self, batch: Vec<Kept>) -> Result<Vec<Value>, RunErrorKind> {
+    pub fn pass(&mut self, batch: Vec<KeyedRecord>) -> Result<Vec<Value>, RunErrorKind> {
         let mut passed = Vec::with_capacity(batch.len());
         for kept in batch {
             if self.is_full() {
@@ -286,7 +289,7 @@ struct Reader<'p> {
 /// The decision about a row.
 enum Verdict {
     Stop,
-    Keep(Kept),
+    Keep(KeyedRecord),
     Drop,
 }
 
@@ -315,7 +318,7 @@ impl<'p> Reader<'p> {
         &self,
         rows: &[&Value],
         most: Option<u64>,
-    ) -> Result<(Vec<Kept>, PageRead), RunErrorKind> {
+    ) -> Result<(Vec<KeyedRecord>, PageRead), RunErrorKind> {
         let query = &self.plan.query;
         let mut values = 0;
         let mut read = PageRead::default();
@@ -386,7 +389,7 @@ impl<'p> Reader<'p> {
         // The noted values could contain a part of it, too.
         drop(self.scope.take_unreadable());
         Ok(match verdict {
-            Verdict::Keep(kept) => Verdict::Keep(Kept {
+            Verdict::Keep(kept) => Verdict::Keep(KeyedRecord {
                 record: self.read(&scrubbed)?.0,
                 ..kept
             }),
@@ -406,7 +409,7 @@ impl<'p> Reader<'p> {
         let seen = if self.leaves_rows { row } else { &record };
         let keys = self.keys(seen, &scope)?;
         let row = self.leaves_rows.then_some(place);
-        Ok(Verdict::Keep(Kept { record, row, keys }))
+        Ok(Verdict::Keep(KeyedRecord { record, row, keys }))
     }
 
     /// Returns the record of a row, and the scope of conditions over it.

@@ -14,7 +14,7 @@ use crate::engine::levels::Level;
 use crate::engine::memo::Memo;
 use crate::engine::outcome::ResultKind;
 use crate::engine::outlet::Ahead;
-use crate::engine::records::Kept;
+use crate::engine::records::KeyedRecord;
 use crate::engine::stop::{Crew, Stop};
 use crate::engine::{FailedItem, RunError, RunErrorKind, Session};
 use crate::http::{Request, Response};
@@ -83,11 +83,11 @@ impl Run {
     }
 
     /// Keeps the site of a request instead of sending it, if only the items are wanted.
-    pub fn keep_site(&self, plan: &Plan, site: &Site) -> Option<Kept> {
+    pub fn keep_site(&self, plan: &Plan, site: &Site) -> Option<KeyedRecord> {
         let found = self.found.as_ref().filter(|_| plan.trail.is_empty())?;
         let mut found = found.borrow_mut();
         found.push(site.clone());
-        Some(Kept::new(Value::from(found.len() - 1)))
+        Some(KeyedRecord::new(Value::from(found.len() - 1)))
     }
 
     /// Waits until a failure ends the walk.

@@ -19,7 +19,7 @@ use crate::engine::levels::Level;
 use crate::engine::listing::listing;
 use crate::engine::outcome::End;
 use crate::engine::outlet::{Gone, Outlet, Taker, channel};
-use crate::engine::records::{Gather, Kept};
+use crate::engine::records::{Gather, KeyedRecord};
 use crate::engine::run::Run;
 use crate::engine::stop::{Crew, Member};
 use crate::engine::{FailedItem, Outcome, RunError, RunErrorKind};
@@ -212,7 +212,7 @@ impl Walker {
         match &self.plan.feeds[self.known] {
             Feed::List => match Plan::list(feed, &self.site) {
                 Ok(items) => {
-                    let kept = items.into_iter().map(Kept::new).collect();
+                    let kept = items.into_iter().map(KeyedRecord::new).collect();
                     (self.children(taker, most).take)(kept, &outlet).await
                 }
                 Err(error) => {
@@ -225,7 +225,7 @@ impl Walker {
                 let items = records_of(&self.run, fed_by, self.starts_sole).await;
                 let children = self.children(taker, None);
                 for chunk in items.chunks(64) {
-                    let kept = chunk.iter().cloned().map(Kept::new).collect();
+                    let kept = chunk.iter().cloned().map(KeyedRecord::new).collect();
                     (children.take)(kept, &outlet).await?;
                 }
                 Ok(())
@@ -279,7 +279,7 @@ impl Walker {
                     return Ok(());
                 }
             };
-            (children.take)(records.into_iter().map(Kept::new).collect(), &outlet).await?;
+            (children.take)(records.into_iter().map(KeyedRecord::new).collect(), &outlet).await?;
             if gather.is_full() || children.are_enough() {
                 break;
             }
@@ -292,7 +292,7 @@ impl Walker {
                 return Ok(());
             }
         };
-        (children.take)(rest.into_iter().map(Kept::new).collect(), &outlet).await
+        (children.take)(rest.into_iter().map(KeyedRecord::new).collect(), &outlet).await
     }
 
     /// Starts a task for every item of a loop that meets its condition, at most `most` of them.

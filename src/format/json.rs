@@ -18,18 +18,18 @@ fn render(shape: &Shape) -> Box<dyn Render> {
     if shape.single {
         Box::new(Single::default())
     } else {
-        Box::new(List::new())
+        Box::new(JsonList::new())
     }
 }
 
 /// Writes the array record by record, with the same bytes as if written at once.
-struct List {
+struct JsonList {
     /// Starts one level deep, inside the array.
     formatter: PrettyFormatter<'static>,
     begun: bool,
 }
 
-impl List {
+impl JsonList {
     fn new() -> Self {
         let mut formatter = PrettyFormatter::new();
         formatter
@@ -42,7 +42,7 @@ impl List {
     }
 }
 
-impl Render for List {
+impl Render for JsonList {
     fn begin(&mut self, out: &mut Vec<u8>) -> Result<(), FormatError> {
         out.push(b'[');
         Ok(())

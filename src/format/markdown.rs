@@ -21,16 +21,16 @@ fn render(shape: &Shape) -> Box<dyn Render> {
     if shape.single {
         Box::new(Single::new(shape))
     } else {
-        Box::new(List::new(shape))
+        Box::new(MarkdownList::new(shape))
     }
 }
 
-struct List {
+struct MarkdownList {
     columns: Columns,
     grid: Grid,
 }
 
-impl List {
+impl MarkdownList {
     fn new(shape: &Shape) -> Self {
         Self {
             columns: Columns::new(shape, Gaps::Cells),
@@ -39,7 +39,7 @@ impl List {
     }
 }
 
-impl Render for List {
+impl Render for MarkdownList {
     fn record(&mut self, record: &Value, _out: &mut Vec<u8>) -> Result<(), FormatError> {
         let row = self.columns.row(record)?;
         self.grid.push(&row);

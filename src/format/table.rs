@@ -35,7 +35,7 @@ fn render(shape: &Shape) -> Box<dyn Render> {
     if shape.single {
         Box::new(Single::new(shape))
     } else {
-        Box::new(List::new(shape))
+        Box::new(TableList::new(shape))
     }
 }
 
@@ -49,7 +49,7 @@ const BLOCK_LINES: usize = 3;
 /// A smaller reported terminal width is ignored.
 const NARROWEST_TERMINAL: usize = 20;
 
-struct List {
+struct TableList {
     columns: Columns,
     measures: Vec<Measure>,
     /// Rows not yet written. They may be shorter than the header.
@@ -72,7 +72,7 @@ struct Cell {
     look: Look,
 }
 
-impl List {
+impl TableList {
     fn new(shape: &Shape) -> Self {
         Self {
             columns: Columns::new(shape, Gaps::Cells),
@@ -204,7 +204,7 @@ impl List {
     }
 }
 
-impl Render for List {
+impl Render for TableList {
     fn record(&mut self, record: &Value, out: &mut Vec<u8>) -> Result<(), FormatError> {
         let row = self.columns.row(record)?;
         let cells = self.measure(&row);

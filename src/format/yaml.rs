@@ -24,16 +24,16 @@ fn render(shape: &Shape) -> Box<dyn Render> {
     if shape.single {
         Box::new(Single::default())
     } else {
-        Box::new(List::default())
+        Box::new(YamlList::default())
     }
 }
 
 #[derive(Default)]
-struct List {
+struct YamlList {
     begun: bool,
 }
 
-impl Render for List {
+impl Render for YamlList {
     fn record(&mut self, record: &Value, out: &mut Vec<u8>) -> Result<(), FormatError> {
         self.begun = true;
         let mut text = String::from("-");

@@ -24,10 +24,10 @@ pub enum Lane {
 
 /// The permits and the queues.
 pub struct Gate {
-    state: RefCell<State>,
+    state: RefCell<GateState>,
 }
 
-struct State {
+struct GateState {
     free: usize,
     in_use: usize,
     is_turn_taken: bool,
@@ -46,7 +46,7 @@ impl Gate {
     /// Creates a gate with this many permits, at least one.
     pub fn new(slots: usize) -> Self {
         Self {
-            state: RefCell::new(State {
+            state: RefCell::new(GateState {
                 free: slots.max(1),
                 in_use: 0,
                 is_turn_taken: false,

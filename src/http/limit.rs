@@ -41,7 +41,7 @@ pub struct Budget {
     changed: Notify,
     patience: Patience,
     /// The last pause reported.
-    told: Cell<Option<Pause>>,
+    reported: Cell<Option<Pause>>,
 }
 
 impl Budget {
@@ -52,7 +52,7 @@ impl Budget {
             pace: RefCell::new(Pace::new(rate)),
             changed: Notify::new(),
             patience,
-            told: Cell::new(None),
+            reported: Cell::new(None),
         })
     }
 
@@ -74,7 +74,7 @@ impl Budget {
             let wait = self.pace.borrow_mut().ready(now);
             let Some(wait) = wait else {
                 let ticket = self.pace.borrow_mut().sent(now);
-                self.told.set(None);
+                self.reported.set(None);
                 let sent = Sent {
                     budget: self,
                     ticket: Some(ticket),
@@ -85,7 +85,7 @@ impl Budget {
             if self.patience.is_over(wait, now) {
                 return Err(TransportError::before(TransportErrorKind::Limited(length)));
             }
-            self.tell(wait, length, observer);
+            self.report(wait, length, observer);
             let until = wait.until.max(now + SHORTEST_WAIT);
             tokio::select! {
                 () = tokio::time::sleep_until(until) => {}
@@ -95,7 +95,7 @@ impl Budget {
     }
 
     /// Reports a pause, unless it continues one already reported.
-    fn tell(&self, wait: Wait, length: Duration, observer: &dyn Observe) {
+    fn report(&self, wait: Wait, length: Duration, observer: &dyn Observe) {
         let Some(reason) = wait.reason else {
             return;
         };
@@ -103,8 +103,8 @@ impl Budget {
             return;
         }
         let until = wait.until;
-        let told = self.told.replace(Some(Pause { until, reason }));
-        if told.is_none_or(|told| told.reason != reason) {
+        let reported = self.reported.replace(Some(Pause { until, reason }));
+        if reported.is_none_or(|reported| reported.reason != reason) {
             observer.event(&Event::Paused { length, reason });
         }
     }

@@ -236,14 +236,14 @@ fn checksum(key: &hmac::Key, name: &str, bytes: &[u8]) -> [u8; 32] {
     tag
 }
 
-struct Found {
+struct CacheEntry {
     path: PathBuf,
     size: u64,
     until: SystemTime,
 }
 
 /// Lists entries and abandoned temporary files. Other files are ignored.
-fn entries(folder: &Path, now: SystemTime) -> io::Result<Vec<Found>> {
+fn entries(folder: &Path, now: SystemTime) -> io::Result<Vec<CacheEntry>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder)?.flatten() {
         let name = entry.file_name();
@@ -261,7 +261,7 @@ fn entries(folder: &Path, now: SystemTime) -> io::Result<Vec<Found>> {
         };
         let is_under_way = is_aside && now.duration_since(changed).is_ok_and(|age| age < ABANDONED);
         if !is_under_way {
-            found.push(Found {
+            found.push(CacheEntry {
                 path: entry.path(),
                 size: metadata.len(),
                 until: changed,
@@ -273,7 +273,7 @@ fn entries(folder: &Path, now: SystemTime) -> io::Result<Vec<Found>> {
 
 /// Returns the files to remove: expired entries and, if the rest is too large, those that expire
 /// first, until it is down to four fifths.
-fn doomed(mut found: Vec<Found>, now: SystemTime, most: u64) -> Vec<PathBuf> {
+fn doomed(mut found: Vec<CacheEntry>, now: SystemTime, most: u64) -> Vec<PathBuf> {
     found.sort_by_key(|entry| entry.until);
     let mut left: u64 = found.iter().map(|entry| entry.size).sum();
     let room = if left > most { most / 5 * 4 } else { most };
@@ -437,7 +437,7 @@ mod tests {
 
     #[test]
     fn what_is_of_use_longest_stays_where_there_is_too_much() {
-        let entry = |name: &str, size, hours| Found {
+        let entry = |name: &str, size, hours| CacheEntry {
             path: name.into(),
             size,
             until: now() + HOUR * hours,

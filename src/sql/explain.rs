@@ -25,7 +25,7 @@ pub fn is_about_a_function(error: &Error) -> bool {
 
 /// Returns SQLite's message about a statement and the byte offset of the error. There is no offset
 /// in ON clauses.
-pub fn said(error: &Error) -> Option<(&str, Option<usize>)> {
+pub fn parts(error: &Error) -> Option<(&str, Option<usize>)> {
     match error {
         Error::SqlInputError { msg, offset, .. } => {
             Some((msg.as_str(), usize::try_from(*offset).ok()))
@@ -63,17 +63,17 @@ pub fn statement(
     tables: &BTreeMap<String, Table>,
     functions: &[String],
 ) -> SqlError {
-    let Some((message, offset)) = said(error) else {
+    let Some((message, offset)) = parts(error) else {
         return own(error);
     };
     let token = offset.and_then(|offset| tokens.at(offset));
-    let told = Told {
+    let explainer = Explainer {
         tokens,
         token: token.map(|at| &tokens.list[at]),
         tables,
         functions,
     };
-    told.tell(message)
+    explainer.explain(message)
 }
 
 /// Converts an error in one of our own statements, or one that is not about a statement's text.
@@ -101,8 +101,8 @@ pub fn own(error: &Error) -> SqlError {
     }
 }
 
-/// A message of SQLite with its subject.
-struct Told<'a> {
+/// The subject of a message of SQLite.
+struct Explainer<'a> {
     tokens: &'a Tokens<'a>,
     /// The token at SQLite's offset.
     token: Option<&'a Token>,
@@ -110,8 +110,8 @@ struct Told<'a> {
     functions: &'a [String],
 }
 
-impl Told<'_> {
-    fn tell(&self, message: &str) -> SqlError {
+impl Explainer<'_> {
+    fn explain(&self, message: &str) -> SqlError {
         let after = |start: &str| message.strip_prefix(start).map(str::trim);
         if message == "incomplete input" {
             let last = self.tokens.list.last().map(|token| token.range.clone());

@@ -61,7 +61,7 @@ impl Database {
 
     /// Adds the column named in an error to an open table; returns true if that helps.
     fn guess_column(&self, tokens: &Tokens<'_>, error: &Error) -> bool {
-        let Some((message, offset)) = explain::said(error) else {
+        let Some((message, offset)) = explain::parts(error) else {
             return false;
         };
         let open: Vec<Table> = self
@@ -89,7 +89,7 @@ impl Database {
                 continue;
             }
             let again = self.connection.prepare(tokens.sql).err();
-            if again.as_ref().and_then(explain::said) != Some((message, offset)) {
+            if again.as_ref().and_then(explain::parts) != Some((message, offset)) {
                 return true;
             }
             if self.remake(table).is_err() {

@@ -12,7 +12,7 @@ use crate::core::json::{self, number};
 use super::model::{Condition, Operand, Operator, Path, Pattern, Pick, Segment, Step, pattern};
 
 /// Called for each node; `Break` ends the walk.
-type Found<'f, 'v> = &'f mut dyn FnMut(&'v Value) -> ControlFlow<()>;
+type Visit<'f, 'v> = &'f mut dyn FnMut(&'v Value) -> ControlFlow<()>;
 
 /// A run over one document.
 pub(super) struct Walk<'v> {
@@ -166,7 +166,7 @@ impl<'v> Walk<'v> {
         &self,
         path: &Path,
         current: &'v Value,
-        found: Found<'_, 'v>,
+        found: Visit<'_, 'v>,
     ) -> ControlFlow<()> {
         let start = if path.absolute { self.root } else { current };
         let Some(memo) = path.memo.and_then(|memo| self.memos.get(memo)) else {
@@ -187,7 +187,7 @@ impl<'v> Walk<'v> {
         &self,
         mut segments: &[Segment],
         mut node: &'v Value,
-        found: Found<'_, 'v>,
+        found: Visit<'_, 'v>,
     ) -> ControlFlow<()> {
         while let Some((segment, rest)) = segments.split_first() {
             match segment {
@@ -223,7 +223,7 @@ impl<'v> Walk<'v> {
         picks: &[Pick],
         rest: &[Segment],
         node: &'v Value,
-        found: Found<'_, 'v>,
+        found: Visit<'_, 'v>,
     ) -> ControlFlow<()> {
         for pick in picks {
             match pick {
