@@ -149,7 +149,7 @@ impl Deliver for Written {
 }
 
 /// Keeps no response.
-struct NoShelf;
+pub(super) struct NoShelf;
 
 impl Shelf for NoShelf {
     fn push(&mut self, _: &[u8]) -> Option<u64> {

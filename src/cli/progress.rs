@@ -249,20 +249,9 @@ mod tests {
     use std::cell::RefCell;
 
     use super::*;
+    use crate::cli::kinds::NoShelf;
     use crate::cli::watch::Watch;
-    use crate::engine::{ExecutionOptions, SessionOptions, Shelf};
-
-    struct NoShelf;
-
-    impl Shelf for NoShelf {
-        fn push(&mut self, _: &[u8]) -> Option<u64> {
-            None
-        }
-
-        fn read(&mut self, _: u64) -> Option<Vec<u8>> {
-            None
-        }
-    }
+    use crate::engine::{ExecutionOptions, SessionOptions};
 
     #[tokio::test(start_paused = true)]
     async fn a_line_a_minute_is_passed_on() {

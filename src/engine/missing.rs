@@ -47,7 +47,11 @@ pub fn is_map(plan: RequestPlan<'_>, body: &Value) -> bool {
 
 /// Reports that the response lacks the first name of `rows`.
 fn absent(plan: RequestPlan<'_>, body: &Value) -> Option<String> {
-    let path = plan.call.rows.as_ref()?.source();
+    let path = plan.call.rows.as_ref()?.source().trim();
+    if path == "$" {
+        // The response itself, whatever it is.
+        return None;
+    }
     let name = path.strip_prefix('$')?.strip_prefix('.');
     let name = name.and_then(|names| names.split(['.', '[']).next());
     match body {

@@ -289,21 +289,10 @@ mod tests {
 
     use super::*;
     use crate::http::limit::{Budget, Limit, Patience};
-    use crate::http::{Body, HeaderMap, Method};
+    use crate::http::{HeaderMap, Method};
 
     fn request(method: Method) -> Request {
-        Request {
-            is_safe: method == Method::GET,
-            method,
-            url: "http://127.0.0.1/x".parse().expect("a URL"),
-            headers: HeaderMap::new(),
-            body: Body::Empty,
-            accepted: Vec::new(),
-            retry: None,
-            shown_url: None,
-            is_next_page: false,
-            delivery: crate::http::Delivery::default(),
-        }
+        Request::new(method, "http://127.0.0.1/x".parse().expect("a URL"))
     }
 
     #[expect(clippy::unnecessary_wraps, reason = "the policy takes results")]

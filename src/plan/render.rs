@@ -6,6 +6,7 @@ use serde_json::Value;
 use url::Url;
 
 use crate::auth::Credential;
+use crate::core::name::is_identifier;
 use crate::core::secret::{MASK, Secret, is_secret_name};
 use crate::core::source::Place;
 use crate::core::{json, percent};
@@ -147,7 +148,7 @@ impl<'p> RequestPlan<'p> {
             let is_masked = received.any(|mention| {
                 let columns = site.scope.columns_with_text(mention, MASK);
                 site.scope.contains_text(mention, MASK)
-                    || columns.iter().any(|name| template.source().contains(name))
+                    || columns.iter().any(|name| names(template.source(), name))
             });
             is_masked.then(|| template.place())
         });
@@ -472,6 +473,16 @@ impl<'p> RequestPlan<'p> {
         })?;
         value.set_sensitive(is_secret_name(name.as_str()) || self.is_secret(template.mentions()));
         Ok(value)
+    }
+}
+
+/// Returns true if a template contains a column's name as a word of its own.
+fn names(source: &str, column: &str) -> bool {
+    if is_identifier(column) {
+        let mut words = source.split(|c: char| !(c.is_alphanumeric() || c == '_'));
+        words.any(|word| word == column)
+    } else {
+        source.contains(column)
     }
 }
 

@@ -449,21 +449,15 @@ impl Scope {
 
     /// Returns true if the mentioned value is a string that contains a text.
     pub fn contains_text(&self, mention: &Mention, text: &str) -> bool {
-        let found = mention
-            .path
-            .iter()
-            .try_fold(self.to_value(), |value, step| value.get_attr(step));
-        found.is_ok_and(|value| value.as_str().is_some_and(|own| own.contains(text)))
+        let value = self.mentioned(mention);
+        value.is_some_and(|value| value.as_str().is_some_and(|own| own.contains(text)))
     }
 
-    /// Returns the columns of a mentioned list of records in which a string contains a text.
+    /// Returns the columns of a mentioned list of records in which a value contains a text.
     pub fn columns_with_text(&self, mention: &Mention, text: &str) -> BTreeSet<String> {
-        let found = mention
-            .path
-            .iter()
-            .try_fold(self.to_value(), |value, step| value.get_attr(step));
         let mut columns = BTreeSet::new();
-        let Some(list) = found.ok().filter(|value| value.kind() == ValueKind::Seq) else {
+        let list = self.mentioned(mention);
+        let Some(list) = list.filter(|value| value.kind() == ValueKind::Seq) else {
             return columns;
         };
         for record in list.try_iter().into_iter().flatten() {
@@ -479,6 +473,12 @@ impl Scope {
             }
         }
         columns
+    }
+
+    fn mentioned(&self, mention: &Mention) -> Option<Value> {
+        let mut path = mention.path.iter();
+        path.try_fold(self.to_value(), |value, step| value.get_attr(step))
+            .ok()
     }
 
     pub(super) fn to_value(&self) -> Value {

@@ -247,6 +247,8 @@ mod ends {
         let seen = cursor("").asks(vec![get("/x").answers(limited)]);
         let told = seen.outcome.assert_exit(0).stderr_text();
         assert!(told.contains("and it says: rate limited"), "{told}");
+        let seen = list("rows: $").asks(vec![get("/x").answers(json!(5))]);
+        assert_eq!(seen.outcome.assert_exit(0).stderr_text(), "");
         for body in [json!(null), json!(5), json!("text")] {
             let seen = list("rows: $[*]").asks(vec![get("/x").answers(body)]);
             let told = seen.outcome.assert_exit(0).stderr_text();

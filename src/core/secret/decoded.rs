@@ -1,6 +1,6 @@
 //! A text with its escapes undone, so that a secret is found however much of it is escaped.
 //!
-//! Which characters an encoder escapes differs: JavaScript's `encodeURIComponent` leaves `!'()*`,
+//! Encoders differ in the characters that they escape: JavaScript's `encodeURIComponent` leaves `!'()*`,
 //! `encodeURI` also leaves `;/?:@&=+$,#`, Python's `quote` leaves `/`, and so on for HTML. Decoding
 //! gives the same text for all of them.
 

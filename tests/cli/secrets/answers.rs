@@ -357,7 +357,17 @@ fn a_mask_that_the_files_made_is_not_sent_either() {
         let told = seen.outcome.assert_exit(exit).stderr_text();
         assert!(told.contains("would be sent in its place"), "{told}");
     }
-    // What the other columns hold is sent.
+    // What the other columns hold is sent, also where their names contain a masked one's.
+    let seen = Case::query(
+        "data: { d: { query: up } }\nmethod: POST\nendpoint: /post/{{ data.d[0].id }}\nparams: { up_to: \"{{ data.d | length }}\" }",
+    )
+    .args(["--yes"])
+    .file("queries/up.yaml", format!("resource: circleci\n{}\n", files[0].1))
+    .asks(vec![
+        Exchange::get("/api/v2/list").answers(json!([{"id": 1}])),
+        Exchange::post("/api/v2/post/1?up_to=1").answers(json!({"ok": true})),
+    ]);
+    seen.outcome.assert_exit(0);
     let seen = Case::query("for_each: { i: { query: up } }\nendpoint: /get/{{ i.id }}")
         .file(
             "queries/up.yaml",
