@@ -68,8 +68,10 @@ impl Block {
     /// The path in the first line, if this is a whole file.
     fn path(&self) -> Option<&str> {
         let path = self.text.lines().next()?.strip_prefix("# ")?;
-        let is_path = path.contains('/') && has_ending(path, "yaml");
-        (is_path && !path.contains(' ') && self.info == "yaml").then_some(path)
+        let is_file = ["yaml", "graphql"]
+            .iter()
+            .any(|ending| self.info == *ending && has_ending(path, ending));
+        (is_file && path.contains('/') && !path.contains(' ')).then_some(path)
     }
 
     /// Returns the page and line, for messages.

@@ -276,8 +276,7 @@ fn refused(refusal: &Refusal, message: String, resource: Option<&Resource>) -> F
     } else {
         Exit::Refused
     };
-    let code = Code::Http(status.as_u16());
-    let mut failure = Failure::new(exit, code, message).fact("status", status.as_u16());
+    let mut failure = Failure::new(exit, refusal.code(), message).fact("status", status.as_u16());
     for (fact, value) in [
         ("request_id", &refusal.request_id),
         ("pointer", &refusal.says.pointer),

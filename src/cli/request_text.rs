@@ -215,7 +215,7 @@ fn data(plan: RequestPlan<'_>, bytes: &[u8]) -> Vec<String> {
             .split('&')
             .map(|pair| format!("--data-urlencode {}", encoded_by_curl(pair)))
             .collect(),
-        Some(query::Body::Json(_)) if disguise::is_marked(&text) => {
+        Some(query::Body::Json(_) | query::Body::Graphql(_)) if disguise::is_marked(&text) => {
             let value: Value = crate::core::json::parse(text.as_bytes()).unwrap_or(Value::Null);
             vec![format!("--data-raw {}", json_word(&value))]
         }

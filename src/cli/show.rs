@@ -401,6 +401,7 @@ fn body_source(body: &Body) -> String {
         }
         Body::Text(template) => format!("text {}", template.source()),
         Body::File(template) => format!("file {}", template.source()),
+        Body::Graphql(body) => format!("graphql {}", body.document.value.trim()),
     }
 }
 

@@ -65,6 +65,8 @@ codes! {
     ForEach = "for-each",
     ForeignFiles = "foreign-files",
     From = "from",
+    /// A GraphQL document is invalid, or the API reported errors in its response.
+    Graphql = "graphql",
     HeaderName = "header-name",
     HeaderValue = "header-value",
     Internal = "internal",

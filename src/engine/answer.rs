@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
+use memchr::memmem;
 use serde_json::Value;
 
 use crate::core::json::{MOST_VALUES, ParseError};
 use crate::core::text::one_line;
 use crate::engine::{Refusal, Remedy, RunErrorKind, Unmet};
 use crate::http::retirement::Retirement;
-use crate::http::{Request, Response, StatusCode, headers, rate_headers};
+use crate::http::{self, Request, Response, StatusCode, headers, rate_headers};
 use crate::plan::{DataValues, Plan, RequestPlan};
-use crate::project::query::{Call, StatusMeaning};
+use crate::project::query::{Body, Call, StatusMeaning};
 use crate::resource::ErrorBody;
 use crate::template::{Answer, Records, Scope};
 
@@ -51,6 +52,42 @@ pub fn refusal(plan: RequestPlan<'_>, request: &Request, response: &Response) ->
         },
     };
     let is_rate_limited = response.is_rate_limited();
+    refused(plan, request, response, says, is_rate_limited)
+}
+
+/// Returns the error that a GraphQL response reports, if any, whatever its status means and
+/// whatever data it has.
+pub fn graphql_error(
+    plan: RequestPlan<'_>,
+    request: &Request,
+    response: &Response,
+) -> Option<RunErrorKind> {
+    /// The codes of servers that report a rate limit this way.
+    const RATE_LIMITS: [&str; 2] = ["RATE_LIMITED", "THROTTLED"];
+    let is_graphql = matches!(plan.call.body, Some(Body::Graphql(_)));
+    // The request that is polled at another endpoint is none.
+    let is_sent = matches!(request.body, http::Body::Bytes { .. });
+    if !is_graphql || !is_sent || memmem::find(&response.body, b"\"errors\"").is_none() {
+        return None;
+    }
+    let mut body = response.json().ok()?;
+    plan.scrubber.json(&mut body);
+    let says = ErrorBody::of_graphql(&body)?;
+    let is_rate_limited = (says.kind.as_deref()).is_some_and(|kind| RATE_LIMITS.contains(&kind));
+    let mut kind = refused(plan, request, response, says, is_rate_limited);
+    if let RunErrorKind::Refused(refusal) = &mut kind {
+        refusal.is_graphql = true;
+    }
+    Some(kind)
+}
+
+fn refused(
+    plan: RequestPlan<'_>,
+    request: &Request,
+    response: &Response,
+    says: ErrorBody,
+    is_rate_limited: bool,
+) -> RunErrorKind {
     RunErrorKind::Refused(Box::new(Refusal {
         status: response.status,
         says: says.map(|words| shortened(&words, 500)),
@@ -68,6 +105,7 @@ pub fn refusal(plan: RequestPlan<'_>, request: &Request, response: &Response) ->
         is_rate_limited,
         retirement: Retirement::of(&response.headers, &request.url)
             .map(|retirement| retirement.words(plan.now())),
+        is_graphql: false,
     }))
 }
 

@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
 use crate::core::secret::{Secret, is_secret_param};
-use crate::engine::answer::{content, meaning};
+use crate::engine::answer::{content, graphql_error, meaning};
 use crate::engine::packed::{packed, unpacked};
 use crate::http::{HeaderMap, HeaderName, Request, Response};
 use crate::plan::RequestPlan;
@@ -77,7 +77,8 @@ impl Cache {
         let is_good = request.is_safe
             && response.status.is_success()
             && meaning(plan.call, response) != StatusMeaning::Fail
-            && content(&plan, response).is_ok();
+            && content(&plan, response).is_ok()
+            && graphql_error(plan, request, response).is_none();
         if !is_good || (rule == CacheRule::Finished && !is_final(plan, request, response)) {
             return;
         }

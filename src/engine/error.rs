@@ -172,11 +172,29 @@ pub struct Refusal {
     pub is_rate_limited: bool,
     /// The announced end of life of the route.
     pub retirement: Option<String>,
+    /// True if the error is in the body of a GraphQL response, whose status says nothing about it.
+    pub is_graphql: bool,
 }
 
 impl Refusal {
+    /// Returns the error code, a stable interface.
+    pub fn code(&self) -> Code {
+        if self.is_graphql {
+            Code::Graphql
+        } else {
+            Code::Http(self.status.as_u16())
+        }
+    }
+
     /// Returns the status and the server's message; `resource` is the resource's name.
     pub fn message(&self, resource: &str) -> String {
+        if self.is_graphql {
+            let words = self.says.message.as_deref();
+            return match words {
+                Some(words) => format!("{resource} returned a GraphQL error: {words}"),
+                None => format!("{resource} returned a GraphQL error without a message"),
+            };
+        }
         let reason = self.status.canonical_reason().unwrap_or("");
         let status_line = format!("{} {reason}", self.status.as_u16());
         let head = format!("{resource} returned {}", status_line.trim_end());
@@ -260,7 +278,7 @@ pub struct Unmet {
 impl RunErrorKind {
     fn code(&self) -> Code {
         match self {
-            Self::Refused(refusal) => Code::Http(refusal.status.as_u16()),
+            Self::Refused(refusal) => refusal.code(),
             Self::Transport(error) => transport_code(&error.kind),
             Self::Unreadable { .. } => Code::NotJson,
             Self::Rows { .. } => Code::Rows,
@@ -343,6 +361,10 @@ impl RunErrorKind {
     /// Returns the class by which failures are grouped.
     pub fn class(&self) -> String {
         match self {
+            Self::Refused(refusal) if refusal.is_graphql => {
+                let kind = refusal.says.kind.as_deref().unwrap_or_default();
+                format!("GraphQL {kind}").trim_end().to_owned()
+            }
             Self::Refused(refusal) => format!("HTTP {}", refusal.status.as_u16()),
             Self::Transport(error) => error.to_string(),
             Self::Unreadable { .. } => "unreadable".to_owned(),

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use crate::core::ending;
 use crate::core::text::one_line;
 use crate::core::time::{TIME_EXAMPLE, format_duration};
-use crate::engine::answer::{content, meaning, refusal, scrubbed, whole_answer};
+use crate::engine::answer::{content, graphql_error, meaning, refusal, scrubbed, whole_answer};
 use crate::engine::columns;
 use crate::engine::levels::Level;
 use crate::engine::missing::{is_map, missing_list, missing_rows};
@@ -304,6 +304,9 @@ impl<'r> Listing<'r> {
         if is_failure {
             return Err(fault(refusal(self.requests, &request, &response)));
         }
+        if let Some(kind) = graphql_error(self.requests, &request, &response) {
+            return Err(fault(kind));
+        }
         self.run.note_answer();
         let answer = if endpoint.mentions().has("row") {
             content(self.plan, &response).map_err(fault)?
@@ -419,6 +422,9 @@ impl<'r> Listing<'r> {
         }
         if meaning == StatusMeaning::Fail {
             return Err(refusal(self.requests, request, response));
+        }
+        if let Some(kind) = graphql_error(self.requests, request, response) {
+            return Err(kind);
         }
         let body = match content(plan, response) {
             _ if meaning == StatusMeaning::Empty => None,

@@ -75,6 +75,10 @@ fn check(node: &Node, faults: &mut Diagnostics) -> Option<Style> {
 }
 
 impl Paginate for Cursor {
+    fn places(&self) -> Vec<Place> {
+        vec![self.place.clone()]
+    }
+
     fn decide(&self, page: &Page<'_>) -> Next {
         let without = || page.end_without(&format!("cursor `{}`", self.path.source()));
         let token = match self.path.first(page.body) {

@@ -110,6 +110,11 @@ pub trait Paginate: Debug + Send + Sync {
         Vec::new()
     }
 
+    /// Returns the places that it sets in requests.
+    fn places(&self) -> Vec<Place> {
+        self.first().into_iter().map(|(place, _)| place).collect()
+    }
+
     /// Decides how to continue after a page, unless `while` has ended the listing.
     fn decide(&self, page: &Page<'_>) -> Next;
 

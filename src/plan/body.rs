@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use bytes::Bytes;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::core::json;
 use crate::core::source::Place;
@@ -37,6 +37,26 @@ pub fn render(body: Option<&Body>, scope: &Scope, root: &Path) -> Result<Sent, R
                 }
             }
             Ok(bytes("application/x-www-form-urlencoded", form.finish()))
+        }
+        Body::Graphql(body) => {
+            let mut members = Map::new();
+            members.insert("query".to_owned(), Value::from(&*body.document.value));
+            if let Some(name) = &body.operation_name {
+                members.insert("operationName".to_owned(), Value::from(name.as_str()));
+            }
+            let mut variables = Map::new();
+            for (name, value) in &body.variables {
+                if let Some(value) = value.render(scope)? {
+                    variables.insert(name.clone(), value);
+                }
+            }
+            if !variables.is_empty() {
+                members.insert("variables".to_owned(), Value::Object(variables));
+            }
+            Ok(bytes(
+                "application/json",
+                Value::Object(members).to_string(),
+            ))
         }
         Body::Text(template) => Ok(bytes("text/plain; charset=utf-8", template.text(scope)?)),
         Body::File(template) => {

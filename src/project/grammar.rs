@@ -166,7 +166,7 @@ pub const QUERY: &[Key] = &[
     Key {
         name: "method",
         takes: "`GET`, `HEAD`, `POST`, `PUT`, `PATCH`, `DELETE`, `OPTIONS`",
-        default: "`GET`",
+        default: "`GET`; `POST` for GraphQL",
         doc: "",
     },
     Key {
@@ -423,6 +423,35 @@ pub const COLUMN: &[Key] = &[
     },
 ];
 
+/// The keys of `body: { graphql }`.
+pub const GRAPHQL: &[Key] = &[
+    Key {
+        name: "query",
+        takes: "text",
+        default: "needed, without `query_file`",
+        doc: "the document, sent as written: it is no template",
+    },
+    Key {
+        name: "query_file",
+        takes: "path",
+        default: "",
+        doc: "a file with the document, relative to the query or to the project's folder, and \
+              inside of it",
+    },
+    Key {
+        name: "operation",
+        takes: "name",
+        default: "the only one",
+        doc: "which operation of the document is carried out",
+    },
+    Key {
+        name: "variables",
+        takes: "mapping",
+        default: "",
+        doc: "values of the variables, as in `json`: a single `{{ expression }}` keeps its type",
+    },
+];
+
 /// The keys of `poll`.
 pub const POLL: &[Key] = &[
     Key {
@@ -490,6 +519,7 @@ mod tests {
             (QUERY_PAGE, "## Vars", VAR),
             (QUERY_PAGE, "## Extract", COLUMN),
             (QUERY_PAGE, "## Polling", POLL),
+            (QUERY_PAGE, "### GraphQL", GRAPHQL),
         ];
         let of_auth = auth::grammars().map(|(heading, keys)| (RESOURCE_PAGE, heading, keys));
         for (page, heading, keys) in own.into_iter().chain(of_auth) {

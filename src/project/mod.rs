@@ -9,6 +9,7 @@
 
 mod check;
 mod grammar;
+mod graphql;
 mod literal;
 mod query_file;
 mod resource_file;

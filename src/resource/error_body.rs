@@ -6,6 +6,8 @@
 
 use serde_json::Value;
 
+use crate::core::json;
+
 /// The maximum number of errors shown from a list.
 const MOST_SHOWN: usize = 3;
 
@@ -34,6 +36,36 @@ impl ErrorBody {
             id: of_error("id"),
             kind: of_error("type").or_else(|| of_error("code")),
         }
+    }
+
+    /// Parses the errors that a GraphQL response reports, whatever its status; `None` if there are
+    /// none.
+    pub fn of_graphql(body: &Value) -> Option<Self> {
+        let errors = body.get("errors")?.as_array()?;
+        let first = errors.first()?;
+        let path = first.get("path").and_then(Value::as_array);
+        let path: Vec<String> = path.into_iter().flatten().map(json::plain).collect();
+        let message = text(first, "message").map(|words| {
+            let at = if path.is_empty() {
+                String::new()
+            } else {
+                format!(" (at {})", path.join("."))
+            };
+            match errors.len() - 1 {
+                0 => format!("{words}{at}"),
+                more => format!("{words}{at}; and {more} more"),
+            }
+        });
+        let extensions = first.get("extensions");
+        Some(Self {
+            message,
+            pointer: (!path.is_empty()).then(|| format!("/{}", path.join("/"))),
+            id: None,
+            // GitHub has `type` instead.
+            kind: extensions
+                .and_then(|extensions| text_or_number(extensions, "code"))
+                .or_else(|| text(first, "type")),
+        })
     }
 
     /// Maps each text.
@@ -184,6 +216,32 @@ mod tests {
         for body in [json!({}), json!({"message": ""}), json!([]), json!(null)] {
             assert_eq!(ErrorBody::read(&body), ErrorBody::default(), "{body}");
         }
+    }
+
+    #[test]
+    fn the_errors_of_graphql_are_those_of_a_list_that_is_not_empty() {
+        let errors = |errors: Value| ErrorBody::of_graphql(&json!({ "errors": errors }));
+        for none in [json!(null), json!([]), json!("text"), json!({})] {
+            assert_eq!(errors(none.clone()), None, "{none}");
+        }
+        let read = errors(json!([
+            {
+                "message": "Field 'x' is missing",
+                "path": ["items", 1, "x"],
+                "extensions": {"code": "undefinedField"},
+            },
+            {"message": "second"},
+        ]));
+        let read = read.expect("errors");
+        assert_eq!(
+            read.message.as_deref(),
+            Some("Field 'x' is missing (at items.1.x); and 1 more")
+        );
+        assert_eq!(read.pointer.as_deref(), Some("/items/1/x"));
+        assert_eq!(read.kind.as_deref(), Some("undefinedField"));
+        let github = errors(json!([{"type": "NOT_FOUND", "message": "no"}]));
+        assert_eq!(github.expect("errors").kind.as_deref(), Some("NOT_FOUND"));
+        assert_eq!(errors(json!(["x"])), Some(ErrorBody::default()));
     }
 
     #[test]

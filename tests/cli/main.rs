@@ -19,6 +19,7 @@ mod database;
 mod ends;
 mod errors;
 mod failures;
+mod graphql;
 mod graphs;
 mod hostile;
 mod limits;

@@ -8,7 +8,7 @@ use crate::core::source::{Place, Text};
 use crate::http::retry::RetryChange;
 use crate::http::{HeaderName, Method};
 use crate::paginate::Pagination;
-use crate::project::query::{Limit, Query};
+use crate::project::query::{GraphqlBody, Limit, Query};
 use crate::project::template::ValueTemplate;
 use crate::template::selector::Selector;
 use crate::template::{Expression, Template};
@@ -112,6 +112,8 @@ pub enum Body {
     Text(Template),
     /// A file of the project.
     File(Template),
+    /// `application/json` with a GraphQL document and its variables.
+    Graphql(Box<GraphqlBody>),
 }
 
 impl Body {
@@ -127,6 +129,7 @@ impl Body {
                 fields.flat_map(|(_, field)| field.templates()).collect()
             }
             Self::Text(template) | Self::File(template) => vec![template],
+            Self::Graphql(body) => body.templates(),
         }
     }
 }

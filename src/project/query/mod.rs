@@ -4,6 +4,7 @@
 
 mod bound;
 mod call;
+mod graphql;
 mod shape;
 mod var;
 mod var_type;
@@ -23,6 +24,7 @@ use crate::template::selector::Selector;
 
 pub use bound::Bounds;
 pub use call::{Body, CacheRule, Call, Items, Loop, MultipartField, Poll, StatusMeaning};
+pub use graphql::GraphqlBody;
 pub use shape::{Column, ColumnSource, Limit, Shape, SortBy, SortKey, Take, Unique};
 pub use var::{Pattern, Var, seconds};
 pub use var_type::VarType;

@@ -3,6 +3,7 @@
 mod cache;
 mod data;
 mod for_each;
+mod graphql;
 mod paging;
 mod poll;
 mod request;
@@ -89,7 +90,7 @@ pub fn read(
     let data_names = data_names(data_node);
     let of_query = with_data(&names, &data_names);
     let of_request = with_data(&of_item, &data_names);
-    let request = request::read(&mut fields, &of_request, faults);
+    let request = request::read(&mut fields, &of_request, around, faults);
     let kinds = kinds(resource.as_ref(), around);
     let is_safe = safe::read(fields.get("safe"), &request, &kinds, faults);
     let paginate = fields.get("paginate");
@@ -98,6 +99,7 @@ pub fn read(
         .and_then(|text| data::statement(text, &data, &data_names, Vec::new(), &vars, faults));
     let result = result::read(&mut fields, &of_query, &of_item, faults);
     paging::check(node, paginate.as_ref(), result.rows.as_ref(), faults);
+    graphql::check(node, request.body.as_ref(), paginate.as_ref(), faults);
     let writes = request.method.as_ref().filter(|_| !is_safe);
     let polls = poll::Asks {
         of_record: &result.with_columns(&of_request),

@@ -10,6 +10,7 @@ use crate::core::source::Text;
 use crate::http::{HeaderName, Method};
 use crate::project::literal;
 use crate::project::query::{Body, MultipartField};
+use crate::project::query_file::{Surroundings, graphql};
 use crate::project::resource_file::headers;
 use crate::project::template::{Names, ValueTemplate, scalar_template, template};
 use crate::template::{Piece, Template};
@@ -24,12 +25,22 @@ pub struct RequestParts {
     pub has_endpoint: bool,
     pub params: Vec<(String, Option<ValueTemplate>)>,
     pub headers: Vec<(HeaderName, Option<Template>)>,
+    /// True if the body is GraphQL, valid or not.
+    pub is_graphql: bool,
     pub body: Option<Body>,
 }
 
 /// Reads the request.
-pub fn read(fields: &mut Fields<'_>, names: &Names, faults: &mut Diagnostics) -> RequestParts {
+pub fn read(
+    fields: &mut Fields<'_>,
+    names: &Names,
+    around: &Surroundings<'_>,
+    faults: &mut Diagnostics,
+) -> RequestParts {
+    let body_entry = fields.entry("body").filter(|entry| !entry.value.is_null());
+    let is_graphql = body_entry.is_some_and(|entry| entry.value.get(graphql::FORM).is_some());
     let method = match fields.get("method") {
+        None if is_graphql => Some(Method::POST),
         None => Some(Method::GET),
         Some(node) => node
             .one_of("method", &METHODS, faults)
@@ -39,16 +50,16 @@ pub fn read(fields: &mut Fields<'_>, names: &Names, faults: &mut Diagnostics) ->
     let endpoint = endpoint_node.and_then(|node| endpoint(node, names, faults));
     let params = params(fields.get("params"), names, faults);
     let headers = headers(fields.get("headers"), names, faults);
-    let body_entry = fields.entry("body").filter(|entry| !entry.value.is_null());
     // If the method is unknown, a body is assumed to be allowed.
     let known_method = method.clone().unwrap_or(Method::POST);
-    let body = body_entry.and_then(|entry| body(entry, &known_method, names, faults));
+    let body = body_entry.and_then(|entry| body(entry, &known_method, names, around, faults));
     RequestParts {
         method,
         endpoint,
         has_endpoint: endpoint_node.is_some(),
         params,
         headers,
+        is_graphql,
         body,
     }
 }
@@ -151,8 +162,14 @@ fn is_flat(node: &Node) -> bool {
     }
 }
 
-fn body(entry: &Entry, method: &Method, names: &Names, faults: &mut Diagnostics) -> Option<Body> {
-    const FORMS: [&str; 5] = ["json", "form", "multipart", "text", "file"];
+fn body(
+    entry: &Entry,
+    method: &Method,
+    names: &Names,
+    around: &Surroundings<'_>,
+    faults: &mut Diagnostics,
+) -> Option<Body> {
+    const FORMS: [&str; 6] = ["json", "form", "multipart", "text", "file", graphql::FORM];
     if matches!(*method, Method::GET | Method::HEAD) {
         faults.push(
             Diagnostic::at(
@@ -207,6 +224,17 @@ fn body(entry: &Entry, method: &Method, names: &Names, faults: &mut Diagnostics)
         "file" => {
             let path = value.text("file", faults)?;
             template(&path, names, faults).map(Body::File)
+        }
+        graphql::FORM => {
+            let body = graphql::read(form, names, around, faults);
+            if *method != Method::POST {
+                let words = format!("GraphQL is sent with POST, not {method}");
+                faults.push(
+                    Diagnostic::at(&entry.key_place, Code::Graphql, words)
+                        .help("remove `method`: it is POST by default"),
+                );
+            }
+            body.map(|body| Body::Graphql(Box::new(body)))
         }
         other => {
             let words = format!("no kind of `body` is named `{other}`");

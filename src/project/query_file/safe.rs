@@ -3,12 +3,13 @@
 use crate::core::diagnostic::Diagnostics;
 use crate::core::document::Node;
 use crate::http::is_safe_method;
+use crate::project::query::Body;
 use crate::project::query_file::request::RequestParts;
 use crate::resource::Speak;
 use crate::template::{Piece, Template};
 
 /// Returns true if the requests are safe (RFC 9110, section 9.2.1): according to `safe`, or else
-/// the method, or all kinds of API of the resource.
+/// the method, the GraphQL operation, or all kinds of API of the resource.
 pub fn read(
     node: Option<&Node>,
     request: &RequestParts,
@@ -24,6 +25,12 @@ pub fn read(
     };
     if is_safe_method(method) {
         return true;
+    }
+    match &request.body {
+        Some(Body::Graphql(body)) => return body.is_query(),
+        // An invalid document is only reported once.
+        None if request.is_graphql => return true,
+        _ => {}
     }
     let Some(route) = request.endpoint.as_ref().and_then(route) else {
         return false;
