@@ -1,79 +1,75 @@
-//! Parses paths: percent-encoded segments, with slugs as one segment (`gh%2Facme%2Fweb`) or as
-//! several (`gh/acme/web`).
+//! Matches paths with patterns such as `/project/{project-slug}/job/{job-number}`.
+//!
+//! A path is split at literal slashes, then each segment is decoded, so that an encoded slash does
+//! not split. A slug may be one segment (`gh%2Facme%2Fweb`) or several (`gh/acme/web`).
 
 use percent_encoding::percent_decode_str;
 
-/// The prefix of the API.
-const PREFIX: [&str; 2] = ["api", "v2"];
-
-/// A decoded path with each slug as one segment.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Path {
-    /// The segments after `/api/v2`; a slug is one segment that contains slashes.
-    pub segments: Vec<String>,
-    /// True if the slug was sent as several segments, as some routes require.
-    pub literal: bool,
-}
-
-/// Splits at literal slashes, then decodes each segment, so that an encoded slash does not split.
-/// Returns `None` outside the API.
-pub(super) fn parse(raw: &str) -> Option<Path> {
-    let decoded: Option<Vec<String>> = raw
-        .strip_prefix('/')?
+/// Returns the decoded segments of a path; `None` unless it starts with a slash.
+pub(super) fn segments(raw: &str) -> Option<Vec<String>> {
+    raw.strip_prefix('/')?
         .split('/')
         .map(|segment| Some(percent_decode_str(segment).decode_utf8().ok()?.into_owned()))
-        .collect();
-    let decoded = decoded?;
-    let segments = decoded.strip_prefix(PREFIX.map(str::to_owned).as_slice())?;
-    Some(gather(segments))
+        .collect()
 }
 
-/// Joins the segments of a slug, at the positions where the API has slugs.
-fn gather(segments: &[String]) -> Path {
-    let plain = |segments: &[String]| Path {
-        segments: segments.to_vec(),
-        literal: false,
-    };
-    let names: Vec<&str> = segments.iter().map(String::as_str).collect();
-    match names.as_slice() {
-        ["insights", "pages" | "time-series", _, ..] => join(segments, 2, 3),
-        // `gh/acme/summary` is the page of an organization, `gh/acme/web/…` of a project.
-        ["insights", _, _, "summary"] => join(segments, 1, 2),
-        ["insights", slug, "summary"] if slug.split('/').count() == 2 => join(segments, 1, 2),
-        ["project" | "insights", _, ..] => join(segments, 1, 3),
-        ["organization", provider, ..] if is_provider(first_part(provider)) => join(segments, 1, 2),
-        _ => plain(segments),
+/// Returns the values of a pattern's parameters if it matches all segments.
+///
+/// `{project-slug}` and `{org-slug}` take the segments of a slug. `{provider}` begins a project's
+/// slug that is only accepted as three segments, and is one value.
+pub(super) fn matched(pattern: &str, segments: &[String]) -> Option<Vec<String>> {
+    let mut rest = segments;
+    let mut values = Vec::new();
+    let mut parts = pattern.split('/').skip(1);
+    while let Some(part) = parts.next() {
+        let Some(name) = part.strip_prefix('{') else {
+            rest = rest.split_first().filter(|(first, _)| *first == part)?.1;
+            continue;
+        };
+        let first = rest.first()?;
+        let slug_parts = match name {
+            "project-slug}" | "provider}" => 3,
+            "org-slug}" => 2,
+            "org-slug-or-id}" if is_provider(first) => 2,
+            // There is no such route for encoded slugs, and no pipeline is called `run`.
+            "pipeline-number}" if first == "run" => return None,
+            _ => {
+                values.push(first.clone());
+                rest = &rest[1..];
+                continue;
+            }
+        };
+        let (slug, used) = join(rest, slug_parts);
+        if name == "provider}" {
+            parts.nth(1)?;
+            if used != slug_parts {
+                return None;
+            }
+        }
+        values.push(short_provider(&slug));
+        rest = &rest[used..];
     }
+    rest.is_empty().then_some(values)
 }
 
-/// Joins the segments from `at` on into `parts` parts.
-fn join(segments: &[String], at: usize, parts: usize) -> Path {
+/// Joins segments until there are `parts` parts, and returns the number of segments used.
+fn join(segments: &[String], parts: usize) -> (String, usize) {
     let mut slug = String::new();
-    let mut used = 0;
-    for segment in &segments[at..] {
-        if !slug.is_empty() {
+    for (used, segment) in segments.iter().enumerate() {
+        if slug.split('/').count() >= parts && used > 0 {
+            return (slug, used);
+        }
+        if used > 0 {
             slug.push('/');
         }
         slug.push_str(segment);
-        used += 1;
-        if slug.split('/').count() >= parts {
-            break;
-        }
     }
-    let mut joined = segments[..at].to_vec();
-    joined.push(short_provider(&slug));
-    joined.extend_from_slice(&segments[at + used..]);
-    Path {
-        segments: joined,
-        literal: used == parts,
-    }
+    (slug, segments.len())
 }
 
-fn first_part(slug: &str) -> &str {
-    slug.split('/').next().unwrap_or_default()
-}
-
-fn is_provider(name: &str) -> bool {
+/// Returns true if a segment begins a slug.
+fn is_provider(segment: &str) -> bool {
+    let name = segment.split('/').next().unwrap_or_default();
     matches!(name, "gh" | "github" | "bb" | "bitbucket" | "circleci")
 }
 
@@ -90,88 +86,66 @@ pub(super) fn short_provider(slug: &str) -> String {
 mod tests {
     use super::*;
 
-    fn segments(raw: &str) -> Vec<String> {
-        parse(raw).unwrap().segments
+    fn values(pattern: &str, raw: &str) -> Option<Vec<String>> {
+        matched(pattern, &segments(raw).unwrap())
     }
 
     #[test]
-    fn a_slug_is_one_segment_however_it_was_sent() {
-        let expected = ["project", "gh/acme/web", "pipeline"];
+    fn a_slug_is_one_value_however_it_was_sent() {
+        let pattern = "/project/{project-slug}/pipeline";
         for raw in [
-            "/api/v2/project/gh%2Facme%2Fweb/pipeline",
-            "/api/v2/project/gh/acme/web/pipeline",
-            "/api/v2/project/github/acme/web/pipeline",
-            "/api/v2/project/gh%2facme/web/pipeline",
+            "/project/gh%2Facme%2Fweb/pipeline",
+            "/project/gh/acme/web/pipeline",
+            "/project/github/acme/web/pipeline",
+            "/project/gh%2facme/web/pipeline",
         ] {
-            assert_eq!(segments(raw), expected, "{raw}");
+            assert_eq!(values(pattern, raw).unwrap(), ["gh/acme/web"], "{raw}");
         }
+        assert_eq!(
+            values("/project/{project-slug}", "/project/gh/acme").unwrap(),
+            ["gh/acme"]
+        );
+        assert_eq!(values(pattern, "/project"), None);
+        assert_eq!(values(pattern, "/project/gh/acme/web/pipeline/1"), None);
     }
 
     #[test]
-    fn only_real_segments_count_as_literal() {
-        assert!(
-            parse("/api/v2/project/gh/acme/web/settings")
-                .unwrap()
-                .literal
-        );
-        assert!(
-            !parse("/api/v2/project/gh%2Facme%2Fweb/settings")
-                .unwrap()
-                .literal
-        );
+    fn some_routes_want_real_segments() {
+        let pattern = "/project/{provider}/{organization}/{project}/settings";
+        let raw = "/project/github/acme/web/settings";
+        assert_eq!(values(pattern, raw).unwrap(), ["gh/acme/web"]);
+        assert_eq!(values(pattern, "/project/gh%2Facme%2Fweb/settings"), None);
+        assert_eq!(values(pattern, "/project/gh/acme%2Fweb/settings"), None);
     }
 
     #[test]
     fn insights_tell_organisations_from_projects() {
-        for raw in [
-            "/api/v2/insights/gh/acme/summary",
-            "/api/v2/insights/gh%2Facme/summary",
-        ] {
-            assert_eq!(segments(raw), ["insights", "gh/acme", "summary"]);
+        let pattern = "/insights/{org-slug}/summary";
+        for raw in ["/insights/gh/acme/summary", "/insights/gh%2Facme/summary"] {
+            assert_eq!(values(pattern, raw).unwrap(), ["gh/acme"]);
         }
-        assert_eq!(
-            segments("/api/v2/insights/gh/acme/web/workflows/a%20b/summary"),
-            ["insights", "gh/acme/web", "workflows", "a b", "summary"]
-        );
-        assert_eq!(
-            segments("/api/v2/insights/pages/gh/acme/web/summary"),
-            ["insights", "pages", "gh/acme/web", "summary"]
-        );
-        assert_eq!(
-            segments("/api/v2/insights/time-series/gh%2Facme%2Fweb/workflows/w/jobs"),
-            [
-                "insights",
-                "time-series",
-                "gh/acme/web",
-                "workflows",
-                "w",
-                "jobs"
-            ]
-        );
+        let raw = "/insights/gh/acme/web/workflows/a%20b/summary";
+        assert_eq!(values(pattern, raw), None);
+        let pattern = "/insights/{project-slug}/workflows/{workflow-name}/summary";
+        assert_eq!(values(pattern, raw).unwrap(), ["gh/acme/web", "a b"]);
     }
 
     #[test]
     fn organisations_go_by_slug_and_by_id() {
-        assert_eq!(
-            segments("/api/v2/organization/gh/acme"),
-            ["organization", "gh/acme"]
-        );
-        assert_eq!(
-            segments("/api/v2/organization/gh%2Facme"),
-            ["organization", "gh/acme"]
-        );
-        assert_eq!(
-            segments("/api/v2/organization/0a-1b"),
-            ["organization", "0a-1b"]
-        );
+        let pattern = "/organization/{org-slug-or-id}";
+        for (raw, value) in [
+            ("/organization/gh/acme", "gh/acme"),
+            ("/organization/gh%2Facme", "gh/acme"),
+            ("/organization/0a-1b", "0a-1b"),
+        ] {
+            assert_eq!(values(pattern, raw).unwrap(), [value]);
+        }
     }
 
     #[test]
-    fn everything_else_is_outside() {
-        assert_eq!(parse("/"), None);
-        assert_eq!(parse("/api/v1.1/me"), None);
-        assert_eq!(parse("/api/v2/%ff"), None);
-        assert_eq!(segments("/api/v2/project"), ["project"]);
-        assert_eq!(segments("/api/v2/project/gh/acme"), ["project", "gh/acme"]);
+    fn what_is_not_a_path_has_no_segments() {
+        assert_eq!(segments("*"), None);
+        assert_eq!(segments("/%ff"), None);
+        assert_eq!(segments("/").unwrap(), [""]);
     }
 }

@@ -5,7 +5,7 @@
 use hyper::StatusCode;
 use serde_json::{Value, json};
 
-use crate::demo::api::{required, text};
+use crate::demo::api::{Route, required, text};
 use crate::demo::message::{Answer, Call, Fault, Outcome};
 use crate::demo::options::ORG_SLUG;
 use crate::demo::page;
@@ -13,6 +13,35 @@ use crate::demo::path::short_provider;
 use crate::demo::world::World;
 use crate::demo::world::calendar::precise;
 use crate::demo::world::desk::{Context, Variable};
+
+/// The routes.
+pub const ROUTES: &[Route] = &[
+    Route::get("/context", |w, c, _| list(w, c)),
+    Route::post("/context", |w, c, _| create(w, c)),
+    Route::get("/context/{context_id}", |w, _, p| get(w, &p[0])),
+    Route::delete("/context/{context_id}", |w, _, p| delete(w, &p[0])),
+    Route::get("/context/{context_id}/environment-variable", |w, c, p| {
+        list_variables(w, c, &p[0])
+    }),
+    Route::put(
+        "/context/{context_id}/environment-variable/{env_var_name}",
+        |w, c, p| put_variable(w, c, &p[0], &p[1]),
+    ),
+    Route::delete(
+        "/context/{context_id}/environment-variable/{env_var_name}",
+        |w, _, p| delete_variable(w, &p[0], &p[1]),
+    ),
+    Route::get("/context/{context_id}/restrictions", |w, _, p| {
+        list_restrictions(w, &p[0])
+    }),
+    Route::post("/context/{context_id}/restrictions", |w, c, p| {
+        restrict(w, c, &p[0])
+    }),
+    Route::delete(
+        "/context/{context_id}/restrictions/{restriction_id}",
+        |w, _, p| unrestrict(w, &p[0], &p[1]),
+    ),
+];
 
 /// `GET /context?owner-slug=…` or `?owner-id=…`.
 pub fn list(world: &World, call: &Call) -> Outcome {

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use hyper::StatusCode;
 
-use crate::demo::api::project;
+use crate::demo::api::{Route, project};
 use crate::demo::message::{Answer, Fault, Outcome};
 use crate::demo::page;
 use crate::demo::world::calendar::plain;
@@ -14,6 +14,25 @@ use crate::demo::world::id::Kind;
 use crate::demo::world::names::ME;
 use crate::demo::world::status::JobStatus;
 use crate::demo::world::{Workflow, World, suite};
+
+/// The routes.
+pub const ROUTES: &[Route] = &[
+    Route::post("/jobs/{job-id}/cancel", |w, _, p| cancel_by_id(w, &p[0])),
+    Route::get("/project/{project-slug}/job/{job-number}", |w, _, p| {
+        get(w, &p[0], &p[1])
+    }),
+    Route::post(
+        "/project/{project-slug}/job/{job-number}/cancel",
+        |w, _, p| cancel(w, &p[0], &p[1]),
+    ),
+    Route::get("/project/{project-slug}/{job-number}/tests", |w, _, p| {
+        tests(w, &p[0], &p[1])
+    }),
+    Route::get(
+        "/project/{project-slug}/{job-number}/artifacts",
+        |w, _, p| artifacts(w, &p[0], &p[1]),
+    ),
+];
 
 /// `GET /project/{slug}/job/{number}`.
 pub fn get(world: &World, slug: &str, number: &str) -> Outcome {

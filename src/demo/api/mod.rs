@@ -1,23 +1,82 @@
 //! The operations of the API: each route queries or changes the world and formats the response.
+//!
+//! Each file has a table of its routes, in the terms of the API's description.
 
-pub(super) mod contexts;
-pub(super) mod insights;
-pub(super) mod jobs;
-pub(super) mod metrics;
-pub(super) mod organizations;
-pub(super) mod pipelines;
-pub(super) mod projects;
+mod contexts;
+mod insights;
+mod jobs;
+mod metrics;
+mod organizations;
+mod pipelines;
+mod projects;
 mod sample;
-pub(super) mod schedules;
-pub(super) mod trigger;
-pub(super) mod webhooks;
-pub(super) mod workflows;
+mod schedules;
+mod trigger;
+mod webhooks;
+mod workflows;
 
 use serde_json::{Map, Value};
 
-use crate::demo::message::Fault;
+use crate::demo::message::{Call, Fault, Outcome};
 use crate::demo::world::World;
 use crate::demo::world::project::Project;
+
+/// The routes of API v2.
+pub(super) const V2: &[&[Route]] = &[
+    organizations::ROUTES,
+    projects::ROUTES,
+    schedules::ROUTES,
+    webhooks::ROUTES,
+    pipelines::ROUTES,
+    trigger::ROUTES,
+    workflows::ROUTES,
+    jobs::ROUTES,
+    contexts::ROUTES,
+    insights::ROUTES,
+];
+
+/// An operation. Its last argument are the values of the pattern's parameters.
+pub(super) type Operation = fn(&mut World, &Call, &[String]) -> Outcome;
+
+/// An operation and the requests that it is for.
+pub(super) struct Route {
+    /// The method.
+    pub method: &'static str,
+    /// The path, with parameters as `{name}`.
+    pub pattern: &'static str,
+    /// The operation.
+    pub run: Operation,
+}
+
+impl Route {
+    const fn get(pattern: &'static str, run: Operation) -> Self {
+        Self::new("GET", pattern, run)
+    }
+
+    const fn post(pattern: &'static str, run: Operation) -> Self {
+        Self::new("POST", pattern, run)
+    }
+
+    const fn put(pattern: &'static str, run: Operation) -> Self {
+        Self::new("PUT", pattern, run)
+    }
+
+    const fn patch(pattern: &'static str, run: Operation) -> Self {
+        Self::new("PATCH", pattern, run)
+    }
+
+    const fn delete(pattern: &'static str, run: Operation) -> Self {
+        Self::new("DELETE", pattern, run)
+    }
+
+    const fn new(method: &'static str, pattern: &'static str, run: Operation) -> Self {
+        Self {
+            method,
+            pattern,
+            run,
+        }
+    }
+}
 
 /// Returns the project with a slug, or the fault that a token without access gets.
 fn project<'w>(world: &'w World, slug: &str) -> Result<&'w Project, Fault> {

@@ -2,11 +2,20 @@
 
 use serde_json::{Value, json};
 
+use crate::demo::api::Route;
 use crate::demo::api::pipelines::avatar;
 use crate::demo::message::{Answer, Fault, Outcome};
 use crate::demo::options::ORG_SLUG;
 use crate::demo::world::World;
 use crate::demo::world::names::{ME, PEOPLE};
+
+/// The routes.
+pub const ROUTES: &[Route] = &[
+    Route::get("/me", |w, _, _| Ok(me(w))),
+    Route::get("/me/collaborations", |w, _, _| Ok(collaborations(w))),
+    Route::get("/user/{id}", |w, _, p| user(w, &p[0])),
+    Route::get("/organization/{org-slug-or-id}", |w, _, p| get(w, &p[0])),
+];
 
 /// `GET /me`.
 pub fn me(world: &World) -> Answer {

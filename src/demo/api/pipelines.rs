@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::demo::api::{project, workflows};
+use crate::demo::api::{Route, project, workflows};
 use crate::demo::message::{Answer, Call, Fault, Outcome};
 use crate::demo::page::{self, Listing};
 use crate::demo::world::World;
@@ -10,6 +10,28 @@ use crate::demo::world::calendar::precise;
 use crate::demo::world::names::{ME, PEOPLE};
 use crate::demo::world::pipeline::Pipeline;
 use crate::demo::world::project::Project;
+
+/// The routes.
+pub const ROUTES: &[Route] = &[
+    Route::get("/pipeline", |w, c, _| of_organization(w, c)),
+    Route::post("/pipeline/continue", |_, c, _| resume(c)),
+    Route::get("/pipeline/{pipeline-id}", |w, _, p| get(w, &p[0])),
+    Route::get("/pipeline/{pipeline-id}/config", |w, _, p| config(w, &p[0])),
+    Route::get("/pipeline/{pipeline-id}/values", |w, _, p| values(w, &p[0])),
+    Route::get("/pipeline/{pipeline-id}/workflow", |w, c, p| {
+        list_workflows(w, c, &p[0])
+    }),
+    Route::get("/project/{project-slug}/pipeline", |w, c, p| {
+        list(w, c, &p[0])
+    }),
+    Route::get("/project/{project-slug}/pipeline/mine", |w, c, p| {
+        mine(w, c, &p[0])
+    }),
+    Route::get(
+        "/project/{project-slug}/pipeline/{pipeline-number}",
+        |w, _, p| get_by_number(w, &p[0], &p[1]),
+    ),
+];
 
 /// A selection of pipelines.
 #[derive(Debug, Clone, Copy, Default)]

@@ -3,12 +3,51 @@
 use hyper::StatusCode;
 use serde_json::{Value, json};
 
-use crate::demo::api::{project, required};
+use crate::demo::api::{Route, project, required};
 use crate::demo::message::{Answer, Call, Fault, Outcome};
 use crate::demo::page;
 use crate::demo::world::World;
 use crate::demo::world::calendar::plain;
 use crate::demo::world::desk::ProjectThing;
+
+/// The routes.
+pub const ROUTES: &[Route] = &[
+    Route::get("/project/{project-slug}", |w, _, p| get(w, &p[0])),
+    Route::get(
+        "/project/{provider}/{organization}/{project}/settings",
+        |w, _, p| settings(w, &p[0]),
+    ),
+    Route::patch(
+        "/project/{provider}/{organization}/{project}/settings",
+        |w, c, p| change_settings(w, c, &p[0]),
+    ),
+    Route::get("/project/{project-slug}/envvar", |w, _, p| {
+        list_variables(w, &p[0])
+    }),
+    Route::post("/project/{project-slug}/envvar", |w, c, p| {
+        set_variable(w, c, &p[0])
+    }),
+    Route::get("/project/{project-slug}/envvar/{name}", |w, _, p| {
+        get_variable(w, &p[0], &p[1])
+    }),
+    Route::delete("/project/{project-slug}/envvar/{name}", |w, _, p| {
+        delete_variable(w, &p[0], &p[1])
+    }),
+    Route::get("/project/{project-slug}/checkout-key", |w, _, p| {
+        list_keys(w, &p[0])
+    }),
+    Route::post("/project/{project-slug}/checkout-key", |w, c, p| {
+        create_key(w, c, &p[0])
+    }),
+    Route::get(
+        "/project/{project-slug}/checkout-key/{fingerprint}",
+        |w, _, p| get_key(w, &p[0], &p[1]),
+    ),
+    Route::delete(
+        "/project/{project-slug}/checkout-key/{fingerprint}",
+        |w, _, p| delete_key(w, &p[0], &p[1]),
+    ),
+];
 
 /// `GET /project/{slug}`.
 pub fn get(world: &World, slug: &str) -> Outcome {

@@ -3,12 +3,25 @@
 use hyper::StatusCode;
 use serde_json::{Map, Value, json};
 
-use crate::demo::api::{project, required};
+use crate::demo::api::{Route, project, required};
 use crate::demo::message::{Answer, Call, Fault, Outcome};
 use crate::demo::page;
 use crate::demo::world::World;
 use crate::demo::world::calendar::precise;
 use crate::demo::world::desk::ProjectThing;
+
+/// The routes.
+pub const ROUTES: &[Route] = &[
+    Route::get("/project/{project-slug}/schedule", |w, c, p| {
+        list(w, c, &p[0])
+    }),
+    Route::post("/project/{project-slug}/schedule", |w, c, p| {
+        create(w, c, &p[0])
+    }),
+    Route::get("/schedule/{schedule-id}", |w, _, p| get(w, &p[0])),
+    Route::patch("/schedule/{schedule-id}", |w, c, p| update(w, c, &p[0])),
+    Route::delete("/schedule/{schedule-id}", |w, _, p| delete(w, &p[0])),
+];
 
 /// `GET /project/{slug}/schedule`.
 pub fn list(world: &World, call: &Call, slug: &str) -> Outcome {

@@ -3,12 +3,26 @@
 use hyper::StatusCode;
 use serde_json::{Map, Value, json};
 
-use crate::demo::api::{project, text};
+use crate::demo::api::{Route, project, text};
 use crate::demo::message::{Answer, Call, Fault, Outcome};
 use crate::demo::world::World;
 use crate::demo::world::calendar::precise;
 use crate::demo::world::id::Kind;
 use crate::demo::world::project::Triggered;
+
+/// The routes.
+pub const ROUTES: &[Route] = &[
+    Route::post("/project/{project-slug}/pipeline", |w, c, p| {
+        old(w, c, &p[0])
+    }),
+    Route::post(
+        "/project/{provider}/{organization}/{project}/pipeline/run",
+        |w, c, p| run(w, c, &p[0]),
+    ),
+    Route::get("/projects/{project_id}/pipeline-definitions", |w, _, p| {
+        definitions(w, &p[0])
+    }),
+];
 
 /// A run on this branch is skipped, since its commit says `[skip ci]`.
 pub const SKIPPED_BRANCH: &str = "docs/skip-ci";

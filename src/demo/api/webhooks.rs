@@ -3,12 +3,21 @@
 use hyper::StatusCode;
 use serde_json::{Map, Value, json};
 
-use crate::demo::api::required;
+use crate::demo::api::{Route, required};
 use crate::demo::message::{Answer, Call, Fault, Outcome};
 use crate::demo::page;
 use crate::demo::world::World;
 use crate::demo::world::calendar::precise;
 use crate::demo::world::desk::ProjectThing;
+
+/// The routes.
+pub const ROUTES: &[Route] = &[
+    Route::get("/webhook", |w, c, _| list(w, c)),
+    Route::post("/webhook", |w, c, _| create(w, c)),
+    Route::get("/webhook/{webhook-id}", |w, _, p| get(w, &p[0])),
+    Route::put("/webhook/{webhook-id}", |w, c, p| update(w, c, &p[0])),
+    Route::delete("/webhook/{webhook-id}", |w, _, p| delete(w, &p[0])),
+];
 
 /// The maximum number of webhooks per project.
 const MOST: usize = 5;

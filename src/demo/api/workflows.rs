@@ -3,7 +3,7 @@
 use hyper::StatusCode;
 use serde_json::{Value, json};
 
-use crate::demo::api::jobs;
+use crate::demo::api::{Route, jobs};
 use crate::demo::message::{Answer, Call, Fault, Outcome};
 use crate::demo::page;
 use crate::demo::world::calendar::plain;
@@ -13,6 +13,17 @@ use crate::demo::world::names::ME;
 use crate::demo::world::plan::WorkflowPlan;
 use crate::demo::world::status::{JobStatus, Status};
 use crate::demo::world::{Workflow, WorkflowKey, World};
+
+/// The routes.
+pub const ROUTES: &[Route] = &[
+    Route::get("/workflow/{id}", |w, _, p| get(w, &p[0])),
+    Route::get("/workflow/{id}/job", |w, _, p| list_jobs(w, &p[0])),
+    Route::post("/workflow/{id}/rerun", |w, c, p| rerun(w, c, &p[0])),
+    Route::post("/workflow/{id}/cancel", |w, _, p| cancel(w, &p[0])),
+    Route::post("/workflow/{id}/approve/{approval_request_id}", |w, _, p| {
+        approve(w, &p[0], &p[1])
+    }),
+];
 
 /// `GET /workflow/{id}`.
 pub fn get(world: &mut World, id: &str) -> Outcome {

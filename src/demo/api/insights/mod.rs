@@ -5,16 +5,55 @@ mod summaries;
 mod tests_of_runs;
 mod workflows;
 
-pub use crate::demo::api::insights::series::{jobs, time_series};
-pub use crate::demo::api::insights::summaries::{branches, organization, project_page};
-pub use crate::demo::api::insights::tests_of_runs::{flaky_tests, test_metrics};
-pub use crate::demo::api::insights::workflows::{runs, workflow_summary, workflows};
-
+use crate::demo::api::Route;
+use crate::demo::api::insights::series::{jobs, time_series};
+use crate::demo::api::insights::summaries::{branches, organization, project_page};
+use crate::demo::api::insights::tests_of_runs::{flaky_tests, test_metrics};
+use crate::demo::api::insights::workflows::{runs, workflow_summary, workflows};
 use crate::demo::api::metrics::{Sample, Tally, Window};
 use crate::demo::message::{Call, Fault};
 use crate::demo::world::calendar::{self, DAY};
 use crate::demo::world::project::Project;
 use crate::demo::world::{Workflow, World};
+
+/// The routes.
+pub const ROUTES: &[Route] = &[
+    Route::get("/insights/{org-slug}/summary", |w, c, p| {
+        organization(w, c, &p[0])
+    }),
+    Route::get("/insights/pages/{project-slug}/summary", |w, c, p| {
+        project_page(w, c, &p[0])
+    }),
+    Route::get(
+        "/insights/time-series/{project-slug}/workflows/{workflow-name}/jobs",
+        |w, c, p| time_series(w, c, &p[0], &p[1]),
+    ),
+    Route::get("/insights/{project-slug}/branches", |w, c, p| {
+        branches(w, c, &p[0])
+    }),
+    Route::get("/insights/{project-slug}/flaky-tests", |w, _, p| {
+        flaky_tests(w, &p[0])
+    }),
+    Route::get("/insights/{project-slug}/workflows", |w, c, p| {
+        workflows(w, c, &p[0])
+    }),
+    Route::get(
+        "/insights/{project-slug}/workflows/{workflow-name}",
+        |w, c, p| runs(w, c, &p[0], &p[1]),
+    ),
+    Route::get(
+        "/insights/{project-slug}/workflows/{workflow-name}/jobs",
+        |w, c, p| jobs(w, c, &p[0], &p[1]),
+    ),
+    Route::get(
+        "/insights/{project-slug}/workflows/{workflow-name}/summary",
+        |w, c, p| workflow_summary(w, c, &p[0], &p[1]),
+    ),
+    Route::get(
+        "/insights/{project-slug}/workflows/{workflow-name}/test-metrics",
+        |w, c, p| test_metrics(w, c, &p[0], &p[1]),
+    ),
+];
 
 /// A workflow and the branch it ran on.
 struct Run<'w> {
