@@ -233,7 +233,7 @@ pub fn items_of(feed: &Loop) -> String {
 }
 
 fn usual_question(call: &Call, count: usize) -> String {
-    let endpoint = call.endpoint.source().trim();
+    let endpoint = call.address.source();
     let times = match count {
         1 => "once".to_owned(),
         count => format!("{count} times"),

@@ -100,7 +100,7 @@ fn query_text(query: &Query, needed: &[String], sends: &BTreeSet<Sent>) -> Strin
         text.push_str(&format!(
             "request   {} {}\n",
             call.method,
-            call.endpoint.source()
+            call.address.source()
         ));
     }
     for sent in sends {
@@ -442,7 +442,7 @@ fn query_json(query: &Query, needed: &[String], sends: &BTreeSet<Sent>) -> Value
         "file": query.source.name(),
         "resource": call.map(|call| call.resource.value.to_string()),
         "method": call.map(|call| call.method.as_str()),
-        "endpoint": call.map(|call| call.endpoint.source()),
+        "endpoint": call.map(|call| call.address.source()),
         "sends": sends
             .iter()
             .map(|sent| json!({ "host": sent.host, "variables": sent.variables }))

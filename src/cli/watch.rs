@@ -7,6 +7,7 @@ use crate::cli::app::App;
 use crate::cli::progress::Stats;
 use crate::core::text::one_line;
 use crate::core::time::format_duration;
+use crate::http::links::masked_address;
 use crate::http::pace::PauseReason;
 use crate::http::{Event, HeaderMap, Observe};
 
@@ -64,9 +65,11 @@ impl Watch {
         }
         for (name, value) in headers {
             let text = if value.is_sensitive() {
-                "***".into()
+                "***".to_owned()
             } else {
-                String::from_utf8_lossy(value.as_bytes())
+                let text = String::from_utf8_lossy(value.as_bytes());
+                // A presigned address is a secret.
+                masked_address(&text).into_owned()
             };
             self.app.eprintln(&format!("{mark} {name}: {text}"));
         }

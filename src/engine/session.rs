@@ -18,6 +18,7 @@ use crate::http::follow::Follow;
 use crate::http::limit::{Budget, Limit, Patience};
 use crate::http::retirement::Retirement;
 use crate::http::retry::{Jitter, Retry};
+use crate::http::split::Split;
 use crate::http::trace::Trace;
 use crate::http::{
     Body, Client, ClientOptions, Event, Observe, Proxy, Request, Response, StatusCode,
@@ -28,7 +29,7 @@ use crate::project::load;
 use crate::project::query::CacheRule;
 
 /// The transport stack of a resource.
-type Stack = Retry<Limit<Follow<Authenticated<Trace<Client>>>>>;
+type Stack = Retry<Limit<Follow<Authenticated<Trace<Split>>>>>;
 
 /// The connection to a resource.
 struct Connection {
@@ -169,7 +170,7 @@ impl Session {
         let call = plan.call;
         let is_polled = request.method != call.method;
         let polled = call.polled_endpoint().filter(|_| is_polled);
-        let endpoint = polled.unwrap_or(&call.endpoint);
+        let endpoint = polled.unwrap_or(call.address.template());
         let route = format!("{} {}", request.method, endpoint.source());
         let resource = &plan.resource().name;
         if self
@@ -250,8 +251,10 @@ impl Session {
             deadline: self.options.deadline,
         };
         let observer = &self.options.observer;
+        let origin = base_url.origin();
+        let clients = split(&client, origin.clone(), &proxies);
         let bare = Bare {
-            client: client.clone(),
+            client,
             proxy: proxies,
             retry: resource.retry.clone(),
             patience,
@@ -268,11 +271,12 @@ impl Session {
                 transport: Box::new(bare),
             },
         ));
-        let traced = Trace::new(Client::new(client), Rc::clone(observer));
-        let authenticated = Authenticated::new(traced, Rc::clone(&wallet), base_url.origin());
+        let traced = Trace::new(clients, Rc::clone(observer));
+        let authenticated = Authenticated::new(traced, Rc::clone(&wallet), origin.clone());
+        let followed = Follow::new(authenticated, resource.links.clone(), origin);
         let budget = Budget::new(resource.concurrency, resource.rate_limit, patience);
         let stack = Retry::new(
-            Limit::new(Follow::new(authenticated), budget, Rc::clone(observer)),
+            Limit::new(followed, budget, Rc::clone(observer)),
             resource.retry.clone(),
             Rc::clone(&self.options.jitter),
             self.options.deadline,
@@ -280,6 +284,19 @@ impl Session {
         );
         Ok(Connection { stack, wallet })
     }
+}
+
+/// Returns the clients of a resource: its own, and those for linked hosts, which get neither its
+/// certificate nor its name.
+fn split(own: &ClientOptions, origin: url::Origin, proxies: &ProxySettings) -> Split {
+    let linked = |proxy| {
+        let mut options = own.clone();
+        options.tls.client = None;
+        Client::new(ClientOptions { proxy, ..options })
+    };
+    let local = linked(Proxy::None);
+    let remote = proxies.elsewhere().map(linked);
+    Split::new(Client::new(own.clone()), origin, local, remote)
 }
 
 /// Returns the proxy of a plan. Loopback addresses never use a proxy from the environment, which

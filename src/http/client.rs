@@ -80,7 +80,10 @@ impl std::fmt::Debug for ClientCertificate {
 /// The innermost layer. Connections are opened on demand and reused.
 pub struct Client {
     options: ClientOptions,
-    inner: OnceCell<reqwest::Client>,
+    /// For `https`.
+    secure: OnceCell<reqwest::Client>,
+    /// For `http`, which needs no certificates.
+    plain: OnceCell<reqwest::Client>,
 }
 
 impl Client {
@@ -88,18 +91,20 @@ impl Client {
     pub fn new(options: ClientOptions) -> Self {
         Self {
             options,
-            inner: OnceCell::new(),
+            secure: OnceCell::new(),
+            plain: OnceCell::new(),
         }
     }
 
     fn reqwest(&self, url: &Url) -> Result<&reqwest::Client, TransportError> {
-        if let Some(client) = self.inner.get() {
+        let is_secure = url.scheme() == "https";
+        let cell = if is_secure { &self.secure } else { &self.plain };
+        if let Some(client) = cell.get() {
             return Ok(client);
         }
-        // A resource has one origin, so the first URL decides if certificates are needed.
-        let client = build(&self.options, url.scheme() == "https")
+        let client = build(&self.options, is_secure)
             .map_err(|words| TransportError::before(TransportErrorKind::Settings(words)))?;
-        Ok(self.inner.get_or_init(|| client))
+        Ok(cell.get_or_init(|| client))
     }
 
     async fn exchange(&self, request: &Request) -> Result<Response, TransportError> {

@@ -1,7 +1,7 @@
 //! Sends one request and returns one response.
 //!
 //! [`Transport`] is the trait of all layers, and the engine uses a stack of them:
-//! `Retry(Limit(Follow(Auth(Trace(Client)))))`. Each attempt takes a permit and is authenticated
+//! `Retry(Limit(Follow(Auth(Trace(Split(Client))))))`. Each attempt takes a permit and is authenticated
 //! afresh. [`Client`] is the only module that uses reqwest. [`retry::RetryPolicy`], a pure function,
 //! decides what to do after an attempt.
 //!
@@ -17,6 +17,7 @@ pub mod gate;
 pub mod headers;
 pub mod limit;
 pub mod link;
+pub mod links;
 pub mod pace;
 mod range;
 pub mod rate_headers;
@@ -24,12 +25,14 @@ pub mod request;
 pub mod response;
 pub mod retirement;
 pub mod retry;
+pub mod split;
 pub mod trace;
 pub mod transport;
 
 pub use ::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 pub use client::{Client, ClientOptions, Proxy, TlsOptions};
 pub use delivery::Delivery;
+pub use links::{Destination, LinkHost, Links};
 pub use range::ContentRange;
 pub use request::{
     Body, LONGEST_URL, Part, PartContent, Request, is_safe_method, takes_content, without_user,

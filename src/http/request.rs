@@ -7,8 +7,9 @@ use url::Url;
 
 use crate::core::percent;
 use crate::core::secret::Scrubber;
+use crate::http::links::without_query;
 use crate::http::retry::RetryPolicy;
-use crate::http::{Delivery, HeaderMap, Method};
+use crate::http::{Delivery, HeaderMap, Method, header};
 
 /// A rendered request. It can be sent repeatedly.
 #[derive(Debug, Clone)]
@@ -199,6 +200,26 @@ impl Request {
             &percent::encode(value),
         );
         self.url.set_query(Some(&query));
+    }
+
+    /// Returns the request for another host: without any header field that may hold a secret, and
+    /// with the query hidden in messages, since it may be a signature.
+    #[must_use]
+    pub fn to_linked_host(&self, url: Url) -> Self {
+        let url = without_user(url);
+        let mut headers = HeaderMap::new();
+        for name in [header::ACCEPT, header::RANGE, header::IF_RANGE] {
+            if let Some(value) = self.headers.get(&name) {
+                headers.insert(name, value.clone());
+            }
+        }
+        Self {
+            shown_url: Some(without_query(&url)),
+            url,
+            headers,
+            body: Body::Empty,
+            ..self.clone()
+        }
     }
 
     /// Returns the URL without secrets.

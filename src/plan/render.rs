@@ -14,8 +14,9 @@ use crate::http::{
     Body, Delivery, HeaderMap, HeaderName, HeaderValue, Method, PartContent, Request,
 };
 use crate::paginate;
+use crate::http::links::{exact_url, without_query};
 use crate::plan::{RequestPlan, Site, body, disguise};
-use crate::project::query::{self, StatusMeaning};
+use crate::project::query::{self, Address, StatusMeaning};
 use crate::project::template::ValueTemplate;
 use crate::template::{Mention, Mentions, RenderError, Scope, Template};
 
@@ -45,11 +46,16 @@ pub struct ShownPoll {
     pub request: ShownRequest,
 }
 
+/// The address of a request that is only shown, if it is not known yet.
+const UNKNOWN: &str = "https://unknown.invalid/";
+
 /// A request as defined in the query file.
 struct Form<'p> {
     method: &'p Method,
     is_safe: bool,
     endpoint: &'p Template,
+    /// True if `endpoint` is a complete address.
+    is_url: bool,
     params: &'p [(String, Option<ValueTemplate>)],
     body: Option<&'p query::Body>,
 }
@@ -95,7 +101,9 @@ impl<'p> RequestPlan<'p> {
     fn request_of(&self, form: &Form<'_>, site: &Site) -> Result<Request, RenderError> {
         self.learn_derived(form, site);
         let mut request = self.render(form, &site.scope)?;
-        if self.target.secret_parts.url {
+        if form.is_url {
+            request.shown_url = Some(without_query(&request.url));
+        } else if self.target.secret_parts.url {
             let shown = disguise::masked_url(&self.shown_url(form, &request, site));
             request.shown_url = (shown != request.url.as_str()).then_some(shown);
         }
@@ -111,7 +119,8 @@ impl<'p> RequestPlan<'p> {
         Form {
             method: &self.call.method,
             is_safe: self.call.is_safe,
-            endpoint: &self.call.endpoint,
+            endpoint: self.call.address.template(),
+            is_url: matches!(self.call.address, Address::Url(_)),
             params: &self.call.params,
             body: self.call.body.as_ref(),
         }
@@ -123,6 +132,7 @@ impl<'p> RequestPlan<'p> {
             method: &Method::GET,
             is_safe: true,
             endpoint: self.call.polled_endpoint()?,
+            is_url: false,
             params: &[],
             body: None,
         })
@@ -185,6 +195,13 @@ impl<'p> RequestPlan<'p> {
 
     /// Returns the URL as sent, with marks in place of secrets.
     fn shown_url(&self, form: &Form<'_>, request: &Request, site: &Site) -> String {
+        if form.is_url {
+            let shown = form.endpoint.address(&site.shown);
+            return match shown {
+                Ok(text) if disguise::is_marked(&text) => text,
+                _ => without_query(&request.url),
+            };
+        }
         let shown = self
             .target
             .resource
@@ -236,11 +253,13 @@ impl<'p> RequestPlan<'p> {
         // then; the scrubber masks what it knows.
         let headers = self.headers(&site.shown).unwrap_or(real.headers);
         let body = self.body(form, &site.shown).unwrap_or(real.body);
-        let credential = self
-            .target
-            .resource
-            .auth
-            .shown(&self.shown_scope, &disguise::mark)?;
+        let is_known = !form.is_url || real.url.as_str() != UNKNOWN;
+        let credential = if is_known && self.is_own(&real.url) {
+            let auth = &self.target.resource.auth;
+            auth.shown(&self.shown_scope, &disguise::mark)?
+        } else {
+            Credential::default()
+        };
         Ok(ShownRequest {
             method: real.method,
             url,
@@ -317,10 +336,15 @@ impl<'p> RequestPlan<'p> {
     }
 
     fn render(&self, form: &Form<'_>, scope: &Scope) -> Result<Request, RenderError> {
+        let url = self.url(form, scope)?;
         let mut request = Request {
             method: form.method.clone(),
-            url: self.url(form, scope)?,
-            headers: self.headers(scope)?,
+            headers: if form.is_url && !self.is_own(&url) {
+                self.headers_for_linked_host(&url, scope)?
+            } else {
+                self.headers(scope)?
+            },
+            url,
             body: self.body(form, scope)?,
             is_safe: form.is_safe,
             accepted: self
@@ -335,6 +359,9 @@ impl<'p> RequestPlan<'p> {
             is_next_page: false,
             delivery: Delivery::default(),
         };
+        if form.is_url {
+            return Ok(request);
+        }
         // URL parameters are set already. A page set by the query is kept as the first page.
         for (place, value) in self.first_page(form, self.route_of(&request)) {
             if !place.is_set_in(&request) {
@@ -359,10 +386,55 @@ impl<'p> RequestPlan<'p> {
     }
 
     fn url(&self, form: &Form<'_>, scope: &Scope) -> Result<Url, RenderError> {
+        if form.is_url {
+            return self.address(form, scope);
+        }
         let text = self.url_text(form, self.target.base_url.as_str(), scope)?;
         let place = form.endpoint.place();
         Url::parse(&text)
             .map_err(|error| RenderError::new(place, format!("the URL is invalid: {error}")))
+    }
+
+    /// Returns a complete address, if it may be requested.
+    fn address(&self, form: &Form<'_>, scope: &Scope) -> Result<Url, RenderError> {
+        let place = form.endpoint.place();
+        let text = form.endpoint.address(scope)?;
+        if disguise::is_marked(&text) {
+            // Only shown: the item is not known yet.
+            return Url::parse(UNKNOWN).map_err(|error| RenderError::new(place, error.to_string()));
+        }
+        let url = exact_url(&text).map_err(|words| RenderError::new(place, words))?;
+        let resource = &self.target.resource;
+        let allowed = resource.links.destination(&url, &self.target.base_url.origin());
+        allowed.map_err(|refusal| {
+            let line = refusal.line();
+            let error = RenderError::new(place, refusal.words);
+            match line {
+                Some(line) => error.help(format!(
+                    "to request it without a credential, add {line} to {}",
+                    resource.source.name()
+                )),
+                None => error,
+            }
+        })?;
+        Ok(url)
+    }
+
+    /// Renders the header fields of the query for a linked host, which gets none of the resource's.
+    fn headers_for_linked_host(&self, url: &Url, scope: &Scope) -> Result<HeaderMap, RenderError> {
+        let mut headers = HeaderMap::new();
+        for (name, template) in &self.call.headers {
+            let Some(template) = template else { continue };
+            let value = self.header_value(name, template, scope)?;
+            if value.is_sensitive() {
+                let host = url.host_str().unwrap_or_default();
+                let words = format!("the secret header `{name}` would be sent to `{host}`");
+                return Err(RenderError::new(template.place(), words)
+                    .help("a linked host gets no credential"));
+            }
+            headers.insert(name.clone(), value);
+        }
+        Ok(headers)
     }
 
     fn url_text(&self, form: &Form<'_>, base: &str, scope: &Scope) -> Result<String, RenderError> {

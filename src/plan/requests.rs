@@ -102,7 +102,7 @@ fn secret_parts(call: &Call, resource: &Resource, secrecy: &Secrecy) -> SecretPa
         url: params
             .flat_map(ValueTemplate::templates)
             .chain(of_resource)
-            .chain([&call.endpoint, &resource.base_url])
+            .chain([call.address.template(), &resource.base_url])
             .chain(call.polled_endpoint())
             .any(is_secret),
     }
@@ -197,6 +197,9 @@ impl<'p> RequestPlan<'p> {
     /// overrides the resource, which overrides the kind of API. A request that writes is never
     /// repeated for a next page.
     pub fn style(&self, request: &Request) -> Option<Style> {
+        if !self.is_own(&request.url) {
+            return None;
+        }
         self.style_for(&request.method, request.is_safe, self.route_of(request))
     }
 
@@ -222,9 +225,13 @@ impl<'p> RequestPlan<'p> {
     pub fn usual_style(&self, request: &Request) -> Option<Style> {
         let kind = self.target.resource.kind;
         let route = self.route_of(request);
-        request
-            .is_safe
+        (request.is_safe && self.is_own(&request.url))
             .then(|| kind.pagination(&request.method, route))?
+    }
+
+    /// Returns true for an address on the resource's own origin.
+    pub fn is_own(&self, url: &url::Url) -> bool {
+        url.origin() == self.target.base_url.origin()
     }
 
     /// The path of a request below the base URL.

@@ -112,6 +112,13 @@ pub const RESOURCE: &[Key] = &[
         doc: "default of its queries",
     },
     Key {
+        name: "links",
+        takes: "list of hosts",
+        default: "the preset's",
+        doc: "hosts that an address in a response may lead to, besides the own origin: `host`, \
+              `host:port` or `*.domain`; see [Addresses](query-file.md#addresses-from-responses)",
+    },
+    Key {
         name: "tls",
         takes: "`{ ca_file, client_cert, client_key, system_certs }`",
         default: "",
@@ -181,6 +188,13 @@ pub const QUERY: &[Key] = &[
         takes: "template",
         default: "needed, without `sql` and `report`",
         doc: "the path below the resource's `base_url`; see [How values are sent](templates.md#how-values-are-sent)",
+    },
+    Key {
+        name: "url",
+        takes: "template",
+        default: "",
+        doc: "instead of `endpoint`: a complete address from a response, such as \
+              `\"{{ artifact.url }}\"`; see [Addresses](#addresses-from-responses)",
     },
     Key {
         name: "params",

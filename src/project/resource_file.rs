@@ -12,7 +12,7 @@ use crate::core::document::{Content, Entry, Node};
 use crate::core::name;
 use crate::core::secret::{is_secret_name, is_secret_param};
 use crate::core::source::{SourceFile, Text};
-use crate::http::HeaderName;
+use crate::http::{HeaderName, LinkHost, Links};
 use crate::http::headers::is_framing;
 use crate::http::pace::RateLimit;
 use crate::http::retry::RetryPolicy;
@@ -199,6 +199,8 @@ fn resource(node: &Node, context: &Context, faults: &mut Diagnostics) -> Option<
     let paginate = fields
         .get("paginate")
         .and_then(|node| Pagination::check(node, faults));
+    let links = fields.get("links");
+    let links = links.map(|node| links_of(node, faults)).unwrap_or_default();
     let tls = fields
         .get("tls")
         .map(|node| tls(node, faults))
@@ -242,9 +244,36 @@ fn resource(node: &Node, context: &Context, faults: &mut Diagnostics) -> Option<
             .and_then(|most| usize::try_from(most).ok())
             .unwrap_or(CONCURRENCY),
         paginate: paginate.unwrap_or_default(),
+        links: with_preset(links, kind),
         tls,
         proxy,
     })
+}
+
+/// Reads the hosts of `links`.
+fn links_of(node: &Node, faults: &mut Diagnostics) -> Links {
+    let mut links = Links::default();
+    for item in node.items() {
+        let Some(text) = item.text("links", faults) else {
+            continue;
+        };
+        match LinkHost::parse(&text.value) {
+            Ok(host) => links.push(host),
+            Err(words) => faults.push(Diagnostic::at(&item.place, Code::Links, words)),
+        }
+    }
+    links
+}
+
+/// Adds the hosts that the kind of API knows.
+fn with_preset(mut links: Links, kind: &dyn Speak) -> Links {
+    for host in kind.links() {
+        // A test parses those of all kinds.
+        if let Ok(host) = LinkHost::parse(host) {
+            links.push(host);
+        }
+    }
+    links
 }
 
 fn kind(

@@ -12,6 +12,13 @@ pub const KIND: &dyn Speak = &CircleCi;
 /// The name of the API.
 pub const NAME: &str = "CircleCI";
 
+/// The storage of artifacts, step output and usage exports.
+pub const STORAGE: &[&str] = &[
+    "output.circle-artifacts.com",
+    "*.circle-artifacts.com",
+    "*.amazonaws.com",
+];
+
 /// Hints for a missing token, for both versions of the API.
 pub const TOKEN_HINTS: &[&str] = &[
     "create a personal API token in CircleCI under User Settings, Personal API Tokens",
@@ -40,6 +47,10 @@ impl Speak for CircleCi {
 
     fn default_token(&self) -> Option<&'static str> {
         Some("{{ env.CIRCLE_TOKEN }}")
+    }
+
+    fn links(&self) -> &'static [&'static str] {
+        STORAGE
     }
 
     fn pagination(&self, method: &Method, route: &str) -> Option<Style> {

@@ -34,6 +34,10 @@ impl Speak for CircleCiV3 {
         Some("{{ env.CIRCLE_TOKEN }}")
     }
 
+    fn links(&self) -> &'static [&'static str] {
+        circleci::STORAGE
+    }
+
     fn pagination(&self, method: &Method, _: &str) -> Option<Style> {
         // Search operations take the cursor in the body, with the other search parameters.
         let place = if *method == Method::POST {

@@ -17,7 +17,7 @@ use crate::auth::{Auth, TokenScheme};
 use crate::core::source::{Place, SourceFile, Text};
 use crate::http::pace::RateLimit;
 use crate::http::retry::RetryPolicy;
-use crate::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use crate::http::{HeaderName, HeaderValue, Links, Method, StatusCode, header};
 use crate::paginate::{Pagination, Style};
 use crate::template::Template;
 
@@ -51,6 +51,11 @@ pub trait Speak: Sync {
     /// Returns the header fields of every request, unless a file sets them.
     fn headers(&self) -> &'static [(HeaderName, HeaderValue)] {
         &JSON
+    }
+
+    /// Returns the hosts that addresses in its responses lead to, as in `links`.
+    fn links(&self) -> &'static [&'static str] {
+        &[]
     }
 
     /// Returns the pagination style for a safe request with this method. `route` is the path below
@@ -160,6 +165,8 @@ pub struct Resource {
     pub concurrency: usize,
     /// The default pagination of its queries.
     pub paginate: Pagination,
+    /// The hosts that an address from a response may lead to.
+    pub links: Links,
     /// The certificates.
     pub tls: TlsFiles,
     /// Its own proxy.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use minijinja::value::ValueKind;
 use serde_json::Value as Json;
 
-use crate::core::json;
+use crate::core::{json, percent};
 use crate::core::source::{Place, Text};
 use crate::template::bounds::Rendering;
 use crate::template::environment::{Rules, environment, to_text};
@@ -316,6 +316,35 @@ impl Template {
             }
         }
         base.finish()
+    }
+
+    /// Renders the template as a complete address: a value at the start is taken as it is, any
+    /// other value is percent-encoded as a whole.
+    ///
+    /// # Errors
+    ///
+    /// As [`Template::text`].
+    pub fn address(&self, scope: &Scope) -> Result<String, RenderError> {
+        let Body::Pieces(pieces) = &self.body else {
+            let words = "a `url` cannot have statements, only `{{ … }}`";
+            return Err(RenderError::new(&self.text.place, words));
+        };
+        let mut address = String::new();
+        for piece in pieces {
+            match piece {
+                Piece::Raw(raw) => address.push_str(raw),
+                Piece::Hole(hole) => {
+                    let value = hole.printed(scope)?;
+                    let text = to_text(&value).map_err(|error| hole.fault(&error))?;
+                    if address.is_empty() {
+                        address.push_str(&text);
+                    } else {
+                        address.push_str(&percent::encode(&text));
+                    }
+                }
+            }
+        }
+        Ok(address)
     }
 
     /// Returns the texts of the values whose mentions match a condition.

@@ -26,8 +26,8 @@ pub struct Call {
     /// True if its requests change nothing on the server (RFC 9110, section 9.2.1), whatever their
     /// method: they may feed others, be sent again and be kept.
     pub is_safe: bool,
-    /// The path relative to the resource's base URL.
-    pub endpoint: Template,
+    /// The address.
+    pub address: Address,
     /// URL parameters; `None` removes one of the resource's.
     pub params: Vec<(String, Option<ValueTemplate>)>,
     /// Header fields; `None` removes one of the resource's.
@@ -48,6 +48,29 @@ pub struct Call {
     pub on_status: BTreeMap<u16, StatusMeaning>,
     /// The confirmation prompt of a request that writes.
     pub confirm: Option<Template>,
+}
+
+/// The address of a request.
+#[derive(Debug, Clone)]
+pub enum Address {
+    /// A path relative to the resource's base URL.
+    Endpoint(Template),
+    /// A complete address, usually from a response. It is sent exactly as it is.
+    Url(Template),
+}
+
+impl Address {
+    /// Returns the template.
+    pub fn template(&self) -> &Template {
+        match self {
+            Self::Endpoint(template) | Self::Url(template) => template,
+        }
+    }
+
+    /// Returns the template as written.
+    pub fn source(&self) -> &str {
+        self.template().source().trim()
+    }
 }
 
 /// Items, by the name under which templates see one of them.
@@ -228,7 +251,7 @@ impl Call {
 
     /// The templates that its requests are made of.
     pub fn request_templates(&self) -> Vec<&Template> {
-        let mut templates = vec![&self.endpoint];
+        let mut templates = vec![self.address.template()];
         templates.extend(self.polled_endpoint());
         for (_, value) in &self.params {
             templates.extend(value.iter().flat_map(ValueTemplate::templates));

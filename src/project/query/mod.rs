@@ -23,7 +23,7 @@ use crate::template::Document;
 use crate::template::selector::Selector;
 
 pub use bound::Bounds;
-pub use call::{Body, CacheRule, Call, Items, Loop, MultipartField, Poll, StatusMeaning};
+pub use call::{Address, Body, CacheRule, Call, Items, Loop, MultipartField, Poll, StatusMeaning};
 pub use graphql::GraphqlBody;
 pub use shape::{Column, ColumnSource, Limit, Shape, SortBy, SortKey, Take, Unique};
 pub use var::{Pattern, Var, seconds};

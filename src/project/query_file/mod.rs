@@ -9,6 +9,7 @@ mod poll;
 mod request;
 mod result;
 mod safe;
+mod url;
 mod writing;
 
 use std::sync::Arc;
@@ -124,18 +125,18 @@ pub fn read(
     let report = fields.get("report");
     let report = report.and_then(|node| data::report(node, &of_report, around, faults));
     fields.finish(faults);
-    refuse_beside(node, request.has_endpoint, faults);
-    require_endpoint(node, request.has_endpoint, around, faults);
+    refuse_beside(node, request.has_address, faults);
+    require_endpoint(node, request.has_address, around, faults);
     if faults.len() > before {
         return None;
     }
-    let ask = match (request.endpoint, statement) {
-        (Some(endpoint), _) => Ask::Request(Box::new(Call {
+    let ask = match (request.address, statement) {
+        (Some(address), _) => Ask::Request(Box::new(Call {
             resource: resource?,
             for_each,
             method: request.method?,
             is_safe,
-            endpoint,
+            address,
             params: request.params,
             headers: request.headers,
             body: request.body,

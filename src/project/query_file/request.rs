@@ -9,8 +9,8 @@ use crate::core::secret::is_secret_param;
 use crate::core::source::Text;
 use crate::http::{HeaderName, Method};
 use crate::project::literal;
-use crate::project::query::{Body, MultipartField};
-use crate::project::query_file::{Surroundings, graphql};
+use crate::project::query::{Address, Body, MultipartField};
+use crate::project::query_file::{Surroundings, graphql, url};
 use crate::project::resource_file::headers;
 use crate::project::template::{Names, ValueTemplate, scalar_template, template};
 use crate::template::{Piece, Template};
@@ -20,9 +20,9 @@ const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OP
 /// The parts of the request that could be read.
 pub struct RequestParts {
     pub method: Option<Method>,
-    pub endpoint: Option<Template>,
-    /// True if the file has an endpoint, valid or not.
-    pub has_endpoint: bool,
+    pub address: Option<Address>,
+    /// True if the file has an `endpoint` or a `url`, valid or not.
+    pub has_address: bool,
     pub params: Vec<(String, Option<ValueTemplate>)>,
     pub headers: Vec<(HeaderName, Option<Template>)>,
     /// True if the body is GraphQL, valid or not.
@@ -47,16 +47,30 @@ pub fn read(
             .and_then(|word| word.parse().ok()),
     };
     let endpoint_node = fields.get("endpoint");
-    let endpoint = endpoint_node.and_then(|node| endpoint(node, names, faults));
-    let params = params(fields.get("params"), names, faults);
+    let url_entry = fields.entry("url").filter(|entry| !entry.value.is_null());
+    let address = match (endpoint_node, url_entry) {
+        (Some(node), None) => endpoint(node, names, faults).map(Address::Endpoint),
+        (None, Some(entry)) => url::read(&entry.value, names, faults).map(Address::Url),
+        (Some(_), Some(entry)) => {
+            let words = "a query has either an `endpoint` or a `url`";
+            faults.push(Diagnostic::at(&entry.key_place, Code::Url, words));
+            None
+        }
+        (None, None) => None,
+    };
+    let params_entry = fields.entry("params").filter(|entry| !entry.value.is_null());
+    if url_entry.is_some() {
+        url::refuse_beside(params_entry, method.as_ref(), fields.entry("method"), faults);
+    }
+    let params = params(params_entry.map(|entry| &entry.value), names, faults);
     let headers = headers(fields.get("headers"), names, faults);
     // If the method is unknown, a body is assumed to be allowed.
     let known_method = method.clone().unwrap_or(Method::POST);
     let body = body_entry.and_then(|entry| body(entry, &known_method, names, around, faults));
     RequestParts {
         method,
-        endpoint,
-        has_endpoint: endpoint_node.is_some(),
+        address,
+        has_address: endpoint_node.is_some() || url_entry.is_some(),
         params,
         headers,
         is_graphql,

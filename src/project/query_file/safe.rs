@@ -3,7 +3,7 @@
 use crate::core::diagnostic::Diagnostics;
 use crate::core::document::Node;
 use crate::http::is_safe_method;
-use crate::project::query::Body;
+use crate::project::query::{Address, Body};
 use crate::project::query_file::request::RequestParts;
 use crate::resource::Speak;
 use crate::template::{Piece, Template};
@@ -32,7 +32,10 @@ pub fn read(
         None if request.is_graphql => return true,
         _ => {}
     }
-    let Some(route) = request.endpoint.as_ref().and_then(route) else {
+    let Some(Address::Endpoint(endpoint)) = &request.address else {
+        return false;
+    };
+    let Some(route) = route(endpoint) else {
         return false;
     };
     let segments: Vec<&str> = route.split('/').collect();
