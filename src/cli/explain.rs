@@ -270,6 +270,7 @@ fn refused(refusal: &Refusal, message: String, resource: Option<&Resource>) -> F
     let status = refusal.status;
     // A 403 for a rate limit does not concern credentials.
     let is_of_credentials = !refusal.is_rate_limited
+        && !refusal.is_linked
         && matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
     let exit = if is_of_credentials {
         Exit::Credentials
@@ -294,6 +295,12 @@ fn refused(refusal: &Refusal, message: String, resource: Option<&Resource>) -> F
             }
             None => "the endpoint was removed".to_owned(),
         });
+    }
+    if refusal.is_linked && (status == StatusCode::UNAUTHORIZED || status == StatusCode::FORBIDDEN)
+    {
+        return failure.help(
+            "the linked host gets no credential, and a signed address expires: request a new one",
+        );
     }
     if status == StatusCode::UNAUTHORIZED {
         let origin = resource.map(|resource| resource.auth.origin());

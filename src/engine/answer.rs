@@ -7,6 +7,7 @@ use memchr::memmem;
 use serde_json::Value;
 
 use crate::core::json::{MOST_VALUES, ParseError};
+use crate::core::secret::MASK;
 use crate::core::text::one_line;
 use crate::engine::{Refusal, Remedy, RunErrorKind, Unmet};
 use crate::http::retirement::Retirement;
@@ -35,7 +36,17 @@ pub fn meaning(call: &Call, response: &Response) -> StatusMeaning {
 
 /// Creates the error for an error response.
 pub fn refusal(plan: RequestPlan<'_>, request: &Request, response: &Response) -> RunErrorKind {
+    let is_own = plan.is_own(&request.url);
     let text = plan.scrubber.text(&response.text()).into_owned();
+    // A storage server may repeat the signature that it refuses.
+    let signature = request
+        .url
+        .query()
+        .filter(|query| !query.is_empty() && !is_own);
+    let unsigned = |words: &str| match signature {
+        Some(query) => words.replace(query, MASK),
+        None => words.to_owned(),
+    };
     let says = match response.json() {
         Ok(mut body) => {
             plan.scrubber.json(&mut body);
@@ -90,19 +101,20 @@ fn refused(
 ) -> RunErrorKind {
     RunErrorKind::Refused(Box::new(Refusal {
         status: response.status,
-        says: says.map(|words| shortened(&words, 500)),
+        says: says.map(|words| shortened(&unsigned(&words), 500)),
         request_id: response.request_id().map(|id| one_line(id).into_owned()),
         advice: plan
             .resource()
             .kind
             .advice(response.status, request.url.path())
-            .filter(|_| !is_rate_limited),
+            .filter(|_| !is_rate_limited && is_own),
         retry_after: if is_rate_limited {
             rate_headers::refusal(&response.headers, SystemTime::now())
         } else {
             headers::retry_after(&response.headers, SystemTime::now())
         },
         is_rate_limited,
+        is_linked: !is_own,
         retirement: Retirement::of(&response.headers, &request.url)
             .map(|retirement| retirement.words(plan.now())),
         is_graphql: false,

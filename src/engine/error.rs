@@ -8,6 +8,7 @@ use crate::core::code::Code;
 use crate::core::json::plain;
 use crate::core::source::Place;
 use crate::core::text::{one_line, truncate_to_width};
+use crate::http::links::masked_address;
 use crate::http::{StatusCode, TransportError, TransportErrorKind};
 use crate::plan::disguise::masked_value;
 use crate::plan::{Plan, PlanError, Site, telling_member};
@@ -116,7 +117,7 @@ impl FailedItem {
         let names = site.items();
         let names = names
             .into_iter()
-            .map(|(name, item)| (name, masked_value(&item)));
+            .map(|(name, item)| (name, without_signatures(&masked_value(&item))));
         site.about().map(|label| {
             Box::new(Self {
                 label: label.to_owned(),
@@ -137,6 +138,20 @@ impl FailedItem {
         } else {
             format!("{} ({})", self.label, columns.join(", "))
         }
+    }
+}
+
+/// Masks the queries of the addresses in an item: a presigned address is a secret.
+fn without_signatures(item: &Value) -> Value {
+    match item {
+        Value::String(text) => masked_address(text).into(),
+        Value::Array(items) => items.iter().map(without_signatures).collect(),
+        Value::Object(members) => {
+            let masked = members.iter();
+            let masked = masked.map(|(key, member)| (key.clone(), without_signatures(member)));
+            Value::Object(masked.collect())
+        }
+        other => other.clone(),
     }
 }
 
@@ -170,6 +185,8 @@ pub struct Refusal {
     pub retry_after: Option<Duration>,
     /// True if it is a rate limit.
     pub is_rate_limited: bool,
+    /// True if it came from a linked host, which got no credential.
+    pub is_linked: bool,
     /// The announced end of life of the route.
     pub retirement: Option<String>,
     /// True if the error is in the body of a GraphQL response, whose status says nothing about it.

@@ -34,7 +34,9 @@ impl LinkHost {
         let bare = text.strip_prefix("*.");
         let host = bare.unwrap_or(text);
         if host.contains('*') {
-            return Err(format!("`{text}`: `*` is only allowed as `*.` at the start"));
+            return Err(format!(
+                "`{text}`: `*` is only allowed as `*.` at the start"
+            ));
         }
         // A URL parser knows names, ports and addresses of all kinds.
         let url = Url::parse(&format!("https://{host}/"))
@@ -218,7 +220,9 @@ pub fn exact_url(text: &str) -> Result<Url, String> {
     }
     let sent = &url[url::Position::BeforePath..url::Position::AfterQuery];
     let written = text.split_once("://").map_or("", |(_, rest)| rest);
-    let written = written.find(['/', '?', '#']).map_or("", |at| &written[at..]);
+    let written = written
+        .find(['/', '?', '#'])
+        .map_or("", |at| &written[at..]);
     let written = written.split('#').next().unwrap_or_default();
     let sent = if written.starts_with('/') {
         sent
@@ -378,7 +382,10 @@ mod tests {
     #[test]
     fn an_address_is_sent_byte_for_byte_or_not_at_all() {
         for (text, sent) in [
-            ("https://h/a?b=%2f%2F&c=+d%20e~", "https://h/a?b=%2f%2F&c=+d%20e~"),
+            (
+                "https://h/a?b=%2f%2F&c=+d%20e~",
+                "https://h/a?b=%2f%2F&c=+d%20e~",
+            ),
             ("https://h?x=1", "https://h/?x=1"),
             ("https://h", "https://h/"),
             ("https://h//a//b?", "https://h//a//b?"),

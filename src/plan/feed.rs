@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::core::diagnostic::Diagnostic;
 use crate::core::graph::parents_first;
+use crate::http::links::masked_address;
 use crate::plan::bind::{at_most, note_secret};
 use crate::plan::disguise::{COMPUTED, mark};
 use crate::plan::shared::PlanKey;
@@ -143,7 +144,8 @@ fn about(name: &str, item: &Value) -> String {
             .and_then(|key| members.get(key))
             .map(crate::core::json::plain),
         Value::Array(_) | Value::Null => None,
-        scalar => Some(crate::core::json::plain(scalar)),
+        // A presigned address is a secret.
+        scalar => Some(masked_address(&crate::core::json::plain(scalar)).into_owned()),
     };
     match telling {
         None => name.to_owned(),

@@ -10,11 +10,11 @@ use crate::core::name::is_identifier;
 use crate::core::secret::{MASK, Secret, is_secret_name};
 use crate::core::source::Place;
 use crate::core::{json, percent};
+use crate::http::links::{exact_url, without_query};
 use crate::http::{
     Body, Delivery, HeaderMap, HeaderName, HeaderValue, Method, PartContent, Request,
 };
 use crate::paginate;
-use crate::http::links::{exact_url, without_query};
 use crate::plan::{RequestPlan, Site, body, disguise};
 use crate::project::query::{self, Address, StatusMeaning};
 use crate::project::template::ValueTemplate;
@@ -405,7 +405,9 @@ impl<'p> RequestPlan<'p> {
         }
         let url = exact_url(&text).map_err(|words| RenderError::new(place, words))?;
         let resource = &self.target.resource;
-        let allowed = resource.links.destination(&url, &self.target.base_url.origin());
+        let allowed = resource
+            .links
+            .destination(&url, &self.target.base_url.origin());
         allowed.map_err(|refusal| {
             let line = refusal.line();
             let error = RenderError::new(place, refusal.words);

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use minijinja::value::ValueKind;
 use serde_json::Value as Json;
 
-use crate::core::{json, percent};
 use crate::core::source::{Place, Text};
+use crate::core::{json, percent};
 use crate::template::bounds::Rendering;
 use crate::template::environment::{Rules, environment, to_text};
 use crate::template::expression::fault;

@@ -6,6 +6,7 @@
 //!
 //! Besides the binary, the tests run `sh`, `bash`, `git`, `curl`, `jq` and, for a terminal, `script`.
 
+mod addresses;
 mod answers;
 mod auth;
 mod built_in;

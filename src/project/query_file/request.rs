@@ -58,9 +58,16 @@ pub fn read(
         }
         (None, None) => None,
     };
-    let params_entry = fields.entry("params").filter(|entry| !entry.value.is_null());
+    let params_entry = fields
+        .entry("params")
+        .filter(|entry| !entry.value.is_null());
     if url_entry.is_some() {
-        url::refuse_beside(params_entry, method.as_ref(), fields.entry("method"), faults);
+        url::refuse_beside(
+            params_entry,
+            method.as_ref(),
+            fields.entry("method"),
+            faults,
+        );
     }
     let params = params(params_entry.map(|entry| &entry.value), names, faults);
     let headers = headers(fields.get("headers"), names, faults);

@@ -52,7 +52,10 @@ pub fn read(
         .get("rows")
         .and_then(|node| node.text("rows", faults))
         .and_then(|text| selector(&text, faults));
-    let asks = fields.get("endpoint").or_else(|| fields.get("url")).is_some();
+    let asks = fields
+        .get("endpoint")
+        .or_else(|| fields.get("url"))
+        .is_some();
     let mut of_row = of_item.with_record("row", None);
     if asks {
         of_row = of_row.with_members("response", &RESPONSE_OF_RECORD);
