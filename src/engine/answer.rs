@@ -36,17 +36,7 @@ pub fn meaning(call: &Call, response: &Response) -> StatusMeaning {
 
 /// Creates the error for an error response.
 pub fn refusal(plan: RequestPlan<'_>, request: &Request, response: &Response) -> RunErrorKind {
-    let is_own = plan.is_own(&request.url);
     let text = plan.scrubber.text(&response.text()).into_owned();
-    // A storage server may repeat the signature that it refuses.
-    let signature = request
-        .url
-        .query()
-        .filter(|query| !query.is_empty() && !is_own);
-    let unsigned = |words: &str| match signature {
-        Some(query) => words.replace(query, MASK),
-        None => words.to_owned(),
-    };
     let says = match response.json() {
         Ok(mut body) => {
             plan.scrubber.json(&mut body);
@@ -99,6 +89,16 @@ fn refused(
     says: ErrorBody,
     is_rate_limited: bool,
 ) -> RunErrorKind {
+    let is_own = plan.is_own(&request.url);
+    // A storage server may repeat the signature that it refuses.
+    let signature = request
+        .url
+        .query()
+        .filter(|query| !query.is_empty() && !is_own);
+    let unsigned = |words: &str| match signature {
+        Some(query) => words.replace(query, MASK),
+        None => words.to_owned(),
+    };
     RunErrorKind::Refused(Box::new(Refusal {
         status: response.status,
         says: says.map(|words| shortened(&unsigned(&words), 500)),

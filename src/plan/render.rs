@@ -251,10 +251,14 @@ impl<'p> RequestPlan<'p> {
         let url = self.shown_url(form, &real, site);
         // A template may fail on a mark where it works on the secret. Its real result is shown
         // then; the scrubber masks what it knows.
-        let headers = self.headers(&site.shown).unwrap_or(real.headers);
+        let is_own = !form.is_url || (real.url.as_str() != UNKNOWN && self.is_own(&real.url));
+        let headers = if is_own {
+            self.headers(&site.shown).unwrap_or(real.headers)
+        } else {
+            real.headers
+        };
         let body = self.body(form, &site.shown).unwrap_or(real.body);
-        let is_known = !form.is_url || real.url.as_str() != UNKNOWN;
-        let credential = if is_known && self.is_own(&real.url) {
+        let credential = if is_own {
             let auth = &self.target.resource.auth;
             auth.shown(&self.shown_scope, &disguise::mark)?
         } else {
@@ -266,7 +270,11 @@ impl<'p> RequestPlan<'p> {
             headers,
             body,
             credential,
-            secrets: self.secret_variables(),
+            secrets: if is_own {
+                self.secret_variables()
+            } else {
+                BTreeSet::new()
+            },
             poll: None,
         })
     }

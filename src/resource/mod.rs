@@ -260,3 +260,16 @@ impl Resource {
             .chain(&self.proxy)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::KINDS;
+    use crate::http::LinkHost;
+
+    #[test]
+    fn the_links_of_all_kinds_are_hosts() {
+        for host in KINDS.iter().flat_map(|kind| kind.links()) {
+            assert!(LinkHost::parse(host).is_ok(), "{host}");
+        }
+    }
+}
