@@ -16,9 +16,10 @@ use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::document::{Content, Entry};
 use crate::core::ending::Cleanup;
-use crate::core::secret::Secret;
+use crate::core::secret::{Scrubber, Secret};
 use crate::core::shell;
 use crate::core::source::Place;
+use crate::core::text::truncate_to_width;
 use crate::core::time::format_duration;
 use crate::template::{RenderError, Scope, Template};
 
@@ -33,6 +34,9 @@ const LONGEST: Duration = Duration::from_secs(60);
 
 /// The maximum size of the output.
 const MOST: u64 = 64 * 1024;
+
+/// The maximum width of the program's error message, in terminal columns.
+const WIDEST: usize = 300;
 
 /// Returns true if the program can prompt its user. In a process group of its own it could not, and
 /// signals from the terminal reach the whole group anyway.
@@ -144,7 +148,7 @@ fn check(entry: &Entry, scheme: Option<TokenScheme>, faults: &mut Diagnostics) -
 /// # Errors
 ///
 /// A message, if it cannot be started, fails, takes too long, or prints nothing.
-pub async fn run(command: &[String], folder: &Path) -> Result<Secret, String> {
+async fn run(command: &[String], folder: &Path, scrubber: &Scrubber) -> Result<Secret, String> {
     let program = &command[0];
     let mut starting = Command::new(program);
     starting
@@ -190,6 +194,9 @@ pub async fn run(command: &[String], folder: &Path) -> Result<Secret, String> {
         // Only its last line: other output may contain secrets.
         let words = String::from_utf8_lossy(&stderr);
         let last = words.trim().lines().last().unwrap_or("no error message");
+        // Part of a secret would not be recognized, so it is masked before the line is cut.
+        let last = scrubber.text(last);
+        let last = truncate_to_width(&last, WIDEST);
         return Err(format!("`{program}` failed ({status}): {last}"));
     }
     let text =
@@ -221,7 +228,9 @@ impl Authenticate for Printed {
 
     fn obtain<'a>(&'a self, context: Context<'a>) -> Obtaining<'a> {
         Box::pin(async move {
-            let token = run(&self.command, context.folder).await.map_err(unusable)?;
+            let token = run(&self.command, context.folder, context.scrubber)
+                .await
+                .map_err(unusable)?;
             context.scrubber.add(&token);
             let (name, prefix) = self.scheme.header();
             at_once(in_header(name, prefix, token.expose(), &self.place)).await
@@ -257,5 +266,45 @@ impl Authenticate for Printed {
             "the token is from the command `{}`: check that it is still valid",
             self.command[0]
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn output_of(line: &str) -> Result<Secret, String> {
+        let command = ["sh", "-c", line].map(str::to_owned);
+        let scrubber = Scrubber::default();
+        scrubber.add(&Secret::new("open-sesame"));
+        run(&command, Path::new("."), &scrubber).await
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_program_that_hangs_is_ended() {
+        let failure = output_of("exec sleep 300").await.expect_err("it hangs");
+        assert_eq!(failure, "`sh` did not print a token within 1m");
+    }
+
+    #[tokio::test]
+    async fn white_space_around_a_token_is_not_part_of_it() {
+        for line in ["echo token", "printf token", "printf '\\n token \\r\\n'"] {
+            let token = output_of(line).await.expect("a token");
+            assert_eq!(token.expose(), "token", "{line}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_long_message_is_masked_before_it_is_cut() {
+        let line = format!(
+            "echo first >&2; echo {}open-sesame >&2; exit 4",
+            "x".repeat(295)
+        );
+        let failure = output_of(&line).await.expect_err("it fails");
+        let expected = format!("`sh` failed (exit status: 4): {}***", "x".repeat(295));
+        assert_eq!(failure, expected);
+        let line = format!("echo {} >&2; exit 4", "x".repeat(1_000));
+        let failure = output_of(&line).await.expect_err("it fails");
+        assert!(failure.ends_with("xx…"), "{failure}");
     }
 }

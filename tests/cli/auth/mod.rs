@@ -1,5 +1,6 @@
 //! Forms of `auth` that ask a server, sign each attempt, or are renewed.
 
+mod command;
 mod hmac;
 mod oauth2;
 
