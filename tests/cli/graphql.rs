@@ -143,6 +143,21 @@ mod sending {
     }
 
     #[test]
+    fn a_query_is_polled_until_it_holds() {
+        let state = |state: &str| viewer().answers(json!({ "data": { "state": state } }));
+        let seen = graphql(
+            VIEWER,
+            "poll: { until: row.data.state == \"done\", every: 1ms }\nextract: { s: $.data.state }",
+        )
+        .args(["-o", "json"])
+        .asks(vec![state("on"), state("on"), state("done")]);
+        assert_eq!(
+            seen.outcome.assert_exit(0).stdout_json(),
+            json!({ "s": "done" })
+        );
+    }
+
+    #[test]
     fn a_secret_in_a_variable_is_masked() {
         let body = r#"{ query: "query($a: String) { f(a: $a) }", variables: { a: "{{ env.CIRCLE_TOKEN }}" } }"#;
         let shown = |format: &str| {

@@ -44,6 +44,13 @@ pub fn read(
     let entries = given.map_or(&[][..], |node| node.entries(VARIABLES, faults));
     let variables = variables(entries, names, faults);
     let document = match (inline, file) {
+        (Some(node), None) if matches!(node.content, Content::Map(_)) => {
+            faults.push(
+                node.mismatch("query", "a string")
+                    .help("quote it, or write it below `query: |`"),
+            );
+            None
+        }
         (Some(node), None) => node.text("query", faults),
         (None, Some(node)) => document_file(node, around, faults),
         (Some(_), Some(file)) => {
@@ -181,10 +188,11 @@ fn undeclared(variable: &str, place: &Place, operation: &Operation) -> Diagnosti
     let words = format!("the operation declares no variable `${variable}`");
     let known = operation.variables.iter().map(|known| known.name.as_str());
     let help = match name::nearest(variable, known) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => format!("declare it: `{}`", operation.declaration_of(variable)),
+        Some(near) => Some(format!("did you mean `{near}`?")),
+        None => name::is_identifier(variable)
+            .then(|| format!("declare it: `{}`", operation.declaration_of(variable))),
     };
-    Diagnostic::at(place, Code::Graphql, words).help(help)
+    Diagnostic::at(place, Code::Graphql, words).maybe_help(help)
 }
 
 /// Checks a GraphQL body against the pagination of its query: a required variable has a value, and

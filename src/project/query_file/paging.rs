@@ -51,7 +51,10 @@ fn refuse_two_places(node: &Node, paginate: &Pagination, faults: &mut Diagnostic
     let Choice::Style(style) = &paginate.choice else {
         return;
     };
-    let body = node.get("body").and_then(|body| body.get("json"));
+    let body = node.get("body").and_then(|body| {
+        let variables = || body.get("graphql")?.get("variables");
+        body.get("json").or_else(variables)
+    });
     let in_params = |name: &str| {
         node.get("params")
             .is_some_and(|params| params.get(name).is_some())
