@@ -419,7 +419,7 @@ const HOMES: &[Home] = &[
     Home {
         words: &["SystemTime::now("],
         // `Retry-After` may be a date, and is compared with the clock when it comes.
-        places: &["http/", "engine/answer.rs"],
+        places: &["http/", "engine/response.rs"],
         why: "clock and chance are passed in",
     },
     Home {

@@ -10,8 +10,8 @@ use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
 use crate::core::secret::{Secret, is_secret_param};
-use crate::engine::answer::{content, graphql_error, meaning};
 use crate::engine::packed::{packed, unpacked};
+use crate::engine::response::{content, graphql_error, meaning};
 use crate::http::{HeaderMap, HeaderName, Request, Response};
 use crate::plan::RequestPlan;
 use crate::project::query::{CacheRule, StatusMeaning};

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::core::json;
 use crate::core::name;
+use crate::engine::RunErrorKind;
 use crate::plan::Plan;
 use crate::project::query::{Column, ColumnSource};
 
@@ -139,19 +140,20 @@ fn listed(value: &Value) -> String {
     }
 }
 
-/// Returns a message if a response that is a single record has none of the columns: it is probably
-/// the wrong response.
-pub fn none_found(plan: &Plan, lacking: &Lacking, body: &Value) -> Option<String> {
+/// Refuses a response that is a single record and has none of the columns: it is probably the wrong
+/// response.
+pub fn check_found(plan: &Plan, lacking: &Lacking, body: &Value) -> Result<(), RunErrorKind> {
     let columns = &plan.query.shape.extract;
-    if columns.is_empty() || lacking.len() < columns.len() {
-        return None;
-    }
+    let Some(first) = columns.first().filter(|_| lacking.len() >= columns.len()) else {
+        return Ok(());
+    };
     let got = match body {
         Value::Object(_) => format!("it has {}", listed(body)),
         other => format!("it is {}", json::kind(other)),
     };
     let words = format!("the response has none of the columns; {got}");
-    Some(plan.scrubber.text(&words).into_owned())
+    let words = plan.scrubber.text(&words).into_owned();
+    Err(RunErrorKind::Missing(words, first.place.clone()))
 }
 
 #[cfg(test)]

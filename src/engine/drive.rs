@@ -8,13 +8,14 @@ use bytes::Bytes;
 use serde_json::Value;
 use tokio::task::LocalSet;
 
-use crate::engine::answer::{ResultFacts, expectations};
 use crate::engine::data::{data_of, run_facts};
 use crate::engine::failures::records;
+use crate::engine::gather::Gather;
 use crate::engine::items::{FoundItems, resume};
 use crate::engine::outcome::{Outcome, Report, ResultKind, is_partial};
 use crate::engine::outlet::{Batch, channel};
-use crate::engine::records::{Deliver, Gather};
+use crate::engine::records::Deliver;
+use crate::engine::response::{ResultFacts, expectations};
 use crate::engine::run::Run;
 use crate::engine::stop::Crew;
 use crate::engine::walk::{Walker, let_out, read_all};

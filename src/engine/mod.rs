@@ -2,7 +2,7 @@
 //! turns the responses into records.
 //!
 //! A [`Session`] holds the state shared by the plans of a run: connections, rate limits, credentials,
-//! responses. Every item of a walk is a task (`walk`) that sends its requests (`listing`) and passes
+//! responses. Every item of a walk is a task (`walk`) that sends its requests (`listing`, `poll`) and passes
 //! their records to the tasks of the next level or to the reader ([`Deliver`]). Tasks run in any
 //! order; records are delivered in the query's order (`outlet`), in bounded memory. The failure of
 //! an item does not end the walk: it goes into the [`Ledger`].
@@ -11,7 +11,6 @@
 //!
 //! This module knows neither formats nor the terminal nor files.
 
-mod answer;
 mod bare;
 mod cache;
 mod columns;
@@ -20,6 +19,7 @@ mod drive;
 mod error;
 mod failures;
 mod findings;
+mod gather;
 mod items;
 mod ledger;
 mod levels;
@@ -32,7 +32,9 @@ mod outlet;
 mod packed;
 mod page;
 mod part;
+mod poll;
 mod records;
+mod response;
 mod run;
 mod session;
 mod stop;

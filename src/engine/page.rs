@@ -16,7 +16,7 @@ pub struct RowsPrint {
     pub is_empty: bool,
     /// True if equal rows on another page would be the same objects: all rows differ, and a single
     /// row has an identity of its own.
-    pub is_telling: bool,
+    pub is_distinctive: bool,
     /// The first and the last of several rows.
     pub ends: Option<(u64, u64)>,
 }
@@ -36,7 +36,7 @@ impl RowsPrint {
             ends: ends.filter(|_| prints.len() > 1),
             print: hasher.finish(),
             is_empty: rows.is_empty(),
-            is_telling: match rows {
+            is_distinctive: match rows {
                 [] => false,
                 [row] => !knows_of_more || has_identity(row),
                 _ => distinct.len() == prints.len(),
@@ -51,6 +51,48 @@ fn print_of(row: &Value) -> u64 {
     let mut hasher = DefaultHasher::new();
     identity.hash(&mut hasher);
     hasher.finish()
+}
+
+/// The pages of a listing so far, to recognize repeated ones.
+///
+/// Only rows are compared: the rest of a response contains times and ids that always change. Equal
+/// pages may both be valid if their rows have no identity; an endless listing is then recognized by
+/// the number of such pages.
+#[derive(Default)]
+pub struct PagesSeen {
+    /// The pages whose rows are distinctive enough to be recognized.
+    distinctive: HashSet<u64>,
+    /// The rows of the last page.
+    last_page: Option<u64>,
+    /// The last row of the last page, if it had several.
+    last_row: Option<u64>,
+    /// The number of consecutive pages without new rows.
+    idle: u32,
+}
+
+impl PagesSeen {
+    /// Returns true if a page begins with the last row of the previous page.
+    pub fn overlap(&self, page: &RowsPrint) -> bool {
+        let first = page.ends.map(|(first, _)| first);
+        page.is_distinctive && first.is_some() && first == self.last_row
+    }
+
+    /// Adds a page. Returns the reason if it cannot be new.
+    pub fn add(&mut self, page: &RowsPrint) -> Option<String> {
+        /// The maximum number of consecutive pages without new rows.
+        const MOST_IDLE: u32 = 1_000;
+        self.last_row = page.ends.map(|(_, last)| last);
+        let is_idle = page.is_empty || self.last_page == Some(page.print);
+        self.idle = if is_idle { self.idle + 1 } else { 0 };
+        self.last_page = Some(page.print);
+        if page.is_distinctive && !self.distinctive.insert(page.print) {
+            return Some(
+                "the same rows were returned twice, so the listing would never end".to_owned(),
+            );
+        }
+        (self.idle > MOST_IDLE)
+            .then(|| format!("{MOST_IDLE} pages had no new rows, so the listing would never end"))
+    }
 }
 
 /// The list of a page.

@@ -1,21 +1,18 @@
-//! Turns responses into records: rows, columns, conditions, order.
+//! Turns responses into records: rows, columns, conditions.
 
-use std::cmp::Ordering;
-use std::collections::HashSet;
 use std::io;
-use std::rc::Rc;
 
 use serde_json::{Map, Value};
 
 use crate::core::ending;
-use crate::core::json::{MOST_VALUES, number, write_identity};
+use crate::core::json::MOST_VALUES;
 use crate::core::secret::MASK;
-use crate::engine::answer::{answer_facts, header_fields};
 use crate::engine::columns::{self, Lacking};
+use crate::engine::response::{header_fields, response_facts};
 use crate::engine::{Remedy, RunError, RunErrorKind};
 use crate::http::Response;
 use crate::plan::Plan;
-use crate::project::query::{Column, ColumnSource, SortBy, Take, Unique};
+use crate::project::query::{Column, ColumnSource, SortBy, Take};
 use crate::template::selector::Selector;
 use crate::template::{Answer, Expression, Scope, reserved};
 
@@ -53,7 +50,7 @@ pub struct KeyedRecord {
     pub record: Value,
     /// The index among the rows of the page, of a record that is an unchanged row.
     row: Option<usize>,
-    keys: Vec<Value>,
+    pub keys: Vec<Value>,
 }
 
 impl KeyedRecord {
@@ -132,105 +129,6 @@ pub fn take_rows(plan: &Plan, kept: &mut [KeyedRecord], mut body: Value) {
     }
 }
 
-/// Collects records in the query's order. Only sorting holds records back.
-pub struct Gather {
-    plan: Rc<Plan>,
-    /// The keys seen by `unique`.
-    seen: HashSet<String>,
-    /// The records to be sorted.
-    unsorted: Vec<KeyedRecord>,
-    passed: usize,
-}
-
-impl Gather {
-    /// Creates an empty collection.
-    pub fn new(plan: &Rc<Plan>) -> Self {
-        Self {
-            plan: Rc::clone(plan),
-            seen: HashSet::new(),
-            unsorted: Vec::new(),
-            passed: 0,
-        }
-    }
-
-    /// Returns true if no more records are needed.
-    pub fn is_full(&self) -> bool {
-        self.plan
-            .record_limit()
-            .is_some_and(|limit| self.passed >= limit)
-    }
-
-    /// Adds records and returns those that are ready.
-    ///
-    /// # Errors
-    ///
-    /// If a required value is missing.
-    pub fn pass(&mut self, batch: Vec<KeyedRecord>) -> Result<Vec<Value>, RunErrorKind> {
-        let mut passed = Vec::with_capacity(batch.len());
-        for kept in batch {
-            if self.is_full() {
-                break;
-            }
-            if !self.plan.query.shape.sort.is_empty() {
-                self.unsorted.push(kept);
-            } else if self.is_new(&kept.record) {
-                check_required(&self.plan, &kept.record)?;
-                self.passed += 1;
-                passed.push(kept.record);
-            }
-        }
-        Ok(passed)
-    }
-
-    /// Returns the sorted records, without duplicates.
-    ///
-    /// # Errors
-    ///
-    /// As [`Gather::pass`].
-    pub fn finish(&mut self) -> Result<Vec<Value>, RunErrorKind> {
-        let mut unsorted = std::mem::take(&mut self.unsorted);
-        let keys = &self.plan.query.shape.sort;
-        unsorted.sort_by(|left, right| {
-            keys.iter()
-                .zip(left.keys.iter().zip(&right.keys))
-                .map(|(key, (left, right))| compare(left, right, key.descending))
-                .find(|order| order.is_ne())
-                .unwrap_or(Ordering::Equal)
-        });
-        let mut records = Vec::new();
-        for kept in unsorted {
-            if self.is_full() {
-                break;
-            }
-            if self.is_new(&kept.record) {
-                check_required(&self.plan, &kept.record)?;
-                self.passed += 1;
-                records.push(kept.record);
-            }
-        }
-        Ok(records)
-    }
-
-    fn is_new(&mut self, record: &Value) -> bool {
-        match &self.plan.query.shape.unique {
-            None => true,
-            Some(Unique::Record) => {
-                let mut key = String::new();
-                write_identity(record, &mut key);
-                self.seen.insert(key)
-            }
-            Some(Unique::Columns(columns)) => {
-                let mut key = String::new();
-                for column in columns {
-                    write_identity(record.get(column).unwrap_or(&Value::Null), &mut key);
-                    key.push(',');
-                }
-                self.seen.insert(key)
-            }
-        }
-    }
-}
-
 /// Refuses a record that lacks a required value. Records that are dropped are not checked.
 pub fn check_required(plan: &Plan, record: &Value) -> Result<(), RunErrorKind> {
     let mut columns = plan.query.shape.extract.iter();
@@ -246,6 +144,12 @@ pub fn check_required(plan: &Plan, record: &Value) -> Result<(), RunErrorKind> {
             column.place.clone(),
         )),
     }
+}
+
+/// Refuses records that lack a required value.
+pub fn check_all_required(plan: &Plan, kept: &[KeyedRecord]) -> Result<(), RunErrorKind> {
+    kept.iter()
+        .try_for_each(|kept| check_required(plan, &kept.record))
 }
 
 fn rows<'b>(plan: &Plan, body: &'b Value) -> Result<Vec<&'b Value>, RunErrorKind> {
@@ -300,7 +204,7 @@ impl<'p> Reader<'p> {
                 .uses()
                 .has_headers()
                 .then(|| header_fields(plan, response)),
-            ..answer_facts(response)
+            ..response_facts(response)
         };
         let may_hold_secrets = plan.scrubber.may_stand_in_json(&response.body);
         Self {
@@ -511,192 +415,14 @@ fn column_value(column: &Column, row: &Value, scope: &Scope) -> Result<Value, Ru
     Ok(column.default.clone().unwrap_or(Value::Null))
 }
 
-/// Compares two values: numbers by value, strings by character, types separately.
-fn compare(left: &Value, right: &Value, descending: bool) -> Ordering {
-    let rank = |value: &Value| match value {
-        Value::Bool(_) => 0,
-        Value::Number(_) => 1,
-        Value::String(_) => 2,
-        Value::Array(_) => 3,
-        Value::Object(_) => 4,
-        Value::Null => 5,
-    };
-    if left.is_null() || right.is_null() {
-        return left.is_null().cmp(&right.is_null());
-    }
-    let order = match (left, right) {
-        (Value::Bool(left), Value::Bool(right)) => left.cmp(right),
-        (Value::Number(left), Value::Number(right)) => number::compare(left, right),
-        (Value::String(left), Value::String(right)) => left.cmp(right),
-        (left, right) => rank(left)
-            .cmp(&rank(right))
-            .then_with(|| left.to_string().cmp(&right.to_string())),
-    };
-    if descending { order.reverse() } else { order }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-    use std::path::Path;
-    use std::sync::Arc;
-    use std::time::Duration;
-
-    use jiff::Timestamp;
     use serde_json::json;
 
-    use crate::core::secret::Scrubber;
     use crate::core::source::{Place, SourceFile, Span};
-    use crate::http::{HeaderMap, StatusCode};
-    use crate::plan::{Binding, Inputs, Outside, SharedPlans};
-    use crate::project::query::SortKey;
-    use crate::project::{Project, Query, Trust};
-    use crate::template::Clock;
+    use crate::engine::gather::tests::plan;
 
     use super::*;
-
-    /// Creates a plan for a changed query of this repository's own resource.
-    fn plan(change: impl FnOnce(&mut Query), limit: Option<u64>) -> Rc<Plan> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let project =
-            Project::open(root, root, &[], &Trust::new(&BTreeMap::new())).expect("this project");
-        let mut query = project.ad_hoc_query("circleci", "/x").expect("a query");
-        change(&mut query);
-        let resource = project.resource_of(&query, None).expect("resources");
-        let resource = resource.expect("a resource");
-        let binding = Binding {
-            resources: BTreeMap::from([(resource.name.clone(), Arc::new(resource))]),
-            outside: Outside {
-                clock: Clock(Timestamp::UNIX_EPOCH),
-                env: Arc::default(),
-                git: Arc::new(|_| None),
-            },
-            root: root.to_path_buf(),
-            scrubber: Scrubber::new(),
-            plans: SharedPlans::default(),
-        };
-        let bound = Plan::bind(Arc::new(query), &Rc::new(binding), &Inputs::new());
-        let Ok(mut plan) = bound else {
-            panic!("the plan is not bound")
-        };
-        if let Some(limit) = limit {
-            plan.limit_to(limit);
-        }
-        Rc::new(plan)
-    }
-
-    fn by(column: &str, descending: bool) -> SortKey {
-        SortKey {
-            by: SortBy::Column(column.to_owned()),
-            descending,
-        }
-    }
-
-    /// Returns the result of gathering these batches, and the number of batches in it.
-    fn gathered(plan: &Rc<Plan>, batches: &[Value]) -> (Value, usize) {
-        let response = Response {
-            status: StatusCode::OK,
-            headers: HeaderMap::new(),
-            body: bytes::Bytes::new(),
-            elapsed: Duration::ZERO,
-        };
-        let mut gather = Gather::new(plan);
-        let mut found = Vec::new();
-        let mut taken = 0;
-        for batch in batches {
-            if gather.is_full() {
-                break;
-            }
-            taken += 1;
-            let mut kept = Vec::new();
-            for record in batch.as_array().expect("a list") {
-                let page = read_page(plan, plan.scope(), record, &response, None);
-                let (mut records, _) = page.expect("a page");
-                take_rows(plan, &mut records, record.clone());
-                kept.extend(records);
-            }
-            found.extend(gather.pass(kept).expect("they are whole"));
-        }
-        found.extend(gather.finish().expect("they are whole"));
-        (Value::from(found), taken)
-    }
-
-    #[test]
-    fn a_limit_counts_what_passes_and_asks_for_no_more() {
-        let batches = [json!([1, 2]), json!([2, 3]), json!([4])];
-        let plain = |limit| plan(|_| {}, limit);
-        assert_eq!(
-            gathered(&plain(None), &batches),
-            (json!([1, 2, 2, 3, 4]), 3)
-        );
-        assert_eq!(gathered(&plain(Some(2)), &batches), (json!([1, 2]), 1));
-        assert_eq!(gathered(&plain(Some(3)), &batches), (json!([1, 2, 2]), 2));
-        assert_eq!(gathered(&plain(Some(9)), &batches).1, 3);
-        let unique = plan(|query| query.shape.unique = Some(Unique::Record), Some(3));
-        assert_eq!(gathered(&unique, &batches), (json!([1, 2, 3]), 2));
-    }
-
-    #[test]
-    fn an_order_needs_all_and_a_limit_comes_after_it() {
-        let batches = [
-            json!([{ "a": 2, "b": 1 }, { "a": 1, "b": 1 }]),
-            json!([{ "a": 1, "b": 2 }, { "b": 3 }, { "a": 2, "b": 1, "c": 0 }]),
-        ];
-        let sorted = |limit| {
-            plan(
-                |query| query.shape.sort = vec![by("a", false), by("b", true)],
-                limit,
-            )
-        };
-        let whole = json!([
-            { "a": 1, "b": 2 },
-            { "a": 1, "b": 1 },
-            // Equal records keep their order.
-            { "a": 2, "b": 1 },
-            { "a": 2, "b": 1, "c": 0 },
-            { "b": 3 },
-        ]);
-        assert_eq!(gathered(&sorted(None), &batches), (whole.clone(), 2));
-        let first: Value = whole.as_array().expect("a list")[..2].to_vec().into();
-        assert_eq!(gathered(&sorted(Some(2)), &batches), (first, 2));
-    }
-
-    #[test]
-    fn of_equal_records_the_first_counts_also_across_batches() {
-        let batches = [
-            json!([{ "a": 1, "b": 1 }, { "a": null, "b": 2 }]),
-            json!([{ "b": 3 }, { "a": 1, "b": 4 }, { "a": "1", "b": 5 }]),
-        ];
-        let unique = plan(
-            |query| query.shape.unique = Some(Unique::Columns(vec!["a".to_owned()])),
-            None,
-        );
-        // A missing field is null, and a string is not a number.
-        assert_eq!(
-            gathered(&unique, &batches).0,
-            json!([{ "a": 1, "b": 1 }, { "a": null, "b": 2 }, { "a": "1", "b": 5 }])
-        );
-        let sorted = plan(
-            |query| {
-                query.shape.unique = Some(Unique::Columns(vec!["a".to_owned()]));
-                query.shape.sort = vec![by("b", true)];
-            },
-            Some(1),
-        );
-        assert_eq!(gathered(&sorted, &batches).0, json!([{ "a": "1", "b": 5 }]));
-        // The first in the new order, not the first that came.
-        let sorted = plan(
-            |query| {
-                query.shape.unique = Some(Unique::Columns(vec!["a".to_owned()]));
-                query.shape.sort = vec![by("b", true)];
-            },
-            Some(2),
-        );
-        assert_eq!(
-            gathered(&sorted, &batches).0,
-            json!([{ "a": "1", "b": 5 }, { "a": 1, "b": 4 }])
-        );
-    }
 
     #[test]
     fn the_values_that_a_page_becomes_are_counted() {
@@ -733,47 +459,5 @@ mod tests {
             panic!("six values are made")
         };
         assert!(words.contains("more than 4 values"), "{words}");
-    }
-
-    fn sorted(values: &Value, descending: bool) -> Value {
-        let mut list = values.as_array().cloned().unwrap_or_default();
-        list.sort_by(|left, right| compare(left, right, descending));
-        Value::Array(list)
-    }
-
-    #[test]
-    fn null_is_last_and_large_integers_keep_their_order() {
-        assert_eq!(
-            sorted(&json!([3, null, 1, 2.5]), false),
-            json!([1, 2.5, 3, null])
-        );
-        assert_eq!(
-            sorted(&json!([3, null, 1, 2.5]), true),
-            json!([3, 2.5, 1, null])
-        );
-        let large = json!([u64::MAX, u64::MAX - 1, i64::MAX]);
-        assert_eq!(
-            sorted(&large, false),
-            json!([i64::MAX, u64::MAX - 1, u64::MAX])
-        );
-        let near = json!([
-            9_007_199_254_740_993_i64,
-            9_007_199_254_740_992.0,
-            1e300,
-            -1e300
-        ]);
-        assert_eq!(
-            sorted(&near, false),
-            json!([
-                -1e300,
-                9_007_199_254_740_992.0,
-                9_007_199_254_740_993_i64,
-                1e300
-            ])
-        );
-        assert_eq!(
-            sorted(&json!(["b", "a", 1, true]), false),
-            json!([true, 1, "a", "b"])
-        );
     }
 }

@@ -8,13 +8,13 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::engine::answer::meaning;
 use crate::engine::findings::Findings;
 use crate::engine::levels::Level;
 use crate::engine::memo::Memo;
 use crate::engine::outcome::ResultKind;
 use crate::engine::outlet::Ahead;
 use crate::engine::records::KeyedRecord;
+use crate::engine::response::meaning;
 use crate::engine::stop::{Crew, Stop};
 use crate::engine::{FailedItem, RunError, RunErrorKind, Session};
 use crate::http::{Request, Response};
@@ -49,7 +49,7 @@ pub struct Run {
     sole_records: Memo<Arc<Vec<Value>>>,
     records: Memo<Arc<Vec<Value>>>,
     requests: Cell<u64>,
-    has_answers: Cell<bool>,
+    has_responses: Cell<bool>,
     /// Ends all tasks.
     tasks: RefCell<Option<Rc<Stop>>>,
 }
@@ -77,7 +77,7 @@ impl Run {
             sole_records: Memo::default(),
             records: Memo::default(),
             requests: Cell::new(0),
-            has_answers: Cell::new(false),
+            has_responses: Cell::new(false),
             tasks: RefCell::default(),
         }
     }
@@ -193,14 +193,14 @@ impl Run {
         self.findings.borrow().fatal.is_some()
     }
 
-    /// Records that a server has answered.
-    pub fn note_answer(&self) {
-        self.has_answers.set(true);
+    /// Records that a server has sent a valid response.
+    pub fn note_response(&self) {
+        self.has_responses.set(true);
     }
 
-    /// Returns true if any server has answered.
-    pub fn has_answers(&self) -> bool {
-        self.has_answers.get()
+    /// Returns true if any server has sent a valid response.
+    pub fn has_responses(&self) -> bool {
+        self.has_responses.get()
     }
 
     /// Returns the number of requests so far.
@@ -211,7 +211,7 @@ impl Run {
     /// Adds requests that were sent earlier.
     pub fn resume_from(&self, requests: u64) {
         self.requests.set(requests);
-        self.has_answers.set(requests > 0);
+        self.has_responses.set(requests > 0);
     }
 
     /// Returns the cache for records of plans; `is_sole` is true if their failure is that of the

@@ -15,11 +15,12 @@ use serde_json::Value;
 
 use crate::core::ending;
 use crate::engine::data::{data_of, statement};
+use crate::engine::gather::Gather;
 use crate::engine::levels::Level;
-use crate::engine::listing::listing;
+use crate::engine::listing::Listing;
 use crate::engine::outcome::End;
 use crate::engine::outlet::{Gone, Outlet, Taker, channel};
-use crate::engine::records::{Gather, KeyedRecord};
+use crate::engine::records::KeyedRecord;
 use crate::engine::run::Run;
 use crate::engine::stop::{Crew, Member};
 use crate::engine::{FailedItem, Outcome, RunError, RunErrorKind};
@@ -128,7 +129,11 @@ impl Walker {
                     .map(|data| self.site.with_data(&self.plan, data));
                 let site = site.as_ref().unwrap_or(&self.site);
                 let is_counted = self.wanted.is_some();
-                listing(&self.run, requests, site, is_counted, taker, outlet).await
+                let listing = Listing::new(&self.run, requests, site, is_counted);
+                match &requests.call.poll {
+                    None => listing.pages(taker, outlet).await,
+                    Some(poll) => listing.poll(poll, taker, outlet).await,
+                }
             }
             None => statement(&self.run, &self.plan, taker, outlet).await,
         };
@@ -183,7 +188,7 @@ impl Walker {
     }
 
     fn failed(&self, error: RunError) {
-        let is_hopeless = error.kind.is_of_server() && !self.run.has_answers();
+        let is_hopeless = error.kind.is_of_server() && !self.run.has_responses();
         if self.is_sole || is_hopeless || error.kind.is_of_all() {
             self.run.fail(error);
         } else {

@@ -34,6 +34,20 @@ pub fn meaning(call: &Call, response: &Response) -> StatusMeaning {
     }
 }
 
+/// Returns true for a successful response with an empty body.
+pub fn is_hollow(call: &Call, response: &Response) -> bool {
+    response.status == StatusCode::OK
+        && meaning(call, response) == StatusMeaning::Ok
+        && response.body.iter().all(u8::is_ascii_whitespace)
+}
+
+/// Returns the error message in a body, as a clause.
+pub fn message(plan: &Plan, body: &Value) -> Option<String> {
+    let words = ErrorBody::read(body).message?;
+    let words = plan.scrubber.text(&words);
+    Some(format!("the response says: {}", one_line(&words)))
+}
+
 /// Creates the error for an error response.
 pub fn refusal(plan: RequestPlan<'_>, request: &Request, response: &Response) -> RunErrorKind {
     let text = plan.scrubber.text(&response.text()).into_owned();
@@ -227,7 +241,7 @@ fn unreadable(plan: &Plan, response: &Response, error: &ParseError) -> RunErrorK
 }
 
 /// Returns the facts of a response that are free to compute.
-pub fn answer_facts(response: &Response) -> Answer<'static> {
+pub fn response_facts(response: &Response) -> Answer<'static> {
     Answer {
         status: response.status.as_u16(),
         ..Answer::default()
@@ -235,12 +249,12 @@ pub fn answer_facts(response: &Response) -> Answer<'static> {
 }
 
 /// Returns all facts of a response.
-pub fn whole_answer<'b>(plan: &Plan, response: &Response, body: &'b Value) -> Answer<'b> {
+pub fn all_response_facts<'b>(plan: &Plan, response: &Response, body: &'b Value) -> Answer<'b> {
     Answer {
         headers: Some(header_fields(plan, response)),
         elapsed_ms: Some(u64::try_from(response.elapsed.as_millis()).unwrap_or(u64::MAX)),
         body: Some(body),
-        ..answer_facts(response)
+        ..response_facts(response)
     }
 }
 
@@ -289,7 +303,7 @@ pub fn expectations(plan: &Plan, result: &ResultFacts<'_>) -> Result<Vec<Unmet>,
     let row = result.records.first().unwrap_or(&Value::Null);
     let facts = result
         .answer
-        .map(|(response, body)| whole_answer(plan, response, body));
+        .map(|(response, body)| all_response_facts(plan, response, body));
     let scope_over = |scope: &Scope| {
         let failures = ("failures", result.failures);
         let scope = plan
