@@ -8,6 +8,7 @@
 
 mod change;
 mod condition;
+mod counter;
 mod place;
 mod size;
 
@@ -18,7 +19,7 @@ use serde_json::Value;
 
 use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
-use crate::core::document::{Content, Entry, Fields, Node};
+use crate::core::document::{Content, Entry, Node};
 use crate::core::name;
 use crate::http::{HeaderMap, Request};
 use crate::template::selector::Selector;
@@ -252,36 +253,22 @@ impl Pagination {
     }
 }
 
-/// Reads the place of a number: a URL parameter or a member of the JSON body.
-fn number_place(fields: &mut Fields<'_>, usual: &str, faults: &mut Diagnostics) -> Option<Place> {
-    match (fields.get("param"), fields.get("body")) {
-        (None, None) => Some(Place::Param(usual.to_owned())),
-        (Some(param), None) => Place::param(param, "param", faults),
-        (None, Some(body)) => Place::body(body, "body", faults),
-        (Some(_), Some(body)) => {
-            let words = "the number goes either to `param` or to `body`";
-            faults.push(Diagnostic::at(&body.place, Code::Paginate, words));
-            None
-        }
-    }
-}
-
 /// Follows a URL from a response, relative to the request and on the same origin only.
 fn follow(page: &Page<'_>, target: &str) -> Next {
-    let asked = &page.request.url;
-    match asked.join(target) {
+    let url = &page.request.url;
+    match url.join(target) {
         Err(_) => Next::Broken(format!(
             "the link to the next page, `{target}`, is not a URL"
         )),
-        Ok(url) if !url.origin().is_tuple() => Next::Broken(format!(
+        Ok(next) if !next.origin().is_tuple() => Next::Broken(format!(
             "the link to the next page begins with `{}:`, and was not followed",
-            url.scheme()
+            next.scheme()
         )),
-        Ok(url) if url.origin() != asked.origin() => Next::Broken(format!(
+        Ok(next) if next.origin() != url.origin() => Next::Broken(format!(
             "the link to the next page leads to another origin, `{}`, and was not followed",
-            url.origin().ascii_serialization()
+            next.origin().ascii_serialization()
         )),
-        Ok(url) => Next::More(Change::Url(url)),
+        Ok(next) => Next::More(Change::Url(next)),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::paginate::{Change, Next, Page, Place};
 /// The requested page size, if the file sets one.
 #[derive(Debug, Clone, Default)]
 pub struct Size {
-    asked: Option<(Place, u64)>,
+    wanted: Option<(Place, u64)>,
 }
 
 impl Size {
@@ -34,7 +34,7 @@ impl Size {
             (Some(place), Some(size)) => {
                 let size = size.integer("size", 1..=1_000_000, faults)?;
                 Some(Self {
-                    asked: Some((place, size)),
+                    wanted: Some((place, size)),
                 })
             }
             _ => {
@@ -45,49 +45,28 @@ impl Size {
         }
     }
 
-    /// Returns the values of the first request: a number at its place, and the size.
-    pub fn first_with(&self, place: &Place, number: u64) -> Vec<(Place, Value)> {
-        let mut values = vec![(place.clone(), Value::from(number))];
-        values.extend(self.first());
-        values
-    }
-
     /// Returns the value that requests the size.
     pub fn first(&self) -> Option<(Place, Value)> {
-        let (place, size) = self.asked.as_ref()?;
+        let (place, size) = self.wanted.as_ref()?;
         Some((place.clone(), Value::from(*size)))
     }
 
-    /// Returns true if a page is known to be the last: it is empty, or shorter than requested
-    /// although an earlier page was full. A server that never fills a page may have a limit of its
+    /// Decides how to continue after a page, given the change for the next one. A short page is the
+    /// last if an earlier page was full. A server that never fills a page may have a limit of its
     /// own, so its short pages prove nothing.
-    fn is_last(&self, page: &Page<'_>) -> bool {
-        let is_short = || {
-            let (place, size) = self.asked.as_ref()?;
-            let size = place.number_in(page.request).unwrap_or(*size);
-            Some(page.rows < size && page.most_rows >= size)
-        };
-        page.rows == 0 || is_short().unwrap_or(false)
-    }
-
-    /// Returns true if a page is shorter than requested, though not known to be the last.
-    fn is_short(&self, page: &Page<'_>) -> bool {
-        let asked = self.asked.as_ref();
-        asked
-            .is_some_and(|(place, size)| page.rows < place.number_in(page.request).unwrap_or(*size))
-    }
-
-    /// Decides how to continue after a page, given the change for the next one.
     pub fn next(&self, page: &Page<'_>, change: Change) -> Next {
+        let wanted = self.wanted.as_ref();
+        let size = wanted.map(|(place, size)| place.number_in(page.request).unwrap_or(*size));
+        let is_short = size.is_some_and(|size| page.rows < size);
+        let was_full = size.is_some_and(|size| page.most_rows >= size);
         if page.goes_on == Some(true) {
-            return Next::More(change);
+            Next::More(change)
+        } else if page.rows == 0 || is_short && was_full {
+            Next::End
+        } else if is_short {
+            Next::Perhaps(change)
+        } else {
+            Next::More(change)
         }
-        if self.is_last(page) {
-            return Next::End;
-        }
-        if self.is_short(page) {
-            return Next::Perhaps(change);
-        }
-        Next::More(change)
     }
 }
