@@ -30,6 +30,19 @@ struct Bar {
     to: f64,
 }
 
+impl Bar {
+    /// Returns the lower and the higher end.
+    fn span(&self) -> (f64, f64) {
+        (self.from.min(self.to), self.from.max(self.to))
+    }
+
+    fn draw(&self, area: Area, frame: &mut Frame, data: &Data, options: &Options) {
+        let (class, _, colour) = series(self.series);
+        let title = data.tooltip(&data.series[self.series], self.place, &options.unit);
+        frame.svg.rect(area, (class, colour), "", &title);
+    }
+}
+
 /// Draws the chart at a width.
 pub fn draw(data: &Data, options: &Options, look: Look, width: f64) -> Drawing {
     let mut frame = Frame::new(options, width);
@@ -45,14 +58,14 @@ pub fn draw(data: &Data, options: &Options, look: Look, width: f64) -> Drawing {
         text_width(&label, LABEL.size) + 10.0 <= slot
     });
     let is_named = matches!(data.axis, Axis::Names);
-    let is_lying = look
+    let is_horizontal = look
         .is_horizontal
         .unwrap_or(is_named && !fits && labels.len() <= MOST_ROWS);
     let bars = bars(data, look.is_stacked);
-    if is_lying {
-        lying(frame, data, options, look, &bars, &labels)
+    if is_horizontal {
+        horizontal(frame, data, options, look, &bars, &labels)
     } else {
-        upright(frame, data, options, look, &bars, &labels)
+        vertical(frame, data, options, look, &bars, &labels)
     }
 }
 
@@ -134,7 +147,13 @@ fn ends(bars: &[Bar]) -> impl Iterator<Item = f64> {
     bars.iter().flat_map(|bar| [bar.from, bar.to])
 }
 
-fn upright(
+/// Returns the width of the widest label.
+fn widest(labels: impl Iterator<Item = String>) -> f64 {
+    let widths = labels.map(|label| text_width(&label, LABEL.size));
+    widths.fold(0.0, f64::max)
+}
+
+fn vertical(
     mut frame: Frame,
     data: &Data,
     options: &Options,
@@ -142,8 +161,8 @@ fn upright(
     bars: &[Bar],
     labels: &[String],
 ) -> Drawing {
-    let asked = options.height.unwrap_or(280.0);
-    let steps = ((asked - frame.top) / 44.0).clamp(2.0, 8.0);
+    let height = options.height.unwrap_or(280.0);
+    let steps = ((height - frame.top) / 44.0).clamp(2.0, 8.0);
     let scale = Scale::over(ends(bars), true, steps, &options.unit);
     let left = Frame::gutter(&scale);
     let inner = (frame.width - left - 6.0).max(40.0);
@@ -154,13 +173,13 @@ fn upright(
         x: left,
         y: frame.top + 6.0,
         width: inner,
-        height: (asked - below.height - frame.top - 6.0).max(70.0),
+        height: (height - below.height - frame.top - 6.0).max(70.0),
     };
     frame.horizontal_grid(&scale, plot);
     let group = group(slot, data.series.len(), look.is_stacked, 56.0);
     let gap = if group.thick > 4.0 { 1.0 } else { 0.0 };
     for bar in bars {
-        let (low, high) = (bar.from.min(bar.to), bar.from.max(bar.to));
+        let (low, high) = bar.span();
         let y = plot.bottom() - scale.part(high) * plot.height;
         let area = Area {
             x: plot.x + offset(&group, slot, bar, look.is_stacked),
@@ -168,9 +187,7 @@ fn upright(
             width: group.thick - gap,
             height: plot.bottom() - scale.part(low) * plot.height - y,
         };
-        let (class, _, colour) = series(bar.series);
-        let title = data.tooltip(&data.series[bar.series], bar.place, &options.unit);
-        frame.svg.rect(area, (class, colour), "", &title);
+        bar.draw(area, &mut frame, data, options);
     }
     let zero = plot.bottom() - scale.part(0.0) * plot.height;
     frame
@@ -181,7 +198,7 @@ fn upright(
     frame.finish(height)
 }
 
-fn lying(
+fn horizontal(
     mut frame: Frame,
     data: &Data,
     options: &Options,
@@ -204,20 +221,12 @@ fn lying(
         .iter()
         .map(|label| fit_name(label, most, LABEL.size))
         .collect();
-    let widest = texts
-        .iter()
-        .map(|text| text_width(text, LABEL.size))
-        .fold(0.0, f64::max);
-    let left = widest.ceil() + 10.0;
+    let left = widest(texts.iter().cloned()).ceil() + 10.0;
     // Single bars are labelled with their value.
-    let says = beside == 1 && data.series.len() == 1 && bars.iter().all(|bar| bar.to >= 0.0);
+    let is_labelled = beside == 1 && data.series.len() == 1 && bars.iter().all(|bar| bar.to >= 0.0);
     let value = |bar: &Bar| value_label(bar.to, &options.unit);
-    let right = if says {
-        let widest = bars
-            .iter()
-            .map(|bar| text_width(&value(bar), LABEL.size))
-            .fold(0.0, f64::max);
-        widest + 12.0
+    let right = if is_labelled {
+        widest(bars.iter().map(value)) + 12.0
     } else {
         14.0
     };
@@ -241,7 +250,7 @@ fn lying(
     frame.vertical_grid(&scale, plot);
     let group = group(row, data.series.len(), look.is_stacked, 22.0);
     for bar in bars {
-        let (low, high) = (bar.from.min(bar.to), bar.from.max(bar.to));
+        let (low, high) = bar.span();
         let x = plot.x + scale.part(low) * plot.width;
         let area = Area {
             x,
@@ -249,10 +258,8 @@ fn lying(
             width: plot.x + scale.part(high) * plot.width - x,
             height: group.thick - 1.0,
         };
-        let (class, _, colour) = series(bar.series);
-        let title = data.tooltip(&data.series[bar.series], bar.place, &options.unit);
-        frame.svg.rect(area, (class, colour), "", &title);
-        if says {
+        bar.draw(area, &mut frame, data, options);
+        if is_labelled {
             let at = (area.right() + 6.0, area.y + area.height / 2.0 + 4.0);
             frame.svg.text(at, LABEL, &value(bar));
         }

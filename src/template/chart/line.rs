@@ -18,6 +18,18 @@ pub struct Goal {
     pub label: String,
 }
 
+impl Goal {
+    fn draw(&self, svg: &mut Svg, plot: Area, y: f64) {
+        let more = " stroke-dasharray=\"4 3\" stroke-width=\"1.5\"";
+        svg.line((plot.x, y), (plot.right(), y), ("ca", "#6b7683"), more);
+        let label = TextStyle {
+            paint: STRONG,
+            ..LABEL.anchor(Anchor::End)
+        };
+        svg.text((plot.right(), y - 5.0), label, &self.label);
+    }
+}
+
 /// The maximum number of points that are marked with dots.
 const MOST_DOTS: usize = 60;
 
@@ -38,8 +50,8 @@ pub fn draw(data: &Data, options: &Options, look: &Look, width: f64) -> Drawing 
     let names: Vec<&str> = data.series.iter().map(|series| &*series.name).collect();
     frame.legend(&names, Swatch::Line);
 
-    let asked = options.height.unwrap_or(280.0);
-    let steps = ((asked - frame.top) / 44.0).clamp(2.0, 8.0);
+    let height = options.height.unwrap_or(280.0);
+    let steps = ((height - frame.top) / 44.0).clamp(2.0, 8.0);
     let numbers = data
         .numbers()
         .chain(look.goal.iter().map(|goal| goal.value));
@@ -57,7 +69,7 @@ pub fn draw(data: &Data, options: &Options, look: &Look, width: f64) -> Drawing 
         x: left,
         y: frame.top + 6.0,
         width: inner,
-        height: (asked - below - frame.top - 6.0).max(70.0),
+        height: (height - below - frame.top - 6.0).max(70.0),
     };
     frame.horizontal_grid(&scale, plot);
     let offsets = match (&places, &slots) {
@@ -99,15 +111,7 @@ pub fn draw(data: &Data, options: &Options, look: &Look, width: f64) -> Drawing 
     }
     if let Some(goal) = &look.goal {
         let y = plot.bottom() - scale.part(goal.value) * plot.height;
-        let more = " stroke-dasharray=\"4 3\" stroke-width=\"1.5\"";
-        frame
-            .svg
-            .line((plot.x, y), (plot.right(), y), ("ca", "#6b7683"), more);
-        let label = TextStyle {
-            paint: STRONG,
-            ..LABEL.anchor(Anchor::End)
-        };
-        frame.svg.text((plot.right(), y - 5.0), label, &goal.label);
+        goal.draw(&mut frame.svg, plot, y);
     }
     let height = frame.note(data.note().as_deref(), plot.bottom() + below);
     frame.finish(height)
