@@ -8,7 +8,7 @@ use crate::cli::app::{App, Stream};
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Stopped};
 use crate::cli::options::RunOptions;
-use crate::cli::{explain, outcome, request_text, show};
+use crate::cli::{describe, explain, outcome, request_text};
 use crate::core::code::Code;
 use crate::core::text::counted;
 use crate::core::text::printable_lines;
@@ -229,7 +229,7 @@ pub fn items_of(feed: &Loop) -> String {
         Items::Query { query, .. } => format!("{} of {}", feed.name, query.name),
         Items::List(_) => format!("{} of a list", feed.name),
     };
-    format!("{source}{}", show::choice_words(feed))
+    format!("{source}{}", describe::choice_words(feed))
 }
 
 fn usual_question(call: &Call, count: usize) -> String {

@@ -81,10 +81,16 @@ pub fn carry_out(plans: &[Rc<Plan>], options: &RunOptions, app: &Rc<App>) -> Res
             .into());
     }
     let states = states(plans, options, app)?;
-    let done = Cell::new(0);
-    let current = Current::default();
+    let execution = Execution {
+        plans,
+        options,
+        app,
+        done: Cell::default(),
+        writer: RefCell::default(),
+        session: RefCell::default(),
+    };
     let cache = cache(plans, options, app);
-    let execution = ExecutionOptions {
+    let engine_options = ExecutionOptions {
         fail_fast: options.fail_fast,
         unordered: options.unordered,
         remembers: plans.len() > 1
@@ -97,61 +103,17 @@ pub fn carry_out(plans: &[Rc<Plan>], options: &RunOptions, app: &Rc<App>) -> Res
         &options.connect,
         app,
         options.messages,
-        Some(execution),
-        async |session| {
-            let mut is_partial = false;
-            let mut first_failed = None;
-            current.session.replace(Some(Rc::clone(&session)));
-            // If one of several queries is refused, none is sent.
-            let mut approved = Vec::new();
-            for plan in plans {
-                approved.push(confirm::approve(plan, &session, options, app).await?);
-            }
-            let parts = plans.iter().zip(approved).zip(writers).zip(&states);
-            for (((plan, found), writer), state) in parts {
-                current.writer.replace(Some(writer));
-                let ended = execute(
-                    plan,
-                    found,
-                    &session,
-                    &current,
-                    state.as_ref(),
-                    options,
-                    app,
-                )
-                .await;
-                match ended {
-                    Ok(Exit::Done) => {}
-                    Ok(Exit::Partial) => is_partial = true,
-                    Ok(failed) => first_failed = first_failed.or(Some(failed)),
-                    // One failure does not discard the results of other queries.
-                    Err(Stopped::Failed(failure)) if plans.len() > 1 => {
-                        failure.show(app, options.messages.error_format);
-                        first_failed = first_failed.or(Some(failure.exit));
-                    }
-                    // The reader is gone, but an earlier failure still counts.
-                    Err(_) if first_failed.is_some() => break,
-                    Err(stopped) => return Err(stopped),
-                }
-                done.set(done.get() + 1);
-            }
-            // A complete failure takes precedence over an incomplete result.
-            let others = if is_partial {
-                Exit::Partial
-            } else {
-                Exit::Done
-            };
-            Ok(first_failed.unwrap_or(others))
-        },
+        Some(engine_options),
+        async |session| execution.run(&session, writers, &states).await,
     );
     if let Some(cache) = cache {
         cache.finish(app, options.messages.quiet);
     }
     let result = result.map_err(|stopped| match stopped {
         Stopped::Closed => Stopped::Closed,
-        Stopped::Failed(failure) => how_far(failure, done.get(), plans, &current, app).into(),
+        Stopped::Failed(failure) => execution.how_far(failure).into(),
     });
-    name_unconfirmed(result, &current.unconfirmed(), options, app)
+    name_unconfirmed(result, &execution.unconfirmed(), options, app)
 }
 
 /// Adds the requests that may have been carried out although no response confirms it, to any
@@ -198,66 +160,198 @@ fn cache(plans: &[Rc<Plan>], options: &RunOptions, app: &App) -> Option<RunCache
     RunCache::new(options.cache, app, options.messages.quiet)
 }
 
-/// The query that is running.
-#[derive(Default)]
-struct Current {
-    /// Its writers, until they are finished.
+/// The run of plans, one after another.
+struct Execution<'e> {
+    plans: &'e [Rc<Plan>],
+    options: &'e RunOptions,
+    app: &'e Rc<App>,
+    /// The number of completed plans.
+    done: Cell<usize>,
+    /// The writers of the running plan, until they are finished.
     writer: RefCell<Option<Writers>>,
     session: RefCell<Option<Rc<Session>>>,
 }
 
-impl Current {
+impl Execution<'_> {
     /// Returns the unconfirmed writes so far.
     fn unconfirmed(&self) -> Vec<Write> {
         let session = self.session.borrow();
         let session = session.as_ref();
         session.map_or_else(Vec::new, |session| session.writes().unconfirmed())
     }
-}
 
-/// Delivers the records of an interrupted run, and reports its progress.
-fn how_far(
-    failure: Failure,
-    done: usize,
-    plans: &[Rc<Plan>],
-    under_way: &Current,
-    app: &App,
-) -> Failure {
-    let is_ended = matches!(failure.code, Code::Interrupted | Code::OutOfTime);
-    let Some(current) = plans.get(done).filter(|_| is_ended) else {
-        return failure;
-    };
-    let mut failure = failure;
-    if plans.len() > 1 {
-        let words = format!("{done} of {} queries were completed", plans.len());
-        failure = failure.fact("progress", words);
-    }
-    if let Some(session) = &*under_way.session.borrow() {
-        if let Some(progress) = outcome::progress(session) {
-            failure = failure.fact("progress", progress);
-        }
-        if let Some(state) = outcome::last_state(session, app) {
-            failure = failure.fact("last_state", state);
-        }
-    }
-    let writer = under_way.writer.take();
-    if let Some(writer) = writer {
-        let records = counted(writer.records() as u64, "record");
-        let name = &current.query.name;
-        let files = writer.files();
-        if !files.is_empty() {
-            failure = failure.fact("not_written", files.join(", "));
-        }
-        let words = match writer.finish_early(app) {
-            Ok(true) => Some(format!("{records} of `{name}` were printed before")),
-            Ok(false) => None,
-            Err(_) => Some(format!("{records} of `{name}` could not be written")),
+    /// Delivers the records of an interrupted run, and reports its progress.
+    fn how_far(&self, mut failure: Failure) -> Failure {
+        let done = self.done.get();
+        let is_ended = matches!(failure.code, Code::Interrupted | Code::OutOfTime);
+        let Some(current) = self.plans.get(done).filter(|_| is_ended) else {
+            return failure;
         };
-        if let Some(words) = words {
-            failure = failure.fact("delivered", words);
+        if self.plans.len() > 1 {
+            let words = format!("{done} of {} queries were completed", self.plans.len());
+            failure = failure.fact("progress", words);
+        }
+        if let Some(session) = &*self.session.borrow() {
+            if let Some(progress) = outcome::progress(session) {
+                failure = failure.fact("progress", progress);
+            }
+            if let Some(state) = outcome::last_state(session, self.app) {
+                failure = failure.fact("last_state", state);
+            }
+        }
+        if let Some(writer) = self.writer.take() {
+            let records = counted(writer.records() as u64, "record");
+            let name = &current.query.name;
+            let files = writer.files();
+            if !files.is_empty() {
+                failure = failure.fact("not_written", files.join(", "));
+            }
+            let words = match writer.finish_early(self.app) {
+                Ok(true) => Some(format!("{records} of `{name}` were printed before")),
+                Ok(false) => None,
+                Err(_) => Some(format!("{records} of `{name}` could not be written")),
+            };
+            if let Some(words) = words {
+                failure = failure.fact("delivered", words);
+            }
+        }
+        failure
+    }
+
+    /// Runs the plans. A complete failure takes precedence over an incomplete result.
+    async fn run(
+        &self,
+        session: &Rc<Session>,
+        writers: Vec<Writers>,
+        states: &[Option<State>],
+    ) -> Result<Exit, Stopped> {
+        self.session.replace(Some(Rc::clone(session)));
+        // If one of several queries is refused, none is sent.
+        let mut approved = Vec::new();
+        for plan in self.plans {
+            approved.push(confirm::approve(plan, session, self.options, self.app).await?);
+        }
+        let mut is_partial = false;
+        let mut first_failed = None;
+        let parts = self.plans.iter().zip(approved).zip(writers).zip(states);
+        for (((plan, found), writer), state) in parts {
+            self.writer.replace(Some(writer));
+            match self.run_plan(plan, found, session, state.as_ref()).await {
+                Ok(Exit::Done) => {}
+                Ok(Exit::Partial) => is_partial = true,
+                Ok(failed) => first_failed = first_failed.or(Some(failed)),
+                // One failure does not discard the results of other queries.
+                Err(Stopped::Failed(failure)) if self.plans.len() > 1 => {
+                    failure.show(self.app, self.options.messages.error_format);
+                    first_failed = first_failed.or(Some(failure.exit));
+                }
+                // The reader is gone, but an earlier failure still counts.
+                Err(_) if first_failed.is_some() => break,
+                Err(stopped) => return Err(stopped),
+            }
+            self.done.set(self.done.get() + 1);
+        }
+        let others = if is_partial {
+            Exit::Partial
+        } else {
+            Exit::Done
+        };
+        Ok(first_failed.unwrap_or(others))
+    }
+
+    /// Runs a plan and writes its result.
+    async fn run_plan(
+        &self,
+        plan: &Rc<Plan>,
+        found: Option<engine::FoundItems>,
+        session: &Rc<Session>,
+        state: Option<&State>,
+    ) -> Result<Exit, Stopped> {
+        let messages = self.options.messages;
+        let kind = self
+            .writer
+            .borrow()
+            .as_ref()
+            .map_or(ResultKind::Records, Writers::result_kind);
+        let mut delivery = WriterDelivery {
+            writer: &self.writer,
+            plan,
+            app: self.app,
+            messages,
+            stored: state.map(|_| RefCell::default()),
+        };
+        let report = engine::run(plan, session, kind, found, &mut delivery).await;
+        let report = match report {
+            Ok(report) => report,
+            // A reader that has seen enough is not an error.
+            Err(error) if has_closed_reader(&error) => return Err(Stopped::Closed),
+            Err(error) => return Err(explain::run_error(&error, plan, self.app).into()),
+        };
+        for note in report.notes.iter().filter(|_| !messages.quiet) {
+            self.app.eprintln(&format!("note: {note}"));
+        }
+        if report.is_stopped {
+            // The cause of the stop is reported elsewhere, with the records so far.
+            outcome::report_run(plan, &report, messages, self.app);
+            return Err(Stopped::Closed);
+        }
+        let is_closed = self.finish_writers(plan, &report, state)?;
+        let exit = outcome::report_run(plan, &report, messages, self.app);
+        if let Some(state) = state {
+            // An incomplete state would make missing records look removed, and an unread report is
+            // still news in the next run.
+            if exit == Exit::Done && !is_closed && report.failed_expectations.is_none() {
+                let rows = delivery.stored.take().map(RefCell::into_inner);
+                state.keep(plan, &report, &rows.unwrap_or_default())?;
+            } else if !messages.quiet {
+                let why = if exit == Exit::Done {
+                    "did not succeed"
+                } else {
+                    "is incomplete"
+                };
+                self.app.eprintln(&format!(
+                    "note: the state is unchanged, since this run {why}"
+                ));
+            }
+        }
+        match report.failed_expectations {
+            // The reader is gone: further queries are not run.
+            None if is_closed && exit == Exit::Done => Err(Stopped::Closed),
+            None => Ok(exit),
+            Some(failed) => Err(explain::run_error(&failed, plan, self.app).into()),
         }
     }
-    failure
+
+    /// Finishes the writers of a plan. Returns true if their reader is gone.
+    fn finish_writers(
+        &self,
+        plan: &Rc<Plan>,
+        report: &Report,
+        state: Option<&State>,
+    ) -> Result<bool, Stopped> {
+        let Some(writer) = self.writer.take() else {
+            return Ok(false);
+        };
+        let summaries = writer.summaries(self.app);
+        let facts = writer
+            .have_report()
+            .then(|| report_facts(plan, report, state, self.options));
+        let context = ResultContext {
+            content: &report.body,
+            report: facts.as_ref(),
+        };
+        let is_closed = match writer.finish(&context, self.app) {
+            Ok(()) => false,
+            // A closed reader is not an error, and other problems are still reported.
+            Err(Stopped::Closed) => true,
+            Err(stopped) => return Err(stopped),
+        };
+        let is_quiet = self.options.messages.quiet;
+        for words in summaries.iter().filter(|_| !is_quiet) {
+            self.app.eprintln(words);
+        }
+        Ok(is_closed)
+    }
 }
 
 /// Refuses a reading method for a write-only resource.
@@ -278,88 +372,6 @@ fn refuse_reading(plan: RequestPlan<'_>) -> Result<(), Failure> {
         plan.query.name,
     );
     Err(Failure::new(Exit::Forbidden, Code::WriteOnly, words))
-}
-
-async fn execute(
-    plan: &Rc<Plan>,
-    found: Option<engine::FoundItems>,
-    session: &Rc<Session>,
-    current: &Current,
-    state: Option<&State>,
-    options: &RunOptions,
-    app: &Rc<App>,
-) -> Result<Exit, Stopped> {
-    let writer = &current.writer;
-    let kind = writer
-        .borrow()
-        .as_ref()
-        .map_or(ResultKind::Records, Writers::result_kind);
-    let mut delivery = WriterDelivery {
-        writer,
-        plan,
-        app,
-        messages: options.messages,
-        stored: state.map(|_| RefCell::default()),
-    };
-    let report = engine::run(plan, session, kind, found, &mut delivery).await;
-    let report = match report {
-        Ok(report) => report,
-        // A reader that has seen enough is not an error.
-        Err(error) if has_closed_reader(&error) => return Err(Stopped::Closed),
-        Err(error) => return Err(explain::run_error(&error, plan, app).into()),
-    };
-    for note in report.notes.iter().filter(|_| !options.messages.quiet) {
-        app.eprintln(&format!("note: {note}"));
-    }
-    if report.is_stopped {
-        // The cause of the stop is reported elsewhere, with the records so far.
-        outcome::report_run(plan, &report, options.messages, app);
-        return Err(Stopped::Closed);
-    }
-    let mut is_closed = false;
-    if let Some(writer) = writer.borrow_mut().take() {
-        let summaries = writer.summaries(app);
-        let facts = writer
-            .have_report()
-            .then(|| report_facts(plan, &report, state, options));
-        let context = ResultContext {
-            content: &report.body,
-            report: facts.as_ref(),
-        };
-        match writer.finish(&context, app) {
-            Ok(()) => {}
-            // A closed reader is not an error, and other problems are still reported.
-            Err(Stopped::Closed) => is_closed = true,
-            Err(Stopped::Failed(failure)) => return Err(failure.into()),
-        }
-        for words in summaries.iter().filter(|_| !options.messages.quiet) {
-            app.eprintln(words);
-        }
-    }
-    let exit = outcome::report_run(plan, &report, options.messages, app);
-    if let Some(state) = state {
-        // An incomplete state would make missing records look removed, and an unread report is
-        // still news in the next run.
-        if exit == Exit::Done && !is_closed && report.failed_expectations.is_none() {
-            let rows = delivery.stored.take().map(RefCell::into_inner);
-            state.keep(plan, &report, &rows.unwrap_or_default())?;
-        } else if !options.messages.quiet {
-            let why = if exit == Exit::Done {
-                "did not succeed"
-            } else {
-                "is incomplete"
-            };
-            app.eprintln(&format!(
-                "note: the state is unchanged, since this run {why}"
-            ));
-        }
-    }
-    match report.failed_expectations {
-        // The reader is gone: further queries are not run.
-        None if is_closed && exit == Exit::Done => Err(Stopped::Closed),
-        None => Ok(exit),
-        Some(failed) => Err(explain::run_error(&failed, plan, app).into()),
-    }
 }
 
 /// Opens the states of the queries, each locked until the run is over.

@@ -11,6 +11,7 @@ mod columns;
 mod completions;
 mod confirm;
 mod demo;
+mod describe;
 mod dry_run;
 mod ending;
 mod execute;

@@ -8,7 +8,7 @@ use crate::core::secret::{MASK, Secret};
 use crate::core::shell;
 use crate::core::text::one_line;
 use crate::http::client::OCTETS;
-use crate::http::{Body, Method, PartContent, header, takes_content};
+use crate::http::{Body, Method, Part, PartContent, header, takes_content};
 use crate::plan::disguise::{self, COMPUTED, Segment, masked, masked_url, segments, url_segments};
 use crate::plan::{RequestPlan, ShownRequest};
 use crate::project::query;
@@ -125,52 +125,7 @@ pub fn curl(shown: &ShownRequest, plan: RequestPlan<'_>) -> Result<String, Strin
             line.push(format!("{option} {}", quoted(&value)));
         }
     }
-    match &shown.body {
-        // Without data, curl sends no content length.
-        Body::Empty if takes_content(&shown.method) => {
-            line.push("--header 'content-length: 0'".to_owned());
-        }
-        Body::Empty => {}
-        Body::Bytes {
-            content_type,
-            bytes,
-        } => {
-            if !shown.headers.contains_key(header::CONTENT_TYPE) {
-                line.push(format!(
-                    "--header {}",
-                    quoted(&format!("content-type: {content_type}"))
-                ));
-            }
-            line.extend(data(plan, bytes));
-        }
-        Body::Multipart(parts) => {
-            // Escapes quotes in names as `runner` does.
-            line.push("--form-escape".to_owned());
-            for part in parts {
-                line.push(match &part.content {
-                    PartContent::Text(text) => {
-                        format!("--form-string {}", quoted(&format!("{}={text}", part.name)))
-                    }
-                    PartContent::File {
-                        file_name,
-                        path,
-                        content_type,
-                        ..
-                    } => {
-                        let kind = content_type.as_deref().unwrap_or(OCTETS);
-                        let kind = format!(";type={kind}");
-                        let field = format!(
-                            "{}=@{};filename={}{kind}",
-                            part.name,
-                            form_quoted(&path.display().to_string()),
-                            form_quoted(file_name)
-                        );
-                        format!("--form {}", quoted(&field))
-                    }
-                });
-            }
-        }
-    }
+    line.extend(body_options(shown, plan));
     line.extend(connection(plan));
     let mut line = line.join(" ") + "\n";
     if line.contains(&format!("${COMPUTED}")) {
@@ -189,6 +144,59 @@ pub fn curl(shown: &ShownRequest, plan: RequestPlan<'_>) -> Result<String, Strin
     Ok(line)
 }
 
+/// Returns the options that send the body.
+fn body_options(shown: &ShownRequest, plan: RequestPlan<'_>) -> Vec<String> {
+    match &shown.body {
+        // Without data, curl sends no content length.
+        Body::Empty if takes_content(&shown.method) => {
+            vec!["--header 'content-length: 0'".to_owned()]
+        }
+        Body::Empty => Vec::new(),
+        Body::Bytes {
+            content_type,
+            bytes,
+        } => {
+            let mut options = data(plan, bytes);
+            if !shown.headers.contains_key(header::CONTENT_TYPE) {
+                let field = format!("content-type: {content_type}");
+                options.insert(0, format!("--header {}", quoted(&field)));
+            }
+            options
+        }
+        Body::Multipart(parts) => {
+            // Escapes quotes in names as `runner` does.
+            let escape = "--form-escape".to_owned();
+            std::iter::once(escape)
+                .chain(parts.iter().map(part_option))
+                .collect()
+        }
+    }
+}
+
+/// Returns the option that sends a part.
+fn part_option(part: &Part) -> String {
+    match &part.content {
+        PartContent::Text(text) => {
+            format!("--form-string {}", quoted(&format!("{}={text}", part.name)))
+        }
+        PartContent::File {
+            file_name,
+            path,
+            content_type,
+            ..
+        } => {
+            let field = format!(
+                "{}=@{};filename={};type={}",
+                part.name,
+                form_quoted(&path.display().to_string()),
+                form_quoted(file_name),
+                content_type.as_deref().unwrap_or(OCTETS)
+            );
+            format!("--form {}", quoted(&field))
+        }
+    }
+}
+
 /// Formats an encoded `name=value` as a word whose value curl encodes.
 fn encoded_by_curl(pair: &str) -> String {
     let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -204,7 +212,7 @@ fn encoded_by_curl(pair: &str) -> String {
     word(segments)
 }
 
-/// Returns the options that send a body.
+/// Returns the options that send bytes.
 fn data(plan: RequestPlan<'_>, bytes: &[u8]) -> Vec<String> {
     if let Some(path) = plan.attached_file() {
         return vec![format!("--data-binary {}", quoted(&format!("@{path}")))];

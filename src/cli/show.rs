@@ -6,21 +6,19 @@ use std::rc::Rc;
 use serde_json::{Map, Value, json};
 
 use crate::cli::app::App;
+use crate::cli::describe::{
+    body_source, cache_words, feed_words, retry_words, source_json, value_source, var_words,
+};
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Stopped};
 use crate::cli::options::TextFormat;
 use crate::cli::setup::{self, World};
-use crate::core::json::plain;
-use crate::core::name;
 use crate::core::text::{one_line, printable_lines};
 use crate::core::time::format_duration;
 use crate::http::retry::RetryChange;
 use crate::plan::vars_to_give;
-use crate::project::query::{
-    Body, CacheRule, Call, Column, ColumnSource, Items, Limit, Loop, Var, VarType, example_call,
-};
+use crate::project::query::{Call, Column, ColumnSource, Items, Limit, Loop, example_call};
 use crate::project::requirement::Requirement;
-use crate::project::template::ValueTemplate;
 use crate::project::{Project, Query, ResourceFile, Sent};
 
 const EXAMPLES: &str = "\
@@ -194,35 +192,6 @@ fn call_text(call: &Call) -> String {
     text
 }
 
-/// Describes the cache rule.
-fn cache_words(rule: CacheRule) -> String {
-    match rule {
-        CacheRule::For(age) => format!("for {}", format_duration(age)),
-        CacheRule::Finished => "finished responses".to_owned(),
-    }
-}
-
-/// Describes the changes to the resource's retry policy.
-fn retry_words(retry: &RetryChange) -> String {
-    let parts = [
-        retry
-            .max_attempts
-            .map(|number| format!("up to {number} attempts")),
-        retry
-            .base_delay
-            .map(|delay| format!("delay from {}", format_duration(delay))),
-        retry
-            .max_delay
-            .map(|delay| format!("delay up to {}", format_duration(delay))),
-        retry.statuses.as_ref().map(|statuses| {
-            let statuses: Vec<String> = statuses.iter().map(ToString::to_string).collect();
-            format!("also on {}", name::one_of(&statuses))
-        }),
-    ];
-    let parts: Vec<String> = parts.into_iter().flatten().collect();
-    parts.join(", ")
-}
-
 fn retry_json(retry: &RetryChange) -> Value {
     json!({
         "max_attempts": retry.max_attempts,
@@ -265,40 +234,6 @@ fn require_text(list: &[Requirement]) -> String {
     text
 }
 
-/// Describes the source of a loop's items.
-fn feed_words(feed: &Loop) -> String {
-    let source = match &feed.items {
-        Items::List(list) => format!("{} in {}", feed.name, value_source(list)),
-        Items::Query { query, vars } if vars.is_empty() => {
-            format!("{} of {}", feed.name, query.name)
-        }
-        Items::Query { query, vars } => {
-            let given: Vec<String> = vars
-                .iter()
-                .map(|(name, value)| format!("{name} = {}", value_source(value)))
-                .collect();
-            format!("{} of {}, {}", feed.name, query.name, given.join(", "))
-        }
-    };
-    format!("{source}{}", choice_words(feed))
-}
-
-/// Describes the condition and the limit of a loop's items.
-pub fn choice_words(feed: &Loop) -> String {
-    let filter = feed.filter.as_ref();
-    let filter = filter.map(|filter| format!(", where {}", filter.source().trim()));
-    let limit = feed.limit.as_ref();
-    let limit = limit.map(|limit| format!(", at most {}", limit_source(limit)));
-    [filter, limit].into_iter().flatten().collect()
-}
-
-fn limit_source(limit: &Limit) -> String {
-    match limit {
-        Limit::Number(number) => number.to_string(),
-        Limit::Template(template) => template.source().trim().to_owned(),
-    }
-}
-
 fn feed_json(feed: &Loop) -> Value {
     let mut shown = items_json(feed);
     if let Some(filter) = &feed.filter {
@@ -322,86 +257,6 @@ fn items_json(feed: &Loop) -> Value {
                 .collect();
             json!({ "name": feed.name, "query": query.name, "vars": vars })
         }
-    }
-}
-
-/// Describes a var: type, required, default, choices, example.
-fn var_words(var: &Var) -> String {
-    let mut words = vec![var.kind.name().to_owned()];
-    if var.required {
-        words.push("required".to_owned());
-    }
-    if let Some(default) = &var.default {
-        let source = value_source(default);
-        words.push(if source == "null" {
-            "optional".to_owned()
-        } else {
-            format!("default {source}")
-        });
-    }
-    let each = if var.kind == VarType::List {
-        "each "
-    } else {
-        ""
-    };
-    if let Some(choices) = &var.choices {
-        let plain: Vec<String> = choices.iter().map(plain).collect();
-        words.push(format!("{each}one of {}", name::one_of(&plain)));
-    }
-    if let Some(pattern) = &var.pattern {
-        let verb = if each.is_empty() {
-            "matches"
-        } else {
-            "each matching"
-        };
-        words.push(format!("{verb} `{}`", pattern.source));
-    }
-    words.extend(var.bounds.words());
-    if var.secret {
-        words.push("secret".to_owned());
-    }
-    if let Some(example) = &var.example {
-        words.push(format!("for example {}", plain(example)));
-    }
-    words.join(", ")
-}
-
-fn value_source(value: &ValueTemplate) -> String {
-    match value {
-        ValueTemplate::Template(template) => template.source().to_owned(),
-        other => plain(&source_json(other)),
-    }
-}
-
-/// Returns a value as written in the file.
-fn source_json(value: &ValueTemplate) -> Value {
-    match value {
-        ValueTemplate::Constant(value) => value.clone(),
-        ValueTemplate::Template(template) => Value::from(template.source()),
-        ValueTemplate::List(items) => items.iter().map(source_json).collect(),
-        ValueTemplate::Map(members) => Value::Object(
-            members
-                .iter()
-                .map(|(key, value)| (key.clone(), source_json(value)))
-                .collect::<Map<_, _>>(),
-        ),
-    }
-}
-
-fn body_source(body: &Body) -> String {
-    match body {
-        Body::Json(value) => format!("json {}", value_source(value)),
-        Body::Form(fields) => {
-            let names: Vec<&str> = fields.iter().map(|(name, _)| name.as_str()).collect();
-            format!("form {}", names.join(", "))
-        }
-        Body::Multipart(fields) => {
-            let names: Vec<&str> = fields.iter().map(|(name, _)| name.as_str()).collect();
-            format!("multipart {}", names.join(", "))
-        }
-        Body::Text(template) => format!("text {}", template.source()),
-        Body::File(template) => format!("file {}", template.source()),
-        Body::Graphql(body) => format!("graphql {}", body.document.value.trim()),
     }
 }
 

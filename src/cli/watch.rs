@@ -9,7 +9,7 @@ use crate::core::text::one_line;
 use crate::core::time::format_duration;
 use crate::http::links::masked_address;
 use crate::http::pace::PauseReason;
-use crate::http::{Event, HeaderMap, Observe};
+use crate::http::{Event, HeaderMap, Observe, Request};
 
 /// Longer waits are always reported.
 const LONG_WAIT: Duration = Duration::from_secs(5);
@@ -59,6 +59,82 @@ impl Watch {
         self.verbosity == 0 && (wait < LONG_WAIT || self.is_quiet)
     }
 
+    fn label(&self, request: &Request) -> String {
+        request.label(&self.app.scrubber)
+    }
+
+    /// Returns the line that reports an event, if it is reported.
+    fn line(&self, event: &Event<'_>) -> Option<String> {
+        match event {
+            Event::Sending(request) if self.verbosity >= 2 => {
+                Some(format!("> {}", self.label(request)))
+            }
+            Event::Answered(request, response) if self.verbosity >= 1 => Some(format!(
+                "{} {} {} {} bytes",
+                self.label(request),
+                response.status.as_u16(),
+                format_duration(response.elapsed),
+                response.body.len(),
+            )),
+            Event::Failed(request, error, elapsed) if self.verbosity >= 1 => Some(format!(
+                "{} {error} {}",
+                self.label(request),
+                format_duration(*elapsed),
+            )),
+            Event::Recalled(request, age) if self.verbosity >= 1 => Some(format!(
+                "{} from the cache, {} old",
+                self.label(request),
+                format_duration(*age),
+            )),
+            Event::Retrying {
+                request,
+                status,
+                delay,
+                attempt,
+                asked,
+                is_refused,
+            } => {
+                // A rate limit pauses all requests, which is reported once for all.
+                if self.is_passed_over(*delay) || (*is_refused && self.verbosity == 0) {
+                    return None;
+                }
+                let why = status.map_or_else(
+                    || "no response".to_owned(),
+                    |status| format!("{}", status.as_u16()),
+                );
+                let delay = format_duration(*delay);
+                let when = match (is_refused, asked) {
+                    (true, _) => "after the pause".to_owned(),
+                    (false, true) => format!("in {delay}, as requested by the server"),
+                    (false, false) => format!("in {delay}"),
+                };
+                let label = self.label(request);
+                Some(format!("{label}: {why}; attempt {attempt} {when}"))
+            }
+            Event::Retiring {
+                resource,
+                route,
+                words,
+            } if !self.is_quiet => {
+                let (route, words) = (one_line(route), one_line(words));
+                Some(format!("warning: `{route}` of {resource} {words}"))
+            }
+            Event::Paused { length, reason } if !self.is_passed_over(*length) => {
+                let why = match reason {
+                    PauseReason::Refused(status) => {
+                        format!("rate limited by the server ({})", status.as_u16())
+                    }
+                    PauseReason::UsedUp => "the server's rate limit is used up".to_owned(),
+                };
+                // A pause that has just begun is rounded to the requested length.
+                let whole = length.as_secs() + u64::from(length.subsec_nanos() > 0);
+                let wait = format_duration(Duration::from_secs(whole));
+                Some(format!("{why}; pausing all requests to it for {wait}"))
+            }
+            _ => None,
+        }
+    }
+
     fn headers(&self, mark: &str, headers: &HeaderMap) {
         if self.verbosity < 2 {
             return;
@@ -79,100 +155,13 @@ impl Watch {
 impl Observe for Watch {
     fn event(&self, event: &Event<'_>) {
         self.count(event);
+        if let Some(line) = self.line(event) {
+            self.app.eprintln(&line);
+        }
         match event {
-            Event::Sending(request) => {
-                if self.verbosity >= 2 {
-                    self.app
-                        .eprintln(&format!("> {}", request.label(&self.app.scrubber)));
-                    self.headers(">", &request.headers);
-                }
-            }
-            Event::Answered(request, response) => {
-                if self.verbosity >= 1 {
-                    self.app.eprintln(&format!(
-                        "{} {} {} {} bytes",
-                        request.label(&self.app.scrubber),
-                        response.status.as_u16(),
-                        format_duration(response.elapsed),
-                        response.body.len(),
-                    ));
-                    self.headers("<", &response.headers);
-                }
-            }
-            Event::Failed(request, error, elapsed) => {
-                if self.verbosity >= 1 {
-                    self.app.eprintln(&format!(
-                        "{} {error} {}",
-                        request.label(&self.app.scrubber),
-                        format_duration(*elapsed),
-                    ));
-                }
-            }
-            Event::Recalled(request, age) => {
-                if self.verbosity >= 1 {
-                    self.app.eprintln(&format!(
-                        "{} from the cache, {} old",
-                        request.label(&self.app.scrubber),
-                        format_duration(*age),
-                    ));
-                }
-            }
-            Event::Retrying {
-                request,
-                status,
-                delay,
-                attempt,
-                asked,
-                is_refused,
-            } => {
-                // A rate limit pauses all requests, which is reported once for all.
-                if self.is_passed_over(*delay) || (*is_refused && self.verbosity == 0) {
-                    return;
-                }
-                let why = status.map_or_else(
-                    || "no response".to_owned(),
-                    |status| format!("{}", status.as_u16()),
-                );
-                let when = match (is_refused, asked) {
-                    (true, _) => "after the pause".to_owned(),
-                    (false, true) => {
-                        format!("in {}, as requested by the server", format_duration(*delay))
-                    }
-                    (false, false) => format!("in {}", format_duration(*delay)),
-                };
-                let label = request.label(&self.app.scrubber);
-                self.app
-                    .eprintln(&format!("{label}: {why}; attempt {attempt} {when}"));
-            }
-            Event::Retiring {
-                resource,
-                route,
-                words,
-            } => {
-                if !self.is_quiet {
-                    let words = one_line(words);
-                    self.app.eprintln(&format!(
-                        "warning: `{}` of {resource} {words}",
-                        one_line(route)
-                    ));
-                }
-            }
-            Event::Paused { length, reason } => {
-                if self.is_passed_over(*length) {
-                    return;
-                }
-                let why = match reason {
-                    PauseReason::Refused(status) => {
-                        format!("rate limited by the server ({})", status.as_u16())
-                    }
-                    PauseReason::UsedUp => "the server's rate limit is used up".to_owned(),
-                };
-                // A pause that has just begun is rounded to the requested length.
-                let whole = length.as_secs() + u64::from(length.subsec_nanos() > 0);
-                let wait = format_duration(Duration::from_secs(whole));
-                self.app
-                    .eprintln(&format!("{why}; pausing all requests to it for {wait}"));
-            }
+            Event::Sending(request) => self.headers(">", &request.headers),
+            Event::Answered(_, response) => self.headers("<", &response.headers),
+            _ => {}
         }
     }
 }
