@@ -15,9 +15,9 @@ use crate::auth::{
 use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::document::{Content, Entry};
-use crate::core::ending::Cleanup;
 use crate::core::secret::{Scrubber, Secret};
 use crate::core::shell;
+use crate::core::shutdown::Cleanup;
 use crate::core::source::Place;
 use crate::core::text::truncate_to_width;
 use crate::core::time::format_duration;

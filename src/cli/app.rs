@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::cli::ending::Ending;
 use crate::cli::failure::{Failure, Stopped};
+use crate::cli::shutdown::Shutdown;
 use crate::core::code::Code;
 use crate::core::secret::{Literals, Scrubber};
 use crate::core::text::{printable, printable_lines};
@@ -34,7 +34,7 @@ pub struct App {
     /// True if prompts can be answered.
     pub can_ask: bool,
     /// Signals and the time limit.
-    pub ending: Arc<Ending>,
+    pub shutdown: Arc<Shutdown>,
     /// The number of progress lines on standard error, cleared before any other output.
     progress: Cell<usize>,
     /// True while a prompt is shown, which must not be moved.
@@ -66,7 +66,7 @@ impl Stream {
 
 impl App {
     /// Reads the outside state, once.
-    pub fn new(ending: Arc<Ending>) -> Self {
+    pub fn new(shutdown: Arc<Shutdown>) -> Self {
         let env: BTreeMap<String, String> = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect();
@@ -83,7 +83,7 @@ impl App {
             stdout: stream(stdout),
             stderr: stream(stderr),
             can_ask: stderr && io::stdin().is_terminal(),
-            ending,
+            shutdown,
             working_directory: std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
             now: Timestamp::now(),
             scrubber: Scrubber::new(),
@@ -198,7 +198,7 @@ impl App {
         self.clear_progress();
         self.prompt(question);
         self.is_asking.set(true);
-        let _asked = Asked(&self.is_asking);
+        let _guard = AskingGuard(&self.is_asking);
         let (sender, answered) = tokio::sync::oneshot::channel();
         // It keeps reading after the run was stopped, and ends with the process.
         std::thread::spawn(move || {
@@ -237,9 +237,9 @@ fn discard_typed_input() {
 }
 
 /// Marks a prompt as shown until it is dropped.
-struct Asked<'a>(&'a Cell<bool>);
+struct AskingGuard<'a>(&'a Cell<bool>);
 
-impl Drop for Asked<'_> {
+impl Drop for AskingGuard<'_> {
     fn drop(&mut self) {
         self.0.set(false);
     }

@@ -38,7 +38,7 @@ impl RunCache {
     /// Returns the cache for the engine.
     pub fn cache(&self) -> Cache {
         Cache {
-            archive: Rc::new(Answers(Rc::clone(&self.folder))),
+            archive: Rc::new(ResponseArchive(Rc::clone(&self.folder))),
             clock: Rc::new(now),
             is_refreshing: self.is_refreshing,
         }
@@ -53,9 +53,9 @@ impl RunCache {
     }
 }
 
-struct Answers(Rc<CacheFolder>);
+struct ResponseArchive(Rc<CacheFolder>);
 
-impl Archive for Answers {
+impl Archive for ResponseArchive {
     fn find(&self, key: &[&[u8]]) -> Option<Vec<u8>> {
         self.0.find(key)
     }

@@ -131,7 +131,7 @@ pub fn run(args: &DemoArgs, app: &Rc<App>) -> Result<Exit, Failure> {
             .local_addr()
             .map_err(|error| failed(error.to_string()))?;
         // Handles signals before the address is printed.
-        app.ending.listen();
+        app.shutdown.listen();
         // Only the address is on standard output, for scripts that wait for it.
         let _ = app.print(&format!("http://{address}/api/v2\n"));
         app.eprintln("demo: an embedded CircleCI with synthetic data; press Ctrl-C to stop");
@@ -140,7 +140,7 @@ pub fn run(args: &DemoArgs, app: &Rc<App>) -> Result<Exit, Failure> {
                 result.map_err(|error| failed(error.to_string()))?;
                 Ok(Exit::Done)
             }
-            _ = app.ending.noticed() => Ok(Exit::Done),
+            _ = app.shutdown.noticed() => Ok(Exit::Done),
         }
     })
 }

@@ -15,7 +15,7 @@ use crate::cli::{confirm, explain, outcome, setup};
 use crate::core::code::Code;
 use crate::core::text::counted;
 use crate::engine::{
-    self, ExecutionOptions, Report, ResultKind, RunError, RunErrorKind, Session, Write,
+    self, ExecutionOptions, ResultKind, RunError, RunErrorKind, RunReport, Session, Write,
 };
 use crate::plan::{Plan, RequestPlan};
 
@@ -326,7 +326,7 @@ impl Execution<'_> {
     fn finish_writers(
         &self,
         plan: &Rc<Plan>,
-        report: &Report,
+        report: &RunReport,
         state: Option<&State>,
     ) -> Result<bool, Stopped> {
         let Some(writer) = self.writer.take() else {
@@ -392,7 +392,7 @@ fn states(
 /// Returns the facts for a report, besides its records.
 fn report_facts(
     plan: &Rc<Plan>,
-    report: &Report,
+    report: &RunReport,
     state: Option<&State>,
     options: &RunOptions,
 ) -> ReportFacts {

@@ -13,7 +13,6 @@ mod confirm;
 mod demo;
 mod describe;
 mod dry_run;
-mod ending;
 mod execute;
 mod exit;
 mod explain;
@@ -34,6 +33,7 @@ mod setup;
 mod show;
 mod show_failure;
 #[cfg_attr(not(unix), path = "signal_none.rs")]
+mod shutdown;
 mod signal;
 mod sql;
 mod state;
@@ -121,8 +121,8 @@ pub fn main() -> ExitCode {
         }
     };
     let error_format = cli.command.error_format();
-    watcher::watched(error_format, move |ending| {
-        let app = Rc::new(App::new(ending));
+    watcher::watched(error_format, move |shutdown| {
+        let app = Rc::new(App::new(shutdown));
         let exit = match cli.command.run(&app) {
             Ok(exit) => exit,
             Err(Stopped::Closed) => Exit::Done,

@@ -9,7 +9,7 @@ use crate::cli::progress::state_of;
 use crate::core::code::Code;
 use crate::core::text::counted;
 use crate::engine::{
-    Cut, Cuts, Failures, FoundItems, Ledger, Outcome, Report, Session, first_page_note,
+    Cut, Cuts, Failures, FoundItems, Ledger, Outcome, RunReport, Session, first_page_note,
 };
 use crate::plan::Plan;
 
@@ -17,7 +17,7 @@ use crate::plan::Plan;
 const KINDS: usize = 10;
 
 /// Reports an incomplete result.
-pub fn report_run(plan: &Plan, report: &Report, messages: MessageArgs, app: &App) -> Exit {
+pub fn report_run(plan: &Plan, report: &RunReport, messages: MessageArgs, app: &App) -> Exit {
     let listing = report_listing(plan, report, messages, app);
     let rest = match report.records {
         0 => "no records were returned".to_owned(),
@@ -51,7 +51,7 @@ struct Rest {
     words: String,
 }
 
-fn report_listing(plan: &Plan, report: &Report, messages: MessageArgs, app: &App) -> Exit {
+fn report_listing(plan: &Plan, report: &RunReport, messages: MessageArgs, app: &App) -> Exit {
     let name = &plan.query.name;
     let count = report.records as u64;
     match &report.outcome {

@@ -13,7 +13,7 @@ use crate::cli::options::{self, ConnectArgs, MessageArgs};
 use crate::cli::setup::{self, World};
 use crate::core::code::Code;
 use crate::core::name;
-use crate::engine::{self, Deliver, Report, ResultKind, Session};
+use crate::engine::{self, Deliver, ResultKind, RunReport, Session};
 use crate::format::{self, CsvOptions, Format, Shape};
 use crate::http::HeaderMap;
 use crate::plan::{Inputs, Plan};
@@ -206,7 +206,7 @@ impl Deliver for Nobody {
 }
 
 /// Returns the smallest number of requests remaining, of all limits in the response.
-fn limit_left(answer: &Report) -> Option<u64> {
+fn limit_left(answer: &RunReport) -> Option<u64> {
     let headers: &HeaderMap = &answer.headers;
     headers
         .iter()

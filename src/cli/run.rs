@@ -136,7 +136,7 @@ impl RunArgs {
 /// The first failure.
 pub fn run(args: &RunArgs, app: &Rc<App>) -> Result<Exit, Stopped> {
     // The limit includes reading, checking and showing.
-    app.ending.limit(args.connect.timeout);
+    app.shutdown.limit(args.connect.timeout);
     let words = &args.words;
     if words.queries.is_empty() {
         return Err(Failure::usage(Code::NoQuery, "no query given")

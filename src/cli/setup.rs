@@ -8,12 +8,12 @@ use std::sync::Arc;
 use crate::auth::{self, InHeader};
 use crate::cli::app::App;
 use crate::cli::cache;
-use crate::cli::ending::LAST_WORDS;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::git;
 use crate::cli::options::{ConnectArgs, MessageArgs, format_names};
 use crate::cli::progress::Progress;
+use crate::cli::shutdown::LAST_WORDS;
 use crate::cli::watch::Watch;
 use crate::core::code::Code;
 use crate::core::source::{SourceFile, Span, Text};
@@ -220,8 +220,8 @@ pub fn block_on<T, E: From<Failure>>(
         .build()
         .map_err(|error| Failure::usage(Code::Runtime, format!("cannot start: {error}")))?;
     let started = std::time::Instant::now();
-    app.ending.limit(connect.timeout);
-    app.ending.listen();
+    app.shutdown.limit(connect.timeout);
+    app.shutdown.listen();
     let shows_progress = execution.is_some();
     let watch = Rc::new(Watch::new(Rc::clone(app), messages.verbose, messages.quiet));
     let result = runtime.block_on(async {
@@ -236,7 +236,7 @@ pub fn block_on<T, E: From<Failure>>(
             observer: Rc::clone(&watch) as Rc<dyn Observe>,
             execution: execution.unwrap_or_default(),
         };
-        let shelf = Box::new(Answers(Scratch::default()));
+        let shelf = Box::new(ResponseShelf(Scratch::default()));
         let session = Rc::new(Session::new(options, shelf));
         let draws = shows_progress
             && app.stderr.is_terminal
@@ -248,7 +248,7 @@ pub fn block_on<T, E: From<Failure>>(
         let mut work = std::pin::pin!(work(Rc::clone(&session)));
         let ended = tokio::select! {
             result = &mut work => return result,
-            cause = app.ending.noticed() => cause.failure(),
+            cause = app.shutdown.noticed() => cause.failure(),
             never = progress().draw(), if draws => never,
             never = progress().report(|words| app.eprintln(words)), if reports => never,
         };
@@ -256,11 +256,11 @@ pub fn block_on<T, E: From<Failure>>(
         session.stop().set();
         tokio::select! {
             _ = tokio::time::timeout(LAST_WORDS, &mut work) => {}
-            _ = app.ending.noticed() => {}
+            _ = app.shutdown.noticed() => {}
         }
         Err(ended.into())
     });
-    app.ending.finish();
+    app.shutdown.finish();
     app.clear_progress();
     if messages.verbose > 0 {
         app.eprintln(&watch.stats().summary(started.elapsed()));
@@ -269,9 +269,9 @@ pub fn block_on<T, E: From<Failure>>(
 }
 
 /// Responses kept for the run, in an unnamed file.
-struct Answers(Scratch);
+struct ResponseShelf(Scratch);
 
-impl Shelf for Answers {
+impl Shelf for ResponseShelf {
     fn push(&mut self, bytes: &[u8]) -> Option<u64> {
         self.0.push(bytes)
     }

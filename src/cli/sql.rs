@@ -117,7 +117,7 @@ impl SqlArgs {
 ///
 /// The first failure.
 pub fn run(args: &SqlArgs, app: &Rc<App>) -> Result<Exit, Stopped> {
-    app.ending.limit(args.connect.timeout);
+    app.shutdown.limit(args.connect.timeout);
     let (statement, assignments) = statement(args, app)?;
     let mut given = inputs::read(&[], &assignments, &app.working_directory)?;
     let sources = sources(&args.from)?;

@@ -10,7 +10,7 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::core::code::Code;
 use crate::core::time::format_time;
-use crate::engine::Report;
+use crate::engine::RunReport;
 use crate::plan::{DataValue, Plan};
 use crate::project::load;
 use crate::project::query::VarType;
@@ -84,7 +84,7 @@ impl State {
     /// # Errors
     ///
     /// If it cannot be written.
-    pub fn keep(&self, plan: &Plan, report: &Report, rows: &[Value]) -> Result<(), Failure> {
+    pub fn keep(&self, plan: &Plan, report: &RunReport, rows: &[Value]) -> Result<(), Failure> {
         let mut data = Map::new();
         for (name, value) in &*report.data {
             let value = match value {

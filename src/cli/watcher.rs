@@ -12,11 +12,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::cli::app::App;
-use crate::cli::ending::{Cause, Ending, GRACE};
 use crate::cli::failure::{ErrorFormat, Failure};
+use crate::cli::shutdown::{Cause, GRACE, Shutdown};
 use crate::cli::signal;
 use crate::core::code::Code;
-use crate::core::ending;
+use crate::core::shutdown;
 use crate::core::source::Place;
 use crate::core::time::format_duration;
 use crate::project::load::bounded;
@@ -41,7 +41,7 @@ const FEWEST_FILES: u64 = 32;
 /// Runs a verb with a watcher.
 pub fn watched(
     error_format: ErrorFormat,
-    verb: impl FnOnce(Arc<Ending>) -> ExitCode + Send + 'static,
+    verb: impl FnOnce(Arc<Shutdown>) -> ExitCode + Send + 'static,
 ) -> ExitCode {
     if let Some(files) = few_files() {
         let words = format!(
@@ -49,15 +49,15 @@ pub fn watched(
         );
         fail(Failure::usage(Code::CannotStart, words), error_format);
     }
-    let ending = Arc::new(Ending::default());
+    let shutdown = Arc::new(Shutdown::default());
     // Without file descriptors for it there is no watcher, and signals have their default effect.
     let Ok((mut signals, waker)) = signal::listen() else {
-        return verb(ending);
+        return verb(shutdown);
     };
     let wakes_at_end = waker.try_clone();
-    ending.wake_by(waker);
+    shutdown.wake_by(waker);
     let (sender, code) = mpsc::channel();
-    let of_verb = Arc::clone(&ending);
+    let of_verb = Arc::clone(&shutdown);
     start(move || {
         // Dropped, and thereby woken, even if the verb panics.
         let _wakes_at_end = wakes_at_end;
@@ -70,12 +70,12 @@ pub fn watched(
             Err(TryRecvError::Disconnected) => return ExitCode::from(101),
             Err(TryRecvError::Empty) => {}
         }
-        let wait = match renderings.look().and_then(|()| ending.look()) {
+        let wait = match renderings.look().and_then(|()| shutdown.look()) {
             Ok(wait) => wait.map_or(PERIOD, |wait| wait.min(PERIOD)),
             Err(failure) => fail(failure, error_format),
         };
         if let Some(signal) = signals.wait(wait) {
-            ending.notice(Cause::Signal(signal));
+            shutdown.notice(Cause::Signal(signal));
         }
     }
 }
@@ -110,7 +110,7 @@ fn few_files() -> Option<u64> {
 
 /// Ends the process.
 fn fail(failure: Failure, error_format: ErrorFormat) -> ! {
-    ending::clean_up();
+    shutdown::clean_up();
     let exit = failure.exit;
     let (sender, shown) = mpsc::channel();
     // The computing thread may hold the stream's lock.

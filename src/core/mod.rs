@@ -6,7 +6,6 @@
 pub mod code;
 pub mod diagnostic;
 pub mod document;
-pub mod ending;
 pub mod file_ending;
 pub mod graph;
 pub mod json;
@@ -15,6 +14,7 @@ pub mod name;
 pub mod percent;
 pub mod secret;
 pub mod shell;
+pub mod shutdown;
 pub mod source;
 pub mod text;
 pub mod time;

@@ -12,7 +12,7 @@ use crate::engine::data::{data_of, run_facts};
 use crate::engine::failures::records;
 use crate::engine::gather::Gather;
 use crate::engine::items::{FoundItems, resume};
-use crate::engine::outcome::{Outcome, Report, ResultKind, is_partial};
+use crate::engine::outcome::{Outcome, ResultKind, RunReport, is_partial};
 use crate::engine::outlet::{Batch, channel};
 use crate::engine::records::Deliver;
 use crate::engine::response::{ResultFacts, expectations};
@@ -37,7 +37,7 @@ pub async fn run(
     kind: ResultKind,
     found: Option<FoundItems>,
     deliver: &mut dyn Deliver,
-) -> Result<Report, RunError> {
+) -> Result<RunReport, RunError> {
     session.levels().clear();
     let run = Rc::new(Run::new(plan, session, kind, read_all));
     let sites = found.map(|found| resume(&run, plan, found));
@@ -53,7 +53,7 @@ async fn drive(
     plan: &Rc<Plan>,
     sites: Option<Vec<Site>>,
     deliver: &mut dyn Deliver,
-) -> Result<Report, RunError> {
+) -> Result<RunReport, RunError> {
     let crew = Crew::new(&run.panicked);
     run.set_tasks(&crew);
     let (outlet, mut inlet) = channel(&run.ahead, !run.session.is_unordered());
@@ -165,7 +165,7 @@ impl Collector<'_> {
         }
     }
 
-    fn report(self, is_stopped: bool, data: Arc<DataValues>) -> Result<Report, RunError> {
+    fn report(self, is_stopped: bool, data: Arc<DataValues>) -> Result<RunReport, RunError> {
         let mut findings = self.run.findings.take();
         if let Some(error) = findings.fatal {
             return Err(error);
@@ -211,7 +211,7 @@ impl Collector<'_> {
             };
             expectations(self.plan, &facts).map_err(&fault)?
         };
-        Ok(Report {
+        Ok(RunReport {
             records: self.delivered,
             outcome,
             ledger: findings.ledger,

@@ -11,7 +11,7 @@ use crate::core::text::{one_line, truncate_to_width};
 use crate::http::links::masked_address;
 use crate::http::{StatusCode, TransportError, TransportErrorKind};
 use crate::plan::disguise::masked_value;
-use crate::plan::{Plan, PlanError, Site, telling_member};
+use crate::plan::{Plan, PlanError, Site, identifying_member};
 use crate::resource::ErrorBody;
 use crate::template::RenderError;
 
@@ -157,7 +157,7 @@ fn without_signatures(item: &Value) -> Value {
 
 /// Returns the first scalar columns of an item, except its id.
 fn first_columns(members: &Map<String, Value>) -> Vec<String> {
-    let id = telling_member(members).and_then(|key| members.get_key_value(key));
+    let id = identifying_member(members).and_then(|key| members.get_key_value(key));
     let shown = members.iter().filter(|(name, value)| {
         let is_plain = !(value.is_object() || value.is_array() || value.is_null());
         is_plain && **value != "" && id.is_none_or(|(key, id)| *name != key && *value != id)

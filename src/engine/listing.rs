@@ -11,8 +11,8 @@ use crate::engine::missing::{is_map, missing_list, missing_rows};
 use crate::engine::outcome::{End, First};
 use crate::engine::outlet::{Gone, Outlet, Taker};
 use crate::engine::page::{Listed, PagesSeen, RowsPrint, fingerprint, listed};
-use crate::engine::part::{Part, part};
 use crate::engine::records::{KeyedRecord, PageRead, check_all_required, read_page, take_rows};
+use crate::engine::remainder::{Remainder, remainder};
 use crate::engine::response::{
     all_response_facts, content, graphql_error, is_hollow, meaning, message, refusal, scrubbed,
 };
@@ -381,19 +381,19 @@ impl<'r> Listing<'r> {
 
     /// Ends a listing, unless the response says that it is only a part.
     fn end(&self, request: &Request, response: &Response, style: Option<&Style>) -> Step {
-        let outcome = match part(self.requests, request, response, self.members) {
+        let outcome = match remainder(self.requests, request, response, self.members) {
             None => Outcome::Complete,
-            Some(Part::Unknown(note)) => {
+            Some(Remainder::Unknown(note)) => {
                 self.note(note);
                 Outcome::Complete
             }
             // With `paginate: false`, that is as requested.
-            Some(Part::Incomplete(_))
+            Some(Remainder::Incomplete(_))
                 if style.is_none() && self.requests.usual_style(request).is_some() =>
             {
                 Outcome::FirstPage
             }
-            Some(Part::Incomplete(words)) => return self.broken(request, words),
+            Some(Remainder::Incomplete(words)) => return self.broken(request, words),
         };
         Step::Done(outcome)
     }

@@ -42,19 +42,19 @@ struct OnceState {
 }
 
 type Key = (u64, u64);
-type Answer = Result<Response, TransportError>;
+type SendResult = Result<Response, TransportError>;
 
 /// The state of a request's response.
 enum Lookup {
     /// In memory, or pending.
-    Cell(Rc<OnceCell<Answer>>),
+    Cell(Rc<OnceCell<SendResult>>),
     /// Read from the file.
     Stored(Response),
 }
 
 enum Known {
     /// Pending, or received recently.
-    Here(Rc<OnceCell<Answer>>),
+    Here(Rc<OnceCell<SendResult>>),
     /// Stored in the file.
     There(u64),
 }
@@ -74,19 +74,19 @@ impl Once {
     }
 
     /// Sends a request, or returns the earlier response. `place` distinguishes servers.
-    pub async fn send<F: Future<Output = Answer>>(
+    pub async fn send<F: Future<Output = SendResult>>(
         &self,
         place: &str,
         request: &Request,
         send: impl FnOnce() -> F,
-    ) -> Answer {
+    ) -> SendResult {
         let key = self.key(place, request);
         let cell = match self.find(key) {
             Lookup::Cell(cell) => cell,
             Lookup::Stored(response) => return Ok(response),
         };
         let mut is_first = false;
-        let answer = cell
+        let result = cell
             .get_or_init(|| {
                 is_first = true;
                 send()
@@ -94,9 +94,9 @@ impl Once {
             .await
             .clone();
         if is_first {
-            self.keep(key, &answer);
+            self.keep(key, &result);
         }
-        answer
+        result
     }
 
     fn key(&self, place: &str, request: &Request) -> Key {
@@ -125,9 +125,9 @@ impl Once {
     }
 
     /// Keeps a response, and moves older ones to the file.
-    fn keep(&self, key: Key, answer: &Answer) {
+    fn keep(&self, key: Key, result: &SendResult) {
         let mut state = self.state.borrow_mut();
-        let size = answer.as_ref().map_or(0, |response| response.body.len()) + 1_024;
+        let size = result.as_ref().map_or(0, |response| response.body.len()) + 1_024;
         state.recent.push_back((key, size));
         state.in_memory += size;
         while state.in_memory > IN_MEMORY {
@@ -221,7 +221,7 @@ mod tests {
     }
 
     /// Requests a path; the response has the given size, and each request is counted.
-    async fn ask(once: &Once, path: &str, size: usize, sent: &Cell<u32>) -> Answer {
+    async fn fetch(once: &Once, path: &str, size: usize, sent: &Cell<u32>) -> SendResult {
         once.send("here", &get(path), || async {
             sent.set(sent.get() + 1);
             tokio::time::sleep(Duration::from_millis(10)).await;
@@ -231,10 +231,10 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_packed_whole() {
+    fn a_response_is_packed_whole() {
         for body in [&b""[..], b"\n\n:", b"{\"a\": 1}\n", b"\0\xff"] {
             let before = response(body.to_vec());
-            let after = unpacked(&packed(&before)).expect("an answer");
+            let after = unpacked(&packed(&before)).expect("a response");
             assert_eq!(after.status, before.status);
             assert_eq!(after.headers, before.headers);
             assert_eq!(after.body, before.body);
@@ -242,22 +242,25 @@ mod tests {
         }
         let whole = packed(&response(Vec::new()));
         for end in 0..whole.len() {
-            assert!(unpacked(&whole[..end]).is_none(), "half of it is no answer");
+            assert!(
+                unpacked(&whole[..end]).is_none(),
+                "half of it is no response"
+            );
         }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn equal_requests_share_an_answer_that_is_still_coming() {
+    async fn equal_requests_share_a_response_that_is_still_coming() {
         let (once, sent) = (Once::new(Box::new(Memory::default())), Cell::new(0));
         let (first, second, other) = tokio::join!(
-            ask(&once, "/a", 1, &sent),
-            ask(&once, "/a", 2, &sent),
-            ask(&once, "/b", 3, &sent),
+            fetch(&once, "/a", 1, &sent),
+            fetch(&once, "/a", 2, &sent),
+            fetch(&once, "/b", 3, &sent),
         );
-        assert_eq!(first.expect("an answer").body.len(), 1);
-        assert_eq!(second.expect("an answer").body.len(), 1);
-        assert_eq!(other.expect("an answer").body.len(), 3);
-        let late = ask(&once, "/a", 4, &sent).await.expect("an answer");
+        assert_eq!(first.expect("a response").body.len(), 1);
+        assert_eq!(second.expect("a response").body.len(), 1);
+        assert_eq!(other.expect("a response").body.len(), 3);
+        let late = fetch(&once, "/a", 4, &sent).await.expect("a response");
         assert_eq!((late.body.len(), sent.get()), (1, 2));
     }
 
@@ -292,11 +295,11 @@ mod tests {
     async fn who_gives_up_waiting_leaves_the_request_to_the_next() {
         let (once, sent) = (Once::new(Box::new(Memory::default())), Cell::new(0));
         {
-            let first = ask(&once, "/a", 1, &sent);
+            let first = fetch(&once, "/a", 1, &sent);
             let gives_up = tokio::time::timeout(Duration::from_millis(1), first);
-            let (gave_up, second) = tokio::join!(gives_up, ask(&once, "/a", 2, &sent));
+            let (gave_up, second) = tokio::join!(gives_up, fetch(&once, "/a", 2, &sent));
             assert!(gave_up.is_err());
-            assert_eq!(second.expect("an answer").body.len(), 2);
+            assert_eq!(second.expect("a response").body.len(), 2);
         }
         assert_eq!(sent.get(), 2);
     }
@@ -315,9 +318,9 @@ mod tests {
         // Errors are small: they stay in memory when responses move out.
         for index in 0..4 {
             let path = format!("/large/{index}");
-            let _ = ask(&once, &path, IN_MEMORY / 2, &sent).await;
+            let _ = fetch(&once, &path, IN_MEMORY / 2, &sent).await;
         }
-        assert!(ask(&once, "/a", 1, &sent).await.is_err());
+        assert!(fetch(&once, "/a", 1, &sent).await.is_err());
         assert_eq!(sent.get(), 5);
     }
 
@@ -327,37 +330,39 @@ mod tests {
         let (once, sent) = (Once::new(Box::new(shelf.clone())), Cell::new(0));
         let size = IN_MEMORY / 4;
         for index in 0..6 {
-            let _ = ask(&once, &format!("/{index}"), size + index, &sent).await;
+            let _ = fetch(&once, &format!("/{index}"), size + index, &sent).await;
         }
         assert_eq!(shelf.pieces.borrow().len(), 3);
         assert!(once.state.borrow().in_memory <= IN_MEMORY);
         for index in 0..6 {
-            let again = ask(&once, &format!("/{index}"), 0, &sent).await;
-            let again = again.expect("an answer");
+            let again = fetch(&once, &format!("/{index}"), 0, &sent).await;
+            let again = again.expect("a response");
             assert_eq!(again.body.len(), size + index);
             assert_eq!(again.status, StatusCode::NOT_FOUND);
         }
         // A response larger than the limit is moved out at once.
-        let _ = ask(&once, "/huge", IN_MEMORY + 1, &sent).await;
-        let huge = ask(&once, "/huge", 0, &sent).await.expect("an answer");
+        let _ = fetch(&once, "/huge", IN_MEMORY + 1, &sent).await;
+        let huge = fetch(&once, "/huge", 0, &sent).await.expect("a response");
         assert_eq!((huge.body.len(), sent.get()), (IN_MEMORY + 1, 7));
         assert_eq!(once.state.borrow().in_memory, 0);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_the_shelf_loses_is_asked_for_again() {
+    async fn what_the_shelf_loses_is_requested_again() {
         let shelf = Memory::default();
         let (once, sent) = (Once::new(Box::new(shelf.clone())), Cell::new(0));
-        let _ = ask(&once, "/lost", IN_MEMORY, &sent).await;
+        let _ = fetch(&once, "/lost", IN_MEMORY, &sent).await;
         shelf.pieces.borrow_mut().clear();
-        let again = ask(&once, "/lost", 1, &sent).await.expect("an answer");
+        let again = fetch(&once, "/lost", 1, &sent).await.expect("a response");
         assert_eq!((again.body.len(), sent.get()), (1, 2));
         shelf.is_full.set(true);
-        let _ = ask(&once, "/refused", IN_MEMORY, &sent).await;
-        let again = ask(&once, "/refused", 2, &sent).await.expect("an answer");
+        let _ = fetch(&once, "/refused", IN_MEMORY, &sent).await;
+        let again = fetch(&once, "/refused", 2, &sent)
+            .await
+            .expect("a response");
         assert_eq!((again.body.len(), sent.get()), (2, 4));
         // A repeated request is known again.
-        let _ = ask(&once, "/refused", 3, &sent).await;
+        let _ = fetch(&once, "/refused", 3, &sent).await;
         assert_eq!(sent.get(), 4);
     }
 }

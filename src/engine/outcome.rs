@@ -14,7 +14,7 @@ use crate::template::Records;
 
 /// The result of a query, except its records.
 #[derive(Debug)]
-pub struct Report {
+pub struct RunReport {
     /// The number of records delivered.
     pub records: usize,
     /// The completeness of the listing.
@@ -41,7 +41,7 @@ pub struct Report {
     pub failed_expectations: Option<RunError>,
 }
 
-impl Report {
+impl RunReport {
     /// Returns true if nothing failed or was cut.
     pub fn is_whole(&self) -> bool {
         !is_partial(&self.outcome, &self.ledger)

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use crate::core::ending;
+use crate::core::shutdown;
 use crate::core::time::{TIME_EXAMPLE, format_duration};
 use crate::engine::levels::Level;
 use crate::engine::listing::{Listing, Step};
@@ -61,7 +61,7 @@ impl Listing<'_> {
             };
             // A page read while the run is ending is truncated.
             if let Ok((kept, ..)) = &result
-                && !ending::is_asked()
+                && !shutdown::is_requested()
             {
                 let state = kept.first().map(|kept| kept.record.clone());
                 self.run.level(self.plan).last_state.replace(state);

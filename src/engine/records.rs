@@ -4,9 +4,9 @@ use std::io;
 
 use serde_json::{Map, Value};
 
-use crate::core::ending;
 use crate::core::json::MOST_VALUES;
 use crate::core::secret::MASK;
+use crate::core::shutdown;
 use crate::engine::columns::{self, Lacking};
 use crate::engine::response::{header_fields, response_facts};
 use crate::engine::{Remedy, RunError, RunErrorKind};
@@ -14,7 +14,7 @@ use crate::http::Response;
 use crate::plan::Plan;
 use crate::project::query::{Column, ColumnSource, SortBy, Take};
 use crate::template::selector::Selector;
-use crate::template::{Answer, Expression, Scope, reserved};
+use crate::template::{Expression, ResponseFacts, Scope, reserved};
 
 /// Returns true if a name keeps its meaning beside a column of the same name: reserved names, and
 /// the query's items, whose columns `check` knows.
@@ -199,7 +199,7 @@ enum Verdict {
 
 impl<'p> Reader<'p> {
     fn new(plan: &'p Plan, scope: &Scope, response: &Response) -> Self {
-        let facts = Answer {
+        let facts = ResponseFacts {
             headers: plan
                 .uses()
                 .has_headers()
@@ -241,7 +241,7 @@ impl<'p> Reader<'p> {
         };
         for (place, row) in rows.iter().enumerate() {
             // The run is ending and ignores the rest.
-            if ending::is_asked() {
+            if shutdown::is_requested() {
                 break;
             }
             if enough.is_some_and(|enough| kept.len() >= enough) {

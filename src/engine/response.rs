@@ -15,7 +15,7 @@ use crate::http::{self, Request, Response, StatusCode, headers, rate_headers};
 use crate::plan::{DataValues, Plan, RequestPlan};
 use crate::project::query::{Body, Call, StatusMeaning};
 use crate::resource::ErrorBody;
-use crate::template::{Answer, Records, Scope};
+use crate::template::{Records, ResponseFacts, Scope};
 
 /// Returns the meaning of a response's status for the query.
 pub fn meaning(call: &Call, response: &Response) -> StatusMeaning {
@@ -241,16 +241,20 @@ fn unreadable(plan: &Plan, response: &Response, error: &ParseError) -> RunErrorK
 }
 
 /// Returns the facts of a response that are free to compute.
-pub fn response_facts(response: &Response) -> Answer<'static> {
-    Answer {
+pub fn response_facts(response: &Response) -> ResponseFacts<'static> {
+    ResponseFacts {
         status: response.status.as_u16(),
-        ..Answer::default()
+        ..ResponseFacts::default()
     }
 }
 
 /// Returns all facts of a response.
-pub fn all_response_facts<'b>(plan: &Plan, response: &Response, body: &'b Value) -> Answer<'b> {
-    Answer {
+pub fn all_response_facts<'b>(
+    plan: &Plan,
+    response: &Response,
+    body: &'b Value,
+) -> ResponseFacts<'b> {
+    ResponseFacts {
         headers: Some(header_fields(plan, response)),
         elapsed_ms: Some(u64::try_from(response.elapsed.as_millis()).unwrap_or(u64::MAX)),
         body: Some(body),

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::core::ending;
+use crate::core::shutdown;
 use crate::engine::data::{data_of, statement};
 use crate::engine::gather::Gather;
 use crate::engine::levels::Level;
@@ -137,7 +137,7 @@ impl Walker {
             }
             None => statement(&self.run, &self.plan, taker, outlet).await,
         };
-        if ending::is_asked() {
+        if shutdown::is_requested() {
             // Partially read records must not be used: wait to be dropped with the run.
             std::future::pending::<()>().await;
         }

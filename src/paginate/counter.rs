@@ -6,13 +6,13 @@ use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::document::{Fields, Node};
 use crate::paginate::size::Size;
-use crate::paginate::{Next, Page, Place, path};
+use crate::paginate::{Next, Page, RequestPlace, path};
 use crate::template::selector::Selector;
 
 /// The settings of a style that counts.
 #[derive(Debug, Clone)]
 pub struct Counter {
-    pub place: Place,
+    pub place: RequestPlace,
     /// The number of the first page or row.
     pub start: u64,
     pub size: Size,
@@ -44,7 +44,7 @@ impl Counter {
     }
 
     /// Returns the values of the first request: the number, and the size.
-    pub fn first(&self) -> Vec<(Place, Value)> {
+    pub fn first(&self) -> Vec<(RequestPlace, Value)> {
         let number = (self.place.clone(), Value::from(self.start));
         std::iter::once(number).chain(self.size.first()).collect()
     }
@@ -63,11 +63,15 @@ impl Counter {
 }
 
 /// Reads the place of a number: a URL parameter or a member of the JSON body.
-fn number_place(fields: &mut Fields<'_>, usual: &str, faults: &mut Diagnostics) -> Option<Place> {
+fn number_place(
+    fields: &mut Fields<'_>,
+    usual: &str,
+    faults: &mut Diagnostics,
+) -> Option<RequestPlace> {
     match (fields.get("param"), fields.get("body")) {
-        (None, None) => Some(Place::Param(usual.to_owned())),
-        (Some(param), None) => Place::param(param, "param", faults),
-        (None, Some(body)) => Place::body(body, "body", faults),
+        (None, None) => Some(RequestPlace::Param(usual.to_owned())),
+        (Some(param), None) => RequestPlace::param(param, "param", faults),
+        (None, Some(body)) => RequestPlace::body(body, "body", faults),
         (Some(_), Some(body)) => {
             let words = "the number goes either to `param` or to `body`";
             faults.push(Diagnostic::at(&body.place, Code::Paginate, words));

@@ -10,7 +10,7 @@ use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::document::Node;
 use crate::core::json;
 use crate::http::HeaderName;
-use crate::paginate::{Form, Next, Page, Paginate, Place, Style, path, word};
+use crate::paginate::{Form, Next, Page, Paginate, RequestPlace, Style, path, word};
 use crate::template::selector::Selector;
 
 pub const FORM: Form = Form {
@@ -25,12 +25,12 @@ pub struct Cursor {
     /// The path of the token in the response. Null, empty or absent on the last page.
     path: Selector,
     /// The place of the token in the request.
-    place: Place,
+    place: RequestPlace,
 }
 
 impl Cursor {
     /// Creates the known cursor of a kind of API.
-    pub fn preset(path: &str, place: Place) -> Option<Style> {
+    pub fn preset(path: &str, place: RequestPlace) -> Option<Style> {
         Some(Arc::new(Self {
             path: Selector::parse(path).ok()?,
             place,
@@ -47,7 +47,7 @@ fn check(node: &Node, faults: &mut Diagnostics) -> Option<Style> {
     fields.finish(faults);
     let mut places = Vec::new();
     if let Some(node) = param {
-        places.push(Place::param(node, "param", faults)?);
+        places.push(RequestPlace::param(node, "param", faults)?);
     }
     if let Some(node) = header {
         let text = word(node, "header", faults)?;
@@ -55,10 +55,10 @@ fn check(node: &Node, faults: &mut Diagnostics) -> Option<Style> {
             faults.push(node.mismatch("header", "the name of a header field"));
             return None;
         };
-        places.push(Place::Header(name));
+        places.push(RequestPlace::Header(name));
     }
     if let Some(node) = body {
-        places.push(Place::body(node, "body", faults)?);
+        places.push(RequestPlace::body(node, "body", faults)?);
     }
     let (Some(token), 1) = (token, places.len()) else {
         let words = "`cursor` needs a `path` and one of `param`, `header` or `body`";
@@ -75,7 +75,7 @@ fn check(node: &Node, faults: &mut Diagnostics) -> Option<Style> {
 }
 
 impl Paginate for Cursor {
-    fn places(&self) -> Vec<Place> {
+    fn places(&self) -> Vec<RequestPlace> {
         vec![self.place.clone()]
     }
 

@@ -29,7 +29,7 @@ pub use condition::{Condition, says_more};
 pub use cursor::Cursor;
 pub use link::Link;
 pub use offset::Offset;
-pub use place::Place;
+pub use place::RequestPlace;
 
 /// The `paginate` of a query or a resource.
 #[derive(Debug, Clone, Default)]
@@ -107,12 +107,12 @@ pub enum Next {
 /// A style of pagination.
 pub trait Paginate: Debug + Send + Sync {
     /// Returns the values to set in the first request.
-    fn first(&self) -> Vec<(Place, Value)> {
+    fn first(&self) -> Vec<(RequestPlace, Value)> {
         Vec::new()
     }
 
     /// Returns the places that it sets in requests.
-    fn places(&self) -> Vec<Place> {
+    fn places(&self) -> Vec<RequestPlace> {
         self.first().into_iter().map(|(place, _)| place).collect()
     }
 
@@ -393,8 +393,8 @@ mod tests {
         })
     }
 
-    fn at(name: &str, value: u64) -> (Place, Value) {
-        (Place::Param(name.to_owned()), json!(value))
+    fn at(name: &str, value: u64) -> (RequestPlace, Value) {
+        (RequestPlace::Param(name.to_owned()), json!(value))
     }
 
     fn param(name: &str, value: &str) -> Next {
@@ -556,8 +556,8 @@ mod tests {
         assert_eq!(
             body.first(),
             [
-                (Place::Body(keys("offset")), json!(0)),
-                (Place::Body(keys("limit")), json!(2))
+                (RequestPlace::Body(keys("offset")), json!(0)),
+                (RequestPlace::Body(keys("limit")), json!(2))
             ]
         );
         assert_eq!(

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::core::diagnostic::Diagnostics;
 use crate::core::document::Node;
 use crate::paginate::counter::Counter;
-use crate::paginate::{Form, Next, Page, Paginate, Place, Style};
+use crate::paginate::{Form, Next, Page, Paginate, RequestPlace, Style};
 use crate::template::selector::Selector;
 
 pub const FORM: Form = Form {
@@ -26,7 +26,7 @@ fn check(node: &Node, faults: &mut Diagnostics) -> Option<Style> {
 }
 
 impl Paginate for Number {
-    fn first(&self) -> Vec<(Place, Value)> {
+    fn first(&self) -> Vec<(RequestPlace, Value)> {
         self.0.first()
     }
 

@@ -8,7 +8,7 @@ use crate::core::diagnostic::Diagnostics;
 use crate::core::document::Node;
 use crate::paginate::counter::Counter;
 use crate::paginate::size::Size;
-use crate::paginate::{Form, Next, Page, Paginate, Place, Style};
+use crate::paginate::{Form, Next, Page, Paginate, RequestPlace, Style};
 use crate::template::selector::Selector;
 
 pub const FORM: Form = Form {
@@ -25,7 +25,7 @@ impl Offset {
     /// Creates the known style of a kind of API: an offset from 0 in a URL parameter.
     pub fn preset(param: &str) -> Style {
         Arc::new(Self(Counter {
-            place: Place::Param(param.to_owned()),
+            place: RequestPlace::Param(param.to_owned()),
             start: 0,
             size: Size::default(),
             list: None,
@@ -39,7 +39,7 @@ fn check(node: &Node, faults: &mut Diagnostics) -> Option<Style> {
 }
 
 impl Paginate for Offset {
-    fn first(&self) -> Vec<(Place, Value)> {
+    fn first(&self) -> Vec<(RequestPlace, Value)> {
         self.0.first()
     }
 

@@ -10,7 +10,7 @@ use crate::paginate::{Change, word};
 
 /// A place in a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
+pub enum RequestPlace {
     /// A URL parameter.
     Param(String),
     /// A header field.
@@ -19,7 +19,7 @@ pub enum Place {
     Body(Vec<String>),
 }
 
-impl Place {
+impl RequestPlace {
     /// Reads the name of a URL parameter.
     pub fn param(node: &Node, key: &str, faults: &mut Diagnostics) -> Option<Self> {
         word(node, key, faults).map(Self::Param)

@@ -5,12 +5,12 @@ use serde_json::Value;
 use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::document::{Fields, Node};
-use crate::paginate::{Change, Next, Page, Place};
+use crate::paginate::{Change, Next, Page, RequestPlace};
 
 /// The requested page size, if the file sets one.
 #[derive(Debug, Clone, Default)]
 pub struct Size {
-    wanted: Option<(Place, u64)>,
+    wanted: Option<(RequestPlace, u64)>,
 }
 
 impl Size {
@@ -21,8 +21,8 @@ impl Size {
         let size = fields.get("size");
         let place = match (param, body) {
             (None, None) => None,
-            (Some(param), None) => Some(Place::param(param, "size_param", faults)?),
-            (None, Some(body)) => Some(Place::body(body, "size_body", faults)?),
+            (Some(param), None) => Some(RequestPlace::param(param, "size_param", faults)?),
+            (None, Some(body)) => Some(RequestPlace::body(body, "size_body", faults)?),
             (Some(_), Some(body)) => {
                 let words = "the page size goes either to `size_param` or to `size_body`";
                 faults.push(Diagnostic::at(&body.place, Code::Paginate, words));
@@ -46,7 +46,7 @@ impl Size {
     }
 
     /// Returns the value that requests the size.
-    pub fn first(&self) -> Option<(Place, Value)> {
+    pub fn first(&self) -> Option<(RequestPlace, Value)> {
         let (place, size) = self.wanted.as_ref()?;
         Some((place.clone(), Value::from(*size)))
     }

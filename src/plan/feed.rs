@@ -139,15 +139,15 @@ fn marked(value: &Value) -> Value {
 
 /// Describes an item by its id, number or name, or the scalar itself.
 fn about(name: &str, item: &Value) -> String {
-    let telling = match item {
-        Value::Object(members) => telling_member(members)
+    let identity = match item {
+        Value::Object(members) => identifying_member(members)
             .and_then(|key| members.get(key))
             .map(crate::core::json::plain),
         Value::Array(_) | Value::Null => None,
         // A presigned address is a secret.
         scalar => Some(masked_address(&crate::core::json::plain(scalar)).into_owned()),
     };
-    match telling {
+    match identity {
         None => name.to_owned(),
         Some(text) => {
             let text: String = text.chars().take(100).collect();
@@ -157,10 +157,10 @@ fn about(name: &str, item: &Value) -> String {
 }
 
 /// Returns the member that identifies an item.
-pub fn telling_member(members: &Map<String, Value>) -> Option<&'static str> {
-    const TELLING: [&str; 6] = ["slug", "id", "number", "job_number", "name", "key"];
+pub fn identifying_member(members: &Map<String, Value>) -> Option<&'static str> {
+    const IDENTIFIERS: [&str; 6] = ["slug", "id", "number", "job_number", "name", "key"];
     let has = |key: &&str| members.get(*key).is_some_and(|value| !value.is_null());
-    TELLING.into_iter().find(has)
+    IDENTIFIERS.into_iter().find(has)
 }
 
 impl Plan {

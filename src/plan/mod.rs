@@ -35,7 +35,7 @@ use crate::resource::Resource;
 use crate::template::{Clock, Lookup, Mentions, Records, RenderError, Scope};
 
 pub use bind::{Input, Inputs, vars_to_give};
-pub use feed::{Feed, Site, telling_member};
+pub use feed::{Feed, Site, identifying_member};
 pub use render::ShownRequest;
 pub use report::{DataValue, DataValues, Facts};
 pub use requests::RequestPlan;

@@ -381,7 +381,7 @@ impl<'p> RequestPlan<'p> {
     }
 
     /// Returns the values that request the first page of a listing.
-    fn first_page(&self, form: &Form<'_>, route: &str) -> Vec<(paginate::Place, Value)> {
+    fn first_page(&self, form: &Form<'_>, route: &str) -> Vec<(paginate::RequestPlace, Value)> {
         if self.call.is_single() {
             return Vec::new();
         }
@@ -498,7 +498,7 @@ impl<'p> RequestPlan<'p> {
             }
         }
         for (place, value) in self.first_page(form, path) {
-            if let paginate::Place::Param(name) = place
+            if let paginate::RequestPlace::Param(name) = place
                 && !own(&name)
                 && !pairs.iter().any(|(known, _)| *known == name)
             {

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::auth::TokenScheme;
 use crate::http::{Method, StatusCode};
-use crate::paginate::{Cursor, Offset, Place, Style};
+use crate::paginate::{Cursor, Offset, RequestPlace, Style};
 use crate::resource::{IsFinal, Speak};
 
 pub const KIND: &dyn Speak = &CircleCi;
@@ -61,7 +61,7 @@ impl Speak for CircleCi {
         if let ["owner", _, "context", _, "decision"] = segments(route).as_slice() {
             return Some(Offset::preset("offset"));
         }
-        let place = Place::Param("page-token".to_owned());
+        let place = RequestPlace::Param("page-token".to_owned());
         Cursor::preset("$.next_page_token", place)
     }
 

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::auth::TokenScheme;
 use crate::http::{Method, StatusCode};
-use crate::paginate::{Cursor, Place, Style};
+use crate::paginate::{Cursor, RequestPlace, Style};
 use crate::resource::circleci::segments;
 use crate::resource::{IsFinal, Speak, circleci};
 
@@ -41,9 +41,9 @@ impl Speak for CircleCiV3 {
     fn pagination(&self, method: &Method, _: &str) -> Option<Style> {
         // Search operations take the cursor in the body, with the other search parameters.
         let place = if *method == Method::POST {
-            Place::Body(vec!["page".to_owned(), "cursor".to_owned()])
+            RequestPlace::Body(vec!["page".to_owned(), "cursor".to_owned()])
         } else {
-            Place::Param("page[cursor]".to_owned())
+            RequestPlace::Param("page[cursor]".to_owned())
         };
         Cursor::preset("$.page.next", place)
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tempfile::NamedTempFile;
 
-use crate::core::ending::Cleanup;
+use crate::core::shutdown::Cleanup;
 use crate::sink::place::{Place, place_of};
 use crate::sink::{Sink, StderrSink, StdoutSink};
 

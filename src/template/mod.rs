@@ -46,5 +46,5 @@ pub use document::{Document, DocumentKind, Files, join as join_path};
 pub use error::{RenderError, SyntaxError};
 pub use expression::Expression;
 pub use inspect::{Mention, Mentions, Presence, PresenceKind};
-pub use scope::{Answer, Clock, Hides, ListOrText, Lookup, Records, Scope};
+pub use scope::{Clock, Hides, ListOrText, Lookup, Records, ResponseFacts, Scope};
 pub use text::{Piece, Template};

@@ -93,7 +93,7 @@ pub struct Scope {
 
 /// The facts of a response available to templates as `response`.
 #[derive(Debug, Clone, Default)]
-pub struct Answer<'a> {
+pub struct ResponseFacts<'a> {
     /// The status code.
     pub status: u16,
     /// The header fields with lower-case names, if needed.
@@ -276,20 +276,20 @@ impl Scope {
 
     /// Adds a layer with `response`.
     #[must_use]
-    pub fn with_response(&self, answer: &Answer<'_>) -> Self {
-        let mut members = vec![("status".to_owned(), Value::from(answer.status))];
-        if let Some(headers) = &answer.headers {
+    pub fn with_response(&self, facts: &ResponseFacts<'_>) -> Self {
+        let mut members = vec![("status".to_owned(), Value::from(facts.status))];
+        if let Some(headers) = &facts.headers {
             let headers = Value::from_object(Headers(headers.clone()));
             members.push(("headers".to_owned(), headers));
         }
-        if let Some(elapsed_ms) = answer.elapsed_ms {
+        if let Some(elapsed_ms) = facts.elapsed_ms {
             members.push(("elapsed_ms".to_owned(), Value::from(elapsed_ms)));
         }
-        if let Some(body) = answer.body {
+        if let Some(body) = facts.body {
             members.push(("body".to_owned(), from_json(body)));
         }
         let response = Value::from_object(Record(members));
-        let body = answer.body.filter(|body| !is_exact(body));
+        let body = facts.body.filter(|body| !is_exact(body));
         let exact = body.map(|body| ("response".to_owned(), json!({ "body": body })));
         self.inner(
             BTreeMap::from([("response".to_owned(), response)]),

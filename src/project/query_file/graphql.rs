@@ -6,7 +6,7 @@ use crate::core::document::{Content, Entry, Node};
 use crate::core::name;
 use crate::core::secret::holds_token;
 use crate::core::source::{Place, SourceFile, Span, Text};
-use crate::paginate::{Choice, Pagination, Place as InRequest};
+use crate::paginate::{Choice, Pagination, RequestPlace};
 use crate::project::graphql::{Operation, OperationKind, operations};
 use crate::project::query::{Body, GraphqlBody};
 use crate::project::query_file::Surroundings;
@@ -212,7 +212,7 @@ pub fn check(
     };
     let mut paged = Vec::new();
     for place in &places {
-        let InRequest::Body(keys) = place else {
+        let RequestPlace::Body(keys) = place else {
             continue;
         };
         let at = paginate_place(node);

@@ -3,7 +3,7 @@
 use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::document::Node;
-use crate::paginate::{Choice, Pagination, Place};
+use crate::paginate::{Choice, Pagination, RequestPlace};
 use crate::template::selector::Selector;
 
 /// Checks the pagination against the rest of its query.
@@ -60,7 +60,9 @@ fn refuse_two_places(node: &Node, paginate: &Pagination, faults: &mut Diagnostic
             .is_some_and(|params| params.get(name).is_some())
     };
     for (place, _) in style.first() {
-        let Place::Param(name) = place else { continue };
+        let RequestPlace::Param(name) = place else {
+            continue;
+        };
         let Some(value) = body
             .and_then(|body| body.get(&name))
             .filter(|_| !in_params(&name))

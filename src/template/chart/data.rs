@@ -75,7 +75,7 @@ pub fn combined(how: &str, numbers: &[f64]) -> Option<f64> {
 }
 
 /// The parameters of a chart for reading its data.
-pub struct Asked<'a> {
+pub struct DataOptions<'a> {
     /// The name of the filter, for messages.
     pub chart: &'a str,
     /// The column of the axis.
@@ -93,8 +93,8 @@ impl Data {
     ///
     /// If a column is missing or has the wrong type, or if two records share a place without
     /// `combine`.
-    pub fn read(value: &Value, options: &Kwargs, asked: &Asked) -> Result<Self, Error> {
-        let chart = asked.chart;
+    pub fn read(value: &Value, options: &Kwargs, wanted: &DataOptions) -> Result<Self, Error> {
+        let chart = wanted.chart;
         let records = Records::read(chart, value)?;
         let columns = names(options, "y")?;
         let by: Option<String> = options.get("by")?;
@@ -114,7 +114,7 @@ impl Data {
         }
         check_by_column("labels", labels.as_ref().filter(|_| by.is_none()), &columns)?;
 
-        let places = Places::read(&records.column(&asked.x)?, kind.as_deref(), asked)?;
+        let places = Places::read(&records.column(&wanted.x)?, kind.as_deref(), wanted)?;
         let mut table = Table::new(places.len());
         let groups = by.as_deref().map(|by| records.column(by)).transpose()?;
         let one = [String::new()];
@@ -153,12 +153,12 @@ impl Data {
                 table.add(series, at, number);
             }
         }
-        let labels = places.labels(asked.zone);
-        let series = table.finish(how, chart, &asked.x, by.as_deref(), &labels)?;
+        let labels = places.labels(wanted.zone);
+        let series = table.finish(how, chart, &wanted.x, by.as_deref(), &labels)?;
         Ok(Self {
             skipped: places.of_record.iter().filter(|at| at.is_none()).count(),
             axis: places.axis(),
-            axis_name: asked.x.clone(),
+            axis_name: wanted.x.clone(),
             labels,
             series,
         })

@@ -61,8 +61,8 @@ impl Histogram {
         if most == 0 {
             return frame.empty(options);
         }
-        let asked = options.height.unwrap_or(260.0);
-        let steps = ((asked - frame.top) / 44.0)
+        let height = options.height.unwrap_or(260.0);
+        let steps = ((height - frame.top) / 44.0)
             .clamp(2.0, 6.0)
             .min(count(most));
         let plain = Unit::Text(String::new());
@@ -73,7 +73,7 @@ impl Histogram {
             x: left,
             y: head,
             width: (width - left - 12.0).max(40.0),
-            height: (asked - 26.0 - head).max(70.0),
+            height: (height - 26.0 - head).max(70.0),
         };
         frame.horizontal_grid(&counted, plot);
         let slot = plot.width / count(self.counts.len());

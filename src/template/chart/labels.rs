@@ -105,14 +105,14 @@ pub fn short_labels(axis: &Axis, labels: &[String], options: &Options) -> Vec<St
 }
 
 /// The positions of the places of an axis, and their labels.
-pub struct Places {
+pub struct Positions {
     /// The offset of each place from the left edge.
     pub offsets: Vec<f64>,
     /// Round values with their labels; empty if slots have labels.
     pub ticks: Vec<(f64, String)>,
 }
 
-impl Places {
+impl Positions {
     /// Computes the positions of times and numbers; `None` for names, which have slots.
     pub fn on_scale(axis: &Axis, width: f64, options: &Options) -> Option<Self> {
         let part = |value: f64, low: f64, high: f64| {

@@ -2,7 +2,7 @@
 
 use crate::template::chart::data::{Data, Series};
 use crate::template::chart::frame::{Drawing, Frame, Swatch, dashes};
-use crate::template::chart::labels::{Places, SlotLabels, short_labels};
+use crate::template::chart::labels::{Positions, SlotLabels, short_labels};
 use crate::template::chart::options::Options;
 use crate::template::chart::scale::Scale;
 use crate::template::chart::style::{STRONG, series};
@@ -34,7 +34,7 @@ impl Goal {
 const MOST_DOTS: usize = 60;
 
 /// The options of a line chart.
-pub struct Look {
+pub struct LineOptions {
     /// True to always start the scale at zero.
     pub from_zero: bool,
     /// A target line.
@@ -42,7 +42,7 @@ pub struct Look {
 }
 
 /// Draws the chart at a width.
-pub fn draw(data: &Data, options: &Options, look: &Look, width: f64) -> Drawing {
+pub fn draw(data: &Data, options: &Options, line_options: &LineOptions, width: f64) -> Drawing {
     let mut frame = Frame::new(options, width);
     if data.numbers().next().is_none() {
         return frame.empty(options);
@@ -54,12 +54,12 @@ pub fn draw(data: &Data, options: &Options, look: &Look, width: f64) -> Drawing 
     let steps = ((height - frame.top) / 44.0).clamp(2.0, 8.0);
     let numbers = data
         .numbers()
-        .chain(look.goal.iter().map(|goal| goal.value));
-    let scale = Scale::over(numbers, look.from_zero, steps, &options.unit);
+        .chain(line_options.goal.iter().map(|goal| goal.value));
+    let scale = Scale::over(numbers, line_options.from_zero, steps, &options.unit);
     let left = Frame::gutter(&scale);
     let inner = (width - left - 12.0).max(40.0);
     let slot = inner / count(data.labels.len());
-    let places = Places::on_scale(&data.axis, inner, options);
+    let places = Positions::on_scale(&data.axis, inner, options);
     let slots = places.is_none().then(|| {
         let labels = short_labels(&data.axis, &data.labels, options);
         SlotLabels::new(&labels, left, slot, false)
@@ -109,7 +109,7 @@ pub fn draw(data: &Data, options: &Options, look: &Look, width: f64) -> Drawing 
         path(&mut frame.svg, &points, place);
         dots(&mut frame.svg, data, line, place, &points, options);
     }
-    if let Some(goal) = &look.goal {
+    if let Some(goal) = &line_options.goal {
         let y = plot.bottom() - scale.part(goal.value) * plot.height;
         goal.draw(&mut frame.svg, plot, y);
     }

@@ -34,7 +34,7 @@ use minijinja::value::Kwargs;
 use minijinja::{Environment, Error, Value};
 
 use crate::core::text::truncate_to_width;
-use crate::template::chart::data::{Asked, Data};
+use crate::template::chart::data::{Data, DataOptions};
 use crate::template::chart::figure::{DataTable, figure};
 use crate::template::chart::heat_map::Grid;
 use crate::template::chart::histogram::Histogram;
@@ -71,13 +71,13 @@ pub fn register(environment: &mut Environment<'static>) {
 fn line_chart(value: &Value, options: Kwargs) -> Result<Value, Error> {
     let common = Options::read(&options)?;
     let example = "rows | line_chart(x=\"day\", y=\"minutes\")";
-    let asked = Asked {
+    let wanted = DataOptions {
         chart: "line_chart",
         x: required(&options, "line_chart", "x", example)?,
         numbers_on_scale: true,
         zone: &common.zone,
     };
-    let data = Data::read(value, &options, &asked)?;
+    let data = Data::read(value, &options, &wanted)?;
     let from_zero: Option<bool> = options.get("zero")?;
     let goal_label: Option<String> = options.get("goal_label")?;
     let goal = number(&options, "goal")?.map(|value| line::Goal {
@@ -88,7 +88,7 @@ fn line_chart(value: &Value, options: Kwargs) -> Result<Value, Error> {
         value,
     });
     options.assert_all_used()?;
-    let look = line::Look {
+    let line_options = line::LineOptions {
         from_zero: from_zero.unwrap_or(false),
         goal,
     };
@@ -96,7 +96,7 @@ fn line_chart(value: &Value, options: Kwargs) -> Result<Value, Error> {
         &common,
         &summary("Line chart", &data, &common.unit),
         &table(&data, &common.unit),
-        |width| line::draw(&data, &common, &look, width),
+        |width| line::draw(&data, &common, &line_options, width),
     ))
 }
 
@@ -113,22 +113,22 @@ fn stacked_bar_chart(value: &Value, options: Kwargs) -> Result<Value, Error> {
 fn bars(chart: &str, value: &Value, options: &Kwargs) -> Result<Value, Error> {
     let common = Options::read(options)?;
     let example = format!("rows | {chart}(x=\"job\", y=\"minutes\")");
-    let asked = Asked {
+    let wanted = DataOptions {
         chart,
         x: required(options, chart, "x", &example)?,
         numbers_on_scale: false,
         zone: &common.zone,
     };
-    let data = Data::read(value, options, &asked)?;
+    let data = Data::read(value, options, &wanted)?;
     let is_stacked = chart == "stacked_bar_chart";
     // Stacked bars can be summed up, grouped bars cannot.
     let data = if is_stacked { bar::fold(data) } else { data };
-    let look = bar::Look {
+    let bar_options = bar::BarOptions {
         is_stacked,
         is_horizontal: options.get("horizontal")?,
     };
     options.assert_all_used()?;
-    let kind = if look.is_stacked {
+    let kind = if bar_options.is_stacked {
         "Stacked bar chart"
     } else {
         "Bar chart"
@@ -137,7 +137,7 @@ fn bars(chart: &str, value: &Value, options: &Kwargs) -> Result<Value, Error> {
         &common,
         &summary(kind, &data, &common.unit),
         &table(&data, &common.unit),
-        |width| bar::draw(&data, &common, look, width),
+        |width| bar::draw(&data, &common, bar_options, width),
     ))
 }
 
@@ -233,7 +233,7 @@ fn spark_svg(value: &Value, options: Kwargs) -> Result<Value, Error> {
         }
     };
     let unit: Option<String> = options.get("unit")?;
-    let look = spark::Look {
+    let spark_options = spark::SparkOptions {
         width: size("width", 100.0)?,
         height: size("height", 20.0)?,
         ends: (number(&options, "min")?, number(&options, "max")?),
@@ -252,7 +252,7 @@ fn spark_svg(value: &Value, options: Kwargs) -> Result<Value, Error> {
             }
         })
         .collect::<Result<_, Error>>()?;
-    Ok(spark::spark(&numbers, &look))
+    Ok(spark::spark(&numbers, &spark_options))
 }
 
 /// Returns the text summary of a chart, for screen readers.

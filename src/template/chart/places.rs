@@ -10,7 +10,7 @@ use minijinja::{Error, Value};
 
 use crate::core::text::truncate_to_width;
 use crate::core::time;
-use crate::template::chart::data::{Asked, Axis};
+use crate::template::chart::data::{Axis, DataOptions};
 use crate::template::chart::scale::{Unit, value_label};
 use crate::template::chart::time_axis::{full_label, is_midnight};
 use crate::template::environment::to_text;
@@ -54,7 +54,7 @@ impl Places {
     /// # Errors
     ///
     /// If `kind` is unknown, or a value does not match it.
-    pub fn read(values: &[Value], kind: Option<&str>, asked: &Asked) -> Result<Self, Error> {
+    pub fn read(values: &[Value], kind: Option<&str>, wanted: &DataOptions) -> Result<Self, Error> {
         let present = || values.iter().filter(|value| !is_null(value));
         let kind = match kind {
             Some(word) => match choice("x_type", word, &["time", "number", "category"])? {
@@ -63,8 +63,8 @@ impl Places {
                 _ => Kind::Names,
             },
             None if present().next().is_none() => Kind::Names,
-            None if present().all(|value| parse_moment(value, asked.zone).is_some()) => Kind::Time,
-            None if asked.numbers_on_scale
+            None if present().all(|value| parse_moment(value, wanted.zone).is_some()) => Kind::Time,
+            None if wanted.numbers_on_scale
                 && present().all(|value| value.kind() == ValueKind::Number) =>
             {
                 Kind::Number
@@ -81,12 +81,12 @@ impl Places {
                 // Adding 0 removes the sign of `-0`.
                 Kind::Number => Some(Key::Number((to_number(value)? + 0.0).to_bits())),
                 Kind::Time => Some(Key::Moment(
-                    parse_moment(value, asked.zone).ok_or_else(|| {
+                    parse_moment(value, wanted.zone).ok_or_else(|| {
                         let text = value.to_string();
                         let text = truncate_to_width(&text, 40);
                         wrong(format!(
                             "column `{}` of `{}`: `{text}` is not a time such as `2026-11-02T09:00:00Z` or `2026-11-02`",
-                            asked.x, asked.chart
+                            wanted.x, wanted.chart
                         ))
                     })?,
                 )),

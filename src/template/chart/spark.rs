@@ -9,7 +9,7 @@ use crate::template::chart::svg::{Svg, escape, short};
 use crate::template::value::count;
 
 /// The size and options of a sparkline.
-pub struct Look {
+pub struct SparkOptions {
     /// The width.
     pub width: f64,
     /// The height.
@@ -23,14 +23,14 @@ pub struct Look {
 }
 
 /// Returns `<svg class="chart spark">…</svg>`, with the last number marked.
-pub fn spark(numbers: &[Option<f64>], look: &Look) -> Value {
+pub fn spark(numbers: &[Option<f64>], options: &SparkOptions) -> Value {
     let present = || numbers.iter().flatten().copied();
-    let low = look.ends.0.or_else(|| present().reduce(f64::min));
-    let high = look.ends.1.or_else(|| present().reduce(f64::max));
+    let low = options.ends.0.or_else(|| present().reduce(f64::min));
+    let high = options.ends.1.or_else(|| present().reduce(f64::max));
     let (low, high) = (low.unwrap_or_default(), high.unwrap_or_default());
-    let (width, height) = (short(look.width), short(look.height));
-    let label = |number: f64| value_label(number, &look.unit);
-    let told = match present().last() {
+    let (width, height) = (short(options.width), short(options.height));
+    let label = |number: f64| value_label(number, &options.unit);
+    let summary = match present().last() {
         None => "No data".to_owned(),
         Some(last) => format!(
             "{} numbers from {} to {}, the last {}",
@@ -40,13 +40,13 @@ pub fn spark(numbers: &[Option<f64>], look: &Look) -> Value {
             label(last)
         ),
     };
-    let title = look.title.as_ref().map_or_else(
-        || told.clone(),
-        |title| format!("{}: {told}", truncate_to_width(title, 200)),
+    let title = options.title.as_ref().map_or_else(
+        || summary.clone(),
+        |title| format!("{}: {summary}", truncate_to_width(title, 200)),
     );
 
     let pad = 3.0;
-    let step = (look.width - 2.0 * pad) / count(numbers.len().saturating_sub(1).max(1));
+    let step = (options.width - 2.0 * pad) / count(numbers.len().saturating_sub(1).max(1));
     let point = |place: usize, number: f64| {
         let part = if high > low {
             ((number / 2.0 - low / 2.0) / (high / 2.0 - low / 2.0)).clamp(0.0, 1.0)
@@ -54,11 +54,14 @@ pub fn spark(numbers: &[Option<f64>], look: &Look) -> Value {
             0.5
         };
         let x = if numbers.len() == 1 {
-            look.width / 2.0
+            options.width / 2.0
         } else {
             pad + count(place) * step
         };
-        (x, look.height - pad - part * (look.height - 2.0 * pad))
+        (
+            x,
+            options.height - pad - part * (options.height - 2.0 * pad),
+        )
     };
     let mut path = String::new();
     let mut run = 0;

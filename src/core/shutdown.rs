@@ -1,6 +1,6 @@
 //! Shutdown of the process, requested by a signal or by a timeout.
 //!
-//! Loops over records check [`is_asked`] and stop at the next record. Work that does not check ends
+//! Loops over records check [`is_requested`] and stop at the next record. Work that does not check ends
 //! with the process, after all [`Cleanup`]s have run: temporary files are removed, child programs
 //! are killed. A process ends once, so this is the only state shared by all threads.
 
@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-static IS_ASKED: AtomicBool = AtomicBool::new(false);
+static IS_REQUESTED: AtomicBool = AtomicBool::new(false);
 
 static CLEANUPS: Mutex<Cleanups> = Mutex::new(Cleanups {
     next: 0,
@@ -21,13 +21,13 @@ struct Cleanups {
 }
 
 /// Requests shutdown.
-pub fn ask() {
-    IS_ASKED.store(true, Ordering::Relaxed);
+pub fn request() {
+    IS_REQUESTED.store(true, Ordering::Relaxed);
 }
 
 /// Returns true once shutdown was requested.
-pub fn is_asked() -> bool {
-    IS_ASKED.load(Ordering::Relaxed)
+pub fn is_requested() -> bool {
+    IS_REQUESTED.load(Ordering::Relaxed)
 }
 
 /// A cleanup action, run if the process is ended early. Dropping it unregisters the action.

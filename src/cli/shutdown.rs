@@ -1,5 +1,5 @@
 //! The end of a run by a signal or the time limit: a [`Cause`], passed to the verb through an
-//! [`Ending`].
+//! [`Shutdown`].
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::signal;
 use crate::core::code::Code;
-use crate::core::ending;
+use crate::core::shutdown;
 use crate::core::time::format_duration;
 
 /// The time for a verb to react.
@@ -47,14 +47,14 @@ impl Cause {
 
 /// State shared by the verb and the watcher.
 #[derive(Debug, Default)]
-pub struct Ending {
-    state: Mutex<EndState>,
+pub struct Shutdown {
+    state: Mutex<ShutdownState>,
     noticed: Notify,
     waker: Mutex<Option<signal::Waker>>,
 }
 
 #[derive(Debug, Default)]
-struct EndState {
+struct ShutdownState {
     /// True if the verb reacts to a cause. Otherwise the process ends at once.
     is_listening: bool,
     /// The deadline of the run.
@@ -64,7 +64,7 @@ struct EndState {
     last_moment: Option<Instant>,
 }
 
-impl Ending {
+impl Shutdown {
     /// Sets the time limit of the verb, unless it already has one.
     pub fn limit(&self, limit: Option<Duration>) {
         let mut state = self.state();
@@ -111,14 +111,14 @@ impl Ending {
         state.deadline = None;
     }
 
-    fn state(&self) -> MutexGuard<'_, EndState> {
+    fn state(&self) -> MutexGuard<'_, ShutdownState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Passes a cause on. The process ends soon if the verb does not react, or at once if it never
     /// does.
     pub(super) fn notice(&self, cause: Cause) {
-        ending::ask();
+        shutdown::request();
         let mut state = self.state();
         let grace = if state.is_listening {
             GRACE
