@@ -156,7 +156,7 @@ fn hold_case(name: &str, case: &str) {
 }
 
 #[test]
-fn every_case_is_told_as_its_snapshot_says() {
+fn every_case_matches_its_snapshot() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/check");
     let mut paths: Vec<PathBuf> = fs::read_dir(&folder)
         .expect("the cases can be read")

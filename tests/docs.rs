@@ -146,7 +146,7 @@ fn runner(folder: &Path, arguments: &[String]) -> Output {
 
 /// Returns standard output and standard error in reading order: notes on upcoming output come
 /// first. An error is alone, except that `expect` errors come after the records.
-fn told(output: &Output) -> String {
+fn output_of(output: &Output) -> String {
     let stdout = String::from_utf8_lossy(&output.stdout);
     let stderr = String::from_utf8_lossy(&output.stderr);
     let stderr = stderr.strip_prefix(BUILT_IN).unwrap_or(&stderr);
@@ -228,7 +228,7 @@ impl Call {
         if has_table && !says_format {
             arguments.extend(["-o".to_owned(), "table".to_owned()]);
         }
-        told(&runner(folder, &arguments))
+        output_of(&runner(folder, &arguments))
     }
 
     /// Returns true if the page shows what was printed.
@@ -320,7 +320,7 @@ fn the_examples_pass_check() {
         vec!["check".to_owned(), "examples/connections".to_owned()],
     ] {
         let output = runner(folder.path(), &arguments);
-        assert!(output.status.success(), "{}", told(&output));
+        assert!(output.status.success(), "{}", output_of(&output));
     }
     let broken = runner(
         folder.path(),
@@ -372,7 +372,7 @@ fn parts_of_files_are_good_too() {
             output.status.success(),
             "{}: {}",
             block.place(),
-            told(&output)
+            output_of(&output)
         );
     }
     assert!(parts > 0, "the parts were not found");
@@ -593,9 +593,9 @@ fn is_unknown(kind: &str, text: &str, key: &str) -> bool {
     let folder = clone();
     fs::write(folder.path().join(kind).join("probe.yaml"), text).expect("a file");
     let probe = format!("{kind}/probe.yaml");
-    let told = told(&runner(folder.path(), &["check".to_owned(), probe]));
-    told.contains(&format!("unknown key `{key}`"))
-        || told.contains(&format!("`{key}` is not supported"))
+    let shown = output_of(&runner(folder.path(), &["check".to_owned(), probe]));
+    shown.contains(&format!("unknown key `{key}`"))
+        || shown.contains(&format!("`{key}` is not supported"))
 }
 
 #[test]
@@ -690,7 +690,7 @@ fn formats_types_and_commands_are_all_there() {
     let folder = clone();
     let refused = |arguments: &[&str]| {
         let arguments: Vec<String> = arguments.iter().map(|&word| word.to_owned()).collect();
-        told(&runner(folder.path(), &arguments))
+        output_of(&runner(folder.path(), &arguments))
     };
     // The message of a wrong name lists the right ones.
     let message = refused(&["run", "me", "-o", "nonsense"]);
@@ -757,7 +757,7 @@ fn values_are_sent_as_the_table_says() {
         fs::write(folder.path().join("queries/q.yaml"), text).expect("a file");
         let arguments = ["run", "q", "v=feature/a b&c#1+é%41", "--dry-run"];
         let arguments = arguments.map(str::to_owned);
-        let printed = told(&runner(folder.path(), &arguments));
+        let printed = output_of(&runner(folder.path(), &arguments));
         let is_there = printed.lines().any(|line| {
             line == sent
                 || line.ends_with(&format!("api.example.com{sent}"))

@@ -191,7 +191,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn queries_and_assignments_are_told_apart() {
+    fn queries_and_assignments_are_distinguished() {
         let words: Vec<String> = [
             "queries/a=b.yaml",
             "get-workflow",

@@ -272,12 +272,12 @@ mod tests {
         level.polls.set(40);
         let running = serde_json::json!({"status": "running"});
         level.last_state.replace(Some(running));
-        let said = RefCell::new(Vec::new());
+        let lines = RefCell::new(Vec::new());
         let report = Progress::new(&app, &session, &stats)
-            .report(|words| said.borrow_mut().push(words.to_owned()));
+            .report(|words| lines.borrow_mut().push(words.to_owned()));
         let _ = tokio::time::timeout(Duration::from_secs(150), report).await;
         assert_eq!(
-            said.into_inner(),
+            lines.into_inner(),
             [1, 2].map(|minutes| format!(
                 "after {minutes}m: wait-for-workflow polled 40 times, last \
                  {{\"status\":\"running\"}}; 41 requests"

@@ -165,7 +165,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_of_a_time_to_come_has_no_age() {
+    fn a_response_of_a_time_to_come_has_no_age() {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
         let later = now + Duration::from_secs(90);
         assert_eq!(age(stamp(now), later), Some(Duration::from_secs(90)));

@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_gives_up_waiting_leaves_the_request_to_the_next() {
+    async fn a_caller_that_gives_up_waiting_leaves_the_request_to_the_next() {
         let (once, sent) = (Once::new(Box::new(Memory::default())), Cell::new(0));
         {
             let first = fetch(&once, "/a", 1, &sent);

@@ -577,11 +577,11 @@ mod tests {
             let ahead = Ahead::new(64);
             let (outlet, mut inlet) = channel(&ahead, true);
             let settled = Rc::new(Cell::new(false));
-            let told = Rc::clone(&settled);
+            let is_settled = Rc::clone(&settled);
             spawn_local(async move {
                 outlet.send(kept(&[1])).await.expect("taken");
                 outlet.settled().await.expect("taken");
-                told.set(true);
+                is_settled.set(true);
                 outlet.send(kept(&[2])).await.expect("taken");
             });
             pause(10).await;

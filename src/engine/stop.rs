@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_was_said_is_heard_before_and_after() {
+    async fn a_stop_ends_waits_begun_before_and_after_it() {
         let stop = Rc::new(Stop::default());
         let work = LocalSet::new();
         let early = work.spawn_local({

@@ -173,7 +173,7 @@ fn integers_of_64_bits_come_out_exactly() {
 }
 
 #[test]
-fn nothing_of_an_answer_steers_a_terminal() {
+fn nothing_of_a_response_steers_a_terminal() {
     let record = hostile();
     for format in ALL.iter().chain(&["html"]) {
         for run in [

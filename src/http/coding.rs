@@ -293,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn half_of_an_answer_is_an_error_in_every_coding() {
+    fn half_of_a_response_is_an_error_in_every_coding() {
         let content: Vec<u8> = (0..4_000_u32)
             .flat_map(|n| n.to_string().into_bytes())
             .collect();

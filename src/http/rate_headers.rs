@@ -363,7 +363,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_request_waits_as_the_answer_says() {
+    fn a_refused_request_waits_as_the_response_says() {
         let wait = |pairs: &[(&'static str, &'static str)]| {
             let mut headers = HeaderMap::new();
             for (name, value) in pairs {

@@ -682,7 +682,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unquoted_template_is_told_so() {
+    fn an_unquoted_template_is_reported_as_such() {
         for text in [
             "endpoint: {{ base }}/p\nmethod: GET\n",
             "a: 1\nb: {{ c }} d\n",

@@ -209,7 +209,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn json_is_told_by_the_expression() {
+    fn json_is_recognized_by_the_expression() {
         let flags = |sql: &str, count: usize| {
             let statement = Statement::read(sql).expect("a read");
             statement.json_columns(count)

@@ -136,7 +136,7 @@ mod tests {
 
     use crate::template::testing::{render, render_with};
 
-    fn told(before: &serde_json::Value, now: &serde_json::Value, options: &str) -> String {
+    fn summary(before: &serde_json::Value, now: &serde_json::Value, options: &str) -> String {
         let source = format!(
             "{{% set d = diff(before, now, {options}) %}}\
              +{{{{ d.added | map(attribute='n') | join(',') }}}} \
@@ -148,16 +148,16 @@ mod tests {
     }
 
     #[test]
-    fn records_are_told_apart_by_their_key() {
+    fn records_are_distinguished_by_their_key() {
         let before = json!([{"n": "a", "s": 1}, {"n": "b", "s": 1}, {"n": "c", "s": null}]);
         let now = json!([{"n": "d", "s": 1}, {"n": "b", "s": 2}, {"n": "c"}]);
-        assert_eq!(told(&before, &now, "key='n'"), "+d -a ~b>b, =c false");
+        assert_eq!(summary(&before, &now, "key='n'"), "+d -a ~b>b, =c false");
         assert_eq!(
-            told(&before, &now, "key=['n', 's']"),
+            summary(&before, &now, "key=['n', 's']"),
             "+d,b -a,b ~ =c false"
         );
         assert_eq!(
-            told(&before, &now, "key='n', compare='n'"),
+            summary(&before, &now, "key='n', compare='n'"),
             "+d -a ~ =b,c false"
         );
     }
@@ -165,16 +165,16 @@ mod tests {
     #[test]
     fn the_first_time_nothing_is_new() {
         let now = json!([{"n": "a"}]);
-        assert_eq!(told(&json!(null), &now, "key='n'"), "+ - ~ =a true");
-        assert_eq!(told(&json!([]), &now, "key='n'"), "+a - ~ = false");
-        assert_eq!(told(&now, &json!([]), "key='n'"), "+ -a ~ = false");
+        assert_eq!(summary(&json!(null), &now, "key='n'"), "+ - ~ =a true");
+        assert_eq!(summary(&json!([]), &now, "key='n'"), "+a - ~ = false");
+        assert_eq!(summary(&now, &json!([]), "key='n'"), "+ -a ~ = false");
     }
 
     #[test]
     fn twins_are_paired_in_their_order() {
         let before = json!([{"n": "a", "s": 1}, {"n": "a", "s": 2}]);
         let now = json!([{"n": "a", "s": 1}, {"n": "a", "s": 3}, {"n": "a", "s": 4}]);
-        assert_eq!(told(&before, &now, "key='n'"), "+a - ~a>a, =a false");
+        assert_eq!(summary(&before, &now, "key='n'"), "+a - ~a>a, =a false");
     }
 
     #[test]

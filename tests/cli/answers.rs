@@ -42,7 +42,7 @@ mod codings {
     }
 
     #[test]
-    fn all_members_of_a_gzip_answer_are_read() {
+    fn all_members_of_a_gzip_response_are_read() {
         let lines = [gzip("{\"id\":1}\n"), gzip("{\"id\":2}\n")].concat();
         let outcome = rows_of("rows: $[*]", encoded("gzip", "application/x-ndjson", lines));
         outcome.assert_exit(0);
@@ -63,7 +63,7 @@ mod codings {
     }
 
     #[test]
-    fn what_cannot_be_decoded_is_named_and_asked_for_once() {
+    fn what_cannot_be_decoded_is_named_and_requested_once() {
         let cut = gzip(&"{\"ok\":1}".repeat(99));
         let all = [
             encoded("compress", "application/json", b"\x1f\x9d\x90".to_vec()),
@@ -78,7 +78,7 @@ mod codings {
     }
 
     #[test]
-    fn a_status_is_told_though_its_words_cannot_be_read() {
+    fn a_status_is_reported_though_its_words_cannot_be_read() {
         let answer = Answer::status(401)
             .header("content-encoding", "dcb")
             .text("?");
@@ -123,7 +123,7 @@ mod framing {
     }
 
     #[test]
-    fn a_broken_rule_of_http_is_said_and_not_tried_again() {
+    fn a_broken_rule_of_http_is_reported_and_not_tried_again() {
         let mut many = Answer::status(200);
         for number in 0..1_001 {
             many = many.header(&format!("x-{number}"), "y");
@@ -195,7 +195,7 @@ mod routes_that_end {
     }
 
     #[test]
-    fn a_route_that_will_end_is_told_once() {
+    fn a_route_that_will_end_is_reported_once() {
         let outcome = walk().asks(exchanges()).outcome;
         insta::assert_snapshot!(outcome.assert_exit(0).snapshot());
         let quiet = walk().args(["-q"]).asks(exchanges()).outcome;
@@ -347,7 +347,7 @@ mod http2 {
     }
 
     #[test]
-    fn a_stream_that_is_reset_is_no_whole_answer() {
+    fn a_stream_that_is_reset_is_no_whole_response() {
         for end in [End::Reset(0), End::ResetAtOnce, End::Reset(8)] {
             let outcome = run(vec![end; 2], 2);
             outcome.assert_exit(5);
@@ -366,7 +366,7 @@ mod http2 {
     }
 
     #[test]
-    fn what_was_reset_is_asked_for_again() {
+    fn what_was_reset_is_requested_again() {
         let outcome = run(vec![End::Reset(0), End::ResetAtOnce, End::Whole], 3);
         outcome.assert_exit(0);
         assert_eq!(outcome.stdout_text(), "{\"id\":1}\n");

@@ -37,7 +37,7 @@ fn a_report_is_made_in_an_empty_folder_as_in_a_project_with_the_same_files() {
 }
 
 #[test]
-fn the_note_is_said_once_and_not_to_the_quiet() {
+fn the_note_is_printed_once_and_not_with_quiet() {
     let none = Project::none();
     for args in [
         &["run", "me", "--demo"][..],
@@ -54,12 +54,12 @@ fn the_note_is_said_once_and_not_to_the_quiet() {
             "--demo",
         ],
     ] {
-        let told = run(&none, args).assert_exit(0).stderr_text();
-        assert_eq!(told.matches(NOTE).count(), 1, "{args:?}: {told}");
+        let stderr = run(&none, args).assert_exit(0).stderr_text();
+        assert_eq!(stderr.matches(NOTE).count(), 1, "{args:?}: {stderr}");
         let quiet: Vec<&str> = args.iter().copied().chain(["-q"]).collect();
         if args[0] != "check" {
-            let told = run(&none, &quiet).assert_exit(0).stderr_text();
-            assert_eq!(told, "", "{args:?}");
+            let stderr = run(&none, &quiet).assert_exit(0).stderr_text();
+            assert_eq!(stderr, "", "{args:?}");
         }
     }
     let alone = run(&none, &["sql", "select 1 as n"]);
@@ -123,27 +123,30 @@ fn the_token_goes_to_circleci_as_in_a_project() {
         .args(&args[..3])
         .without_env("CIRCLE_TOKEN")
         .outcome();
-    let told = unset.assert_exit(4).stderr_text();
-    assert!(told.contains("built-in:resources/circleci.yaml:"), "{told}");
+    let stderr = unset.assert_exit(4).stderr_text();
+    assert!(
+        stderr.contains("built-in:resources/circleci.yaml:"),
+        "{stderr}"
+    );
 }
 
 #[test]
 fn a_folder_with_files_of_a_project_is_that_project() {
     // A project of queries alone gets no resource from elsewhere.
     let own = Project::none().query("mine", "resource: circleci\nendpoint: /me\n");
-    let told = run(&own, &["run", "mine"]).assert_exit(2).stderr_text();
-    assert!(told.contains("no resource `circleci`"), "{told}");
-    let told = run(&own, &["run", "me", "--demo"])
+    let stderr = run(&own, &["run", "mine"]).assert_exit(2).stderr_text();
+    assert!(stderr.contains("no resource `circleci`"), "{stderr}");
+    let stderr = run(&own, &["run", "me", "--demo"])
         .assert_exit(2)
         .stderr_text();
-    assert!(told.contains("no query `me`"), "{told}");
-    assert!(!told.contains("built-in"), "{told}");
+    assert!(stderr.contains("no query `me`"), "{stderr}");
+    assert!(!stderr.contains("built-in"), "{stderr}");
     // A marked root is a project too.
     let marked = Project::none().file("runner.yaml", "");
-    let told = run(&marked, &["run", "me", "--demo"])
+    let stderr = run(&marked, &["run", "me", "--demo"])
         .assert_exit(2)
         .stderr_text();
-    assert!(told.contains("no query `me`"), "{told}");
+    assert!(stderr.contains("no query `me`"), "{stderr}");
     // From a folder below, the project above is meant.
     let below = Project::shipped().file("src/deep/x.txt", "");
     let outcome = Run::in_(&below).folder("src/deep").args(["list"]).outcome();

@@ -79,7 +79,7 @@ mod serving {
     }
 
     #[test]
-    fn after_its_time_an_answer_is_asked_for_again() {
+    fn after_its_time_a_response_is_requested_again() {
         let server = Server::start(vec![x(1), x(2)]);
         let project = project(&server, "resource: circleci\nendpoint: /x\ncache: 1ms\n");
         assert_eq!(ask(&project, &[]), json!({"n": 1}));
@@ -169,13 +169,13 @@ mod serving {
     }
 
     #[test]
-    fn it_is_told_and_counted() {
+    fn it_is_reported_and_counted() {
         let server = Server::start(vec![x(1)]);
         let project = project(&server, FOR_AN_HOUR);
         ask(&project, &[]);
         let outcome = run(&project, &["-v"]).outcome();
-        let told = told(&outcome);
-        let lines: Vec<&str> = told.lines().collect();
+        let stderr = told(&outcome);
+        let lines: Vec<&str> = stderr.lines().collect();
         assert_eq!(
             lines[0],
             "GET http://127.0.0.1:[PORT]/api/v2/x from the cache, [TIME] old"
@@ -297,7 +297,7 @@ mod keeping {
     use super::*;
 
     #[test]
-    fn answers_that_are_not_good_are_not_kept() {
+    fn failed_responses_are_not_cached() {
         let once = "retry: { max_attempts: 1 }";
         for (status, exit) in [(404, 3), (401, 4), (500, 3), (302, 3)] {
             let bad = Exchange::get("/api/v2/x").answers((status, json!({"message": "no"})));
@@ -339,7 +339,7 @@ mod keeping {
     }
 
     #[test]
-    fn an_answer_with_a_secret_in_it_is_not_kept() {
+    fn a_response_with_a_secret_in_it_is_not_cached() {
         let in_body = Answer::status(200).json(&json!({"you": CANARY}));
         let in_header = Answer::status(200).header("x-you", CANARY).json(&json!({}));
         for answer in [in_body, in_header] {
@@ -424,7 +424,7 @@ mod finished {
     }
 
     #[test]
-    fn lists_that_grow_are_asked_for_again() {
+    fn lists_that_grow_are_requested_again() {
         let done = json!({"items": [{"status": "success", "stopped_at": STOPPED}], "next_page_token": null});
         assert_eq!(requests("/pipeline/p/workflow", &done), 2);
         assert_eq!(requests("/project/gh%2Fo%2Fr/7/tests", &done), 2);
@@ -499,7 +499,7 @@ mod files {
     }
 
     #[test]
-    fn a_broken_one_is_asked_for_again_and_replaced() {
+    fn a_broken_one_is_requested_again_and_replaced() {
         for harm in [
             (|_: &[u8]| Vec::new()) as fn(&[u8]) -> Vec<u8>,
             |_| b"garbage".to_vec(),
@@ -527,7 +527,7 @@ mod files {
     }
 
     #[test]
-    fn one_in_the_place_of_another_is_asked_for_again() {
+    fn one_in_the_place_of_another_is_requested_again() {
         let y = |n: u64| Exchange::get("/api/v2/y").answers(json!({ "y": n }));
         let server = Server::start(vec![x(1), y(1), y(2)]);
         let project = project(&server, FOR_AN_HOUR)
@@ -548,7 +548,7 @@ mod files {
     }
 
     #[test]
-    fn without_the_salt_all_is_asked_for_again() {
+    fn without_the_salt_all_is_requested_again() {
         let server = Server::start(vec![x(1), x(2)]);
         let project = project(&server, FOR_AN_HOUR);
         ask(&project, &[]);

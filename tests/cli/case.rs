@@ -126,10 +126,10 @@ impl Seen {
 /// Returns a run's standard error and exit code, with placeholders for variable parts.
 pub fn told(outcome: &Outcome) -> String {
     let snapshot = outcome.snapshot();
-    let (_, told) = snapshot
+    let (_, stderr) = snapshot
         .split_once("--- stderr\n")
         .expect("the heading of the stream");
-    told.to_owned()
+    stderr.to_owned()
 }
 
 /// The transcripts of several runs.

@@ -50,7 +50,7 @@ const LISTING: [[&str; 2]; 5] = [
 ];
 
 #[test]
-fn items_are_chosen_before_anything_is_asked_for_them() {
+fn items_are_chosen_before_anything_is_requested() {
     for (choice, expected) in [
         ("where: parent.branch == on", vec!["b", "c", "e"]),
         ("limit: 2", vec!["a", "b"]),
@@ -78,7 +78,7 @@ fn a_limit_that_is_reached_asks_for_no_further_page() {
 }
 
 #[test]
-fn the_feed_of_a_feed_is_asked_for_no_more_than_is_taken() {
+fn the_feed_of_a_feed_requests_no_more_than_is_taken() {
     let seen = Case::query(
         "for_each: { child: { query: children, limit: 2 } }\nendpoint: /p/{{ child.id }}",
     )
@@ -142,7 +142,7 @@ fn a_condition_that_cannot_be_evaluated_fails_its_item_only() {
 }
 
 #[test]
-fn a_limit_that_is_no_number_is_told_before_anything_is_sent() {
+fn a_limit_that_is_no_number_is_reported_before_anything_is_sent() {
     let outcome = walk("limit: \"{{ most }}\"")
         .args(["most=0"])
         .asks_nothing();

@@ -57,11 +57,11 @@ fn one_record_and_records_without_extract_are_chosen_from_too() {
     assert_eq!(csv.lines().count(), 4);
     // The columns are not known before the records are.
     let wrong = bare("state,numbr", &["--out", "x.csv"]);
-    let told = wrong.assert_exit(2).stderr_text();
+    let stderr = wrong.assert_exit(2).stderr_text();
     assert!(
-        told.contains("error[unknown-column]: no record has a column `numbr`")
-            && told.contains("did you mean `number`?"),
-        "{told}"
+        stderr.contains("error[unknown-column]: no record has a column `numbr`")
+            && stderr.contains("did you mean `number`?"),
+        "{stderr}"
     );
     assert_eq!(project.read("x.csv"), None);
 }

@@ -169,7 +169,7 @@ fn a_column_hides_no_name_of_the_program() {
 }
 
 #[test]
-fn header_fields_of_the_answer_are_found_in_any_case() {
+fn header_fields_of_the_response_are_found_in_any_case() {
     let answer = || {
         get_x().answers(
             Answer::status(200)
@@ -404,7 +404,7 @@ fn over_pages(extract: &str, pages: [Value; 2], args: &[&str]) -> Outcome {
 }
 
 #[test]
-fn a_column_that_no_record_has_is_told_with_what_is_near() {
+fn a_column_that_no_record_has_is_reported_with_what_is_near() {
     let pages = || {
         [
             json!([{ "id": 1, "created_at": "x", "vcs": { "branch": "main" }, "by": null, "tags": [] }]),
@@ -437,7 +437,7 @@ fn a_column_that_no_record_has_is_told_with_what_is_near() {
 }
 
 #[test]
-fn a_column_that_no_record_of_a_feed_has_is_told_with_the_query() {
+fn a_column_that_no_record_of_a_feed_has_is_reported_with_the_query() {
     let outcome = Case::query(
         "for_each: { item: { query: feed } }\nendpoint: /y/{{ item.id }}\n\
          extract: { id: $.id, sate: $.sate }",
@@ -457,7 +457,7 @@ fn a_column_that_no_record_of_a_feed_has_is_told_with_the_query() {
 }
 
 #[test]
-fn an_answer_with_none_of_the_columns_is_refused() {
+fn a_response_with_none_of_the_columns_is_refused() {
     let case = |extract: &str, answer: Value| {
         Case::query(&format!("endpoint: /x\nextract: {{ {extract} }}"))
             .args(["-o", "ndjson"])

@@ -54,7 +54,7 @@ mod asking {
     use super::*;
 
     #[test]
-    fn all_queries_are_asked_at_the_same_time() {
+    fn all_queries_run_at_the_same_time() {
         let seen = over_both("sql: select jobs.name, raw.x from jobs, raw").asks(vec![
             items("/jobs", json!([{"name": "a"}])).together(2),
             items("/raw", json!([{"x": 1}])).together(2),
@@ -238,7 +238,7 @@ report: { template: \"{{ rows | length }} {{ run.partial }}\" }",
     }
 
     #[test]
-    fn without_a_token_nothing_is_asked() {
+    fn without_a_token_nothing_is_requested() {
         let outcome = over_jobs("sql: select * from jobs")
             .with(|run| run.without_env("CIRCLE_TOKEN"))
             .asks_nothing();
@@ -266,12 +266,15 @@ report: { template: \"{{ rows | length }} {{ run.partial }}\" }",
     }
 
     #[test]
-    fn verbosity_tells_of_every_request() {
+    fn verbosity_reports_every_request() {
         let seen = over_both("sql: select count(*) as n from jobs, raw")
             .args(["-v"])
             .asks(vec![three_jobs(), items("/raw", json!([{"x": 1}]))]);
-        let told = seen.outcome.assert_exit(0).stderr_text();
-        assert!(told.contains("/jobs") && told.contains("/raw"), "{told}");
+        let stderr = seen.outcome.assert_exit(0).stderr_text();
+        assert!(
+            stderr.contains("/jobs") && stderr.contains("/raw"),
+            "{stderr}"
+        );
     }
 }
 
@@ -597,7 +600,7 @@ fn several_queries_of_a_run_share_their_requests() {
 }
 
 #[test]
-fn a_slow_answer_does_not_outlive_the_time_limit() {
+fn a_slow_response_does_not_outlive_the_time_limit() {
     let outcome = over_jobs("sql: select * from jobs")
         .args(["--timeout", "300ms"])
         .asks(vec![

@@ -131,7 +131,7 @@ fn no_records_make_a_table_all_the_same() {
 }
 
 #[test]
-fn what_is_no_database_is_refused_before_anything_is_asked() {
+fn what_is_no_database_is_refused_before_anything_is_requested() {
     let text = Case::query(JOBS)
         .file("out.db", "this is a text, and no database at all")
         .args(["--out", "out.db"])

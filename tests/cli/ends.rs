@@ -52,8 +52,8 @@ fn every_signal_to_end_leaves_no_file_aside() {
             .expect("the program starts");
         server.wait_for_requests(1);
         assert_eq!(left(&project).len(), 1);
-        let (_, told) = shell(&project, &format!("kill -{signal} {}", child.id()));
-        assert_eq!(told, "");
+        let (_, stderr) = shell(&project, &format!("kill -{signal} {}", child.id()));
+        assert_eq!(stderr, "");
         assert_eq!(child.wait().expect("it ends").code(), Some(130), "{signal}");
         assert_eq!(left(&project), [""; 0], "{signal}");
         server.finish();
@@ -111,8 +111,8 @@ fn programs_that_give_a_token_end_with_the_run() {
     // Without a terminal, as in a CI job: the test may have one.
     let line = "setsid --wait runner run q --timeout 1s; \
                 for i in $(seq 50); do kill -0 $(cat child) 2>/dev/null || exit 7; sleep 0.1; done";
-    let (code, told) = shell(&project, line);
-    assert_eq!(code, 7, "{told}");
+    let (code, stderr) = shell(&project, line);
+    assert_eq!(code, 7, "{stderr}");
 }
 
 #[test]
@@ -201,16 +201,16 @@ fn a_state_that_no_reader_saw_is_not_kept() {
 #[test]
 fn few_descriptors_and_full_devices_are_messages() {
     let project = project("http://127.0.0.1:9");
-    let (code, told) = shell(&project, "ulimit -n 8; runner run q --out o.json");
+    let (code, stderr) = shell(&project, "ulimit -n 8; runner run q --out o.json");
     assert_eq!(code, 2);
     assert!(
-        told.starts_with("error[cannot-start]: the limit of open files"),
-        "{told}"
+        stderr.starts_with("error[cannot-start]: the limit of open files"),
+        "{stderr}"
     );
     for flag in ["--help", "--version", "run --help"] {
-        let (code, told) = shell(&project, &format!("runner {flag} > /dev/full"));
+        let (code, stderr) = shell(&project, &format!("runner {flag} > /dev/full"));
         assert_eq!(code, 2);
-        assert!(told.starts_with("error[cannot-write]"), "{told}");
+        assert!(stderr.starts_with("error[cannot-write]"), "{stderr}");
     }
 }
 

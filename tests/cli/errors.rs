@@ -24,7 +24,7 @@ mod api {
     use super::*;
 
     #[test]
-    fn a_bad_token_is_told_with_its_variable() {
+    fn a_bad_token_is_reported_with_its_variable() {
         let answer = Answer::status(401)
             .header("x-request-id", "3f9a1c-77")
             .json(&json!({"message": "You must log in first."}));
@@ -53,7 +53,7 @@ mod api {
     }
 
     #[test]
-    fn an_unset_token_is_told_before_anything_is_sent() {
+    fn an_unset_token_is_reported_before_anything_is_sent() {
         let unset = || Case::get().with(|run| run.without_env("CIRCLE_TOKEN"));
         let written = unset().asks_nothing();
         let preset = unset()
@@ -172,8 +172,8 @@ mod api {
                 .settings("retry: { max_attempts: 1 }")
                 .asks(vec![get_x().answers(answer)])
                 .outcome;
-            let told = outcome.stderr_text();
-            let first = told.lines().next().unwrap_or_default();
+            let stderr = outcome.stderr_text();
+            let first = stderr.lines().next().unwrap_or_default();
             assert!(
                 first.ends_with(&format!("circleci returned {message}")),
                 "{first}"
@@ -250,7 +250,7 @@ mod answers {
     use super::*;
 
     #[test]
-    fn what_is_not_json_is_said_to_be_so() {
+    fn what_is_not_json_is_reported_as_such() {
         let page = "<!DOCTYPE html>\n<html><title>Sign in</title></html>";
         let all = [
             Answer::status(200).text("Hello \u{1b}[31mthere\nand more"),
@@ -288,7 +288,7 @@ mod answers {
     }
 
     #[test]
-    fn an_empty_answer_is_no_error() {
+    fn an_empty_response_is_no_error() {
         let answers = [
             || Answer::status(204),
             || Answer::status(200).body("application/json", ""),
@@ -314,7 +314,7 @@ mod answers {
     }
 
     #[test]
-    fn an_answer_beyond_the_limit_is_refused() {
+    fn a_response_beyond_the_limit_is_refused() {
         let case = || Case::get().settings("max_body: 1KiB");
         let large = || Answer::status(200).json(&json!("x".repeat(1023)));
         let endless = case()
@@ -337,7 +337,7 @@ mod answers {
     }
 
     #[test]
-    fn a_small_answer_that_unpacks_to_a_large_one_is_refused() {
+    fn a_small_response_that_unpacks_to_a_large_one_is_refused() {
         let packed = packed_blanks();
         assert!(packed.len() < 1024);
         let answer = Answer::status(200)
@@ -420,7 +420,7 @@ mod retries {
     }
 
     #[test]
-    fn a_read_is_asked_again_until_it_is_answered() {
+    fn a_read_is_sent_again_until_it_succeeds() {
         for fault in [
             Fault::CloseAtOnce,
             Fault::Reset,
@@ -450,7 +450,7 @@ mod retries {
     }
 
     #[test]
-    fn attempts_are_told_with_verbosity() {
+    fn attempts_are_reported_with_verbosity() {
         let outcome = Case::get()
             .settings("retry: { base_delay: 0s }")
             .args(["-v"])
@@ -507,8 +507,8 @@ mod retries {
         // Never connected: told by the attempts that -v shows.
         let port = Server::refusing();
         let outcome = post().args(["-v"]).outcome_at(&port.url());
-        let told = outcome.assert_exit(5).stderr_text();
-        assert_eq!(told.matches("; attempt ").count(), 4, "{told}");
+        let stderr = outcome.assert_exit(5).stderr_text();
+        assert_eq!(stderr.matches("; attempt ").count(), 4, "{stderr}");
     }
 
     #[test]
@@ -528,7 +528,7 @@ mod retries {
     }
 
     #[test]
-    fn a_long_wait_is_told_and_can_be_interrupted() {
+    fn a_long_wait_is_reported_and_can_be_interrupted() {
         let answer = Answer::status(429).header("retry-after", "3600");
         let outcome = Case::get()
             .with(|run| run.terminal(80).answer("for 1h\r\n", "\x03"))
@@ -619,13 +619,13 @@ mod network {
     }
 
     #[test]
-    fn a_slow_answer_is_read_to_its_end() {
+    fn a_slow_response_is_read_to_its_end() {
         let slow = Fault::slow(["{\"a\"", ": 1", "}"], Duration::from_millis(20));
         assert_eq!(once(slow).assert_exit(0).stdout_json(), json!({"a": 1}));
     }
 
     #[test]
-    fn a_connection_that_breaks_is_told() {
+    fn a_connection_that_breaks_is_reported() {
         let all = [
             Fault::HalfAnswer("{\"a\": 1}".into()),
             Fault::CloseAtOnce,
@@ -641,7 +641,7 @@ mod network {
     }
 
     #[test]
-    fn a_port_where_nobody_listens_is_told() {
+    fn a_port_where_nobody_listens_is_reported() {
         let port = Server::refusing();
         let outcome = Case::get().settings(QUICK).outcome_at(&port.url());
         insta::assert_snapshot!(outcome.assert_exit(5).snapshot());
@@ -700,7 +700,7 @@ mod network {
     }
 
     #[test]
-    fn a_server_that_does_not_speak_tls_is_told() {
+    fn a_server_that_does_not_speak_tls_is_reported() {
         // An answer in plain text to what should be a handshake; the server calls it malformed.
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("bound");
@@ -714,8 +714,8 @@ mod network {
             .settings(ONCE)
             .outcome_at(&format!("https://{address}"));
         answering.join().expect("answered");
-        let told = outcome.assert_exit(5).stderr_text();
-        assert!(told.starts_with("error[tls]: "), "{told}");
+        let stderr = outcome.assert_exit(5).stderr_text();
+        assert!(stderr.starts_with("error[tls]: "), "{stderr}");
     }
 
     #[test]
@@ -737,7 +737,7 @@ mod usage {
     use super::*;
 
     #[test]
-    fn a_wrong_call_is_told() {
+    fn a_wrong_call_is_reported() {
         let project = Project::new()
             .file(
                 "resources/circleci.yaml",

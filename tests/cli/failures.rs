@@ -224,8 +224,8 @@ fn items_that_look_alike_are_counted_each() {
     ))
     .asks(asks());
     assert_eq!(seen.outcome.assert_exit(6).stdout_json(), json!([{"n": 2}]));
-    let told = seen.outcome.stderr_text();
-    assert!(told.contains("2 failures"), "{told}");
+    let stderr = seen.outcome.stderr_text();
+    assert!(stderr.contains("2 failures"), "{stderr}");
     let seen =
         Case::query("for_each: { i: { in: [a, a, c] } }\nmethod: POST\nendpoint: /e/{{ i }}")
             .args(["--yes"])
@@ -235,6 +235,6 @@ fn items_that_look_alike_are_counted_each() {
                     .answers((400, json!({}))),
                 Exchange::post("/api/v2/e/c").answers((400, json!({}))),
             ]);
-    let told = seen.outcome.assert_exit(6).stderr_text();
-    assert!(told.contains("3 failures"), "{told}");
+    let stderr = seen.outcome.assert_exit(6).stderr_text();
+    assert!(stderr.contains("3 failures"), "{stderr}");
 }

@@ -315,7 +315,7 @@ mod errors {
     }
 
     #[test]
-    fn the_first_error_is_told_with_its_code() {
+    fn the_first_error_is_reported_with_its_code() {
         let errors = json!({ "errors": [
             {
                 "message": "Field 'logn' doesn't exist on type 'User'",
@@ -345,8 +345,8 @@ mod errors {
             json!({ "errors": [{ "type": "RATE_LIMITED", "message": "API rate limit exceeded" }] });
         let answer = Answer::status(200).header("retry-after", "90").json(&error);
         let seen = graphql(VIEWER, "").asks(vec![viewer().answers(answer)]);
-        let told = told(seen.outcome.assert_exit(3));
-        assert!(told.contains("try again in 1m 30s"), "{told}");
+        let stderr = told(seen.outcome.assert_exit(3));
+        assert!(stderr.contains("try again in 1m 30s"), "{stderr}");
     }
 
     #[test]

@@ -111,13 +111,13 @@ fn a_chain_without_end_is_a_message() {
 }
 
 #[test]
-fn a_fault_below_a_graph_is_told_once() {
+fn a_fault_below_a_graph_is_reported_once() {
     let project = graph("http://127.0.0.1:9", LEVELS, by_data);
     project.write("queries/q16.yaml", "resource: r\nendpont: /leaf\n");
     for args in [&["check"][..], &["run", "q0"]] {
         let outcome = Run::in_(&project).args(args).outcome();
-        let told = outcome.assert_exit(2).stderr_text();
-        assert_eq!(told.matches("error[unknown-key]").count(), 1, "{told}");
+        let stderr = outcome.assert_exit(2).stderr_text();
+        assert_eq!(stderr.matches("error[unknown-key]").count(), 1, "{stderr}");
     }
 }
 

@@ -73,9 +73,9 @@ fn the_folders_of_a_project_do_not_lead_out_of_it() {
         fs::remove_dir_all(project.path().join(part)).expect("removed");
         symlink(outside.join("more"), project.path().join(part)).expect("a link");
         let outcome = Run::in_(&project).secret(LINE).args(["check"]).outcome();
-        let told = outcome.assert_exit(2).stderr_text();
+        let stderr = outcome.assert_exit(2).stderr_text();
         let words = format!("`{part}` leaves the project through a link");
-        assert!(told.contains(&words), "{told}");
+        assert!(stderr.contains(&words), "{stderr}");
     }
 }
 
@@ -132,10 +132,10 @@ fn folders_that_multiply_by_links_are_bounded_too() {
             .expect("a link");
         }
     }
-    let told = Run::in_(&project).args(["check"]).outcome().stderr_text();
+    let stderr = Run::in_(&project).args(["check"]).outcome().stderr_text();
     assert!(
-        told.contains("`queries` contains more than 10000"),
-        "{told}"
+        stderr.contains("`queries` contains more than 10000"),
+        "{stderr}"
     );
 }
 
@@ -369,7 +369,7 @@ fn templates_without_bounds_are_messages() {
         "{{ 'a\nb' | indent(1000000000) }}".to_owned(),
     ] {
         let outcome = report(&template).asks_nothing();
-        let told = outcome.assert_exit(2).stderr_text();
-        assert!(told.starts_with("error[template]: the "), "{told}");
+        let stderr = outcome.assert_exit(2).stderr_text();
+        assert!(stderr.starts_with("error[template]: the "), "{stderr}");
     }
 }

@@ -51,8 +51,11 @@ mod forbidden {
         outcome.assert_exit(0);
         let lines: Vec<String> = (0..6).map(|i| format!("{{\"i\":{i}}}\n")).collect();
         assert_eq!(outcome.stdout_text(), lines.concat());
-        let said = outcome.stderr_text();
-        assert!(said.contains("rate limited by the server (403)"), "{said}");
+        let stderr = outcome.stderr_text();
+        assert!(
+            stderr.contains("rate limited by the server (403)"),
+            "{stderr}"
+        );
     }
 
     #[test]

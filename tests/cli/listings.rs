@@ -198,7 +198,7 @@ mod ends {
             json!({"message": "try later"}),
             json!(7),
         ];
-        let told: Vec<String> = lost
+        let stderr: Vec<String> = lost
             .iter()
             .map(|lost| {
                 let seen = cursor("").asks(vec![
@@ -209,7 +209,7 @@ mod ends {
                 told(seen.outcome.assert_exit(6))
             })
             .collect();
-        insta::assert_snapshot!(told.join("\n"));
+        insta::assert_snapshot!(stderr.join("\n"));
         // A link promises a list, too.
         for lost in [json!(null), json!({})] {
             let link = Answer::status(200).header("link", "</x?page=2>; rel=next");
@@ -240,19 +240,22 @@ mod ends {
     fn a_first_page_with_something_else_in_place_of_the_list_is_noted() {
         for instead in [json!("internal error"), json!(0), json!(false)] {
             let seen = cursor("").asks(vec![get("/x").answers(json!({"items": instead}))]);
-            let told = seen.outcome.assert_exit(0).stderr_text();
-            assert!(told.contains("matches nothing: its list is "), "{told}");
+            let stderr = seen.outcome.assert_exit(0).stderr_text();
+            assert!(stderr.contains("matches nothing: its list is "), "{stderr}");
         }
         let limited = json!({"items": null, "error": "rate limited"});
         let seen = cursor("").asks(vec![get("/x").answers(limited)]);
-        let told = seen.outcome.assert_exit(0).stderr_text();
-        assert!(told.contains("and it says: rate limited"), "{told}");
+        let stderr = seen.outcome.assert_exit(0).stderr_text();
+        assert!(stderr.contains("and it says: rate limited"), "{stderr}");
         let seen = list("rows: $").asks(vec![get("/x").answers(json!(5))]);
         assert_eq!(seen.outcome.assert_exit(0).stderr_text(), "");
         for body in [json!(null), json!(5), json!("text")] {
             let seen = list("rows: $[*]").asks(vec![get("/x").answers(body)]);
-            let told = seen.outcome.assert_exit(0).stderr_text();
-            assert!(told.contains("matches nothing: the response is "), "{told}");
+            let stderr = seen.outcome.assert_exit(0).stderr_text();
+            assert!(
+                stderr.contains("matches nothing: the response is "),
+                "{stderr}"
+            );
         }
     }
 
@@ -267,10 +270,10 @@ mod ends {
                         json!({"items": [{"id": 1}], "page": 1, "pages": pages}),
                     )]);
             assert_eq!(ids(&seen), [1]);
-            let told = seen.outcome.assert_exit(6).stderr_text();
+            let stderr = seen.outcome.assert_exit(6).stderr_text();
             assert!(
-                told.contains("does not say if there are more pages"),
-                "{told}"
+                stderr.contains("does not say if there are more pages"),
+                "{stderr}"
             );
         }
     }
@@ -451,8 +454,11 @@ mod styles {
             (json!({"has_more": true}), "while: $.has_more"),
         ] {
             let seen = list("rows: $.items[*]").asks(vec![get("/x").answers(rows_of(more))]);
-            let told = seen.outcome.assert_exit(0).stderr_text();
-            assert!(told.contains(path) && told.starts_with("note: "), "{told}");
+            let stderr = seen.outcome.assert_exit(0).stderr_text();
+            assert!(
+                stderr.contains(path) && stderr.starts_with("note: "),
+                "{stderr}"
+            );
         }
         for last in [
             json!({"next": null}),

@@ -129,7 +129,7 @@ mod formats {
     }
 
     #[test]
-    fn raw_is_the_answer_byte_for_byte() {
+    fn raw_is_the_response_byte_for_byte() {
         let body = b"{\"a\":  1.50, \"b\": \"\xff\x1b[31m\"}\r\n";
         let outcome = Case::query("endpoint: /x\noutput: raw")
             .asks(vec![get_x().answers(
@@ -141,7 +141,7 @@ mod formats {
 
     /// A body used by an expectation is not printed.
     #[test]
-    fn raw_is_the_answer_alone_where_something_is_expected_of_it() {
+    fn raw_is_the_response_alone_where_something_is_expected_of_it() {
         let outcome = Case::query("endpoint: /x\nrows: $.items[*]\nexpect: rows | length == 2")
             .args(["-o", "raw"])
             .asks(vec![get_x().answers(json!({"items": [1, 2]}))])
@@ -215,7 +215,7 @@ extract: { name: $.name, status: $.status, id: $.id, minutes: $.minutes }",
     }
 
     #[test]
-    fn no_records_are_told() {
+    fn no_records_are_reported() {
         let outcome = Case::query("endpoint: /x\nrows: $[*]\nextract: { a: $.a }")
             .with(|run| run.terminal(80).env("NO_COLOR", "1"))
             .asks(vec![get_x().answers(json!([]))])
@@ -224,7 +224,7 @@ extract: { name: $.name, status: $.status, id: $.id, minutes: $.minutes }",
     }
 
     #[test]
-    fn what_an_answer_holds_cannot_control_the_terminal() {
+    fn what_a_response_holds_cannot_control_the_terminal() {
         let evil = "\u{1b}[2J\u{1b}]0;title\u{7}\r\nfake\u{8}\u{9b}31m \u{202e}rtl\u{200b}";
         let answer = json!({evil: evil, "items": [{"name": evil}]});
         for (query, format) in [
@@ -381,7 +381,7 @@ mod extraction {
     }
 
     #[test]
-    fn rows_that_find_nothing_are_told() {
+    fn rows_that_find_nothing_are_reported() {
         let case = |answer: Value| {
             Case::query("endpoint: /x\nrows: $.items[*]\nextract: { a: $.a }")
                 .asks(vec![get_x().answers(answer)])
@@ -474,7 +474,7 @@ mod extraction {
     }
 
     #[test]
-    fn an_expectation_that_fails_is_told_and_the_rows_are_shown() {
+    fn an_expectation_that_fails_is_reported_and_the_rows_are_shown() {
         let case = |expect: &str| {
             Case::query(&format!("endpoint: /x\nrows: $.items[*]\nexpect: {expect}"))
                 .args(["-o", "ndjson"])
@@ -690,7 +690,7 @@ mod listings {
     }
 
     #[test]
-    fn a_cut_and_a_failed_expectation_are_both_told() {
+    fn a_cut_and_a_failed_expectation_are_both_reported() {
         let lines = "paginate: { max_pages: 1 }\nexpect: rows | length > 5";
         let outcome = csv(lines, &[], vec![first()]);
         insta::assert_snapshot!(outcome.assert_exit(1).snapshot());
@@ -878,14 +878,14 @@ mod files {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn a_full_device_is_told_with_its_name() {
+    fn a_full_device_is_reported_with_its_name() {
         let outcome = Case::query(LIST)
             .args(["--out", "/dev/full", "-o", "csv"])
             .asks(vec![get_x().answers(json!([{"a": 1}]))])
             .outcome;
-        let told = outcome.assert_exit(2).stderr_text();
-        assert!(told.contains("`/dev/full`"), "{told}");
-        assert!(!told.contains("os error"), "{told}");
+        let stderr = outcome.assert_exit(2).stderr_text();
+        assert!(stderr.contains("`/dev/full`"), "{stderr}");
+        assert!(!stderr.contains("os error"), "{stderr}");
     }
 
     #[test]

@@ -219,7 +219,7 @@ mod endings {
     }
 
     #[test]
-    fn a_member_of_the_answer_says_if_there_is_more() {
+    fn a_member_of_the_response_says_if_there_is_more() {
         let answer = |id: u64, more: Value| json!({"data": rows([id]), "has_more": more});
         for condition in ["$.has_more", "response.body.has_more"] {
             let query = format!(
@@ -270,7 +270,7 @@ mod endings {
     }
 
     #[test]
-    fn a_first_page_of_what_only_counts_is_not_said_to_go_on() {
+    fn a_first_page_of_what_only_counts_is_not_reported_as_a_part() {
         let route = "/api/v2/owner/o/context/config/decision";
         let query = "endpoint: /owner/o/context/config/decision\nrows: $[*]\npaginate: false";
         let seen = Case::query(query)

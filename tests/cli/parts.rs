@@ -17,7 +17,7 @@ fn part(status: u16, range: &str, ids: &[u64]) -> Answer {
 }
 
 #[test]
-fn a_link_that_cannot_be_read_is_told() {
+fn a_link_that_cannot_be_read_is_reported() {
     for field in [
         "</x?l=2; rel=\"next\"",
         "/x?l=2; rel=\"next\"",
@@ -26,22 +26,22 @@ fn a_link_that_cannot_be_read_is_told() {
     ] {
         let answer = part(200, "", &[1]).header("link", field);
         let seen = list("rows: $[*]").asks(vec![get("/x").answers(answer)]);
-        let said = seen.outcome.assert_exit(6).stderr_text();
+        let stderr = seen.outcome.assert_exit(6).stderr_text();
         assert!(
-            said.contains("the `Link` header of the response mentions a next page"),
-            "{said}"
+            stderr.contains("the `Link` header of the response mentions a next page"),
+            "{stderr}"
         );
         assert_eq!(ids(&seen), [1]);
     }
 }
 
 #[test]
-fn an_answer_that_says_it_is_a_part_is_told() {
+fn a_response_that_says_it_is_a_part_is_reported() {
     for (status, range) in [(206, "items 0-1/500"), (206, "0-1/500"), (200, "x 0-1/500")] {
         let answer = part(status, range, &[1, 2]);
         let seen = list("rows: $[*]").asks(vec![get("/x").answers(answer)]);
-        let said = seen.outcome.assert_exit(6).stderr_text();
-        assert!(said.contains("ends with item 2 of 500"), "{said}");
+        let stderr = seen.outcome.assert_exit(6).stderr_text();
+        assert!(stderr.contains("ends with item 2 of 500"), "{stderr}");
         assert_eq!(ids(&seen), [1, 2]);
     }
     // Also where nothing says how to go on, and in a document.
@@ -56,7 +56,7 @@ fn an_answer_that_says_it_is_a_part_is_told() {
 }
 
 #[test]
-fn a_part_that_was_asked_for_is_no_fault() {
+fn a_part_that_was_requested_is_no_fault() {
     for (lines, target) in [
         ("rows: $[*]\nlimit: 2", "/x"),
         ("rows: $[*]\nheaders: { Range: 0-1 }", "/x"),
@@ -96,8 +96,8 @@ fn parts_are_the_pages_of_an_offset() {
 fn a_part_of_unknown_length_is_noted() {
     for range in ["0-1/*", ""] {
         let seen = list("rows: $[*]").asks(vec![get("/x").answers(part(206, range, &[1, 2]))]);
-        let said = seen.outcome.assert_exit(0).stderr_text();
-        assert!(said.contains("206 Partial Content"), "{said}");
+        let stderr = seen.outcome.assert_exit(0).stderr_text();
+        assert!(stderr.contains("206 Partial Content"), "{stderr}");
     }
     let seen = list("rows: $[*]").asks(vec![get("/x").answers(part(200, "0-1/*", &[1, 2]))]);
     assert_eq!(seen.outcome.assert_exit(0).stderr_text(), "");

@@ -27,7 +27,7 @@ fn poll(more: &str) -> Case {
 }
 
 #[test]
-fn what_holds_at_once_is_asked_once() {
+fn what_holds_at_once_is_requested_once() {
     let seen = poll("").asks(vec![get_x().answers(state("done"))]);
     assert_eq!(seen.outcome.assert_exit(0).stdout_json(), state("done"));
     assert_eq!(seen.outcome.stderr_text(), "");
@@ -51,7 +51,7 @@ fn without_a_time_of_its_own_it_does_not_ask_at_once_again() {
 }
 
 #[test]
-fn what_does_not_hold_in_time_is_told_with_the_last_state() {
+fn what_does_not_hold_in_time_is_reported_with_the_last_state() {
     let seen = Case::query(
         "endpoint: /x\npoll: { until: row.status == \"done\", every: 50ms, timeout: 320ms }",
     )
@@ -113,7 +113,7 @@ fn what_does_not_pass_ends_it() {
 }
 
 #[test]
-fn expectations_see_the_last_answer() {
+fn expectations_see_the_last_response() {
     let seen = poll(
         "extract: { status: $.status }\n\
          expect:\n  - row.status == \"done\"\n  - response.body.status == \"done\"\n  \
@@ -136,7 +136,7 @@ fn expectations_see_the_last_answer() {
 }
 
 #[test]
-fn the_content_as_it_came_is_that_of_the_last_answer() {
+fn the_content_as_it_came_is_that_of_the_last_response() {
     let seen = poll("").args(["-o", "raw"]).asks(vec![
         get_x().answers(state("running")),
         get_x().answers(state("done")),
@@ -163,7 +163,7 @@ fn rows_are_counted_where_the_content_is_wanted() {
 }
 
 #[test]
-fn rows_of_all_pages_are_asked_for_in_every_round() {
+fn rows_of_all_pages_are_requested_in_every_round() {
     let page = |status: [&str; 2], token: Option<&str>| {
         let items: Vec<Value> = status.map(|status| json!({ "status": status })).into();
         json!({ "items": items, "next_page_token": token })
@@ -313,7 +313,7 @@ extract: { id: $.id, status: $.status }";
     }
 
     #[test]
-    fn the_request_goes_out_once_and_then_its_route_is_asked() {
+    fn the_request_goes_out_once_and_then_its_route_is_polled() {
         let seen = start().asks(vec![
             started(),
             get_state().times(3).answers(state("running")),
@@ -434,7 +434,7 @@ extract: { id: $.id, status: $.status }";
     }
 
     #[test]
-    fn an_answer_that_no_route_needs_may_be_anything() {
+    fn a_response_that_no_route_needs_may_be_anything() {
         let yaml = "method: POST\nendpoint: /x/cancel\n\
                     poll: { endpoint: /x, until: row.status == \"done\", every: 5ms }";
         for reply in [
@@ -451,7 +451,7 @@ extract: { id: $.id, status: $.status }";
     }
 
     #[test]
-    fn rows_are_those_of_the_last_polled_answer_with_all_its_pages() {
+    fn rows_are_those_of_the_last_polled_response_with_all_its_pages() {
         let seen = Case::query(
             "method: POST\nendpoint: /x\nrows: $.items[*]\nextract: { id: $.id }\n\
              poll: { endpoint: \"/x/{{ row.id }}\", until: rows | length == 2, every: 5ms }",
@@ -471,7 +471,7 @@ extract: { id: $.id, status: $.status }";
     }
 
     #[test]
-    fn a_value_of_the_answer_cannot_change_the_route() {
+    fn a_value_of_the_response_cannot_change_the_route() {
         for id in ["..", "", "."] {
             let seen = start().asks(vec![started().answers((202, json!({ "id": id })))]);
             let stderr = seen.outcome.assert_exit(2).stderr_text();

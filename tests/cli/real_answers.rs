@@ -59,7 +59,7 @@ fn ask(query: &str, format: &str, exchanges: Vec<Exchange>) -> Outcome {
 
 /// An approval that was given has a number, whose details are 404.
 #[test]
-fn approvals_are_not_asked_for_their_details() {
+fn the_details_of_approvals_are_not_requested() {
     let outcome = ask(
         "queue-times",
         "ndjson",

@@ -110,7 +110,7 @@ mod documents {
     }
 
     #[test]
-    fn null_prints_nothing_and_a_name_that_is_none_is_told() {
+    fn null_prints_nothing_and_a_name_that_is_none_is_reported() {
         let null = rendered(
             "{ template: \"[{{ data.jobs[0].seconds }}{{ none }}{{ previous.jobs }}]\" }",
             json!([{"name": "a", "seconds": null}]),
@@ -256,10 +256,10 @@ mod limits {
         ] {
             let outcome = outside(name);
             assert_eq!(outcome.assert_exit(2).stdout_text(), "", "{name}");
-            let told = outcome.stderr_text();
+            let stderr = outcome.stderr_text();
             assert!(
-                !told.contains("OUTSIDE") && !told.contains("root:"),
-                "{told}"
+                !stderr.contains("OUTSIDE") && !stderr.contains("root:"),
+                "{stderr}"
             );
             outcomes.push(outcome);
         }
@@ -281,7 +281,7 @@ mod limits {
     }
 
     #[test]
-    fn a_template_that_names_itself_is_told() {
+    fn a_template_that_names_itself_is_reported() {
         let outcome = Case::query("report: { template_file: r.md }")
             .file("queries/r.md", "{% include \"s.md\" %}")
             .file("queries/s.md", "{% include \"r.md\" %}")
@@ -399,7 +399,7 @@ mod places {
     }
 
     #[test]
-    fn the_first_document_is_shown_and_any_can_be_asked_for() {
+    fn the_first_document_is_shown_and_any_can_be_requested() {
         let shown = |args: &[&str]| both("").args(args.iter().copied()).asks(one()).outcome;
         assert_eq!(shown(&[]).assert_exit(0).stdout_text(), "# a&b\n");
         let html = shown(&["-o", "html"]);
@@ -414,7 +414,7 @@ mod places {
     }
 
     #[test]
-    fn the_records_of_a_report_can_be_asked_for() {
+    fn the_records_of_a_report_can_be_requested() {
         let shown = |args: &[&str]| {
             let case = both("sql: select name, seconds from jobs").args(args.iter().copied());
             case.asks(one()).outcome
@@ -603,7 +603,7 @@ mod places {
     }
 
     #[test]
-    fn a_folder_without_rights_is_told_before_anything_is_asked() {
+    fn a_folder_without_rights_is_reported_before_anything_is_requested() {
         let server = Server::start(vec![]);
         let project = both("").project_at(&server.url());
         let folder = project.path().join("out");

@@ -161,7 +161,7 @@ mod on_the_demo {
 }
 
 #[test]
-fn what_is_missing_is_said_in_the_report() {
+fn what_is_missing_is_reported_in_the_report() {
     let workflow = |name: &str| json!({"name": name, "metrics": {}});
     let exchanges = || {
         vec![
@@ -262,7 +262,7 @@ mod slack {
     }
 
     #[test]
-    fn an_answer_that_says_no_is_no_success() {
+    fn a_response_that_says_no_is_no_success() {
         let demo = Demo::hostile();
         let project = Project::shipped().circleci_at(&demo.url, "");
         let no = json!({ "ok": false, "error": "invalid_auth" });
@@ -336,7 +336,7 @@ mod slack {
     }
 
     #[test]
-    fn a_refusal_is_told_without_the_address() {
+    fn a_refusal_is_reported_without_the_address() {
         let server = Server::start(vec![
             Exchange::get("/api/v2/insights/gh%2Facme%2Fweb/workflows?reporting-window=last-90-days&all-branches=true")
                 .answers(json!({"items": [], "next_page_token": null})),
@@ -347,8 +347,8 @@ mod slack {
         let project = Project::shipped().circleci(&server);
         let outcome = posted(&project, &server, &["--yes", "-v"]);
         outcome.assert_exit(3);
-        let told = outcome.stderr_text();
-        assert!(told.contains("invalid_blocks"), "{told}");
+        let stderr = outcome.stderr_text();
+        assert!(stderr.contains("invalid_blocks"), "{stderr}");
         server.finish();
     }
 

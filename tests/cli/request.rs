@@ -445,7 +445,7 @@ fn a_user_in_a_redirect_or_a_link_is_not_sent() {
 }
 
 #[test]
-fn a_url_that_is_too_long_is_told_with_its_length() {
+fn a_url_that_is_too_long_is_reported_with_its_length() {
     let long = "x".repeat(70_000);
     let own = Case::query("vars: { q: {} }\nendpoint: /x\nparams: { q: \"{{ q }}\" }")
         .args([format!("q={long}")])
@@ -666,7 +666,7 @@ const ZSTD: &[u8] = b"\x28\xb5\x2f\xfd\x04\x58\x91\x00\x00{\"name\": \"zipped\"}
 const BROTLI: &[u8] = b"\x8b\x08\x80{\"name\": \"zipped\"}\x03";
 
 #[test]
-fn compressed_answers_are_read() {
+fn compressed_responses_are_read() {
     for (encoding, bytes) in [("gzip", GZIP), ("zstd", ZSTD), ("br", BROTLI)] {
         let seen = Case::get().asks(vec![
             Exchange::get("/api/v2/x")
@@ -703,7 +703,7 @@ fn the_program_says_who_it_is() {
 }
 
 #[test]
-fn head_is_asked_without_a_question() {
+fn head_is_sent_without_a_question() {
     Case::query("method: HEAD\nendpoint: /x")
         .settings("access: read-only")
         .asks(vec![Exchange::new("HEAD", "/api/v2/x")])

@@ -178,7 +178,7 @@ fn a_search_is_allowed_where_a_resource_is_read_only_and_nothing_else() {
 }
 
 #[test]
-fn check_tells_of_a_feed_that_writes() {
+fn check_reports_a_feed_that_writes() {
     let server = Server::start(Vec::new());
     let project = project(&server.url(), "POST", "/runs", "");
     let outcome = Run::in_(&project).args(["check"]).outcome();
@@ -244,7 +244,7 @@ fn equal_safe_posts_are_sent_once_and_others_are_not() {
 }
 
 #[test]
-fn the_answer_to_a_safe_post_can_be_kept() {
+fn the_response_to_a_safe_post_can_be_cached() {
     let case = Case::query(
         "method: POST\nsafe: true\nendpoint: /find\ncache: 10m\nbody: { json: { id: 1 } }",
     );

@@ -37,7 +37,7 @@ fn echoes() -> Vec<String> {
 
 /// An answer that says the token wherever it can.
 fn echo(status: u16) -> Answer {
-    let said: Vec<Value> = echoes()
+    let bodies: Vec<Value> = echoes()
         .into_iter()
         .map(|echo| json!({&echo: &echo, "text": format!("you are {echo}, are you")}))
         .collect();
@@ -45,7 +45,7 @@ fn echo(status: u16) -> Answer {
         .header("x-request-id", CANARY)
         .header("x-echo", format!("token {CANARY}"))
         .header("set-cookie", format!("session={CANARY}"))
-        .json(&json!({"message": format!("bad token {CANARY}"), "items": said}))
+        .json(&json!({"message": format!("bad token {CANARY}"), "items": bodies}))
 }
 
 /// The forms of `auth` with what the server must see of each.
@@ -82,7 +82,7 @@ fn forms() -> Vec<(String, Box<dyn Fn() -> Exchange>)> {
 }
 
 #[test]
-fn an_answer_that_repeats_the_token_is_scrubbed_in_every_format() {
+fn a_response_that_repeats_the_token_is_scrubbed_in_every_format() {
     for (resource, asks) in forms() {
         for format in [
             "table", "json", "ndjson", "yaml", "csv", "tsv", "markdown", "raw",

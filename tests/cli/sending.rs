@@ -83,7 +83,7 @@ mod limits {
     }
 
     #[test]
-    fn what_the_answers_hold_does_not_end_the_sending() {
+    fn what_the_responses_hold_does_not_end_the_sending() {
         let two = |id: &str| post(id).answers(json!({ "items": [{ "id": id }, { "id": id }] }));
         let seen = listed("[a, b, c]", "rows: $.items[*]")
             .args(["--yes", "--limit", "2"])
@@ -103,7 +103,7 @@ mod limits {
     }
 
     #[test]
-    fn a_query_that_feeds_is_asked_for_no_more_than_is_sent() {
+    fn a_feed_requests_no_more_than_is_sent() {
         let seen = posts("").args(["--yes", "--limit", "1"]).asks(vec![
             Exchange::get("/api/v2/parents").answers(page(&["a", "b"], Some("two"))),
             Exchange::get("/api/v2/parents?page-token=two")
@@ -115,7 +115,7 @@ mod limits {
     }
 
     #[test]
-    fn an_answer_that_lacks_what_is_required_does_not_end_the_sending() {
+    fn a_response_that_lacks_what_is_required_does_not_end_the_sending() {
         let seen = listed(
             "[a, b, c]",
             "rows: $.items[*]\nextract: { id: { path: $.id, required: true } }",
@@ -167,7 +167,7 @@ mod plans {
     }
 
     #[test]
-    fn nothing_to_send_is_said_and_is_no_failure() {
+    fn nothing_to_send_is_reported_and_is_no_failure() {
         let plain = posts("").asks(vec![parents(&[])]);
         let terminal = posts("")
             .with(|run| run.terminal(80))
@@ -201,7 +201,7 @@ mod plans {
     }
 
     #[test]
-    fn items_that_are_not_all_known_are_told_before_the_question() {
+    fn items_that_are_not_all_known_are_reported_before_the_question() {
         let broken = || {
             vec![
                 Exchange::get("/api/v2/parents").answers(page(&["a"], Some("two"))),
@@ -261,7 +261,7 @@ mod previews {
     }
 
     #[test]
-    fn what_it_does_not_go_with_is_told() {
+    fn what_it_does_not_go_with_is_reported() {
         let reads = Case::get().args(["--preview"]).asks_nothing();
         let mut all = vec![reads];
         for other in ["--yes", "--dry-run", "--curl"] {
@@ -294,7 +294,7 @@ mod unconfirmed {
     }
 
     #[test]
-    fn an_interrupt_names_what_was_sent_without_an_answer() {
+    fn an_interrupt_names_what_was_sent_without_a_response() {
         let text = stuck(&[]);
         insta::assert_snapshot!(told(text.assert_exit(130)));
         let json = stuck(&["--error-format", "json"]);

@@ -107,8 +107,8 @@ mod files {
             .args(["sql", "select 1", "--from", "t=-"])
             .stdin("{\"n\": 1}\n{\n")
             .outcome();
-        let told = outcome.assert_exit(2).stderr_text();
-        assert!(told.contains("standard input, line 2"), "{told}");
+        let stderr = outcome.assert_exit(2).stderr_text();
+        assert!(stderr.contains("standard input, line 2"), "{stderr}");
     }
 
     #[test]
@@ -119,13 +119,13 @@ mod files {
         ]);
         let outcome = sql(&project, &["--file", "a.sql", "n=41"]);
         assert_eq!(outcome.assert_exit(0).stdout_json(), json!([{"n": 42}]));
-        let told = sql(&project, &["--file", "bad.sql"]);
-        let told = told.assert_exit(2).stderr_text();
-        assert!(told.contains("bad.sql:2:3"), "{told}");
+        let stderr = sql(&project, &["--file", "bad.sql"]);
+        let stderr = stderr.assert_exit(2).stderr_text();
+        assert!(stderr.contains("bad.sql:2:3"), "{stderr}");
     }
 
     #[test]
-    fn what_is_wrong_with_a_file_is_told() {
+    fn what_is_wrong_with_a_file_is_reported() {
         let project = folder(&[
             ("line.ndjson", "{\"n\": 1}\n\n{\"n\": 1,}\n"),
             ("broken.json", "[\n  {\"n\": }\n]\n"),
@@ -164,7 +164,7 @@ mod numbers {
     use super::*;
 
     #[test]
-    fn numbers_beyond_64_bits_are_texts_and_said_to_be() {
+    fn numbers_beyond_64_bits_are_reported_as_texts() {
         let folder = folder(&[
             (
                 "u.ndjson",
@@ -228,7 +228,7 @@ mod calls {
     }
 
     #[test]
-    fn what_is_wrong_with_a_call_is_told() {
+    fn what_is_wrong_with_a_call_is_reported() {
         let project = folder(&[("jobs.csv", JOBS_CSV), ("a-b.csv", "a\n")]);
         let from = ["--from", "jobs=jobs.csv"];
         let calls: [&[&str]; 13] = [
@@ -258,8 +258,8 @@ mod calls {
     fn faults_are_objects_for_programs() {
         let project = folder(&[]);
         let outcome = sql(&project, &["select x", "--error-format", "json"]);
-        let told = outcome.assert_exit(2).stderr_text();
-        let fault: serde_json::Value = serde_json::from_str(&told).expect("one object");
+        let stderr = outcome.assert_exit(2).stderr_text();
+        let fault: serde_json::Value = serde_json::from_str(&stderr).expect("one object");
         assert_eq!(fault["code"], "sql");
         assert_eq!(fault["file"], "the statement");
     }
@@ -295,7 +295,7 @@ mod queries {
     }
 
     #[test]
-    fn queries_are_asked_at_the_same_time_with_the_values_they_declare() {
+    fn queries_run_at_the_same_time_with_the_values_they_declare() {
         let server = Server::start(vec![
             items("/b/a%2F1", json!([{"x": 1}])).together(2),
             items("/n/7", json!([{"y": 2}])).together(2),
@@ -384,8 +384,8 @@ mod queries {
             "--from",
             "b=other/queries/x.yaml",
         ];
-        let told = sql(&project, &words).assert_exit(2).stderr_text();
-        assert!(told.contains("must be in one project"), "{told}");
+        let stderr = sql(&project, &words).assert_exit(2).stderr_text();
+        assert!(stderr.contains("must be in one project"), "{stderr}");
         server.finish();
     }
 

@@ -155,7 +155,7 @@ extract: { name: $.name, seconds: $.seconds }
 }
 
 #[test]
-fn a_state_that_cannot_be_read_is_told_and_begun_anew() {
+fn a_state_that_cannot_be_read_is_reported_and_begun_anew() {
     let mut outcomes = Vec::new();
     for state in [
         "{\"version\": 1, \"data\": {\"jobs\": [{\"na",
@@ -231,7 +231,7 @@ fn two_runs_at_once_are_kept_apart() {
 }
 
 #[test]
-fn a_folder_that_cannot_be_used_is_told_before_anything_is_asked() {
+fn a_folder_that_cannot_be_used_is_reported_before_anything_is_requested() {
     let mut outcomes = Vec::new();
     for state in ["file", "file/state", "/proc/none", "/dev/null"] {
         let case = changes().file("file", "").args(["--state", state]);
@@ -250,7 +250,7 @@ fn a_folder_that_cannot_be_used_is_told_before_anything_is_asked() {
 }
 
 #[test]
-fn a_state_that_is_a_folder_is_told() {
+fn a_state_that_is_a_folder_is_reported() {
     let project = changes().file("state/q.json/x", "").project_at("");
     let outcome = again(&project, vec![jobs(&["a"])], &FIRST);
     outcome.assert_exit(2);
@@ -328,7 +328,7 @@ params: { since: \"{{ since }}\", now: \"{{ now() }}\" }",
     }
 
     #[test]
-    fn what_is_no_moment_is_told() {
+    fn what_is_no_moment_is_reported() {
         let mut outcomes = Vec::new();
         for now in [
             "",

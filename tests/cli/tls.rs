@@ -191,7 +191,7 @@ fn a_client_shows_its_certificate_where_it_has_one() {
 }
 
 #[test]
-fn files_that_are_no_certificates_are_told() {
+fn files_that_are_no_certificates_are_reported() {
     let all = [
         "tls: { ca_file: certs/none.pem }",
         "tls: { ca_file: certs/not.pem }",
@@ -211,13 +211,13 @@ fn what_fails_in_the_handshake_is_called_so_with_what_would_do() {
     let (unknown, _) = outcome(false, case(""));
     let (bare, _) = outcome(true, case("tls: { ca_file: certs/ca.pem }"));
     for outcome in [&unknown, &bare] {
-        let told = outcome.assert_exit(5).stderr_text();
-        assert!(told.starts_with("error[tls]: "), "{told}");
+        let stderr = outcome.assert_exit(5).stderr_text();
+        assert!(stderr.starts_with("error[tls]: "), "{stderr}");
     }
-    let told = unknown.stderr_text();
+    let stderr = unknown.stderr_text();
     assert!(
-        told.contains("ca_file") && told.contains("--system-certs"),
-        "{told}"
+        stderr.contains("ca_file") && stderr.contains("--system-certs"),
+        "{stderr}"
     );
 }
 
@@ -231,10 +231,10 @@ auth: { oauth2: { token_url: URL/token, client_id: me, client_secret: \"{{ env.C
     };
     let (unknown, seen) = ask("");
     assert_eq!(seen, None);
-    let told = unknown.assert_exit(5).stderr_text();
+    let stderr = unknown.assert_exit(5).stderr_text();
     assert!(
-        told.contains("the token endpoint") && told.contains("ca_file"),
-        "{told}"
+        stderr.contains("the token endpoint") && stderr.contains("ca_file"),
+        "{stderr}"
     );
     let (_, seen) = ask("tls: { ca_file: certs/ca.pem }");
     assert_eq!(seen.as_deref(), Some("POST /token HTTP/1.1"));

@@ -342,7 +342,7 @@ impl Tree {
         let Some(summary) = objects.pop() else {
             assert!(
                 self.failures.is_empty() || self.is_limited(),
-                "a failure was not told"
+                "a failure was not reported"
             );
             outcome.assert_exit(0);
             return;
@@ -354,7 +354,7 @@ impl Tree {
             summary["records"],
             json!(outcome.stdout_text().lines().count())
         );
-        let told: BTreeSet<(String, String)> = objects
+        let reported: BTreeSet<(String, String)> = objects
             .iter()
             .map(|object| {
                 let request = text(object, "request");
@@ -363,14 +363,18 @@ impl Tree {
                 (format!("/{target}"), text(object, "code"))
             })
             .collect();
-        assert_eq!(told.len(), objects.len(), "a failure was told twice");
+        assert_eq!(
+            reported.len(),
+            objects.len(),
+            "a failure was reported twice"
+        );
         if self.is_limited() {
             // A page that nobody needed may have failed as well.
-            for (target, code) in told {
+            for (target, code) in reported {
                 assert_eq!(self.pages[&target].trouble.code(), Some(&*code), "{target}");
             }
         } else {
-            assert_eq!(told, self.failures, "the failures");
+            assert_eq!(reported, self.failures, "the failures");
         }
     }
 }
@@ -530,7 +534,7 @@ fn answer(status: u16, body: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn all_that_can_be_had_comes_once_and_the_rest_is_told() {
+fn all_that_can_be_had_comes_once_and_the_rest_is_reported() {
     let chosen = std::env::var("TREES_SEED").ok();
     let seeds = match chosen.and_then(|seed| seed.parse().ok()) {
         Some(seed) => seed..seed + 1,

@@ -60,7 +60,7 @@ mod numbers {
     }
 
     #[test]
-    fn one_that_is_not_asked_for_costs_nothing() {
+    fn one_that_is_not_requested_costs_nothing() {
         let body = r#"[{"id":1},{"id":2,"s":1e400},{"id":3}]"#;
         assert_eq!(
             prints("rows: $[*]\nextract: { id: $.id }", &["-o", "csv"], body),
@@ -413,10 +413,10 @@ mod bounds {
                 .args(["-o", format])
                 .asks(vec![get_x(&body)])
                 .outcome;
-            let told = outcome.assert_exit(2).stderr_text();
+            let stderr = outcome.assert_exit(2).stderr_text();
             assert!(
-                told.contains("more than 2000 different keys"),
-                "{format}: {told}"
+                stderr.contains("more than 2000 different keys"),
+                "{format}: {stderr}"
             );
         }
         assert_eq!(
@@ -429,13 +429,13 @@ mod bounds {
     }
 
     #[test]
-    fn an_answer_has_so_many_values() {
+    fn a_response_has_so_many_values() {
         let body = format!("[{}1]", "1,".repeat(3_000_000));
         let outcome = Case::query("endpoint: /x\nrows: $[*]")
             .asks(vec![get_x(&body)])
             .outcome;
-        let told = outcome.assert_exit(3).stderr_text();
-        assert!(told.contains("more than 3000000 values"), "{told}");
+        let stderr = outcome.assert_exit(3).stderr_text();
+        assert!(stderr.contains("more than 3000000 values"), "{stderr}");
     }
 
     #[test]

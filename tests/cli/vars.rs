@@ -167,7 +167,7 @@ fn of_two_values_the_last_counts() {
 }
 
 #[test]
-fn what_does_not_suit_its_type_is_told_before_anything_is_sent() {
+fn what_does_not_suit_its_type_is_reported_before_anything_is_sent() {
     let vars = "  int: { type: int, default: 1, example: 25 }
   number: { type: number, default: 1 }
   bool: { type: bool, default: true }
@@ -199,7 +199,7 @@ fn what_does_not_suit_its_type_is_told_before_anything_is_sent() {
 }
 
 #[test]
-fn a_missing_var_is_told_with_an_example() {
+fn a_missing_var_is_reported_with_an_example() {
     insta::assert_snapshot!(refusals(
         "  workflow_id: { description: Id of the workflow, example: 5034460f-c7c4 }
   branch: { default: main }
@@ -209,7 +209,7 @@ fn a_missing_var_is_told_with_an_example() {
 }
 
 #[test]
-fn an_unknown_var_is_told_with_the_nearest() {
+fn an_unknown_var_is_reported_with_the_nearest() {
     insta::assert_snapshot!(refusals(
         "  workflow_id: x\n  branch: main",
         &[&["workflowid=1"], &["zzz=1"]]
@@ -217,7 +217,7 @@ fn an_unknown_var_is_told_with_the_nearest() {
 }
 
 #[test]
-fn a_word_that_is_neither_query_nor_value_is_told() {
+fn a_word_that_is_neither_query_nor_value_is_reported() {
     insta::assert_snapshot!(refusals(
         "  a: x",
         &[
@@ -264,7 +264,7 @@ fn a_default_stands_on_earlier_vars_and_the_environment() {
 }
 
 #[test]
-fn an_unset_variable_of_the_environment_is_told() {
+fn an_unset_variable_of_the_environment_is_reported() {
     let outcome = echo("  a: { default: \"{{ env.REPO }}\" }", &["a"]).asks_nothing();
     insta::assert_snapshot!(outcome.assert_exit(2).snapshot());
 }
@@ -290,7 +290,7 @@ const GIT: &str = "endpoint: /x
 params: { branch: \"{{ git.branch }}\", sha: \"{{ git.sha }}\", slug: \"{{ git.project_slug }}\" }";
 
 #[test]
-fn git_tells_branch_commit_and_slug() {
+fn git_gives_branch_commit_and_slug() {
     for (remote, slug) in [
         ("git@github.com:acme/web.git", "gh%2Facme%2Fweb"),
         ("https://user@bitbucket.org/acme/web", "bb%2Facme%2Fweb"),
@@ -304,7 +304,7 @@ fn git_tells_branch_commit_and_slug() {
 }
 
 #[test]
-fn what_git_does_not_know_is_told() {
+fn what_git_does_not_know_is_reported() {
     let mut seen = vec![Case::query(GIT).asks_nothing().assert_exit(2).snapshot()];
     let slug = "endpoint: /x\nparams: { slug: \"{{ git.project_slug }}\" }";
     let repository = Repository::new(&Case::query(slug));
@@ -318,7 +318,7 @@ fn what_git_does_not_know_is_told() {
 }
 
 #[test]
-fn git_is_not_asked_where_the_value_is_given() {
+fn git_does_not_run_where_the_value_is_given() {
     Case::query("vars: { slug: { default: \"{{ git.project_slug }}\" } }\nendpoint: /{{ slug }}")
         .args(["slug=gh/a/b"])
         .with(|run| run.env("PATH", "/nowhere"))

@@ -94,7 +94,7 @@ mod check {
     }
 
     #[test]
-    fn all_faults_of_all_files_are_told_at_once() {
+    fn all_faults_of_all_files_are_reported_at_once() {
         let project = faulty();
         for (name, format) in [
             ("text", None),
@@ -147,7 +147,7 @@ mod check {
     }
 
     #[test]
-    fn no_faults_are_told_unless_it_is_to_be_quiet() {
+    fn no_faults_are_reported_unless_it_is_to_be_quiet() {
         let project = Project::new()
             .file("resources/circleci.yaml", "type: circleci\n")
             .query("a", "resource: circleci\nendpoint: /x\n")
@@ -287,7 +287,7 @@ limit: 5\n",
     }
 
     #[test]
-    fn what_cannot_be_shown_is_told() {
+    fn what_cannot_be_shown_is_reported() {
         let project = project();
         let all = [
             run(&project, &["show", "cancle"]),
@@ -337,7 +337,7 @@ mod ping {
     }
 
     #[test]
-    fn a_good_token_is_told_with_its_owner_and_what_is_left() {
+    fn a_good_token_is_reported_with_its_owner_and_what_is_left() {
         let answer = Answer::status(200)
             .header("ratelimit-remaining", "55")
             .header("x-ratelimit-remaining-minute", "7")
@@ -381,7 +381,7 @@ mod ping {
     }
 
     #[test]
-    fn what_is_not_good_is_told_and_is_the_exit_code() {
+    fn what_is_not_good_is_reported_and_is_the_exit_code() {
         let bad = pinged(
             me().answers((401, json!({"message": "You must log in first."}))),
             &[],
@@ -408,7 +408,7 @@ mod ping {
     }
 
     #[test]
-    fn an_answer_that_is_not_the_apis_is_not_good() {
+    fn a_response_that_is_not_the_apis_is_not_good() {
         let page = Answer::status(200).body("text/html", "<!DOCTYPE html>\n<title>Sign in</title>");
         let outcome = pinged(me().answers(page), &[]);
         assert_eq!(rows(outcome.assert_exit(3))[0]["state"], "failed");
@@ -456,7 +456,7 @@ mod ping {
 
     /// The shipped project has a webhook, whose variable is usually unset.
     #[test]
-    fn a_resource_that_only_takes_messages_is_not_asked() {
+    fn a_resource_that_only_takes_messages_gets_no_request() {
         let server = Server::start(vec![
             me().answers(json!({"login": "mika", "name": "Mika"}))
                 .times(4),
@@ -567,7 +567,7 @@ mod demo {
     }
 
     #[test]
-    fn it_wants_the_token_that_it_was_told() {
+    fn it_requires_the_configured_token() {
         let demo = Demo::start(&["--token", "only-this-one"]);
         let project = demo.project();
         run(&project, &["run", "me"]).assert_exit(4);
@@ -605,7 +605,7 @@ mod demo {
     }
 
     #[test]
-    fn a_port_that_is_taken_is_told() {
+    fn a_port_that_is_taken_is_reported() {
         let demo = Demo::start(&[]);
         let port = demo
             .url
@@ -914,7 +914,7 @@ mod shipped_files {
 
     /// Success by their status, and nothing of what was asked for.
     #[test]
-    fn an_answer_without_what_was_asked_for_is_no_success() {
+    fn a_response_without_what_was_requested_is_no_success() {
         for (query, args, target) in [
             (
                 "trigger-pipeline",
@@ -948,7 +948,7 @@ mod shipped_files {
     }
 
     #[test]
-    fn the_demo_tells_what_it_does_not_have() {
+    fn the_demo_reports_what_it_does_not_have() {
         let project = shipped();
         let all = [
             run(

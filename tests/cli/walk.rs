@@ -306,7 +306,7 @@ mod levels {
     }
 
     #[test]
-    fn what_is_no_list_is_told() {
+    fn what_is_no_list_is_reported() {
         let all = ["\"{{ 5 }}\"", "\"{{ 'abc' }}\"", "\"{{ {'a': 1} }}\""].map(|list| {
             let outcome = Case::query(&format!(
                 "for_each: {{ item: {{ in: {list} }} }}\nendpoint: /x/{{{{ item }}}}"
@@ -464,7 +464,7 @@ mod vars {
     }
 
     #[test]
-    fn a_value_that_does_not_suit_is_told_before_anything_is_sent() {
+    fn a_value_that_does_not_suit_is_reported_before_anything_is_sent() {
         let wrong = [
             fed("for_each: { parent: { query: parents, vars: { most: many } } }"),
             fed("vars: { most: many }\nfor_each: { parent: { query: parents } }"),
@@ -648,7 +648,7 @@ mod feeds {
     }
 
     #[test]
-    fn where_few_records_are_wanted_few_items_are_asked_for() {
+    fn where_few_records_are_wanted_few_items_are_requested() {
         let names: Vec<String> = (0..200).map(|index| format!("p{index}")).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         for (more, args) in [("limit: 5", vec![]), ("", vec!["--limit", "5"])] {
@@ -780,7 +780,7 @@ mod once {
     use super::*;
 
     #[test]
-    fn equal_items_are_asked_for_once_and_give_their_records_each_time() {
+    fn equal_items_are_requested_once_and_give_their_records_each_time() {
         let seen = Case::query(
             "for_each: { item: { in: [a, b, a, a] } }\nendpoint: /p/{{ item }}\nrows: $.items[*]",
         )
@@ -792,7 +792,7 @@ mod once {
     }
 
     #[test]
-    fn two_queries_that_ask_the_same_share_the_answer() {
+    fn two_queries_with_equal_requests_share_the_response() {
         let seen = Case::query(
             "for_each: { x: { query: parents }, y: { query: twins } }\n\
              endpoint: /c/{{ x.id }}/{{ y.id }}",
@@ -810,7 +810,7 @@ mod once {
     }
 
     #[test]
-    fn several_queries_of_one_call_share_the_answers() {
+    fn several_queries_of_one_call_share_the_responses() {
         let seen = walk("")
             .args(["parents", "-o", "ndjson"])
             .asks(family(&["a"]));
@@ -823,7 +823,7 @@ mod once {
 
     /// A different header makes a different request.
     #[test]
-    fn what_differs_in_anything_is_asked_for_again() {
+    fn what_differs_in_anything_is_requested_again() {
         let seen = Case::query(
             "for_each: { item: { in: [a, b, a] } }\nendpoint: /p\nheaders: { X-Of: \"{{ item }}\" }",
         )
@@ -863,8 +863,8 @@ mod failures {
             ])
             .outcome;
         // `c` is not asked for: the server would say that nobody expects it.
-        let told = outcome.assert_exit(4).stderr_text();
-        assert!(told.contains("error[http-401]"), "{told}");
+        let stderr = outcome.assert_exit(4).stderr_text();
+        assert!(stderr.contains("error[http-401]"), "{stderr}");
     }
 
     fn broken() -> Vec<Exchange> {
@@ -949,7 +949,7 @@ mod failures {
     }
 
     #[test]
-    fn a_status_may_mean_nothing_or_an_answer() {
+    fn a_status_may_mean_nothing_or_a_response() {
         let seen = walk("on_status: { 404: empty, 409: ok }").asks(vec![
             get("/parents").answers(page(&["a", "gone", "busy"])),
             children("a"),
@@ -1244,7 +1244,7 @@ mod asking {
     use super::*;
 
     #[test]
-    fn the_content_of_many_answers_is_not_shown_as_it_came() {
+    fn the_content_of_many_responses_is_not_shown_as_it_came() {
         let outcome = walk("").args(["-o", "raw"]).asks_nothing();
         insta::assert_snapshot!(outcome.assert_exit(2).snapshot());
     }
@@ -1282,15 +1282,15 @@ mod asking {
     }
 
     #[test]
-    fn verbosity_tells_every_request_and_counts_them() {
+    fn verbosity_reports_every_request_and_counts_them() {
         let seen = walk("")
             .settings(ONE_BY_ONE)
             .args(["-v"])
             .asks(family(&["a", "b"]));
         seen.outcome.assert_exit(0);
-        let told = seen.outcome.stderr_text();
-        assert_eq!(told.lines().count(), 4, "{told}");
-        assert!(told.contains("3 requests"), "{told}");
+        let stderr = seen.outcome.stderr_text();
+        assert_eq!(stderr.lines().count(), 4, "{stderr}");
+        assert!(stderr.contains("3 requests"), "{stderr}");
     }
 }
 
@@ -1349,7 +1349,7 @@ mod ends {
     }
 
     #[test]
-    fn failures_are_told_after_an_interrupt_too() {
+    fn failures_are_reported_after_an_interrupt_too() {
         let server = Server::start(vec![
             get("/parents").answers(page(&["a", "gone", "b"])),
             children("a"),

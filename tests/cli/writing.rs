@@ -82,7 +82,7 @@ mod asking {
     }
 
     #[test]
-    fn what_is_said_after_the_end_of_the_input_has_a_line_of_its_own() {
+    fn messages_after_the_end_of_the_input_have_a_line_of_their_own() {
         let screen = on_terminal("\x04").asks_nothing().stdout_text();
         assert!(screen.contains("\nerror[declined]"), "{screen}");
     }
@@ -125,8 +125,8 @@ mod asking {
             .settings("access: write-only")
             .args(["--yes"])
             .asks_nothing();
-        let told = outcome.assert_exit(7).stderr_text();
-        assert!(told.contains("`q` reads: GET /state"), "{told}");
+        let stderr = outcome.assert_exit(7).stderr_text();
+        assert!(stderr.contains("`q` reads: GET /state"), "{stderr}");
     }
 
     #[test]
@@ -622,7 +622,7 @@ body: { json: { k: \"{{ key }}\", l: [\"{{ e }}\"], m: \"it's {{ env.KEY }}\" } 
 }
 
 #[test]
-fn an_answer_without_what_is_required_fails_its_item_and_no_other() {
+fn a_response_without_what_is_required_fails_its_item_and_no_other() {
     let seen = Case::query(
         "for_each: { n: { in: [1, 2, 3] } }\nmethod: POST\nendpoint: /n/{{ n }}\n\
          extract: { id: { path: $.id, required: true } }",

@@ -332,7 +332,7 @@ async fn a_limit_that_is_counted_aloud_is_used_up_and_not_hit() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn answers_that_overtake_each_other_do_no_great_harm() {
+async fn responses_that_overtake_each_other_do_no_great_harm() {
     let cases = [
         ("bucket of 30", bucket(30.0), 30.0),
         ("bucket of 5", bucket(5.0), 5.0),

@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn null_and_the_empty_text_are_told_apart() {
+    fn null_and_the_empty_text_are_distinguished() {
         let expected = json!([{"a": null, "b": ""}, {"a": "", "b": null}]);
         assert_eq!(read("a,b\n,\"\"\n\"\",\n"), expected);
     }
@@ -299,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_broken_is_told_with_its_line() {
+    fn what_is_broken_is_reported_with_its_line() {
         for (text, words) in [
             ("a,b\n1\n", "line 2: got 1 field, but the header has 2"),
             (

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use serde_json::json;
 
-use super::{ask, database, empty, fault, load, one, select, told};
+use super::{ask, database, empty, fault, load, message, one, select};
 use crate::sql::Params;
 
 #[test]
@@ -211,7 +211,7 @@ fn parameters_are_bound_and_never_pasted() {
 fn two_result_columns_need_two_names() {
     let sql = "SELECT w.name, j.job AS name FROM workflows w JOIN jobs j ON j.workflow = w.id";
     assert_eq!(
-        told(&database(), sql),
+        message(&database(), sql),
         "the result has two columns `name`, the 1. and the 2. | give one of them another name \
          with `AS`"
     );

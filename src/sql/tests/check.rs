@@ -19,12 +19,12 @@ fn columns(names: &[&str]) -> Vec<String> {
     names.iter().map(|name| (*name).to_owned()).collect()
 }
 
-fn told(sql: &str, tables: &[(&str, Option<&[String]>)]) -> String {
+fn message(sql: &str, tables: &[(&str, Option<&[String]>)]) -> String {
     shown(&check(sql, tables).expect_err("a fault"), sql)
 }
 
 #[test]
-fn a_statement_tells_what_it_names() {
+fn a_statement_has_the_names_it_mentions() {
     let found = mentions(SQL).expect("no fault");
     assert_eq!(names(&found.tables), ["jobs", "workflows"]);
     assert_eq!(names(&found.params), ["since", "status"]);
@@ -54,13 +54,13 @@ fn known_columns_are_checked() {
     ];
     assert!(check(SQL, &tables).is_ok());
     assert_eq!(
-        told("SELECT w.nmae FROM workflows w", &tables),
+        message("SELECT w.nmae FROM workflows w", &tables),
         "no column `w.nmae` @ w.nmae | did you mean `name`?"
     );
     let all = check("SELECT * FROM jobs", &tables).expect("no fault");
     assert_eq!(all.columns, ["job", "workflow", "status"]);
     assert_eq!(
-        told("SELECT * FROM flaky", &tables),
+        message("SELECT * FROM flaky", &tables),
         "no table `flaky`; the tables are `jobs` and `workflows` @ flaky"
     );
 }
@@ -73,13 +73,13 @@ fn unknown_columns_are_taken_on_trust() {
     assert_eq!(found.columns, ["name", "jobs"]);
     // Those of the known table are checked all the same.
     assert_eq!(
-        told("SELECT j.jbo, w.anything FROM jobs j, workflows w", &tables),
+        message("SELECT j.jbo, w.anything FROM jobs j, workflows w", &tables),
         "no column `j.jbo` @ j.jbo | did you mean `job`?"
     );
     let star = check("SELECT *, name AS n FROM workflows", &tables).expect("no fault");
     assert_eq!(star.columns, ["name", "n"]);
     assert_eq!(
-        told("SELECT other.x FROM workflows", &tables),
+        message("SELECT other.x FROM workflows", &tables),
         "no column `other.x` @ other.x"
     );
 }

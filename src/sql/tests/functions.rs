@@ -124,7 +124,7 @@ fn the_last_day_of_the_year_9999_has_buckets() {
 }
 
 #[test]
-fn wrong_values_are_told() {
+fn wrong_values_are_reported() {
     let database = empty();
     load(
         &database,

@@ -100,6 +100,6 @@ pub fn shown(error: &SqlError, sql: &str) -> String {
 }
 
 /// Formats an error in one line.
-pub fn told(database: &Database, sql: &str) -> String {
+pub fn message(database: &Database, sql: &str) -> String {
     shown(&fault(database, sql), sql)
 }

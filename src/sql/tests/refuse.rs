@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use serde_json::json;
 
-use super::{ask, database, empty, fault, load, one, told};
+use super::{ask, database, empty, fault, load, message, one};
 use crate::sql::{Database, SqlErrorKind};
 
 #[test]
@@ -36,7 +36,7 @@ fn whatever_is_no_read_is_refused() {
     for sql in words {
         let word = sql.split(' ').next().unwrap_or_default();
         assert_eq!(
-            told(&database, sql),
+            message(&database, sql),
             format!(
                 "`{word}` is refused: a statement can only read @ {word} | begin it \
                  with `SELECT`, `WITH` or `VALUES`"
@@ -77,14 +77,14 @@ fn whatever_is_no_read_is_refused() {
             "only one statement is allowed, and `SELECT` begins a second one @ SELECT",
         ),
     ] {
-        assert_eq!(told(&database, sql), expected, "{sql}");
+        assert_eq!(message(&database, sql), expected, "{sql}");
         assert_eq!(fault(&database, sql).kind, SqlErrorKind::Statement);
     }
     assert_eq!(one(&database, "SELECT count(*) FROM jobs"), json!(3));
 }
 
 #[test]
-fn faults_are_told_in_plain_words_with_their_place() {
+fn faults_are_reported_in_plain_words_with_their_place() {
     let database = database();
     for (sql, expected) in [
         ("SELECT id FORM jobs", "unexpected `jobs` @ jobs"),
@@ -142,10 +142,10 @@ fn faults_are_told_in_plain_words_with_their_place() {
             "the statement is empty | begin it with `SELECT`, `WITH` or `VALUES`",
         ),
     ] {
-        assert_eq!(told(&database, sql), expected, "{sql}");
+        assert_eq!(message(&database, sql), expected, "{sql}");
     }
     assert_eq!(
-        told(&empty(), "SELECT * FROM x"),
+        message(&empty(), "SELECT * FROM x"),
         "no table `x`; there are no tables @ x"
     );
 }

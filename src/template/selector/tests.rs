@@ -496,7 +496,7 @@ fn deep_documents_and_deep_paths() {
 }
 
 #[test]
-fn hostile_text_gets_an_answer_in_time() {
+fn hostile_text_gets_a_result_in_time() {
     let pieces = [
         "(",
         "[",
@@ -549,7 +549,7 @@ fn hostile_text_gets_an_answer_in_time() {
 }
 
 #[test]
-fn every_part_and_every_change_of_a_path_gets_an_answer() {
+fn every_part_and_every_change_of_a_path_gets_a_result() {
     let path = "$.é['a b', \"c\\u00e9\"]..x[?count(@.y[*]) >= 2 && !match(@.z, 'w.*') || (@[0] == -1.5e3)][1:-1:2]";
     Selector::parse(path).expect(path);
     let places: Vec<usize> = path.char_indices().map(|(place, _)| place).collect();

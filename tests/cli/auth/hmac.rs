@@ -144,8 +144,8 @@ fn keys_and_signatures_have_encodings() {
         assert_eq!(seen.request().header("x-signature"), Some(hex(&tag)));
         // The canary is neither.
         let outcome = Case::get().resource(&resource(&auth)).asks_nothing();
-        let said = told(outcome.assert_exit(4));
-        assert!(said.contains("does not match `key_encoding`"), "{said}");
+        let stderr = told(outcome.assert_exit(4));
+        assert!(stderr.contains("does not match `key_encoding`"), "{stderr}");
     }
 }
 
@@ -215,9 +215,9 @@ fn the_key_and_the_signature_are_not_shown() {
     ]);
     let signature = seen.request().header("x-slack-signature");
     let signature = signature.expect("a signature").replace("v0=", "");
-    let said = seen.outcome.assert_exit(4).stderr_text();
-    assert!(said.contains("> x-slack-signature: ***"), "{said}");
-    assert!(!said.contains(&signature), "{said}");
+    let stderr = seen.outcome.assert_exit(4).stderr_text();
+    assert!(stderr.contains("> x-slack-signature: ***"), "{stderr}");
+    assert!(!stderr.contains(&signature), "{stderr}");
 }
 
 #[test]

@@ -103,7 +103,7 @@ fn a_refused_token_is_obtained_anew_once_and_the_request_sent_again() {
 }
 
 #[test]
-fn a_server_that_refuses_every_token_is_asked_twice() {
+fn a_server_that_refuses_every_token_gets_two_requests() {
     for voice in [&[][..], &["-vv"], &["--error-format", "json"]] {
         let seen = case("endpoint: /x")
             .args(voice.iter().copied())
@@ -248,7 +248,7 @@ fn without_token() -> Vec<(&'static str, Answer)> {
 }
 
 #[test]
-fn a_token_endpoint_that_gives_no_token_is_told_clearly() {
+fn a_token_endpoint_that_gives_no_token_is_reported_clearly() {
     let mut all = String::new();
     let outage = Answer::status(503).json(&json!({"error": CANARY}));
     let answers = without_token()
@@ -266,7 +266,7 @@ fn a_token_endpoint_that_gives_no_token_is_told_clearly() {
 }
 
 #[test]
-fn a_token_endpoint_that_fails_on_the_wire_is_told_and_exits_with_5() {
+fn a_token_endpoint_that_fails_on_the_wire_is_reported_and_exits_with_5() {
     let settings = "retry: { max_attempts: 1 }\n";
     let mut all = String::new();
     for (fault, exit) in [
@@ -324,7 +324,7 @@ fn a_token_request_is_retried_and_its_failure_is_not_multiplied() {
 
 #[test]
 fn neither_the_token_nor_the_secret_comes_out() {
-    let said: Vec<Value> = [
+    let echoes: Vec<Value> = [
         TOKEN.to_owned(),
         CANARY.to_owned(),
         pair(),
@@ -351,7 +351,7 @@ fn neither_the_token_nor_the_secret_comes_out() {
                 .asks(vec![
                     asks_token().answers(token),
                     with_token(Exchange::get("/x"))
-                        .answers(answer.json(&json!({"message": TOKEN, "items": said}))),
+                        .answers(answer.json(&json!({"message": TOKEN, "items": echoes}))),
                 ]);
         }
     }
@@ -380,8 +380,8 @@ fn a_secret_parameter_is_as_secret_as_the_client_s() {
                 .answers(grants(TOKEN)),
             with_token(Exchange::get("/x")).answers(json!({"said": "open-sesame by acme"})),
         ]);
-    let said = seen.outcome.assert_exit(0).stdout_json();
-    assert_eq!(said, json!({"said": "*** by acme"}));
+    let shown = seen.outcome.assert_exit(0).stdout_json();
+    assert_eq!(shown, json!({"said": "*** by acme"}));
     let literal = Case::get().resource(&params("open-sesame"));
     literal
         .with(|run| run.secret("open-sesame"))
@@ -427,7 +427,7 @@ fn other_verbs_know_it() {
 }
 
 #[test]
-fn a_cached_answer_needs_no_token() {
+fn a_cached_response_needs_no_token() {
     let server = Server::start(vec![
         asks_token(),
         with_token(Exchange::get("/x")).answers(json!({"id": 1})),

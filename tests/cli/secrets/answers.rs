@@ -17,7 +17,7 @@ const CHANGED: &str = "extract:
   url: \"{{ row.said | urlencode | lower }}\"
   json: \"{{ row | tojson | upper }}\"";
 
-fn said() -> Answer {
+fn echo() -> Answer {
     Answer::status(200).json(&json!({"items": [{"id": 1, "said": CANARY}, {"id": 2, "said": "x"}]}))
 }
 
@@ -27,10 +27,10 @@ fn a_column_that_changes_what_a_server_repeats_is_masked() {
         "endpoint: /x\nrows: $.items[*]\n{CHANGED}\nsort: upper"
     ))
     .args(["--out", "a.json"])
-    .asks(vec![Exchange::get("/api/v2/x").answers(said())]);
+    .asks(vec![Exchange::get("/api/v2/x").answers(echo())]);
     seen.outcome.assert_exit(0);
     let seen = Case::query(&format!("endpoint: /x\nrows: $.items[*]\n{CHANGED}"))
-        .asks(vec![Exchange::get("/api/v2/x").answers(said())]);
+        .asks(vec![Exchange::get("/api/v2/x").answers(echo())]);
     let rows = seen.outcome.assert_exit(0).stdout_json();
     assert_eq!(rows[0]["upper"], "***");
     assert_eq!(rows[0]["list"], "*.*.*");
@@ -47,7 +47,7 @@ where: row.said == who
 extract: { id: $.id, said: \"{{ row.said | upper }}\" }";
     let seen = Case::query(query)
         .args([format!("who={CANARY}")])
-        .asks(vec![Exchange::get("/api/v2/x").answers(said())]);
+        .asks(vec![Exchange::get("/api/v2/x").answers(echo())]);
     assert_eq!(
         seen.outcome.assert_exit(0).stdout_json(),
         json!([{"id": 1, "said": "***"}])
@@ -137,7 +137,7 @@ sql: select upper(said) as up, hex(said) as hex, substr(said, 2) as cut from d w
         "queries/d.yaml",
         "resource: circleci\nendpoint: /x\nrows: $.items[*]\n",
     );
-    let seen = case.asks(vec![Exchange::get("/api/v2/x").answers(said())]);
+    let seen = case.asks(vec![Exchange::get("/api/v2/x").answers(echo())]);
     assert_eq!(
         seen.outcome.assert_exit(0).stdout_json(),
         json!([{"up": "***", "hex": "2A2A2A", "cut": "**"}])
@@ -155,7 +155,7 @@ report: { template: \"{% for one in data.d %}{{ one.said | upper }} {{ one.said[
         )
         .args(["--state", "s.json", "--out", "r.md"]);
     // The support looks through the files.
-    case.asks(vec![Exchange::get("/api/v2/x").answers(said())])
+    case.asks(vec![Exchange::get("/api/v2/x").answers(echo())])
         .outcome
         .assert_exit(0);
 }
@@ -203,7 +203,7 @@ extract: { id: \"{{ item.id }}\" }",
         "resource: circleci\nendpoint: /x\nrows: $.items[*]\n",
     );
     let seen = case.asks(vec![
-        Exchange::get("/api/v2/x").answers(said()),
+        Exchange::get("/api/v2/x").answers(echo()),
         Exchange::get("/api/v2/x/x").answers(json!({"ok": true})),
     ]);
     insta::assert_snapshot!(seen.outcome.assert_exit(6).snapshot());
@@ -356,8 +356,8 @@ fn a_mask_that_the_files_made_is_not_sent_either() {
         let seen = case.asks(vec![
             Exchange::get("/api/v2/list").answers(json!([{"id": 1}])),
         ]);
-        let told = seen.outcome.assert_exit(exit).stderr_text();
-        assert!(told.contains("would be sent in its place"), "{told}");
+        let stderr = seen.outcome.assert_exit(exit).stderr_text();
+        assert!(stderr.contains("would be sent in its place"), "{stderr}");
     }
 }
 

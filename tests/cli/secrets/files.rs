@@ -124,8 +124,8 @@ fn a_secret_beside_a_template_is_not_repeated() {
                 run.secret(secret).outcome();
             }
             let outcome = Run::in_(&project).args(["check"]).outcome();
-            let said = outcome.stderr_text();
-            assert!(said.contains("error["), "{lines}: {said}");
+            let stderr = outcome.stderr_text();
+            assert!(stderr.contains("error["), "{lines}: {stderr}");
         }
     }
 }
@@ -145,11 +145,14 @@ fn a_secret_beside_a_template_is_refused() {
                 &format!("resource: z\nendpoint: /x\nvars: {{ v: {{ default: a }} }}\n{lines}\n"),
             );
         let outcome = Run::in_(&project).args(["check"]).outcome();
-        let said = outcome.assert_exit(2).stderr_text();
-        assert!(said.contains("error[literal-secret]"), "{lines}: {said}");
+        let stderr = outcome.assert_exit(2).stderr_text();
         assert!(
-            !said.contains("hunter2") && !said.contains("abcdef"),
-            "{said}"
+            stderr.contains("error[literal-secret]"),
+            "{lines}: {stderr}"
+        );
+        assert!(
+            !stderr.contains("hunter2") && !stderr.contains("abcdef"),
+            "{stderr}"
         );
     }
     let project = Project::new()

@@ -56,6 +56,6 @@ fn a_dry_run_names_what_it_masks() {
 fn the_shipped_project_sends_nothing_beside_its_credentials() {
     let project = Project::shipped();
     let check = Run::in_(&project).args(["check"]).outcome();
-    let said = check.assert_exit(0).stderr_text();
-    assert!(!said.contains(" sends "), "{said}");
+    let stderr = check.assert_exit(0).stderr_text();
+    assert!(!stderr.contains(" sends "), "{stderr}");
 }

@@ -105,7 +105,7 @@ mod server {
     }
 
     #[test]
-    fn an_answer_may_name_the_server_itself() {
+    fn a_response_may_name_the_server_itself() {
         let server = Server::start_with(|url| {
             let to = format!("{url}/b");
             vec![Exchange::get("/a").answers(Answer::redirect(302, &to))]
@@ -254,7 +254,7 @@ mod faults {
     }
 
     #[test]
-    fn half_an_answer_is_half() {
+    fn half_a_response_is_half() {
         let answer = suffer(Fault::HalfAnswer("[1,2]".to_owned())).unwrap();
         assert!(answer.ends_with("content-length: 5\r\n\r\n[1"), "{answer}");
     }

@@ -156,7 +156,7 @@ fn json_is_scrubbed_in_values_keys_and_numbers() {
 }
 
 #[test]
-fn json_that_may_hold_a_secret_is_told_by_its_bytes() {
+fn json_that_may_hold_a_secret_is_recognized_by_its_bytes() {
     let known = scrubber(&["canary"]);
     for (json, may) in [
         (r#"{"a": "canary"}"#, true),
