@@ -7,7 +7,7 @@ use serde::Serialize as _;
 use serde_json::Value;
 use serde_json::ser::{Formatter as _, PrettyFormatter, Serializer};
 
-use super::{Format, FormatError, OnlyOne, Render, Shape};
+use super::{Format, FormatError, Render, Shape, Single};
 
 pub(super) const FORMAT: Format = Format {
     extensions: file_ending::JSON,
@@ -16,7 +16,11 @@ pub(super) const FORMAT: Format = Format {
 
 fn render(shape: &Shape) -> Box<dyn Render> {
     if shape.single {
-        Box::new(Single::default())
+        Box::new(Single::new(|record, out| {
+            serde_json::to_writer_pretty(&mut *out, record)?;
+            out.push(b'\n');
+            Ok(())
+        }))
     } else {
         Box::new(JsonList::new())
     }
@@ -57,28 +61,6 @@ impl Render for JsonList {
 
     fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), FormatError> {
         out.extend_from_slice(if self.begun { b"\n]\n" } else { b"]\n" });
-        Ok(())
-    }
-}
-
-/// Writes the single record, or `null`.
-#[derive(Default)]
-struct Single {
-    only: OnlyOne,
-}
-
-impl Render for Single {
-    fn record(&mut self, record: &Value, out: &mut Vec<u8>) -> Result<(), FormatError> {
-        self.only.check()?;
-        serde_json::to_writer_pretty(&mut *out, record)?;
-        out.push(b'\n');
-        Ok(())
-    }
-
-    fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), FormatError> {
-        if !self.only.seen {
-            out.extend_from_slice(b"null\n");
-        }
         Ok(())
     }
 }

@@ -260,3 +260,34 @@ impl OnlyOne {
         Ok(())
     }
 }
+
+type WriteRecord = fn(&Value, &mut Vec<u8>) -> Result<(), FormatError>;
+
+/// Writes the single record, or `null`.
+struct Single {
+    only: OnlyOne,
+    write: WriteRecord,
+}
+
+impl Single {
+    fn new(write: WriteRecord) -> Self {
+        Self {
+            only: OnlyOne::default(),
+            write,
+        }
+    }
+}
+
+impl Render for Single {
+    fn record(&mut self, record: &Value, out: &mut Vec<u8>) -> Result<(), FormatError> {
+        self.only.check()?;
+        (self.write)(record, out)
+    }
+
+    fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), FormatError> {
+        if !self.only.seen {
+            out.extend_from_slice(b"null\n");
+        }
+        Ok(())
+    }
+}

@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Map, Number, Value};
 
-use super::{Format, FormatError, OnlyOne, Render, Shape};
+use super::{Format, FormatError, Render, Shape, Single};
 use crate::core::file_ending;
 use crate::core::text::characters;
 
@@ -22,7 +22,12 @@ pub(super) const FORMAT: Format = Format {
 
 fn render(shape: &Shape) -> Box<dyn Render> {
     if shape.single {
-        Box::new(Single::default())
+        Box::new(Single::new(|record, out| {
+            let mut text = String::new();
+            write_node(record, After::Nothing, 0, &mut text);
+            out.extend_from_slice(text.as_bytes());
+            Ok(())
+        }))
     } else {
         Box::new(YamlList::default())
     }
@@ -45,29 +50,6 @@ impl Render for YamlList {
     fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), FormatError> {
         if !self.begun {
             out.extend_from_slice(b"[]\n");
-        }
-        Ok(())
-    }
-}
-
-/// Writes the single record, or `null`.
-#[derive(Default)]
-struct Single {
-    only: OnlyOne,
-}
-
-impl Render for Single {
-    fn record(&mut self, record: &Value, out: &mut Vec<u8>) -> Result<(), FormatError> {
-        self.only.check()?;
-        let mut text = String::new();
-        write_node(record, After::Nothing, 0, &mut text);
-        out.extend_from_slice(text.as_bytes());
-        Ok(())
-    }
-
-    fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), FormatError> {
-        if !self.only.seen {
-            out.extend_from_slice(b"null\n");
         }
         Ok(())
     }
