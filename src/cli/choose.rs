@@ -66,7 +66,7 @@ pub fn ending(
             let shape = Shape {
                 columns: columns(plan, options),
                 single: plan.query.yields_one(),
-                csv: options.csv.unwrap_or_default().or(plan.query.csv),
+                csv: options.results.csv.unwrap_or_default().or(plan.query.csv),
                 terminal: app.stdout.terminal().filter(|_| is_terminal),
             };
             let before = index.map(|index| (format.separator)(&plan.query.name, index));
@@ -83,10 +83,10 @@ pub fn ending(
 
 /// Returns the columns of the records, if known: the chosen ones, or all of the query's.
 fn columns(plan: &Plan, options: &RunOptions) -> Option<Vec<String>> {
-    if options.columns.is_empty() {
+    if options.results.columns.is_empty() {
         plan.query.columns()
     } else {
-        Some(options.columns.clone())
+        Some(options.results.columns.clone())
     }
 }
 
@@ -106,7 +106,7 @@ fn looks(
     file: Option<&Path>,
     app: &App,
 ) -> Result<Looks, Failure> {
-    let asked = options.output.filter(|_| options.out.len() < 2);
+    let asked = options.output.filter(|_| options.results.out.len() < 2);
     let documents = plan
         .query
         .report
@@ -160,11 +160,11 @@ fn refuse_body(plan: &Plan, options: &RunOptions, format: &Format) -> Result<(),
         let words = format!("`{name}` prints a single response, and `{query}` has several");
         return Err(Failure::usage(Code::Raw, words).help("print its records with `-o ndjson`"));
     }
-    if !options.columns.is_empty() {
+    if !options.results.columns.is_empty() {
         let words = format!("`{name}` prints the unchanged response, which has no columns");
         return Err(Failure::usage(Code::Columns, words));
     }
-    if options.out.len() > 1 {
+    if options.results.out.len() > 1 {
         let words = format!("`{name}` takes a single `--out`");
         return Err(Failure::usage(Code::Raw, words));
     }
@@ -173,7 +173,7 @@ fn refuse_body(plan: &Plan, options: &RunOptions, format: &Format) -> Result<(),
 
 /// Refuses `--columns` for a report.
 fn refuse_columns_of_report(plan: &Plan, options: &RunOptions) -> Result<(), Failure> {
-    if options.columns.is_empty() {
+    if options.results.columns.is_empty() {
         return Ok(());
     }
     let name = &plan.query.name;

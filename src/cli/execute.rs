@@ -74,7 +74,7 @@ pub fn carry_out(plans: &[Rc<Plan>], options: &RunOptions, app: &Rc<App>) -> Res
         let place = (plans.len() > 1).then_some(index);
         writers.push(Writers::new(plan, options, place, app)?);
     }
-    if options.csv.is_some() && !writers.iter().any(Writers::write_csv) {
+    if options.results.csv.is_some() && !writers.iter().any(Writers::write_csv) {
         let words = "`--csv` has no effect: no output is CSV";
         return Err(Failure::usage(Code::Csv, words)
             .help("add `-o csv`, or `--out` with a `.csv` file")

@@ -19,12 +19,8 @@ use crate::format::{self, CsvOptions, FORMATS, Format, by_name};
 pub struct RunOptions {
     /// The format.
     pub output: Option<&'static Format>,
-    /// The files to write.
-    pub out: Vec<PathBuf>,
-    /// The columns to write.
-    pub columns: Vec<String>,
-    /// The CSV dialect.
-    pub csv: Option<CsvOptions>,
+    /// Options of the written results.
+    pub results: ResultArgs,
     /// The folder of the state.
     pub state: Option<PathBuf>,
     /// True to write without confirmation.
@@ -51,6 +47,24 @@ pub enum TextFormat {
     Text,
     /// One JSON document
     Json,
+}
+
+/// Options of verbs that write results.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct ResultArgs {
+    /// Write to a file atomically; its extension selects the format
+    ///
+    /// `.db`, `.sqlite` and `.sqlite3` write a table in an SQLite database.
+    #[arg(long, value_name = "FILE")]
+    pub out: Vec<PathBuf>,
+
+    /// Write only these columns, in this order
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub columns: Vec<String>,
+
+    /// Set CSV options for spreadsheets, comma-separated: `bom`, `separator=;`, `formulas=escape`
+    #[arg(long, value_name = "OPTIONS")]
+    pub csv: Option<CsvOptions>,
 }
 
 /// Options of verbs that use the cache.

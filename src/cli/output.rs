@@ -98,7 +98,7 @@ impl Writer {
         let file = out.filter(|path| !is_stdout(path));
         Ok(Self {
             ending: choose::ending(plan, options, file, index, app)?,
-            chosen: Chosen::new(&options.columns, plan)?,
+            chosen: Chosen::new(&options.results.columns, plan)?,
             records: 0,
             is_list: !plan.query.yields_one(),
             file: file.map(Path::to_path_buf),
@@ -185,12 +185,12 @@ impl Writers {
         index: Option<usize>,
         app: &Rc<App>,
     ) -> Result<Self, Failure> {
-        if options.out.is_empty() {
+        if options.results.out.is_empty() {
             return Ok(Self(vec![Writer::new(plan, options, None, index, app)?]));
         }
         let mut writers = Vec::new();
         let mut paths: Vec<PathBuf> = Vec::new();
-        for out in &options.out {
+        for out in &options.results.out {
             let path = dated(out, plan, app)?;
             let real = load::real_path(&app.working_directory.join(&path));
             if paths.contains(&real) {

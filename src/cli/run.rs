@@ -8,12 +8,12 @@ use crate::cli::app::App;
 use crate::cli::exit::Exit;
 use crate::cli::failure::{ErrorFormat, Failure, Stopped};
 use crate::cli::inputs::{self, Words};
-use crate::cli::options::{self, CacheArgs, ConnectArgs, MessageArgs, RunOptions};
+use crate::cli::options::{self, CacheArgs, ConnectArgs, MessageArgs, ResultArgs, RunOptions};
 use crate::cli::setup::{self, World};
 use crate::cli::{dry_run, execute, explain};
 use crate::core::code::Code;
 use crate::core::diagnostic::Diagnostics;
-use crate::format::{CsvOptions, Format};
+use crate::format::Format;
 use crate::plan::{Inputs, Plan};
 use crate::project::{Project, Query};
 
@@ -45,19 +45,8 @@ pub struct RunArgs {
         help = options::format_help(|_| true))]
     pub output: Option<&'static Format>,
 
-    /// Write to a file atomically; its extension selects the format
-    ///
-    /// `.db`, `.sqlite` and `.sqlite3` write a table in an SQLite database.
-    #[arg(long, value_name = "FILE")]
-    pub out: Vec<PathBuf>,
-
-    /// Write only these columns, in this order
-    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
-    pub columns: Vec<String>,
-
-    /// Set CSV options for spreadsheets, comma-separated: `bom`, `separator=;`, `formulas=escape`
-    #[arg(long, value_name = "OPTIONS")]
-    pub csv: Option<CsvOptions>,
+    #[command(flatten)]
+    pub results: ResultArgs,
 
     /// Store the results in this folder, for `previous` in the report of the next run
     #[arg(long, value_name = "DIR")]
@@ -109,9 +98,7 @@ impl RunArgs {
     fn options(&self) -> RunOptions {
         RunOptions {
             output: self.output,
-            out: self.out.clone(),
-            columns: self.columns.clone(),
-            csv: self.csv,
+            results: self.results.clone(),
             state: self.state.clone(),
             yes: self.yes,
             fail_fast: self.fail_fast,
@@ -149,7 +136,7 @@ pub fn run(args: &RunArgs, app: &Rc<App>) -> Result<Exit, Stopped> {
     if let Some((project, _)) = queries.iter().find(|(project, _)| project.is_built_in()) {
         setup::note_built_in(project, args.messages.quiet, app);
     }
-    if !args.out.is_empty() && queries.len() > 1 {
+    if !args.results.out.is_empty() && queries.len() > 1 {
         return Err(Failure::usage(Code::Out, "`--out` is for a single query, got several").into());
     }
     let world = World::new(app, &args.connect, args.messages, args.now.as_deref())?;

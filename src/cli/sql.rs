@@ -11,14 +11,14 @@ use crate::cli::exit::Exit;
 use crate::cli::explain;
 use crate::cli::failure::{ErrorFormat, Failure, Stopped};
 use crate::cli::inputs;
-use crate::cli::options::{self, CacheArgs, ConnectArgs, MessageArgs, RunOptions};
+use crate::cli::options::{self, CacheArgs, ConnectArgs, MessageArgs, ResultArgs, RunOptions};
 use crate::cli::setup::{self, World};
 use crate::cli::{execute, run};
 use crate::core::code::Code;
 use crate::core::diagnostic::Diagnostic;
 use crate::core::name;
 use crate::core::source::{Place, SourceFile, Span};
-use crate::format::{CsvOptions, Format};
+use crate::format::Format;
 use crate::plan::{Input, Inputs, Plan};
 use crate::project::query::VarType;
 use crate::project::table::{self, Table, TableFormat};
@@ -59,19 +59,8 @@ pub struct SqlArgs {
         help = options::format_help(|format| !format.shows_body))]
     pub output: Option<&'static Format>,
 
-    /// Write to a file atomically; its extension selects the format
-    ///
-    /// `.db`, `.sqlite` and `.sqlite3` write a table in an SQLite database.
-    #[arg(long, value_name = "FILE")]
-    pub out: Vec<PathBuf>,
-
-    /// Write only these columns, in this order
-    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
-    pub columns: Vec<String>,
-
-    /// Set CSV options for spreadsheets, comma-separated: `bom`, `separator=;`, `formulas=escape`
-    #[arg(long, value_name = "OPTIONS")]
-    pub csv: Option<CsvOptions>,
+    #[command(flatten)]
+    pub results: ResultArgs,
 
     /// Run as of a past time: RFC 3339, a date, or an age (`7d`)
     #[arg(long, value_name = "TIME")]
@@ -100,9 +89,7 @@ impl SqlArgs {
     fn options(&self) -> RunOptions {
         RunOptions {
             output: self.output,
-            out: self.out.clone(),
-            columns: self.columns.clone(),
-            csv: self.csv,
+            results: self.results.clone(),
             cache: self.cache,
             connect: self.connect.clone(),
             messages: self.messages,
