@@ -91,7 +91,7 @@ impl Watch {
                 status,
                 delay,
                 attempt,
-                asked,
+                requested,
                 is_refused,
             } => {
                 // A rate limit pauses all requests, which is reported once for all.
@@ -103,7 +103,7 @@ impl Watch {
                     |status| format!("{}", status.as_u16()),
                 );
                 let delay = format_duration(*delay);
-                let when = match (is_refused, asked) {
+                let when = match (is_refused, requested) {
                     (true, _) => "after the pause".to_owned(),
                     (false, true) => format!("in {delay}, as requested by the server"),
                     (false, false) => format!("in {delay}"),

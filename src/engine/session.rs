@@ -247,7 +247,7 @@ impl Session {
             user_agent: concat!("runner/", env!("CARGO_PKG_VERSION")).to_owned(),
         };
         let patience = Patience {
-            longest: Some(resource.retry.longest_asked),
+            longest: Some(resource.retry.longest_requested),
             deadline: self.options.deadline,
         };
         let observer = &self.options.observer;

@@ -55,7 +55,7 @@ pub struct Counted {
     /// The number of that request.
     newest: u64,
     /// The number that remained according to the newest response, regardless of its window.
-    said: (f64, Instant),
+    reported: (f64, Instant),
     /// The latest start of the next window.
     edge: Instant,
     /// The length of a window, if known.
@@ -126,7 +126,7 @@ impl Counted {
             left,
             at: ticket.at,
             newest: ticket.number,
-            said: (left, ticket.at),
+            reported: (left, ticket.at),
             edge: ticket.at + window,
             window,
             from: 0,
@@ -199,7 +199,7 @@ impl Counted {
         if ticket.number < self.newest {
             // Overtaken: it may have been counted after the one that overtook it.
             self.left = self.left.min(left);
-            self.said.0 = self.said.0.min(left);
+            self.reported.0 = self.reported.0.min(left);
             return;
         }
         self.slack += (slack.as_secs_f64() - self.slack) * 0.1;
@@ -217,7 +217,7 @@ impl Counted {
             }
         }
         let edge = ticket.at + slack + window(allowance, self.window);
-        let is_another = is_first || left > self.said.0 + f64::from(overlaps);
+        let is_another = is_first || left > self.reported.0 + f64::from(overlaps);
         if is_another {
             // The response belongs to another window.
             self.edge = edge;
@@ -236,7 +236,7 @@ impl Counted {
         } else {
             left
         };
-        self.said = (self.left, ticket.at);
+        self.reported = (self.left, ticket.at);
         self.at = ticket.at;
         self.newest = ticket.number;
         self.measure(ticket, overlaps, was_refused);
@@ -296,9 +296,9 @@ impl Counted {
         if matches!(self.kind, Kind::Bucket(_)) || self.strikes >= STRIKES {
             return;
         }
-        let (said, at) = self.said;
+        let (reported, at) = self.reported;
         let elapsed = ticket.at.saturating_duration_since(at);
-        let came_back = found - said;
+        let came_back = found - reported;
         if found >= self.full {
             // A window that was reset and a bucket that was refilled look the same here. But a
             // limit that was never fully available at once is a small bucket.
@@ -312,7 +312,7 @@ impl Counted {
             // The response was delayed, so it saw more refill than its sending time suggests.
             let elapsed = elapsed + slack * 2;
             self.kind = Kind::Bucket(came_back / elapsed.as_secs_f64());
-            self.baseline = (at, given(said, self.newest));
+            self.baseline = (at, given(reported, self.newest));
         } else if self.kind == Kind::Unknown && !is_first && elapsed >= self.token() * WINDOW_TOKENS
         {
             self.kind = Kind::Window;

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use crate::http::counted::Ticket;
 use crate::http::gate::{Gate, Lane, Permit};
-use crate::http::pace::{Heard, Pace, Pause, PauseReason, RateLimit, Wait};
+use crate::http::pace::{LimitReport, Pace, Pause, PauseReason, RateLimit, Wait};
 use crate::http::{
     Event, Observe, Request, Response, Transport, TransportError, TransportErrorKind,
 };
@@ -127,10 +127,10 @@ struct Sent<'a> {
 }
 
 impl Sent<'_> {
-    fn answered(mut self, heard: &Heard) {
+    fn answered(mut self, report: &LimitReport) {
         if let Some(ticket) = self.ticket.take() {
             let now = Instant::now();
-            self.budget.pace.borrow_mut().answered(ticket, now, heard);
+            self.budget.pace.borrow_mut().answered(ticket, now, report);
             self.budget.changed.notify_one();
         }
     }
@@ -173,8 +173,8 @@ impl<T: Transport> Transport for Limit<T> {
         let (permit, sent) = self.budget.admit(lane, &*self.observer).await?;
         // Boxed to keep the many waiting futures small.
         let response = Box::pin(self.inner.send(request)).await?;
-        let heard = Heard::from(&response, SystemTime::now());
-        sent.answered(&heard);
+        let report = LimitReport::from(&response, SystemTime::now());
+        sent.answered(&report);
         drop(permit);
         Ok(response)
     }

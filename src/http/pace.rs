@@ -62,23 +62,23 @@ pub struct Wait {
 
 /// The facts about limits in a response.
 #[derive(Debug, Clone, Default)]
-pub struct Heard {
+pub struct LimitReport {
     /// The status, if the request was rate limited.
     pub refused: Option<StatusCode>,
     /// The delay requested by the server.
-    pub asked: Option<Duration>,
+    pub requested: Option<Duration>,
     /// The limits reported.
     pub allowances: Vec<Allowance>,
 }
 
-impl Heard {
+impl LimitReport {
     /// Reads a response; `now` is the time of day.
     pub fn from(response: &Response, now: SystemTime) -> Self {
         let fields: &HeaderMap = &response.headers;
         let refused = response.is_rate_limited().then_some(response.status);
         Self {
             refused,
-            asked: refused
+            requested: refused
                 .and_then(|_| rate_headers::refusal(fields, headers::date(fields).unwrap_or(now))),
             allowances: rate_headers::allowances(fields, now),
         }
@@ -182,10 +182,11 @@ impl Pace {
     }
 
     /// Records a response.
-    pub fn answered(&mut self, ticket: Ticket, now: Instant, heard: &Heard) {
+    pub fn answered(&mut self, ticket: Ticket, now: Instant, report: &LimitReport) {
         self.in_flight.retain(|other| other.number != ticket.number);
         for (name, counted) in &mut self.counted {
-            if !heard.allowances.iter().any(|known| known.name == *name) && heard.refused.is_none()
+            if !report.allowances.iter().any(|known| known.name == *name)
+                && report.refused.is_none()
             {
                 counted.lost(ticket);
             }
@@ -196,16 +197,16 @@ impl Pace {
         let slack = elapsed.saturating_sub(fastest);
         let later = u32::try_from(self.sent - ticket.number).unwrap_or(u32::MAX);
         let overlaps = ticket.beside.saturating_add(later);
-        for allowance in &heard.allowances {
+        for allowance in &report.allowances {
             if let Some(counted) = self.counted.get_mut(&allowance.name) {
-                counted.answered(ticket, overlaps, slack, allowance, heard.refused.is_some());
+                counted.answered(ticket, overlaps, slack, allowance, report.refused.is_some());
             } else {
                 let counted = Counted::new(ticket, allowance);
                 self.counted.insert(allowance.name.clone(), counted);
             }
         }
-        if let Some(status) = heard.refused {
-            self.refused(ticket, now, heard, status);
+        if let Some(status) = report.refused {
+            self.refused(ticket, now, report, status);
             return;
         }
         if self.paused_at.is_none_or(|at| ticket.at > at) {
@@ -222,7 +223,7 @@ impl Pace {
         }
     }
 
-    fn refused(&mut self, ticket: Ticket, now: Instant, heard: &Heard, status: StatusCode) {
+    fn refused(&mut self, ticket: Ticket, now: Instant, report: &LimitReport, status: StatusCode) {
         let is_new = self.paused_at.is_none_or(|at| ticket.at >= at);
         if is_new {
             self.refusals = self.refusals.saturating_add(1);
@@ -231,13 +232,13 @@ impl Pace {
         let doubled = 2_u32.saturating_pow(self.refusals.saturating_sub(1));
         let own = FIRST_PAUSE.saturating_mul(doubled).min(LONGEST_PAUSE);
         // A requested delay of zero is only followed once.
-        let asked = heard
-            .asked
-            .filter(|asked| !asked.is_zero() || self.refusals == 1);
-        let until = now + asked.unwrap_or(own);
+        let requested = report
+            .requested
+            .filter(|requested| !requested.is_zero() || self.refusals == 1);
+        let until = now + requested.unwrap_or(own);
         // Without a delay from the server, the current pause keeps its end.
         let until = match self.pause {
-            Some(known) if !is_new && asked.is_none() => known.until,
+            Some(known) if !is_new && requested.is_none() => known.until,
             Some(known) => known.until.max(until),
             None => until,
         };
@@ -245,7 +246,7 @@ impl Pace {
             until,
             reason: PauseReason::Refused(status),
         });
-        if !heard.is_counted() {
+        if !report.is_counted() {
             self.blind.refused(now, until);
         }
     }

@@ -20,7 +20,7 @@ pub struct RetryPolicy {
     pub max_delay: Duration,
     /// The longest requested delay to wait for; beyond it, the request fails with the time to
     /// retry.
-    pub longest_asked: Duration,
+    pub longest_requested: Duration,
     /// Statuses to retry in addition to the defaults. A write is only retried after one below 500,
     /// which means that the server has not acted.
     pub statuses: Vec<u16>,
@@ -46,7 +46,7 @@ impl RetryChange {
             max_attempts: self.max_attempts.unwrap_or(policy.max_attempts),
             base_delay: self.base_delay.unwrap_or(policy.base_delay),
             max_delay: self.max_delay.unwrap_or(policy.max_delay),
-            longest_asked: policy.longest_asked,
+            longest_requested: policy.longest_requested,
             statuses: self
                 .statuses
                 .clone()
@@ -61,7 +61,7 @@ impl Default for RetryPolicy {
             max_attempts: 5,
             base_delay: Duration::from_millis(100),
             max_delay: Duration::from_secs(30),
-            longest_asked: Duration::from_secs(2 * 3_600),
+            longest_requested: Duration::from_secs(2 * 3_600),
             statuses: Vec::new(),
         }
     }
@@ -110,7 +110,7 @@ pub enum Decision {
         /// The delay.
         delay: Duration,
         /// True if the server requested the delay.
-        asked: bool,
+        requested: bool,
     },
 }
 
@@ -142,7 +142,7 @@ impl RetryPolicy {
         if is_last {
             return Decision::Done;
         }
-        let (again, asked) = match result {
+        let (again, requested) = match result {
             Ok(response) if self.is_accepted(request, response) => (false, None),
             Ok(response) if is_refused => (true, rate_headers::refusal(&response.headers, now)),
             Ok(response) => (
@@ -154,15 +154,18 @@ impl RetryPolicy {
                 None,
             ),
         };
-        if !again || asked.is_some_and(|delay| delay > self.longest_asked) {
+        if !again || requested.is_some_and(|delay| delay > self.longest_requested) {
             return Decision::Done;
         }
-        match asked {
-            asked if is_refused => Decision::WithTheOthers(asked),
-            Some(delay) => Decision::After { delay, asked: true },
+        match requested {
+            requested if is_refused => Decision::WithTheOthers(requested),
+            Some(delay) => Decision::After {
+                delay,
+                requested: true,
+            },
             None => Decision::After {
                 delay: self.backoff(attempts.failed, jitter),
-                asked: false,
+                requested: false,
             },
         }
     }
@@ -260,10 +263,12 @@ impl<T: Transport> Transport for Retry<T> {
                 (self.jitter)(),
                 SystemTime::now(),
             );
-            let (delay, asked) = match decision {
+            let (delay, requested) = match decision {
                 Decision::Done => return result,
-                Decision::WithTheOthers(asked) => (asked.unwrap_or_default(), asked.is_some()),
-                Decision::After { delay, asked } => (delay, asked),
+                Decision::WithTheOthers(requested) => {
+                    (requested.unwrap_or_default(), requested.is_some())
+                }
+                Decision::After { delay, requested } => (delay, requested),
             };
             if self.is_too_long(delay) {
                 return result;
@@ -273,7 +278,7 @@ impl<T: Transport> Transport for Retry<T> {
                 status: result.as_ref().ok().map(|response| response.status),
                 delay,
                 attempt: attempts.all() + 1,
-                asked,
+                requested,
                 is_refused: matches!(decision, Decision::WithTheOthers(_)),
             });
             if let Decision::After { delay, .. } = decision {
@@ -424,7 +429,7 @@ mod tests {
     #[test]
     fn waits_double_and_the_server_has_the_last_word() {
         let wait = |attempt, result: &_| match decide(Method::GET, attempt, result) {
-            Decision::After { delay, asked } => Some((delay.as_millis(), asked)),
+            Decision::After { delay, requested } => Some((delay.as_millis(), requested)),
             _ => None,
         };
         assert_eq!(wait(1, &answer(503, None)), Some((100, false)));

@@ -28,7 +28,7 @@ pub enum Event<'a> {
         /// The number of the next attempt, from 2.
         attempt: u32,
         /// True if the server requested the delay.
-        asked: bool,
+        requested: bool,
         /// True if the request was rate limited, so that all requests of the resource wait.
         is_refused: bool,
     },
