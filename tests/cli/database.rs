@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::case::Case;
 use crate::data::items;
-use crate::support::{Exchange, Project, Run, Server};
+use crate::support::{Exchange, Outcome, Project, Run, Server};
 
 /// A query of jobs, with columns of every kind.
 const JOBS: &str = "endpoint: /jobs
@@ -52,6 +52,13 @@ fn files(project: &Project) -> Vec<String> {
     names
 }
 
+/// Writes the records of the query to a database.
+fn write(project: &Project) -> Outcome {
+    Run::in_(project)
+        .args(["run", "q", "--out", "out.db"])
+        .outcome()
+}
+
 #[test]
 fn records_become_a_table_named_like_the_query() {
     let records = json!([
@@ -60,9 +67,7 @@ fn records_become_a_table_named_like_the_query() {
     ]);
     let server = Server::start(vec![jobs(records)]);
     let project = project(&server.url());
-    let outcome = Run::in_(&project)
-        .args(["run", "q", "--out", "out.db"])
-        .outcome();
+    let outcome = write(&project);
     outcome.assert_exit(0);
     assert_eq!(outcome.stdout_text(), "");
     assert_eq!(
@@ -97,11 +102,7 @@ fn a_table_replaces_its_own_and_leaves_the_others() {
         jobs(json!([{"name": "c"}])),
     ]);
     let project = project(&server.url());
-    let run = || {
-        Run::in_(&project)
-            .args(["run", "q", "--out", "out.db"])
-            .outcome()
-    };
+    let run = || write(&project);
     run().assert_exit(0);
     let database = rusqlite::Connection::open(project.path().join("out.db")).expect("a database");
     let made = database.execute_batch(
@@ -119,9 +120,7 @@ fn a_table_replaces_its_own_and_leaves_the_others() {
 fn no_records_make_a_table_all_the_same() {
     let server = Server::start(vec![jobs(json!([]))]);
     let project = project(&server.url());
-    let outcome = Run::in_(&project)
-        .args(["run", "q", "--out", "out.db"])
-        .outcome();
+    let outcome = write(&project);
     outcome.assert_exit(0);
     assert_eq!(
         select(&project, "select name, tags from q"),
@@ -152,9 +151,7 @@ fn a_view_of_that_name_is_refused() {
     database
         .execute_batch("create view q as select 1 as x")
         .expect("made");
-    let outcome = Run::in_(&project)
-        .args(["run", "q", "--out", "out.db"])
-        .outcome();
+    let outcome = write(&project);
     outcome.assert_exit(2);
     insta::assert_snapshot!(outcome.snapshot());
     server.finish();
@@ -167,11 +164,7 @@ fn a_run_that_fails_leaves_the_database_as_it_was() {
         Exchange::get("/api/v2/jobs").answers((404, json!({"message": "none"}))),
     ]);
     let project = project(&server.url());
-    let run = || {
-        Run::in_(&project)
-            .args(["run", "q", "--out", "out.db"])
-            .outcome()
-    };
+    let run = || write(&project);
     run().assert_exit(0);
     run().assert_exit(3);
     assert_eq!(select(&project, "select name from q"), [[json!("a")]]);

@@ -70,6 +70,26 @@ fn count(seen: &Seen, target: &str) -> usize {
     requests.filter(|request| request.target == target).count()
 }
 
+/// A query with a second loop, whose query runs anew for every item of the first.
+fn rerun_for_every_item() -> Case {
+    Case::query(
+        "for_each:\n  x: { in: [a, b] }\n  \
+             y: { query: middle, vars: { of: \"{{ x }}\" } }\n\
+             endpoint: /y/{{ x }}/{{ y.id }}",
+    )
+    .file(
+        "queries/middle.yaml",
+        "resource: circleci\nvars: { of: { description: Whose } }\n\
+             for_each:\n  n: { in: [1, 2] }\n  z: { query: bottom }\n\
+             endpoint: /m/{{ n }}/{{ z.id }}\n",
+    )
+    .file(
+        "queries/bottom.yaml",
+        "resource: circleci\nvars: { of: { description: Whose } }\n\
+             endpoint: /p/{{ of }}\nrows: $.items[*]\n",
+    )
+}
+
 mod levels {
     use super::*;
 
@@ -228,24 +248,7 @@ mod levels {
     /// With a second loop, a query that is rerun for every item depends on that item too.
     #[test]
     fn what_is_walked_anew_shares_nothing_with_the_item_before() {
-        let seen = Case::query(
-            "for_each:\n  x: { in: [a, b] }\n  \
-             y: { query: middle, vars: { of: \"{{ x }}\" } }\n\
-             endpoint: /y/{{ x }}/{{ y.id }}",
-        )
-        .file(
-            "queries/middle.yaml",
-            "resource: circleci\nvars: { of: { description: Whose } }\n\
-             for_each:\n  n: { in: [1, 2] }\n  z: { query: bottom }\n\
-             endpoint: /m/{{ n }}/{{ z.id }}\n",
-        )
-        .file(
-            "queries/bottom.yaml",
-            "resource: circleci\nvars: { of: { description: Whose } }\n\
-             endpoint: /p/{{ of }}\nrows: $.items[*]\n",
-        )
-        .settings("concurrency: 1")
-        .asks(
+        let seen = rerun_for_every_item().settings("concurrency: 1").asks(
             [children("a"), children("b")]
                 .into_iter()
                 .chain(
@@ -1081,24 +1084,7 @@ mod failures {
     /// A failure in a dependency of one item does not affect the others.
     #[test]
     fn a_failure_below_what_is_walked_anew_costs_that_item() {
-        let seen = Case::query(
-            "for_each:\n  x: { in: [a, b] }\n  \
-             y: { query: middle, vars: { of: \"{{ x }}\" } }\n\
-             endpoint: /y/{{ x }}/{{ y.id }}",
-        )
-        .file(
-            "queries/middle.yaml",
-            "resource: circleci\nvars: { of: { description: Whose } }\n\
-             for_each:\n  n: { in: [1, 2] }\n  z: { query: bottom }\n\
-             endpoint: /m/{{ n }}/{{ z.id }}\n",
-        )
-        .file(
-            "queries/bottom.yaml",
-            "resource: circleci\nvars: { of: { description: Whose } }\n\
-             endpoint: /p/{{ of }}\nrows: $.items[*]\n",
-        )
-        .settings(ONE_BY_ONE)
-        .asks(vec![
+        let seen = rerun_for_every_item().settings(ONE_BY_ONE).asks(vec![
             get("/p/a").answers((404, json!({ "message": "no a" }))),
             get("/p/b").answers(page(&["b1"])),
             get("/m/1/b1").answers(json!({ "id": "1" })),
