@@ -231,14 +231,14 @@ impl Execution<'_> {
         for plan in self.plans {
             approved.push(confirm::approve(plan, session, self.options, self.app).await?);
         }
-        let mut is_partial = false;
+        let mut exit = Exit::Done;
         let mut first_failed = None;
         let parts = self.plans.iter().zip(approved).zip(writers).zip(states);
         for (((plan, found), writer), state) in parts {
             self.writer.replace(Some(writer));
             match self.run_plan(plan, found, session, state.as_ref()).await {
                 Ok(Exit::Done) => {}
-                Ok(Exit::Partial) => is_partial = true,
+                Ok(Exit::Partial) => exit = Exit::Partial,
                 Ok(failed) => first_failed = first_failed.or(Some(failed)),
                 // One failure does not discard the results of other queries.
                 Err(Stopped::Failed(failure)) if self.plans.len() > 1 => {
@@ -251,12 +251,7 @@ impl Execution<'_> {
             }
             self.done.set(self.done.get() + 1);
         }
-        let others = if is_partial {
-            Exit::Partial
-        } else {
-            Exit::Done
-        };
-        Ok(first_failed.unwrap_or(others))
+        Ok(first_failed.unwrap_or(exit))
     }
 
     /// Runs a plan and writes its result.

@@ -19,28 +19,26 @@ const KINDS: usize = 10;
 /// Reports an incomplete result.
 pub fn report_run(plan: &Plan, report: &RunReport, messages: MessageArgs, app: &App) -> Exit {
     let listing = report_listing(plan, report, messages, app);
-    let rest = match report.records {
-        0 => "no records were returned".to_owned(),
-        1 => "the other record was returned".to_owned(),
-        count => format!("the other {count} records were returned"),
-    };
     let rest = Rest {
         records: report.records,
-        words: rest,
+        words: match report.records {
+            0 => "no records were returned".to_owned(),
+            1 => "the other record was returned".to_owned(),
+            count => format!("the other {count} records were returned"),
+        },
     };
     listing.max(report_ledger(plan, &report.ledger, &rest, messages, app))
 }
 
 /// Reports an incomplete list of items of a walk that writes, before anything is sent.
 pub fn report_items(plan: &Plan, found: &FoundItems, messages: MessageArgs, app: &App) -> Exit {
-    let rest = match found.sites.len() {
-        0 => "no items were found".to_owned(),
-        1 => "1 item was found".to_owned(),
-        count => format!("{count} items were found"),
-    };
     let rest = Rest {
         records: 0,
-        words: rest,
+        words: match found.sites.len() {
+            0 => "no items were found".to_owned(),
+            1 => "1 item was found".to_owned(),
+            count => format!("{count} items were found"),
+        },
     };
     report_ledger(plan, &found.ledger, &rest, messages, app)
 }

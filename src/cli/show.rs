@@ -17,7 +17,7 @@ use crate::core::text::{one_line, printable_lines};
 use crate::core::time::format_duration;
 use crate::http::retry::RetryChange;
 use crate::plan::vars_to_give;
-use crate::project::query::{Call, Column, ColumnSource, Items, Limit, Loop, example_call};
+use crate::project::query::{Call, Column, ColumnSource, Items, Limit, Loop, Report, example_call};
 use crate::project::requirement::Requirement;
 use crate::project::{Project, Query, ResourceFile, Sent};
 
@@ -120,11 +120,7 @@ fn query_text(query: &Query, needed: &[String], sends: &BTreeSet<Sent>) -> Strin
         text.push_str(&format!("sql       {source}\n"));
     }
     if let Some(report) = &query.report {
-        let kinds: Vec<&str> = report
-            .documents
-            .iter()
-            .map(|document| document.kind().format())
-            .collect();
+        let kinds: Vec<&str> = report_formats(report).collect();
         text.push_str(&format!("report    {}\n", kinds.join(", ")));
     }
     if let Some(call) = query.call() {
@@ -132,12 +128,8 @@ fn query_text(query: &Query, needed: &[String], sends: &BTreeSet<Sent>) -> Strin
     }
     if !query.vars.is_empty() {
         text.push_str("\nvars\n");
-        let width = query
-            .vars
-            .iter()
-            .map(|var| var.name.len())
-            .max()
-            .unwrap_or(0);
+        let width = query.vars.iter().map(|var| var.name.len()).max();
+        let width = width.unwrap_or(0);
         for var in &query.vars {
             text.push_str(&format!("  {:width$}  {}\n", var.name, var_words(var)));
             if let Some(description) = &var.description {
@@ -155,6 +147,12 @@ fn query_text(query: &Query, needed: &[String], sends: &BTreeSet<Sent>) -> Strin
         example_call(query, |var| needed.contains(&var.name))
     ));
     text
+}
+
+/// Returns the formats of a report's documents.
+fn report_formats(report: &Report) -> impl Iterator<Item = &str> {
+    let documents = report.documents.iter();
+    documents.map(|document| document.kind().format())
 }
 
 /// Describes a query's requests.
@@ -313,13 +311,7 @@ fn query_json(query: &Query, needed: &[String], sends: &BTreeSet<Sent>) -> Value
             .map(|data| (data.name.clone(), Value::from(data.query.name.as_str())))
             .collect::<Map<_, _>>(),
         "sql": query.statement().map(|sql| sql.text.value.to_string()),
-        "report": query.report.as_ref().map(|report| {
-            report
-                .documents
-                .iter()
-                .map(|document| Value::from(document.kind().format()))
-                .collect::<Vec<_>>()
-        }),
+        "report": query.report.as_ref().map(|report| report_formats(report).collect::<Vec<_>>()),
         "vars": vars,
         "require": requirements(&query.require),
         "expect": requirements(&query.shape.expect),

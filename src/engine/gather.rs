@@ -46,20 +46,11 @@ impl Gather {
     ///
     /// If a required value is missing.
     pub fn pass(&mut self, batch: Vec<KeyedRecord>) -> Result<Vec<Value>, RunErrorKind> {
-        let mut passed = Vec::with_capacity(batch.len());
-        for kept in batch {
-            if self.is_full() {
-                break;
-            }
-            if !self.plan.query.shape.sort.is_empty() {
-                self.unsorted.push(kept);
-            } else if self.is_new(&kept.record) {
-                check_required(&self.plan, &kept.record)?;
-                self.passed += 1;
-                passed.push(kept.record);
-            }
+        if self.plan.query.shape.sort.is_empty() {
+            return self.take(batch);
         }
-        Ok(passed)
+        self.unsorted.extend(batch);
+        Ok(Vec::new())
     }
 
     /// Returns the sorted records, without duplicates.
@@ -77,37 +68,37 @@ impl Gather {
                 .find(|order| order.is_ne())
                 .unwrap_or(Ordering::Equal)
         });
-        let mut records = Vec::new();
-        for kept in unsorted {
+        self.take(unsorted)
+    }
+
+    fn take(&mut self, batch: Vec<KeyedRecord>) -> Result<Vec<Value>, RunErrorKind> {
+        let mut taken = Vec::with_capacity(batch.len());
+        for kept in batch {
             if self.is_full() {
                 break;
             }
             if self.is_new(&kept.record) {
                 check_required(&self.plan, &kept.record)?;
                 self.passed += 1;
-                records.push(kept.record);
+                taken.push(kept.record);
             }
         }
-        Ok(records)
+        Ok(taken)
     }
 
     fn is_new(&mut self, record: &Value) -> bool {
+        let mut key = String::new();
         match &self.plan.query.shape.unique {
-            None => true,
-            Some(Unique::Record) => {
-                let mut key = String::new();
-                write_identity(record, &mut key);
-                self.seen.insert(key)
-            }
+            None => return true,
+            Some(Unique::Record) => write_identity(record, &mut key),
             Some(Unique::Columns(columns)) => {
-                let mut key = String::new();
                 for column in columns {
                     write_identity(record.get(column).unwrap_or(&Value::Null), &mut key);
                     key.push(',');
                 }
-                self.seen.insert(key)
             }
         }
+        self.seen.insert(key)
     }
 }
 
@@ -276,26 +267,16 @@ pub mod tests {
             gathered(&unique, &batches).0,
             json!([{ "a": 1, "b": 1 }, { "a": null, "b": 2 }, { "a": "1", "b": 5 }])
         );
-        let sorted = plan(
-            |query| {
+        let sorted = |limit| {
+            let change = |query: &mut Query| {
                 query.shape.unique = Some(Unique::Columns(vec!["a".to_owned()]));
                 query.shape.sort = vec![by("b", true)];
-            },
-            Some(1),
-        );
-        assert_eq!(gathered(&sorted, &batches).0, json!([{ "a": "1", "b": 5 }]));
+            };
+            gathered(&plan(change, Some(limit)), &batches).0
+        };
+        assert_eq!(sorted(1), json!([{ "a": "1", "b": 5 }]));
         // The first in the new order, not the first that came.
-        let sorted = plan(
-            |query| {
-                query.shape.unique = Some(Unique::Columns(vec!["a".to_owned()]));
-                query.shape.sort = vec![by("b", true)];
-            },
-            Some(2),
-        );
-        assert_eq!(
-            gathered(&sorted, &batches).0,
-            json!([{ "a": "1", "b": 5 }, { "a": 1, "b": 4 }])
-        );
+        assert_eq!(sorted(2), json!([{ "a": "1", "b": 5 }, { "a": 1, "b": 4 }]));
     }
 
     fn sorted(values: &Value, descending: bool) -> Value {

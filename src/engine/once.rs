@@ -242,10 +242,7 @@ mod tests {
         }
         let whole = packed(&response(Vec::new()));
         for end in 0..whole.len() {
-            assert!(
-                unpacked(&whole[..end]).is_none(),
-                "half of it is no response"
-            );
+            assert!(unpacked(&whole[..end]).is_none(), "half a response");
         }
     }
 

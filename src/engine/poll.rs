@@ -70,12 +70,9 @@ impl Listing<'_> {
             let is_last = left.is_zero();
             match result {
                 Ok((kept, outcome, true)) => {
-                    let lacking = if self.plan.is_safe() {
-                        Ok(())
-                    } else {
-                        check_all_required(self.plan, &kept)
-                    };
-                    if let Err(kind) = lacking {
+                    if !self.plan.is_safe()
+                        && let Err(kind) = check_all_required(self.plan, &kept)
+                    {
                         return End::Failed(round.fault(None, kind));
                     }
                     return match round.hand_on(kept, taker, outlet).await {

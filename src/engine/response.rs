@@ -178,14 +178,12 @@ pub fn content(plan: &Plan, response: &Response) -> Result<Option<Value>, RunErr
     if response.body.iter().all(u8::is_ascii_whitespace) {
         return Ok(None);
     }
-    if response.is_json_lines() {
-        return response
-            .json_lines()
-            .map(|lines| Some(Value::Array(lines)))
-            .map_err(|error| unreadable(plan, response, &error));
-    }
-    response
-        .json()
+    let parsed = if response.is_json_lines() {
+        response.json_lines().map(Value::Array)
+    } else {
+        response.json()
+    };
+    parsed
         .map(Some)
         .map_err(|error| unreadable(plan, response, &error))
 }

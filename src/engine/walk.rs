@@ -80,14 +80,6 @@ impl Walker {
         }
     }
 
-    /// Limits the records needed to `most`.
-    fn for_at_most(self, most: Option<usize>) -> Self {
-        Self {
-            wanted: most,
-            ..self
-        }
-    }
-
     /// Finds the items of the remaining loops, or sends the requests if all are known.
     pub fn walk(self, taker: Taker, outlet: Outlet) -> Pin<Box<dyn Future<Output = ()>>> {
         Box::pin(async move {
@@ -209,10 +201,7 @@ impl Walker {
         let feed = &self.plan.loops()[self.known];
         let most = match Plan::most_items(feed, &self.site) {
             Ok(most) => most,
-            Err(error) => {
-                self.failed(self.fault(RunErrorKind::Plan(error)));
-                return Ok(());
-            }
+            Err(error) => return self.fail(RunErrorKind::Plan(error)),
         };
         match &self.plan.feeds[self.known] {
             Feed::List => match Plan::list(feed, &self.site) {
@@ -220,10 +209,7 @@ impl Walker {
                     let kept = items.into_iter().map(KeyedRecord::new).collect();
                     (self.children(taker, most).take)(kept, &outlet).await
                 }
-                Err(error) => {
-                    self.failed(self.fault(RunErrorKind::Render(error)));
-                    Ok(())
-                }
+                Err(error) => self.fail(RunErrorKind::Render(error)),
             },
             // Without dependencies, the items are the same for every outer item.
             Feed::Plan(fed_by) if self.known > 0 && most.is_none() => {
@@ -246,10 +232,7 @@ impl Walker {
                     self.feed(Rc::new(fed_by), is_sole, most, taker, outlet)
                         .await
                 }
-                Err(error) => {
-                    self.failed(self.fault(RunErrorKind::Plan(error)));
-                    Ok(())
-                }
+                Err(error) => self.fail(RunErrorKind::Plan(error)),
             },
         }
     }
@@ -273,16 +256,16 @@ impl Walker {
         }
         let crew = Crew::new(&self.run.panicked);
         let (inner, mut inlet) = outlet.apart();
-        let walker = Self::start(&self.run, &crew.member(), &fed_by, is_sole).for_at_most(most);
+        let walker = Self {
+            wanted: most,
+            ..Self::start(&self.run, &crew.member(), &fed_by, is_sole)
+        };
         crew.member().spawn(walker.walk(let_out(), inner));
         let mut gather = Gather::new(&fed_by);
         while let Some(batch) = inlet.next().await {
             let records = match gather.pass(batch.kept) {
                 Ok(records) => records,
-                Err(kind) => {
-                    self.failed(self.fault(kind));
-                    return Ok(());
-                }
+                Err(kind) => return self.fail(kind),
             };
             (children.take)(records.into_iter().map(KeyedRecord::new).collect(), &outlet).await?;
             if gather.is_full() || children.are_enough() {
@@ -292,10 +275,7 @@ impl Walker {
         crew.stop();
         let rest = match gather.finish() {
             Ok(rest) => rest,
-            Err(kind) => {
-                self.failed(self.fault(kind));
-                return Ok(());
-            }
+            Err(kind) => return self.fail(kind),
         };
         (children.take)(rest.into_iter().map(KeyedRecord::new).collect(), &outlet).await
     }
@@ -364,6 +344,13 @@ impl Walker {
                 None
             }
         }
+    }
+
+    /// Records a failure to find items. The walk goes on without them.
+    #[expect(clippy::unnecessary_wraps, reason = "returned in place of the items")]
+    fn fail(&self, kind: RunErrorKind) -> Result<(), Gone> {
+        self.failed(self.fault(kind));
+        Ok(())
     }
 
     fn fault(&self, kind: RunErrorKind) -> RunError {

@@ -14,7 +14,7 @@ const MOST_ROWS: usize = 60;
 
 /// The layout of bars.
 #[derive(Debug, Clone, Copy)]
-pub struct BarOptions {
+pub struct BarLayout {
     /// True for stacked bars.
     pub is_stacked: bool,
     /// True for horizontal bars; `None` to choose them if the names would not fit below vertical
@@ -44,7 +44,7 @@ impl Bar {
 }
 
 /// Draws the chart at a width.
-pub fn draw(data: &Data, options: &Options, bar_options: BarOptions, width: f64) -> Drawing {
+pub fn draw(data: &Data, options: &Options, layout: BarLayout, width: f64) -> Drawing {
     let mut frame = Frame::new(options, width);
     if data.numbers().next().is_none() {
         return frame.empty(options);
@@ -58,14 +58,14 @@ pub fn draw(data: &Data, options: &Options, bar_options: BarOptions, width: f64)
         text_width(&label, LABEL.size) + 10.0 <= slot
     });
     let is_named = matches!(data.axis, Axis::Names);
-    let is_horizontal = bar_options
+    let is_horizontal = layout
         .is_horizontal
         .unwrap_or(is_named && !fits && labels.len() <= MOST_ROWS);
-    let bars = bars(data, bar_options.is_stacked);
+    let bars = bars(data, layout.is_stacked);
     if is_horizontal {
-        horizontal(frame, data, options, bar_options, &bars, &labels)
+        horizontal(frame, data, options, layout, &bars, &labels)
     } else {
-        vertical(frame, data, options, bar_options, &bars, &labels)
+        vertical(frame, data, options, layout, &bars, &labels)
     }
 }
 
@@ -157,7 +157,7 @@ fn vertical(
     mut frame: Frame,
     data: &Data,
     options: &Options,
-    bar_options: BarOptions,
+    layout: BarLayout,
     bars: &[Bar],
     labels: &[String],
 ) -> Drawing {
@@ -176,13 +176,13 @@ fn vertical(
         height: (height - below.height - frame.top - 6.0).max(70.0),
     };
     frame.horizontal_grid(&scale, plot);
-    let group = group(slot, data.series.len(), bar_options.is_stacked, 56.0);
+    let group = group(slot, data.series.len(), layout.is_stacked, 56.0);
     let gap = if group.thick > 4.0 { 1.0 } else { 0.0 };
     for bar in bars {
         let (low, high) = bar.span();
         let y = plot.bottom() - scale.part(high) * plot.height;
         let area = Area {
-            x: plot.x + offset(&group, slot, bar, bar_options.is_stacked),
+            x: plot.x + offset(&group, slot, bar, layout.is_stacked),
             y,
             width: group.thick - gap,
             height: plot.bottom() - scale.part(low) * plot.height - y,
@@ -202,11 +202,11 @@ fn horizontal(
     mut frame: Frame,
     data: &Data,
     options: &Options,
-    bar_options: BarOptions,
+    layout: BarLayout,
     bars: &[Bar],
     labels: &[String],
 ) -> Drawing {
-    let beside = if bar_options.is_stacked {
+    let beside = if layout.is_stacked {
         1
     } else {
         data.series.len()
@@ -248,13 +248,13 @@ fn horizontal(
         height: rows * row,
     };
     frame.vertical_grid(&scale, plot);
-    let group = group(row, data.series.len(), bar_options.is_stacked, 22.0);
+    let group = group(row, data.series.len(), layout.is_stacked, 22.0);
     for bar in bars {
         let (low, high) = bar.span();
         let x = plot.x + scale.part(low) * plot.width;
         let area = Area {
             x,
-            y: plot.y + offset(&group, row, bar, bar_options.is_stacked),
+            y: plot.y + offset(&group, row, bar, layout.is_stacked),
             width: plot.x + scale.part(high) * plot.width - x,
             height: group.thick - 1.0,
         };

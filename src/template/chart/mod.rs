@@ -123,12 +123,12 @@ fn bars(chart: &str, value: &Value, options: &Kwargs) -> Result<Value, Error> {
     let is_stacked = chart == "stacked_bar_chart";
     // Stacked bars can be summed up, grouped bars cannot.
     let data = if is_stacked { bar::fold(data) } else { data };
-    let bar_options = bar::BarOptions {
+    let layout = bar::BarLayout {
         is_stacked,
         is_horizontal: options.get("horizontal")?,
     };
     options.assert_all_used()?;
-    let kind = if bar_options.is_stacked {
+    let kind = if layout.is_stacked {
         "Stacked bar chart"
     } else {
         "Bar chart"
@@ -137,7 +137,7 @@ fn bars(chart: &str, value: &Value, options: &Kwargs) -> Result<Value, Error> {
         &common,
         &summary(kind, &data, &common.unit),
         &table(&data, &common.unit),
-        |width| bar::draw(&data, &common, bar_options, width),
+        |width| bar::draw(&data, &common, layout, width),
     ))
 }
 
