@@ -17,7 +17,7 @@
 //! | 4 | [`project`] | reads YAML documents into a checked project |
 //! | 3 | [`resource`], [`ending`] | kinds of API; where records go |
 //! | 2 | [`auth`], [`paginate`], [`mod@format`], [`sql`], [`sink`] | authentication; pagination; output formats; records as tables; places to write |
-//! | 1 | [`template`], [`http`], [`demo`] | templates and JSONPath; one request; the embedded CircleCI |
+//! | 1 | [`template`], [`http`], [`decode`], [`demo`] | templates and JSONPath; one request; bytes as records; the embedded CircleCI |
 //! | 0 | [`core`] | sources, places, diagnostics, names, secrets, times |
 
 #![expect(
@@ -28,6 +28,7 @@
 mod auth;
 pub mod cli;
 mod core;
+mod decode;
 mod demo;
 mod ending;
 mod engine;

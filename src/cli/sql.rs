@@ -18,6 +18,7 @@ use crate::core::code::Code;
 use crate::core::diagnostic::Diagnostic;
 use crate::core::name;
 use crate::core::source::{Place, SourceFile, Span};
+use crate::decode;
 use crate::format::Format;
 use crate::plan::{Input, Inputs, Plan};
 use crate::project::query::VarType;
@@ -314,7 +315,7 @@ fn parameters(queries: &NamedQueries, given: &mut Inputs) -> Vec<Parameter> {
         let kind = match (declared().next(), &*input) {
             (Some(var), _) => var.kind,
             (None, Input::Text(text) | Input::Environment(text)) => {
-                match table::looks_like(text.clone()) {
+                match decode::looks_like(text.clone()) {
                     Value::String(_) => VarType::String,
                     number => {
                         *input = Input::Json(number);
@@ -350,8 +351,8 @@ fn tables(sources: &[Source<'_>], app: &App) -> Result<Vec<Table>, Failure> {
         };
         let bytes =
             bytes.map_err(|words| Failure::usage(Code::CannotRead, format!("{shown} {words}")))?;
-        let table = Table::read(source.name, format, &bytes)
-            .map_err(|words| Failure::usage(Code::Table, format!("{shown}, {words}")))?;
+        let table = Table::read(source.name, format, bytes)
+            .map_err(|error| Failure::usage(Code::Table, error.about(&shown)))?;
         tables.push(table);
     }
     Ok(tables)

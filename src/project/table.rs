@@ -3,17 +3,15 @@
 //! A file is read completely before the first request, so that its faults are reported first. The
 //! caller reads the bytes; this module only knows formats.
 
-mod delimited;
-
 use std::path::Path;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use serde_json::Value;
 
 use crate::core::file_ending;
 use crate::core::json;
-
-pub use delimited::looks_like;
+use crate::decode::{BodyKind, DecodeError, Decoder};
 
 /// The maximum file size, since records are held in memory.
 pub const LONGEST: u64 = 256 * 1024 * 1024;
@@ -58,6 +56,16 @@ impl TableFormat {
             .flat_map(|(endings, _)| endings.iter().copied())
     }
 
+    /// Returns the content for the decoder.
+    fn body_kind(self) -> BodyKind {
+        match self {
+            Self::Ndjson => BodyKind::Ndjson,
+            Self::Json => BodyKind::Json,
+            Self::Csv => BodyKind::Csv,
+            Self::Tsv => BodyKind::Tsv,
+        }
+    }
+
     /// Returns the format for a file's extension.
     pub fn of_file(path: &Path) -> Option<Self> {
         let ending = path.extension()?.to_str()?.to_ascii_lowercase();
@@ -72,73 +80,54 @@ impl Table {
     ///
     /// # Errors
     ///
-    /// A message with the line, without the file's name.
-    pub fn read(name: &str, format: TableFormat, bytes: &[u8]) -> Result<Self, String> {
-        let text = std::str::from_utf8(bytes).map_err(|error| {
-            let lines = memchr::memchr_iter(b'\n', &bytes[..error.valid_up_to()]);
-            format!("line {}: not UTF-8", lines.count() + 1)
-        })?;
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let (columns, records) = match format {
-            TableFormat::Ndjson => of_objects(lines(text)?),
-            TableFormat::Json => of_objects(document(text)?),
-            TableFormat::Csv => delimited::csv(text)?,
-            TableFormat::Tsv => delimited::tsv(text)?,
+    /// If the content is not of that format.
+    pub fn read(name: &str, format: TableFormat, bytes: Vec<u8>) -> Result<Self, DecodeError> {
+        let decoder = Decoder {
+            kind: format.body_kind(),
+            last: None,
+            limit: LONGEST,
         };
+        let mut content = decoder.start(Arc::new(Bytes::from(bytes)))?.finish()?;
+        let columns = content.columns().map(<[String]>::to_vec);
+        let mut records = Vec::new();
+        while let Some(batch) = content.next_batch(usize::MAX)? {
+            records.extend(batch);
+        }
+        if format == TableFormat::Json {
+            records = document(records)?;
+        }
         Ok(Self {
             name: name.to_owned(),
-            columns,
+            columns: columns.or_else(|| columns_of(&records)),
             records: Arc::new(records),
         })
     }
 }
 
-/// Columns, if known, and records.
-type Content = (Option<Vec<String>>, Vec<Value>);
-
-/// Returns the keys of all records in order of first appearance.
-fn of_objects(records: Vec<Value>) -> Content {
+/// Returns the keys of all records in order of first appearance, if all of them are objects.
+fn columns_of(records: &[Value]) -> Option<Vec<String>> {
     let mut columns = serde_json::Map::new();
-    for record in &records {
-        let Value::Object(members) = record else {
-            return (None, records);
-        };
-        for key in members.keys() {
+    for record in records {
+        for key in record.as_object()?.keys() {
             if !columns.contains_key(key) {
                 columns.insert(key.clone(), Value::Null);
             }
         }
     }
     let columns: Vec<String> = columns.into_iter().map(|(key, _)| key).collect();
-    ((!columns.is_empty()).then_some(columns), records)
+    (!columns.is_empty()).then_some(columns)
 }
 
-fn lines(text: &str) -> Result<Vec<Value>, String> {
-    let mut records = Vec::new();
-    for (index, line) in delimited::lines(text).enumerate() {
-        if line.trim().is_empty() {
-            continue;
-        }
-        let record = json::parse(line.as_bytes()).map_err(|error| {
-            let words = error.message();
-            format!("line {}, column {}: {words}", index + 1, error.column())
-        })?;
-        records.push(record);
-    }
-    Ok(records)
-}
-
-fn document(text: &str) -> Result<Vec<Value>, String> {
-    let value = json::parse(text.as_bytes()).map_err(|error| {
-        let words = error.message();
-        format!("line {}, column {}: {words}", error.line(), error.column())
-    })?;
-    match value {
-        Value::Array(records) => Ok(records),
-        Value::Object(_) => Ok(vec![value]),
-        other => {
+/// Returns the records of a document.
+fn document(mut values: Vec<Value>) -> Result<Vec<Value>, DecodeError> {
+    match values.pop() {
+        None => Ok(values),
+        Some(Value::Array(records)) => Ok(records),
+        Some(value @ Value::Object(_)) => Ok(vec![value]),
+        Some(other) => {
             let kind = json::kind(&other);
-            Err(format!("line 1: expected a list of records, got {kind}"))
+            let words = format!("expected a list of records, got {kind}");
+            Err(DecodeError::in_line(1, words))
         }
     }
 }

@@ -1,0 +1,167 @@
+//! The columns of separated values: names, types, and rows as records.
+
+use std::collections::HashSet;
+
+use serde_json::{Map, Value};
+
+use super::delimited::{Row, Rows};
+use super::number::is_number;
+use super::window::Window;
+use super::{DecodeError, MOST_COLUMNS, STEP};
+use crate::core::json::number;
+
+/// A column.
+#[derive(Debug)]
+struct Column {
+    name: String,
+    /// True if all fields are numbers. One text makes it a column of texts.
+    is_number: bool,
+}
+
+/// Reads all rows once for the types of the columns, and checks them.
+#[derive(Debug)]
+pub struct ColumnScan {
+    rows: Rows,
+    columns: Vec<Column>,
+}
+
+impl ColumnScan {
+    pub fn new(rows: Rows) -> Self {
+        Self {
+            rows,
+            columns: Vec::new(),
+        }
+    }
+
+    /// Reads about a megabyte. Returns true at the end.
+    pub fn step(&mut self) -> Result<bool, DecodeError> {
+        let end = self.rows.bytes_read() + STEP;
+        while self.rows.bytes_read() < end {
+            let Some(row) = self.rows.next()? else {
+                return Ok(true);
+            };
+            let result = if self.columns.is_empty() {
+                header(&row).map(|columns| self.columns = columns)
+            } else if is_skipped(&row, self.columns.len()) {
+                Ok(())
+            } else {
+                check_width(&row, self.columns.len()).map(|()| note(&row, &mut self.columns))
+            };
+            result.map_err(|error| self.rows.explain(error))?;
+        }
+        Ok(false)
+    }
+
+    /// Reads the same rows again, as records.
+    pub fn into_rows(self, window: Window) -> TypedRows {
+        TypedRows {
+            rows: Rows::new(window, self.rows.dialect()),
+            columns: self.columns,
+            has_header: false,
+        }
+    }
+}
+
+/// Returns the columns that a row names; none for an empty line.
+fn header(row: &Row<'_>) -> Result<Vec<Column>, DecodeError> {
+    let mut columns = Vec::new();
+    if row.is_empty() {
+        return Ok(columns);
+    }
+    let fault = |words: String| DecodeError::in_line(row.line, words);
+    if row.width() > MOST_COLUMNS {
+        let width = row.width();
+        return Err(fault(format!(
+            "the header has {width} columns, more than {MOST_COLUMNS}"
+        )));
+    }
+    let mut seen = HashSet::new();
+    for (index, name) in row.names().enumerate() {
+        if name.is_empty() {
+            return Err(fault(format!("column {} has no name", index + 1)));
+        }
+        if !seen.insert(name.clone()) {
+            let shown = crate::core::text::printable(&name).into_owned();
+            return Err(fault(format!("there are two columns `{shown}`")));
+        }
+        columns.push(Column {
+            name: name.into_owned(),
+            is_number: true,
+        });
+    }
+    Ok(columns)
+}
+
+/// Returns true for an empty line. With one column, it may be a null; with more, it is ignored.
+fn is_skipped(row: &Row<'_>, width: usize) -> bool {
+    width > 1 && row.is_empty()
+}
+
+fn check_width(row: &Row<'_>, wanted: usize) -> Result<(), DecodeError> {
+    let got = row.width();
+    if got == wanted {
+        return Ok(());
+    }
+    let noun = if got == 1 { "field" } else { "fields" };
+    let words = format!("got {got} {noun}, but the header has {wanted}");
+    Err(DecodeError::in_line(row.line, words))
+}
+
+fn note(row: &Row<'_>, columns: &mut [Column]) {
+    for (column, field) in columns.iter_mut().zip(row.fields()) {
+        if column.is_number && field.is_some_and(|text| !is_number(&text)) {
+            column.is_number = false;
+        }
+    }
+}
+
+/// Rows as records, with the types of their columns.
+#[derive(Debug)]
+pub struct TypedRows {
+    rows: Rows,
+    columns: Vec<Column>,
+    has_header: bool,
+}
+
+impl TypedRows {
+    /// Returns the names of the columns, if there is a header.
+    pub fn names(&self) -> Option<Vec<String>> {
+        let names = self.columns.iter().map(|column| column.name.clone());
+        (!self.columns.is_empty()).then(|| names.collect())
+    }
+
+    /// Reads up to `most` records, or about a megabyte.
+    pub fn read(&mut self, most: usize, batch: &mut Vec<Value>) -> Result<(), DecodeError> {
+        let end = self.rows.bytes_read() + STEP;
+        while batch.len() < most && (batch.is_empty() || self.rows.bytes_read() < end) {
+            let Some(row) = self.rows.next()? else { break };
+            if !self.has_header {
+                self.has_header = !row.is_empty();
+                continue;
+            }
+            if is_skipped(&row, self.columns.len()) {
+                continue;
+            }
+            check_width(&row, self.columns.len())?;
+            batch.push(record(&row, &self.columns)?);
+        }
+        Ok(())
+    }
+}
+
+fn record(row: &Row<'_>, columns: &[Column]) -> Result<Value, DecodeError> {
+    let mut record = Map::with_capacity(columns.len());
+    for (column, field) in columns.iter().zip(row.fields()) {
+        let value = match field {
+            None => Value::Null,
+            Some(text) if column.is_number => {
+                let number = number::from_text(&text);
+                let changed = || DecodeError::in_line(row.line, "changed while it was read");
+                Value::Number(number.ok_or_else(changed)?)
+            }
+            Some(text) => Value::String(text.into_owned()),
+        };
+        record.insert(column.name.clone(), value);
+    }
+    Ok(Value::Object(record))
+}

@@ -1,0 +1,307 @@
+//! Decoders: turn the bytes of a response body or a file into records, in flat memory.
+//!
+//! The life cycle: [`Decoder::start`] opens a [`ByteSource`] and returns a [`Scan`];
+//! [`Scan::step`] reads a bounded part of it and is called until it returns true, so that a caller can
+//! yield or stop in between; [`Scan::finish`] returns the [`Records`], which are read in batches.
+//!
+//! Separated values are read twice, since the type of a column depends on all of its fields: the scan
+//! checks every row and finds the types, and the records are read from a second opening of the source.
+//!
+//! gzip and Zstandard are recognised by their first bytes, whatever the name of the source, and
+//! unpacked; only [`BodyKind::Bytes`] takes them as they are.
+//!
+//! ```ignore
+//! let decoder = Decoder { kind: BodyKind::Csv, last: None, limit: 64 << 20 };
+//! let mut scan = decoder.start(Arc::new(body))?;
+//! while !scan.step()? {
+//!     tokio::task::yield_now().await;
+//! }
+//! let mut records = scan.finish()?;
+//! while let Some(batch) = records.next_batch(256)? {
+//!     deliver(batch);
+//! }
+//! ```
+//!
+//! This module knows neither responses nor paths.
+
+mod columns;
+mod delimited;
+mod error;
+mod lines;
+mod number;
+mod unpack;
+mod whole;
+mod window;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
+use std::io::{self, Read};
+use std::sync::Arc;
+
+use bytes::{Buf as _, Bytes};
+use serde_json::Value;
+
+use columns::{ColumnScan, TypedRows};
+use delimited::{Dialect, Rows};
+use lines::{JsonLines, LineRecords, Lines, Tail};
+use whole::{Digest, Whole};
+use window::Window;
+
+pub use error::DecodeError;
+pub use number::looks_like;
+
+/// The maximum length of a row or a line, in bytes.
+pub const LONGEST_RECORD: usize = 16 << 20;
+
+/// The maximum length of what is held in memory as a whole: a JSON document, a text, the last lines.
+pub const LONGEST_WHOLE: u64 = 256 << 20;
+
+/// The maximum number of columns, as in SQLite.
+pub const MOST_COLUMNS: usize = 2_000;
+
+/// The content read by one step or for one batch, in bytes.
+const STEP: u64 = 1 << 20;
+
+/// Bytes that can be read more than once.
+pub trait ByteSource: std::fmt::Debug + Send + Sync {
+    /// Opens the source at its beginning.
+    ///
+    /// # Errors
+    ///
+    /// Any error of the operating system.
+    fn open(&self) -> io::Result<Box<dyn Read + Send>>;
+}
+
+impl ByteSource for Bytes {
+    fn open(&self) -> io::Result<Box<dyn Read + Send>> {
+        Ok(Box::new(self.clone().reader()))
+    }
+}
+
+/// The content of a body or a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BodyKind {
+    /// A JSON document, which is one value.
+    Json,
+    /// A JSON value per line.
+    Ndjson,
+    /// Comma-separated values with a header (RFC 4180).
+    Csv,
+    /// Tab-separated values with a header, with escapes instead of quotes.
+    Tsv,
+    /// A record per line: `number` and `line`.
+    Lines,
+    /// One record: `text`.
+    Text,
+    /// One record: the number of `bytes`, and their `sha256` in hex.
+    Bytes,
+}
+
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "`decode` in query files is to come")
+)]
+impl BodyKind {
+    /// All kinds.
+    pub const ALL: [Self; 7] = [
+        Self::Json,
+        Self::Ndjson,
+        Self::Csv,
+        Self::Tsv,
+        Self::Lines,
+        Self::Text,
+        Self::Bytes,
+    ];
+
+    /// Returns the name in query files and on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::Ndjson => "ndjson",
+            Self::Csv => "csv",
+            Self::Tsv => "tsv",
+            Self::Lines => "lines",
+            Self::Text => "text",
+            Self::Bytes => "bytes",
+        }
+    }
+
+    /// Returns the kind with a name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
+    /// Returns true if `last` applies.
+    pub fn takes_last(self) -> bool {
+        matches!(self, Self::Lines | Self::Text)
+    }
+}
+
+/// Decodes sources of one kind.
+#[derive(Debug, Clone, Copy)]
+pub struct Decoder {
+    /// The content.
+    pub kind: BodyKind,
+    /// For [`BodyKind::Lines`] and [`BodyKind::Text`], the number of lines at the end to keep.
+    pub last: Option<usize>,
+    /// The maximum length of the unpacked content, in bytes.
+    pub limit: u64,
+}
+
+impl Decoder {
+    /// Starts to read a source.
+    ///
+    /// # Errors
+    ///
+    /// If the source cannot be opened or read, or is damaged at its beginning.
+    pub fn start(self, source: Arc<dyn ByteSource>) -> Result<Scan, DecodeError> {
+        let window = |limit: u64| Window::text(&*source, limit);
+        let whole = |is_json| {
+            let window = window(self.limit.min(LONGEST_WHOLE))?;
+            Ok(ScanState::Whole(Whole::new(window, is_json)))
+        };
+        let state = match (self.kind, self.last) {
+            (BodyKind::Json, _) => whole(true)?,
+            (BodyKind::Ndjson, _) => {
+                let lines = JsonLines::new(window(self.limit)?);
+                ScanState::Ready(Records::new(None, Content::Ndjson(lines)))
+            }
+            (BodyKind::Csv | BodyKind::Tsv, _) => {
+                let dialect = if self.kind == BodyKind::Csv {
+                    Dialect::Csv
+                } else {
+                    Dialect::Tsv
+                };
+                let rows = Rows::new(window(self.limit)?, dialect);
+                ScanState::Columns(ColumnScan::new(rows))
+            }
+            (BodyKind::Lines, None) => {
+                let lines = LineRecords::new(Lines::of_text(window(self.limit)?));
+                ScanState::Ready(Records::new(None, Content::Lines(lines)))
+            }
+            (BodyKind::Text, None) => whole(false)?,
+            (BodyKind::Lines | BodyKind::Text, Some(last)) => {
+                let lines = Lines::of_text(window(self.limit)?);
+                ScanState::Tail(Tail::new(lines, last, self.kind == BodyKind::Lines))
+            }
+            (BodyKind::Bytes, _) => {
+                ScanState::Digest(Digest::new(Window::raw(&*source, self.limit)?))
+            }
+        };
+        Ok(Scan {
+            source,
+            limit: self.limit,
+            state,
+        })
+    }
+}
+
+/// The part of the work that precedes the first record.
+#[derive(Debug)]
+pub struct Scan {
+    source: Arc<dyn ByteSource>,
+    limit: u64,
+    state: ScanState,
+}
+
+#[derive(Debug)]
+enum ScanState {
+    Columns(ColumnScan),
+    Tail(Tail),
+    Whole(Whole),
+    Digest(Digest),
+    Ready(Records),
+}
+
+impl Scan {
+    /// Reads about a megabyte. Returns true once there is nothing left to do before the first record.
+    ///
+    /// # Errors
+    ///
+    /// If the content is not what the decoder expects, is damaged, or exceeds a limit.
+    pub fn step(&mut self) -> Result<bool, DecodeError> {
+        match &mut self.state {
+            ScanState::Columns(scan) => scan.step(),
+            ScanState::Tail(tail) => tail.step(),
+            ScanState::Whole(whole) => whole.step(),
+            ScanState::Digest(digest) => digest.step(),
+            ScanState::Ready(_) => Ok(true),
+        }
+    }
+
+    /// Does what is left and returns the records.
+    ///
+    /// # Errors
+    ///
+    /// As [`Scan::step`], and if the source cannot be opened again.
+    pub fn finish(mut self) -> Result<Records, DecodeError> {
+        while !self.step()? {}
+        Ok(match self.state {
+            ScanState::Columns(scan) => {
+                let window = Window::text(&*self.source, self.limit)?;
+                let rows = scan.into_rows(window);
+                Records::new(rows.names(), Content::Table(rows))
+            }
+            ScanState::Tail(tail) => Records::ready(tail.into_records()),
+            ScanState::Whole(whole) => Records::ready([whole.into_record()?]),
+            ScanState::Digest(digest) => Records::ready([digest.into_record()]),
+            ScanState::Ready(records) => records,
+        })
+    }
+}
+
+/// The records of a source.
+#[derive(Debug)]
+pub struct Records {
+    columns: Option<Vec<String>>,
+    content: Content,
+}
+
+#[derive(Debug)]
+enum Content {
+    Table(TypedRows),
+    Ndjson(JsonLines),
+    Lines(LineRecords),
+    Ready(VecDeque<Value>),
+}
+
+impl Records {
+    fn new(columns: Option<Vec<String>>, content: Content) -> Self {
+        Self { columns, content }
+    }
+
+    fn ready(records: impl IntoIterator<Item = Value>) -> Self {
+        Self::new(None, Content::Ready(records.into_iter().collect()))
+    }
+
+    /// Returns the columns, if the source has a header.
+    pub fn columns(&self) -> Option<&[String]> {
+        self.columns.as_deref()
+    }
+
+    /// Returns the next records, at most `most` of them and fewer if they are long; `None` at the end.
+    ///
+    /// # Errors
+    ///
+    /// If the content is not what the decoder expects, is damaged, or exceeds a limit. There are no
+    /// further records then.
+    pub fn next_batch(&mut self, most: usize) -> Result<Option<Vec<Value>>, DecodeError> {
+        let mut batch = Vec::new();
+        let result = match &mut self.content {
+            Content::Table(rows) => rows.read(most, &mut batch),
+            Content::Ndjson(lines) => lines.read(most, &mut batch),
+            Content::Lines(lines) => lines.read(most, &mut batch),
+            Content::Ready(records) => {
+                batch.extend(records.drain(..most.min(records.len())));
+                Ok(())
+            }
+        };
+        if let Err(error) = result {
+            self.content = Content::Ready(VecDeque::new());
+            return Err(error);
+        }
+        Ok((!batch.is_empty()).then_some(batch))
+    }
+}
