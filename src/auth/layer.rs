@@ -129,6 +129,7 @@ mod tests {
                 status,
                 headers: HeaderMap::new(),
                 body: bytes::Bytes::new(),
+                received: 0,
                 elapsed: Duration::ZERO,
             })
         }

@@ -1,6 +1,7 @@
 //! Runs plans: confirms writes, sends requests, writes the results.
 
 use std::cell::{Cell, RefCell};
+use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -15,9 +16,11 @@ use crate::cli::{confirm, explain, outcome, setup};
 use crate::core::code::Code;
 use crate::core::text::counted;
 use crate::engine::{
-    self, ExecutionOptions, ResultKind, RunError, RunErrorKind, RunReport, Session, Write,
+    self, Downloads, ExecutionOptions, ResultKind, RunError, RunErrorKind, RunReport, Session,
+    Write,
 };
 use crate::plan::{Plan, RequestPlan};
+use crate::sink::Folder;
 
 /// Prints the requests that the plans would write.
 pub fn preview(plans: &[Rc<Plan>], options: &RunOptions, app: &Rc<App>) -> Result<Exit, Stopped> {
@@ -98,6 +101,7 @@ pub fn carry_out(plans: &[Rc<Plan>], options: &RunOptions, app: &Rc<App>) -> Res
                 .iter()
                 .any(|plan| plan.query.with_fed_by().len() > 1 || plan.query.is_walk()),
         cache: cache.as_ref().map(RunCache::cache),
+        downloads: downloads(plans, options, app)?,
     };
     let result = setup::block_on(
         &options.connect,
@@ -114,6 +118,29 @@ pub fn carry_out(plans: &[Rc<Plan>], options: &RunOptions, app: &Rc<App>) -> Res
         Stopped::Failed(failure) => execution.how_far(failure).into(),
     });
     name_unconfirmed(result, &execution.unconfirmed(), options, app)
+}
+
+/// Returns the folder for downloads, if a query has them: `--out`, or the working directory.
+fn downloads(
+    plans: &[Rc<Plan>],
+    options: &RunOptions,
+    app: &App,
+) -> Result<Option<Downloads>, Failure> {
+    if !plans.iter().any(|plan| plan.query.is_download()) {
+        return Ok(None);
+    }
+    let folder = match options.results.out.as_slice() {
+        [] => Path::new(""),
+        [folder] => folder.as_path(),
+        _ => {
+            let words = "downloads go to one folder, and `--out` is given several times";
+            return Err(Failure::usage(Code::Out, words));
+        }
+    };
+    Ok(Some(Downloads {
+        folder: Rc::new(Folder::new(&app.working_directory, folder)),
+        refreshes: options.cache.refresh,
+    }))
 }
 
 /// Adds the requests that may have been carried out although no response confirms it, to any

@@ -167,6 +167,7 @@ fn explained(error: &RunError, plan: &Plan, app: &App, is_whole_run: bool) -> Fa
         RunErrorKind::Rows { words, help } => {
             Failure::usage(Code::Rows, words.clone()).help(help.clone())
         }
+        RunErrorKind::Content(words) => Failure::new(Exit::Refused, Code::Decode, words.clone()),
         RunErrorKind::Listing(words) => Failure::new(Exit::Refused, Code::Listing, words.clone()),
         RunErrorKind::Render(error) => render_error(error, app),
         RunErrorKind::Plan(error) => plan_error(error, resource, app),
@@ -363,7 +364,9 @@ fn transport_exit(kind: &TransportErrorKind) -> Exit {
         | TransportErrorKind::Unavailable(_)
         | TransportErrorKind::Redirect(_) => Exit::Refused,
         TransportErrorKind::Credentials(_) => Exit::Credentials,
-        TransportErrorKind::UrlTooLong { .. } | TransportErrorKind::Settings(_) => Exit::Usage,
+        TransportErrorKind::Storage(_)
+        | TransportErrorKind::UrlTooLong { .. }
+        | TransportErrorKind::Settings(_) => Exit::Usage,
         TransportErrorKind::TokenEndpoint { kind, .. } => transport_exit(kind),
     }
 }

@@ -185,7 +185,8 @@ impl Writers {
         index: Option<usize>,
         app: &Rc<App>,
     ) -> Result<Self, Failure> {
-        if options.results.out.is_empty() {
+        // The records of downloads are printed: `--out` is the folder of the files.
+        if options.results.out.is_empty() || plan.query.is_download() {
             return Ok(Self(vec![Writer::new(plan, options, None, index, app)?]));
         }
         let mut writers = Vec::new();

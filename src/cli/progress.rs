@@ -177,6 +177,9 @@ fn counts(level: &Level) -> String {
     } else {
         parts.push(counted(level.records.get(), "record"));
     }
+    if level.bytes.get() > 0 {
+        parts.push(bytes(level.bytes.get()));
+    }
     if level.failed.get() > 0 {
         parts.push(format!("{} failed", level.failed.get()));
     }

@@ -43,7 +43,7 @@ impl Watch {
         match event {
             Event::Sending(_) => Stats::count(&self.stats.sent, 1),
             Event::Answered(_, response) => {
-                Stats::count(&self.stats.bytes, response.body.len() as u64);
+                Stats::count(&self.stats.bytes, response.length());
                 let is_refusal = response.is_rate_limited();
                 Stats::count(&self.stats.refusals, u64::from(is_refusal));
             }

@@ -51,6 +51,7 @@ codes! {
     Cut = "cut",
     Cycle = "cycle",
     Declined = "declined",
+    Decode = "decode",
     Demo = "demo",
     Dns = "dns",
     DuplicateKey = "duplicate-key",

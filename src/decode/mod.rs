@@ -99,10 +99,6 @@ pub enum BodyKind {
     Bytes,
 }
 
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "`decode` in query files is to come")
-)]
 impl BodyKind {
     /// All kinds.
     pub const ALL: [Self; 7] = [
@@ -125,6 +121,18 @@ impl BodyKind {
             Self::Lines => "lines",
             Self::Text => "text",
             Self::Bytes => "bytes",
+        }
+    }
+
+    /// Returns the kind for messages.
+    pub fn shown(self) -> &'static str {
+        match self {
+            Self::Json => "JSON",
+            Self::Ndjson => "JSON lines",
+            Self::Csv => "CSV",
+            Self::Tsv => "TSV",
+            Self::Lines | Self::Text => "text",
+            Self::Bytes => "complete",
         }
     }
 

@@ -70,6 +70,7 @@ impl RunError {
             RunErrorKind::Unreadable { words, .. }
             | RunErrorKind::Rows { words, .. }
             | RunErrorKind::Sql { words, .. }
+            | RunErrorKind::Content(words)
             | RunErrorKind::Listing(words)
             | RunErrorKind::Waited(words)
             | RunErrorKind::Missing(words, _) => words.clone(),
@@ -238,6 +239,8 @@ pub enum RunErrorKind {
         /// A possible remedy.
         remedy: Option<Remedy>,
     },
+    /// The content of a response cannot be decoded.
+    Content(String),
     /// `rows` matches something other than rows.
     Rows {
         /// The message.
@@ -298,6 +301,7 @@ impl RunErrorKind {
             Self::Refused(refusal) => refusal.code(),
             Self::Transport(error) => transport_code(&error.kind),
             Self::Unreadable { .. } => Code::NotJson,
+            Self::Content(_) => Code::Decode,
             Self::Rows { .. } => Code::Rows,
             Self::Listing(_) => Code::Listing,
             Self::Render(_) | Self::Plan(PlanError::Render(_)) => Code::Template,
@@ -325,6 +329,7 @@ impl RunErrorKind {
             Self::Refused(_)
             | Self::Transport(_)
             | Self::Unreadable { .. }
+            | Self::Content(_)
             | Self::Listing(_)
             | Self::Waited(_)
             | Self::Expectation(_) => false,
@@ -385,6 +390,7 @@ impl RunErrorKind {
             Self::Refused(refusal) => format!("HTTP {}", refusal.status.as_u16()),
             Self::Transport(error) => error.to_string(),
             Self::Unreadable { .. } => "unreadable".to_owned(),
+            Self::Content(_) => "content".to_owned(),
             Self::Rows { .. } => "rows".to_owned(),
             Self::Listing(_) => "listing".to_owned(),
             Self::Render(error) => format!("render {}", error.message),
@@ -407,6 +413,7 @@ pub fn transport_code(kind: &TransportErrorKind) -> Code {
         TransportErrorKind::ConnectTimeout(_) | TransportErrorKind::Timeout(_) => Code::Timeout,
         TransportErrorKind::Broken => Code::BrokenConnection,
         TransportErrorKind::Malformed(_) => Code::MalformedAnswer,
+        TransportErrorKind::Storage(_) => Code::CannotWrite,
         TransportErrorKind::Coding(_) => Code::ContentCoding,
         TransportErrorKind::TooLarge(_) => Code::TooLarge,
         TransportErrorKind::UrlTooLong { .. } => Code::UrlTooLong,

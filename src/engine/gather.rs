@@ -189,6 +189,7 @@ pub mod tests {
             status: StatusCode::OK,
             headers: HeaderMap::new(),
             body: bytes::Bytes::new(),
+            received: 0,
             elapsed: Duration::ZERO,
         };
         let mut gather = Gather::new(plan);

@@ -20,6 +20,8 @@ pub struct Level {
     pub failed: Cell<u64>,
     /// The number of records found.
     pub records: Cell<u64>,
+    /// The number of bytes received into files.
+    pub bytes: Cell<u64>,
     /// The number of polls so far.
     pub polls: Cell<u64>,
     /// The first record of the last poll.
@@ -56,6 +58,7 @@ impl Levels {
             done: Cell::default(),
             failed: Cell::default(),
             records: Cell::default(),
+            bytes: Cell::default(),
             polls: Cell::default(),
             last_state: RefCell::default(),
         });

@@ -40,7 +40,7 @@ pub struct Listing<'r> {
     is_counted: bool,
     pages: u64,
     /// The number of rows read.
-    rows: u64,
+    pub rows: u64,
     /// The number of list members on all pages, before any filter in `rows`.
     members: u64,
     /// The largest number of list members on a page.
@@ -438,7 +438,7 @@ impl<'r> Listing<'r> {
         self.pages_seen.add(&page)
     }
 
-    fn note_first(&self, response: &Response, meaning: StatusMeaning, body: Option<&Value>) {
+    pub fn note_first(&self, response: &Response, meaning: StatusMeaning, body: Option<&Value>) {
         if self.pages > 0 {
             return;
         }

@@ -9,12 +9,14 @@
 //!
 //! All concurrency is here; tasks send values and never print.
 //!
-//! This module knows neither formats nor the terminal nor files.
+//! This module knows neither formats nor the terminal.
 
 mod bare;
 mod cache;
 mod columns;
 mod data;
+mod decoded;
+mod download;
 mod drive;
 mod error;
 mod failures;
@@ -37,6 +39,7 @@ mod remainder;
 mod response;
 mod run;
 mod session;
+mod spooled;
 mod stop;
 mod unread;
 mod walk;
@@ -53,5 +56,5 @@ pub use levels::Level;
 pub use once::Shelf;
 pub use outcome::{Cut, Outcome, ResultKind, RunReport, first_page_note};
 pub use records::Deliver;
-pub use session::{ExecutionOptions, Session, SessionOptions};
+pub use session::{Downloads, ExecutionOptions, Session, SessionOptions};
 pub use writes::Write;

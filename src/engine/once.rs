@@ -200,6 +200,7 @@ mod tests {
             retry: None,
             is_next_page: false,
             delivery: crate::http::Delivery::default(),
+            receiver: None,
             shown_url: None,
         }
     }
@@ -216,6 +217,7 @@ mod tests {
             status: StatusCode::NOT_FOUND,
             headers,
             body: body.into(),
+            received: 0,
             elapsed: Duration::from_millis(5),
         }
     }

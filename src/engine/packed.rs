@@ -45,6 +45,7 @@ pub fn unpacked(bytes: &[u8]) -> Option<Response> {
         status: StatusCode::from_u16(u16::from_be_bytes(*status)).ok()?,
         headers,
         body: Bytes::copy_from_slice(rest),
+        received: 0,
         elapsed: Duration::from_nanos(u64::from_be_bytes(*nanos)),
     })
 }

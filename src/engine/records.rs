@@ -113,6 +113,30 @@ pub fn read_page(
     reader.read_all(&rows(plan, body)?, most)
 }
 
+/// Reads a batch of rows of a decoded response.
+///
+/// # Errors
+///
+/// As [`read_page`].
+pub fn read_batch(
+    plan: &Plan,
+    scope: &Scope,
+    mut rows: Vec<Value>,
+    response: &Response,
+) -> Result<(Vec<KeyedRecord>, PageRead), RunErrorKind> {
+    let mut reader = Reader::new(plan, scope, response);
+    reader.may_hold_secrets = plan.scrubber.stand_in(&rows);
+    reader.leaves_rows = !reader.may_hold_secrets && plan.query.shape.extract.is_empty();
+    let seen: Vec<&Value> = rows.iter().collect();
+    let (mut kept, read) = reader.read_all(&seen, None)?;
+    for kept in &mut kept {
+        if let Some(row) = kept.row.take().and_then(|place| rows.get_mut(place)) {
+            kept.record = row.take();
+        }
+    }
+    Ok((kept, read))
+}
+
 /// Moves rows out of their response into the records: copying a large page would double the memory.
 pub fn take_rows(plan: &Plan, kept: &mut [KeyedRecord], mut body: Value) {
     if kept.iter().all(|kept| kept.row.is_none()) {

@@ -27,6 +27,7 @@ use crate::http::{
 use crate::plan::RequestPlan;
 use crate::project::load;
 use crate::project::query::CacheRule;
+use crate::sink::Folder;
 
 /// The transport stack of a resource.
 type Stack = Retry<Limit<Follow<Authenticated<Trace<Split>>>>>;
@@ -66,6 +67,17 @@ pub struct ExecutionOptions {
     pub remembers: bool,
     /// Responses of earlier runs, for queries with `cache`.
     pub cache: Option<Cache>,
+    /// The folder and the rule for downloads.
+    pub downloads: Option<Downloads>,
+}
+
+/// The folder for downloads.
+#[derive(Debug, Clone)]
+pub struct Downloads {
+    /// The folder.
+    pub folder: Rc<Folder>,
+    /// True to request files again that are there with the same size or hash.
+    pub refreshes: bool,
 }
 
 /// Transport stacks by resource, and shared state.
@@ -112,6 +124,11 @@ impl Session {
     /// Returns true if the first failed item ends a walk.
     pub fn fails_fast(&self) -> bool {
         self.options.execution.fail_fast
+    }
+
+    /// Returns the folder for downloads.
+    pub fn downloads(&self) -> Option<&Downloads> {
+        self.options.execution.downloads.as_ref()
     }
 
     /// Returns true if records are delivered as they are found.

@@ -122,9 +122,15 @@ impl Walker {
                 let site = site.as_ref().unwrap_or(&self.site);
                 let is_counted = self.wanted.is_some();
                 let listing = Listing::new(&self.run, requests, site, is_counted);
-                match &requests.call.poll {
-                    None => listing.pages(taker, outlet).await,
-                    Some(poll) => listing.poll(poll, taker, outlet).await,
+                let call = requests.call;
+                let is_raw = self.run.wants_content(&self.plan);
+                match (&call.poll, &call.download, call.decode) {
+                    (Some(poll), _, _) => listing.poll(poll, taker, outlet).await,
+                    (None, Some(path), _) => listing.download(path, taker, outlet).await,
+                    (None, None, Some(decode)) if !is_raw => {
+                        listing.decoded(decode, taker, outlet).await
+                    }
+                    (None, None, _) => listing.pages(taker, outlet).await,
                 }
             }
             None => statement(&self.run, &self.plan, taker, outlet).await,

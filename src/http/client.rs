@@ -14,7 +14,7 @@ use url::Url;
 
 use crate::http::coding::{self, CodingError};
 use crate::http::{
-    Body, HeaderMap, HeaderValue, LONGEST_URL, PartContent, Request, Response, Transport,
+    Body, HeaderMap, HeaderValue, LONGEST_URL, PartContent, Receive, Request, Response, Transport,
     TransportError, TransportErrorKind, header, takes_content, without_user,
 };
 
@@ -109,14 +109,33 @@ impl Client {
 
     async fn exchange(&self, request: &Request) -> Result<Response, TransportError> {
         let started = Instant::now();
-        let answer = self
-            .outgoing(request)?
-            .send()
-            .await
-            .map_err(|error| failure::of(&error, &self.options))?;
+        let sending = self.outgoing(request)?.send();
+        let answer = if request.receiver.is_some() {
+            let sent = tokio::time::timeout(self.options.timeout, sending).await;
+            sent.map_err(|_| self.timed_out())?
+        } else {
+            sending.await
+        };
+        let answer = answer.map_err(|error| failure::of(&error, &self.options))?;
         let (head, body) = ::http::Response::from(answer).into_parts();
-        let body = self.whole(body, head.version).await?;
         let mut headers = head.headers;
+        if let Some(receiver) = request
+            .receiver
+            .as_ref()
+            .filter(|_| head.status.is_success())
+        {
+            let received = self
+                .receive(body, head.version, &headers, &**receiver)
+                .await?;
+            return Ok(Response {
+                status: head.status,
+                headers,
+                body: Bytes::new(),
+                received,
+                elapsed: started.elapsed(),
+            });
+        }
+        let body = self.whole(body, head.version).await?;
         let body = match coding::decode(body, &mut headers, self.options.max_body) {
             Ok(body) => body,
             // The status is more useful than a body that cannot be decoded.
@@ -131,8 +150,46 @@ impl Client {
             status: head.status,
             headers,
             body,
+            received: 0,
             elapsed: started.elapsed(),
         })
+    }
+
+    /// Passes a body on while it arrives, and returns its length. The timeout applies to each part
+    /// of it: a large one takes longer than any response in memory may.
+    async fn receive(
+        &self,
+        mut body: reqwest::Body,
+        version: ::http::Version,
+        headers: &HeaderMap,
+        receiver: &dyn Receive,
+    ) -> Result<u64, TransportError> {
+        let stored = |result: std::io::Result<bool>| {
+            let failed = |error: std::io::Error| TransportErrorKind::Storage(error.to_string());
+            result.map_err(|error| after_sending(failed(error), None))
+        };
+        if !stored(receiver.begin(headers))? {
+            return Ok(0);
+        }
+        let mut received = 0;
+        loop {
+            let frame = tokio::time::timeout(self.options.timeout, body.frame()).await;
+            let Ok(frame) = frame else {
+                return Err(self.timed_out());
+            };
+            let Some(frame) = frame else { break };
+            let frame = frame.map_err(|error| failure::of(&error, &self.options))?;
+            if let Ok(chunk) = frame.into_data() {
+                received += chunk.len() as u64;
+                stored(receiver.take(&chunk).map(|()| true))?;
+            }
+        }
+        check_end(&body, version)?;
+        Ok(received)
+    }
+
+    fn timed_out(&self) -> TransportError {
+        after_sending(TransportErrorKind::Timeout(self.options.timeout), None)
     }
 
     /// Reads a body to its end.
@@ -152,14 +209,7 @@ impl Client {
             }
             content.extend_from_slice(&chunk);
         }
-        // reqwest takes a stream reset with NO_ERROR for a complete one, but only END_STREAM
-        // completes a response (RFC 9113, section 8.1).
-        if version == ::http::Version::HTTP_2 && !body.is_end_stream() {
-            return Err(after_sending(
-                TransportErrorKind::Broken,
-                Some("the stream was reset before its end".to_owned()),
-            ));
-        }
+        check_end(&body, version)?;
         Ok(content.freeze())
     }
 
@@ -216,15 +266,27 @@ impl Client {
 
 impl Transport for Client {
     async fn send(&self, request: &Request) -> Result<Response, TransportError> {
+        if request.receiver.is_some() {
+            return self.exchange(request).await;
+        }
         // Not reqwest's timeout: this one covers the whole response and works with a paused clock.
         match tokio::time::timeout(self.options.timeout, self.exchange(request)).await {
             Ok(result) => result,
-            Err(_) => Err(after_sending(
-                TransportErrorKind::Timeout(self.options.timeout),
-                None,
-            )),
+            Err(_) => Err(self.timed_out()),
         }
     }
+}
+
+/// Refuses a body without its end: reqwest takes a stream reset with `NO_ERROR` for a complete one,
+/// but only `END_STREAM` completes a response (RFC 9113, section 8.1).
+fn check_end(body: &reqwest::Body, version: ::http::Version) -> Result<(), TransportError> {
+    if version == ::http::Version::HTTP_2 && !body.is_end_stream() {
+        return Err(after_sending(
+            TransportErrorKind::Broken,
+            Some("the stream was reset before its end".to_owned()),
+        ));
+    }
+    Ok(())
 }
 
 /// Creates an error that happened after the request was sent.

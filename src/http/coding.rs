@@ -68,7 +68,10 @@ impl Coding {
         }
     }
 
-    fn decoder<'b>(self, mut encoded: Box<dyn Read + 'b>) -> io::Result<Box<dyn Read + 'b>> {
+    fn decoder<'b>(
+        self,
+        mut encoded: Box<dyn Read + Send + 'b>,
+    ) -> io::Result<Box<dyn Read + Send + 'b>> {
         Ok(match self {
             Self::Gzip => Box::new(MultiGzDecoder::new(encoded)),
             Self::Brotli => Box::new(brotli_decompressor::Decompressor::new(encoded, BUFFER)),
@@ -113,6 +116,32 @@ pub fn decode(body: Bytes, headers: &mut HeaderMap, limit: u64) -> Result<Bytes,
     headers.remove(header::CONTENT_ENCODING);
     headers.remove(header::CONTENT_LENGTH);
     Ok(content)
+}
+
+/// Returns a reader of the content of a body that is encoded as its header fields say. Reading fails
+/// if the body is truncated or damaged.
+///
+/// # Errors
+///
+/// If a coding is unknown, or the body is damaged at its start.
+pub fn reader<'b>(
+    headers: &HeaderMap,
+    body: Box<dyn Read + Send + 'b>,
+) -> io::Result<Box<dyn Read + Send + 'b>> {
+    let codings = codings(headers).map_err(|error| match error {
+        CodingError::TooLarge => io::Error::other("too large"),
+        CodingError::Unreadable { words, .. } => io::Error::other(words),
+    })?;
+    let mut reader = body;
+    for coding in codings.iter().rev() {
+        reader = coding.decoder(reader)?;
+    }
+    Ok(reader)
+}
+
+/// Returns true if a body is encoded.
+pub fn is_encoded(headers: &HeaderMap) -> bool {
+    codings(headers).map_or(true, |codings| !codings.is_empty())
 }
 
 /// Returns the codings of a response in the order in which they were applied.
@@ -171,7 +200,7 @@ fn unpack(body: &[u8], codings: &[Coding], limit: u64) -> Result<Bytes, CodingEr
 
 /// Decodes up to one byte more than the limit.
 fn read(body: &[u8], codings: &[Coding], limit: u64) -> io::Result<Vec<u8>> {
-    let mut reader: Box<dyn Read + '_> = Box::new(body);
+    let mut reader: Box<dyn Read + Send + '_> = Box::new(body);
     for coding in codings.iter().rev() {
         reader = coding.decoder(reader)?;
     }

@@ -21,6 +21,7 @@ pub mod links;
 pub mod pace;
 mod range;
 pub mod rate_headers;
+mod receive;
 pub mod request;
 pub mod response;
 pub mod retirement;
@@ -34,6 +35,7 @@ pub use client::{Client, ClientOptions, Proxy, TlsOptions};
 pub use delivery::Delivery;
 pub use links::{Destination, LinkHost, Links};
 pub use range::ContentRange;
+pub use receive::Receive;
 pub use request::{
     Body, LONGEST_URL, Part, PartContent, Request, is_safe_method, takes_content, without_user,
 };

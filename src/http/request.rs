@@ -1,5 +1,6 @@
 //! A rendered request.
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -9,7 +10,7 @@ use crate::core::percent;
 use crate::core::secret::Scrubber;
 use crate::http::links::without_query;
 use crate::http::retry::RetryPolicy;
-use crate::http::{Delivery, HeaderMap, Method, header};
+use crate::http::{Delivery, HeaderMap, Method, Receive, header};
 
 /// A rendered request. It can be sent repeatedly.
 #[derive(Debug, Clone)]
@@ -36,6 +37,8 @@ pub struct Request {
     pub is_next_page: bool,
     /// The delivery state, if it writes.
     pub delivery: Delivery,
+    /// The receiver of the body of a successful response; without one, it is held in memory.
+    pub receiver: Option<Rc<dyn Receive>>,
 }
 
 /// Everything that identifies a request to a server, except the credential. Not for display:
@@ -68,6 +71,7 @@ impl Request {
             shown_url: None,
             is_next_page: false,
             delivery: Delivery::default(),
+            receiver: None,
         }
     }
 
@@ -262,6 +266,7 @@ mod tests {
                 shown_url: None,
                 is_next_page: false,
                 delivery: Delivery::default(),
+                receiver: None,
                 is_safe: true,
                 retry: None,
             };

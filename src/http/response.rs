@@ -30,13 +30,20 @@ pub struct Response {
     pub status: StatusCode,
     /// The header fields.
     pub headers: HeaderMap,
-    /// The decompressed body.
+    /// The decompressed body; empty if a [`Receive`] took it.
     pub body: Bytes,
+    /// The number of bytes that a [`Receive`] took.
+    pub received: u64,
     /// The time from sending the request to the last byte.
     pub elapsed: Duration,
 }
 
 impl Response {
+    /// Returns the length of the body in bytes.
+    pub fn length(&self) -> u64 {
+        self.body.len() as u64 + self.received
+    }
+
     /// Returns a header field as text; `None` if it is absent or not text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
@@ -136,6 +143,7 @@ mod tests {
                 status: StatusCode::OK,
                 headers,
                 body: Bytes::new(),
+                received: 0,
                 elapsed: Duration::ZERO,
             };
             response.is_json_lines()

@@ -203,6 +203,7 @@ fn is_passing(kind: &TransportErrorKind) -> bool {
         | TransportErrorKind::Malformed(_)
         | TransportErrorKind::Coding(_)
         | TransportErrorKind::TooLarge(_)
+        | TransportErrorKind::Storage(_)
         | TransportErrorKind::UrlTooLong { .. }
         | TransportErrorKind::Limited(_)
         | TransportErrorKind::Redirect(_)
@@ -310,6 +311,7 @@ mod tests {
             status: StatusCode::from_u16(status).expect("a status"),
             headers,
             body: Bytes::new(),
+            received: 0,
             elapsed: Duration::ZERO,
         })
     }

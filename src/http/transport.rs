@@ -55,6 +55,8 @@ pub enum TransportErrorKind {
     Coding(String),
     /// The response is longer than allowed.
     TooLarge(u64),
+    /// The body cannot be stored, with the reason.
+    Storage(String),
     /// The URL is longer than allowed.
     UrlTooLong {
         /// Its length in bytes.
@@ -149,6 +151,9 @@ impl std::fmt::Display for TransportErrorKind {
                     "the server's rate limit allows no request for {}",
                     format_duration(*wait)
                 )
+            }
+            TransportErrorKind::Storage(words) => {
+                write!(formatter, "cannot store the body: {words}")
             }
             TransportErrorKind::Coding(words)
             | TransportErrorKind::Redirect(words)

@@ -101,6 +101,7 @@ mod tests {
             shown_url: None,
             is_next_page: false,
             delivery: crate::http::Delivery::default(),
+            receiver: None,
         }
     }
 

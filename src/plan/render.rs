@@ -12,7 +12,7 @@ use crate::core::source::Place;
 use crate::core::{json, percent};
 use crate::http::links::{exact_url, without_query};
 use crate::http::{
-    Body, Delivery, HeaderMap, HeaderName, HeaderValue, Method, PartContent, Request,
+    Body, Delivery, HeaderMap, HeaderName, HeaderValue, Method, PartContent, Request, header,
 };
 use crate::paginate;
 use crate::plan::{RequestPlan, Site, body, disguise};
@@ -366,6 +366,7 @@ impl<'p> RequestPlan<'p> {
             shown_url: None,
             is_next_page: false,
             delivery: Delivery::default(),
+            receiver: None,
         };
         if form.is_url {
             return Ok(request);
@@ -521,6 +522,9 @@ impl<'p> RequestPlan<'p> {
     fn headers(&self, scope: &Scope) -> Result<HeaderMap, RenderError> {
         let mut headers = HeaderMap::new();
         headers.extend(self.target.resource.kind.headers().iter().cloned());
+        if self.call.takes_any_content() {
+            headers.insert(header::ACCEPT, HeaderValue::from_static("*/*"));
+        }
         for (name, template) in &self.target.resource.headers {
             headers.insert(name.clone(), self.header_value(name, template, scope)?);
         }

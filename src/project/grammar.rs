@@ -138,6 +138,22 @@ pub const RESOURCE: &[Key] = &[
     },
 ];
 
+/// The keys of `decode`.
+pub const DECODE: &[Key] = &[
+    Key {
+        name: "as",
+        takes: "`json`, `ndjson`, `csv`, `tsv`, `lines`, `text`, `bytes`",
+        default: "needed",
+        doc: "the kind of content",
+    },
+    Key {
+        name: "last",
+        takes: "1 to 1,000,000",
+        default: "all",
+        doc: "for `lines` and `text`: only this many lines at the end",
+    },
+];
+
 /// The keys of a query file.
 pub const QUERY: &[Key] = &[
     Key {
@@ -243,6 +259,18 @@ pub const QUERY: &[Key] = &[
         takes: "see [Pagination](#pagination)",
         default: "the resource's",
         doc: "how to get the next page",
+    },
+    Key {
+        name: "decode",
+        takes: "`json`, `ndjson`, `csv`, `tsv`, `lines`, `text`, `bytes`, or `{ as, last }`",
+        default: "`json`",
+        doc: "the content of a response; see [Content other than JSON](#content-other-than-json)",
+    },
+    Key {
+        name: "download",
+        takes: "template",
+        default: "",
+        doc: "the path of a file that takes the body of the response; see [Downloads](#downloads)",
     },
     Key {
         name: "rows",

@@ -61,6 +61,7 @@ impl FileSink {
                     let kind = io::ErrorKind::IsADirectory;
                     return Err(io::Error::new(kind, "it is a folder"));
                 }
+                sweep(folder_of(&path));
                 let target = aside(&path, known.map(|known| known.permissions()))?;
                 (path, target)
             }
@@ -88,6 +89,25 @@ impl FileSink {
     ///
     /// If its folder does not exist or cannot be written, or the path is not a regular file.
     pub fn private(path: &Path) -> io::Result<Self> {
+        #[cfg(unix)]
+        let for_user = Some(std::os::unix::fs::PermissionsExt::from_mode(0o600));
+        #[cfg(not(unix))]
+        let for_user = None;
+        sweep(folder_of(path));
+        Self::without_links(path, for_user)
+    }
+
+    /// Prepares to write an ordinary file. Links are not followed, and nothing is swept.
+    ///
+    /// # Errors
+    ///
+    /// As [`FileSink::private`].
+    pub fn replacing(path: &Path) -> io::Result<Self> {
+        let known = fs::symlink_metadata(path).ok();
+        Self::without_links(path, known.map(|known| known.permissions()))
+    }
+
+    fn without_links(path: &Path, permissions: Option<Permissions>) -> io::Result<Self> {
         match fs::symlink_metadata(path) {
             Ok(known) if known.is_dir() => {
                 let kind = io::ErrorKind::IsADirectory;
@@ -96,13 +116,7 @@ impl FileSink {
             Ok(known) if !known.is_file() => Err(io::Error::other("it is not a regular file")),
             _ => Ok(Self {
                 path: path.to_path_buf(),
-                target: {
-                    #[cfg(unix)]
-                    let for_user = Some(std::os::unix::fs::PermissionsExt::from_mode(0o600));
-                    #[cfg(not(unix))]
-                    let for_user = None;
-                    aside(path, for_user)?
-                },
+                target: aside(path, permissions)?,
             }),
         }
     }
@@ -110,11 +124,7 @@ impl FileSink {
 
 /// Creates a temporary file beside another file, locked while this run writes it.
 fn aside(path: &Path, permissions: Option<Permissions>) -> io::Result<Target> {
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    sweep(folder);
+    let folder = folder_of(path);
     let file = new_file(folder)?;
     // Where files cannot be locked, none is swept.
     let _ = file.as_file().try_lock();
@@ -128,8 +138,14 @@ fn aside(path: &Path, permissions: Option<Permissions>) -> io::Result<Target> {
     Ok(Target::Aside(file, cleanup))
 }
 
+fn folder_of(path: &Path) -> &Path {
+    let folder = path.parent();
+    let named = folder.filter(|folder| !folder.as_os_str().is_empty());
+    named.unwrap_or(Path::new("."))
+}
+
 /// Removes temporary files left by killed runs: unlocked ones of this user.
-fn sweep(folder: &Path) {
+pub fn sweep(folder: &Path) {
     let Ok(entries) = fs::read_dir(folder) else {
         return;
     };

@@ -4,18 +4,22 @@
 
 mod cache;
 mod file;
+mod folder;
 mod lock;
 mod place;
 mod scratch;
+mod spool;
 mod stdout;
 
 use std::io;
 
 pub use cache::CacheFolder;
 pub use file::{FileSink, private_folder};
+pub use folder::{Folder, Slot};
 pub use lock::Lock;
 pub use place::{is_stdout, is_stream};
 pub use scratch::Scratch;
+pub use spool::{Spool, Spooled};
 pub use stdout::{StderrSink, StdoutSink};
 
 /// A place that takes bytes.

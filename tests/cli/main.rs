@@ -15,6 +15,7 @@ mod case;
 mod choice;
 mod columns;
 mod conditions;
+mod content;
 mod data;
 mod database;
 mod ends;

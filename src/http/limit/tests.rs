@@ -173,6 +173,7 @@ impl Transport for Rc<Server> {
             status,
             headers,
             body: Bytes::new(),
+            received: 0,
             elapsed: LATENCY,
         })
     }
@@ -190,6 +191,7 @@ fn request(is_next_page: bool) -> Request {
         shown_url: None,
         is_next_page,
         delivery: crate::http::Delivery::default(),
+        receiver: None,
     }
 }
 

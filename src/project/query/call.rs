@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::core::source::{Place, Text};
+use crate::decode::BodyKind;
 use crate::http::retry::RetryChange;
 use crate::http::{HeaderName, Method};
 use crate::paginate::Pagination;
@@ -42,12 +43,35 @@ pub struct Call {
     pub cache: Option<CacheRule>,
     /// The pagination, if it differs from the resource's.
     pub paginate: Option<Pagination>,
+    /// The content of a response, unless it is JSON.
+    pub decode: Option<Decode>,
+    /// The path of the file that takes the body of a response, below the download folder.
+    pub download: Option<Template>,
     /// The path of the rows in a response; without it, the response is one row.
     pub rows: Option<Selector>,
     /// The meaning of a status, where it differs from the usual one.
     pub on_status: BTreeMap<u16, StatusMeaning>,
     /// The confirmation prompt of a request that writes.
     pub confirm: Option<Template>,
+}
+
+/// The content of a response that is not JSON.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Decode {
+    /// Its kind.
+    pub kind: BodyKind,
+    /// The number of lines at the end to keep.
+    pub last: Option<usize>,
+}
+
+impl Decode {
+    /// Returns true if a response is one record.
+    pub fn is_single(self) -> bool {
+        match self.kind {
+            BodyKind::Json | BodyKind::Text | BodyKind::Bytes => true,
+            BodyKind::Ndjson | BodyKind::Csv | BodyKind::Tsv | BodyKind::Lines => false,
+        }
+    }
 }
 
 /// The address of a request.
@@ -236,7 +260,12 @@ impl StatusMeaning {
 impl Call {
     /// Returns true if each of its responses is one record, not a list.
     pub fn is_single(&self) -> bool {
-        self.rows.is_none()
+        self.rows.is_none() && self.decode.is_none_or(Decode::is_single)
+    }
+
+    /// Returns true if its responses may be anything, not only JSON.
+    pub fn takes_any_content(&self) -> bool {
+        self.decode.is_some() || self.download.is_some()
     }
 
     /// Returns true if it sends one request per item.
@@ -253,6 +282,7 @@ impl Call {
     pub fn request_templates(&self) -> Vec<&Template> {
         let mut templates = vec![self.address.template()];
         templates.extend(self.polled_endpoint());
+        templates.extend(&self.download);
         for (_, value) in &self.params {
             templates.extend(value.iter().flat_map(ValueTemplate::templates));
         }

@@ -23,7 +23,9 @@ use crate::template::Document;
 use crate::template::selector::Selector;
 
 pub use bound::Bounds;
-pub use call::{Address, Body, CacheRule, Call, Items, Loop, MultipartField, Poll, StatusMeaning};
+pub use call::{
+    Address, Body, CacheRule, Call, Decode, Items, Loop, MultipartField, Poll, StatusMeaning,
+};
 pub use graphql::GraphqlBody;
 pub use shape::{Column, ColumnSource, Limit, Shape, SortBy, SortKey, Take, Unique};
 pub use var::{Pattern, Var, seconds};
@@ -131,6 +133,11 @@ impl Query {
             Ask::Statement(statement) => Some(statement),
             Ask::Request(_) | Ask::Nothing => None,
         }
+    }
+
+    /// Returns true if its responses are written to files.
+    pub fn is_download(&self) -> bool {
+        self.call().is_some_and(|call| call.download.is_some())
     }
 
     /// Returns the loops.

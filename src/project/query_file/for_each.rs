@@ -138,10 +138,18 @@ fn in_list(node: &Node, names: &Names, faults: &mut Diagnostics) -> Option<Value
     }
 }
 
-/// Returns the fault of a query that writes but feeds another one.
+/// Returns the fault of a query that writes, to a server or to files, but feeds another one.
 pub fn writing_feed(query: &Query) -> Option<Diagnostic> {
     let words = format!("`{}` writes, so it cannot feed another query", query.name);
     let help = "run it on its own; if its requests change nothing, set `safe: true` in its file";
+    if query.is_download() {
+        let words = format!(
+            "`{}` writes files, so it cannot feed another query",
+            query.name
+        );
+        let fault = Diagnostic::general(Code::FeedWrites, words);
+        return Some(fault.refused().help("run it on its own"));
+    }
     (!query.is_safe()).then(|| {
         Diagnostic::general(Code::FeedWrites, words)
             .refused()

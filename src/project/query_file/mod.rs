@@ -1,6 +1,7 @@
 //! Reads a query file into a [`Query`].
 
 mod cache;
+mod content;
 mod data;
 mod for_each;
 mod graphql;
@@ -96,6 +97,11 @@ pub fn read(
     let is_safe = safe::read(fields.get("safe"), &request, &kinds, faults);
     let paginate = fields.get("paginate");
     let paginate = paginate.and_then(|node| Pagination::check(node, faults));
+    let decode_node = fields.get("decode");
+    let decode = decode_node.and_then(|node| content::decode(node, faults));
+    let download_node = fields.get("download");
+    let download = download_node.and_then(|node| content::download(node, &of_request, faults));
+    content::refuse_beside(node, download_node.is_some(), decode.is_some(), faults);
     let statement = text(&mut fields, "sql", faults)
         .and_then(|text| data::statement(text, &data, &data_names, Vec::new(), &vars, faults));
     let result = result::read(&mut fields, &of_query, &of_item, faults);
@@ -144,6 +150,8 @@ pub fn read(
             retry,
             cache,
             paginate,
+            decode,
+            download,
             rows: result.rows,
             on_status: result.on_status,
             confirm,
@@ -290,7 +298,9 @@ fn require_endpoint(
 
 /// Refuses keys that have no effect beside `sql`, or without a request.
 fn refuse_beside(node: &Node, has_endpoint: bool, faults: &mut Diagnostics) {
-    const OF_REQUESTS: [&str; 13] = [
+    const OF_REQUESTS: [&str; 15] = [
+        "decode",
+        "download",
         "retry",
         "cache",
         "method",

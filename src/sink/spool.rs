@@ -1,0 +1,112 @@
+//! Bytes that are written once and read several times.
+
+use std::fs::File;
+use std::io::{self, Read, Write as _};
+use std::sync::Arc;
+
+use bytes::{Buf as _, Bytes};
+
+use crate::decode::ByteSource;
+
+/// The number of bytes held in memory before they go to a file.
+const IN_MEMORY: usize = 1 << 20;
+
+/// Takes bytes: in memory first, then in an unnamed temporary file that no other process can open.
+#[derive(Debug, Default)]
+pub struct Spool {
+    memory: Vec<u8>,
+    file: Option<File>,
+}
+
+impl Spool {
+    /// Adds bytes.
+    ///
+    /// # Errors
+    ///
+    /// Any error of the operating system.
+    pub fn push(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if let Some(file) = &mut self.file {
+            return file.write_all(bytes);
+        }
+        if self.memory.len() + bytes.len() <= IN_MEMORY {
+            self.memory.extend_from_slice(bytes);
+            return Ok(());
+        }
+        let mut file = tempfile::tempfile()?;
+        file.write_all(&self.memory)?;
+        file.write_all(bytes)?;
+        self.memory = Vec::new();
+        self.file = Some(file);
+        Ok(())
+    }
+
+    /// Returns the bytes, to be read from the start as often as needed.
+    pub fn into_source(self) -> Spooled {
+        match self.file {
+            Some(file) => Spooled::File(Arc::new(file)),
+            None => Spooled::Memory(self.memory.into()),
+        }
+    }
+}
+
+/// The bytes of a [`Spool`].
+#[derive(Debug)]
+pub enum Spooled {
+    /// In memory.
+    Memory(Bytes),
+    /// In a file.
+    File(Arc<File>),
+}
+
+impl ByteSource for Spooled {
+    fn open(&self) -> io::Result<Box<dyn Read + Send>> {
+        Ok(match self {
+            Self::Memory(bytes) => Box::new(bytes.clone().reader()),
+            Self::File(file) => Box::new(FromStart {
+                file: Arc::clone(file),
+                at: 0,
+            }),
+        })
+    }
+}
+
+/// Reads a shared file by position, since its offset is shared, too.
+struct FromStart {
+    file: Arc<File>,
+    at: u64,
+}
+
+impl Read for FromStart {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        #[cfg(unix)]
+        let count = std::os::unix::fs::FileExt::read_at(&*self.file, buffer, self.at)?;
+        #[cfg(windows)]
+        let count = std::os::windows::fs::FileExt::seek_read(&*self.file, buffer, self.at)?;
+        self.at += count as u64;
+        Ok(count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_and_large_contents_can_be_read_twice() {
+        for size in [0, 10, IN_MEMORY, 3 * IN_MEMORY + 7] {
+            let content: Vec<u8> = (0..size).map(|place| (place % 251) as u8).collect();
+            let mut spool = Spool::default();
+            for chunk in content.chunks(100_000) {
+                spool.push(chunk).expect("stored");
+            }
+            let source = spool.into_source();
+            assert_eq!(matches!(source, Spooled::File(_)), size > IN_MEMORY);
+            for _ in 0..2 {
+                let mut read = Vec::new();
+                let mut reader = source.open().expect("opened");
+                reader.read_to_end(&mut read).expect("read");
+                assert!(read == content, "{size}");
+            }
+        }
+    }
+}
