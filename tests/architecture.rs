@@ -316,7 +316,7 @@ const HOMES: &[Home] = &[
     },
     Home {
         words: &["saphyr_parser::"],
-        places: &["project/yaml.rs"],
+        places: &["project/yaml/"],
         why: "one file reads YAML",
     },
     Home {

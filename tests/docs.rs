@@ -521,7 +521,7 @@ fn the_exit_codes_are_those_of_the_help() {
 /// Returns the keys read in some source files, in any mapping.
 fn keys_in(files: &[&str]) -> BTreeSet<String> {
     let asked = Regex::new(
-        r#"(?s)\.(?:get|entry)\(\s*"([a-z_]+)"|&mut fields,\s*"([a-z_]+)"|part\("([a-z_]+)"|text\("([a-z_]+)", faults"#,
+        r#"(?s)\.(?:get|entry|read|boolean|duration|integer|one_of)\(\s*"([a-z_]+)"|&mut fields,\s*"([a-z_]+)"|part\("([a-z_]+)"|text\("([a-z_]+)", faults"#,
     )
     .expect("a pattern");
     files

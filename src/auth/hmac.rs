@@ -15,7 +15,7 @@ use crate::auth::{
 };
 use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
-use crate::core::document::{Entry, Key, Node};
+use crate::core::document::{Entry, Node, keys};
 use crate::core::secret::Secret;
 use crate::http::{HeaderName, HeaderValue, Request, headers};
 use crate::template::{RenderError, Scope, Template};
@@ -26,57 +26,19 @@ pub const FORM: Form = Form {
     check,
 };
 
-/// The keys of `hmac`.
-const KEYS: &[Key] = &[
-    Key {
-        name: "key",
-        takes: "template",
-        default: "needed",
-        doc: "the key; a literal is refused",
-    },
-    Key {
-        name: "key_encoding",
-        takes: "`hex` or `base64`",
-        default: "the string is the key",
-        doc: "how the key is written",
-    },
-    Key {
-        name: "algorithm",
-        takes: "`sha256`, `sha512` or `sha1`",
-        default: "`sha256`",
-        doc: "the hash function",
-    },
-    Key {
-        name: "over",
-        takes: "template",
-        default: "needed",
-        doc: "the text to sign; it can use `request`",
-    },
-    Key {
-        name: "header",
-        takes: "name",
-        default: "needed",
-        doc: "the header field of the signature",
-    },
-    Key {
-        name: "encoding",
-        takes: "`hex` or `base64`",
-        default: "`hex`",
-        doc: "how the signature is written",
-    },
-    Key {
-        name: "prefix",
-        takes: "template",
-        default: "",
-        doc: "a prefix of the signature; it can use `request`",
-    },
-    Key {
-        name: "headers",
-        takes: "mapping of templates",
-        default: "",
-        doc: "additional header fields; they can use `request`",
-    },
-];
+keys! {
+    /// The keys of `hmac`.
+    const KEYS {
+        key: "template", "needed", "the key; a literal is refused";
+        key_encoding: "`hex` or `base64`", "the string is the key", "how the key is written";
+        algorithm: "`sha256`, `sha512` or `sha1`", "`sha256`", "the hash function";
+        over: "template", "needed", "the text to sign; it can use `request`";
+        header: "name", "needed", "the header field of the signature";
+        encoding: "`hex` or `base64`", "`hex`", "how the signature is written";
+        prefix: "template", "", "a prefix of the signature; it can use `request`";
+        headers: "mapping of templates", "", "additional header fields; they can use `request`";
+    }
+}
 
 /// The hash functions by name. SHA-1 is still in use by APIs and is unbroken for HMAC (RFC 6194,
 /// section 3.3).

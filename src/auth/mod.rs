@@ -25,7 +25,7 @@ use std::time::SystemTime;
 
 use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
-use crate::core::document::{Content, Entry, Fields, Key, Node};
+use crate::core::document::{Content, Entry, Fields, Key, Node, quoting_hint};
 use crate::core::name;
 use crate::core::secret::{Scrubber, Secret, holds_literal_secret};
 use crate::core::source::{Place, Text};
@@ -344,12 +344,8 @@ fn secret_template(node: &Node, key: &str, faults: &mut Diagnostics) -> Option<T
         // The value may be a secret, so it is not repeated.
         let words = format!("`{key}` takes a template, got {}", node.kind());
         let diagnostic = Diagnostic::at(&node.place, Code::WrongType, words).concealed();
-        let source = &node.place.file.text()[node.place.span.start..];
-        faults.push(if source.starts_with("{{") {
-            diagnostic.help("a value that begins with `{{` must be quoted: `\"{{ … }}\"`")
-        } else {
-            diagnostic.help("write `\"{{ env.CIRCLE_TOKEN }}\"`")
-        });
+        let hint = quoting_hint(&node.place).unwrap_or("write `\"{{ env.CIRCLE_TOKEN }}\"`");
+        faults.push(diagnostic.help(hint));
         return None;
     };
     let template = parsed(&text, faults)?;

@@ -18,7 +18,7 @@ use crate::auth::{
 };
 use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
-use crate::core::document::{Entry, Key, Node};
+use crate::core::document::{Entry, Node, keys};
 use crate::core::json;
 use crate::core::secret::{Scrubber, Secret, is_secret_param};
 use crate::core::text::{one_line, truncate_to_width};
@@ -34,46 +34,19 @@ pub const FORM: Form = Form {
     check,
 };
 
-/// The keys of `oauth2`.
-const KEYS: &[Key] = &[
-    Key {
-        name: "token_url",
-        takes: "template",
-        default: "needed",
-        doc: "the token endpoint; `https`, or `http` on this machine",
-    },
-    Key {
-        name: "client_id",
-        takes: "template",
-        default: "needed",
-        doc: "the client's id, not secret",
-    },
-    Key {
-        name: "client_secret",
-        takes: "template",
-        default: "needed",
-        doc: "the client's secret; a literal is refused",
-    },
-    Key {
-        name: "client_auth",
-        takes: "`basic` or `body`",
-        default: "`basic`",
-        doc: "sends id and secret by HTTP Basic (form-encoded first, as section 2.3.1 says), or \
-              as parameters of the body",
-    },
-    Key {
-        name: "scope",
-        takes: "template",
-        default: "",
-        doc: "scopes, separated by spaces",
-    },
-    Key {
-        name: "params",
-        takes: "mapping of templates",
-        default: "",
-        doc: "more parameters of the token request, such as `audience`",
-    },
-];
+keys! {
+    /// The keys of `oauth2`.
+    const KEYS {
+        token_url: "template", "needed", "the token endpoint; `https`, or `http` on this machine";
+        client_id: "template", "needed", "the client's id, not secret";
+        client_secret: "template", "needed", "the client's secret; a literal is refused";
+        client_auth: "`basic` or `body`", "`basic`",
+            "sends id and secret by HTTP Basic (form-encoded first, as section 2.3.1 says), or as parameters of the body";
+        scope: "template", "", "scopes, separated by spaces";
+        params: "mapping of templates", "",
+            "more parameters of the token request, such as `audience`";
+    }
+}
 
 /// A token is renewed this long before it expires, so that none expires in transit.
 const MARGIN: Duration = Duration::from_secs(30);

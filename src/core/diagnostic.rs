@@ -110,8 +110,8 @@ impl Diagnostic {
 
     /// Adds a hint if there is one.
     #[must_use]
-    pub fn maybe_help(mut self, help: Option<String>) -> Self {
-        self.help.extend(help);
+    pub fn maybe_help(mut self, help: Option<impl Into<String>>) -> Self {
+        self.help.extend(help.map(Into::into));
         self
     }
 

@@ -5,6 +5,8 @@
 //! [`Node`] happens elsewhere.
 
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Number, Value};
@@ -12,7 +14,7 @@ use serde_json::{Map, Number, Value};
 use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::name;
-use crate::core::source::{Place, Text};
+use crate::core::source::{Place, Span, Text};
 use crate::core::time::{DURATION_EXAMPLE, parse_duration};
 
 /// A value with its place.
@@ -68,6 +70,14 @@ impl Node {
     /// Returns true if the value is null.
     pub fn is_null(&self) -> bool {
         matches!(self.content, Content::Null)
+    }
+
+    /// Returns the start of the file, to report missing keys.
+    pub fn file_start(&self) -> Place {
+        Place {
+            file: Arc::clone(&self.place.file),
+            span: Span::default(),
+        }
     }
 
     /// Returns a scalar as text in its original spelling.
@@ -146,11 +156,7 @@ impl Node {
                 format!("`{key}` takes {expected}, got {got}")
             },
         );
-        let source = &self.place.file.text()[self.place.span.start..];
-        if source.starts_with("{{") {
-            return diagnostic.help("a value that begins with `{{` must be quoted: `\"{{ … }}\"`");
-        }
-        diagnostic
+        diagnostic.maybe_help(quoting_hint(&self.place))
     }
 
     /// Reads text.
@@ -168,7 +174,7 @@ impl Node {
     pub fn integer(
         &self,
         key: &str,
-        bounds: std::ops::RangeInclusive<u64>,
+        bounds: RangeInclusive<u64>,
         faults: &mut Diagnostics,
     ) -> Option<u64> {
         if let Content::Number(number, _) = &self.content
@@ -284,6 +290,12 @@ impl Node {
     }
 }
 
+/// Returns a hint if an unquoted template begins at a place.
+pub fn quoting_hint(place: &Place) -> Option<&'static str> {
+    let is_template = place.file.text()[place.span.start..].starts_with("{{");
+    is_template.then_some("a value that begins with `{{` must be quoted: `\"{{ … }}\"`")
+}
+
 /// A key of a mapping. The texts are Markdown, as the file reference has them.
 #[derive(Debug)]
 pub struct Key {
@@ -309,6 +321,23 @@ pub struct Key {
     pub doc: &'static str,
 }
 
+/// Declares tables of keys: per key its name, the type of its value, its default and its meaning.
+macro_rules! keys {
+    ($($(#[$meta:meta])* $visibility:vis const $table:ident {
+        $($name:ident: $takes:literal, $default:literal, $doc:literal;)+
+    })+) => {
+        $($(#[$meta])* $visibility const $table: &[$crate::core::document::Key] = &[
+            $($crate::core::document::Key {
+                name: stringify!($name),
+                takes: $takes,
+                default: $default,
+                doc: $doc,
+            }),+
+        ];)+
+    };
+}
+pub(crate) use keys;
+
 /// A mapping read key by key. Keys that are not in its table, or without one were never requested,
 /// are unknown.
 #[derive(Debug)]
@@ -330,6 +359,51 @@ impl<'n> Fields<'n> {
     pub fn entry(&mut self, key: &'static str) -> Option<&'n Entry> {
         self.known.insert(key);
         self.entries.iter().find(|entry| entry.key == key)
+    }
+
+    /// Reads a value, unless it is absent or null.
+    pub fn read<T>(
+        &mut self,
+        key: &'static str,
+        reader: impl FnOnce(&'n Node, &mut Diagnostics) -> Option<T>,
+        faults: &mut Diagnostics,
+    ) -> Option<T> {
+        reader(self.get(key)?, faults)
+    }
+
+    /// Reads text, as [`Node::text`].
+    pub fn text(&mut self, key: &'static str, faults: &mut Diagnostics) -> Option<Text> {
+        self.get(key)?.text(key, faults)
+    }
+
+    /// Reads a boolean, as [`Node::boolean`].
+    pub fn boolean(&mut self, key: &'static str, faults: &mut Diagnostics) -> Option<bool> {
+        self.get(key)?.boolean(key, faults)
+    }
+
+    /// Reads a duration, as [`Node::duration`].
+    pub fn duration(&mut self, key: &'static str, faults: &mut Diagnostics) -> Option<Duration> {
+        self.get(key)?.duration(key, faults)
+    }
+
+    /// Reads an integer within bounds, as [`Node::integer`].
+    pub fn integer(
+        &mut self,
+        key: &'static str,
+        bounds: RangeInclusive<u64>,
+        faults: &mut Diagnostics,
+    ) -> Option<u64> {
+        self.get(key)?.integer(key, bounds, faults)
+    }
+
+    /// Reads one of a closed list of words, as [`Node::one_of`].
+    pub fn one_of<'a>(
+        &mut self,
+        key: &'static str,
+        words: &[&'a str],
+        faults: &mut Diagnostics,
+    ) -> Option<&'a str> {
+        self.get(key)?.one_of(key, words, faults)
     }
 
     /// Reports all unknown keys.

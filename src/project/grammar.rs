@@ -3,529 +3,164 @@
 //!
 //! The texts are Markdown, as the pages have them.
 
-use crate::core::document::Key;
+use crate::core::document::keys;
 
-/// The keys of a resource file.
-pub const RESOURCE: &[Key] = &[
-    Key {
-        name: "name",
-        takes: "text",
-        default: "the file's stem",
-        doc: "the name in queries; letters, digits, `-`, `_`, `.`",
-    },
-    Key {
-        name: "folder",
-        takes: "text",
-        default: "the sub-folder of `resources/`",
-        doc: "the group in `list`",
-    },
-    Key {
-        name: "description",
-        takes: "text",
-        default: "",
-        doc: "a description for people",
-    },
-    Key {
-        name: "type",
-        takes: "`circleci` or `rest`",
-        default: "needed",
-        doc: "the kind of API, see [Presets](#presets)",
-    },
-    Key {
-        name: "api",
-        takes: "`v2` or `v3`",
-        default: "`v2`",
-        doc: "for `circleci`: which API",
-    },
-    Key {
-        name: "base_url",
-        takes: "template",
-        default: "the preset's",
-        doc: "the base of all endpoints; `http` or `https`, without user, `?` and `#`; its path is kept",
-    },
-    Key {
-        name: "auth",
-        takes: "see [Auth](#auth)",
-        default: "the preset's",
-        doc: "authentication",
-    },
-    Key {
-        name: "headers",
-        takes: "mapping of templates",
-        default: "",
-        doc: "header fields of every request; overridden by those of a query, where `null` removes one",
-    },
-    Key {
-        name: "params",
-        takes: "mapping of templates",
-        default: "",
-        doc: "URL parameters of every request; overridden by those of a query, where `null` removes one",
-    },
-    Key {
-        name: "access",
-        takes: "`read-write`, `read-only` or `write-only`",
-        default: "`read-write`",
-        doc: "`read-only` refuses every request that is not \
-              [safe](query-file.md#requests-that-change-nothing); `write-only`, for a webhook, \
-              refuses those that are, and `ping` skips it",
-    },
-    Key {
-        name: "timeout",
-        takes: "duration",
-        default: "`30s`",
-        doc: "timeout of a complete response",
-    },
-    Key {
-        name: "connect_timeout",
-        takes: "duration",
-        default: "`10s`",
-        doc: "timeout of a connection",
-    },
-    Key {
-        name: "max_body",
-        takes: "size: `64MiB`, `10MB`, bytes",
-        default: "`64MiB`",
-        doc: "maximum size of a decompressed response",
-    },
-    Key {
-        name: "retry",
-        takes: "`{ max_attempts, base_delay, max_delay, statuses }`",
-        default: "`5`, `100ms`, `30s`, none",
-        doc: "see [Retries](#retries)",
-    },
-    Key {
-        name: "rate_limit",
-        takes: "`{ requests, per, burst }`",
-        default: "none; `per` `1s`, `burst` `1`",
-        doc: "at most `requests` in `per`, of which `burst` at once",
-    },
-    Key {
-        name: "concurrency",
-        takes: "1 to 1024",
-        default: "`8`",
-        doc: "maximum number of concurrent requests",
-    },
-    Key {
-        name: "paginate",
-        takes: "see [Pagination](query-file.md#pagination)",
-        default: "`auto`",
-        doc: "default of its queries",
-    },
-    Key {
-        name: "links",
-        takes: "list of hosts",
-        default: "the preset's",
-        doc: "hosts that an address in a response may lead to, besides the own origin: `host`, \
-              `host:port` or `*.domain`; see [Addresses](query-file.md#addresses-from-responses)",
-    },
-    Key {
-        name: "tls",
-        takes: "`{ ca_file, client_cert, client_key, system_certs }`",
-        default: "",
-        doc: "PEM files, relative to the project; `system_certs: true` trusts the operating system's too. Verification cannot be disabled",
-    },
-    Key {
-        name: "proxy",
-        takes: "template",
-        default: "the [environment](environment.md)'s",
-        doc: "`http`, `https`, `socks5` or `socks5h` URL",
-    },
-    Key {
-        name: "environments",
-        takes: "mapping",
-        default: "",
-        doc: "name → differences; see [Use several environments](../how-to/connect.md#use-several-environments)",
-    },
-];
+keys! {
+    /// The keys of a resource file.
+    pub const RESOURCE {
+        name: "text", "the file's stem", "the name in queries; letters, digits, `-`, `_`, `.`";
+        folder: "text", "the sub-folder of `resources/`", "the group in `list`";
+        description: "text", "", "a description for people";
+        type: "`circleci` or `rest`", "needed", "the kind of API, see [Presets](#presets)";
+        api: "`v2` or `v3`", "`v2`", "for `circleci`: which API";
+        base_url: "template", "the preset's",
+            "the base of all endpoints; `http` or `https`, without user, `?` and `#`; its path is kept";
+        auth: "see [Auth](#auth)", "the preset's", "authentication";
+        headers: "mapping of templates", "",
+            "header fields of every request; overridden by those of a query, where `null` removes one";
+        params: "mapping of templates", "",
+            "URL parameters of every request; overridden by those of a query, where `null` removes one";
+        access: "`read-write`, `read-only` or `write-only`", "`read-write`",
+            "`read-only` refuses every request that is not [safe](query-file.md#requests-that-change-nothing); `write-only`, for a webhook, refuses those that are, and `ping` skips it";
+        timeout: "duration", "`30s`", "timeout of a complete response";
+        connect_timeout: "duration", "`10s`", "timeout of a connection";
+        max_body: "size: `64MiB`, `10MB`, bytes", "`64MiB`",
+            "maximum size of a decompressed response";
+        retry: "`{ max_attempts, base_delay, max_delay, statuses }`", "`5`, `100ms`, `30s`, none",
+            "see [Retries](#retries)";
+        rate_limit: "`{ requests, per, burst }`", "none; `per` `1s`, `burst` `1`",
+            "at most `requests` in `per`, of which `burst` at once";
+        concurrency: "1 to 1024", "`8`", "maximum number of concurrent requests";
+        paginate: "see [Pagination](query-file.md#pagination)", "`auto`", "default of its queries";
+        links: "list of hosts", "the preset's",
+            "hosts that an address in a response may lead to, besides the own origin: `host`, `host:port` or `*.domain`; see [Addresses](query-file.md#addresses-from-responses)";
+        tls: "`{ ca_file, client_cert, client_key, system_certs }`", "",
+            "PEM files, relative to the project; `system_certs: true` trusts the operating system's too. Verification cannot be disabled";
+        proxy: "template", "the [environment](environment.md)'s",
+            "`http`, `https`, `socks5` or `socks5h` URL";
+        environments: "mapping", "",
+            "name → differences; see [Use several environments](../how-to/connect.md#use-several-environments)";
+    }
 
-/// The keys of `decode`.
-pub const DECODE: &[Key] = &[
-    Key {
-        name: "as",
-        takes: "`json`, `ndjson`, `csv`, `tsv`, `lines`, `text`, `bytes`",
-        default: "needed",
-        doc: "the kind of content",
-    },
-    Key {
-        name: "last",
-        takes: "1 to 1,000,000",
-        default: "all",
-        doc: "for `lines` and `text`: only this many lines at the end",
-    },
-];
+    /// The keys of a query file.
+    pub const QUERY {
+        name: "text", "the file's stem", "the name for calls";
+        folder: "text", "the sub-folder of `queries/`", "the group in `list`";
+        description: "text", "", "a description for people";
+        resource: "name", "needed with `endpoint`", "which connection";
+        vars: "mapping", "", "inputs, see [Vars](#vars)";
+        method: "`GET`, `HEAD`, `POST`, `PUT`, `PATCH`, `DELETE`, `OPTIONS`",
+            "`GET`; `POST` for GraphQL", "";
+        safe: "`true` or `false`", "as the method says",
+            "`true`: the request changes nothing, whatever its method; see [Requests that change nothing](#requests-that-change-nothing)";
+        endpoint: "template", "needed, without `sql` and `report`",
+            "the path below the resource's `base_url`; see [How values are sent](templates.md#how-values-are-sent)";
+        url: "template", "",
+            "instead of `endpoint`: a complete address from a response, such as `\"{{ artifact.url }}\"`; see [Addresses](#addresses-from-responses)";
+        params: "mapping", "", "URL parameters: a list repeats the name, null omits it";
+        headers: "mapping of templates", "", "`null` removes one of the resource's";
+        body: "see [Body](#body)", "", "not with GET and HEAD";
+        for_each: "see [For each](#for-each), [Walks](../how-to/walk.md)", "",
+            "sends one request for every record of another query, or item of a list";
+        poll: "see [Polling](#polling)", "", "repeats the request until a condition holds";
+        retry: "`{ max_attempts, base_delay, max_delay, statuses }`", "the resource's",
+            "when a request is retried, see [Retries](resource-file.md#retries)";
+        cache: "duration or `finished`", "",
+            "which responses later runs reuse, see [Caching](#caching)";
+        paginate: "see [Pagination](#pagination)", "the resource's", "how to get the next page";
+        decode: "`json`, `ndjson`, `csv`, `tsv`, `lines`, `text`, `bytes`, or `{ as, last }`", "`json`",
+            "the content of a response; see [Content other than JSON](#content-other-than-json)";
+        download: "template", "",
+            "the path of a file that takes the body of the response; see [Downloads](#downloads)";
+        rows: "JSONPath", "", "where the records are; without it the response is one record";
+        extract: "mapping", "",
+            "columns, see [Extract](#extract); without it records are unchanged";
+        where: "expression", "", "the condition that selects records";
+        stop_when: "expression", "",
+            "the condition that ends the list at the first record that meets it";
+        sort: "column, expression, or a list", "",
+            "a leading `-` sorts in descending order. Null is always last; numbers are sorted by value, strings by character";
+        limit: "number or template", "", "the maximum number of records; overridden by `--limit`";
+        unique: "`true`, a column, or a list", "`false`",
+            "keeps only the first of records that are equal (in those columns)";
+        require: "like `expect`", "",
+            "conditions on the vars, checked before anything is sent: exit code 2 with the message of each that fails. Also for a query that others use. They can use `vars`, `env`, `git`, `now()`";
+        expect: "expression, `{ that, message }`, or a list", "",
+            "conditions on the result; if one fails, the records are still printed, with exit code 1. `message` is a template over the same names: `\"{{ branch }} is not green\"`";
+        on_status: "mapping", "",
+            "status → `ok` (a normal response), `empty` (no records) or `fail`. By default 2xx are ok, 204 and 304 empty, all others fail";
+        confirm: "template", "`Send this?`; for a walk, the method, the path and the number",
+            "the confirmation prompt of a request that writes (a `safe` one has none); for a walk, it can use `items`";
+        output: "a format", "", "the format if neither `-o` nor `--out` chooses one";
+        csv: "`{ bom, separator, formulas }`", "`false`, `,`, `keep`",
+            "options of `csv`, see [Choose a format](formats.md); overridden by `--csv`";
+        data: "mapping", "",
+            "name → `{ query, vars }`: other queries, whose records `sql`, `report`, `expect` and the request see by that name; see [Reports](../how-to/report.md)";
+        sql: "text", "", "instead of `endpoint`: one `SELECT` over `data`; vars as `:name`";
+        report: "`{ template }` or `{ template_file }`", "",
+            "the document it ends in; `template_file` is a path or a list with one per kind (`.md`, `.html`, `.txt`, each also with `.jinja`)";
+    }
 
-/// The keys of a query file.
-pub const QUERY: &[Key] = &[
-    Key {
-        name: "name",
-        takes: "text",
-        default: "the file's stem",
-        doc: "the name for calls",
-    },
-    Key {
-        name: "folder",
-        takes: "text",
-        default: "the sub-folder of `queries/`",
-        doc: "the group in `list`",
-    },
-    Key {
-        name: "description",
-        takes: "text",
-        default: "",
-        doc: "a description for people",
-    },
-    Key {
-        name: "resource",
-        takes: "name",
-        default: "needed with `endpoint`",
-        doc: "which connection",
-    },
-    Key {
-        name: "vars",
-        takes: "mapping",
-        default: "",
-        doc: "inputs, see [Vars](#vars)",
-    },
-    Key {
-        name: "method",
-        takes: "`GET`, `HEAD`, `POST`, `PUT`, `PATCH`, `DELETE`, `OPTIONS`",
-        default: "`GET`; `POST` for GraphQL",
-        doc: "",
-    },
-    Key {
-        name: "safe",
-        takes: "`true` or `false`",
-        default: "as the method says",
-        doc: "`true`: the request changes nothing, whatever its method; see [Requests that change \
-              nothing](#requests-that-change-nothing)",
-    },
-    Key {
-        name: "endpoint",
-        takes: "template",
-        default: "needed, without `sql` and `report`",
-        doc: "the path below the resource's `base_url`; see [How values are sent](templates.md#how-values-are-sent)",
-    },
-    Key {
-        name: "url",
-        takes: "template",
-        default: "",
-        doc: "instead of `endpoint`: a complete address from a response, such as \
-              `\"{{ artifact.url }}\"`; see [Addresses](#addresses-from-responses)",
-    },
-    Key {
-        name: "params",
-        takes: "mapping",
-        default: "",
-        doc: "URL parameters: a list repeats the name, null omits it",
-    },
-    Key {
-        name: "headers",
-        takes: "mapping of templates",
-        default: "",
-        doc: "`null` removes one of the resource's",
-    },
-    Key {
-        name: "body",
-        takes: "see [Body](#body)",
-        default: "",
-        doc: "not with GET and HEAD",
-    },
-    Key {
-        name: "for_each",
-        takes: "see [For each](#for-each), [Walks](../how-to/walk.md)",
-        default: "",
-        doc: "sends one request for every record of another query, or item of a list",
-    },
-    Key {
-        name: "poll",
-        takes: "see [Polling](#polling)",
-        default: "",
-        doc: "repeats the request until a condition holds",
-    },
-    Key {
-        name: "retry",
-        takes: "`{ max_attempts, base_delay, max_delay, statuses }`",
-        default: "the resource's",
-        doc: "when a request is retried, see [Retries](resource-file.md#retries)",
-    },
-    Key {
-        name: "cache",
-        takes: "duration or `finished`",
-        default: "",
-        doc: "which responses later runs reuse, see [Caching](#caching)",
-    },
-    Key {
-        name: "paginate",
-        takes: "see [Pagination](#pagination)",
-        default: "the resource's",
-        doc: "how to get the next page",
-    },
-    Key {
-        name: "decode",
-        takes: "`json`, `ndjson`, `csv`, `tsv`, `lines`, `text`, `bytes`, or `{ as, last }`",
-        default: "`json`",
-        doc: "the content of a response; see [Content other than JSON](#content-other-than-json)",
-    },
-    Key {
-        name: "download",
-        takes: "template",
-        default: "",
-        doc: "the path of a file that takes the body of the response; see [Downloads](#downloads)",
-    },
-    Key {
-        name: "rows",
-        takes: "JSONPath",
-        default: "",
-        doc: "where the records are; without it the response is one record",
-    },
-    Key {
-        name: "extract",
-        takes: "mapping",
-        default: "",
-        doc: "columns, see [Extract](#extract); without it records are unchanged",
-    },
-    Key {
-        name: "where",
-        takes: "expression",
-        default: "",
-        doc: "the condition that selects records",
-    },
-    Key {
-        name: "stop_when",
-        takes: "expression",
-        default: "",
-        doc: "the condition that ends the list at the first record that meets it",
-    },
-    Key {
-        name: "sort",
-        takes: "column, expression, or a list",
-        default: "",
-        doc: "a leading `-` sorts in descending order. Null is always last; numbers are sorted by value, strings by character",
-    },
-    Key {
-        name: "limit",
-        takes: "number or template",
-        default: "",
-        doc: "the maximum number of records; overridden by `--limit`",
-    },
-    Key {
-        name: "unique",
-        takes: "`true`, a column, or a list",
-        default: "`false`",
-        doc: "keeps only the first of records that are equal (in those columns)",
-    },
-    Key {
-        name: "require",
-        takes: "like `expect`",
-        default: "",
-        doc: "conditions on the vars, checked before anything is sent: exit code 2 with the message of each that fails. Also for a query that others use. They can use `vars`, `env`, `git`, `now()`",
-    },
-    Key {
-        name: "expect",
-        takes: "expression, `{ that, message }`, or a list",
-        default: "",
-        doc: "conditions on the result; if one fails, the records are still printed, with exit code 1. `message` is a template over the same names: `\"{{ branch }} is not green\"`",
-    },
-    Key {
-        name: "on_status",
-        takes: "mapping",
-        default: "",
-        doc: "status → `ok` (a normal response), `empty` (no records) or `fail`. By default 2xx are ok, 204 and 304 empty, all others fail",
-    },
-    Key {
-        name: "confirm",
-        takes: "template",
-        default: "`Send this?`; for a walk, the method, the path and the number",
-        doc: "the confirmation prompt of a request that writes (a `safe` one has none); for a walk, it can use `items`",
-    },
-    Key {
-        name: "output",
-        takes: "a format",
-        default: "",
-        doc: "the format if neither `-o` nor `--out` chooses one",
-    },
-    Key {
-        name: "csv",
-        takes: "`{ bom, separator, formulas }`",
-        default: "`false`, `,`, `keep`",
-        doc: "options of `csv`, see [Choose a format](formats.md); overridden by `--csv`",
-    },
-    Key {
-        name: "data",
-        takes: "mapping",
-        default: "",
-        doc: "name → `{ query, vars }`: other queries, whose records `sql`, `report`, `expect` \
-              and the request see by that name; see [Reports](../how-to/report.md)",
-    },
-    Key {
-        name: "sql",
-        takes: "text",
-        default: "",
-        doc: "instead of `endpoint`: one `SELECT` over `data`; vars as `:name`",
-    },
-    Key {
-        name: "report",
-        takes: "`{ template }` or `{ template_file }`",
-        default: "",
-        doc: "the document it ends in; `template_file` is a path or a list with one per kind \
-              (`.md`, `.html`, `.txt`, each also with `.jinja`)",
-    },
-];
+    /// The keys of `decode`.
+    pub const DECODE {
+        as: "`json`, `ndjson`, `csv`, `tsv`, `lines`, `text`, `bytes`", "needed", "the kind of content";
+        last: "1 to 1,000,000", "all", "for `lines` and `text`: only this many lines at the end";
+    }
 
-/// The keys of a var declaration.
-pub const VAR: &[Key] = &[
-    Key {
-        name: "description",
-        takes: "text",
-        default: "",
-        doc: "shown by `show`, and when it is missing",
-    },
-    Key {
-        name: "type",
-        takes: "see below",
-        default: "`string`",
-        doc: "",
-    },
-    Key {
-        name: "default",
-        takes: "a value or template",
-        default: "",
-        doc: "makes it optional; can use `env`, `git`, `now()` and the vars above. `null` is a default too",
-    },
-    Key {
-        name: "required",
-        takes: "bool",
-        default: "if there is no default",
-        doc: "",
-    },
-    Key {
-        name: "enum",
-        takes: "list",
-        default: "",
-        doc: "the allowed values; for a `list`, those of its items",
-    },
-    Key {
-        name: "pattern",
-        takes: "regular expression",
-        default: "",
-        doc: "the pattern that the whole text must match; for a `list`, each item",
-    },
-    Key {
-        name: "min",
-        takes: "a number, a duration",
-        default: "",
-        doc: "the smallest `int`, `number` or `duration`",
-    },
-    Key {
-        name: "max",
-        takes: "a number, a duration",
-        default: "",
-        doc: "the largest",
-    },
-    Key {
-        name: "secret",
-        takes: "bool",
-        default: "`false`",
-        doc: "masked wherever it is shown",
-    },
-    Key {
-        name: "example",
-        takes: "a value",
-        default: "",
-        doc: "shown by `show` and in hints",
-    },
-];
+    /// The keys of a var declaration.
+    pub const VAR {
+        description: "text", "", "shown by `show`, and when it is missing";
+        type: "see below", "`string`", "";
+        default: "a value or template", "",
+            "makes it optional; can use `env`, `git`, `now()` and the vars above. `null` is a default too";
+        required: "bool", "if there is no default", "";
+        enum: "list", "", "the allowed values; for a `list`, those of its items";
+        pattern: "regular expression", "",
+            "the pattern that the whole text must match; for a `list`, each item";
+        min: "a number, a duration", "", "the smallest `int`, `number` or `duration`";
+        max: "a number, a duration", "", "the largest";
+        secret: "bool", "`false`", "masked wherever it is shown";
+        example: "a value", "", "shown by `show` and in hints";
+    }
 
-/// The keys of a column under `extract`.
-pub const COLUMN: &[Key] = &[
-    Key {
-        name: "path",
-        takes: "JSONPath or template",
-        default: "needed",
-        doc: "",
-    },
-    Key {
-        name: "take",
-        takes: "`first`, `one`, `all`, `count`",
-        default: "`first` for a singular path, else `all`",
-        doc: "the selection among the values found; with `one`, more than one is an error",
-    },
-    Key {
-        name: "default",
-        takes: "a value",
-        default: "null",
-        doc: "the value if it is missing or null; `default: null` declares that it may be absent",
-    },
-    Key {
-        name: "required",
-        takes: "bool",
-        default: "`false`",
-        doc: "must not be missing. A response that has a success status and lacks it fails with \
-              exit code 1 and the message of the response",
-    },
-];
+    /// The keys of a column under `extract`.
+    pub const COLUMN {
+        path: "JSONPath or template", "needed", "";
+        take: "`first`, `one`, `all`, `count`", "`first` for a singular path, else `all`",
+            "the selection among the values found; with `one`, more than one is an error";
+        default: "a value", "null",
+            "the value if it is missing or null; `default: null` declares that it may be absent";
+        required: "bool", "`false`",
+            "must not be missing. A response that has a success status and lacks it fails with exit code 1 and the message of the response";
+    }
 
-/// The keys of `body: { graphql }`.
-pub const GRAPHQL: &[Key] = &[
-    Key {
-        name: "query",
-        takes: "text",
-        default: "needed, without `query_file`",
-        doc: "the document, sent as written: it is no template",
-    },
-    Key {
-        name: "query_file",
-        takes: "path",
-        default: "",
-        doc: "a file with the document, relative to the query or to the project's folder, and \
-              inside of it",
-    },
-    Key {
-        name: "operation",
-        takes: "name",
-        default: "the only one",
-        doc: "which operation of the document is carried out",
-    },
-    Key {
-        name: "variables",
-        takes: "mapping",
-        default: "",
-        doc: "values of the variables, as in `json`: a single `{{ expression }}` keeps its type",
-    },
-];
+    /// The keys of `body: { graphql }`.
+    pub const GRAPHQL {
+        query: "text", "needed, without `query_file`",
+            "the document, sent as written: it is no template";
+        query_file: "path", "",
+            "a file with the document, relative to the query or to the project's folder, and inside of it";
+        operation: "name", "the only one", "which operation of the document is carried out";
+        variables: "mapping", "",
+            "values of the variables, as in `json`: a single `{{ expression }}` keeps its type";
+    }
 
-/// The keys of `poll`.
-pub const POLL: &[Key] = &[
-    Key {
-        name: "until",
-        takes: "expression",
-        default: "needed",
-        doc: "polls until it is true; can use the same names as `where`, and `rows`",
-    },
-    Key {
-        name: "every",
-        takes: "duration",
-        default: "`2s`, growing to `30s`",
-        doc: "the polling interval",
-    },
-    Key {
-        name: "timeout",
-        takes: "duration",
-        default: "`30m`",
-        doc: "the polling timeout",
-    },
-    Key {
-        name: "endpoint",
-        takes: "template",
-        default: "the query's own",
-        doc: "the path that is polled, with GET, after the query's own request was sent once; `row` is the response to that",
-    },
-];
+    /// The keys of `poll`.
+    pub const POLL {
+        until: "expression", "needed",
+            "polls until it is true; can use the same names as `where`, and `rows`";
+        every: "duration", "`2s`, growing to `30s`", "the polling interval";
+        timeout: "duration", "`30m`", "the polling timeout";
+        endpoint: "template", "the query's own",
+            "the path that is polled, with GET, after the query's own request was sent once; `row` is the response to that";
+    }
+}
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::auth;
+    use crate::core::document::Key;
 
     const RESOURCE_PAGE: &str = include_str!("../../docs/reference/resource-file.md");
     const QUERY_PAGE: &str = include_str!("../../docs/reference/query-file.md");

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::auth::{Auth, InHeader, TokenScheme, attempt};
 use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
-use crate::core::document::{Content, Entry, Node};
+use crate::core::document::{Content, Entry, Fields, Node};
 use crate::core::name;
 use crate::core::secret::{is_secret_name, is_secret_param};
 use crate::core::source::{SourceFile, Text};
@@ -18,7 +18,7 @@ use crate::http::retry::RetryPolicy;
 use crate::http::{HeaderName, LinkHost, Links};
 use crate::paginate::Pagination;
 use crate::project::template::{Names, scalar_template, template};
-use crate::project::{grammar, literal, size};
+use crate::project::{grammar, literal, retry, size};
 use crate::resource::{Access, CONCURRENCY, KINDS, Resource, Speak, TlsFiles};
 use crate::template::Template;
 
@@ -162,12 +162,8 @@ fn resource(node: &Node, context: &Context, faults: &mut Diagnostics) -> Option<
     let mut fields = node.fields_of("a resource file", grammar::RESOURCE, faults);
     fields.get("name");
     fields.get("environments");
-    let folder = fields
-        .get("folder")
-        .and_then(|node| node.text("folder", faults));
-    let description = fields
-        .get("description")
-        .and_then(|node| node.text("description", faults));
+    let folder = fields.text("folder", faults);
+    let description = fields.text("description", faults);
     let type_node = fields.get("type");
     let api_node = fields.get("api");
     let kind = kind(node, type_node, api_node, faults);
@@ -176,38 +172,18 @@ fn resource(node: &Node, context: &Context, faults: &mut Diagnostics) -> Option<
     let headers = headers(fields.get("headers"), &names, faults);
     let params = params(fields.get("params"), &names, faults);
     let access = fields
-        .get("access")
-        .and_then(|node| node.one_of("access", &Access::names(), faults))
+        .one_of("access", &Access::names(), faults)
         .and_then(Access::named);
-    let timeout = positive_duration(fields.get("timeout"), "timeout", faults);
-    let connect_timeout =
-        positive_duration(fields.get("connect_timeout"), "connect_timeout", faults);
-    let max_body = fields
-        .get("max_body")
-        .and_then(|node| size::bytes(node, faults));
-    let retry = fields
-        .get("retry")
-        .map(|node| super::retry::read(node, faults))
-        .unwrap_or_default()
-        .over(&RetryPolicy::default());
-    let rate_limit = fields
-        .get("rate_limit")
-        .and_then(|node| rate_limit(node, faults));
-    let concurrency = fields
-        .get("concurrency")
-        .and_then(|node| node.integer("concurrency", 1..=1024, faults));
-    let paginate = fields
-        .get("paginate")
-        .and_then(|node| Pagination::check(node, faults));
-    let links = fields.get("links");
-    let links = links.map(|node| links_of(node, faults)).unwrap_or_default();
-    let tls = fields
-        .get("tls")
-        .map(|node| tls(node, faults))
-        .unwrap_or_default();
-    let proxy = fields
-        .get("proxy")
-        .and_then(|node| proxy(node, &names, faults));
+    let timeout = positive_duration(&mut fields, "timeout", faults);
+    let connect_timeout = positive_duration(&mut fields, "connect_timeout", faults);
+    let max_body = fields.read("max_body", size::bytes, faults);
+    let retry = fields.get("retry").map(|node| retry::read(node, faults));
+    let rate_limit = fields.read("rate_limit", rate_limit, faults);
+    let concurrency = fields.integer("concurrency", 1..=1024, faults);
+    let paginate = fields.read("paginate", Pagination::check, faults);
+    let links = links_of(fields.get("links"), faults);
+    let tls = fields.get("tls").map(|node| tls(node, faults));
+    let proxy = proxy(fields.get("proxy"), &names, faults);
     fields.finish(faults);
 
     let Some(kind) = kind else {
@@ -238,22 +214,22 @@ fn resource(node: &Node, context: &Context, faults: &mut Diagnostics) -> Option<
         timeout: timeout.unwrap_or(Duration::from_secs(30)),
         connect_timeout: connect_timeout.unwrap_or(Duration::from_secs(10)),
         max_body: max_body.unwrap_or(MAX_BODY),
-        retry,
+        retry: retry.unwrap_or_default().over(&RetryPolicy::default()),
         rate_limit,
         concurrency: concurrency
             .and_then(|most| usize::try_from(most).ok())
             .unwrap_or(CONCURRENCY),
         paginate: paginate.unwrap_or_default(),
         links: with_preset(links, kind),
-        tls,
+        tls: tls.unwrap_or_default(),
         proxy,
     })
 }
 
 /// Reads the hosts of `links`.
-fn links_of(node: &Node, faults: &mut Diagnostics) -> Links {
+fn links_of(node: Option<&Node>, faults: &mut Diagnostics) -> Links {
     let mut links = Links::default();
-    for item in node.items() {
+    for item in node.map_or_else(Vec::new, Node::items) {
         let Some(text) = item.text("links", faults) else {
             continue;
         };
@@ -287,10 +263,7 @@ fn kind(
     let Some(type_node) = type_node else {
         faults.push(
             Diagnostic::at(
-                &crate::core::source::Place {
-                    file: Arc::clone(&node.place.file),
-                    span: crate::core::source::Span::default(),
-                },
+                &node.file_start(),
                 Code::MissingKey,
                 "the resource has no `type`",
             )
@@ -331,7 +304,7 @@ fn base_url_template(
             return template(&Text::new(preset, &node.place), names, faults);
         }
         let words = format!("a resource of type `{}` needs a `base_url`", kind.kind());
-        faults.push(Diagnostic::at(&super::start(node), Code::MissingKey, words));
+        faults.push(Diagnostic::at(&node.file_start(), Code::MissingKey, words));
         return None;
     };
     let text = base_url.text("base_url", faults)?;
@@ -435,7 +408,8 @@ fn params(node: Option<&Node>, names: &Names, faults: &mut Diagnostics) -> Vec<(
     params
 }
 
-fn proxy(node: &Node, names: &Names, faults: &mut Diagnostics) -> Option<Template> {
+fn proxy(node: Option<&Node>, names: &Names, faults: &mut Diagnostics) -> Option<Template> {
+    let node = node?;
     let text = node.text("proxy", faults)?;
     let template = template(&text, names, faults)?;
     if template.is_constant() {
@@ -451,8 +425,12 @@ fn proxy(node: &Node, names: &Names, faults: &mut Diagnostics) -> Option<Templat
     Some(template)
 }
 
-fn positive_duration(node: Option<&Node>, key: &str, faults: &mut Diagnostics) -> Option<Duration> {
-    let node = node?;
+fn positive_duration(
+    fields: &mut Fields<'_>,
+    key: &'static str,
+    faults: &mut Diagnostics,
+) -> Option<Duration> {
+    let node = fields.get(key)?;
     let duration = node.duration(key, faults)?;
     if duration.is_zero() {
         faults.push(node.mismatch(key, "a duration longer than 0"));
@@ -465,10 +443,8 @@ fn rate_limit(node: &Node, faults: &mut Diagnostics) -> Option<RateLimit> {
     let mut fields = node.fields("rate_limit", faults);
     let requests_node = fields.get("requests");
     let requests = requests_node.and_then(|node| node.integer("requests", 1..=1_000_000, faults));
-    let per = positive_duration(fields.get("per"), "per", faults);
-    let burst = fields
-        .get("burst")
-        .and_then(|node| node.integer("burst", 1..=1_000_000, faults));
+    let per = positive_duration(&mut fields, "per", faults);
+    let burst = fields.integer("burst", 1..=1_000_000, faults);
     fields.finish(faults);
     if requests_node.is_none() {
         let words = "`rate_limit` needs `requests`, for example `{requests: 50, per: 1s}`";
@@ -486,15 +462,11 @@ fn rate_limit(node: &Node, faults: &mut Diagnostics) -> Option<RateLimit> {
 
 fn tls(node: &Node, faults: &mut Diagnostics) -> TlsFiles {
     let mut fields = node.fields("tls", faults);
-    let mut text = |key: &'static str, faults: &mut Diagnostics| {
-        fields.get(key).and_then(|node| node.text(key, faults))
-    };
+    let mut text = |key: &'static str, faults: &mut Diagnostics| fields.text(key, faults);
     let ca_file = text("ca_file", faults);
     let client_cert = text("client_cert", faults);
     let client_key = text("client_key", faults);
-    let system_certs = fields
-        .get("system_certs")
-        .and_then(|node| node.boolean("system_certs", faults));
+    let system_certs = fields.boolean("system_certs", faults);
     fields.finish(faults);
     if client_cert.is_some() != client_key.is_some() {
         let words = "`client_cert` and `client_key` must be set together";

@@ -9,15 +9,10 @@ use crate::http::retry::RetryChange;
 pub fn read(node: &Node, faults: &mut Diagnostics) -> RetryChange {
     let mut fields = node.fields("retry", faults);
     let max_attempts = fields
-        .get("max_attempts")
-        .and_then(|node| node.integer("max_attempts", 1..=100, faults))
+        .integer("max_attempts", 1..=100, faults)
         .and_then(|number| u32::try_from(number).ok());
-    let base_delay = fields
-        .get("base_delay")
-        .and_then(|node| node.duration("base_delay", faults));
-    let max_delay = fields
-        .get("max_delay")
-        .and_then(|node| node.duration("max_delay", faults));
+    let base_delay = fields.duration("base_delay", faults);
+    let max_delay = fields.duration("max_delay", faults);
     let statuses = fields.get("statuses").map(|node| statuses(node, faults));
     fields.finish(faults);
     RetryChange {

@@ -95,19 +95,14 @@ fn declaration(entry: &Entry, names: &Names, faults: &mut Diagnostics) -> Option
 fn read_declaration(entry: &Entry, names: &Names, faults: &mut Diagnostics) -> Option<Var> {
     let before = faults.len();
     let mut fields = entry.value.fields_of(&entry.key, grammar::VAR, faults);
-    let description = fields
-        .get("description")
-        .and_then(|node| node.text("description", faults));
+    let description = fields.text("description", faults);
     let type_names: Vec<&str> = VarType::ALL.iter().map(|(name, _)| *name).collect();
     let kind = fields
-        .get("type")
-        .and_then(|node| node.one_of("type", &type_names, faults))
+        .one_of("type", &type_names, faults)
         .and_then(|word| VarType::ALL.iter().find(|(name, _)| *name == word))
         .map_or(VarType::String, |(_, kind)| *kind);
     let default_entry = fields.entry("default");
-    let required = fields
-        .get("required")
-        .and_then(|node| node.boolean("required", faults));
+    let required = fields.boolean("required", faults);
     let choices = fields.get("enum").and_then(|node| {
         let Content::List(items) = &node.content else {
             faults.push(node.mismatch("enum", "a list"));
@@ -120,10 +115,7 @@ fn read_declaration(entry: &Entry, names: &Names, faults: &mut Diagnostics) -> O
     });
     let pattern = fields.get("pattern").and_then(|node| pattern(node, faults));
     let bounds = [fields.get("min"), fields.get("max")];
-    let secret = fields
-        .get("secret")
-        .and_then(|node| node.boolean("secret", faults))
-        .unwrap_or(false);
+    let secret = fields.boolean("secret", faults).unwrap_or(false);
     let example = fields.get("example").map(Node::to_json);
     fields.finish(faults);
 

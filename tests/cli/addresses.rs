@@ -103,7 +103,7 @@ fn a_refused_address_does_not_lose_the_other_items() {
         seen.outcome.assert_exit(6).stdout_json(),
         json!([{"name": "a"}])
     );
-    insta::assert_snapshot!(crate::case::stderr_of(&seen.outcome));
+    insta::assert_snapshot!(crate::case::told(&seen.outcome));
 }
 
 #[test]

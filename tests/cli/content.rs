@@ -265,7 +265,7 @@ download: \"{{ file.path }}\"";
         assert_eq!(project.read("got/good").as_deref(), Some("good"));
         assert_eq!(project.read("up"), None);
         server.finish();
-        insta::assert_snapshot!(crate::case::stderr_of(&outcome));
+        insta::assert_snapshot!(crate::case::told(&outcome));
     }
 
     #[test]

@@ -4,31 +4,25 @@ use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::document::{Content, Entry};
 use crate::core::time::{DURATION_EXAMPLE, parse_duration};
-use crate::http::Method;
 use crate::project::query::CacheRule;
-
-/// The parts of the query that matter for caching.
-pub struct Asks<'q> {
-    /// The method, if it writes.
-    pub writes: Option<&'q Method>,
-    /// True for a request that is safe although its method is not.
-    pub is_search: bool,
-    /// True if it polls.
-    pub polls: bool,
-    /// True if the kind of API knows which responses are final.
-    pub tells_finality: bool,
-}
+use crate::project::query_file::effect::Effect;
 
 /// Reads the part.
-pub fn read(entry: &Entry, asks: &Asks<'_>, faults: &mut Diagnostics) -> Option<CacheRule> {
+pub fn read(
+    entry: Option<&Entry>,
+    effect: &Effect,
+    polls: bool,
+    faults: &mut Diagnostics,
+) -> Option<CacheRule> {
+    let entry = entry?;
     let mut refuse = |words: String, help: &'static str| {
         faults.push(Diagnostic::at(&entry.key_place, Code::Cache, words).help(help));
     };
-    if let Some(method) = asks.writes {
+    if let Some(method) = effect.writes() {
         let words = format!("`cache` is for requests that only read, and `{method}` may write");
         refuse(words, "use it with GET and HEAD, or with `safe: true`");
     }
-    if asks.polls {
+    if polls {
         let words = "`cache` and `poll` cannot be combined".to_owned();
         refuse(words, "polling needs the latest response");
     }
@@ -43,7 +37,7 @@ pub fn read(entry: &Entry, asks: &Asks<'_>, faults: &mut Diagnostics) -> Option<
         return None;
     };
     if text == "finished" {
-        if !asks.tells_finality {
+        if !effect.has_finality {
             let words = "`cache: finished` needs a resource of type `circleci`: for others, no \
                 response is known to be final";
             faults.push(
@@ -51,7 +45,7 @@ pub fn read(entry: &Entry, asks: &Asks<'_>, faults: &mut Diagnostics) -> Option<
                     .help("set a duration, for example `cache: 10m`"),
             );
         }
-        if asks.is_search {
+        if effect.is_search() {
             let words = "`cache: finished` is for GET: no other response is known to be final";
             faults.push(
                 Diagnostic::at(&value.place, Code::Cache, words)

@@ -1,15 +1,17 @@
 //! Reads a query file into a [`Query`].
 
 mod cache;
+mod call;
 mod content;
 mod data;
+mod effect;
+mod ending;
 mod for_each;
 mod graphql;
 mod paging;
 mod poll;
 mod request;
 mod result;
-mod safe;
 mod url;
 mod writing;
 
@@ -17,18 +19,15 @@ use std::sync::Arc;
 
 use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
-use crate::core::document::{Content, Fields, Node};
+use crate::core::document::{Content, Node};
 use crate::core::name;
 use crate::core::source::{SourceFile, Text};
-use crate::format::CsvOptions;
-use crate::http::is_safe_method;
-use crate::paginate::Pagination;
-use crate::project::query::{Ask, Call, Query};
+use crate::project::query::{Ask, Query};
 use crate::project::settings::Settings;
-use crate::project::template::{Names, template};
-use crate::project::{grammar, literal, requirement, retry, var_declaration};
+use crate::project::template::Names;
+use crate::project::{grammar, literal, requirement, var_declaration};
 use crate::resource::Speak;
-use crate::template::{Files, Template};
+use crate::template::Files;
 
 pub use data::statement;
 pub use for_each::{FindQuery, writing_feed};
@@ -75,16 +74,13 @@ pub fn read(
     let name = super::file_name(node, stem, faults);
     let mut fields = node.fields_of("a query file", grammar::QUERY, faults);
     fields.get("name");
-    let own_folder = text(&mut fields, "folder", faults);
-    let description = text(&mut fields, "description", faults);
+    let own_folder = fields.text("folder", faults);
+    let description = fields.text("description", faults);
     let vars_node = fields.get("vars");
     let mut vars = var_declaration::read(vars_node, faults);
     around.settings.complete(&mut vars, &name, faults);
     let names = names_of_query(vars_node);
     let require = requirement::read(fields.get("require"), "require", &names, faults);
-
-    let resource_node = fields.get("resource");
-    let resource = resource_node.and_then(|node| resource(node, around, faults));
     let (for_each, of_item) =
         for_each::read(fields.get("for_each"), &vars, &names, around.find, faults);
     let data_node = fields.get("data");
@@ -92,70 +88,26 @@ pub fn read(
     let data_names = data_names(data_node);
     let of_query = with_data(&names, &data_names);
     let of_request = with_data(&of_item, &data_names);
-    let request = request::read(&mut fields, &of_request, around, faults);
-    let kinds = kinds(resource.as_ref(), around);
-    let is_safe = safe::read(fields.get("safe"), &request, &kinds, faults);
-    let paginate = fields.get("paginate");
-    let paginate = paginate.and_then(|node| Pagination::check(node, faults));
-    let decode_node = fields.get("decode");
-    let decode = decode_node.and_then(|node| content::decode(node, faults));
-    let download_node = fields.get("download");
-    let download = download_node.and_then(|node| content::download(node, &of_request, faults));
-    content::refuse_beside(node, download_node.is_some(), decode.is_some(), faults);
-    let statement = text(&mut fields, "sql", faults)
-        .and_then(|text| data::statement(text, &data, &data_names, Vec::new(), &vars, faults));
     let result = result::read(&mut fields, &of_query, &of_item, faults);
-    paging::check(node, paginate.as_ref(), result.rows.as_ref(), faults);
-    graphql::check(node, request.body.as_ref(), paginate.as_ref(), faults);
-    let writes = request.method.as_ref().filter(|_| !is_safe);
-    let polls = poll::Asks {
-        of_record: &result.with_columns(&of_request),
-        of_request: &of_request,
-        writes,
+    let names = call::Scopes {
+        query: &names,
+        request: &of_request,
+        record: &result.with_columns(&of_request),
     };
-    let poll_entry = fields.entry("poll").filter(|entry| !entry.value.is_null());
-    let poll = poll_entry.and_then(|entry| poll::read(entry, &polls, faults));
-    writing::refuse_choices(node, writes.is_some(), faults);
-    let retry = retry::of_query(fields.get("retry"), writes.is_some(), faults);
-    let keeps = cache::Asks {
-        writes,
-        is_search: is_safe && !request.method.as_ref().is_none_or(is_safe_method),
-        polls: poll_entry.is_some(),
-        tells_finality: kinds.iter().all(|kind| kind.finality().is_some()),
-    };
-    let cache = fields.entry("cache");
-    let cache = cache.and_then(|entry| cache::read(entry, &keeps, faults));
-    let confirm = question(&mut fields, &names, !for_each.is_empty(), faults);
-    let (output, csv) = looks(&mut fields, around, faults);
-    let of_report = report_names(&of_query);
-    let report = fields.get("report");
-    let report = report.and_then(|node| data::report(node, &of_report, around, faults));
+    let call = call::read(&mut fields, node, around, &names, for_each, &result, faults);
+    let statement = fields
+        .text("sql", faults)
+        .and_then(|text| data::statement(text, &data, &data_names, Vec::new(), &vars, faults));
+    let ending = ending::read(&mut fields, &of_query, around, faults);
+    let has_address = fields.get("endpoint").or(fields.get("url")).is_some();
     fields.finish(faults);
-    refuse_beside(node, request.has_address, faults);
-    require_endpoint(node, request.has_address, around, faults);
+    refuse_beside(node, has_address, faults);
+    require_endpoint(node, has_address, around, faults);
     if faults.len() > before {
         return None;
     }
-    let ask = match (request.address, statement) {
-        (Some(address), _) => Ask::Request(Box::new(Call {
-            resource: resource?,
-            for_each,
-            method: request.method?,
-            is_safe,
-            address,
-            params: request.params,
-            headers: request.headers,
-            body: request.body,
-            poll,
-            retry,
-            cache,
-            paginate,
-            decode,
-            download,
-            rows: result.rows,
-            on_status: result.on_status,
-            confirm,
-        })),
+    let ask = match (call, statement) {
+        (Some(call), _) => Ask::Request(Box::new(call)),
         (None, Some(statement)) => Ask::Statement(statement),
         (None, None) => Ask::Nothing,
     };
@@ -169,9 +121,9 @@ pub fn read(
         data,
         ask,
         shape: result.shape,
-        report,
-        output,
-        csv,
+        report: ending.report,
+        output: ending.output,
+        csv: ending.csv,
     })
 }
 
@@ -194,76 +146,9 @@ fn with_data(names: &Names, members: &[String]) -> Names {
     names.with_members("data", &members)
 }
 
-/// Reads the confirmation prompt; that of a walk sees all items.
-fn question(
-    fields: &mut Fields<'_>,
-    names: &Names,
-    has_items: bool,
-    faults: &mut Diagnostics,
-) -> Option<Template> {
-    let text = text(fields, "confirm", faults)?;
-    if has_items {
-        template(&text, &names.with("items"), faults)
-    } else {
-        template(&text, names, faults)
-    }
-}
-
-/// Returns the kinds of API that its requests may go to.
-fn kinds(resource: Option<&Text>, around: &Surroundings<'_>) -> Vec<&'static dyn Speak> {
-    resource.map_or_else(Vec::new, |name| (around.kinds)(&name.value))
-}
-
-/// Reads the default format and the CSV options.
-fn looks(
-    fields: &mut Fields<'_>,
-    around: &Surroundings<'_>,
-    faults: &mut Diagnostics,
-) -> (Option<&'static str>, CsvOptions) {
-    (output(fields, around, faults), csv(fields, faults))
-}
-
-fn output(
-    fields: &mut Fields<'_>,
-    around: &Surroundings<'_>,
-    faults: &mut Diagnostics,
-) -> Option<&'static str> {
-    let node = fields.get("output")?;
-    let word = node.one_of("output", around.formats, faults)?;
-    around.formats.iter().find(|known| **known == word).copied()
-}
-
 /// Returns true if it has a replacement for an endpoint.
 fn has_other_way(node: &Node) -> bool {
     node.get("sql").or_else(|| node.get("report")).is_some()
-}
-
-fn csv(fields: &mut Fields<'_>, faults: &mut Diagnostics) -> CsvOptions {
-    let Some(node) = fields.get("csv") else {
-        return CsvOptions::default();
-    };
-    let mut fields = node.fields("csv", faults);
-    let bom = fields
-        .get("bom")
-        .and_then(|node| node.boolean("bom", faults));
-    let separator = fields.get("separator").and_then(|node| {
-        let text = node.text("separator", faults)?;
-        let separator = CsvOptions::separator_of(&text.value);
-        if separator.is_none() {
-            let expected = "one character such as `;`, not a letter, digit or quote";
-            faults.push(node.mismatch("separator", expected));
-        }
-        separator
-    });
-    let formulas = fields
-        .get("formulas")
-        .and_then(|node| node.one_of("formulas", &["keep", "escape"], faults));
-    fields.finish(faults);
-    CsvOptions {
-        bom,
-        separator,
-        escapes_formulas: formulas.map(|word| word == "escape"),
-    }
 }
 
 /// Requires an endpoint or what stands in its place, and a resource with it.
@@ -285,14 +170,14 @@ fn require_endpoint(
                 "add `sql`, `report` or an `endpoint`",
             )
         };
-        faults.push(Diagnostic::at(&super::start(node), Code::MissingKey, words).help(help));
+        faults.push(Diagnostic::at(&node.file_start(), Code::MissingKey, words).help(help));
     }
     let has_resource = node.get("resource").is_some_and(|name| !name.is_null());
     if has_endpoint && !has_resource {
         let words = "the query has no `resource`";
         let known = &around.resources;
         let hint = (!known.is_empty()).then(|| format!("use one of {}", name::one_of(known)));
-        faults.push(Diagnostic::at(&super::start(node), Code::MissingKey, words).maybe_help(hint));
+        faults.push(Diagnostic::at(&node.file_start(), Code::MissingKey, words).maybe_help(hint));
     }
 }
 
@@ -339,48 +224,7 @@ fn refuse_beside(node: &Node, has_endpoint: bool, faults: &mut Diagnostics) {
 /// Returns the names under `data`. An entry with a fault still counts, so that it is only reported
 /// once.
 fn data_names(node: Option<&Node>) -> Vec<String> {
-    let mut names = keys(node);
-    names.retain(|name| name::is_identifier(name));
-    names
-}
-
-fn keys(node: Option<&Node>) -> Vec<String> {
-    let names = node.map_or_else(Vec::new, Node::keys);
-    names.into_iter().map(str::to_owned).collect()
-}
-
-/// Returns the names available to a report.
-fn report_names(names: &Names) -> Names {
-    let own = |list: &[&str]| Some(list.iter().map(|name| (*name).to_owned()).collect());
-    names
-        .with("rows")
-        .with_record("previous", None)
-        .with_record("query", own(&["name", "folder", "description"]))
-        .with_record("run", own(&RUN))
-}
-
-fn text(fields: &mut Fields<'_>, key: &'static str, faults: &mut Diagnostics) -> Option<Text> {
-    fields.get(key).and_then(|node| node.text(key, faults))
-}
-
-fn resource(node: &Node, around: &Surroundings<'_>, faults: &mut Diagnostics) -> Option<Text> {
-    let text = node.text("resource", faults)?;
-    if around.resources.contains(&&*text.value) {
-        return Some(text);
-    }
-    let diagnostic = Diagnostic::at(
-        &node.place,
-        Code::UnknownResource,
-        format!("no resource `{}`", text.value),
-    );
-    faults.push(if let Some(file) = around.broken_resources.first() {
-        diagnostic.help(format!(
-            "it may be defined in `{file}`, which cannot be read"
-        ))
-    } else if around.resources.is_empty() {
-        diagnostic.help("the project has no resources: add `resources/circleci.yaml`")
-    } else {
-        diagnostic.maybe_help(name::hint(&text.value, around.resources.iter().copied()))
-    });
-    None
+    let names = node.map_or_else(Vec::new, Node::keys).into_iter();
+    let names = names.filter(|name| name::is_identifier(name));
+    names.map(str::to_owned).collect()
 }

@@ -5,31 +5,28 @@ use std::time::Duration;
 use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::document::{Content, Entry, Node};
-use crate::http::Method;
 use crate::project::grammar;
 use crate::project::query::Poll;
+use crate::project::query_file::call::Scopes;
+use crate::project::query_file::effect::Effect;
 use crate::project::query_file::request;
 use crate::project::query_file::result::RESPONSE;
-use crate::project::template::{Names, expression};
+use crate::project::template::expression;
 
 /// The default timeout.
 const USUAL_TIMEOUT: Duration = Duration::from_secs(30 * 60);
 
-/// The parts of the query that matter for polling.
-pub struct Asks<'q> {
-    /// The names available to each request.
-    pub of_request: &'q Names,
-    /// The names available to each request, and the columns.
-    pub of_record: &'q Names,
-    /// The method, if it writes.
-    pub writes: Option<&'q Method>,
-}
-
 /// Reads the part.
-pub fn read(entry: &Entry, asks: &Asks<'_>, faults: &mut Diagnostics) -> Option<Poll> {
+pub fn read(
+    entry: Option<&Entry>,
+    names: &Scopes<'_>,
+    effect: &Effect,
+    faults: &mut Diagnostics,
+) -> Option<Poll> {
+    let entry = entry.filter(|entry| !entry.value.is_null())?;
     let node = &entry.value;
-    let names = asks
-        .of_record
+    let of_condition = names
+        .record
         .with("rows")
         .with_record("row", None)
         .with_members("response", &RESPONSE);
@@ -42,7 +39,7 @@ pub fn read(entry: &Entry, asks: &Asks<'_>, faults: &mut Diagnostics) -> Option<
     }
     let mut fields = node.fields_of("poll", grammar::POLL, faults);
     let until_node = fields.get("until");
-    let until = until_node.and_then(|node| expression(node, "until", &names, faults));
+    let until = until_node.and_then(|node| expression(node, "until", &of_condition, faults));
     let every_node = fields.get("every");
     let every = every_node.and_then(|node| duration(node, "every", faults));
     let timeout = match fields.get("timeout") {
@@ -50,11 +47,10 @@ pub fn read(entry: &Entry, asks: &Asks<'_>, faults: &mut Diagnostics) -> Option<
         Some(node) => duration(node, "timeout", faults),
     };
     let endpoint_node = fields.get("endpoint");
-    let endpoint = endpoint_node.and_then(|node| {
-        request::endpoint(node, &asks.of_request.with_record("row", None), faults)
-    });
+    let endpoint = endpoint_node
+        .and_then(|node| request::endpoint(node, &names.request.with_record("row", None), faults));
     fields.finish(faults);
-    if let Some(method) = asks.writes.filter(|_| endpoint_node.is_none()) {
+    if let Some(method) = effect.writes().filter(|_| endpoint_node.is_none()) {
         let words = format!("`poll` repeats the request, and `{method}` writes");
         faults.push(Diagnostic::at(&entry.key_place, Code::PollWrites, words).help(
             "add the endpoint to poll, for example `endpoint: /jobs/{{ row.id }}`: the request is \

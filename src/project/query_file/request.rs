@@ -21,8 +21,6 @@ const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OP
 pub struct RequestParts {
     pub method: Option<Method>,
     pub address: Option<Address>,
-    /// True if the file has an `endpoint` or a `url`, valid or not.
-    pub has_address: bool,
     pub params: Vec<(String, Option<ValueTemplate>)>,
     pub headers: Vec<(HeaderName, Option<Template>)>,
     /// True if the body is GraphQL, valid or not.
@@ -77,7 +75,6 @@ pub fn read(
     RequestParts {
         method,
         address,
-        has_address: endpoint_node.is_some() || url_entry.is_some(),
         params,
         headers,
         is_graphql,
@@ -279,8 +276,7 @@ fn multipart_field(node: &Node, names: &Names, faults: &mut Diagnostics) -> Opti
     let mut fields = node.fields("multipart", faults);
     let mut part = |key: &'static str, faults: &mut Diagnostics| {
         fields
-            .get(key)
-            .and_then(|node| node.text(key, faults))
+            .text(key, faults)
             .and_then(|text| template(&text, names, faults))
     };
     let path = part("file", faults);

@@ -49,8 +49,7 @@ pub fn read(
     faults: &mut Diagnostics,
 ) -> ResultParts {
     let rows = fields
-        .get("rows")
-        .and_then(|node| node.text("rows", faults))
+        .text("rows", faults)
         .and_then(|text| selector(&text, faults));
     let asks = fields
         .get("endpoint")
@@ -141,17 +140,13 @@ fn column(entry: &Entry, names: &Names, faults: &mut Diagnostics) -> Option<Colu
     let path = fields.get("path");
     let words: Vec<&str> = Take::ALL.iter().map(|(word, _)| *word).collect();
     let take = fields
-        .get("take")
-        .and_then(|node| node.one_of("take", &words, faults))
+        .one_of("take", &words, faults)
         .and_then(|word| Take::ALL.iter().find(|(known, _)| *known == word))
         .map(|(_, take)| *take);
     // Null is a default too: the column may be absent.
     let default = fields.entry("default").map(|entry| &entry.value);
     column.default = default.map(Node::to_json);
-    column.required = fields
-        .get("required")
-        .and_then(|node| node.boolean("required", faults))
-        .unwrap_or(false);
+    column.required = fields.boolean("required", faults).unwrap_or(false);
     fields.finish(faults);
     if let Some(default) = default {
         if default.scalar().is_some_and(|text| text.contains("{{")) {

@@ -1,24 +1,55 @@
-//! The `safe` part of a query file.
+//! The effect of a query's requests, given by `safe`, the method, the GraphQL operation or the kind
+//! of API.
 
 use crate::core::diagnostic::Diagnostics;
 use crate::core::document::Node;
-use crate::http::is_safe_method;
+use crate::http::{Method, is_safe_method};
 use crate::project::query::{Address, Body};
 use crate::project::query_file::request::RequestParts;
 use crate::resource::Speak;
 use crate::template::{Piece, Template};
 
-/// Returns true if the requests are safe (RFC 9110, section 9.2.1): according to `safe`, or else
-/// the method, the GraphQL operation, or all kinds of API of the resource.
-pub fn read(
-    node: Option<&Node>,
-    request: &RequestParts,
-    kinds: &[&'static dyn Speak],
-    faults: &mut Diagnostics,
-) -> bool {
-    if let Some(node) = node {
-        return node.boolean("safe", faults).unwrap_or(true);
+/// The effect of the requests of a query.
+pub struct Effect {
+    /// The method, if it is valid.
+    method: Option<Method>,
+    /// True if the requests are safe (RFC 9110, section 9.2.1).
+    pub is_safe: bool,
+    /// True if the kind of API knows which responses are final.
+    pub has_finality: bool,
+}
+
+impl Effect {
+    /// Determines the effect: from `safe`, or else the method, the GraphQL operation, or all kinds
+    /// of API of the resource.
+    pub fn read(
+        safe: Option<&Node>,
+        request: &RequestParts,
+        kinds: &[&'static dyn Speak],
+        faults: &mut Diagnostics,
+    ) -> Self {
+        Self {
+            method: request.method.clone(),
+            is_safe: match safe {
+                Some(node) => node.boolean("safe", faults).unwrap_or(true),
+                None => is_safe(request, kinds),
+            },
+            has_finality: kinds.iter().all(|kind| kind.finality().is_some()),
+        }
     }
+
+    /// Returns the method, if it writes.
+    pub fn writes(&self) -> Option<&Method> {
+        self.method.as_ref().filter(|_| !self.is_safe)
+    }
+
+    /// Returns true if the requests are safe although their method is not.
+    pub fn is_search(&self) -> bool {
+        self.is_safe && !self.method.as_ref().is_none_or(is_safe_method)
+    }
+}
+
+fn is_safe(request: &RequestParts, kinds: &[&'static dyn Speak]) -> bool {
     // An invalid method is only reported once.
     let Some(method) = &request.method else {
         return true;

@@ -1,0 +1,255 @@
+//! Finds the queries of a project by path or name. Each is read once, since several others may depend
+//! on it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::core::code::Code;
+use crate::core::diagnostic::{Diagnostic, Diagnostics};
+use crate::core::name;
+use crate::core::source::{SourceFile, Text};
+use crate::project::{Project, Query, load, query_file, stem, sub_folder, yaml};
+use crate::resource::Speak;
+use crate::template::{Files, join_path};
+
+/// A query, or all its faults.
+pub type ReadQuery = Result<Arc<Query>, Diagnostics>;
+
+/// The maximum length of a chain of queries.
+const LONGEST_CHAIN: usize = 256;
+
+impl Project {
+    /// Returns all query files, sorted.
+    pub fn query_files(&self, faults: &mut Diagnostics) -> Vec<PathBuf> {
+        load::yaml_files(&self.root, "queries", faults)
+    }
+
+    /// Reads a query by its path.
+    ///
+    /// # Errors
+    ///
+    /// All its faults.
+    pub fn query_at(&self, path: &Path) -> Result<Arc<Query>, Diagnostics> {
+        if !self.settings_faults.is_empty() {
+            return Err(self.settings_faults.clone());
+        }
+        self.read_file(path)
+    }
+
+    /// Reads a query, ignoring faults of the project file.
+    pub(super) fn read_file(&self, path: &Path) -> Result<Arc<Query>, Diagnostics> {
+        let path = load::real_path(path);
+        // The fault of a cycle depends on the query it was found from.
+        self.read.borrow_mut().retain(|_, read| read.is_ok());
+        self.read_once(&path, &[])
+    }
+
+    /// Reads a query once, since several others may depend on it.
+    fn read_once(&self, path: &Path, above: &[PathBuf]) -> ReadQuery {
+        if let Some(known) = self.read.borrow().get(path) {
+            return known.clone();
+        }
+        let read = self.read_query(path, above).map(Arc::new);
+        self.read
+            .borrow_mut()
+            .insert(path.to_path_buf(), read.clone());
+        read
+    }
+
+    /// Reads a query; `above` is the chain of its dependents, outermost first.
+    fn read_query(&self, path: &Path, above: &[PathBuf]) -> Result<Query, Diagnostics> {
+        let path = path.to_path_buf();
+        let source = load::source(&path, &self.working_directory)?;
+        if path.starts_with(self.root.join("resources")) {
+            let words = format!("`{}` is a resource, not a query", source.name());
+            return Err(Diagnostic::general(Code::NotAQuery, words).into());
+        }
+        let way: Vec<PathBuf> = above.iter().chain([&path]).cloned().collect();
+        let mut faults = Diagnostics::new();
+        let Some(node) = yaml::parse(&source, &mut faults) else {
+            return Err(faults);
+        };
+        let around = query_file::Surroundings {
+            resources: self
+                .resources
+                .iter()
+                .map(|file| file.name.as_str())
+                .collect(),
+            broken_resources: self.broken_resources().map(SourceFile::name).collect(),
+            kinds: &|name| self.kinds_of(name),
+            formats: &self.formats,
+            find: &|text| self.fed_by(text, &way),
+            files: self.files(),
+            file_path: &|name| self.template_path(name, &path),
+            settings: &self.settings,
+        };
+        let sub = sub_folder(&self.root.join("queries"), &path);
+        let query = query_file::read(
+            &node,
+            &source,
+            &stem(&path),
+            sub.as_deref(),
+            &around,
+            &mut faults,
+        );
+        match query {
+            Some(query) if faults.is_empty() => Ok(query),
+            _ => Err(faults),
+        }
+    }
+
+    /// Returns the kinds of API of a resource, one for each of its environments.
+    fn kinds_of(&self, name: &str) -> Vec<&'static dyn Speak> {
+        let files = self.resources.iter().filter(|file| file.name == name);
+        files
+            .flat_map(|file| file.base.iter().chain(file.environments.values()))
+            .map(|resource| resource.kind)
+            .collect()
+    }
+
+    /// Returns a reader of project files for templates.
+    fn files(&self) -> Files {
+        let root = self.root.clone();
+        Arc::new(move |path| load::template(&root, path))
+    }
+
+    /// Returns the path of a template from the project's folder: beside the query, or else from the
+    /// root. Without a name, returns the path of the query.
+    fn template_path(&self, name: Option<&str>, query: &Path) -> String {
+        let own = query.strip_prefix(&self.root).unwrap_or(query);
+        let own = own.to_string_lossy();
+        match name {
+            None => own.into_owned(),
+            Some(name) => join_path(name, &own, &|path| {
+                !matches!(load::template(&self.root, path), Ok(None))
+            }),
+        }
+    }
+
+    /// Reads a query named in the file of another one.
+    fn fed_by(&self, name: &Text, way: &[PathBuf]) -> Result<Arc<Query>, Diagnostics> {
+        let path = self
+            .path_of(&name.value)
+            .map_err(|fault| Diagnostics::from(in_a_file(fault).moved_to(&name.place)))?;
+        let path = load::real_path(&path);
+        if let Some(first) = way.iter().position(|known| *known == path) {
+            let names: Vec<String> = way[first..]
+                .iter()
+                .chain([&path])
+                .map(|path| format!("`{}`", self.name_of(path)))
+                .collect();
+            let words = format!("the queries depend on each other: {}", names.join(" → "));
+            return Err(Diagnostic::at(&name.place, Code::Cycle, words).into());
+        }
+        if way.len() >= LONGEST_CHAIN {
+            let words =
+                format!("more than {LONGEST_CHAIN} queries depend on each other in a chain");
+            return Err(Diagnostic::at(&name.place, Code::TooDeep, words).into());
+        }
+        self.read_once(&path, way)
+    }
+
+    /// Returns the file of the query with this name, which must be unique.
+    fn path_of(&self, wanted: &str) -> Result<PathBuf, Diagnostic> {
+        let named = self.named();
+        let found: Vec<&PathBuf> = named
+            .iter()
+            .filter(|(name, _)| name == wanted)
+            .map(|(_, path)| path)
+            .collect();
+        match found.as_slice() {
+            [path] => Ok((*path).clone()),
+            [] => {
+                let words = format!("no query `{wanted}`");
+                let known = named.iter().map(|(name, _)| name.as_str());
+                let hint = name::hint(wanted, known)
+                    .unwrap_or_else(|| "list all queries with `runner list`".to_owned());
+                let mut unread = Diagnostics::new();
+                self.query_files(&mut unread);
+                let mut fault = Diagnostic::general(Code::UnknownQuery, words).help(hint);
+                if self.is_built_in() {
+                    fault = fault.help(
+                        "outside of a project, only the built-in queries are \
+                        available",
+                    );
+                }
+                // The name may be defined in a file that could not be read.
+                Err(unread
+                    .into_sorted()
+                    .into_iter()
+                    .fold(fault, |fault, unread| {
+                        fault.help(format!("not searched: {}", unread.message))
+                    }))
+            }
+            several => {
+                let files: Vec<String> = several
+                    .iter()
+                    .map(|path| load::shown(path, &self.working_directory))
+                    .collect();
+                let words = format!("several queries are named `{wanted}`: {}", files.join(", "));
+                Err(Diagnostic::general(Code::DuplicateName, words).help("use the path of one"))
+            }
+        }
+    }
+
+    /// Returns all query files by name, cached.
+    fn named(&self) -> &[(String, PathBuf)] {
+        self.named.get_or_init(|| {
+            self.query_files(&mut Diagnostics::new())
+                .into_iter()
+                .map(|path| (self.name_of(&path), path))
+                .collect()
+        })
+    }
+
+    /// Reads a query by its name.
+    ///
+    /// # Errors
+    ///
+    /// If no query or several queries have that name, and all faults of the query.
+    pub fn query_named(&self, wanted: &str) -> Result<Arc<Query>, Diagnostics> {
+        self.query_at(&self.path_of(wanted)?)
+    }
+
+    /// Returns the name of a query file, even if the rest of it is invalid.
+    pub fn name_of(&self, path: &Path) -> String {
+        let named = load::source(path, &self.working_directory)
+            .ok()
+            .filter(|source| source.text().contains("name:"))
+            .and_then(|source| yaml::parse(&source, &mut Diagnostics::new()))
+            .and_then(|node| node.get("name")?.scalar());
+        named.unwrap_or_else(|| stem(path))
+    }
+
+    /// Creates a query for one endpoint of a resource, without a file.
+    ///
+    /// # Errors
+    ///
+    /// If the endpoint is invalid.
+    pub fn ad_hoc_query(&self, resource: &str, endpoint: &str) -> Result<Query, Diagnostics> {
+        let text = serde_json::json!({"resource": resource, "endpoint": endpoint}).to_string();
+        let source = SourceFile::new(format!("{resource} {endpoint}"), "", text);
+        let mut faults = Diagnostics::new();
+        let around = query_file::Surroundings {
+            resources: vec![resource],
+            broken_resources: Vec::new(),
+            kinds: &|_| Vec::new(),
+            formats: &self.formats,
+            find: &|name| self.fed_by(name, &[]),
+            files: self.files(),
+            file_path: &|name| name.unwrap_or("ad-hoc").to_owned(),
+            settings: &self.settings,
+        };
+        yaml::parse(&source, &mut faults)
+            .and_then(|node| query_file::read(&node, &source, "ad-hoc", None, &around, &mut faults))
+            .ok_or(faults)
+    }
+}
+
+/// Adapts the fault of a name written in a file, where a path cannot be given instead.
+fn in_a_file(mut fault: Diagnostic) -> Diagnostic {
+    if fault.code == Code::DuplicateName {
+        fault.help = vec!["give one of them another `name`".to_owned()];
+    }
+    fault
+}
