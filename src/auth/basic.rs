@@ -11,16 +11,24 @@ use crate::auth::{
 };
 use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
-use crate::core::document::{Content, Entry};
+use crate::core::document::{Content, Entry, keys};
 use crate::core::secret::Secret;
 use crate::http::{HeaderName, header};
 use crate::template::{RenderError, Scope, Template};
 
 pub const FORM: Form = Form {
     key: "basic",
-    grammar: None,
+    grammar: Some(("### Basic", KEYS)),
     check,
 };
+
+keys! {
+    /// The keys of `basic`.
+    const KEYS {
+        username: "template", "needed", "the user name, not secret";
+        password: "template", "empty", "the password; a literal is refused";
+    }
+}
 
 /// Encodes `user:password` (RFC 7617, section 2).
 fn encode(pair: &str) -> String {
@@ -29,7 +37,7 @@ fn encode(pair: &str) -> String {
 
 fn check(entry: &Entry, _: Option<TokenScheme>, faults: &mut Diagnostics) -> Option<Auth> {
     let node = &entry.value;
-    let mut fields = node.fields(FORM.key, faults);
+    let mut fields = node.fields_of(FORM.key, KEYS, faults);
     let username = fields.get("username");
     let password = fields.entry("password");
     fields.finish(faults);

@@ -1,4 +1,4 @@
-//! The keys of resource and query files, one table per mapping. Readers refuse every other key, and
+//! The keys of resource, query and project files, one table per mapping. Readers refuse every other key, and
 //! the file reference has the same tables.
 //!
 //! The texts are Markdown, as the pages have them.
@@ -26,20 +26,49 @@ keys! {
         connect_timeout: "duration", "`10s`", "timeout of a connection";
         max_body: "size: `64MiB`, `10MB`, bytes", "`64MiB`",
             "maximum size of a decompressed response";
-        retry: "`{ max_attempts, base_delay, max_delay, statuses }`", "`5`, `100ms`, `30s`, none",
-            "see [Retries](#retries)";
-        rate_limit: "`{ requests, per, burst }`", "none; `per` `1s`, `burst` `1`",
-            "at most `requests` in `per`, of which `burst` at once";
+        retry: "see [Retries](#retries)", "", "when a request is retried";
+        rate_limit: "see [Rate limits](#rate-limits)", "none", "how fast requests are sent";
         concurrency: "1 to 1024", "`8`", "maximum number of concurrent requests";
         paginate: "see [Pagination](query-file.md#pagination)", "`auto`", "default of its queries";
         links: "list of hosts", "the preset's",
             "hosts that an address in a response may lead to, besides the own origin: `host`, `host:port` or `*.domain`; see [Addresses](query-file.md#addresses-from-responses)";
-        tls: "`{ ca_file, client_cert, client_key, system_certs }`", "",
-            "PEM files, relative to the project; `system_certs: true` trusts the operating system's too. Verification cannot be disabled";
+        tls: "see [TLS](#tls)", "", "certificates";
         proxy: "template", "the [environment](environment.md)'s",
             "`http`, `https`, `socks5` or `socks5h` URL";
         environments: "mapping", "",
             "name → differences; see [Use several environments](../how-to/connect.md#use-several-environments)";
+    }
+
+    /// The keys of `retry`.
+    pub const RETRY {
+        max_attempts: "1 to 100", "`5`", "the maximum number of attempts, the first one included";
+        base_delay: "duration", "`100ms`", "the upper bound of the first delay, which then doubles";
+        max_delay: "duration", "`30s`", "the maximum of that bound";
+        statuses: "status or list, 400 to 599", "", "more statuses that are retried";
+    }
+
+    /// The keys of `rate_limit`.
+    pub const RATE_LIMIT {
+        requests: "1 to 1000000", "needed", "at most this many requests in `per`";
+        per: "duration", "`1s`", "the time that `requests` counts in";
+        burst: "1 to 1000000", "`1`", "how many of them may be sent at once";
+    }
+
+    /// The keys of `tls`.
+    pub const TLS {
+        ca_file: "path", "", "certificates of authorities that are trusted in addition, as PEM";
+        client_cert: "path", "",
+            "the certificate that is presented to the server, with its chain, as PEM";
+        client_key: "path", "", "its key, as PEM; needed with `client_cert`";
+        system_certs: "bool", "`false`", "also trusts the authorities of the operating system";
+    }
+
+    /// The keys of the project file.
+    pub const PROJECT {
+        vars: "mapping", "",
+            "defaults for the vars of these names in all queries, in place of their own; they may be templates over `env`, `git` and `now()`. A value in the call wins, then `RUNNER_VAR_NAME`, then this file, then the query's own default. A value here that suits no call is a fault of this file, whatever the others say";
+        environment: "name", "",
+            "the environment of runs that choose none with `--env` or `RUNNER_ENV`";
     }
 
     /// The keys of a query file.
@@ -63,8 +92,8 @@ keys! {
         for_each: "see [For each](#for-each), [Walks](../how-to/walk.md)", "",
             "sends one request for every record of another query, or item of a list";
         poll: "see [Polling](#polling)", "", "repeats the request until a condition holds";
-        retry: "`{ max_attempts, base_delay, max_delay, statuses }`", "the resource's",
-            "when a request is retried, see [Retries](resource-file.md#retries)";
+        retry: "see [Retries](resource-file.md#retries)", "the resource's",
+            "when a request is retried; each key replaces that of the resource";
         cache: "duration or `finished`", "",
             "which responses later runs reuse, see [Caching](#caching)";
         paginate: "see [Pagination](#pagination)", "the resource's", "how to get the next page";
@@ -92,8 +121,7 @@ keys! {
         confirm: "template", "`Send this?`; for a walk, the method, the path and the number",
             "the confirmation prompt of a request that writes (a `safe` one has none); for a walk, it can use `items`";
         output: "a format", "", "the format if neither `-o` nor `--out` chooses one";
-        csv: "`{ bom, separator, formulas }`", "`false`, `,`, `keep`",
-            "options of `csv`, see [Choose a format](formats.md); overridden by `--csv`";
+        csv: "see [CSV](#csv)", "", "options of the format `csv`; overridden by `--csv`";
         data: "mapping", "",
             "name → `{ query, vars }`: other queries, whose records `sql`, `report`, `expect` and the request see by that name; see [Reports](../how-to/report.md)";
         sql: "text", "", "instead of `endpoint`: one `SELECT` over `data`; vars as `:name`";
@@ -145,6 +173,29 @@ keys! {
             "values of the variables, as in `json`: a single `{{ expression }}` keeps its type";
     }
 
+    /// The keys of an item's source under `for_each`.
+    pub const FOR_EACH {
+        query: "name", "needed, without `in`",
+            "another query, whose records are the items; it gets the vars of the same name";
+        vars: "mapping", "", "other values for the vars of that query, as templates";
+        in: "list or template", "needed, without `query`",
+            "the items themselves, or a template that gives a list";
+        where: "expression", "",
+            "the condition that an item meets, for example `workflow.branch == \"main\"`. It sees the item, `vars` and earlier items";
+        limit: "number or template", "",
+            "at most this many items, for each item of the names before it";
+    }
+
+    /// The keys of `csv`.
+    pub const CSV {
+        bom: "bool", "`false`",
+            "begins the file with a byte order mark, by which Excel knows UTF-8";
+        separator: "character", "`,`",
+            "any ASCII character such as `;`, except letters, digits and quotes";
+        formulas: "`keep` or `escape`", "`keep`",
+            "`escape` puts an apostrophe before strings that a spreadsheet would run as formulas";
+    }
+
     /// The keys of `poll`.
     pub const POLL {
         until: "expression", "needed",
@@ -163,6 +214,7 @@ mod tests {
     use crate::core::document::Key;
 
     const RESOURCE_PAGE: &str = include_str!("../../docs/reference/resource-file.md");
+    const PROJECT_PAGE: &str = include_str!("../../docs/reference/project-file.md");
     const QUERY_PAGE: &str = include_str!("../../docs/reference/query-file.md");
 
     /// Returns the first table of keys below a heading.
@@ -192,10 +244,16 @@ mod tests {
     fn the_file_reference_has_the_same_tables() {
         let own = [
             (RESOURCE_PAGE, "# Resource file", RESOURCE),
+            (RESOURCE_PAGE, "## Retries", RETRY),
+            (RESOURCE_PAGE, "## Rate limits", RATE_LIMIT),
+            (RESOURCE_PAGE, "## TLS", TLS),
+            (PROJECT_PAGE, "# Project file", PROJECT),
             (QUERY_PAGE, "# Query file", QUERY),
             (QUERY_PAGE, "## Vars", VAR),
             (QUERY_PAGE, "## Extract", COLUMN),
+            (QUERY_PAGE, "## For each", FOR_EACH),
             (QUERY_PAGE, "## Polling", POLL),
+            (QUERY_PAGE, "## CSV", CSV),
             (QUERY_PAGE, "### GraphQL", GRAPHQL),
         ];
         let of_auth = auth::grammars().map(|(heading, keys)| (RESOURCE_PAGE, heading, keys));

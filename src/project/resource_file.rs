@@ -440,7 +440,7 @@ fn positive_duration(
 }
 
 fn rate_limit(node: &Node, faults: &mut Diagnostics) -> Option<RateLimit> {
-    let mut fields = node.fields("rate_limit", faults);
+    let mut fields = node.fields_of("rate_limit", grammar::RATE_LIMIT, faults);
     let requests_node = fields.get("requests");
     let requests = requests_node.and_then(|node| node.integer("requests", 1..=1_000_000, faults));
     let per = positive_duration(&mut fields, "per", faults);
@@ -461,7 +461,7 @@ fn rate_limit(node: &Node, faults: &mut Diagnostics) -> Option<RateLimit> {
 }
 
 fn tls(node: &Node, faults: &mut Diagnostics) -> TlsFiles {
-    let mut fields = node.fields("tls", faults);
+    let mut fields = node.fields_of("tls", grammar::TLS, faults);
     let mut text = |key: &'static str, faults: &mut Diagnostics| fields.text(key, faults);
     let ca_file = text("ca_file", faults);
     let client_cert = text("client_cert", faults);

@@ -4,10 +4,11 @@ use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::document::Node;
 use crate::http::retry::RetryChange;
+use crate::project::grammar;
 
 /// Reads the part. Missing keys leave the policy unchanged.
 pub fn read(node: &Node, faults: &mut Diagnostics) -> RetryChange {
-    let mut fields = node.fields("retry", faults);
+    let mut fields = node.fields_of("retry", grammar::RETRY, faults);
     let max_attempts = fields
         .integer("max_attempts", 1..=100, faults)
         .and_then(|number| u32::try_from(number).ok());

@@ -7,7 +7,7 @@ use crate::core::name;
 use crate::core::source::Text;
 use crate::project::query::Var;
 use crate::project::template::{Names, ValueTemplate};
-use crate::project::{literal, var_declaration};
+use crate::project::{grammar, literal, var_declaration};
 
 /// The name of the file.
 pub const FILE_NAME: &str = "runner.yaml";
@@ -35,7 +35,7 @@ impl Settings {
             }
         }
         literal::check(node, faults);
-        let mut fields = node.fields("the project file", faults);
+        let mut fields = node.fields_of("the project file", grammar::PROJECT, faults);
         if let Some(vars) = fields.get("vars") {
             settings.vars = shared_defaults(vars, faults);
         }

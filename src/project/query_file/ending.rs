@@ -7,6 +7,7 @@ use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::document::{Content, Fields, Node};
 use crate::core::source::{Place, SourceFile, Span, Text};
 use crate::format::CsvOptions;
+use crate::project::grammar;
 use crate::project::query::Report;
 use crate::project::query_file::{RUN, Surroundings};
 use crate::project::template::Names;
@@ -38,7 +39,7 @@ pub fn read(
 }
 
 fn csv(node: &Node, faults: &mut Diagnostics) -> CsvOptions {
-    let mut fields = node.fields("csv", faults);
+    let mut fields = node.fields_of("csv", grammar::CSV, faults);
     let bom = fields.boolean("bom", faults);
     let separator = fields.read("separator", separator, faults);
     let formulas = fields.one_of("formulas", &["keep", "escape"], faults);

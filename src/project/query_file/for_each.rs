@@ -10,7 +10,7 @@ use crate::core::source::Text;
 use crate::project::query::{Items, Loop, Query, Var, VarType};
 use crate::project::query_file::result::limit;
 use crate::project::template::{Names, ValueTemplate, expression, template};
-use crate::project::var_declaration;
+use crate::project::{grammar, var_declaration};
 
 /// Finds a query by its name.
 pub type FindQuery<'p> = &'p dyn Fn(&Text) -> Result<Arc<Query>, Diagnostics>;
@@ -67,7 +67,7 @@ fn one(
         faults.push(fault.maybe_help(hint));
         return (None, names.with_element(&entry.key));
     }
-    let mut fields = node.fields(&entry.key, faults);
+    let mut fields = node.fields_of(&entry.key, grammar::FOR_EACH, faults);
     let items = items(entry, &mut fields, vars, names, find, faults);
     let of_item = match &items {
         Some(Items::Query { query, .. }) => names.with_item(&entry.key, query.columns()),
