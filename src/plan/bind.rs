@@ -11,15 +11,16 @@ use crate::auth::CredentialError;
 use crate::core::code::Code;
 use crate::core::diagnostic::Diagnostic;
 use crate::core::name;
-use crate::core::secret::{MASK, Scrubber, Secret, is_secret_param};
+use crate::core::secret::{Scrubber, Secret, is_secret_param};
 use crate::plan::disguise::{COMPUTED, mark, masked};
 use crate::plan::requests::Target;
+use crate::plan::scopes::{Show, lookups, silenced, veiled};
 use crate::plan::secrecy::Secrecy;
 use crate::plan::{Binding, Outside, Plan, PlanError, Uses};
 use crate::project::Query;
 use crate::project::query::{Call, Limit, Var, VarType};
 use crate::resource::Resource;
-use crate::template::{Lookup, RenderError, Scope};
+use crate::template::{RenderError, Scope};
 
 /// A value given to a var.
 #[derive(Debug, Clone)]
@@ -92,13 +93,10 @@ impl Plan {
                 secrecy.add_env_of(&Secrecy::of(other, Some(resource)));
             }
         }
-        let scope = Scope::new(
-            outside.clock,
-            lookups(outside, &secrecy, Show::Values(scrubber)),
-        );
-        let scope = silenced(&scope, &secrecy);
-        let shown_scope = Scope::new(outside.clock, lookups(outside, &secrecy, Show::Marks));
-        let shown_scope = veiled(&shown_scope, &secrecy);
+        let values = lookups(outside, &secrecy, Show::Values(scrubber));
+        let scope = silenced(&Scope::new(outside.clock, values), &secrecy);
+        let marks = lookups(outside, &secrecy, Show::Marks);
+        let shown_scope = veiled(&Scope::new(outside.clock, marks), &secrecy);
         let inputs = with_environment(inputs.clone(), &query, outside);
         let mut bound = Binder {
             query: &query,
@@ -143,71 +141,6 @@ impl Plan {
         plan.data = plan.bind_data()?;
         Ok(plan)
     }
-}
-
-/// Returns the scope in which values computed from a secret are replaced by a mark.
-fn veiled(scope: &Scope, secrecy: &Secrecy) -> Scope {
-    let secrecy = secrecy.clone();
-    scope.veiled(Arc::new(move |source, mentions| {
-        let is_name = source
-            .trim()
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '.');
-        // A bare name already has a mark as its value.
-        (!is_name && secrecy.taints(mentions)).then(|| mark(COMPUTED))
-    }))
-}
-
-/// Returns the scope in which no error shows a value computed from a secret.
-fn silenced(scope: &Scope, secrecy: &Secrecy) -> Scope {
-    let secrecy = secrecy.clone();
-    scope.silenced(Arc::new(move |mentions| secrecy.taints(mentions)))
-}
-
-/// The representation of secret variables in a scope.
-#[derive(Clone, Copy)]
-enum Show<'s> {
-    /// By value; the scrubber learns each value on lookup.
-    Values(&'s Scrubber),
-    /// By mark.
-    Marks,
-    /// By mask.
-    Masks,
-}
-
-/// Adds masks in place of secrets to the scope of a document: a template could transform a mark
-/// beyond recognition.
-pub(super) fn masked_scope(plan: &Plan) -> Scope {
-    let mask = Value::from(MASK);
-    let vars = plan.secret_vars().map(|name| (name.as_str(), &mask));
-    let lookups = lookups(&plan.binding.outside, &plan.secrecy, Show::Masks);
-    plan.shown_scope.with_all(vars).with_lookups(lookups)
-}
-
-/// Returns the lookups of `env` and `git`.
-fn lookups(outside: &Outside, secrecy: &Secrecy, show: Show<'_>) -> [(&'static str, Lookup); 2] {
-    let env = Arc::clone(&outside.env);
-    let secrecy = secrecy.clone();
-    // A mark or a mask needs no value: a request can be shown even if the secret is unset.
-    let instead: Result<Scrubber, fn(&str) -> String> = match show {
-        Show::Values(scrubber) => Ok(scrubber.clone()),
-        Show::Marks => Err(mark),
-        Show::Masks => Err(|_| MASK.to_owned()),
-    };
-    let env: Lookup = Arc::new(move |name| {
-        let value = env.get(name);
-        if !secrecy.has_env(name) {
-            return value.map(|value| Value::from(value.as_str()));
-        }
-        match &instead {
-            Ok(scrubber) => {
-                scrubber.add(&Secret::new(value?.as_str()));
-                value.map(|value| Value::from(value.as_str()))
-            }
-            Err(instead) => Some(Value::from(instead(name))),
-        }
-    });
-    [("env", env), ("git", Arc::clone(&outside.git))]
 }
 
 /// Returns the resource of a call, in the chosen environment.

@@ -15,8 +15,10 @@ mod feed;
 mod render;
 mod report;
 mod requests;
+mod scopes;
 mod secrecy;
 mod shared;
+mod shown;
 mod uses;
 
 use std::collections::BTreeMap;
@@ -36,10 +38,10 @@ use crate::template::{Clock, Lookup, Mentions, Records, RenderError, Scope};
 
 pub use bind::{Input, Inputs, vars_to_give};
 pub use feed::{Feed, Site, identifying_member};
-pub use render::ShownRequest;
 pub use report::{DataValue, DataValues, Facts};
 pub use requests::RequestPlan;
 pub use shared::{PlanId, SharedPlans};
+pub use shown::ShownRequest;
 
 use requests::Target;
 use secrecy::Secrecy;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use crate::plan::bind::masked_scope;
+use crate::plan::scopes::masked_scope;
 use crate::plan::{Plan, disguise};
 use crate::template::{Document, ListOrText, Records, RenderError, Scope};
 

@@ -15,80 +15,7 @@ use minijinja::syntax::SyntaxConfig;
 use crate::core::code::Code;
 use crate::core::name;
 use crate::template::environment::{GLOBALS, filter_names, function_names, test_names};
-use crate::template::{SyntaxError, syntax};
-
-/// The names that a template needs from its scope.
-#[derive(Debug, Clone, Default)]
-pub struct Mentions {
-    list: Vec<Mention>,
-    presences: Vec<Presence>,
-}
-
-/// A test if a value is present: `NAME is defined`, `"key" in NAME`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Presence {
-    /// The tested value.
-    pub of: Mention,
-    /// The kind of test.
-    pub kind: PresenceKind,
-    /// True if the test holds for a present value.
-    pub is_positive: bool,
-}
-
-/// A kind of presence test.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PresenceKind {
-    /// `is defined`, `is undefined`.
-    Defined,
-    /// `in`, with the key if it is a literal.
-    Key(Option<String>),
-}
-
-/// A use of a name.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mention {
-    /// The name with its attributes: `["env", "CIRCLE_TOKEN"]`.
-    pub path: Vec<String>,
-    /// The bytes in the template.
-    pub range: Range<usize>,
-}
-
-impl Mention {
-    /// Returns the first name.
-    pub fn root(&self) -> &str {
-        &self.path[0]
-    }
-}
-
-impl Mentions {
-    /// Returns all uses, in the order of the template.
-    pub fn iter(&self) -> impl Iterator<Item = &Mention> {
-        self.list.iter()
-    }
-
-    /// Returns the attributes used of a root: the `NAME` of every `env.NAME`.
-    pub fn attributes<'a>(&'a self, root: &'a str) -> impl Iterator<Item = &'a str> {
-        self.list
-            .iter()
-            .filter(move |mention| mention.root() == root)
-            .filter_map(|mention| mention.path.get(1).map(String::as_str))
-    }
-
-    /// Returns true if a root is used.
-    pub fn has(&self, root: &str) -> bool {
-        self.list.iter().any(|mention| mention.root() == root)
-    }
-
-    /// Returns all presence tests.
-    pub fn presences(&self) -> impl Iterator<Item = &Presence> {
-        self.presences.iter()
-    }
-
-    pub(super) fn extend(&mut self, other: Mentions) {
-        self.list.extend(other.list);
-        self.presences.extend(other.presences);
-    }
-}
+use crate::template::{Mention, Mentions, Presence, PresenceKind, SyntaxError, syntax};
 
 /// Inspects an expression; `offset` is its start in the template.
 pub fn expression(source: &str, offset: usize, faults: &mut Vec<SyntaxError>) -> Option<Mentions> {
@@ -203,14 +130,16 @@ impl<'s> Walker<'s> {
         }
     }
 
-    fn unknown(
-        &mut self,
-        code: Code,
-        kind: &str,
-        word: &str,
-        span: Span,
-        known: impl Iterator<Item = &'static str> + Clone,
-    ) {
+    /// Refuses a filter or a test that does not exist.
+    fn known(&mut self, code: Code, word: &str, span: Span, known: Vec<&'static str>) {
+        if known.contains(&word) {
+            return;
+        }
+        let kind = if code == Code::UnknownTest {
+            "test"
+        } else {
+            "filter"
+        };
         self.faults.push(SyntaxError {
             code,
             message: format!("no {kind} `{word}`"),
@@ -366,31 +295,17 @@ impl<'s> Walker<'s> {
             Expr::Filter(filter) => {
                 filter.expr.iter().for_each(|expr| self.expr(expr));
                 self.args(&filter.args);
-                if !filter_names().any(|known| known == filter.name) {
-                    let known: Vec<_> = filter_names().collect();
-                    self.unknown(
-                        Code::UnknownFilter,
-                        "filter",
-                        filter.name,
-                        filter.span(),
-                        known.into_iter(),
-                    );
-                }
+                let known = filter_names().collect();
+                self.known(Code::UnknownFilter, filter.name, filter.span(), known);
             }
             Expr::Test(test) => {
                 self.expr(&test.expr);
                 self.args(&test.args);
                 self.defined(test);
-                let operator = !test.name.starts_with(char::is_alphabetic);
-                if !operator && !test_names().any(|known| known == test.name) {
-                    let known: Vec<_> = test_names().collect();
-                    self.unknown(
-                        Code::UnknownTest,
-                        "test",
-                        test.name,
-                        test.span(),
-                        known.into_iter(),
-                    );
+                // Operators are tests, too.
+                if test.name.starts_with(char::is_alphabetic) {
+                    let known = test_names().collect();
+                    self.known(Code::UnknownTest, test.name, test.span(), known);
                 }
             }
             Expr::GetAttr(attribute) => self.expr(&attribute.expr),

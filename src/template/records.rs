@@ -9,7 +9,7 @@ use minijinja::value::{Kwargs, ValueKind};
 use minijinja::{Error, Value};
 
 use crate::core::name;
-use crate::template::scope::columns_of;
+use crate::template::objects::columns_of;
 use crate::template::value::{got, is_null, wrong};
 
 /// A list of records.

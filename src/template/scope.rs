@@ -6,12 +6,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use minijinja::Value;
-use minijinja::value::{Enumerator, Object, ObjectRepr, ValueKind};
+use minijinja::value::{Object, ObjectRepr, ValueKind};
 use serde_json::{Value as Json, json};
 
 use crate::core::time;
 use crate::template::convert::{from_json, is_exact};
-use crate::template::{Mention, Mentions, RenderError};
+use crate::template::objects::{Headers, List, LookedUp, Record, Vars, lenient};
+use crate::template::{Lookup, Mention, Mentions, Records, RenderError};
 
 /// The time of `now()` and the reference for `ago`. A run has one.
 #[derive(Debug, Clone, Copy)]
@@ -502,125 +503,6 @@ impl Object for Layer {
     }
 }
 
-/// An object from a response: missing members are null, at any depth.
-#[derive(Debug)]
-struct Record(Vec<(String, Value)>);
-
-impl Object for Record {
-    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        self.get_value_by_str(key.as_str()?)
-    }
-
-    fn get_value_by_str(self: &Arc<Self>, key: &str) -> Option<Value> {
-        let found = self.0.iter().find(|(name, _)| name == key);
-        Some(found.map_or_else(|| Value::from(()), |(_, value)| value.clone()))
-    }
-
-    fn enumerate(self: &Arc<Self>) -> Enumerator {
-        let names = self.0.iter().map(|(name, _)| Value::from(name));
-        Enumerator::Values(names.collect())
-    }
-}
-
-/// The vars of a query by name.
-#[derive(Debug)]
-struct Vars(Arc<[(String, Value)]>);
-
-impl Object for Vars {
-    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        self.get_value_by_str(key.as_str()?)
-    }
-
-    fn get_value_by_str(self: &Arc<Self>, key: &str) -> Option<Value> {
-        let found = self.0.iter().find(|(name, _)| name == key);
-        found.map(|(_, value)| value.clone())
-    }
-
-    fn enumerate(self: &Arc<Self>) -> Enumerator {
-        Enumerator::Values(self.0.iter().map(|(name, _)| Value::from(name)).collect())
-    }
-}
-
-/// Header fields with case-insensitive names; missing ones are null.
-#[derive(Debug)]
-struct Headers(BTreeMap<String, String>);
-
-impl Object for Headers {
-    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        self.get_value_by_str(key.as_str()?)
-    }
-
-    fn get_value_by_str(self: &Arc<Self>, key: &str) -> Option<Value> {
-        let field = self.0.get(&key.to_ascii_lowercase());
-        Some(field.map_or_else(|| Value::from(()), Value::from))
-    }
-
-    fn enumerate(self: &Arc<Self>) -> Enumerator {
-        Enumerator::Values(self.0.keys().map(Value::from).collect())
-    }
-}
-
-/// Records that are converted to template values on access, so that a long list is never in memory
-/// twice.
-#[derive(Debug)]
-struct List(Records);
-
-/// Records for a document.
-#[derive(Debug, Clone, Default)]
-pub struct Records {
-    /// The records.
-    pub list: Arc<Vec<Json>>,
-    /// The columns, if all records have the same: any other is a mistake, not a missing field.
-    pub columns: Option<Vec<String>>,
-}
-
-/// An object whose declared members are null if missing; any other is undefined.
-#[derive(Debug)]
-struct Row(BTreeMap<String, Value>, Vec<String>);
-
-impl Object for Row {
-    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        self.get_value_by_str(key.as_str()?)
-    }
-
-    fn get_value_by_str(self: &Arc<Self>, key: &str) -> Option<Value> {
-        self.0.get(key).cloned()
-    }
-
-    fn enumerate(self: &Arc<Self>) -> Enumerator {
-        Enumerator::Values(self.1.iter().map(Value::from).collect())
-    }
-}
-
-impl Object for List {
-    fn repr(self: &Arc<Self>) -> ObjectRepr {
-        ObjectRepr::Seq
-    }
-
-    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        let record = self.0.list.get(key.as_usize()?)?;
-        Some(match record {
-            Json::Object(members) if self.0.columns.is_some() => Value::from_object(Row(
-                members
-                    .iter()
-                    .map(|(key, member)| (key.clone(), lenient(member)))
-                    .collect(),
-                members.keys().cloned().collect(),
-            )),
-            other => lenient(other),
-        })
-    }
-
-    fn enumerate(self: &Arc<Self>) -> Enumerator {
-        Enumerator::Seq(self.0.list.len())
-    }
-}
-
-/// Returns the columns of a list of records, if they are declared.
-pub(super) fn columns_of(value: &Value) -> Option<&[String]> {
-    value.downcast_object_ref::<List>()?.0.columns.as_deref()
-}
-
 /// Returns the values that templates would write differently.
 fn exact_of<'a>(names: impl IntoIterator<Item = (&'a str, &'a Json)>) -> BTreeMap<String, Json> {
     names
@@ -628,41 +510,4 @@ fn exact_of<'a>(names: impl IntoIterator<Item = (&'a str, &'a Json)>) -> BTreeMa
         .filter(|(_, value)| !is_exact(value))
         .map(|(name, value)| (name.to_owned(), value.clone()))
         .collect()
-}
-
-/// Converts a JSON value; missing members of its objects are null.
-fn lenient(value: &Json) -> Value {
-    match value {
-        Json::Object(members) => Value::from_object(Record(
-            members
-                .iter()
-                .map(|(key, member)| (key.clone(), lenient(member)))
-                .collect(),
-        )),
-        Json::Array(items) => items.iter().map(lenient).collect(),
-        other => from_json(other),
-    }
-}
-
-/// Looks up an attribute of a name: `env.NAME`, `git.branch`.
-pub type Lookup = Arc<dyn Fn(&str) -> Option<Json> + Send + Sync>;
-
-/// A name whose attributes are looked up on access and never listed: a template cannot dump the
-/// environment, and git is only run if needed.
-struct LookedUp(Lookup);
-
-impl fmt::Debug for LookedUp {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("names that are looked up")
-    }
-}
-
-impl Object for LookedUp {
-    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        (self.0)(key.as_str()?).map(|value| from_json(&value))
-    }
-
-    fn enumerate(self: &Arc<Self>) -> Enumerator {
-        Enumerator::NonEnumerable
-    }
 }
