@@ -221,7 +221,7 @@ impl<'r> Listing<'r> {
         let shape = &plan.query.shape;
         let has_conditions = !shape.expect.is_empty()
             || self.requests.call.poll.is_some()
-            || shape.extract.iter().any(|column| column.required);
+            || shape.requires_values();
         if self.run.wants_content(plan) && !has_conditions {
             return Ok((Vec::new(), PageRead::default()));
         }

@@ -254,7 +254,8 @@ impl Walker {
     ) -> Result<(), Gone> {
         let children = self.children(taker, most);
         let is_counted = fed_by.limit.is_some() || most.is_some();
-        if !fed_by.query.shape.depends_on_order() && !is_counted {
+        let requires = fed_by.query.shape.requires_values();
+        if !fed_by.query.shape.depends_on_order() && !is_counted && !requires {
             Self::start(&self.run, &self.crew, &fed_by, is_sole)
                 .walk(children.take, outlet)
                 .await;

@@ -39,6 +39,7 @@ mod secrets;
 mod sending;
 mod settings;
 mod several;
+mod shipped;
 mod sql;
 mod state;
 mod support;

@@ -5,34 +5,34 @@ use serde_json::{Value, json};
 
 use crate::support::{Exchange, Outcome, Project, Run, Server};
 
-const TIME: &str = "2026-11-02T08:30:00Z";
+pub const TIME: &str = "2026-11-02T08:30:00Z";
 
-fn get(path: &str) -> Exchange {
+pub fn get(path: &str) -> Exchange {
     Exchange::get(&format!("/api/v2{path}"))
 }
 
-fn page(items: &Value) -> Value {
+pub fn page(items: &Value) -> Value {
     json!({ "items": items, "next_page_token": null })
 }
 
-fn pipelines(items: &Value) -> Exchange {
+pub fn pipelines(items: &Value) -> Exchange {
     get("/project/gh%2Facme%2Fweb/pipeline").answers(page(items))
 }
 
-fn pipeline(number: u64, branch: &str) -> Value {
+pub fn pipeline(number: u64, branch: &str) -> Value {
     json!({"id": format!("p{number}"), "number": number, "state": "created", "errors": [],
            "created_at": TIME, "trigger": {"actor": {"login": "ann"}}, "vcs": {"branch": branch}})
 }
 
-fn workflow(id: &str, name: &str, status: &str) -> Value {
+pub fn workflow(id: &str, name: &str, status: &str) -> Value {
     json!({"id": id, "name": name, "status": status, "created_at": TIME, "stopped_at": TIME})
 }
 
-fn workflows(pipeline: &str, items: &Value) -> Exchange {
+pub fn workflows(pipeline: &str, items: &Value) -> Exchange {
     get(&format!("/pipeline/{pipeline}/workflow")).answers(page(items))
 }
 
-fn job(name: &str, number: Option<u64>, kind: &str, status: &str) -> Value {
+pub fn job(name: &str, number: Option<u64>, kind: &str, status: &str) -> Value {
     let mut job = json!({"id": name, "name": name, "type": kind, "status": status,
                          "started_at": TIME, "stopped_at": TIME});
     if let Some(number) = number {
@@ -41,12 +41,12 @@ fn job(name: &str, number: Option<u64>, kind: &str, status: &str) -> Value {
     job
 }
 
-fn jobs(workflow: &str, items: &Value) -> Exchange {
+pub fn jobs(workflow: &str, items: &Value) -> Exchange {
     get(&format!("/workflow/{workflow}/job")).answers(page(items))
 }
 
 /// A shipped query against a server, an hour after all of it happened.
-fn ask(query: &str, format: &str, exchanges: Vec<Exchange>) -> Outcome {
+pub fn ask(query: &str, format: &str, exchanges: Vec<Exchange>) -> Outcome {
     let server = Server::start(exchanges);
     let project = Project::shipped().circleci(&server);
     let outcome = Run::in_(&project)

@@ -612,6 +612,20 @@ mod feeds {
     }
 
     #[test]
+    fn a_fed_query_whose_record_lacks_what_is_required_gives_no_item() {
+        let parent = "resource: circleci\nendpoint: /parent\n\
+                      extract: { id: { path: $.id, required: true } }\n";
+        let seen = walk("")
+            .file("queries/parents.yaml", parent)
+            .asks(vec![get("/parent").answers(json!({ "message": "none" }))]);
+        let told = seen.outcome.assert_exit(1).stderr_text();
+        assert!(
+            told.contains("the required column `id` is missing"),
+            "{told}"
+        );
+    }
+
+    #[test]
     fn a_fed_query_that_has_enough_asks_for_no_further_page() {
         for more in ["limit: 2", "stop_when: row.id == \"c\"", "paginate: false"] {
             let seen = fed(more).asks(vec![

@@ -128,6 +128,11 @@ impl Shape {
         self.limit.is_some() || self.unique.is_some() || !self.sort.is_empty()
     }
 
+    /// Returns true if a record may lack a required value, which is an error.
+    pub fn requires_values(&self) -> bool {
+        self.extract.iter().any(|column| column.required)
+    }
+
     /// Returns the names that columns, conditions and sort keys read of a record.
     pub fn record_mentions(&self) -> impl Iterator<Item = &Mentions> {
         let columns = self

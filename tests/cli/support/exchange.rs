@@ -67,6 +67,12 @@ impl Exchange {
         self
     }
 
+    /// At most so often, or not at all.
+    pub fn up_to(mut self, count: usize) -> Self {
+        (self.at_least, self.at_most) = (0, count);
+        self
+    }
+
     /// Only with this header.
     pub fn with_header(self, name: &'static str, value: impl Into<String>) -> Self {
         let value = value.into();
