@@ -1,6 +1,5 @@
 //! `hmac: { key, header, over }`: a header field with a keyed hash of the request (HMAC, RFC 2104).
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -17,6 +16,7 @@ use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::document::{Entry, Node, keys};
 use crate::core::secret::Secret;
+use crate::core::text::hex;
 use crate::http::{HeaderName, HeaderValue, Request, headers};
 use crate::template::{RenderError, Scope, Template};
 
@@ -68,10 +68,7 @@ impl Encoding {
 
     fn encode(self, bytes: &[u8]) -> String {
         match self {
-            Self::Hex => bytes.iter().fold(String::new(), |mut text, byte| {
-                let _ = write!(text, "{byte:02x}");
-                text
-            }),
+            Self::Hex => hex(bytes),
             Self::Base64 => STANDARD.encode(bytes),
         }
     }

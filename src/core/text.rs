@@ -251,6 +251,15 @@ pub fn defused(text: &str) -> Cow<'_, str> {
     }
 }
 
+/// Returns bytes in hexadecimal.
+pub fn hex(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        text.push_str(&format!("{byte:02x}"));
+    }
+    text
+}
+
 /// Formats a count: `1 request`, `2 requests`.
 pub fn counted(count: u64, noun: &str) -> String {
     if count == 1 {

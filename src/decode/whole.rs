@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::window::Window;
 use super::{DecodeError, STEP};
 use crate::core::json as values;
+use crate::core::text::hex;
 
 /// A JSON document or a text.
 #[derive(Debug)]
@@ -108,10 +109,6 @@ impl Digest {
     /// Returns the record.
     pub fn into_record(self) -> Value {
         let digest = self.context.finish();
-        let mut hex = String::new();
-        for byte in digest.as_ref() {
-            hex.push_str(&format!("{byte:02x}"));
-        }
-        json!({ "bytes": self.window.bytes_read(), "sha256": hex })
+        json!({ "bytes": self.window.bytes_read(), "sha256": hex(digest.as_ref()) })
     }
 }

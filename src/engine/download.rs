@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use ring::digest::{Context, SHA256};
 use serde_json::json;
 
-use crate::core::text::{one_line, truncate_to_width};
+use crate::core::text::{hex, one_line, truncate_to_width};
 use crate::decode::ByteSource as _;
 use crate::engine::decoded::LONGEST_CONTENT;
 use crate::engine::levels::Level;
@@ -134,7 +134,7 @@ enum State {
     /// The file that is there is kept.
     Kept,
     /// The body is the content.
-    Plain(Open),
+    Plain(Box<Open>),
     /// The body has a content coding although none was requested.
     Coded(Spool),
 }
@@ -189,7 +189,7 @@ impl Receive for FileReceiver {
         } else if is_coded {
             State::Coded(Spool::default())
         } else {
-            State::Plain(Open::new(&self.slot)?)
+            State::Plain(Box::new(Open::new(&self.slot)?))
         };
         let is_kept = matches!(state, State::Kept);
         self.state.replace(state);
@@ -296,8 +296,4 @@ fn announced_hash(headers: &HeaderMap) -> Option<String> {
         .or_else(|| field("x-amz-checksum-sha256"))?;
     let hash = STANDARD.decode(encoded.trim()).ok()?;
     (hash.len() == 32).then(|| hex(&hash))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -171,7 +171,7 @@ impl Client {
         if !stored(receiver.begin(headers))? {
             return Ok(0);
         }
-        let mut received = 0;
+        let mut length = 0;
         loop {
             let frame = tokio::time::timeout(self.options.timeout, body.frame()).await;
             let Ok(frame) = frame else {
@@ -180,12 +180,12 @@ impl Client {
             let Some(frame) = frame else { break };
             let frame = frame.map_err(|error| failure::of(&error, &self.options))?;
             if let Ok(chunk) = frame.into_data() {
-                received += chunk.len() as u64;
+                length += chunk.len() as u64;
                 stored(receiver.take(&chunk).map(|()| true))?;
             }
         }
         check_end(&body, version)?;
-        Ok(received)
+        Ok(length)
     }
 
     fn timed_out(&self) -> TransportError {

@@ -17,6 +17,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use crate::core::text::hex;
 use ring::hmac;
 use ring::rand::{SecureRandom as _, SystemRandom};
 use tempfile::NamedTempFile;
@@ -219,11 +220,7 @@ fn name(key: &hmac::Key, pieces: &[&[u8]]) -> String {
         context.update(&(piece.len() as u64).to_be_bytes());
         context.update(piece);
     }
-    let tag = context.sign();
-    tag.as_ref().iter().fold(String::new(), |mut text, byte| {
-        text.push_str(&format!("{byte:02x}"));
-        text
-    })
+    hex(context.sign().as_ref())
 }
 
 fn checksum(key: &hmac::Key, name: &str, bytes: &[u8]) -> [u8; 32] {

@@ -94,7 +94,7 @@ mod tests {
     #[test]
     fn small_and_large_contents_can_be_read_twice() {
         for size in [0, 10, IN_MEMORY, 3 * IN_MEMORY + 7] {
-            let content: Vec<u8> = (0..size).map(|place| (place % 251) as u8).collect();
+            let content: Vec<u8> = (0..=250).cycle().take(size).collect();
             let mut spool = Spool::default();
             for chunk in content.chunks(100_000) {
                 spool.push(chunk).expect("stored");
