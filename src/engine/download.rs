@@ -10,7 +10,6 @@ use ring::digest::{Context, SHA256};
 use serde_json::json;
 
 use crate::core::text::{hex, one_line, truncate_to_width};
-use crate::decode::ByteSource as _;
 use crate::engine::decoded::LONGEST_CONTENT;
 use crate::engine::levels::Level;
 use crate::engine::listing::Listing;
@@ -216,7 +215,7 @@ impl FileReceiver {
             }
             State::Plain(open) => open.finish(),
             State::Coded(spool) => {
-                let body = spool.into_source().open()?;
+                let body = spool.into_source().reader();
                 let mut content = coding::reader(&response.headers, body)?;
                 let mut open = Open::new(&self.slot)?;
                 copy(&mut content, |bytes| {

@@ -65,7 +65,7 @@ struct Coded {
 
 impl ByteSource for Coded {
     fn open(&self) -> io::Result<Box<dyn Read + Send>> {
-        let body = self.body.open()?;
+        let body = self.body.reader();
         if coding::is_encoded(&self.headers) {
             coding::reader(&self.headers, body)
         } else {

@@ -293,7 +293,7 @@ mod tests {
             "console",
             "com10",
             "a b",
-            "a:b",
+            "ab:c",
             "..x",
         ] {
             folder.slot(name).expect(name);

@@ -6,8 +6,6 @@ use std::sync::Arc;
 
 use bytes::{Buf as _, Bytes};
 
-use crate::decode::ByteSource;
-
 /// The number of bytes held in memory before they go to a file.
 const IN_MEMORY: usize = 1 << 20;
 
@@ -58,15 +56,16 @@ pub enum Spooled {
     File(Arc<File>),
 }
 
-impl ByteSource for Spooled {
-    fn open(&self) -> io::Result<Box<dyn Read + Send>> {
-        Ok(match self {
+impl Spooled {
+    /// Returns a reader that starts at the first byte.
+    pub fn reader(&self) -> Box<dyn Read + Send> {
+        match self {
             Self::Memory(bytes) => Box::new(bytes.clone().reader()),
             Self::File(file) => Box::new(FromStart {
                 file: Arc::clone(file),
                 at: 0,
             }),
-        })
+        }
     }
 }
 
@@ -103,7 +102,7 @@ mod tests {
             assert_eq!(matches!(source, Spooled::File(_)), size > IN_MEMORY);
             for _ in 0..2 {
                 let mut read = Vec::new();
-                let mut reader = source.open().expect("opened");
+                let mut reader = source.reader();
                 reader.read_to_end(&mut read).expect("read");
                 assert!(read == content, "{size}");
             }
