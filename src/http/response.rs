@@ -30,9 +30,9 @@ pub struct Response {
     pub status: StatusCode,
     /// The header fields.
     pub headers: HeaderMap,
-    /// The decompressed body; empty if a [`Receive`] took it.
+    /// The decompressed body; empty if a [`Receive`](crate::http::Receive) took it.
     pub body: Bytes,
-    /// The number of bytes that a [`Receive`] took.
+    /// The number of bytes that a [`Receive`](crate::http::Receive) took.
     pub received: u64,
     /// The time from sending the request to the last byte.
     pub elapsed: Duration,
