@@ -247,8 +247,8 @@ fn what_a_floor_does_not_know() {
         (
             "engine",
             &[
-                "auth", "core", "decode", "http", "paginate", "plan", "project", "resource", "sink",
-                "sql", "template",
+                "auth", "core", "decode", "http", "paginate", "plan", "project", "resource",
+                "sink", "sql", "template",
             ],
             "the engine knows neither formats nor the demo; bodies of responses go to sinks",
         ),
