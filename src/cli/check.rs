@@ -20,7 +20,7 @@ use crate::project::Sent;
 
 const EXAMPLES: &str = "\
 Examples:
-  runner check                        the project around this folder
+  runner check                        the project of the current folder
   runner check queries/failed.yaml    one file
   runner check --format github        annotations in a GitHub Actions log
   runner check --format sarif         for code scanning";
@@ -33,7 +33,7 @@ pub struct CheckArgs {
     #[arg(value_name = "PATH")]
     pub paths: Vec<PathBuf>,
 
-    /// Format of errors
+    /// Output format
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     pub format: CheckFormat,
 
@@ -45,12 +45,12 @@ pub struct CheckArgs {
 /// The format of faults.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum CheckFormat {
-    /// For people
+    /// Human-readable text
     #[default]
     Text,
     /// One JSON document
     Json,
-    /// Annotations of GitHub Actions
+    /// Annotations for GitHub Actions
     Github,
     /// SARIF 2.1.0
     Sarif,

@@ -45,7 +45,7 @@ pub struct DemoArgs {
     #[arg(long, value_name = "N", requires = "rate_limit")]
     pub burst: Option<u32>,
 
-    /// Answer every Nth request with a status, for example 53:503
+    /// Return an error status for every Nth request, for example 53:503
     #[arg(long, value_parser = fail_every, value_name = "N[:STATUS]")]
     pub fail_every: Option<(u32, u16)>,
 
@@ -57,7 +57,7 @@ pub struct DemoArgs {
     #[arg(long, value_name = "N")]
     pub pipelines: Option<u32>,
 
-    /// Workflows of each pipeline x jobs of each workflow, for example 2x5
+    /// Workflows per pipeline x jobs per workflow, for example 2x5
     #[arg(long, value_parser = shape, value_name = "WORKFLOWSxJOBS")]
     pub shape: Option<Shape>,
 
@@ -73,7 +73,7 @@ pub struct DemoArgs {
     #[arg(long, value_name = "TIME")]
     pub now: Option<String>,
 
-    /// Use names that break careless programs: markup, control characters, 10,000 letters
+    /// Use names that break careless programs (markup, control characters, 10,000 letters)
     #[arg(long)]
     pub hostile: bool,
 }

@@ -40,5 +40,5 @@ Exit codes:
   4    missing or invalid credentials (401, 403, unset token)
   5    network or TLS error, timeout
   6    partial: items of a walk failed, or a listing is incomplete
-  7    refused locally: needs --yes, forbidden by `access`, or a feed that writes
+  7    refused locally: needs --yes, forbidden by `access`, locked, or an inner query that writes
   130  interrupted";

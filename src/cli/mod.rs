@@ -50,7 +50,7 @@ use crate::cli::app::App;
 use crate::cli::exit::Exit;
 use crate::cli::failure::{ErrorFormat, Stopped};
 
-/// Query CircleCI, and any other REST API, with queries defined in YAML files.
+/// Query CircleCI and any other REST API with queries defined in YAML files.
 #[derive(Debug, Parser)]
 #[command(name = "runner", version, max_term_width = 100, after_help = AFTER_HELP)]
 struct Cli {
@@ -68,7 +68,7 @@ enum Command {
     Run(Box<run::RunArgs>),
     /// Run one SELECT over queries and saved files
     Sql(Box<sql::SqlArgs>),
-    /// Check all files without sending a request
+    /// Check files without sending a request
     Check(check::CheckArgs),
     /// List resources and queries
     List(list::ListArgs),

@@ -42,7 +42,7 @@ pub struct RunOptions {
 /// The format of text for people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum TextFormat {
-    /// For people
+    /// Human-readable text
     #[default]
     Text,
     /// One JSON document
@@ -82,7 +82,7 @@ pub struct CacheArgs {
 /// Options of every verb.
 #[derive(Debug, Clone, Copy, Default, clap::Args)]
 pub struct MessageArgs {
-    /// Print each request attempt on standard error; twice: header fields too
+    /// Print each request attempt to standard error (-vv: with header fields)
     #[arg(short, long, action = clap::ArgAction::Count, conflicts_with = "quiet")]
     pub verbose: u8,
 
@@ -98,11 +98,11 @@ pub struct MessageArgs {
 /// Options of verbs that ask a server.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct ConnectArgs {
-    /// Environment to use, from `environments` of the resource files
+    /// Environment to use, from `environments` in the resource files
     #[arg(long, value_name = "NAME", env = "RUNNER_ENV")]
     pub env: Option<String>,
 
-    /// Use an embedded CircleCI with synthetic data: no token, no network
+    /// Use an embedded CircleCI with synthetic data, without a token or a network
     #[arg(long)]
     pub demo: bool,
 

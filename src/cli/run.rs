@@ -48,7 +48,7 @@ pub struct RunArgs {
     #[command(flatten)]
     pub results: ResultArgs,
 
-    /// Store the results in this folder, for `previous` in the report of the next run
+    /// Store the results in this folder, as `previous` for the report of the next run
     #[arg(long, value_name = "DIR")]
     pub state: Option<PathBuf>,
 
@@ -60,7 +60,7 @@ pub struct RunArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub limit: Option<u64>,
 
-    /// Send requests that write without asking
+    /// Send requests that write, without prompting for confirmation
     #[arg(short, long)]
     pub yes: bool,
 
@@ -68,15 +68,15 @@ pub struct RunArgs {
     #[arg(long)]
     pub fail_fast: bool,
 
-    /// Print records as they arrive, not in the query's order
+    /// Print records as they arrive, instead of in the query's order
     #[arg(long)]
     pub unordered: bool,
 
-    /// Find the items, print every request that would write, and write nothing
+    /// List the items of a walk and print every request that would write, without sending it
     #[arg(long, conflicts_with_all = ["dry_run", "curl", "yes"])]
     pub preview: bool,
 
-    /// Print the requests, secrets masked, and send nothing
+    /// Print the requests with masked secrets, and send nothing
     #[arg(long, conflicts_with = "curl")]
     pub dry_run: bool,
 

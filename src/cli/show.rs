@@ -35,7 +35,7 @@ pub struct ShowArgs {
     #[arg(value_name = "NAME")]
     pub name: String,
 
-    /// Format of the output
+    /// Output format
     #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
     pub output: TextFormat,
 }

@@ -47,8 +47,8 @@ pub struct SqlArgs {
     #[arg(value_name = "SELECT | NAME=VALUE")]
     pub words: Vec<String>,
 
-    /// A table: a query by path or name, a file (.ndjson, .jsonl, .json, .csv, .tsv), or `-` for
-    /// NDJSON from standard input
+    /// Name a table: a query by path or name, a file (.ndjson, .jsonl, .json, .csv, .tsv), or `-`
+    /// for NDJSON from standard input
     #[arg(long, value_name = "NAME=SOURCE")]
     pub from: Vec<String>,
 
