@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# What one record costs as a whole process: `runner run` and `curl` ask the same server on loopback
-# (`runner demo`) for the same workflow, alternating, in one go.
+# Measures the cost of one record as a whole process: `runner run` and `curl` request the same
+# workflow from the same server on loopback (`runner demo`), alternating.
 #
-# It lies in `bench/` and not in `benches/`, since Cargo takes what lies there for its own
-# benchmarks; what is measured here is a process from its start to its end, which those cannot.
+# It is in `bench/` and not in `benches/`, where Cargo looks for its own benchmarks, which cannot
+# measure a process from start to end.
 #
-#     sudo apt-get install hyperfine time curl    # or what your system has
-#     bench/run.sh                                # 1 when a bar is missed
+#     sudo apt-get install hyperfine time curl    # or the equivalent
+#     bench/run.sh                                # exits with 1 if a limit is exceeded
 #     RUNS=1000 bench/run.sh
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

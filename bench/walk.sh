@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# What a walk costs: `queries/project-jobs.yaml` (pipelines → workflows → jobs) asks `runner demo` on
-# loopback. Beside it runs `bench/control.rs`, the same walk written by hand in Rust for the one
-# purpose: same concurrency, same records, nothing else. They alternate in the same minutes, so that
-# a busy machine is busy for both.
+# Measures the cost of a walk: `queries/project-jobs.yaml` (pipelines → workflows → jobs) against
+# `runner demo` on loopback. It is compared with `bench/control.rs`, the same walk written by hand in
+# Rust, with the same concurrency and the same records. The two alternate, so that other load on the
+# machine affects both.
 #
-#     sudo apt-get install curl jq time           # or what your system has
-#     bench/walk.sh                               # 1 when a bar is missed
+#     sudo apt-get install curl jq time           # or the equivalent
+#     bench/walk.sh                               # exits with 1 if a limit is exceeded
 #     RUNS=21 bench/walk.sh
 #     PARTS="same growth" bench/walk.sh           # some of: same limit faults size growth
 set -euo pipefail
