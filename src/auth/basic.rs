@@ -25,7 +25,7 @@ pub const FORM: Form = Form {
 keys! {
     /// The keys of `basic`.
     const KEYS {
-        username: "template", "needed", "the user name, not secret";
+        username: "template", "required", "the user name, which is not secret";
         password: "template", "empty", "the password; a literal is refused";
     }
 }

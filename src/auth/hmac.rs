@@ -29,11 +29,11 @@ pub const FORM: Form = Form {
 keys! {
     /// The keys of `hmac`.
     const KEYS {
-        key: "template", "needed", "the key; a literal is refused";
+        key: "template", "required", "the key; a literal is refused";
         key_encoding: "`hex` or `base64`", "the string is the key", "how the key is written";
         algorithm: "`sha256`, `sha512` or `sha1`", "`sha256`", "the hash function";
-        over: "template", "needed", "the text to sign; it can use `request`";
-        header: "name", "needed", "the header field of the signature";
+        over: "template", "required", "the string to sign; it can use `request`";
+        header: "name", "required", "the header field of the signature";
         encoding: "`hex` or `base64`", "`hex`", "how the signature is written";
         prefix: "template", "", "a prefix of the signature; it can use `request`";
         headers: "mapping of templates", "", "additional header fields; they can use `request`";

@@ -37,14 +37,14 @@ pub const FORM: Form = Form {
 keys! {
     /// The keys of `oauth2`.
     const KEYS {
-        token_url: "template", "needed", "the token endpoint; `https`, or `http` on this machine";
-        client_id: "template", "needed", "the client's id, not secret";
-        client_secret: "template", "needed", "the client's secret; a literal is refused";
+        token_url: "template", "required", "the token endpoint; `https`, or `http` on this machine";
+        client_id: "template", "required", "the client's id, which is not secret";
+        client_secret: "template", "required", "the client's secret; a literal is refused";
         client_auth: "`basic` or `body`", "`basic`",
-            "sends id and secret by HTTP Basic (form-encoded first, as section 2.3.1 says), or as parameters of the body";
+            "sends id and secret by HTTP Basic (form-encoded, as in section 2.3.1), or as parameters of the body";
         scope: "template", "", "scopes, separated by spaces";
         params: "mapping of templates", "",
-            "more parameters of the token request, such as `audience`";
+            "additional parameters of the token request, such as `audience`";
     }
 }
 

@@ -11,17 +11,17 @@ keys! {
         name: "text", "the file's stem", "the name in queries; letters, digits, `-`, `_`, `.`";
         folder: "text", "the sub-folder of `resources/`", "the group in `list`";
         description: "text", "", "a description for people";
-        type: "`circleci` or `rest`", "needed", "the kind of API, see [Presets](#presets)";
-        api: "`v2` or `v3`", "`v2`", "for `circleci`: which API";
+        type: "`circleci` or `rest`", "required", "the kind of API, see [Presets](#presets)";
+        api: "`v2` or `v3`", "`v2`", "for `circleci`: the version of the API";
         base_url: "template", "the preset's",
-            "the base of all endpoints; `http` or `https`, without user, `?` and `#`; its path is kept";
+            "the URL to which endpoints are appended, including its path; `http` or `https`, without user, `?` and `#`";
         auth: "see [Auth](#auth)", "the preset's", "authentication";
         headers: "mapping of templates", "",
             "header fields of every request; overridden by those of a query, where `null` removes one";
         params: "mapping of templates", "",
             "URL parameters of every request; overridden by those of a query, where `null` removes one";
         access: "`read-write`, `read-only` or `write-only`", "`read-write`",
-            "`read-only` refuses every request that is not [safe](query-file.md#requests-that-change-nothing); `write-only`, for a webhook, refuses those that are, and `ping` skips it";
+            "`read-only` refuses every request that is not [safe](query-file.md#requests-that-change-nothing); `write-only`, for webhooks, refuses safe requests, and `ping` skips it";
         timeout: "duration", "`30s`", "timeout of a complete response";
         connect_timeout: "duration", "`10s`", "timeout of a connection";
         max_body: "size: `64MiB`, `10MB`, bytes", "`64MiB`",
@@ -29,9 +29,9 @@ keys! {
         retry: "see [Retries](#retries)", "", "when a request is retried";
         rate_limit: "see [Rate limits](#rate-limits)", "none", "how fast requests are sent";
         concurrency: "1 to 1024", "`8`", "maximum number of concurrent requests";
-        paginate: "see [Pagination](query-file.md#pagination)", "`auto`", "default of its queries";
+        paginate: "see [Pagination](query-file.md#pagination)", "`auto`", "the default for its queries";
         links: "list of hosts", "the preset's",
-            "hosts that an address in a response may lead to, besides the own origin: `host`, `host:port` or `*.domain`; see [Addresses](query-file.md#addresses-from-responses)";
+            "hosts other than the resource's own origin to which a URL in a response may lead: `host`, `host:port` or `*.domain`; see [Addresses](query-file.md#addresses-from-responses)";
         tls: "see [TLS](#tls)", "", "certificates";
         proxy: "template", "the [environment](environment.md)'s",
             "`http`, `https`, `socks5` or `socks5h` URL";
@@ -41,53 +41,53 @@ keys! {
 
     /// The keys of `retry`.
     pub const RETRY {
-        max_attempts: "1 to 100", "`5`", "the maximum number of attempts, the first one included";
+        max_attempts: "1 to 100", "`5`", "the maximum number of attempts, including the first one";
         base_delay: "duration", "`100ms`", "the upper bound of the first delay, which then doubles";
         max_delay: "duration", "`30s`", "the maximum of that bound";
-        statuses: "status or list, 400 to 599", "", "more statuses that are retried";
+        statuses: "status or list, 400 to 599", "", "additional statuses that are retried";
     }
 
     /// The keys of `rate_limit`.
     pub const RATE_LIMIT {
-        requests: "1 to 1000000", "needed", "at most this many requests in `per`";
-        per: "duration", "`1s`", "the time that `requests` counts in";
-        burst: "1 to 1000000", "`1`", "how many of them may be sent at once";
+        requests: "1 to 1000000", "required", "the maximum number of requests within `per`";
+        per: "duration", "`1s`", "the period of the limit";
+        burst: "1 to 1000000", "`1`", "the number of requests that can be sent at once";
     }
 
     /// The keys of `tls`.
     pub const TLS {
-        ca_file: "path", "", "certificates of authorities that are trusted in addition, as PEM";
+        ca_file: "path", "", "additional trusted certificate authorities, as PEM";
         client_cert: "path", "",
-            "the certificate that is presented to the server, with its chain, as PEM";
-        client_key: "path", "", "its key, as PEM; needed with `client_cert`";
-        system_certs: "bool", "`false`", "also trusts the authorities of the operating system";
+            "the client certificate with its chain, as PEM";
+        client_key: "path", "", "the key of the client certificate, as PEM; required with `client_cert`";
+        system_certs: "bool", "`false`", "also trusts the certificate authorities of the operating system";
     }
 
     /// The keys of the project file.
     pub const PROJECT {
         vars: "mapping", "",
-            "defaults for the vars of these names in all queries, in place of their own; they may be templates over `env`, `git` and `now()`. A value in the call wins, then `RUNNER_VAR_NAME`, then this file, then the query's own default. A value here that suits no call is a fault of this file, whatever the others say";
+            "defaults for vars of these names in all queries, instead of the queries' own defaults; they can be templates over `env`, `git` and `now()`. In order of precedence: the command line, `RUNNER_VAR_NAME`, this file, the query's own default. A value that the declaration of a var does not allow is an error in this file, even if the value is overridden";
         environment: "name", "",
-            "the environment of runs that choose none with `--env` or `RUNNER_ENV`";
+            "the environment, unless it is set by `--env` or `RUNNER_ENV`";
     }
 
     /// The keys of a query file.
     pub const QUERY {
-        name: "text", "the file's stem", "the name for calls";
+        name: "text", "the file's stem", "the name on the command line and in other queries";
         folder: "text", "the sub-folder of `queries/`", "the group in `list`";
         description: "text", "", "a description for people";
-        resource: "name", "needed with `endpoint`", "which connection";
+        resource: "name", "required with `endpoint`", "the connection";
         vars: "mapping", "", "inputs, see [Vars](#vars)";
         method: "`GET`, `HEAD`, `POST`, `PUT`, `PATCH`, `DELETE`, `OPTIONS`",
             "`GET`; `POST` for GraphQL", "";
-        safe: "`true` or `false`", "as the method says",
-            "`true`: the request changes nothing, whatever its method; see [Requests that change nothing](#requests-that-change-nothing)";
-        endpoint: "template", "needed, without `sql` and `report`",
+        safe: "`true` or `false`", "depends on the method",
+            "`true`: the request changes nothing, regardless of its method; see [Requests that change nothing](#requests-that-change-nothing)";
+        endpoint: "template", "required unless there is `url`, `sql` or `report`",
             "the path below the resource's `base_url`; see [How values are sent](templates.md#how-values-are-sent)";
         url: "template", "",
-            "instead of `endpoint`: a complete address from a response, such as `\"{{ artifact.url }}\"`; see [Addresses](#addresses-from-responses)";
+            "instead of `endpoint`: a complete URL from a response, such as `\"{{ artifact.url }}\"`; see [Addresses](#addresses-from-responses)";
         params: "mapping", "", "URL parameters: a list repeats the name, null omits it";
-        headers: "mapping of templates", "", "`null` removes one of the resource's";
+        headers: "mapping of templates", "", "header fields of the request; `null` removes one of the resource's";
         body: "see [Body](#body)", "", "not with GET and HEAD";
         for_each: "see [For each](#for-each), [Walks](../how-to/walk.md)", "",
             "sends one request for every record of another query, or item of a list";
@@ -95,15 +95,15 @@ keys! {
         retry: "see [Retries](resource-file.md#retries)", "the resource's",
             "when a request is retried; each key replaces that of the resource";
         cache: "duration or `finished`", "",
-            "which responses later runs reuse, see [Caching](#caching)";
+            "responses that later runs reuse, see [Caching](#caching)";
         paginate: "see [Pagination](#pagination)", "the resource's", "how to get the next page";
         decode: "`json`, `ndjson`, `csv`, `tsv`, `lines`, `text`, `bytes`, or `{ as, last }`", "`json`",
-            "the content of a response; see [Content other than JSON](#content-other-than-json)";
+            "the format of the response body; see [Content other than JSON](#content-other-than-json)";
         download: "template", "",
-            "the path of a file that takes the body of the response; see [Downloads](#downloads)";
-        rows: "JSONPath", "", "where the records are; without it the response is one record";
+            "the path of the file to which the response body is written; see [Downloads](#downloads)";
+        rows: "JSONPath", "", "the path of the records; without it, the response is one record";
         extract: "mapping", "",
-            "columns, see [Extract](#extract); without it records are unchanged";
+            "columns, see [Extract](#extract); without it, records are unchanged";
         where: "expression", "", "the condition that selects records";
         stop_when: "expression", "",
             "the condition that ends the list at the first record that meets it";
@@ -111,9 +111,9 @@ keys! {
             "a leading `-` sorts in descending order. Null is always last; numbers are sorted by value, strings by character";
         limit: "number or template", "", "the maximum number of records; overridden by `--limit`";
         unique: "`true`, a column, or a list", "`false`",
-            "keeps only the first of records that are equal (in those columns)";
+            "keeps only the first of equal records (equal in those columns)";
         require: "like `expect`", "",
-            "conditions on the vars, checked before anything is sent: exit code 2 with the message of each that fails. Also for a query that others use. They can use `vars`, `env`, `git`, `now()`";
+            "conditions on the vars, checked before anything is sent: exit code 2 with the message of each condition that fails. They also apply if other queries use this one, and can use `vars`, `env`, `git`, `now()`";
         expect: "expression, `{ that, message }`, or a list", "",
             "conditions on the result; if one fails, the records are still printed, with exit code 1. `message` is a template over the same names: `\"{{ branch }} is not green\"`";
         on_status: "mapping", "",
@@ -123,73 +123,73 @@ keys! {
         output: "a format", "", "the format if neither `-o` nor `--out` chooses one";
         csv: "see [CSV](#csv)", "", "options of the format `csv`; overridden by `--csv`";
         data: "mapping", "",
-            "name → `{ query, vars }`: other queries, whose records `sql`, `report`, `expect` and the request see by that name; see [Reports](../how-to/report.md)";
+            "name → `{ query, vars }`: other queries, whose records are available by that name in `sql`, `report`, `expect` and the request; see [Reports](../how-to/report.md)";
         sql: "text", "", "instead of `endpoint`: one `SELECT` over `data`; vars as `:name`";
         report: "`{ template }` or `{ template_file }`", "",
-            "the document it ends in; `template_file` is a path or a list with one per kind (`.md`, `.html`, `.txt`, each also with `.jinja`)";
+            "the document to render; `template_file` is a path, or a list with one path per kind (`.md`, `.html`, `.txt`, each also with `.jinja`)";
     }
 
     /// The keys of `decode`.
     pub const DECODE {
-        as: "`json`, `ndjson`, `csv`, `tsv`, `lines`, `text`, `bytes`", "needed", "the kind of content";
-        last: "1 to 1,000,000", "all", "for `lines` and `text`: only this many lines at the end";
+        as: "`json`, `ndjson`, `csv`, `tsv`, `lines`, `text`, `bytes`", "required", "the format of the body";
+        last: "1 to 1,000,000", "all", "for `lines` and `text`: the number of lines at the end to return";
     }
 
     /// The keys of a var declaration.
     pub const VAR {
-        description: "text", "", "shown by `show`, and when it is missing";
+        description: "text", "", "shown by `show`, and in the error if a value is missing";
         type: "see below", "`string`", "";
         default: "a value or template", "",
-            "makes it optional; can use `env`, `git`, `now()` and the vars above. `null` is a default too";
+            "the default value, which makes the var optional; can use `env`, `git`, `now()` and the vars above. `null` is a default too";
         required: "bool", "if there is no default", "";
         enum: "list", "", "the allowed values; for a `list`, those of its items";
         pattern: "regular expression", "",
-            "the pattern that the whole text must match; for a `list`, each item";
+            "must match the whole text; for a `list`, each item";
         min: "a number, a duration", "", "the smallest `int`, `number` or `duration`";
         max: "a number, a duration", "", "the largest";
-        secret: "bool", "`false`", "masked wherever it is shown";
+        secret: "bool", "`false`", "masked in all output";
         example: "a value", "", "shown by `show` and in hints";
     }
 
     /// The keys of a column under `extract`.
     pub const COLUMN {
-        path: "JSONPath or template", "needed", "";
+        path: "JSONPath or template", "required", "";
         take: "`first`, `one`, `all`, `count`", "`first` for a singular path, else `all`",
             "the selection among the values found; with `one`, more than one is an error";
         default: "a value", "null",
-            "the value if it is missing or null; `default: null` declares that it may be absent";
+            "the value if the member is missing or null; `default: null` declares that the member may be absent";
         required: "bool", "`false`",
-            "must not be missing. A response that has a success status and lacks it fails with exit code 1 and the message of the response";
+            "must not be missing. If it is, although the response has a success status, the run fails with exit code 1 and the message of the response";
     }
 
     /// The keys of `body: { graphql }`.
     pub const GRAPHQL {
-        query: "text", "needed, without `query_file`",
-            "the document, sent as written: it is no template";
+        query: "text", "required unless there is `query_file`",
+            "the document, sent as written: it is not a template";
         query_file: "path", "",
-            "a file with the document, relative to the query or to the project's folder, and inside of it";
-        operation: "name", "the only one", "which operation of the document is carried out";
+            "a file with the document, inside the project's folder; relative to the query or to that folder";
+        operation: "name", "the only one", "the operation of the document to carry out";
         variables: "mapping", "",
-            "values of the variables, as in `json`: a single `{{ expression }}` keeps its type";
+            "the values of the variables, as in `json`: a single `{{ expression }}` keeps its type";
     }
 
     /// The keys of an item's source under `for_each`.
     pub const FOR_EACH {
-        query: "name", "needed, without `in`",
-            "another query, whose records are the items; it gets the vars of the same name";
+        query: "name", "required unless there is `in`",
+            "another query, whose records are the items; it receives the vars of the same name";
         vars: "mapping", "", "other values for the vars of that query, as templates";
-        in: "list or template", "needed, without `query`",
-            "the items themselves, or a template that gives a list";
+        in: "list or template", "required unless there is `query`",
+            "the items, or a template that evaluates to a list";
         where: "expression", "",
-            "the condition that an item meets, for example `workflow.branch == \"main\"`. It sees the item, `vars` and earlier items";
+            "the condition for an item, for example `workflow.branch == \"main\"`. It can use the item, `vars` and earlier items";
         limit: "number or template", "",
-            "at most this many items, for each item of the names before it";
+            "the maximum number of items, for each item of the names before it";
     }
 
     /// The keys of `csv`.
     pub const CSV {
         bom: "bool", "`false`",
-            "begins the file with a byte order mark, by which Excel knows UTF-8";
+            "begins the file with a byte order mark, by which Excel recognizes UTF-8";
         separator: "character", "`,`",
             "any ASCII character such as `;`, except letters, digits and quotes";
         formulas: "`keep` or `escape`", "`keep`",
@@ -198,12 +198,12 @@ keys! {
 
     /// The keys of `poll`.
     pub const POLL {
-        until: "expression", "needed",
+        until: "expression", "required",
             "polls until it is true; can use the same names as `where`, and `rows`";
         every: "duration", "`2s`, growing to `30s`", "the polling interval";
         timeout: "duration", "`30m`", "the polling timeout";
         endpoint: "template", "the query's own",
-            "the path that is polled, with GET, after the query's own request was sent once; `row` is the response to that";
+            "the path that is polled, with GET, after the query's own request was sent once; `row` is the response to that request";
     }
 }
 
