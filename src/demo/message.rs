@@ -28,10 +28,24 @@ pub(super) struct Call {
 pub(super) struct Answer {
     /// The HTTP status.
     pub status: StatusCode,
-    /// The JSON body.
-    pub body: Value,
+    /// The body.
+    pub body: Body,
     /// Additional headers.
     pub headers: Vec<(&'static str, String)>,
+}
+
+/// A body of a response.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Body {
+    /// JSON.
+    Json(Value),
+    /// Bytes of another type.
+    Raw {
+        /// The media type.
+        kind: &'static str,
+        /// The content.
+        bytes: Vec<u8>,
+    },
 }
 
 /// An error response: a status and its `message`.
@@ -143,8 +157,26 @@ impl Answer {
     pub fn with(status: StatusCode, body: Value) -> Self {
         Self {
             status,
-            body,
+            body: Body::Json(body),
             headers: Vec::new(),
+        }
+    }
+
+    /// Creates a 200 with bytes.
+    pub fn raw(kind: &'static str, bytes: Vec<u8>) -> Self {
+        Self {
+            status: StatusCode::OK,
+            body: Body::Raw { kind, bytes },
+            headers: Vec::new(),
+        }
+    }
+
+    /// Returns the JSON body; null for bytes.
+    #[cfg(test)]
+    pub fn json(&self) -> &Value {
+        match &self.body {
+            Body::Json(body) => body,
+            Body::Raw { .. } => &Value::Null,
         }
     }
 

@@ -5,6 +5,8 @@
 //! misbehaviour (latency, refusals, failures) is configured by request number. Writes affect later
 //! requests.
 //!
+//! Artifacts, output of steps and usage exports are on a second port, see [`Demo::storage_origin`].
+//!
 //! A request passes through these steps; everything but the two ends is pure:
 //!
 //! `server` reads a `Call` → `gate` admits or refuses it → `route` finds the operation → `api` queries
@@ -22,6 +24,8 @@ mod page;
 mod path;
 mod route;
 mod server;
+mod sign;
+mod storage;
 mod thread;
 mod world;
 

@@ -120,8 +120,9 @@ mod tests {
         let mut seen = Vec::new();
         loop {
             let answer = slice(1, &call(&target), 2, &all, |n| json!(n)).unwrap();
-            seen.extend(answer.body["items"].as_array().unwrap().clone());
-            let Some(token) = answer.body["next_page_token"].as_str() else {
+            let body = answer.json();
+            seen.extend(body["items"].as_array().unwrap().clone());
+            let Some(token) = body["next_page_token"].as_str() else {
                 break;
             };
             let token: String = url::form_urlencoded::byte_serialize(token.as_bytes()).collect();

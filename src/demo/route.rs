@@ -5,14 +5,14 @@
 
 use hyper::StatusCode;
 
-use crate::demo::api::{Route, V2};
+use crate::demo::api::{Route, V1, V2};
 use crate::demo::gate;
 use crate::demo::message::{Answer, Call, Fault, Outcome};
 use crate::demo::path;
 use crate::demo::world::World;
 
 /// The prefixes of the APIs and their routes. The first route that matches is taken.
-const APIS: [([&str; 2], &[&[Route]]); 1] = [(["api", "v2"], V2)];
+const APIS: [([&str; 2], &[&[Route]]); 2] = [(["api", "v2"], V2), (["api", "v1.1"], V1)];
 
 /// The methods of all routes; HEAD is treated as GET.
 const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];

@@ -1,7 +1,10 @@
 //! An HTTP/1.1 server: reads a call, waits as configured, sends the response.
+//!
+//! It listens twice: for the API, and for the storage on an origin of its own.
 
 use std::convert::Infallible;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -11,18 +14,18 @@ use hyper::body::Incoming;
 use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Request, Response, StatusCode};
+use hyper::{Request, Response, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Instant;
 
 use crate::demo::count::{COUNTS_PATH, Counters};
 use crate::demo::gate::Gate;
-use crate::demo::message::{Answer, Call};
+use crate::demo::message::{Answer, Body, Call};
 use crate::demo::options::Options;
-use crate::demo::route;
 use crate::demo::world::World;
 use crate::demo::world::id::Kind;
+use crate::demo::{route, storage};
 
 /// The maximum size of a body.
 const MOST_BYTES: usize = 1 << 20;
@@ -49,15 +52,17 @@ struct ServerState {
 }
 
 impl Shared {
-    /// Creates the state of a new demo.
-    pub fn new(options: Options) -> Self {
+    /// Creates the state of a new demo, with the address of its storage.
+    pub fn new(options: Options, storage: SocketAddr) -> Self {
+        let mut world = World::new(options.clone());
+        world.storage_origin = format!("http://{storage}");
         Self {
             counters: Counters::default(),
             began: Instant::now(),
             latency: options.latency,
             state: Mutex::new(ServerState {
                 gate: Gate::new(&options),
-                world: World::new(options),
+                world,
             }),
         }
     }
@@ -68,23 +73,63 @@ impl Shared {
     }
 }
 
-/// Serves the demo on a listener, forever.
+/// Serves the demo on a listener, forever. Its storage is on the next port, or on a free one if
+/// that is in use.
 ///
 /// # Errors
 ///
-/// If the listener fails; a failed connection only ends itself.
+/// If a listener fails; a failed connection only ends itself.
 pub async fn serve(listener: TcpListener, options: Options) -> io::Result<()> {
-    serve_shared(listener, Arc::new(Shared::new(options))).await
+    let mut address = listener.local_addr()?;
+    address.set_port(address.port().wrapping_add(1));
+    let storage = match TcpListener::bind(address).await {
+        Ok(storage) => storage,
+        Err(_) => TcpListener::bind((address.ip(), 0)).await?,
+    };
+    let shared = Arc::new(Shared::new(options, storage.local_addr()?));
+    serve_shared(
+        Listeners {
+            api: listener,
+            storage,
+        },
+        shared,
+    )
+    .await
+}
+
+/// The listeners of a demo.
+pub(super) struct Listeners {
+    /// For the API.
+    pub api: TcpListener,
+    /// For the storage.
+    pub storage: TcpListener,
 }
 
 /// As [`serve`], with access to the shared state.
-pub(super) async fn serve_shared(listener: TcpListener, shared: Arc<Shared>) -> io::Result<()> {
+pub(super) async fn serve_shared(listeners: Listeners, shared: Arc<Shared>) -> io::Result<()> {
+    let Listeners { api, storage } = listeners;
+    tokio::select! {
+        result = accept(&api, |stream| {
+            shared.counters.connect();
+            tokio::spawn(converse(stream, Arc::clone(&shared), Side::Api));
+        }) => result,
+        result = accept(&storage, |stream| {
+            tokio::spawn(converse(stream, Arc::clone(&shared), Side::Storage));
+        }) => result,
+    }
+}
+
+/// The side of the demo that a connection is for.
+#[derive(Debug, Clone, Copy)]
+enum Side {
+    Api,
+    Storage,
+}
+
+async fn accept(listener: &TcpListener, take: impl Fn(TcpStream)) -> io::Result<()> {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => {
-                shared.counters.connect();
-                tokio::spawn(converse(stream, Arc::clone(&shared)));
-            }
+            Ok((stream, _)) => take(stream),
             Err(error) if is_passing(&error) => tokio::time::sleep(PAUSE).await,
             Err(error) => return Err(error),
         }
@@ -101,23 +146,37 @@ fn is_passing(error: &io::Error) -> bool {
     ) || matches!(error.raw_os_error(), Some(ENFILE | EMFILE))
 }
 
-async fn converse(stream: TcpStream, shared: Arc<Shared>) {
+async fn converse(stream: TcpStream, shared: Arc<Shared>, side: Side) {
     // Otherwise a response may be delayed by 40 ms, waiting for an acknowledgement.
     let _ = stream.set_nodelay(true);
-    let service = service_fn(|request| answer(&shared, request));
+    let service = service_fn(|request| async {
+        Ok::<_, Infallible>(match side {
+            Side::Api => answer(&shared, request).await,
+            Side::Storage => fetch(&shared, &request),
+        })
+    });
     // The client disconnected, or did not speak HTTP: there is no one to notify.
     let _ = http1::Builder::new()
         .serve_connection(TokioIo::new(stream), service)
         .await;
 }
 
-async fn answer(
-    shared: &Shared,
-    request: Request<Incoming>,
-) -> Result<Response<Full<Bytes>>, Infallible> {
+/// Answers a request to the storage, which is neither counted nor limited.
+fn fetch(shared: &Shared, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+    let (target, headers) = (target(request.uri()), request.headers());
+    let call = Call::new(request.method().clone(), target, headers, Vec::new());
+    let answer = storage::respond(&shared.lock().world, &call, target, headers);
+    response(answer.status, answer.body, answer.headers)
+}
+
+fn target(uri: &Uri) -> &str {
+    uri.path_and_query().map_or("/", |target| target.as_str())
+}
+
+async fn answer(shared: &Shared, request: Request<Incoming>) -> Response<Full<Bytes>> {
     if request.uri().path() == COUNTS_PATH {
         let counts = shared.counters.read().show();
-        return Ok(response(StatusCode::OK, &counts, Vec::new()));
+        return response(StatusCode::OK, Body::Json(counts), Vec::new());
     }
     let _in_flight = shared.counters.begin();
     let admission = shared.lock().gate.admit(shared.began.elapsed());
@@ -134,10 +193,8 @@ async fn answer(
             "The request body is too large.",
         ),
         (None, Ok(body)) => {
-            let target = parts.uri.path_and_query();
-            let target = target.map_or("/", |target| target.as_str());
             let body = body.to_bytes().to_vec();
-            let call = Call::new(parts.method, target, &parts.headers, body);
+            let call = Call::new(parts.method, target(&parts.uri), &parts.headers, body);
             route::respond(&mut state.world, &call)
         }
     };
@@ -152,20 +209,23 @@ async fn answer(
         state.world.numbered_id(Kind::Request, number),
     ));
     drop(state);
-    Ok(response(answer.status, &answer.body, headers))
+    response(answer.status, answer.body, headers)
 }
 
 fn response(
     status: StatusCode,
-    body: &serde_json::Value,
+    body: Body,
     headers: Vec<(&'static str, String)>,
 ) -> Response<Full<Bytes>> {
-    let body = Bytes::from(body.to_string());
+    let (kind, body) = match body {
+        Body::Json(body) => ("application/json", Bytes::from(body.to_string())),
+        Body::Raw { kind, bytes } => (kind, Bytes::from(bytes)),
+    };
     let length = body.len();
     let mut response = Response::new(Full::new(body));
     *response.status_mut() = status;
     let map = response.headers_mut();
-    map.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    map.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     map.insert(CONTENT_LENGTH, HeaderValue::from(length));
     for (name, value) in headers {
         if let Ok(value) = HeaderValue::from_str(&value) {

@@ -10,12 +10,13 @@ use tokio::runtime;
 use tokio::sync::oneshot;
 
 use crate::demo::options::Options;
-use crate::demo::server::{Shared, serve_shared};
+use crate::demo::server::{Listeners, Shared, serve_shared};
 
 /// A running demo; dropping it stops the server and its thread.
 #[derive(Debug)]
 pub struct Demo {
     base_url: String,
+    storage_origin: String,
     #[cfg_attr(not(test), expect(dead_code, reason = "tests read its counts"))]
     shared: Arc<Shared>,
     stop: Option<oneshot::Sender<()>>,
@@ -29,30 +30,35 @@ impl Demo {
     ///
     /// If no port or thread is available.
     pub fn start(options: Options) -> io::Result<Self> {
-        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-        listener.set_nonblocking(true)?;
-        let base_url = format!("http://{}/api/v2", listener.local_addr()?);
+        let [api, storage] = [listener()?, listener()?];
+        let address = storage.local_addr()?;
+        let base_url = format!("http://{}/api/v2", api.local_addr()?);
         let runtime = runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
-        let shared = Arc::new(Shared::new(options));
+        let shared = Arc::new(Shared::new(options, address));
         let serving = Arc::clone(&shared);
         let (stop, stopped) = oneshot::channel();
         let thread = std::thread::Builder::new()
             .name("demo".to_owned())
             .spawn(move || {
                 runtime.block_on(async {
-                    let Ok(listener) = TcpListener::from_std(listener) else {
+                    let listeners = TcpListener::from_std(api).and_then(|api| {
+                        let storage = TcpListener::from_std(storage)?;
+                        Ok(Listeners { api, storage })
+                    });
+                    let Ok(listeners) = listeners else {
                         return;
                     };
                     tokio::select! {
-                        _ = serve_shared(listener, serving) => {}
+                        _ = serve_shared(listeners, serving) => {}
                         _ = stopped => {}
                     }
                 });
             })?;
         Ok(Self {
             base_url,
+            storage_origin: format!("http://{address}"),
             shared,
             stop: Some(stop),
             thread: Some(thread),
@@ -64,11 +70,24 @@ impl Demo {
         &self.base_url
     }
 
+    /// Returns the origin of artifacts, step output and usage exports: `http://127.0.0.1:PORT`,
+    /// with another port than the API's.
+    #[cfg_attr(not(test), expect(dead_code, reason = "tests read it"))]
+    pub fn storage_origin(&self) -> &str {
+        &self.storage_origin
+    }
+
     #[cfg(test)]
     /// Returns the counts so far.
     pub fn counts(&self) -> crate::demo::count::Counts {
         self.shared.counters.read()
     }
+}
+
+fn listener() -> io::Result<std::net::TcpListener> {
+    let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
 }
 
 impl Drop for Demo {

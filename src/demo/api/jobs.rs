@@ -7,6 +7,7 @@ use hyper::StatusCode;
 use crate::demo::api::{Route, project};
 use crate::demo::message::{Answer, Fault, Outcome};
 use crate::demo::page;
+use crate::demo::storage;
 use crate::demo::world::calendar::plain;
 use crate::demo::world::change::Deed;
 use crate::demo::world::course::Job;
@@ -68,15 +69,10 @@ pub fn artifacts(world: &World, slug: &str, number: &str) -> Outcome {
     let (workflow, place) = find(world, slug, number)?;
     let job_id = world.job_id(workflow.key, place);
     let show = |artifact: &suite::Artifact| {
-        let (node, path) = (
-            artifact.node,
-            artifact.path.replace(' ', "%20").replace('#', "%23"),
-        );
-        let host = "https://output.circle-artifacts.com";
         json!({
             "path": artifact.path,
-            "node_index": node,
-            "url": format!("{host}/output/job/{job_id}/artifacts/{node}/{path}"),
+            "node_index": artifact.node,
+            "url": storage::artifact_url(world, &job_id, artifact),
         })
     };
     let artifacts = suite::artifacts(&workflow, &workflow.jobs[place]);
@@ -115,7 +111,12 @@ fn stop(
     ))
 }
 
-fn find<'w>(world: &'w World, slug: &str, number: &str) -> Result<(Workflow<'w>, usize), Fault> {
+/// Returns the workflow and the index of the job with a number.
+pub fn find<'w>(
+    world: &'w World,
+    slug: &str,
+    number: &str,
+) -> Result<(Workflow<'w>, usize), Fault> {
     let project = project(world, slug)?;
     let number: u64 = number
         .parse()

@@ -5,6 +5,7 @@
 mod contexts;
 mod insights;
 mod jobs;
+mod legacy;
 mod metrics;
 mod organizations;
 mod pipelines;
@@ -12,6 +13,7 @@ mod projects;
 mod sample;
 mod schedules;
 mod trigger;
+mod usage;
 mod webhooks;
 mod workflows;
 
@@ -33,7 +35,11 @@ pub(super) const V2: &[&[Route]] = &[
     jobs::ROUTES,
     contexts::ROUTES,
     insights::ROUTES,
+    usage::ROUTES,
 ];
+
+/// The routes of API v1.1.
+pub(super) const V1: &[&[Route]] = &[legacy::ROUTES];
 
 /// An operation. Its last argument are the values of the pattern's parameters.
 pub(super) type Operation = fn(&mut World, &Call, &[String]) -> Outcome;

@@ -4,10 +4,12 @@ mod consistency;
 mod desk;
 mod insights;
 mod reading;
+mod shapes;
 mod socket;
+mod storage;
 mod writing;
 
-use hyper::{HeaderMap, Method};
+use hyper::{HeaderMap, Method, StatusCode};
 use serde_json::Value;
 
 use crate::demo::message::{Answer, Call};
@@ -18,7 +20,28 @@ fn world() -> World {
     World::new(Options::default())
 }
 
-fn send(world: &mut World, method: &str, target: &str, body: &Value) -> Answer {
+/// A response with a JSON body.
+struct Reply {
+    status: StatusCode,
+    headers: Vec<(&'static str, String)>,
+    body: Value,
+}
+
+/// Sends a request. A successful response must have the shape in the API's description.
+fn send(world: &mut World, method: &str, target: &str, body: &Value) -> Reply {
+    let answer = answer(world, method, &format!("/api/v2{target}"), body);
+    let body = answer.json().clone();
+    if answer.status.is_success() {
+        shapes::check(method, target, answer.status, &body);
+    }
+    Reply {
+        status: answer.status,
+        headers: answer.headers,
+        body,
+    }
+}
+
+fn answer(world: &mut World, method: &str, target: &str, body: &Value) -> Answer {
     let mut headers = HeaderMap::new();
     headers.insert("circle-token", "demo-token".parse().unwrap());
     let method: Method = method.parse().unwrap();
@@ -27,7 +50,7 @@ fn send(world: &mut World, method: &str, target: &str, body: &Value) -> Answer {
     } else {
         body.to_string().into_bytes()
     };
-    let call = Call::new(method, &format!("/api/v2{target}"), &headers, body);
+    let call = Call::new(method, target, &headers, body);
     route::respond(world, &call)
 }
 

@@ -8,6 +8,7 @@ pub mod calendar;
 pub mod change;
 pub mod course;
 pub mod desk;
+pub mod files;
 pub mod id;
 mod ids;
 pub mod names;
@@ -16,7 +17,9 @@ pub mod plan;
 pub mod project;
 pub mod random;
 pub mod status;
+pub mod steps;
 pub mod suite;
+pub mod usage;
 mod workflow;
 mod writes;
 
@@ -31,6 +34,7 @@ use crate::demo::world::desk::Desk;
 use crate::demo::world::id::Kind;
 use crate::demo::world::pipeline::{Pipeline, Style};
 use crate::demo::world::project::{EXAMPLE, Project};
+use crate::demo::world::usage::Export;
 use crate::demo::world::workflow::{Rerun, Strides};
 
 /// The id in the service's documentation example; it is not a complete UUID, and is used for the
@@ -51,6 +55,10 @@ pub struct World {
     pub projects: Vec<Project>,
     /// Objects set up by users: contexts, variables, keys, webhooks, schedules.
     pub desk: Desk,
+    /// Usage exports.
+    pub exports: Vec<Export>,
+    /// The origin of the storage, which has another port than the API.
+    pub storage_origin: String,
     began: Instant,
     writes: i64,
     reruns: HashMap<(u8, u32), Vec<Rerun>>,
@@ -71,6 +79,8 @@ impl World {
             options,
             projects,
             desk,
+            exports: Vec::new(),
+            storage_origin: "http://127.0.0.1:4011".to_owned(),
             began: Instant::now(),
             writes: 0,
             reruns: HashMap::new(),
@@ -87,10 +97,14 @@ impl World {
     pub fn now(&self) -> i64 {
         let start = self.options.now.as_millisecond();
         if self.options.ticking {
-            let passed = i64::try_from(self.began.elapsed().as_millis());
-            return start.saturating_add(passed.unwrap_or(i64::MAX));
+            return start.saturating_add(self.elapsed());
         }
         start + self.writes * 1000
+    }
+
+    /// Returns the real time since the demo started, in milliseconds.
+    pub fn elapsed(&self) -> i64 {
+        i64::try_from(self.began.elapsed().as_millis()).unwrap_or(i64::MAX)
     }
 
     /// Returns the time of a write. It advances a stopped clock, so that no two writes have the
@@ -118,6 +132,11 @@ impl World {
         if number < project.oldest {
             return None;
         }
+        self.recorded_pipeline(project, number)
+    }
+
+    /// As [`Self::pipeline`], but also for pipelines that are older than those that are listed.
+    pub fn recorded_pipeline(&self, project: &Project, number: u32) -> Option<Pipeline> {
         if number <= project.newest {
             return Some(pipeline::make(self.style(), project, number));
         }

@@ -51,6 +51,8 @@ pub struct Project {
     pub newest_slot: i64,
     /// The number of workflows per pipeline, if all are alike.
     pub regular: Option<usize>,
+    /// True if its artifacts are only for those with a token.
+    pub is_private: bool,
     /// Pipelines triggered by requests, after the newest.
     pub triggered: Vec<Triggered>,
 }
@@ -84,6 +86,7 @@ pub fn all(options: &Options) -> Vec<Project> {
             newest,
             newest_slot: calendar::newest_slot(now),
             regular: options.shape.map(|shape| shape.workflows.min(500) as usize),
+            is_private: false,
             triggered: Vec::new(),
         }
     };
@@ -102,6 +105,7 @@ pub fn all(options: &Options) -> Vec<Project> {
         newest: EXAMPLE_NUMBER,
         newest_slot: EXAMPLE_TIME,
         regular: None,
+        is_private: false,
         triggered: Vec::new(),
     };
     vec![

@@ -149,6 +149,8 @@ pub fn artifacts(workflow: &Workflow<'_>, job: &Job) -> Vec<Artifact> {
             if job.status.is_failure() {
                 add("screenshots/failed test #1.png");
             }
+            add("coverage/coverage.json");
+            add("logs/output.log");
         } else {
             add(&format!("{}/summary.json", plan.name));
             add("dist/build.tar.gz");
