@@ -171,6 +171,14 @@ impl Answer {
         }
     }
 
+    /// Takes the JSON body; null for bytes.
+    pub fn into_json(self) -> Value {
+        match self.body {
+            Body::Json(body) => body,
+            Body::Raw { .. } => Value::Null,
+        }
+    }
+
     /// Returns the JSON body; null for bytes.
     #[cfg(test)]
     pub fn json(&self) -> &Value {

@@ -17,6 +17,17 @@ pub const SECOND_SLUG: &str = "gh/acme/api";
 /// The organization of both main projects.
 pub const ORG_SLUG: &str = "gh/acme";
 
+/// An organization of the GitHub App: its slug and those of its projects have ids.
+pub const APP_ORG_SLUG: &str = "circleci/0c2e5b7a-93d1-4f68-8a4e-1b7d6c5f2e90";
+
+/// A project of the GitHub App, whose artifacts are private.
+pub const APP_SLUG: &str =
+    "circleci/0c2e5b7a-93d1-4f68-8a4e-1b7d6c5f2e90/5d8f1a62-7b3c-4e09-9c1d-4a6b2e8f7031";
+
+/// A project of the GitHub App in which little goes well.
+pub const ODD_SLUG: &str =
+    "circleci/0c2e5b7a-93d1-4f68-8a4e-1b7d6c5f2e90/e17c4b90-2a5d-46f3-b8e6-93d0c7a1f524";
+
 /// The default time of the demo's clock: a Wednesday at noon, so that the working day is half over.
 pub const NOW: Timestamp = Timestamp::constant(1_789_560_000, 0);
 

@@ -22,7 +22,10 @@ impl Listing {
             hash = mix(hash, &[u64::from(byte)]);
         }
         for (name, value) in &call.query {
-            if name == "page-token" || name == "circle-token" {
+            if matches!(
+                name.as_str(),
+                "page-token" | "page[cursor]" | "circle-token"
+            ) {
                 continue;
             }
             for byte in name.bytes().chain([0]).chain(value.bytes()) {
@@ -51,7 +54,12 @@ impl Listing {
 
     /// Returns the requested start; `None` at the beginning.
     pub fn asked(self, call: &Call) -> Result<Option<u64>, Fault> {
-        let Some(token) = call.param("page-token") else {
+        self.start(call.param("page-token"))
+    }
+
+    /// Returns the position of a token; `None` without one.
+    pub fn start(self, token: Option<&str>) -> Result<Option<u64>, Fault> {
+        let Some(token) = token else {
             return Ok(None);
         };
         match self.place(token) {

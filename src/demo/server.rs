@@ -54,16 +54,15 @@ struct ServerState {
 impl Shared {
     /// Creates the state of a new demo, with the address of its storage.
     pub fn new(options: Options, storage: SocketAddr) -> Self {
-        let mut world = World::new(options.clone());
+        let gate = Gate::new(&options);
+        let latency = options.latency;
+        let mut world = World::new(options);
         world.storage_origin = format!("http://{storage}");
         Self {
             counters: Counters::default(),
             began: Instant::now(),
-            latency: options.latency,
-            state: Mutex::new(ServerState {
-                gate: Gate::new(&options),
-                world,
-            }),
+            latency,
+            state: Mutex::new(ServerState { world, gate }),
         }
     }
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::demo::api::{Route, required, text};
 use crate::demo::message::{Answer, Call, Fault, Outcome};
-use crate::demo::options::ORG_SLUG;
+use crate::demo::options::{APP_ORG_SLUG, ORG_SLUG};
 use crate::demo::page;
 use crate::demo::path::short_provider;
 use crate::demo::world::World;
@@ -50,7 +50,7 @@ pub fn list(world: &World, call: &Call) -> Outcome {
         .desk
         .contexts
         .iter()
-        .filter(|context| owner == ORG_SLUG && is_named(context, call.param("name")))
+        .filter(|context| owner == context.org_slug && is_named(context, call.param("name")))
         .collect();
     let size = world.options.page_size;
     page::slice(world.options.seed, call, size, &contexts, |context| {
@@ -90,22 +90,20 @@ pub fn create(world: &mut World, call: &Call) -> Outcome {
         return Err(Fault::bad("owner: is required"));
     };
     let owner = owner(world, text(of, "id")?, text(of, "slug")?)?;
-    if owner != ORG_SLUG {
-        return Err(forbidden());
-    }
-    if world
-        .desk
-        .contexts
-        .iter()
-        .any(|context| context.name == name)
-    {
+    let owners = [ORG_SLUG, APP_ORG_SLUG];
+    let org_slug = owners.into_iter().find(|slug| *slug == owner);
+    let org_slug = org_slug.ok_or_else(forbidden)?;
+    let mut contexts = world.desk.contexts.iter();
+    if contexts.any(|context| context.org_slug == org_slug && context.name == name) {
         let message = "A context with this name already exists.";
         return Err(Fault::with(StatusCode::CONFLICT, message));
     }
     let created_at = world.moment_of_writing();
     let context = Context {
         id: world.desk.new_id(),
+        org_slug,
         name,
+        is_forbidden: false,
         created_at,
         variables: Vec::new(),
         restrictions: Vec::new(),
@@ -129,7 +127,7 @@ pub fn delete(world: &mut World, id: &str) -> Outcome {
 
 /// `GET /context/{id}/environment-variable`.
 pub fn list_variables(world: &World, call: &Call, id: &str) -> Outcome {
-    let context = find(world, id)?;
+    let context = readable(world, id)?;
     page::slice(
         world.options.seed,
         call,
@@ -178,7 +176,7 @@ pub fn delete_variable(world: &mut World, id: &str, name: &str) -> Outcome {
 
 /// `GET /context/{id}/restrictions`.
 pub fn list_restrictions(world: &World, id: &str) -> Outcome {
-    Ok(page::whole(find(world, id)?.restrictions.clone()))
+    Ok(page::whole(readable(world, id)?.restrictions.clone()))
 }
 
 /// `POST /context/{id}/restrictions`.
@@ -216,6 +214,15 @@ pub fn unrestrict(world: &mut World, id: &str, restriction: &str) -> Outcome {
 fn find<'w>(world: &'w World, id: &str) -> Result<&'w Context, Fault> {
     let found = world.desk.contexts.iter().find(|context| context.id == id);
     found.ok_or_else(forbidden)
+}
+
+/// Returns a context whose content the token may read.
+fn readable<'w>(world: &'w World, id: &str) -> Result<&'w Context, Fault> {
+    let context = find(world, id)?;
+    if context.is_forbidden {
+        return Err(forbidden());
+    }
+    Ok(context)
 }
 
 fn find_mut<'w>(world: &'w mut World, id: &str) -> Result<&'w mut Context, Fault> {

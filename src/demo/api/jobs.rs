@@ -190,9 +190,8 @@ fn details(world: &World, workflow: &Workflow<'_>, job: &Job) -> Value {
     let duration = job.stopped_at.zip(job.started_at);
     let mut shown = json!({
         "web_url": format!(
-            "https://app.circleci.com/pipelines/github/{}/{}/{}/workflows/{}/jobs/{}",
-            project.org_name,
-            project.name,
+            "https://app.circleci.com/pipelines/{}/{}/workflows/{}/jobs/{}",
+            project.slug.replacen("gh/", "github/", 1),
             key.pipeline,
             world.workflow_id(key),
             number.unwrap_or_default(),

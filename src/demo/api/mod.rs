@@ -14,6 +14,7 @@ mod sample;
 mod schedules;
 mod trigger;
 mod usage;
+pub(super) mod v3;
 mod webhooks;
 mod workflows;
 

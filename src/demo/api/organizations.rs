@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::demo::api::Route;
 use crate::demo::api::pipelines::avatar;
 use crate::demo::message::{Answer, Fault, Outcome};
-use crate::demo::options::ORG_SLUG;
+use crate::demo::options::{APP_ORG_SLUG, ORG_SLUG};
 use crate::demo::world::World;
 use crate::demo::world::names::{ME, PEOPLE};
 
@@ -29,7 +29,8 @@ pub fn user(world: &World, id: &str) -> Outcome {
     Ok(Answer::ok(person(world, place)))
 }
 
-fn person(world: &World, place: usize) -> Value {
+/// Returns a person in the API's format.
+pub fn person(world: &World, place: usize) -> Value {
     let (login, name) = PEOPLE[place];
     json!({
         "id": world.user_id(place),
@@ -56,6 +57,13 @@ pub fn collaborations(world: &World) -> Answer {
             "avatar_url": "https://avatars.example.invalid/u/1000",
             "slug": "gh/mika",
         },
+        {
+            "id": world.organization_id(APP_ORG_SLUG),
+            "vcs_type": "circleci",
+            "name": "acme-labs",
+            "avatar_url": "https://avatars.example.invalid/o/acme-labs",
+            "slug": APP_ORG_SLUG,
+        },
     ]))
 }
 
@@ -69,6 +77,6 @@ pub fn get(world: &World, slug_or_id: &str) -> Outcome {
         "id": world.organization_id(project.org_slug),
         "name": project.org_name,
         "slug": project.org_slug,
-        "vcs_type": "github",
+        "vcs_type": if project.is_app() { "circleci" } else { "github" },
     })))
 }

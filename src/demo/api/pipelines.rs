@@ -135,8 +135,9 @@ pub fn of_organization(world: &World, call: &Call) -> Outcome {
 }
 
 /// `GET /pipeline/{id}`.
-pub fn get(world: &World, id: &str) -> Outcome {
-    Ok(Answer::ok(show(world, &find(world, id)?)))
+pub fn get(world: &mut World, id: &str) -> Outcome {
+    let pipeline = look_at(world, id)?;
+    Ok(Answer::ok(show(world, &pipeline)))
 }
 
 /// `GET /project/{slug}/pipeline/{number}`.
@@ -150,8 +151,8 @@ pub fn get_by_number(world: &World, slug: &str, number: &str) -> Outcome {
 }
 
 /// `GET /pipeline/{id}/workflow`, newest first.
-pub fn list_workflows(world: &World, call: &Call, id: &str) -> Outcome {
-    let pipeline = find(world, id)?;
+pub fn list_workflows(world: &mut World, call: &Call, id: &str) -> Outcome {
+    let pipeline = find_for_workflows(world, id)?;
     let mut all = world.workflows(&pipeline);
     all.reverse();
     page::slice(
@@ -161,6 +162,19 @@ pub fn list_workflows(world: &World, call: &Call, id: &str) -> Outcome {
         &all,
         |workflow| workflows::show(world, workflow),
     )
+}
+
+/// Returns the pipeline with an id, with its workflows: a request for them brings them on.
+pub fn find_for_workflows(world: &mut World, id: &str) -> Result<Pipeline, Fault> {
+    let pipeline = look_at(world, id)?;
+    world.look_at_all(&pipeline);
+    Ok(pipeline)
+}
+
+fn look_at(world: &mut World, id: &str) -> Result<Pipeline, Fault> {
+    let pipeline = find(world, id)?;
+    world.look_at_pipeline(&pipeline);
+    find(world, id)
 }
 
 /// `GET /pipeline/{id}/config`.

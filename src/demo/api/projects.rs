@@ -9,6 +9,7 @@ use crate::demo::page;
 use crate::demo::world::World;
 use crate::demo::world::calendar::plain;
 use crate::demo::world::desk::ProjectThing;
+use crate::demo::world::project::Project;
 
 /// The routes.
 pub const ROUTES: &[Route] = &[
@@ -51,8 +52,16 @@ pub const ROUTES: &[Route] = &[
 
 /// `GET /project/{slug}`.
 pub fn get(world: &World, slug: &str) -> Outcome {
-    let project = project(world, slug)?;
-    Ok(Answer::ok(json!({
+    Ok(Answer::ok(show(world, project(world, slug)?)))
+}
+
+/// Returns a project in the API's format.
+pub fn show(world: &World, project: &Project) -> Value {
+    let (vcs_url, provider) = match project.slug.split_once('/') {
+        Some(("circleci", ids)) => (format!("//circleci.com/{ids}"), "CircleCI"),
+        _ => (project.url(), "GitHub"),
+    };
+    json!({
         "slug": project.slug,
         "name": project.name,
         "id": world.project_id(project.place),
@@ -60,11 +69,11 @@ pub fn get(world: &World, slug: &str) -> Outcome {
         "organization_slug": project.org_slug,
         "organization_id": world.organization_id(project.org_slug),
         "vcs_info": {
-            "vcs_url": project.url(),
-            "provider": "GitHub",
+            "vcs_url": vcs_url,
+            "provider": provider,
             "default_branch": "main",
         },
-    })))
+    })
 }
 
 /// `GET /project/{provider}/{organization}/{project}/settings`.

@@ -35,7 +35,11 @@ const LONGEST_VALUE: usize = 512;
 
 /// `POST /project/{slug}/pipeline`.
 pub fn old(world: &mut World, call: &Call, slug: &str) -> Outcome {
-    project(world, slug)?;
+    if project(world, slug)?.is_app() {
+        return Err(Fault::bad(
+            "This project's pipelines are triggered at pipeline/run.",
+        ));
+    }
     let body = call.object()?;
     let parameters = parameters(&body)?;
     let (branch, tag) = reference(&body)?;

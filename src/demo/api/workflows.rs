@@ -194,6 +194,16 @@ pub fn show(world: &World, workflow: &Workflow<'_>) -> Value {
     if workflow.plan.is_setup {
         shown["tag"] = json!("setup");
     }
+    if world.projects[usize::from(key.project)].is_app() && workflow.attempt > 0 {
+        shown["tag"] = json!("rerun-workflow-from-failed");
+        if workflow.attempt == 1 {
+            shown["auto_rerun_number"] = json!(1);
+            shown["max_auto_reruns"] = json!(2);
+        }
+    }
+    if world.has_expired(key) {
+        shown["id"] = Value::Null;
+    }
     match workflow.status {
         Status::Canceled => shown["canceled_by"] = json!(world.user_id(ME)),
         Status::Error => shown["errored_by"] = json!(world.user_id(workflow.started_by)),

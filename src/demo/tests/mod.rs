@@ -3,10 +3,12 @@
 mod consistency;
 mod desk;
 mod insights;
+mod odd;
 mod reading;
 mod shapes;
 mod socket;
 mod storage;
+mod v3;
 mod writing;
 
 use hyper::{HeaderMap, Method, StatusCode};

@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 
-use crate::demo::options::{PROJECT_SLUG, SECOND_SLUG};
+use crate::demo::options::{APP_ORG_SLUG, APP_SLUG, ORG_SLUG, PROJECT_SLUG, SECOND_SLUG};
 use crate::demo::world::calendar::{self, DAY, HOUR};
 use crate::demo::world::id::{self, Key, Kind};
 use crate::demo::world::names::{ME, PEOPLE, SCHEDULER};
@@ -34,8 +34,12 @@ pub struct Desk {
 pub struct Context {
     /// The id.
     pub id: String,
+    /// The slug of the organization.
+    pub org_slug: &'static str,
     /// The name.
     pub name: String,
+    /// True if its variables and restrictions are refused with 403.
+    pub is_forbidden: bool,
     /// The creation time.
     pub created_at: i64,
     /// The variables; the API never returns their values.
@@ -89,6 +93,14 @@ const CONTEXTS: [(&str, &[&str]); 5] = [
     ("security", &["AUDIT_TOKEN", "SIGNING_KEY"]),
 ];
 
+/// One for a project, one that is forbidden, one for everybody, one for a group.
+const APP_CONTEXTS: [(&str, &[&str]); 4] = [
+    ("app-store", &["ASC_KEY_ID", "ASC_PRIVATE_KEY"]),
+    ("finance", &["LEDGER_TOKEN"]),
+    ("shared", &["SENTRY_TOKEN", "SLACK_TOKEN"]),
+    ("signing", &["KEYCHAIN_PASSWORD"]),
+];
+
 impl Desk {
     /// Creates the initial objects.
     pub fn new(seed: u64, now: i64) -> Self {
@@ -108,6 +120,21 @@ impl Desk {
         }
         for project in 0..2 {
             desk.furnish(project, now);
+        }
+        for (name, variables) in APP_CONTEXTS {
+            let mut context = desk.first_context(name, variables, now);
+            context.org_slug = APP_ORG_SLUG;
+            context.is_forbidden = name == "finance";
+            let (kind, value) = match name {
+                "app-store" => ("project", APP_SLUG.rsplit('/').next().unwrap_or_default()),
+                "signing" => ("group", "7f0b2c58-41de-4f7e-9a3d-c2b61e8d9045"),
+                _ => ("", ""),
+            };
+            if !kind.is_empty() {
+                let restriction = desk.restriction(&context.id, kind, value, None);
+                context.restrictions.push(restriction);
+            }
+            desk.contexts.push(context);
         }
         desk
     }
@@ -142,7 +169,9 @@ impl Desk {
             .collect();
         let mut context = Context {
             id,
+            org_slug: ORG_SLUG,
             name: name.to_owned(),
+            is_forbidden: false,
             created_at,
             variables,
             restrictions: Vec::new(),

@@ -126,12 +126,10 @@ fn covered(dice: &mut Dice) -> Vec<(String, i64, i64)> {
 }
 
 fn lcov(dice: &mut Dice) -> String {
-    covered(dice)
-        .iter()
-        .map(|(file, covered, total)| {
-            format!("SF:{file}\nLF:{total}\nLH:{covered}\nend_of_record\n")
-        })
-        .collect()
+    let record = |(file, covered, total): &(String, i64, i64)| {
+        format!("SF:{file}\nLF:{total}\nLH:{covered}\nend_of_record\n")
+    };
+    covered(dice).iter().map(record).collect()
 }
 
 fn page(dice: &mut Dice) -> String {

@@ -1,7 +1,7 @@
 //! Conversion between objects and their ids.
 
 use crate::demo::world::id::{self, Key, Kind};
-use crate::demo::world::project::EXAMPLE;
+use crate::demo::world::project::{EXAMPLE, ODD, Project};
 use crate::demo::world::workflow::WorkflowKey;
 use crate::demo::world::{EXAMPLE_ID, EXAMPLE_WORKFLOW, World};
 
@@ -25,6 +25,11 @@ impl World {
     /// Returns true if it is the workflow of the service's documentation example.
     pub fn is_example_workflow(&self, key: WorkflowKey) -> bool {
         key.place == 0 && self.is_example(key.project, key.pipeline)
+    }
+
+    /// Returns true if the record of a workflow has expired, so that it is shown without an id.
+    pub fn has_expired(&self, key: WorkflowKey) -> bool {
+        key.project == ODD && key.pipeline + 6 == self.projects[usize::from(ODD)].newest
     }
 
     /// Returns the id of a workflow.
@@ -52,11 +57,18 @@ impl World {
 
     /// Returns the id of a project.
     pub fn project_id(&self, place: u8) -> String {
-        self.numbered_id(Kind::Project, usize::from(place))
+        let own = self.projects.get(usize::from(place));
+        match own.and_then(Project::own_id) {
+            Some(id) => id.to_owned(),
+            None => self.numbered_id(Kind::Project, usize::from(place)),
+        }
     }
 
     /// Returns the id of the organization with a slug.
     pub fn organization_id(&self, org_slug: &str) -> String {
+        if let Some(id) = org_slug.strip_prefix("circleci/") {
+            return id.to_owned();
+        }
         let place = self
             .projects
             .iter()

@@ -43,6 +43,9 @@ pub const EXAMPLE_ID: &str = "5034460f-c7c4-4c43-9457";
 /// The id in the response for the example workflow.
 pub const EXAMPLE_WORKFLOW: &str = "497f6eca-6276-4993-bfeb-53cbbbba6f08";
 
+/// The number of requests for a triggered pipeline of the GitHub App until it has workflows.
+const LOOKS: u32 = 2;
+
 /// The maximum number of reruns per pipeline.
 const SPARE_WORKFLOWS: usize = 24;
 
@@ -64,6 +67,8 @@ pub struct World {
     reruns: HashMap<(u8, u32), Vec<Rerun>>,
     changes: HashMap<WorkflowKey, Vec<Change>>,
     looks: HashMap<WorkflowKey, u32>,
+    listings: HashMap<WorkflowKey, u32>,
+    pipeline_looks: HashMap<(u8, u32), u32>,
     strides: Strides,
 }
 
@@ -86,6 +91,8 @@ impl World {
             reruns: HashMap::new(),
             changes: HashMap::new(),
             looks: HashMap::new(),
+            listings: HashMap::new(),
+            pipeline_looks: HashMap::new(),
             strides: Strides {
                 jobs: jobs as u64,
                 workflows: (regular + SPARE_WORKFLOWS) as u64,
@@ -142,12 +149,13 @@ impl World {
         }
         let place = usize::try_from(number - project.newest - 1).ok()?;
         let triggered = project.triggered.get(place)?;
-        Some(pipeline::of_trigger(
-            self.options.seed,
-            project,
-            number,
-            triggered,
-        ))
+        let mut made = pipeline::of_trigger(self.options.seed, project, number, triggered);
+        let looks = self.pipeline_looks.get(&(project.place, number));
+        if project.is_app() && looks.is_none_or(|looks| *looks < LOOKS) && made.error.is_none() {
+            made.state = "pending";
+            made.courses.clear();
+        }
+        Some(made)
     }
 
     fn style(&self) -> Style {

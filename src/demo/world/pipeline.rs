@@ -8,7 +8,7 @@ use crate::demo::world::calendar;
 use crate::demo::world::course::Course;
 use crate::demo::world::names::{BOT, BOT_SUBJECTS, BRANCHES, HOSTILE, ME, SCHEDULER, SUBJECTS};
 use crate::demo::world::plan::{BUILD, DEPLOY, NIGHTLY, RELEASE, SETUP};
-use crate::demo::world::project::{EXAMPLE, Project, Triggered};
+use crate::demo::world::project::{APP, EXAMPLE, ODD, Project, Triggered};
 use crate::demo::world::random::Dice;
 use crate::demo::world::status::Status;
 
@@ -74,6 +74,41 @@ use Status::{Canceled, Error, Failed, Failing, NotRun, OnHold, Running, Success,
 /// The newest pipelines are fixed, so that every status is on the first page.
 type Pinned = (Occasion, &'static [(usize, Status)]);
 
+/// A pipeline that is fixed with its branch.
+type PinnedOn = (&'static str, &'static [(usize, Status)]);
+
+/// Running workflows that are superseded, reruns, an approval that is given and one that is not.
+const PINNED_APP: [PinnedOn; 9] = [
+    ("feature/checkout-redesign", &[(BUILD, Running)]),
+    ("feature/checkout-redesign", &[(BUILD, Failing)]),
+    ("main", &[(BUILD, Success), (DEPLOY, OnHold)]),
+    ("feature/checkout-redesign", &[(BUILD, Running)]),
+    (
+        "fix/cart-rounding",
+        &[(BUILD, Failed), (BUILD, Failed), (BUILD, Success)],
+    ),
+    ("fix/login-redirect-loop", &[(BUILD, Failed)]),
+    ("main", &[(BUILD, Success), (DEPLOY, Success)]),
+    ("perf/lazy-images", &[(BUILD, Failed), (BUILD, Running)]),
+    ("main", &[(BUILD, Success), (DEPLOY, Success)]),
+];
+
+/// No workflow yet, errors in the configuration, setup, a record that has expired.
+const PINNED_ODD: [PinnedOn; 12] = [
+    ("feature/search/facets", &[]),
+    ("main", &[]),
+    ("refactor/api-client", &[(SETUP, Running)]),
+    ("main", &[(SETUP, Success), (BUILD, Success)]),
+    ("fix/cart-rounding", &[]),
+    ("refactor/api-client", &[(SETUP, Success), (BUILD, Failed)]),
+    ("main", &[(BUILD, Success), (DEPLOY, Success)]),
+    ("perf/lazy-images", &[(BUILD, Unauthorized)]),
+    ("perf/lazy-images", &[(BUILD, Error)]),
+    ("docs/readme-badges", &[(BUILD, NotRun)]),
+    ("main", &[(BUILD, Success), (DEPLOY, OnHold)]),
+    ("main", &[(SETUP, Failed)]),
+];
+
 const PINNED_WEB: [Pinned; 11] = [
     (Push, &[(BUILD, Running)]),
     (Push, &[(BUILD, Failing)]),
@@ -102,6 +137,9 @@ const CONFIG_ERROR: (&str, &str) = (
     "Error calling workflow: 'build-and-test'\nCannot find a definition for command named cache-restore",
 );
 
+/// A pipeline that is triggered on this branch has an error in its configuration.
+pub const BROKEN_BRANCH: &str = "broken/config";
+
 /// Generates the pipeline with a number.
 pub fn make(style: Style, project: &Project, number: u32) -> Pipeline {
     let names = [u64::from(project.place), u64::from(number)];
@@ -110,12 +148,16 @@ pub fn make(style: Style, project: &Project, number: u32) -> Pipeline {
     let slot = project.newest_slot - i64::from(age);
     let pinned = pinned(project, age);
     let occasion = match pinned {
-        Some((occasion, _)) => *occasion,
+        Some(Pin { occasion, .. }) => occasion,
         None if calendar::is_nightly(slot) => Occasion::Night,
         None => occasion(&mut dice),
     };
     let mut pipeline = scene(occasion, number, &mut dice);
     pipeline.project = project.place;
+    pipeline.is_app |= project.is_app();
+    if let Some(branch) = pinned.and_then(|pin| pin.branch) {
+        pipeline.branch = Some(Cow::Borrowed(branch));
+    }
     pipeline.created_at = match project.place {
         EXAMPLE => project.newest_slot,
         _ => calendar::time_of(slot, &mut dice),
@@ -125,7 +167,7 @@ pub fn make(style: Style, project: &Project, number: u32) -> Pipeline {
     }
     pipeline.courses = match (project.regular, pinned) {
         (Some(workflows), _) => regular(workflows, &mut dice),
-        (None, Some((_, courses))) => set_courses(courses),
+        (None, Some(pin)) => set_courses(pin.courses),
         (None, None) if number.is_multiple_of(37) && occasion == Push => Vec::new(),
         (None, None) => courses(occasion, project.plans.len() > SETUP, &mut dice),
     };
@@ -156,18 +198,49 @@ pub fn of_trigger(seed: u64, project: &Project, number: u32, triggered: &Trigger
     pipeline.review = None;
     pipeline.parameters.clone_from(&triggered.parameters);
     let workflows = project.regular.unwrap_or(1);
-    pipeline.courses = (0..workflows).map(|plan| course(plan, Running)).collect();
+    if triggered.branch.as_deref() == Some(BROKEN_BRANCH) {
+        pipeline.state = "errored";
+        pipeline.error = Some(CONFIG_ERROR);
+    } else {
+        pipeline.courses = (0..workflows).map(|plan| course(plan, Running)).collect();
+    }
     pipeline
 }
 
-fn pinned(project: &Project, age: u32) -> Option<&'static Pinned> {
-    const EXAMPLE_PIPELINE: Pinned = (Push, &[(BUILD, Success)]);
+/// A fixed pipeline.
+#[derive(Clone, Copy)]
+struct Pin {
+    occasion: Occasion,
+    branch: Option<&'static str>,
+    courses: &'static [(usize, Status)],
+}
+
+fn pinned(project: &Project, age: u32) -> Option<Pin> {
+    const EXAMPLE_PIPELINE: [Pinned; 1] = [(Push, &[(BUILD, Success)])];
     let age = usize::try_from(age).ok()?;
+    let of = |pins: &[Pinned]| {
+        let (occasion, courses) = *pins.get(age)?;
+        Some(Pin {
+            occasion,
+            branch: None,
+            courses,
+        })
+    };
+    let on_branch = |pins: &[PinnedOn]| {
+        let (branch, courses) = *pins.get(age)?;
+        Some(Pin {
+            occasion: if branch == "main" { Merge } else { App },
+            branch: Some(branch),
+            courses,
+        })
+    };
     match (project.regular, project.place) {
         (Some(_), _) => None,
-        (None, 0) => PINNED_WEB.get(age),
-        (None, 1) => PINNED_API.get(age),
-        (None, _) => Some(&EXAMPLE_PIPELINE),
+        (None, 0) => of(&PINNED_WEB),
+        (None, 1) => of(&PINNED_API),
+        (None, APP) => on_branch(&PINNED_APP),
+        (None, ODD) => on_branch(&PINNED_ODD),
+        (None, _) => of(&EXAMPLE_PIPELINE),
     }
 }
 

@@ -2,12 +2,20 @@
 
 use serde_json::{Map, Value};
 
-use crate::demo::options::{ORG_SLUG, Options, PROJECT_SLUG, SECOND_SLUG};
+use crate::demo::options::{
+    APP_ORG_SLUG, APP_SLUG, ODD_SLUG, ORG_SLUG, Options, PROJECT_SLUG, SECOND_SLUG,
+};
 use crate::demo::world::calendar;
 use crate::demo::world::plan::{self, WorkflowPlan};
 
 /// The index of the project in the service's documentation examples.
 pub const EXAMPLE: u8 = 2;
+
+/// The index of the project of the GitHub App.
+pub const APP: u8 = 3;
+
+/// The index of the project in which little goes well.
+pub const ODD: u8 = 4;
 
 /// The time of the example's only pipeline, 2019-08-24T14:15:22Z.
 const EXAMPLE_TIME: i64 = 1_566_656_122_000;
@@ -64,6 +72,16 @@ impl Project {
         self.newest.saturating_add(triggered)
     }
 
+    /// Returns true if it belongs to the GitHub App: its pipelines have no `vcs`.
+    pub fn is_app(&self) -> bool {
+        self.slug.starts_with("circleci/")
+    }
+
+    /// Returns the part of its slug that is its id, for a project of the GitHub App.
+    pub fn own_id(&self) -> Option<&'static str> {
+        self.slug.strip_prefix(APP_ORG_SLUG)?.strip_prefix('/')
+    }
+
     /// Returns the URL of the repository.
     pub fn url(&self) -> String {
         format!("https://github.com/{}/{}", self.org_name, self.name)
@@ -108,9 +126,25 @@ pub fn all(options: &Options) -> Vec<Project> {
         is_private: false,
         triggered: Vec::new(),
     };
+    let app = |place, slug, name, newest, count, plans| Project {
+        place,
+        slug,
+        org_slug: APP_ORG_SLUG,
+        org_name: "acme-labs",
+        name,
+        plans,
+        oldest: newest + 1 - count,
+        newest,
+        newest_slot: calendar::newest_slot(now),
+        regular: None,
+        is_private: place == APP,
+        triggered: Vec::new(),
+    };
     vec![
         main(0, PROJECT_SLUG, "web", 4821, web),
         main(1, SECOND_SLUG, "api", 2304, api),
         example,
+        app(APP, APP_SLUG, "mobile", 318, 60, plan::web()),
+        app(ODD, ODD_SLUG, "sandbox", 41, 12, plan::api()),
     ]
 }

@@ -266,7 +266,7 @@ pub fn output(seed: u64, workflow: &Workflow<'_>, job: &Job, step: &Step, node: 
 /// Returns the last lines of a step that went wrong, which say why.
 fn complaint(seed: u64, workflow: &Workflow<'_>, job: &Job, step: &Step, node: u32) -> Vec<Line> {
     let plan = workflow.job_plan(job);
-    let mut texts: Vec<String> = Vec::new();
+    let mut said: Vec<String> = Vec::new();
     match step.status(node) {
         JobStatus::Failed | JobStatus::Retried if plan.tests > 0 => {
             let tests = suite::tests(seed, workflow, job);
@@ -275,39 +275,39 @@ fn complaint(seed: u64, workflow: &Workflow<'_>, job: &Job, step: &Step, node: u
                 .filter(|test| test.result == "failure")
                 .collect();
             for test in &failed {
-                texts.push(format!(
+                said.push(format!(
                     "\u{1b}[31m✗\u{1b}[0m {} > {}",
                     test.class, test.name
                 ));
-                texts.extend(test.message.lines().map(|line| format!("  {line}")));
+                said.extend(test.message.lines().map(|line| format!("  {line}")));
             }
             let (count, all) = (failed.len(), tests.len());
-            texts.push(format!(
+            said.push(format!(
                 "Tests: {count} failed, {} passed, {all} in all",
                 all - count
             ));
-            texts.push("Exited with code exit status 1".to_owned());
+            said.push("Exited with code exit status 1".to_owned());
         }
         JobStatus::Failed | JobStatus::Retried => {
-            texts.extend(kind(&plan.name).3.iter().map(|text| (*text).to_owned()));
-            texts.push("Exited with code exit status 1".to_owned());
+            said.extend(kind(&plan.name).3.iter().map(|text| (*text).to_owned()));
+            said.push("Exited with code exit status 1".to_owned());
         }
         JobStatus::TimedOut => {
-            texts.push(
+            said.push(
                 "Too long with no output (exceeded 10m0s): context deadline exceeded".to_owned(),
             );
         }
         JobStatus::InfrastructureFail | JobStatus::TerminatedUnknown => {
-            texts.push("The machine could not be prepared: no capacity in this zone".to_owned());
+            said.push("The machine could not be prepared: no capacity in this zone".to_owned());
         }
-        JobStatus::Canceled => texts.push("The step was canceled".to_owned()),
+        JobStatus::Canceled => said.push("The step was canceled".to_owned()),
         _ => {}
     }
     let line = |text| Line {
         is_error: true,
         text,
     };
-    texts.into_iter().map(line).collect()
+    said.into_iter().map(line).collect()
 }
 
 /// Joins the lines of one stream; `None` for both.
@@ -315,7 +315,7 @@ pub fn text(lines: &[Line], is_error: Option<bool>) -> String {
     lines
         .iter()
         .filter(|line| is_error.is_none_or(|wanted| line.is_error == wanted))
-        .map(|line| format!("{}\r\n", line.text))
+        .flat_map(|line| [&line.text, "\r\n"])
         .collect()
 }
 

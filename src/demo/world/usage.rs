@@ -275,7 +275,7 @@ impl Credits {
         Self {
             compute: seconds * plan.credits_a_minute() * i64::from(plan.parallelism) * 100 / 60,
             layer_cache: if plan.name == "build-image" {
-                200_00
+                20_000
             } else {
                 0
             },

@@ -34,6 +34,8 @@ pub struct Workflow<'w> {
     pub stopped_at: Option<i64>,
     /// The index of the person who started it.
     pub started_by: usize,
+    /// 0 for the first run, 1 for its first rerun.
+    pub attempt: u32,
     /// True if the failure is a flake: the same commit passes later.
     pub recovers: bool,
     /// The jobs, in the order of the plan.
@@ -156,6 +158,7 @@ impl World {
             },
             stopped_at: None,
             started_by: pipeline.actor,
+            attempt: course.attempt,
             recovers: course.recovers,
             jobs,
         })
@@ -175,14 +178,17 @@ impl World {
             created_at: rerun.at,
             stopped_at: None,
             started_by: names::ME,
+            attempt: original.attempt + 1,
             recovers: false,
             jobs,
         })
     }
 
-    /// Returns the number of a job; approvals and jobs that never started have none.
+    /// Returns the number of a job; approvals and jobs that never started have none. With the
+    /// GitHub App, approvals that were given have one, but there is no job with it.
     pub fn job_number(&self, workflow: &Workflow<'_>, job: &Job) -> Option<u64> {
-        if workflow.plan.jobs[job.place].approval {
+        let is_app = self.projects[usize::from(workflow.key.project)].is_app();
+        if workflow.job_plan(job).approval && !is_app {
             return None;
         }
         job.started_at?;
@@ -202,7 +208,8 @@ impl World {
         let workflow = self.workflow(key)?;
         let place = usize::try_from(number % self.strides.jobs).ok()?;
         let job = workflow.jobs.get(place)?;
-        (self.job_number(&workflow, job)? == number).then_some((workflow, place))
+        let is_it = self.job_number(&workflow, job)? == number && !workflow.job_plan(job).approval;
+        is_it.then_some((workflow, place))
     }
 }
 

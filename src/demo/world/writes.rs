@@ -10,23 +10,49 @@ use crate::demo::world::workflow::{Rerun, Workflow, WorkflowKey};
 impl World {
     /// Returns a workflow by its id; a running one is done after a few such requests.
     pub fn look_at(&mut self, key: WorkflowKey) -> Option<Workflow<'_>> {
-        let status = self.workflow(key)?.status;
-        if let Some(limit) = self.options.settle_after
-            && matches!(status, Status::Running | Status::Failing)
-        {
-            let looks = self.looks.entry(key).or_insert(0);
-            *looks += 1;
-            if *looks > limit {
-                self.change(key, Deed::Settle);
-            }
-        }
+        let looks = self.looks.entry(key).or_insert(0);
+        *looks += 1;
+        let looks = *looks;
+        self.settle(key, looks);
         self.workflow(key)
+    }
+
+    /// Counts a request for the workflows of a pipeline, after a few of which running ones are done.
+    pub fn look_at_all(&mut self, pipeline: &Pipeline) {
+        for place in 0..self.workflow_count(pipeline) {
+            let key = WorkflowKey {
+                project: pipeline.project,
+                pipeline: pipeline.number,
+                place,
+            };
+            let listings = self.listings.entry(key).or_insert(0);
+            *listings += 1;
+            let listings = *listings;
+            self.settle(key, listings);
+        }
+    }
+
+    fn settle(&mut self, key: WorkflowKey, looks: u32) {
+        if self.options.settle_after.is_none_or(|limit| looks <= limit) {
+            return;
+        }
+        let status = self.workflow(key).map(|workflow| workflow.status);
+        if matches!(status, Some(Status::Running | Status::Failing)) {
+            self.change(key, Deed::Settle);
+        }
+    }
+
+    /// Counts a request for a pipeline, which brings on one that has just been triggered.
+    pub fn look_at_pipeline(&mut self, pipeline: &Pipeline) {
+        let key = (pipeline.project, pipeline.number);
+        *self.pipeline_looks.entry(key).or_insert(0) += 1;
     }
 
     /// Applies a change to a workflow.
     pub fn change(&mut self, key: WorkflowKey, deed: Deed) {
         let at = self.moment_of_writing();
         self.looks.remove(&key);
+        self.listings.remove(&key);
         self.changes
             .entry(key)
             .or_default()
