@@ -2,13 +2,18 @@
 //!
 //! Each file has a table of its routes, in the terms of the API's description.
 
+mod access;
+mod collection;
 mod contexts;
+mod definitions;
+mod deploy;
 mod insights;
 mod jobs;
 mod legacy;
 mod metrics;
 mod organizations;
 mod pipelines;
+mod policies;
 mod projects;
 mod sample;
 mod schedules;
@@ -37,6 +42,10 @@ pub(super) const V2: &[&[Route]] = &[
     contexts::ROUTES,
     insights::ROUTES,
     usage::ROUTES,
+    definitions::ROUTES,
+    deploy::ROUTES,
+    access::ROUTES,
+    policies::ROUTES,
 ];
 
 /// The routes of API v1.1.
@@ -90,6 +99,23 @@ fn project<'w>(world: &'w World, slug: &str) -> Result<&'w Project, Fault> {
     world
         .project(slug)
         .ok_or_else(|| Fault::missing("Project not found."))
+}
+
+/// Returns the project with an id.
+fn project_with_id<'w>(world: &'w World, id: &str) -> Result<&'w Project, Fault> {
+    let mut projects = world.projects.iter();
+    projects
+        .find(|project| world.project_id(project.place) == id)
+        .ok_or_else(|| Fault::missing("Project not found."))
+}
+
+/// Returns the slug of the organization with a slug or an id.
+fn organization(world: &World, slug_or_id: &str) -> Result<String, Fault> {
+    let mut slugs = world.projects.iter().map(|project| project.org_slug);
+    slugs
+        .find(|slug| *slug == slug_or_id || world.organization_id(slug) == slug_or_id)
+        .map(str::to_owned)
+        .ok_or_else(|| Fault::missing("Organization not found."))
 }
 
 /// Returns a member of a body, which must be a string if present.

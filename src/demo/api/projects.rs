@@ -3,7 +3,7 @@
 use hyper::StatusCode;
 use serde_json::{Value, json};
 
-use crate::demo::api::{Route, project, required};
+use crate::demo::api::{Route, organizations, project, required};
 use crate::demo::message::{Answer, Call, Fault, Outcome};
 use crate::demo::page;
 use crate::demo::world::World;
@@ -13,6 +13,15 @@ use crate::demo::world::project::Project;
 
 /// The routes.
 pub const ROUTES: &[Route] = &[
+    Route::delete("/project/{project-slug}", |w, _, p| {
+        project(w, &p[0])?;
+        Err(organizations::forbidden())
+    }),
+    Route::post("/project/{provider}/{organization}/{project}", |w, _, p| {
+        let place = project(w, &p[0])?.place;
+        let shown = json!({ "advanced": advanced(w, place) });
+        Ok(Answer::with(StatusCode::CREATED, shown))
+    }),
     Route::get("/project/{project-slug}", |w, _, p| get(w, &p[0])),
     Route::get(
         "/project/{provider}/{organization}/{project}/settings",

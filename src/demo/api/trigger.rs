@@ -3,11 +3,10 @@
 use hyper::StatusCode;
 use serde_json::{Map, Value, json};
 
-use crate::demo::api::{Route, project, text};
+use crate::demo::api::{Route, definitions, project, text};
 use crate::demo::message::{Answer, Call, Fault, Outcome};
 use crate::demo::world::World;
 use crate::demo::world::calendar::precise;
-use crate::demo::world::id::Kind;
 use crate::demo::world::project::Triggered;
 
 /// The routes.
@@ -19,9 +18,6 @@ pub const ROUTES: &[Route] = &[
         "/project/{provider}/{organization}/{project}/pipeline/run",
         |w, c, p| run(w, c, &p[0]),
     ),
-    Route::get("/projects/{project_id}/pipeline-definitions", |w, _, p| {
-        definitions(w, &p[0])
-    }),
 ];
 
 /// A run on this branch is skipped, since its commit says `[skip ci]`.
@@ -56,7 +52,7 @@ pub fn run(world: &mut World, call: &Call, slug: &str) -> Outcome {
     let body = call.object()?;
     let parameters = parameters(&body)?;
     if let Some(definition) = text(&body, "definition_id")?
-        && definition != definition_id(world, place)
+        && !definitions::has(world, &world.project_id(place), definition)
     {
         return Err(Fault::missing("Pipeline definition not found."));
     }
@@ -67,35 +63,6 @@ pub fn run(world: &mut World, call: &Call, slug: &str) -> Outcome {
         return Ok(Answer::message(StatusCode::OK, message));
     }
     start(world, slug, branch, tag, parameters, true)
-}
-
-/// `GET /projects/{id}/pipeline-definitions`.
-pub fn definitions(world: &World, project_id: &str) -> Outcome {
-    let found = world
-        .projects
-        .iter()
-        .find(|project| world.project_id(project.place) == project_id);
-    let project = found.ok_or_else(|| Fault::missing("Project not found."))?;
-    let repository = json!({
-        "full_name": format!("{}/{}", project.org_name, project.name),
-        "external_id": (7_340_000 + u32::from(project.place)).to_string(),
-    });
-    Ok(Answer::ok(json!({ "items": [{
-        "id": definition_id(world, project.place),
-        "name": "build",
-        "description": "Everything in .circleci/config.yml",
-        "created_at": "2024-02-05T09:30:00.000Z",
-        "config_source": {
-            "provider": "github_app",
-            "repo": repository,
-            "file_path": ".circleci/config.yml",
-        },
-        "checkout_source": { "provider": "github_app", "repo": repository },
-    }] })))
-}
-
-fn definition_id(world: &World, project: u8) -> String {
-    world.numbered_id(Kind::Definition, usize::from(project))
 }
 
 fn start(

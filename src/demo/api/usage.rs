@@ -3,7 +3,7 @@
 use hyper::StatusCode;
 use serde_json::{Value, json};
 
-use crate::demo::api::{Route, required};
+use crate::demo::api::{Route, organization, required};
 use crate::demo::message::{Answer, Call, Fault, Outcome};
 use crate::demo::storage;
 use crate::demo::world::World;
@@ -114,12 +114,4 @@ fn get(world: &mut World, org_id: &str, id: &str) -> Outcome {
     shown["download_urls"] = urls.collect();
     shown["state"] = json!("completed");
     Ok(Answer::ok(shown))
-}
-
-fn organization(world: &World, id: &str) -> Result<String, Fault> {
-    let mut projects = world.projects.iter();
-    projects
-        .find(|project| world.organization_id(project.org_slug) == id)
-        .map(|project| project.org_slug.to_owned())
-        .ok_or_else(|| Fault::missing("Organization not found."))
 }

@@ -2,12 +2,15 @@
 //!
 //! Unlike pipelines, they are few and simply stored.
 
-use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
 
 use crate::demo::options::{APP_ORG_SLUG, APP_SLUG, ORG_SLUG, PROJECT_SLUG, SECOND_SLUG};
 use crate::demo::world::calendar::{self, DAY, HOUR};
 use crate::demo::world::id::{self, Key, Kind};
 use crate::demo::world::names::{ME, PEOPLE, SCHEDULER};
+use crate::demo::world::project::Project;
 use crate::demo::world::random::Dice;
 
 /// All objects; every entry is in the API's format.
@@ -19,10 +22,14 @@ pub struct Desk {
     pub variables: Vec<ProjectThing>,
     /// Checkout keys of projects.
     pub keys: Vec<ProjectThing>,
-    /// Webhooks of projects.
-    pub webhooks: Vec<ProjectThing>,
-    /// Schedules of projects.
-    pub schedules: Vec<ProjectThing>,
+    /// Objects of other sorts.
+    pub things: Vec<Thing>,
+    /// Policies of configurations by name, in the API's format.
+    pub policies: Map<String, Value>,
+    /// True if policies are enforced.
+    pub has_policies: bool,
+    /// Claims of OIDC tokens by the ids of their organization and project.
+    pub claims: BTreeMap<String, Map<String, Value>>,
     /// Settings of projects that differ from the default.
     pub settings: Vec<ProjectThing>,
     made: u32,
@@ -68,6 +75,36 @@ pub struct ProjectThing {
     pub shown: Value,
 }
 
+/// An object in the API's format, with what it belongs to.
+#[derive(Debug, Clone)]
+pub struct Thing {
+    /// The sort.
+    pub sort: Sort,
+    /// The id or slug of its organization, project or definition.
+    pub owner: String,
+    /// The object as shown by the API.
+    pub shown: Value,
+}
+
+/// The sorts of object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sort {
+    /// A webhook of a project.
+    Webhook,
+    /// A schedule of a project.
+    Schedule,
+    /// A pipeline definition of a project.
+    Definition,
+    /// A trigger of a pipeline definition.
+    Trigger,
+    /// A group of an organization.
+    Group,
+    /// An address of orbs that an organization allows.
+    AllowedOrb,
+    /// An exporter of traces of an organization.
+    Exporter,
+}
+
 const CONTEXTS: [(&str, &[&str]); 5] = [
     (
         "aws-production",
@@ -93,6 +130,9 @@ const CONTEXTS: [(&str, &[&str]); 5] = [
     ("security", &["AUDIT_TOKEN", "SIGNING_KEY"]),
 ];
 
+/// The id of the only group.
+const GROUP: &str = "7f0b2c58-41de-4f7e-9a3d-c2b61e8d9045";
+
 /// One for a project, one that is forbidden, one for everybody, one for a group.
 const APP_CONTEXTS: [(&str, &[&str]); 4] = [
     ("app-store", &["ASC_KEY_ID", "ASC_PRIVATE_KEY"]),
@@ -108,8 +148,10 @@ impl Desk {
             contexts: Vec::new(),
             variables: Vec::new(),
             keys: Vec::new(),
-            webhooks: Vec::new(),
-            schedules: Vec::new(),
+            things: Vec::new(),
+            policies: Map::new(),
+            has_policies: true,
+            claims: BTreeMap::new(),
             settings: Vec::new(),
             made: 0,
             seed,
@@ -127,7 +169,7 @@ impl Desk {
             context.is_forbidden = name == "finance";
             let (kind, value) = match name {
                 "app-store" => ("project", APP_SLUG.rsplit('/').next().unwrap_or_default()),
-                "signing" => ("group", "7f0b2c58-41de-4f7e-9a3d-c2b61e8d9045"),
+                "signing" => ("group", GROUP),
                 _ => ("", ""),
             };
             if !kind.is_empty() {
@@ -136,7 +178,93 @@ impl Desk {
             }
             desk.contexts.push(context);
         }
+        desk.furnish_organizations();
         desk
+    }
+
+    /// Adds a group, an address of orbs, an exporter and a policy.
+    fn furnish_organizations(&mut self) {
+        let mut add = |sort: Sort, org_slug: &str, shown: Value| {
+            self.things.push(Thing {
+                sort,
+                owner: org_slug.to_owned(),
+                shown,
+            });
+        };
+        let group = json!({ "id": GROUP, "name": "release engineers", "description": "May sign" });
+        add(Sort::Group, APP_ORG_SLUG, group);
+        let [orb, exporter] =
+            [1, 2].map(|number| id::uuid(self.seed, Key::numbered(Kind::Made, 1_000_000 + number)));
+        let orb = json!({
+            "id": orb,
+            "name": "acme orbs",
+            "prefix": "https://orbs.example.invalid/",
+            "auth": "none",
+        });
+        add(Sort::AllowedOrb, ORG_SLUG, orb);
+        let organization = id::uuid(self.seed, Key::numbered(Kind::Organization, 0));
+        let exporter = json!({
+            "id": exporter,
+            "org_id": organization,
+            "endpoint": "otel.example.invalid:4317",
+            "protocol": "grpc",
+            "insecure": false,
+            "headers": { "x-team": "platform" },
+            "issues": [],
+        });
+        add(Sort::Exporter, ORG_SLUG, exporter);
+        let name = "docker-tags.rego";
+        let policy = json!({
+            "name": name,
+            "content": "package org\n\npolicy_name[\"docker_tags\"]\n",
+            "created_at": "2025-11-04T08:15:00Z",
+            "created_by": id::uuid(self.seed, Key::numbered(Kind::User, 1)),
+        });
+        self.policies.insert(name.to_owned(), policy);
+    }
+
+    /// Adds a project's definition with its trigger.
+    pub fn define(&mut self, project: &Project, project_id: &str) {
+        let number = u32::from(project.place);
+        let ids = [0, 100]
+            .map(|offset| id::uuid(self.seed, Key::numbered(Kind::Definition, number + offset)));
+        let [definition, trigger] = ids;
+        let repository = json!({
+            "full_name": format!("{}/{}", project.org_name, project.name),
+            "external_id": (7_340_000 + number).to_string(),
+        });
+        let created_at = "2024-02-05T09:30:00.000Z";
+        self.things.push(Thing {
+            sort: Sort::Definition,
+            owner: project_id.to_owned(),
+            shown: json!({
+                "id": definition,
+                "name": "build",
+                "description": "Everything in .circleci/config.yml",
+                "created_at": created_at,
+                "config_source": {
+                    "provider": "github_app",
+                    "repo": repository,
+                    "file_path": ".circleci/config.yml",
+                },
+                "checkout_source": { "provider": "github_app", "repo": repository },
+            }),
+        });
+        self.things.push(Thing {
+            sort: Sort::Trigger,
+            owner: definition,
+            shown: json!({
+                "id": trigger,
+                "event_name": "push",
+                "created_at": created_at,
+                "event_source": { "provider": "github_app", "repo": repository },
+                "event_preset": "all-pushes",
+                "checkout_ref": "",
+                "config_ref": "",
+                "disabled": false,
+                "parameters": {},
+            }),
+        });
     }
 
     /// Returns a new unique id.
@@ -227,8 +355,9 @@ impl Desk {
         let id = self.new_id();
         let created_at = calendar::precise(now - 120 * DAY);
         let scope = id::uuid(self.seed, Key::numbered(Kind::Project, u32::from(project)));
-        self.webhooks.push(ProjectThing {
-            project,
+        self.things.push(Thing {
+            sort: Sort::Webhook,
+            owner: scope.clone(),
             shown: json!({
                 "id": id,
                 "name": "deploy dashboard",
@@ -253,8 +382,9 @@ impl Desk {
         let id = self.new_id();
         let created_at = calendar::precise(now - 150 * DAY);
         let actor = actor(self.seed, SCHEDULER);
-        self.schedules.push(ProjectThing {
-            project,
+        self.things.push(Thing {
+            sort: Sort::Schedule,
+            owner: slug.to_owned(),
             shown: json!({
                 "id": id,
                 "name": "nightly",

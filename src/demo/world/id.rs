@@ -32,10 +32,16 @@ pub enum Kind {
     Definition,
     /// A received request.
     Request,
+    /// A component that is deployed.
+    Component,
+    /// An environment to deploy to.
+    Environment,
+    /// A decision of a policy.
+    Decision,
 }
 
 impl Kind {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 13] = [
         Self::Pipeline,
         Self::Workflow,
         Self::Job,
@@ -46,6 +52,9 @@ impl Kind {
         Self::Made,
         Self::Definition,
         Self::Request,
+        Self::Component,
+        Self::Environment,
+        Self::Decision,
     ];
 }
 

@@ -80,7 +80,7 @@ impl World {
         let jobs = jobs.map(|plan| plan.jobs.len()).max().unwrap_or(0).max(8);
         let regular = projects[0].regular.unwrap_or(8);
         let desk = Desk::new(options.seed, options.now.as_millisecond());
-        Self {
+        let mut world = Self {
             options,
             projects,
             desk,
@@ -97,7 +97,13 @@ impl World {
                 jobs: jobs as u64,
                 workflows: (regular + SPARE_WORKFLOWS) as u64,
             },
+        };
+        for place in 0..world.projects.len() {
+            let project = &world.projects[place];
+            let id = world.project_id(project.place);
+            world.desk.define(project, &id);
         }
+        world
     }
 
     /// Returns the time of the demo's clock.
