@@ -226,7 +226,7 @@ fn a_kind_of_each_sort_is_driven_from_outside_its_folder() {
         ..demo::Options::default()
     });
     let demo = demo.expect("a port");
-    let plan = plan(demo.base_url());
+    let plan = plan(&format!("{}/api/v2", demo.origin()));
     let mut written = Written {
         render: NUMBERS.renderer(&Shape::default()),
         out: (NUMBERS.separator)("pipelines", 0).into_bytes(),

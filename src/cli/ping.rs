@@ -132,17 +132,18 @@ fn chosen<'p>(project: &'p Project, names: &[String]) -> Result<Vec<&'p Resource
         .collect()
 }
 
-/// Returns the row of a resource that cannot be read, such as a webhook.
+/// Returns the row of a resource that cannot be checked, such as a webhook.
 fn not_asked(project: &Project, file: &ResourceFile, args: &PingArgs) -> Option<Value> {
     let environment = args.connect.environment();
     let resource = project.in_environment(file, environment).ok()?;
-    (!resource.access.may_read()).then(|| {
-        json!({
-            "resource": file.name,
-            "state": "skipped",
-            "reason": "write-only: nothing to read",
-        })
-    })
+    let reason = if !resource.access.may_read() {
+        "write-only: nothing to read"
+    } else if resource.kind.health_check().is_none() {
+        "it has nothing to check"
+    } else {
+        return None;
+    };
+    Some(json!({ "resource": file.name, "state": "skipped", "reason": reason }))
 }
 
 async fn ask(
@@ -158,7 +159,7 @@ async fn ask(
         .map_err(|faults| args.connect.explain(faults, app))?;
     let kind = resource.kind;
     let query = project
-        .ad_hoc_query(&file.name, kind.health_check())
+        .ad_hoc_query(&file.name, kind.health_check().unwrap_or_default())
         .map_err(Failure::from_diagnostics)?;
     let binding = world.bound_to(project, [(file.name.clone(), resource)], app)?;
     let plan = Plan::bind(Arc::new(query), &binding, &Inputs::new())

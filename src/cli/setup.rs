@@ -20,10 +20,10 @@ use crate::core::source::{SourceFile, Span, Text};
 use crate::core::time::{TIME_EXAMPLE, parse_time};
 use crate::demo::{self, Demo};
 use crate::engine::{ExecutionOptions, Session, SessionOptions, Shelf};
-use crate::http::Observe;
+use crate::http::{LinkHost, Observe};
 use crate::plan::{Binding, Outside, SharedPlans};
 use crate::project::{Project, Query, Trust, load};
-use crate::resource::{Resource, TlsFiles};
+use crate::resource::{DemoPlace, Resource, TlsFiles};
 use crate::sink::Scratch;
 use crate::template::{Clock, Template};
 
@@ -168,7 +168,7 @@ impl World {
 
     /// Returns true if the demo implements the resource's kind of API.
     pub fn can_answer_for(resource: &Resource) -> bool {
-        resource.kind.is_demo()
+        resource.kind.demo().is_some()
     }
 
     /// Returns the resource to use: with the demo, its URL and token are replaced.
@@ -176,12 +176,21 @@ impl World {
         let Some(demo) = &self.demo else {
             return Ok(resource);
         };
-        if !Self::can_answer_for(&resource) {
-            let words = format!(
-                "the demo imitates CircleCI v2, and the resource `{}` is of another kind",
-                resource.name
-            );
-            return Err(Failure::usage(Code::Demo, words).at(&resource.place()));
+        let base_url = match resource.kind.demo() {
+            Some(DemoPlace::Api(path)) => format!("{}{path}", demo.origin()),
+            Some(DemoPlace::Storage) => demo.storage_origin().to_owned(),
+            None => {
+                let words = format!(
+                    "the demo imitates CircleCI, and the resource `{}` is of another kind",
+                    resource.name
+                );
+                return Err(Failure::usage(Code::Demo, words).at(&resource.place()));
+            }
+        };
+        let mut links = resource.links.clone();
+        let storage = demo.storage_origin().trim_start_matches("http://");
+        if let Ok(host) = LinkHost::parse(storage) {
+            links.push(host);
         }
         let constant = |text: &str| {
             let file = SourceFile::new("the demo", "the demo", text);
@@ -197,7 +206,8 @@ impl World {
             None => auth::none(),
         };
         Ok(Resource {
-            base_url: constant(demo.base_url())?,
+            base_url: constant(&base_url)?,
+            links,
             auth,
             proxy: None,
             tls: TlsFiles::default(),

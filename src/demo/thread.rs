@@ -15,7 +15,7 @@ use crate::demo::server::{Listeners, Shared, serve_shared};
 /// A running demo; dropping it stops the server and its thread.
 #[derive(Debug)]
 pub struct Demo {
-    base_url: String,
+    origin: String,
     storage_origin: String,
     #[cfg_attr(not(test), expect(dead_code, reason = "tests read its counts"))]
     shared: Arc<Shared>,
@@ -32,7 +32,7 @@ impl Demo {
     pub fn start(options: Options) -> io::Result<Self> {
         let [api, storage] = [listener()?, listener()?];
         let address = storage.local_addr()?;
-        let base_url = format!("http://{}/api/v2", api.local_addr()?);
+        let origin = format!("http://{}", api.local_addr()?);
         let runtime = runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
@@ -57,7 +57,7 @@ impl Demo {
                 });
             })?;
         Ok(Self {
-            base_url,
+            origin,
             storage_origin: format!("http://{address}"),
             shared,
             stop: Some(stop),
@@ -65,14 +65,13 @@ impl Demo {
         })
     }
 
-    /// Returns the base URL: `http://127.0.0.1:PORT/api/v2`.
-    pub fn base_url(&self) -> &str {
-        &self.base_url
+    /// Returns the origin of its APIs: `http://127.0.0.1:PORT`.
+    pub fn origin(&self) -> &str {
+        &self.origin
     }
 
     /// Returns the origin of artifacts, step output and usage exports: `http://127.0.0.1:PORT`,
     /// with another port than the API's.
-    #[cfg_attr(not(test), expect(dead_code, reason = "tests read it"))]
     pub fn storage_origin(&self) -> &str {
         &self.storage_origin
     }

@@ -12,7 +12,7 @@ keys! {
         folder: "text", "the sub-folder of `resources/`", "the group in `list`";
         description: "text", "", "a description for people";
         type: "`circleci` or `rest`", "required", "the kind of API, see [Presets](#presets)";
-        api: "`v2` or `v3`", "`v2`", "for `circleci`: the version of the API";
+        api: "`v2`, `v3`, `v1.1` or `artifacts`", "`v2`", "for `circleci`: the version of the API";
         base_url: "template", "the preset's",
             "the URL to which endpoints are appended, including its path; `http` or `https`, without user, `?` and `#`";
         auth: "see [Auth](#auth)", "the preset's", "authentication";

@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::auth::TokenScheme;
 use crate::http::{Method, StatusCode};
 use crate::paginate::{Cursor, Offset, RequestPlace, Style};
-use crate::resource::{IsFinal, Speak};
+use crate::resource::{DemoPlace, IsFinal, Speak};
 
 pub const KIND: &dyn Speak = &CircleCi;
 
@@ -65,8 +65,8 @@ impl Speak for CircleCi {
         Cursor::preset("$.next_page_token", place)
     }
 
-    fn health_check(&self) -> &'static str {
-        "/me"
+    fn health_check(&self) -> Option<&'static str> {
+        Some("/me")
     }
 
     fn who(&self, answer: &Value) -> Option<String> {
@@ -89,8 +89,8 @@ impl Speak for CircleCi {
         TOKEN_HINTS
     }
 
-    fn is_demo(&self) -> bool {
-        true
+    fn demo(&self) -> Option<DemoPlace> {
+        Some(DemoPlace::Api("/api/v2"))
     }
 
     fn finality(&self) -> Option<IsFinal> {

@@ -6,7 +6,7 @@ use crate::auth::TokenScheme;
 use crate::http::{Method, StatusCode};
 use crate::paginate::{Cursor, RequestPlace, Style};
 use crate::resource::circleci::segments;
-use crate::resource::{IsFinal, Speak, circleci};
+use crate::resource::{DemoPlace, IsFinal, Speak, circleci};
 
 pub const KIND: &dyn Speak = &CircleCiV3;
 
@@ -59,8 +59,12 @@ impl Speak for CircleCiV3 {
             )
     }
 
-    fn health_check(&self) -> &'static str {
-        "/users?filter[user_id]=me"
+    fn health_check(&self) -> Option<&'static str> {
+        Some("/users?filter[user_id]=me")
+    }
+
+    fn demo(&self) -> Option<DemoPlace> {
+        Some(DemoPlace::Api("/api/v3"))
     }
 
     fn who(&self, answer: &Value) -> Option<String> {

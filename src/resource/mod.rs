@@ -68,9 +68,10 @@ pub trait Speak: Sync {
         false
     }
 
-    /// Returns the endpoint that `ping` requests, relative to the base URL.
-    fn health_check(&self) -> &'static str {
-        ""
+    /// Returns the endpoint that `ping` requests, relative to the base URL; `None` if there is none
+    /// that shows anything.
+    fn health_check(&self) -> Option<&'static str> {
+        Some("")
     }
 
     /// Returns the name of the token's user, from the response to the health check.
@@ -94,15 +95,24 @@ pub trait Speak: Sync {
         &[]
     }
 
-    /// Returns true if the demo implements this kind of API.
-    fn is_demo(&self) -> bool {
-        false
+    /// Returns the place of the embedded demo that imitates this kind of API, if one does.
+    fn demo(&self) -> Option<DemoPlace> {
+        None
     }
 
     /// Returns a function that recognizes final responses, if the kind has one.
     fn finality(&self) -> Option<IsFinal> {
         None
     }
+}
+
+/// A place of the embedded demo.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DemoPlace {
+    /// A path on its API's origin.
+    Api(&'static str),
+    /// The origin of its storage.
+    Storage,
 }
 
 /// The media type of the responses that queries can read.
@@ -123,7 +133,7 @@ macro_rules! kinds {
     };
 }
 
-kinds![circleci, circleci_v3, rest];
+kinds![circleci, circleci_v3, circleci_v1, circleci_artifacts, rest];
 
 /// The default number of concurrent requests.
 pub const CONCURRENCY: usize = 8;

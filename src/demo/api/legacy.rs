@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::demo::api::{Route, jobs};
+use crate::demo::api::{Route, jobs, organizations};
 use crate::demo::message::{Answer, Outcome};
 use crate::demo::storage;
 use crate::demo::world::World;
@@ -13,10 +13,13 @@ use crate::demo::world::steps::{self, Step};
 use crate::demo::world::{Workflow, status::JobStatus};
 
 /// The routes.
-pub const ROUTES: &[Route] = &[Route::get(
-    "/project/{provider}/{organization}/{project}/{job-number}",
-    |w, _, p| get(w, &p[0], &p[1]),
-)];
+pub const ROUTES: &[Route] = &[
+    Route::get("/me", |w, _, _| Ok(organizations::me(w))),
+    Route::get(
+        "/project/{provider}/{organization}/{project}/{job-number}",
+        |w, _, p| get(w, &p[0], &p[1]),
+    ),
+];
 
 /// `GET /project/{vcs}/{org}/{repo}/{number}`.
 fn get(world: &World, slug: &str, number: &str) -> Outcome {

@@ -14,7 +14,7 @@ struct Connection(BufReader<TcpStream>);
 
 impl Connection {
     fn open(demo: &Demo) -> Self {
-        Self::to(demo.base_url().trim_end_matches("/api/v2"))
+        Self::to(demo.origin())
     }
 
     fn to(origin: &str) -> Self {
@@ -101,7 +101,7 @@ fn ordered_misbehaviour_over_a_socket() {
 #[test]
 fn the_storage_is_on_another_port() {
     let demo = Demo::start(Options::default()).unwrap();
-    assert!(!demo.base_url().starts_with(demo.storage_origin()));
+    assert!(demo.origin() != demo.storage_origin());
     let target = "/api/v2/project/gh/acme/web/pipeline/4819";
     let (_, body) = Connection::open(&demo).ask("GET", target, TOKEN_HEADER);
     let pipeline: Value = serde_json::from_str(&body).unwrap();
