@@ -253,6 +253,27 @@ mod start_pipeline {
     }
 
     #[test]
+    fn a_project_without_definitions_does_without() {
+        let body = json!({
+            "config": {"branch": "main"}, "checkout": {"branch": "main"}, "parameters": {}
+        });
+        let started = json!({"id": "p9", "number": 9, "state": "pending"});
+        let exchange = post(body).answers((201, started));
+        start(&[], &["branch=main"], vec![exchange]).assert_exit(0);
+    }
+
+    /// That the definitions are not known is no reason to start without one.
+    #[test]
+    fn definitions_that_cannot_be_read_are_none_to_do_without() {
+        let mut exchanges = definitions(&[]);
+        let gone = json!({"message": "Project not found"});
+        exchanges[1] = get("/projects/project-1/pipeline-definitions").answers((404, gone));
+        let args = ["start-pipeline", APP, "--yes", "branch=main"];
+        let told = run(&args, exchanges).0.assert_exit(1).stderr_text();
+        assert!(told.contains("nothing was started: "), "{told}");
+    }
+
+    #[test]
     fn none_is_guessed_and_nothing_passes_for_started() {
         let unchosen = start(&["build", "deploy"], &["branch=main"], Vec::new());
         let unknown = start(&["build"], &["branch=main", "definition=x"], Vec::new());
@@ -436,12 +457,24 @@ mod reruns {
         assert_eq!(rows[0]["workflow_id"], "new-w8d");
     }
 
+    /// A pipeline that cannot be read may have something newer.
+    #[test]
+    fn what_may_not_be_the_newest_is_not_run_again() {
+        let mut exchanges = failures();
+        let gone = json!({"message": "Pipeline not found"});
+        exchanges[1] = get("/pipeline/p9/workflow").answers((404, gone));
+        let (outcome, _) = run(&["failed-once", SLUG, "-o", "json"], exchanges);
+        let rows = outcome.assert_exit(6).stdout_json();
+        assert_eq!(rows.as_array().map(Vec::len), Some(1));
+        assert_eq!(rows[0]["id"], "w7");
+    }
+
     #[test]
     fn it_asks_with_the_number() {
         let (outcome, _) = run(&["rerun-failed", SLUG], failures());
         let told = outcome.assert_exit(7).stderr_text();
         assert!(
-            told.contains("Run 2 failed workflows of gh/acme/web again, from the failed jobs?"),
+            told.contains("Rerun 2 failed workflows of gh/acme/web from the failed jobs?"),
             "{told}"
         );
     }
@@ -509,7 +542,7 @@ mod superseded {
         let (outcome, _) = run(&["cancel-superseded", SLUG], running());
         let told = outcome.assert_exit(7).stderr_text();
         assert!(
-            told.contains("Cancel 1 workflow of gh/acme/web that newer ones have superseded?"),
+            told.contains("Cancel 1 superseded workflow of gh/acme/web?"),
             "{told}"
         );
         let mut exchanges = running();
@@ -780,7 +813,7 @@ fn they_run_on_the_demo() {
         &["superseded-workflows"],
         &["org-projects"],
         &["context-restrictions"],
-        &["context-variables", "unchanged_for=2160h"],
+        &["context-variables", "unchanged_for=90d"],
         &["open-contexts"],
         &["project-variables"],
         &["approvals", "since=2d"],
