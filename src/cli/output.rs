@@ -73,8 +73,7 @@ impl ReportFacts {
             previous: self.previous.clone(),
         };
         let rendered = self.plan.document(document, &facts)?;
-        for (template, met) in &rendered.unreadable {
-            let note = engine::no_times(&self.plan.query.name, template, met);
+        for note in engine::unreadable_notes(&self.plan.query.name, &rendered.unreadable) {
             if !self.is_quiet {
                 app.eprintln(&format!("note: {}", app.scrubber.text(&note)));
             }

@@ -21,7 +21,7 @@ use crate::plan::{DataValue, DataValues, Facts, Plan};
 use crate::project::failures;
 use crate::project::query::Statement;
 use crate::sql::{Database, Params, Row, SqlError, SqlErrorKind};
-use crate::template::Records;
+use crate::template::{Expected, Records};
 
 /// The number of result rows sent at a time.
 const BATCH: usize = 256;
@@ -109,7 +109,7 @@ async fn value(run: &Rc<Run>, plan: &Rc<Plan>) -> DataValue {
     match plan.document(document, &facts) {
         Ok(rendered) => {
             let mut findings = run.findings.borrow_mut();
-            findings.add_no_times(plan, rendered.unreadable);
+            findings.add_unreadable_values(plan, rendered.unreadable);
             DataValue::Text(rendered.text.into())
         }
         Err(error) => {
@@ -146,7 +146,10 @@ pub async fn statement(run: &Rc<Run>, plan: &Rc<Plan>, taker: &Taker, outlet: &O
             None => return End::Done(Outcome::Complete),
             Some(Part::Rows(batch)) => batch,
             Some(Part::NoTimes(met)) => {
-                run.findings.borrow_mut().add_no_times(plan, met);
+                let met = met.into_iter();
+                let met = met.map(|(function, met)| ((function, Expected::Time), met));
+                let mut findings = run.findings.borrow_mut();
+                findings.add_unreadable_values(plan, met.collect());
                 continue;
             }
             Some(Part::NumbersAsText(columns)) => {

@@ -11,7 +11,7 @@ use crate::engine::records::PageRead;
 use crate::http::Request;
 use crate::plan::Plan;
 use crate::project::failures;
-use crate::template::Records;
+use crate::template::{Records, UnreadableValues};
 
 /// The maximum number of notes.
 const MOST_NOTES: usize = 10;
@@ -33,8 +33,8 @@ pub struct Findings {
     pub notes: Vec<String>,
     /// The columns that no record had, by query.
     columns: BTreeMap<String, ColumnsSeen>,
-    /// Values that are not times although a filter expected one, by query and expression.
-    unreadable: BTreeMap<(String, String), (usize, String)>,
+    /// Values that a filter or a function could not read, by query.
+    unreadable: BTreeMap<String, UnreadableValues>,
 }
 
 impl Findings {
@@ -69,17 +69,20 @@ impl Findings {
         }
     }
 
-    /// Adds values that a template of the plan could not read as times.
+    /// Adds values that a template of the plan could not read.
     pub fn add_unreadable(&mut self, plan: &Plan) {
-        self.add_no_times(plan, plan.scope().take_unreadable());
+        self.add_unreadable_values(plan, plan.scope().take_unreadable());
     }
 
-    /// Adds values that could not be read as times, by expression.
-    pub fn add_no_times(&mut self, plan: &Plan, met: BTreeMap<String, (usize, String)>) {
-        for (expression, (count, first)) in met {
-            let key = (plan.query.name.clone(), expression);
+    /// Adds values that could not be read.
+    pub fn add_unreadable_values(&mut self, plan: &Plan, met: UnreadableValues) {
+        if met.is_empty() {
+            return;
+        }
+        let known = self.unreadable.entry(plan.query.name.clone()).or_default();
+        for (key, (count, first)) in met {
             let first = plan.scrubber.text(&first).into_owned();
-            self.unreadable.entry(key).or_insert((0, first)).0 += count;
+            known.entry(key).or_insert((0, first)).0 += count;
         }
     }
 
@@ -106,16 +109,13 @@ impl Findings {
         (records, !self.ledger.is_empty())
     }
 
-    /// Takes the notes: probable mistakes, values that are not times, and columns that no record
+    /// Takes the notes: probable mistakes, values that could not be read, and columns that no record
     /// had. `name` is the query's, which notes about its own columns omit.
     pub fn take_notes(&mut self, name: &str) -> Vec<String> {
         let mut notes = std::mem::take(&mut self.notes);
-        let unreadable = std::mem::take(&mut self.unreadable);
-        notes.extend(
-            unreadable
-                .into_iter()
-                .map(|((query, expression), met)| no_times(&query, &expression, &met)),
-        );
+        for (query, met) in std::mem::take(&mut self.unreadable) {
+            notes.extend(unreadable_notes(&query, &met));
+        }
         for (query, seen) in std::mem::take(&mut self.columns) {
             let of_other = if query == name {
                 String::new()
@@ -128,12 +128,16 @@ impl Findings {
     }
 }
 
-/// Returns the note about values that are not times.
-pub fn no_times(query: &str, expression: &str, (count, first): &(usize, String)) -> String {
-    let values = if *count == 1 {
-        "a value that is not a time as null".to_owned()
-    } else {
-        format!("{count} values that are not times as null")
-    };
-    format!("in `{query}`, `{expression}` read {values} (the first is {first})")
+/// Returns the notes about values that could not be read.
+pub fn unreadable_notes(query: &str, met: &UnreadableValues) -> impl Iterator<Item = String> {
+    met.iter()
+        .map(move |((expression, expected), (count, first))| {
+            let (one, several) = expected.words();
+            let values = if *count == 1 {
+                format!("a value that is not {one} as null")
+            } else {
+                format!("{count} values that are not {several} as null")
+            };
+            format!("in `{query}`, `{expression}` read {values} (the first is {first})")
+        })
 }

@@ -49,7 +49,7 @@ pub use cache::{Archive, Cache};
 pub use data::run_facts;
 pub use drive::run;
 pub use error::{FailedItem, Refusal, Remedy, RunError, RunErrorKind, Unmet, transport_code};
-pub use findings::no_times;
+pub use findings::unreadable_notes;
 pub use items::{FoundItems, find};
 pub use ledger::{Cuts, Failures, Ledger};
 pub use levels::Level;

@@ -6,7 +6,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::core::shutdown;
-use crate::core::time::{TIME_EXAMPLE, format_duration};
+use crate::core::time::format_duration;
 use crate::engine::levels::Level;
 use crate::engine::listing::{Listing, Step};
 use crate::engine::outcome::End;
@@ -206,10 +206,10 @@ impl Listing<'_> {
             first
         };
         let holds = poll.until.holds(&scope.with_row(raw));
-        // A value that is not a time will hardly become one, and polling would use up the whole
-        // timeout.
-        if let Some((_, first)) = scope.take_unreadable().into_values().next() {
-            let words = format!("{first} is not {TIME_EXAMPLE}");
+        // A value that cannot be read will hardly become readable, and polling would use up the
+        // whole timeout.
+        if let Some(((_, expected), (_, first))) = scope.take_unreadable().into_iter().next() {
+            let words = format!("{first} is not {}", expected.example());
             return Err(RunErrorKind::Render(RenderError::new(
                 &poll.until.place(),
                 self.plan.scrubber.text(&words),

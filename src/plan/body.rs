@@ -10,7 +10,7 @@ use crate::core::source::Place;
 use crate::http::client::OCTETS;
 use crate::http::{Body as Sent, Part, PartContent};
 use crate::project::load;
-use crate::project::query::{Body, MultipartField};
+use crate::project::query::{Body, GraphqlBody, MultipartField};
 use crate::template::{RenderError, Scope, Template};
 
 /// Renders a body.
@@ -38,26 +38,7 @@ pub fn render(body: Option<&Body>, scope: &Scope, root: &Path) -> Result<Sent, R
             }
             Ok(bytes("application/x-www-form-urlencoded", form.finish()))
         }
-        Body::Graphql(body) => {
-            let mut members = Map::new();
-            members.insert("query".to_owned(), Value::from(&*body.document.value));
-            if let Some(name) = &body.operation_name {
-                members.insert("operationName".to_owned(), Value::from(name.as_str()));
-            }
-            let mut variables = Map::new();
-            for (name, value) in &body.variables {
-                if let Some(value) = value.render(scope)? {
-                    variables.insert(name.clone(), value);
-                }
-            }
-            if !variables.is_empty() {
-                members.insert("variables".to_owned(), Value::Object(variables));
-            }
-            Ok(bytes(
-                "application/json",
-                Value::Object(members).to_string(),
-            ))
-        }
+        Body::Graphql(body) => graphql(body, scope),
         Body::Text(template) => Ok(bytes("text/plain; charset=utf-8", template.text(scope)?)),
         Body::File(template) => {
             let (_, content) = attachment(template, scope, root)?;
@@ -98,6 +79,27 @@ pub fn render(body: Option<&Body>, scope: &Scope, root: &Path) -> Result<Sent, R
             Ok(Sent::Multipart(parts))
         }
     }
+}
+
+fn graphql(body: &GraphqlBody, scope: &Scope) -> Result<Sent, RenderError> {
+    let mut members = Map::new();
+    members.insert("query".to_owned(), Value::from(&*body.document.value));
+    if let Some(name) = &body.operation_name {
+        members.insert("operationName".to_owned(), Value::from(name.as_str()));
+    }
+    let mut variables = Map::new();
+    for (name, value) in &body.variables {
+        if let Some(value) = value.render(scope)? {
+            variables.insert(name.clone(), value);
+        }
+    }
+    if !variables.is_empty() {
+        members.insert("variables".to_owned(), Value::Object(variables));
+    }
+    Ok(bytes(
+        "application/json",
+        Value::Object(members).to_string(),
+    ))
 }
 
 fn bytes(content_type: &str, content: String) -> Sent {

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::plan::scopes::masked_scope;
 use crate::plan::{Plan, disguise};
-use crate::template::{Document, ListOrText, Records, RenderError, Scope};
+use crate::template::{Document, ListOrText, Records, RenderError, Scope, UnreadableValues};
 
 /// The result of a query of `data`.
 #[derive(Debug, Clone)]
@@ -40,9 +40,8 @@ pub struct Facts {
 pub struct Rendered {
     /// The text, without secrets.
     pub text: String,
-    /// Values that are not times although a filter expected one, by expression: their count and the
-    /// first of them.
-    pub unreadable: BTreeMap<String, (usize, String)>,
+    /// Values that filters could not read.
+    pub unreadable: UnreadableValues,
 }
 
 impl Plan {

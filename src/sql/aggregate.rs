@@ -1,5 +1,9 @@
 //! Aggregate functions `percentile`, `median` and `stddev`, also as window functions. NULLs are
 //! ignored; without numbers, the result is NULL.
+//!
+//! A text that is not a number is an error, unlike in SQLite's `avg`, which takes it for 0: a wrong
+//! statistic looks like a right one. A statement decides what such texts mean, with `nullif` or
+//! `case`.
 
 use rusqlite::functions::{Aggregate, Context, FunctionFlags, WindowAggregate};
 use rusqlite::types::ValueRef;
@@ -147,7 +151,8 @@ impl Summary {
             ValueRef::Text(_) => value
                 .as_str()
                 .ok()
-                .and_then(|text| text.trim().parse().ok()),
+                .and_then(|text| text.trim().parse().ok())
+                .filter(|number: &f64| number.is_finite()),
             ValueRef::Blob(_) => None,
         };
         if number.is_none() {

@@ -16,7 +16,8 @@ use minijinja::value::Kwargs;
 use minijinja::{Environment, Error, State, Value};
 
 use crate::core::time::{self, Moment};
-use crate::template::value::{mapping, moment_or, no_time, now, wrong, zone};
+use crate::template::unreadable::Expected;
+use crate::template::value::{mapping, moment_or, now, unreadable, wrong, zone};
 
 /// The filters of this module.
 pub const NAMES: &[&str] = &["time_bucket"];
@@ -140,7 +141,7 @@ fn time_bucket(state: &State, value: &Value, size: &str, options: Kwargs) -> Res
     bucket_start(moment, bucket, &zone).map_or_else(
         || {
             let error = wrong(format!("`time_bucket` cannot compute with {moment}"));
-            no_time(state, value, default, error)
+            unreadable(state, value, default, Expected::Time, error)
         },
         |start| Ok(Value::from(start)),
     )

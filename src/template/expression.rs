@@ -18,6 +18,11 @@ use crate::template::syntax;
 use crate::template::value::unsigned_zero;
 use crate::template::{Mention, Mentions, RenderError, Scope, SyntaxError, inspect};
 
+/// Filters that take null for a value they cannot read, over a record; `time` includes `time_bucket`.
+const READING_FILTERS: [&str; 7] = [
+    "time", "date", "ago", "duration", "minutes", "percent", "number",
+];
+
 /// A parsed bare expression, such as `row.status == "failed"`.
 #[derive(Clone)]
 pub struct Expression {
@@ -29,8 +34,8 @@ pub struct Expression {
     rewritten: Arc<Rewritten>,
     /// The names of a plain path `a.b.c`, which returns its value unchanged.
     path: Option<Vec<String>>,
-    /// True if it contains a filter that reads a time.
-    reads_times: bool,
+    /// True if it contains a filter that takes null for what it cannot read.
+    may_misread: bool,
 }
 
 impl fmt::Debug for Expression {
@@ -94,9 +99,7 @@ impl Expression {
         match (mentions, compiled) {
             (Some(mentions), Ok(compiled)) if faults.is_empty() => Ok(Self {
                 path: plain_path(source.trim()),
-                reads_times: ["time", "date", "ago"]
-                    .iter()
-                    .any(|name| source.contains(name)),
+                may_misread: READING_FILTERS.iter().any(|name| source.contains(name)),
                 text: text.clone(),
                 range,
                 compiled: Arc::new(compiled),
@@ -256,7 +259,7 @@ impl Expression {
             let fault = || scope.fault_of(&self.mentions, self.fault(&error));
             self.unset(scope).unwrap_or_else(fault)
         });
-        if self.rules != Rules::Strict && self.reads_times {
+        if self.rules != Rules::Strict && self.may_misread {
             scope.settle_unreadable(self.source(), &self.mentions);
         }
         let value = value?;

@@ -19,8 +19,10 @@ use crate::core::time::{self, Moment};
 use crate::template::bounds::{check_length, check_value};
 use crate::template::environment::to_text;
 use crate::template::statistics::grouped;
+use crate::template::unreadable::Expected;
 use crate::template::value::{
-    is_null, moment_or, no_time, now, rounded, to_number, unsigned_zero, wrong, zone,
+    converted, is_null, moment, moment_or, now, rounded, to_number, unreadable, unsigned_zero,
+    wrong, zone,
 };
 use crate::template::{blocks, calendar, chart, difference, escape, statistics, tables};
 
@@ -155,9 +157,9 @@ fn seconds_since_1970(moment: Moment) -> Value {
 
 /// `"2026-11-02T09:00:00Z" | time`: seconds since 1970.
 fn seconds(state: &State, value: &Value, options: Kwargs) -> Result<Value, Error> {
-    let default: Option<Value> = options.get("default")?;
-    options.assert_all_used()?;
-    Ok(moment_or(state, value, default)?.map_or_else(|other| other, seconds_since_1970))
+    converted(state, value, &options, Expected::Time, |value| {
+        Ok(seconds_since_1970(moment(state, value)?))
+    })
 }
 
 /// `… | date`, `… | date("%d %b %H:%M")`, `… | date(tz="Europe/Berlin")`.
@@ -179,90 +181,93 @@ fn date(
     };
     let Some(parts) = moment.in_zone(&zone) else {
         let error = wrong(format!("`{moment}` is after the year 9999 in that zone"));
-        return no_time(state, value, default, error);
+        return unreadable(state, value, default, Expected::Time, error);
     };
     match parts.to_string(&format) {
         Ok(text) => Ok(Value::from(text)),
         // The very last day has no seconds since 1970 and no zone name.
         Err(_) if moment.timestamp().is_none() => {
             let error = wrong(format!("`{format}` does not suit `{moment}`"));
-            no_time(state, value, default, error)
+            unreadable(state, value, default, Expected::Time, error)
         }
         Err(error) => Err(wrong(format!("`{format}` is not a date format: {error}"))),
     }
 }
 
 /// Formats seconds: `4m 10s`.
-fn duration(value: &Value) -> Result<Value, Error> {
-    if is_null(value) {
-        return Ok(Value::from(()));
-    }
-    let seconds = match value.as_str() {
-        Some(text) => time::parse_duration(text)
-            .ok_or_else(|| wrong(format!("`{text}` is not {}", time::DURATION_EXAMPLE)))?
-            .as_secs_f64(),
-        None => to_number(value)?,
-    };
-    let sign = if seconds < 0.0 { "-" } else { "" };
-    let length = Duration::try_from_secs_f64(seconds.abs())
-        .map_err(|_| wrong(format!("{seconds} is not a number of seconds")))?;
-    Ok(Value::from(format!(
-        "{sign}{}",
-        time::format_duration(length)
-    )))
+fn duration(state: &State, value: &Value, options: Kwargs) -> Result<Value, Error> {
+    converted(state, value, &options, Expected::Duration, |value| {
+        let seconds = match value.as_str() {
+            Some(text) => time::parse_duration(text)
+                .ok_or_else(|| wrong(format!("`{text}` is not {}", time::DURATION_EXAMPLE)))?
+                .as_secs_f64(),
+            None => to_number(value)?,
+        };
+        let sign = if seconds < 0.0 { "-" } else { "" };
+        let length = Duration::try_from_secs_f64(seconds.abs())
+            .map_err(|_| wrong(format!("{seconds} is not a number of seconds")))?;
+        Ok(Value::from(format!(
+            "{sign}{}",
+            time::format_duration(length)
+        )))
+    })
 }
 
 /// Converts seconds to minutes with two decimals.
-fn minutes(value: &Value) -> Result<Value, Error> {
-    if is_null(value) {
-        return Ok(Value::from(()));
-    }
-    Ok(rounded(to_number(value)? / 60.0, 2))
+fn minutes(state: &State, value: &Value, options: Kwargs) -> Result<Value, Error> {
+    converted(state, value, &options, Expected::Number, |value| {
+        Ok(rounded(to_number(value)? / 60.0, 2))
+    })
 }
 
 /// Formats the time since a moment: `3h 5m ago`.
 fn ago(state: &State, value: &Value, options: Kwargs) -> Result<Value, Error> {
-    let default: Option<Value> = options.get("default")?;
-    options.assert_all_used()?;
-    let moment = match moment_or(state, value, default)? {
-        Ok(moment) => moment,
-        Err(other) => return Ok(other),
-    };
-    let past = Moment::from(now(state)?).since_1970() - moment.since_1970();
-    let length = time::format_duration(past.unsigned_abs());
-    Ok(Value::from(if past.is_negative() {
-        format!("in {length}")
-    } else {
-        format!("{length} ago")
-    }))
+    converted(state, value, &options, Expected::Time, |value| {
+        let moment = moment(state, value)?;
+        let past = Moment::from(now(state)?).since_1970() - moment.since_1970();
+        let length = time::format_duration(past.unsigned_abs());
+        Ok(Value::from(if past.is_negative() {
+            format!("in {length}")
+        } else {
+            format!("{length} ago")
+        }))
+    })
 }
 
 /// Formats a ratio as `93.5 %`.
-fn percent_of(value: &Value, digits: Option<u32>) -> Result<Value, Error> {
-    if is_null(value) {
-        return Ok(Value::from(()));
-    }
-    let digits = digits.unwrap_or(1).min(10) as usize;
-    let text = format!("{:.digits$}", to_number(value)? * 100.0);
-    Ok(Value::from(format!("{} %", without_sign_of_zero(&text))))
+fn percent_of(
+    state: &State,
+    value: &Value,
+    digits: Option<u32>,
+    options: Kwargs,
+) -> Result<Value, Error> {
+    converted(state, value, &options, Expected::Number, |value| {
+        let digits = digits.unwrap_or(1).min(10) as usize;
+        let text = format!("{:.digits$}", to_number(value)? * 100.0);
+        Ok(Value::from(format!("{} %", without_sign_of_zero(&text))))
+    })
 }
 
 /// Formats a number with thousands separators: `1,234,567.8`; rounded if `digits` is given.
-fn number(value: &Value, digits: Option<u32>) -> Result<Value, Error> {
-    if is_null(value) {
-        return Ok(Value::from(()));
-    }
-    let text = match digits {
-        Some(digits) => format!("{:.*}", digits.min(10) as usize, to_number(value)?),
-        None => match value.as_i64() {
-            Some(whole) => whole.to_string(),
-            None => to_number(value)?.to_string(),
-        },
-    };
-    let (sign, text) = without_sign_of_zero(&text)
-        .strip_prefix('-')
-        .map_or(("", without_sign_of_zero(&text)), |rest| ("-", rest));
-    Ok(Value::from(format!("{sign}{}", grouped(text))))
+fn number(
+    state: &State,
+    value: &Value,
+    digits: Option<u32>,
+    options: Kwargs,
+) -> Result<Value, Error> {
+    converted(state, value, &options, Expected::Number, |value| {
+        let text = match digits {
+            Some(digits) => format!("{:.*}", digits.min(10) as usize, to_number(value)?),
+            None => match value.as_i64() {
+                Some(whole) => whole.to_string(),
+                None => to_number(value)?.to_string(),
+            },
+        };
+        let (sign, text) = without_sign_of_zero(&text)
+            .strip_prefix('-')
+            .map_or(("", without_sign_of_zero(&text)), |rest| ("-", rest));
+        Ok(Value::from(format!("{sign}{}", grouped(text))))
+    })
 }
 
 /// Removes the sign of a number whose digits are all zero.

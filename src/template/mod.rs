@@ -39,6 +39,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 mod text;
+mod unreadable;
 mod value;
 
 pub mod selector;
@@ -51,3 +52,4 @@ pub use mentions::{Mention, Mentions, Presence, PresenceKind};
 pub use objects::{Lookup, Records};
 pub use scope::{Clock, Hides, ListOrText, ResponseFacts, Scope};
 pub use text::{Piece, Template};
+pub use unreadable::{Expected, UnreadableValues};

@@ -2,17 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use minijinja::Value;
-use minijinja::value::{Object, ObjectRepr, ValueKind};
+use minijinja::value::{Object, ValueKind};
 use serde_json::{Value as Json, json};
 
 use crate::core::time;
 use crate::template::convert::{from_json, is_exact};
 use crate::template::objects::{Headers, List, LookedUp, Record, Vars, lenient};
-use crate::template::{Lookup, Mention, Mentions, Records, RenderError};
+use crate::template::unreadable::{UNREADABLE, Unreadable};
+use crate::template::{Lookup, Mention, Mentions, Records, RenderError, UnreadableValues};
 
 /// The time of `now()` and the reference for `ago`. A run has one.
 #[derive(Debug, Clone, Copy)]
@@ -22,52 +23,9 @@ pub struct Clock(pub Timestamp);
 /// shadows it.
 pub const CLOCK: &str = "(clock)";
 
-/// The name under which filters find [`Unreadable`].
-pub const UNREADABLE: &str = "(unreadable)";
-
-/// The name of a marker constant in documents, in which an invalid time is null, as over a record.
+/// The name of a marker constant in documents, in which an unreadable value is null, as over a
+/// record.
 pub const DOCUMENT: &str = "(document)";
-
-/// Invalid times in records, by expression.
-#[derive(Debug, Default)]
-pub struct Unreadable {
-    /// Those found by the expression being evaluated.
-    met: Mutex<Vec<String>>,
-    /// Their count and the first of them.
-    noted: Mutex<BTreeMap<String, (usize, String)>>,
-}
-
-impl Unreadable {
-    pub(super) fn push(&self, shown: &str) {
-        lock(&self.met).push(shown.to_owned());
-    }
-
-    /// Moves the values found to an expression; their text only if it does not use a secret.
-    fn settle(&self, expression: &str, is_secret: impl FnOnce() -> bool) {
-        let met = std::mem::take(&mut *lock(&self.met));
-        let count = met.len();
-        let Some(first) = met.into_iter().next() else {
-            return;
-        };
-        let first = if is_secret() {
-            "a secret (not shown)".to_owned()
-        } else {
-            first
-        };
-        let mut noted = lock(&self.noted);
-        noted.entry(expression.to_owned()).or_insert((0, first)).0 += count;
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl Object for Unreadable {
-    fn repr(self: &Arc<Self>) -> ObjectRepr {
-        ObjectRepr::Plain
-    }
-}
 
 /// A member of a layer of lists.
 #[derive(Clone, Copy)]
@@ -163,16 +121,15 @@ impl Scope {
         }
     }
 
-    /// Records the invalid times found by an expression with these mentions.
+    /// Attributes the values that could not be read to an expression with these mentions.
     pub(super) fn settle_unreadable(&self, expression: &str, mentions: &Mentions) {
         self.unreadable
             .settle(expression, || self.is_silenced(mentions));
     }
 
-    /// Takes the invalid times found since the last call: expressions with the number of values and
-    /// the first of them.
-    pub fn take_unreadable(&self) -> BTreeMap<String, (usize, String)> {
-        std::mem::take(&mut *lock(&self.unreadable.noted))
+    /// Takes the values that could not be read since the last call.
+    pub fn take_unreadable(&self) -> UnreadableValues {
+        self.unreadable.take()
     }
 
     /// Returns a scope in which errors of expressions over secrets do not show values.

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use minijinja::value::ValueKind;
+use minijinja::value::{Kwargs, ValueKind};
 use minijinja::{Error, ErrorKind, State, UndefinedBehavior, Value};
 
 use crate::core::name;
 use crate::core::text::one_line;
 use crate::core::time::{self, Moment};
-use crate::template::scope::{CLOCK, DOCUMENT, UNREADABLE, Unreadable};
+use crate::template::scope::{CLOCK, DOCUMENT};
+use crate::template::unreadable::{Expected, UNREADABLE, Unreadable};
 
 /// The maximum length of a value in a message.
 const LONGEST_SHOWN: usize = 60;
@@ -132,40 +133,58 @@ pub fn moment(state: &State, value: &Value) -> Result<Moment, Error> {
         .ok_or_else(|| wrong(format!("{seconds} seconds since 1970 is out of range")))
 }
 
-/// Parses a time in a record, or returns `default` if it is null or invalid.
-///
-/// Over a record and in a document, an invalid time is null and is recorded in the scope; elsewhere it
-/// is an error.
+/// Reads a time, or returns `default` if it is null or invalid, as [`converted`].
 ///
 /// # Errors
 ///
-/// If it is invalid, outside of records and documents and without a default.
+/// As [`unreadable`].
 pub fn moment_or(
     state: &State,
     value: &Value,
     default: Option<Value>,
 ) -> Result<Result<Moment, Value>, Error> {
-    let null = || Value::from(());
     if is_null(value) {
-        return Ok(Err(default.unwrap_or_else(null)));
+        return Ok(Err(default.unwrap_or_else(|| Value::from(()))));
     }
     match moment(state, value) {
         Ok(moment) => Ok(Ok(moment)),
-        Err(error) => no_time(state, value, default, error).map(Err),
+        Err(error) => unreadable(state, value, default, Expected::Time, error).map(Err),
     }
 }
 
-/// Returns the result for a time that cannot be read or computed with: `default` if there is one.
+/// Converts the value of a filter whose only option is `default`, which replaces null and values that
+/// cannot be read.
 ///
-/// Over a record and in a document it is null, and the time is recorded in the scope.
+/// # Errors
+///
+/// As [`unreadable`].
+pub fn converted(
+    state: &State,
+    value: &Value,
+    options: &Kwargs,
+    expected: Expected,
+    convert: impl FnOnce(&Value) -> Result<Value, Error>,
+) -> Result<Value, Error> {
+    let default: Option<Value> = options.get("default")?;
+    options.assert_all_used()?;
+    if is_null(value) {
+        return Ok(default.unwrap_or_else(|| Value::from(())));
+    }
+    convert(value).or_else(|error| unreadable(state, value, default, expected, error))
+}
+
+/// Returns the result for a value that cannot be read or computed with: `default` if there is one.
+///
+/// Over a record and in a document it is null, and the value is recorded in the scope.
 ///
 /// # Errors
 ///
 /// Elsewhere the given error.
-pub fn no_time(
+pub fn unreadable(
     state: &State,
     value: &Value,
     default: Option<Value>,
+    expected: Expected,
     error: Error,
 ) -> Result<Value, Error> {
     if let Some(default) = default {
@@ -174,7 +193,7 @@ pub fn no_time(
     match state.lookup(UNREADABLE) {
         Some(noted) if takes_null_for(state) => {
             if let Some(noted) = noted.downcast_object_ref::<Unreadable>() {
-                noted.push(&got(value));
+                noted.push(expected, got(value));
             }
             Ok(Value::from(()))
         }
@@ -182,7 +201,7 @@ pub fn no_time(
     }
 }
 
-/// Returns true if an invalid time is null.
+/// Returns true if a value that cannot be read is null.
 fn takes_null_for(state: &State) -> bool {
     state.undefined_behavior() == UndefinedBehavior::Chainable || state.lookup(DOCUMENT).is_some()
 }

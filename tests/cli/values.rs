@@ -501,3 +501,58 @@ sql: select epoch(at) as a, seconds_between(at, '2026-11-01T00:00:00Z') as b, ti
         insta::assert_snapshot!(seen.outcome.assert_exit(0).snapshot());
     }
 }
+
+mod texts_that_are_no_numbers {
+    use super::*;
+    use crate::case::told;
+
+    const ROWS: &str = r#"[{"s": 250}, {"s": "n/a"}, {"s": "-"}, {"s": null}]"#;
+
+    #[test]
+    fn a_column_has_null_for_them_and_says_so_once_an_expression() {
+        let seen = Case::query(
+            "endpoint: /x
+rows: $[*]
+extract:
+  d: \"{{ row.s | duration }}\"
+  m: \"{{ row.s | minutes }}\"
+  n: \"{{ row.s | number(1) }}\"
+  p: \"{{ row.s | percent(default='?') }}\"",
+        )
+        .args(["-o", "csv"])
+        .asks(vec![get_x(ROWS)]);
+        insta::assert_snapshot!(seen.outcome.assert_exit(0).snapshot());
+    }
+
+    #[test]
+    fn a_condition_does_not_hold_for_them() {
+        let seen = Case::query("endpoint: /x\nrows: $[*]\nwhere: (row.s | minutes) > 1")
+            .args(["-o", "ndjson"])
+            .asks(vec![get_x(ROWS)]);
+        let outcome = seen.outcome;
+        assert_eq!(outcome.assert_exit(0).stdout_text(), "{\"s\":250}\n");
+        insta::assert_snapshot!(told(&outcome));
+    }
+
+    #[test]
+    fn a_report_shows_nothing_for_them_and_says_so_once() {
+        let seen = Case::query(
+            "endpoint: /x
+rows: $[*]
+report: { template: \"{% for row in rows %}[{{ row.s | duration }}{{ row.s | number(default='?') }}]{% endfor %}\" }",
+        )
+        .asks(vec![get_x(ROWS)]);
+        let outcome = seen.outcome;
+        let printed = outcome.assert_exit(0).stdout_text();
+        assert_eq!(printed, "[4m 10s250][?][?][?]\n");
+        insta::assert_snapshot!(told(&outcome));
+    }
+
+    #[test]
+    fn a_request_is_not_made_from_them() {
+        let seen =
+            Case::query("endpoint: /x\nvars: { s: soon }\nparams: { m: \"{{ s | minutes }}\" }")
+                .asks(vec![]);
+        insta::assert_snapshot!(seen.outcome.assert_exit(2).snapshot());
+    }
+}

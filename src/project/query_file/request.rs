@@ -152,15 +152,7 @@ fn params(
             params.push((entry.key.clone(), None));
             continue;
         }
-        if !is_flat(&entry.value) {
-            faults.push(
-                entry
-                    .value
-                    .mismatch(&entry.key, "a value or a list of values"),
-            );
-            continue;
-        }
-        if let Some(value) = ValueTemplate::read(&entry.value.as_written(), names, faults) {
+        if let Some(value) = flat_value(entry, names, faults) {
             if is_secret_param(&entry.key) && literal::is_literal(&value.templates()) {
                 faults.push(literal::literal(&entry.value));
             }
@@ -168,6 +160,15 @@ fn params(
         }
     }
     params
+}
+
+fn flat_value(entry: &Entry, names: &Names, faults: &mut Diagnostics) -> Option<ValueTemplate> {
+    if !is_flat(&entry.value) {
+        let expected = "a value or a list of values";
+        faults.push(entry.value.mismatch(&entry.key, expected));
+        return None;
+    }
+    ValueTemplate::read(&entry.value.as_written(), names, faults)
 }
 
 fn is_flat(node: &Node) -> bool {
@@ -218,15 +219,8 @@ fn body(
         "form" => {
             let mut fields = Vec::new();
             for field in value.entries("form", faults) {
-                if is_flat(&field.value) {
-                    let value = ValueTemplate::read(&field.value.as_written(), names, faults)?;
-                    fields.push((field.key.clone(), value));
-                } else {
-                    let fault = field
-                        .value
-                        .mismatch(&field.key, "a value or a list of values");
-                    faults.push(fault);
-                }
+                let value = flat_value(field, names, faults);
+                fields.extend(value.map(|value| (field.key.clone(), value)));
             }
             Some(Body::Form(fields))
         }

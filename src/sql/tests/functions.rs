@@ -136,6 +136,11 @@ fn wrong_values_are_reported() {
             "SELECT median(x) FROM t",
             "`median` takes numbers, got `abc`",
         ),
+        ("SELECT median('inf')", "`median` takes numbers, got `inf`"),
+        (
+            "SELECT percentile('NaN', 50)",
+            "`percentile` takes numbers, got `NaN`",
+        ),
         (
             "SELECT percentile(n, 101) FROM t",
             "a percentile must be between 0 and 100, got the number 101",
