@@ -12,9 +12,9 @@ use crate::core::code::Code;
 use crate::core::diagnostic::Diagnostic;
 use crate::core::name;
 use crate::core::secret::{Scrubber, Secret, is_secret_param};
-use crate::plan::disguise::{COMPUTED, mark, masked};
+use crate::plan::disguise::{COMPUTED, is_marked, mark, masked};
 use crate::plan::requests::Target;
-use crate::plan::scopes::{Show, lookups, silenced, veiled};
+use crate::plan::scopes::{lookups, silenced, veil};
 use crate::plan::secrecy::Secrecy;
 use crate::plan::{Binding, Outside, Plan, PlanError, Uses};
 use crate::project::Query;
@@ -93,10 +93,8 @@ impl Plan {
                 secrecy.add_env_of(&Secrecy::of(other, Some(resource)));
             }
         }
-        let values = lookups(outside, &secrecy, Show::Values(scrubber));
-        let scope = silenced(&Scope::new(outside.clock, values), &secrecy);
-        let marks = lookups(outside, &secrecy, Show::Marks);
-        let shown_scope = veiled(&Scope::new(outside.clock, marks), &secrecy);
+        let lookups = lookups(outside, &secrecy, Some(scrubber));
+        let scope = silenced(&Scope::new(outside.clock, lookups), &secrecy);
         let inputs = with_environment(inputs.clone(), &query, outside);
         let mut bound = Binder {
             query: &query,
@@ -104,10 +102,9 @@ impl Plan {
             now: outside.clock.0,
             scrubber,
         }
-        .bind(&scope, &shown_scope, secrecy)?;
+        .bind(&scope, secrecy)?;
         bound.secrecy.add_items(&query);
         bound.scope = silenced(&bound.scope, &bound.secrecy);
-        let shown_scope = veiled(&bound.shown_scope, &bound.secrecy);
         let limit = at_most(query.shape.limit.as_ref(), &bound.scope)?;
         let uses = Uses::of(&query.shape);
         let target = match query.call().zip(resource) {
@@ -133,7 +130,7 @@ impl Plan {
             scrubber: scrubber.clone(),
             target,
             scope: bound.scope,
-            shown_scope,
+            veil: veil(&bound.secrecy),
             secrecy: bound.secrecy,
             uses,
         };
@@ -187,7 +184,7 @@ pub fn at_most(limit: Option<&Limit>, scope: &Scope) -> Result<Option<usize>, Pl
 pub fn vars_to_give(query: &Query, outside: &Outside) -> Vec<String> {
     let inputs = with_environment(Inputs::new(), query, outside);
     let scrubber = Scrubber::new();
-    let lookups = lookups(outside, &Secrecy::default(), Show::Values(&scrubber));
+    let lookups = lookups(outside, &Secrecy::default(), Some(&scrubber));
     let mut scope = Scope::new(outside.clock, lookups);
     let mut names = Vec::new();
     for var in &query.vars {
@@ -218,39 +215,26 @@ struct Binder<'b> {
 struct Bound {
     vars: BTreeMap<String, Value>,
     scope: Scope,
-    shown_scope: Scope,
     secrecy: Secrecy,
 }
 
 impl Binder<'_> {
-    fn bind(
-        &self,
-        scope: &Scope,
-        shown_scope: &Scope,
-        secrecy: Secrecy,
-    ) -> Result<Bound, PlanError> {
+    fn bind(&self, scope: &Scope, secrecy: Secrecy) -> Result<Bound, PlanError> {
         let mut faults: Vec<Diagnostic> = self.unknown_names();
         let mut bound = Bound {
             vars: BTreeMap::new(),
             scope: scope.with_no_vars(),
-            shown_scope: shown_scope.with_no_vars(),
             secrecy,
         };
         for var in &self.query.vars {
             match self.value(var, &bound.scope) {
                 Ok(value) => {
-                    let is_secret = self.is_secret(var, &bound.secrecy);
-                    let shown = if is_secret {
+                    if self.is_secret(var, &bound.secrecy) {
                         note_secret(self.scrubber, &value);
-                        bound.secrecy.add_var(&var.name);
-                        let shown = self.shown_value(var, &bound.shown_scope);
-                        bound.secrecy.add_origins(var, &shown);
-                        shown
-                    } else {
-                        value.clone()
-                    };
+                        let shown = self.shown_text(var, &bound);
+                        bound.secrecy.add_var(var, shown);
+                    }
                     bound.scope = bound.scope.with_var(&var.name, &value);
-                    bound.shown_scope = bound.shown_scope.with_var(&var.name, &shown);
                     bound.vars.insert(var.name.clone(), value);
                 }
                 Err(VarFault::Call(fault)) => {
@@ -283,7 +267,7 @@ impl Binder<'_> {
                 continue;
             }
             let source = requirement.source();
-            let words = match requirement.words(&bound.shown_scope) {
+            let words = match requirement.words(&bound.scope.veiled(&veil(&bound.secrecy))) {
                 Some(words) => masked(&words),
                 None => format!("`{}` requires `{source}`", self.query.name),
             };
@@ -414,24 +398,20 @@ impl Binder<'_> {
                 })
     }
 
-    /// Returns the mark for a secret var in a shown request: that of the variable it comes from, or
-    /// its own.
-    fn shown_value(&self, var: &Var, shown_scope: &Scope) -> Value {
-        let from_default = var
-            .default
-            .as_ref()
-            .filter(|_| !self.inputs.contains_key(&var.name))
-            .and_then(|default| default.render(shown_scope).ok().flatten());
-        match from_default {
-            Some(Value::String(text))
-                if crate::plan::disguise::is_marked(&text) && !text.contains(&mark(COMPUTED)) =>
-            {
-                Value::from(text)
+    /// Returns the text for a secret var in a shown request: the mark of the variable it comes from,
+    /// or its own.
+    fn shown_text(&self, var: &Var, bound: &Bound) -> String {
+        let input = self.inputs.get(&var.name);
+        let default = var.default.as_ref().filter(|_| input.is_none());
+        let shown_scope = bound.scope.veiled(&veil(&bound.secrecy));
+        match default.and_then(|default| default.render(&shown_scope).ok().flatten()) {
+            Some(Value::String(text)) if is_marked(&text) && !text.contains(&mark(COMPUTED)) => {
+                text
             }
-            _ => Value::from(mark(&match self.inputs.get(&var.name) {
+            _ => mark(&match input {
                 Some(Input::Environment(_)) => variable_of(&var.name),
                 _ => var.name.to_uppercase(),
-            })),
+            }),
         }
     }
 

@@ -4,6 +4,17 @@
 //! any text, is found again in the result (in a URL: percent-encoded), and becomes `***` or
 //! `"$NAME"`. It also contains a random number per process, so that no foreign value can imitate a
 //! mark: its name is passed to a shell. The number is decimal, since a template may change case.
+//!
+//! There is one scope; what hides a secret is a veil, which replaces an expression before it is
+//! evaluated. Rendering once, and masking the pieces whose expressions mention a secret, would make
+//! marks superfluous. It does not work:
+//!
+//! - A dry run has no value to render for an item of a walk, for `row` and `data`, or for an unset
+//!   variable of `auth`.
+//! - A rendered text is processed further: percent-encoded, normalized as a URL, serialized as JSON
+//!   or a form, split again for curl. Characters survive that; ranges of pieces would not.
+//! - minijinja renders a template with statements to one text, without the expression behind each
+//!   part of it, and a `set` passes a secret on under another name.
 
 use std::sync::OnceLock;
 

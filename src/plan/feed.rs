@@ -15,7 +15,7 @@ use crate::plan::{DataValues, Input, Inputs, Plan, PlanError};
 use crate::project::Query;
 use crate::project::query::{Items, Limit, Loop};
 use crate::project::template::ValueTemplate;
-use crate::template::{Hides, RenderError, Scope};
+use crate::template::{RenderError, Scope, Veil};
 
 /// The source of a loop's items, as far as it is known before the first request.
 pub enum Feed {
@@ -31,12 +31,12 @@ pub enum Feed {
 #[derive(Clone)]
 pub struct Site {
     pub(super) scope: Scope,
-    /// The same names with marks in place of secrets.
-    pub(super) shown: Scope,
+    /// Hides expressions over secrets, and over items that are not known.
+    veil: Veil,
     /// A description of the items, for messages.
     about: Option<Arc<str>>,
-    /// The names that have an item.
-    names: Vec<Arc<str>>,
+    /// The names that have an item, with true for a secret one.
+    names: Vec<(Arc<str>, bool)>,
 }
 
 impl Site {
@@ -50,9 +50,18 @@ impl Site {
         self.about.as_deref()
     }
 
+    /// Returns the scope with marks in place of hidden expressions.
+    pub(super) fn shown(&self) -> Scope {
+        self.scope.veiled(&self.veil)
+    }
+
     /// Returns the items by name, outermost first, with marks in place of secrets.
     pub fn items(&self) -> Vec<(String, Value)> {
-        let item = |name: &Arc<str>| Some((name.to_string(), self.shown.json(name)?));
+        let item = |(name, is_secret): &(Arc<str>, bool)| {
+            let item = self.scope.json(name)?;
+            let item = if *is_secret { marked(&item) } else { item };
+            Some((name.to_string(), item))
+        };
         self.names.iter().filter_map(item).collect()
     }
 
@@ -61,9 +70,7 @@ impl Site {
     pub fn with_data(&self, plan: &Plan, data: &DataValues) -> Self {
         Self {
             scope: plan.scope_with_data(&self.scope, data),
-            shown: plan.scope_with_data(&self.shown, data),
-            about: self.about.clone(),
-            names: self.names.clone(),
+            ..self.clone()
         }
     }
 
@@ -72,49 +79,40 @@ impl Site {
     pub(super) fn with_row(&self, answer: &Value) -> Self {
         Self {
             scope: self.scope.with_row(answer),
-            shown: self.shown.with_row(answer),
-            about: self.about.clone(),
-            names: self.names.clone(),
+            ..self.clone()
         }
     }
 
     /// Adds a `row` that is not known yet and is shown as `{row.id}`.
     #[must_use]
     pub(super) fn with_unknown_row(&self) -> Self {
-        let names = vec!["row".to_owned()];
+        let veil = self.veil.clone().or(unknown(vec!["row".to_owned()]));
         let nothing = Value::Object(Map::new());
-        let scope = self.shown.also_veiled(unknown(names)).with_row(&nothing);
         Self {
-            scope: scope.clone(),
-            shown: scope,
-            about: self.about.clone(),
-            names: self.names.clone(),
+            scope: self.scope.veiled(&veil).with_row(&nothing),
+            veil,
+            ..self.clone()
         }
     }
 
-    fn with_item(&self, name: &str, item: &Value, shown: &Value, own: String) -> Self {
+    fn with_item(&self, name: &str, item: &Value, own: String, is_secret: bool) -> Self {
         let about = match &self.about {
             None => own,
             Some(outer) => format!("{outer}, {own}"),
         };
-        let [scope, shown] = if std::ptr::eq(item, shown) {
-            Scope::both_with_record([&self.scope, &self.shown], name, item)
-        } else {
-            let shown = self.shown.with_record(name, shown);
-            [self.scope.with_record(name, item), shown]
-        };
+        let names = self.names.iter().cloned();
         Self {
-            scope,
-            shown,
+            scope: self.scope.with_record(name, item),
+            veil: self.veil.clone(),
             about: Some(about.into()),
-            names: self.names.iter().cloned().chain([name.into()]).collect(),
+            names: names.chain([(name.into(), is_secret)]).collect(),
         }
     }
 }
 
 /// Shows values of these names as the expression in the file.
-fn unknown(names: Vec<String>) -> Hides {
-    Arc::new(move |source, mentions| {
+fn unknown(names: Vec<String>) -> Veil {
+    Veil::new(move |source, mentions| {
         names.iter().any(|name| mentions.has(name)).then(|| {
             let is_long = source.contains(['\n', '%']);
             let what = if is_long { "…" } else { source.trim() };
@@ -168,7 +166,7 @@ impl Plan {
     pub fn site(&self) -> Site {
         Site {
             scope: self.scope.clone(),
-            shown: self.shown_scope.clone(),
+            veil: self.veil.clone(),
             about: None,
             names: Vec::new(),
         }
@@ -178,9 +176,9 @@ impl Plan {
     pub fn site_with(&self, site: &Site, name: &str, item: &Value) -> Site {
         if self.secrecy.has_var(name) {
             note_secret(&self.scrubber, item);
-            site.with_item(name, item, &marked(item), name.to_owned())
+            site.with_item(name, item, name.to_owned(), true)
         } else {
-            site.with_item(name, item, item, about(name, item))
+            site.with_item(name, item, about(name, item), false)
         }
     }
 
@@ -189,16 +187,16 @@ impl Plan {
     pub(super) fn unknown_site(&self) -> Site {
         let mut names: Vec<String> = self.loops().iter().map(|feed| feed.name.clone()).collect();
         names.extend((!self.data.is_empty()).then(|| "data".to_owned()));
-        let hides = unknown(names);
+        let veil = self.veil.clone().or(unknown(names));
         let nothing = Value::Object(Map::new());
-        let mut scope = self.shown_scope.also_veiled(hides);
+        let mut scope = self.scope.veiled(&veil);
         for feed in self.loops() {
             scope = scope.with_record(&feed.name, &nothing);
         }
         scope = scope.with_record("data", &nothing);
         Site {
-            scope: scope.clone(),
-            shown: scope,
+            scope,
+            veil,
             about: None,
             names: Vec::new(),
         }

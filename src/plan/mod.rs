@@ -34,7 +34,7 @@ use crate::core::secret::Scrubber;
 use crate::project::Query;
 use crate::project::requirement::Requirement;
 use crate::resource::Resource;
-use crate::template::{Clock, Lookup, Mentions, Records, RenderError, Scope};
+use crate::template::{Clock, Lookup, Mentions, Records, RenderError, Scope, Veil};
 
 pub use bind::{Input, Inputs, vars_to_give};
 pub use feed::{Feed, Site, identifying_member};
@@ -98,7 +98,7 @@ pub struct Plan {
     /// The target of its requests, if it sends any.
     target: Option<Target>,
     scope: Scope,
-    shown_scope: Scope,
+    veil: Veil,
     secrecy: Secrecy,
     uses: Uses,
 }
@@ -175,6 +175,11 @@ impl Plan {
         &self.scope
     }
 
+    /// Returns the scope with marks in place of expressions over secrets.
+    fn shown_scope(&self) -> Scope {
+        self.scope.veiled(&self.veil)
+    }
+
     /// Renders the author's message for a failed condition, without secrets; `over` extends the
     /// scope.
     pub fn words(
@@ -182,7 +187,7 @@ impl Plan {
         requirement: &Requirement,
         over: &dyn Fn(&Scope) -> Scope,
     ) -> Option<String> {
-        let words = requirement.words(&over(&self.shown_scope))?;
+        let words = requirement.words(&over(&self.shown_scope()))?;
         Some(self.scrubber.text(&disguise::masked(&words)).into_owned())
     }
 

@@ -2,10 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
-
+use crate::core::name::is_identifier;
 use crate::core::secret::{is_secret_name, is_secret_param};
-use crate::plan::disguise::{self, Segment};
+use crate::plan::disguise::{self, COMPUTED, Segment, mark};
 use crate::project::Query;
 use crate::project::query::{Call, Items, Var};
 use crate::project::template::ValueTemplate;
@@ -17,8 +16,9 @@ use crate::template::{Mentions, Template};
 pub struct Secrecy {
     /// Secret environment variables, in addition to those named like credentials.
     env: BTreeSet<String>,
-    /// Secret vars and items: declared `secret`, or derived from a secret.
-    vars: BTreeSet<String>,
+    /// Secret vars and items: declared `secret`, or derived from a secret; each with the text that
+    /// shows it.
+    vars: BTreeMap<String, String>,
     /// The environment variables that secret vars come from, by var name.
     origins: BTreeMap<String, BTreeSet<String>>,
 }
@@ -42,7 +42,7 @@ impl Secrecy {
             .collect();
         Self {
             env,
-            vars: BTreeSet::new(),
+            vars: BTreeMap::new(),
             origins: BTreeMap::new(),
         }
     }
@@ -57,7 +57,7 @@ impl Secrecy {
                     .iter()
                     .any(|template| self.taints(template.mentions()));
             if is_secret {
-                self.vars.insert(feed.name.clone());
+                self.vars.insert(feed.name.clone(), mark(COMPUTED));
             }
         }
     }
@@ -67,20 +67,27 @@ impl Secrecy {
         self.env.extend(other.env.iter().cloned());
     }
 
-    /// Adds a secret var.
-    pub fn add_var(&mut self, name: &str) {
-        self.vars.insert(name.to_owned());
-    }
-
-    /// Records the environment variables that a var comes from, if its shown value consists of
-    /// their marks.
-    pub fn add_origins(&mut self, var: &Var, shown: &Value) {
-        let marks = shown.as_str().map(disguise::segments).unwrap_or_default();
+    /// Adds a secret var with the text that shows it. If that consists of marks of environment
+    /// variables, the var comes from them.
+    pub fn add_var(&mut self, var: &Var, shown: String) {
+        let marks = disguise::segments(&shown);
         let default = var.default.iter().flat_map(ValueTemplate::templates);
         let names = default.flat_map(|template| template.mentions().attributes("env"));
         let is_marked = |name: &&str| marks.contains(&Segment::Secret((*name).to_owned()));
         let names = names.filter(is_marked).map(str::to_owned).collect();
         self.origins.insert(var.name.clone(), names);
+        self.vars.insert(var.name.clone(), shown);
+    }
+
+    /// Returns the text that shows a secret expression: that of a variable or a var, or the mark of a
+    /// computed value.
+    pub fn shown(&self, source: &str) -> String {
+        let shown = match source.split_once('.') {
+            Some(("env", name)) if is_identifier(name) => Some(mark(name)),
+            Some(("vars", name)) => self.vars.get(name).cloned(),
+            _ => self.vars.get(source).cloned(),
+        };
+        shown.unwrap_or_else(|| mark(COMPUTED))
     }
 
     /// Returns the secret variables behind the mentions: those of `env`, and those that secret vars
@@ -97,7 +104,7 @@ impl Secrecy {
 
     /// Returns true if a var is secret.
     pub fn has_var(&self, name: &str) -> bool {
-        self.vars.contains(name)
+        self.vars.contains_key(name)
     }
 
     /// Returns true if an environment variable is secret.
@@ -112,10 +119,10 @@ impl Secrecy {
             "env" => mention.path.get(1).is_none_or(|name| self.has_env(name)),
             // So may `vars[…]`; and `vars` alone contains all of them.
             "vars" => match mention.path.get(1) {
-                Some(name) => self.vars.contains(name),
+                Some(name) => self.vars.contains_key(name),
                 None => !self.vars.is_empty(),
             },
-            name => self.vars.contains(name),
+            name => self.vars.contains_key(name),
         })
     }
 }

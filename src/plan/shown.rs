@@ -90,14 +90,14 @@ impl RequestPlan<'_> {
         // then; the scrubber masks what it knows.
         let is_own = !form.is_url || (real.url.as_str() != UNKNOWN && self.is_own(&real.url));
         let headers = if is_own {
-            self.headers(&site.shown).unwrap_or(real.headers)
+            self.headers(&site.shown()).unwrap_or(real.headers)
         } else {
             real.headers
         };
-        let body = self.body(form, &site.shown).unwrap_or(real.body);
+        let body = self.body(form, &site.shown()).unwrap_or(real.body);
         let credential = if is_own {
             let auth = &self.target.resource.auth;
-            auth.shown(&self.shown_scope, &disguise::mark)?
+            auth.shown(&self.shown_scope(), &disguise::mark)?
         } else {
             Credential::default()
         };
@@ -119,7 +119,7 @@ impl RequestPlan<'_> {
     /// Returns the URL as sent, with marks in place of secrets.
     pub(super) fn shown_url(&self, form: &Form<'_>, request: &Request, site: &Site) -> String {
         if form.is_url {
-            let shown = form.endpoint.address(&site.shown);
+            let shown = form.endpoint.address(&site.shown());
             return match shown {
                 Ok(text) if disguise::is_marked(&text) => text,
                 _ => without_query(&request.url),
@@ -129,8 +129,8 @@ impl RequestPlan<'_> {
             .target
             .resource
             .base_url
-            .text(&site.shown)
-            .and_then(|base| self.url_text(form, &base, &site.shown));
+            .text(&site.shown())
+            .and_then(|base| self.url_text(form, &base, &site.shown()));
         match shown {
             // Normalized by the parser, so that the URL is shown as sent.
             Ok(text) => Url::parse(&text).map_or(text, |url| url.to_string()),
@@ -157,7 +157,7 @@ impl RequestPlan<'_> {
         self.call
             .confirm
             .as_ref()
-            .map(|template| template.text(&self.shown_scope))
+            .map(|template| template.text(&self.shown_scope()))
             .transpose()
             .map(|text| text.map(|text| disguise::masked(&text)))
     }
@@ -172,7 +172,7 @@ impl RequestPlan<'_> {
         let Some(template) = &self.call.confirm else {
             return Ok(None);
         };
-        let mut scope = self.shown_scope.clone();
+        let mut scope = self.shown_scope();
         if self.query.var("items").is_none() {
             let items: Value = sites.iter().map(|site| of_request(&site.items())).collect();
             scope = scope.with_record("items", &items);
@@ -198,7 +198,7 @@ impl RequestPlan<'_> {
             .resource
             .proxy
             .as_ref()?
-            .text(&self.shown_scope)
+            .text(&self.shown_scope())
             .ok()
     }
 }

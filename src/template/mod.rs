@@ -50,6 +50,6 @@ pub use error::{RenderError, SyntaxError};
 pub use expression::Expression;
 pub use mentions::{Mention, Mentions, Presence, PresenceKind};
 pub use objects::{Lookup, Records};
-pub use scope::{Clock, Hides, ListOrText, ResponseFacts, Scope};
+pub use scope::{Clock, ListOrText, ResponseFacts, Scope, Veil};
 pub use text::{Piece, Template};
 pub use unreadable::{Expected, UnreadableValues};

@@ -45,7 +45,7 @@ pub struct Scope {
     layer: Arc<Layer>,
     unreadable: Arc<Unreadable>,
     vars: Arc<[(String, Value)]>,
-    veil: Option<Arc<Veil>>,
+    veil: Option<Veil>,
     /// Selects the expressions whose values no message shows.
     silences: Option<Silences>,
 }
@@ -65,15 +65,28 @@ pub struct ResponseFacts<'a> {
 /// Returns true if an expression with these mentions is secret.
 pub type Silences = Arc<dyn Fn(&Mentions) -> bool + Send + Sync>;
 
-/// Hides expressions that use certain names.
-struct Veil {
-    hides: Hides,
-    outer: Option<Arc<Veil>>,
-}
+/// Returns the replacement for an expression, by its source and mentions; `None` if it is shown.
+type Hides = dyn Fn(&str, &Mentions) -> Option<String> + Send + Sync;
 
-/// Returns the replacement for an expression, by its source and mentions; `None` if it is not
-/// hidden.
-pub type Hides = Arc<dyn Fn(&str, &Mentions) -> Option<String> + Send + Sync>;
+/// Replaces expressions that use certain names.
+#[derive(Clone)]
+pub struct Veil(Arc<Hides>);
+
+impl Veil {
+    /// Creates a veil from a function that returns the replacement for an expression, by its source
+    /// and mentions.
+    pub fn new(hides: impl Fn(&str, &Mentions) -> Option<String> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(hides))
+    }
+
+    /// Adds a veil for expressions that this one shows.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        Self::new(move |source, mentions| {
+            (self.0)(source, mentions).or_else(|| (other.0)(source, mentions))
+        })
+    }
+}
 
 #[derive(Debug, Default)]
 struct Layer {
@@ -156,35 +169,18 @@ impl Scope {
         error
     }
 
-    /// Returns a scope in which hidden expressions are replaced.
+    /// Returns a scope in which hidden expressions are replaced; they are not evaluated.
     #[must_use]
-    pub fn veiled(&self, hides: Hides) -> Self {
+    pub fn veiled(&self, veil: &Veil) -> Self {
         Self {
-            veil: Some(Arc::new(Veil { hides, outer: None })),
+            veil: Some(veil.clone()),
             ..self.clone()
         }
     }
 
-    /// Hides further expressions, in addition to those already hidden.
-    #[must_use]
-    pub fn also_veiled(&self, hides: Hides) -> Self {
-        let outer = self.veil.clone();
-        Self {
-            veil: Some(Arc::new(Veil { hides, outer })),
-            ..self.clone()
-        }
-    }
-
-    /// Returns the mark for an expression, if it is hidden.
+    /// Returns the replacement for an expression, if it is hidden.
     pub(super) fn veil_of(&self, source: &str, mentions: &Mentions) -> Option<String> {
-        let mut veil = self.veil.as_ref();
-        let mut found = None;
-        // An outer veil hides real secrets and takes precedence over an inner one.
-        while let Some(known) = veil {
-            found = (known.hides)(source, mentions).or(found);
-            veil = known.outer.as_ref();
-        }
-        found
+        (self.veil.as_ref()?.0)(source, mentions)
     }
 
     /// Adds a layer with one name.
@@ -285,18 +281,6 @@ impl Scope {
             BTreeMap::from([(name.to_owned(), lenient(record))]),
             exact_of([(name, record)]),
         )
-    }
-
-    /// Adds the same layer to two scopes, as [`Scope::with_record`].
-    #[must_use]
-    pub fn both_with_record(scopes: [&Self; 2], name: &str, record: &Json) -> [Self; 2] {
-        let value = lenient(record);
-        scopes.map(|scope| {
-            scope.inner(
-                BTreeMap::from([(name.to_owned(), value.clone())]),
-                exact_of([(name, record)]),
-            )
-        })
     }
 
     /// As [`Scope::with_record`], with one more member: a list of records.

@@ -133,7 +133,7 @@ mod documents {
         let value = rendered(
             "{ template_file: r.md }",
             json!([{"name": "a", "seconds": null}]),
-            &[("queries/r.md", "# x\n\n{{ data.jobs[0].name | minutes }}\n")],
+            &[("queries/r.md", "# x\n\n{{ data.jobs[0].name | median }}\n")],
         );
         let local = rendered(
             "{ template_file: r.md }",
