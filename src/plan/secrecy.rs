@@ -114,7 +114,7 @@ impl Secrecy {
 
     /// Returns true if a template with these mentions is secret.
     pub fn taints(&self, mentions: &Mentions) -> bool {
-        mentions.iter().any(|mention| match mention.root() {
+        mentions.iter_all().any(|mention| match mention.root() {
             // `env[…]` with a computed name may be any of them.
             "env" => mention.path.get(1).is_none_or(|name| self.has_env(name)),
             // So may `vars[…]`; and `vars` alone contains all of them.

@@ -93,22 +93,15 @@ impl<'s> Walker<'s> {
 
     fn finish(self, faults: &mut Vec<SyntaxError>) -> Mentions {
         faults.extend(self.faults);
-        let own = |mention: &Mention| {
-            self.locals.contains(mention.root()) || GLOBALS.contains(&mention.root())
-        };
-        let presences: Vec<Presence> = self
-            .presences
-            .iter()
-            .filter(|presence| !own(&presence.of))
-            .cloned()
-            .collect();
+        let is_local = |mention: &Mention| self.locals.contains(mention.root());
+        let is_of_scope = |mention: &Mention| !GLOBALS.contains(&mention.root());
+        let mentions = self.mentions.into_iter().filter(is_of_scope);
+        let (shadowed, list) = mentions.partition(is_local);
+        let mut presences = self.presences;
+        presences.retain(|presence| is_of_scope(&presence.of) && !is_local(&presence.of));
         Mentions {
-            list: self
-                .mentions
-                .iter()
-                .filter(|mention| !own(mention))
-                .cloned()
-                .collect(),
+            list,
+            shadowed,
             presences,
         }
     }

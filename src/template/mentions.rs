@@ -6,6 +6,8 @@ use std::ops::Range;
 #[derive(Debug, Clone, Default)]
 pub struct Mentions {
     pub(super) list: Vec<Mention>,
+    /// Uses of names that the template sets itself, before or after.
+    pub(super) shadowed: Vec<Mention>,
     pub(super) presences: Vec<Presence>,
 }
 
@@ -51,6 +53,12 @@ impl Mentions {
         self.list.iter()
     }
 
+    /// Returns all uses, including those of names that the template sets itself: before it does, they
+    /// are those of the scope.
+    pub fn iter_all(&self) -> impl Iterator<Item = &Mention> {
+        self.list.iter().chain(&self.shadowed)
+    }
+
     /// Returns the attributes used of a root: the `NAME` of every `env.NAME`.
     pub fn attributes<'a>(&'a self, root: &'a str) -> impl Iterator<Item = &'a str> {
         self.list
@@ -71,6 +79,7 @@ impl Mentions {
 
     pub(super) fn extend(&mut self, other: Mentions) {
         self.list.extend(other.list);
+        self.shadowed.extend(other.shadowed);
         self.presences.extend(other.presences);
     }
 }

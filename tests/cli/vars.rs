@@ -285,6 +285,20 @@ fn a_secret_var_is_sent_and_never_shown() {
     insta::assert_snapshot!(transcript(&[dry, wrong, missing]).replace("open-sesame", "[SECRET]"));
 }
 
+#[test]
+fn a_secret_var_that_a_template_sets_anew_is_not_shown() {
+    let outcome = Case::query(
+        "endpoint: /x
+method: POST
+vars: { key: { secret: true } }
+body: { text: \"{% set key = key | upper %}{{ key }}\" }",
+    )
+    .args(["key=open-sesame", "--dry-run"])
+    .asks_nothing();
+    let text = outcome.assert_exit(0).stdout_text();
+    assert!(text.contains("***") && !text.contains("OPEN"), "{text}");
+}
+
 /// A query that sends all facts of git.
 const GIT: &str = "endpoint: /x
 params: { branch: \"{{ git.branch }}\", sha: \"{{ git.sha }}\", slug: \"{{ git.project_slug }}\" }";
