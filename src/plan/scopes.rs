@@ -1,4 +1,4 @@
-//! What hides secrets in the scopes of a plan: a veil over the expressions that use them, and masks in
+//! Hides secrets in the scopes of a plan: by a veil over the expressions that use them, or by masks in
 //! place of their values.
 
 use std::sync::Arc;

@@ -2,8 +2,9 @@
 //!
 //! A project is a folder with `resources/` and `queries/`. [`Project::open`] reads its resources;
 //! [`Project::query_at`] and [`Project::query_named`] read one query and refuse what
-//! [`Project::check`] would refuse. In the result ([`Query`], [`Resource`](crate::resource::Resource)), templates and selectors
-//! are compiled and names are resolved, so nothing needs checking afterwards.
+//! [`Project::check`] would refuse. In the result ([`Query`],
+//! [`Resource`](crate::resource::Resource)), templates and selectors are compiled and names are
+//! resolved, so nothing needs checking afterwards.
 //!
 //! This module knows nothing of runs: no values, no network.
 

@@ -1,4 +1,4 @@
-//! The `output`, `csv` and `report` parts of a query file: what its records become.
+//! The `output`, `csv` and `report` parts of a query file: the form of its result.
 
 use std::sync::Arc;
 

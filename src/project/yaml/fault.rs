@@ -1,4 +1,4 @@
-//! Syntax errors of YAML files, in words of ours and with hints for common mistakes.
+//! Faults of YAML syntax, with hints for common mistakes.
 
 use std::sync::Arc;
 
