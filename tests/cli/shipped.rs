@@ -1,5 +1,7 @@
 //! The shipped queries that people script most, against a server and on the demo.
 
+use std::fs;
+
 use serde_json::{Value, json};
 
 use crate::case::transcript;
@@ -803,7 +805,8 @@ fn slugs_are_made_of_names_only_where_they_are() {
 #[test]
 fn they_run_on_the_demo() {
     let project = Project::shipped();
-    let calls: [&[&str]; 22] = [
+    let steps = "pipeline,job,node,step,exit_code";
+    let calls: [&[&str]; 25] = [
         &["is-green"],
         &["branch-pipelines"],
         &["branch-workflows"],
@@ -825,6 +828,13 @@ fn they_run_on_the_demo() {
         &["failures-count"],
         &["schedules"],
         &["webhooks"],
+        &["failed-steps", "lines=1"],
+        &["failed-output", "--columns", steps],
+        &[
+            "latest-good-artifacts",
+            "--columns",
+            "workflow,job,node,path",
+        ],
         &["start-pipeline", "branch=main", "--yes"],
     ];
     let all = calls.map(|args| {
@@ -838,7 +848,12 @@ fn they_run_on_the_demo() {
         let text = outcome.stdout_text();
         assert!(text.lines().count() > 1, "{}", outcome.snapshot());
         let is_wide = |line: &str| line.chars().count() > 100;
-        let may_be = ["failed-runs", "failures-message", "flaky-tests"];
+        let may_be = [
+            "failed-runs",
+            "failed-steps",
+            "failures-message",
+            "flaky-tests",
+        ];
         assert!(
             may_be.contains(&args[0]) || !text.lines().any(is_wide),
             "{text}"
@@ -846,4 +861,86 @@ fn they_run_on_the_demo() {
         outcome
     });
     insta::assert_snapshot!(transcript(&all));
+}
+
+#[test]
+fn the_last_lines_of_failed_steps_are_plain_text() {
+    let project = Project::shipped();
+    let records = |query: &str, args: &[&str]| {
+        let run = Run::in_(&project).without_env("CIRCLE_TOKEN");
+        let run = run.args(["run", query, "since=12h", "--demo"]).args(args);
+        let records = run.outcome().assert_exit(0).stdout_json();
+        records.as_array().expect("a list").clone()
+    };
+    let by_v1 = records("failed-steps", &[]);
+    assert!(!by_v1.is_empty());
+    for record in &by_v1 {
+        let output = record["output"].as_str().expect("a text");
+        assert!((1..=20).contains(&output.lines().count()), "{output}");
+        assert!(!output.contains(['\u{1b}', '\r']), "{output:?}");
+    }
+    let mut by_v3 = records("failed-output", &[]);
+    for record in &mut by_v3 {
+        let output = record["output"].as_str().expect("a text");
+        assert!(!output.contains(['\u{1b}', '\r']), "{output:?}");
+        // The condensed output counts what it leaves out.
+        let lines: Vec<&str> = output
+            .lines()
+            .filter(|line| !line.starts_with("... "))
+            .collect();
+        record["output"] = json!(lines.join("\n"));
+    }
+    assert_eq!(by_v1, by_v3);
+    let short = records("failed-steps", &["lines=2", "job_name=e2e-tests"]);
+    assert!(!short.is_empty() && short.len() < by_v1.len());
+    for record in &short {
+        assert_eq!(record["job"], "e2e-tests");
+        assert_eq!(
+            record["output"]
+                .as_str()
+                .map(|output| output.lines().count()),
+            Some(2)
+        );
+    }
+}
+
+#[test]
+fn steps_of_a_github_app_project_need_api_v3() {
+    let project = Project::shipped();
+    let outcome = Run::in_(&project)
+        .args(["run", "failed-steps", "project_slug=circleci/a/b", "--demo"])
+        .outcome();
+    assert!(
+        outcome
+            .assert_exit(2)
+            .stderr_text()
+            .contains("failed-output")
+    );
+}
+
+#[test]
+fn the_files_of_the_last_good_build_are_downloaded_once() {
+    let project = Project::shipped();
+    let download = || {
+        let run = Run::in_(&project).without_env("CIRCLE_TOKEN");
+        let run = run.args(["run", "download-artifacts", "job_name=e2e-tests", "--demo"]);
+        let run = run.args(["--out", "artifacts", "-o", "json"]);
+        run.outcome().assert_exit(0).stdout_json()
+    };
+    let (first, second) = (download(), download());
+    let first = first.as_array().expect("a list");
+    assert!(!first.is_empty());
+    for (place, record) in first.iter().enumerate() {
+        assert_eq!(record["kept"], false);
+        assert_eq!(second[place]["kept"], true);
+        assert_eq!(second[place]["sha256"], record["sha256"]);
+        let path = record["path"].as_str().expect("a path");
+        assert!(path.contains("artifacts/e2e-tests/"), "{record}");
+        let size = fs::metadata(project.path().join(path))
+            .expect("a file")
+            .len();
+        assert_eq!(record["bytes"], size);
+    }
+    // Parallel runs of the job have files of the same path.
+    assert!(project.path().join("artifacts/e2e-tests/1").is_dir());
 }
