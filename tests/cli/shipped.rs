@@ -806,7 +806,7 @@ fn slugs_are_made_of_names_only_where_they_are() {
 fn they_run_on_the_demo() {
     let project = Project::shipped();
     let steps = "pipeline,job,node,step,exit_code";
-    let calls: [&[&str]; 25] = [
+    let calls: [&[&str]; 27] = [
         &["is-green"],
         &["branch-pipelines"],
         &["branch-workflows"],
@@ -835,6 +835,8 @@ fn they_run_on_the_demo() {
             "--columns",
             "workflow,job,node,path",
         ],
+        &["deploys"],
+        &["runs"],
         &["start-pipeline", "branch=main", "--yes"],
     ];
     let all = calls.map(|args| {
@@ -853,6 +855,7 @@ fn they_run_on_the_demo() {
             "failed-steps",
             "failures-message",
             "flaky-tests",
+            "runs",
         ];
         assert!(
             may_be.contains(&args[0]) || !text.lines().any(is_wide),
@@ -943,4 +946,41 @@ fn the_files_of_the_last_good_build_are_downloaded_once() {
     }
     // Parallel runs of the job have files of the same path.
     assert!(project.path().join("artifacts/e2e-tests/1").is_dir());
+}
+
+/// The organization of the GitHub App in the demo has a context that cannot be read and a project
+/// whose configuration has an error.
+#[test]
+fn the_odd_projects_of_the_demo_are_understood() {
+    let project = Project::shipped();
+    let demo = |args: &[&str]| {
+        let run = Run::in_(&project).args(["run"]).args(args);
+        run.args(["--demo", "-o", "json"]).outcome()
+    };
+    let org = "circleci/0c2e5b7a-93d1-4f68-8a4e-1b7d6c5f2e90";
+    let contexts = demo(&["open-contexts", &format!("owner_slug={org}")]);
+    let contexts = contexts.assert_exit(6).stdout_json();
+    let is_unreadable = |context: &Value| context["state"] == "unreadable";
+    assert!(
+        contexts
+            .as_array()
+            .expect("contexts")
+            .iter()
+            .any(is_unreadable)
+    );
+    let slug = format!("project_slug={org}/e17c4b90-2a5d-46f3-b8e6-93d0c7a1f524");
+    let green = demo(&["is-green", &slug]);
+    let told = green.assert_exit(1).stderr_text();
+    assert!(
+        told.contains("main is not green: pipeline 40 (Error"),
+        "{told}"
+    );
+    let pipelines = demo(&["branch-pipelines", &slug]).stdout_json();
+    let mut pipelines = pipelines.as_array().expect("pipelines").iter();
+    let broken = pipelines.find(|pipeline| pipeline["state"] == "errored");
+    let id = broken.expect("an errored pipeline")["id"].as_str();
+    let id = format!("pipeline_id={}", id.expect("an id"));
+    let waited = demo(&["wait-for-pipeline", &id]);
+    let told = waited.assert_exit(1).stderr_text();
+    assert!(told.contains("pipeline 40 has an error: Error"), "{told}");
 }
