@@ -180,6 +180,13 @@ fn explained(error: &RunError, plan: &Plan, app: &App, is_whole_run: bool) -> Fa
             let help = help.clone().into_iter().collect();
             sql_failure(words, *is_stopped).at(place).helps(help)
         }
+        RunErrorKind::Table { code, words, place } => {
+            let failure = Failure::usage(*code, words.clone());
+            match place {
+                Some(place) => failure.at(place),
+                None => failure,
+            }
+        }
         RunErrorKind::Waited(words) => {
             Failure::new(Exit::Expectation, Code::PollTimeout, words.clone())
         }

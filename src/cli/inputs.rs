@@ -1,5 +1,6 @@
 //! Inputs of a call: `NAME=VALUE`, `NAME=@file`, `NAME:=json` and `--vars FILE`.
 
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -8,8 +9,10 @@ use crate::cli::failure::Failure;
 use crate::core::code::Code;
 use crate::core::document::Content;
 use crate::core::{json, name};
+use crate::decode::{BodyKind, ByteSource};
 use crate::plan::{Input, Inputs};
-use crate::project::load::bounded;
+use crate::project::load::{bounded, plain};
+use crate::sink::{Spool, Spooled};
 
 /// The maximum size of a value.
 const LONGEST: u64 = 64 * 1024 * 1024;
@@ -142,6 +145,48 @@ fn assignment(word: &str) -> Result<(String, Input), Failure> {
 /// A message, if it is too long or cannot be read.
 pub fn standard_input(most: u64) -> Result<Vec<u8>, String> {
     bounded::read(std::io::stdin(), most)
+}
+
+/// Standard input as a table.
+#[derive(Debug)]
+pub enum StandardInput {
+    /// Read once, while it comes.
+    Stream,
+    /// A copy, to be read twice.
+    Copy(Spooled),
+}
+
+impl StandardInput {
+    /// Opens standard input. A table with a header is read twice, and thus copied.
+    ///
+    /// # Errors
+    ///
+    /// A message, if it cannot be read or copied.
+    pub fn open(kind: BodyKind) -> Result<Self, String> {
+        if !matches!(kind, BodyKind::Csv | BodyKind::Tsv) {
+            return Ok(Self::Stream);
+        }
+        let mut spool = Spool::default();
+        let mut buffer = vec![0; 64 << 10];
+        let mut input = io::stdin().lock();
+        loop {
+            let read = match input.read(&mut buffer) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Ok(0) => return Ok(Self::Copy(spool.into_source())),
+                read => read.and_then(|count| spool.push(&buffer[..count])),
+            };
+            read.map_err(|error| format!("cannot be read: {}", plain(&error)))?;
+        }
+    }
+}
+
+impl ByteSource for StandardInput {
+    fn open(&self) -> io::Result<Box<dyn Read + Send>> {
+        Ok(match self {
+            Self::Stream => Box::new(io::stdin()),
+            Self::Copy(copy) => copy.reader(),
+        })
+    }
 }
 
 /// Reads a file, or standard input for `-`, without its last line break.

@@ -18,11 +18,11 @@ use crate::core::code::Code;
 use crate::core::diagnostic::Diagnostic;
 use crate::core::name;
 use crate::core::source::{Place, SourceFile, Span};
-use crate::decode;
+use crate::decode::{self, BodyKind};
 use crate::format::Format;
 use crate::plan::{Input, Inputs, Plan};
 use crate::project::query::VarType;
-use crate::project::table::{self, Table, TableFormat};
+use crate::project::table::{self, Table, TableFiles};
 use crate::project::{Grounds, Parameter, Project, Query, load, statement_query};
 use crate::sql;
 
@@ -32,12 +32,13 @@ Examples:
   runner sql 'select * from jobs where seconds > :least' --from jobs=jobs.csv least=60
   runner sql 'select job from new where job not in (select job from old)' \\
       --from new=slowest-jobs --from old=last-week.ndjson -o csv
+  runner sql 'select project, sum(credits) from u group by project' --from u='usage/*.csv.gz'
   jq -c '.[]' jobs.json | runner sql 'select avg(seconds) as mean from jobs' --from jobs=-
 
 The statement is a single SELECT in SQLite's dialect. NAME=VALUE sets its parameter `:NAME`, and the
 var NAME of queries that declare it. In CSV and TSV files, and in parameters that no query declares,
 numbers without leading zeros are read as numbers, everything else as strings, and an unquoted empty
-field as null. A column that contains a string is a column of strings.";
+field or `\\N` as null. A column that contains a string is a column of strings.";
 
 /// Options of `sql`.
 #[derive(Debug, clap::Args)]
@@ -47,8 +48,9 @@ pub struct SqlArgs {
     #[arg(value_name = "SELECT | NAME=VALUE")]
     pub words: Vec<String>,
 
-    /// Name a table: a query by path or name, a file (.ndjson, .jsonl, .json, .csv, .tsv), or `-`
-    /// for NDJSON from standard input
+    /// Name a table: a query by path or name, files (.ndjson, .jsonl, .json, .csv, .tsv, also with
+    /// .gz or .zst; `*` matches several), or `-` for NDJSON from standard input (`csv:-`, `tsv:-`,
+    /// `json:-` for other formats)
     #[arg(long, value_name = "NAME=SOURCE")]
     pub from: Vec<String>,
 
@@ -163,8 +165,25 @@ struct Source<'a> {
 
 enum From<'a> {
     Query(&'a str),
-    File(&'a str, TableFormat),
-    StandardInput,
+    File(&'a str, BodyKind),
+    StandardInput(BodyKind),
+}
+
+impl<'a> From<'a> {
+    /// Reads `SOURCE`: `FORMAT:PATH`, a path with the extension of a table, `-`, or a query.
+    fn read(word: &'a str) -> Self {
+        let named = word.split_once(':');
+        let named = named.and_then(|(kind, rest)| Some((table::kind_named(kind)?, rest)));
+        match named {
+            Some((kind, "-")) => Self::StandardInput(kind),
+            Some((kind, path)) if !path.is_empty() => Self::File(path, kind),
+            _ if word == "-" => Self::StandardInput(BodyKind::Ndjson),
+            _ => match table::kind_of(Path::new(word)) {
+                Some(kind) => Self::File(word, kind),
+                None => Self::Query(word),
+            },
+        }
+    }
 }
 
 fn sources(words: &[String]) -> Result<Vec<Source<'_>>, Failure> {
@@ -198,13 +217,11 @@ fn sources(words: &[String]) -> Result<Vec<Source<'_>>, Failure> {
         {
             return wrong(format!("there is already a table `{name}`"));
         }
-        let from = match TableFormat::of_file(Path::new(from)) {
-            _ if from.is_empty() => return wrong("the source is missing".to_owned()),
-            _ if from == "-" => From::StandardInput,
-            Some(format) => From::File(from, format),
-            None => From::Query(from),
-        };
-        let is_input = |from: &From<'_>| matches!(from, From::StandardInput);
+        if from.is_empty() {
+            return wrong("the source is missing".to_owned());
+        }
+        let from = From::read(from);
+        let is_input = |from: &From<'_>| matches!(from, From::StandardInput(_));
         if is_input(&from) && sources.iter().any(|other| is_input(&other.from)) {
             return wrong("standard input can only be read once".to_owned());
         }
@@ -244,7 +261,7 @@ fn queries(sources: &[Source<'_>], app: &App) -> Result<(Project, NamedQueries),
 
 /// Adds the hint that an unknown query may be meant as a file.
 fn or_a_file(mut failure: Failure) -> Failure {
-    let endings: Vec<String> = TableFormat::endings()
+    let endings: Vec<String> = table::endings()
         .map(|ending| format!(".{ending}"))
         .collect();
     let wanted = [Code::UnknownQuery, Code::NoProject, Code::NoFile];
@@ -334,26 +351,26 @@ fn parameters(queries: &NamedQueries, given: &mut Inputs) -> Vec<Parameter> {
     parameters
 }
 
-/// Reads the files.
+/// Returns the tables of files.
 fn tables(sources: &[Source<'_>], app: &App) -> Result<Vec<Table>, Failure> {
     let mut tables = Vec::new();
     for source in sources {
-        let (shown, format, bytes) = match source.from {
+        let files = match source.from {
             From::Query(_) => continue,
-            From::StandardInput => {
-                let bytes = inputs::standard_input(table::LONGEST);
-                ("standard input".to_owned(), TableFormat::Ndjson, bytes)
+            From::StandardInput(kind) => {
+                let input = inputs::StandardInput::open(kind);
+                let input = input.map_err(|words| {
+                    Failure::usage(Code::CannotRead, format!("standard input {words}"))
+                })?;
+                TableFiles::stream("standard input", Arc::new(input), kind)
             }
-            From::File(word, format) => {
-                let bytes = load::bounded::anything(&setup::resolved(word, app), table::LONGEST);
-                (format!("`{word}`"), format, bytes)
-            }
+            From::File(word, kind) => TableFiles::anywhere(word, setup::resolved(word, app), kind),
         };
-        let bytes =
-            bytes.map_err(|words| Failure::usage(Code::CannotRead, format!("{shown} {words}")))?;
-        let table = Table::read(source.name, format, bytes)
-            .map_err(|error| Failure::usage(Code::Table, error.about(&shown)))?;
-        tables.push(table);
+        tables.push(Table {
+            name: source.name.to_owned(),
+            columns: files.header(&app.working_directory),
+            files,
+        });
     }
     Ok(tables)
 }

@@ -126,6 +126,7 @@ codes! {
     Sql = "sql",
     State = "state",
     Table = "table",
+    TableFile = "table-file",
     Take = "take",
     Template = "template",
     TemplateFile = "template-file",

@@ -28,3 +28,6 @@ pub const TEXT: &[&str] = &["txt"];
 
 /// Suffixes of template files. The extension before them gives the content.
 pub const TEMPLATE: &[&str] = &[".jinja2", ".jinja", ".j2"];
+
+/// Compressed files. The extension before them gives the content.
+pub const PACKED: &[&str] = &["gz", "gzip", "zst", "zstd"];

@@ -6,16 +6,62 @@ use serde_json::{Map, Value};
 
 use super::delimited::{Row, Rows};
 use super::number::is_number;
-use super::window::Window;
 use super::{DecodeError, MOST_COLUMNS, STEP};
 use crate::core::json::number;
 
 /// A column.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Column {
     name: String,
     /// True if all fields are numbers. One text makes it a column of texts.
     is_number: bool,
+}
+
+/// The columns of a table: their names and types. Empty without a header.
+#[derive(Debug, Clone, Default)]
+pub struct Columns(Vec<Column>);
+
+impl Columns {
+    /// Returns the names in order.
+    pub fn names(&self) -> Vec<String> {
+        self.0.iter().map(|column| column.name.clone()).collect()
+    }
+
+    /// Returns the first name that another table does not have.
+    pub fn missing_in(&self, other: &Self) -> Option<&str> {
+        let theirs: HashSet<&str> = other.0.iter().map(|column| &*column.name).collect();
+        let mut names = self.0.iter().map(|column| &*column.name);
+        names.find(|name| !theirs.contains(name))
+    }
+
+    /// Adds the types of a table with the same names: one text makes a column of texts.
+    pub fn add(&mut self, other: &Self) {
+        for column in &mut self.0 {
+            let mut others = other.0.iter();
+            let same = others.find(|other| other.name == column.name);
+            column.is_number &= same.is_none_or(|same| same.is_number);
+        }
+    }
+
+    /// Returns these columns in the order of a header.
+    fn in_order_of(&self, header: Vec<Column>) -> Vec<Column> {
+        let own = |name: &str| self.0.iter().find(|column| column.name == name);
+        let columns = header.into_iter();
+        columns
+            .map(|column| own(&column.name).cloned().unwrap_or(column))
+            .collect()
+    }
+}
+
+/// Reads the columns that the header of a table names, without their types.
+pub fn read_header(mut rows: Rows) -> Result<Columns, DecodeError> {
+    while let Some(row) = rows.next()? {
+        let columns = header(&row).map_err(|error| rows.explain(error))?;
+        if !columns.is_empty() {
+            return Ok(Columns(columns));
+        }
+    }
+    Ok(Columns::default())
 }
 
 /// Reads all rows once for the types of the columns, and checks them.
@@ -52,13 +98,9 @@ impl ColumnScan {
         Ok(false)
     }
 
-    /// Reads the same rows again, as records.
-    pub fn into_rows(self, window: Window) -> TypedRows {
-        TypedRows {
-            rows: Rows::new(window, self.rows.dialect()),
-            columns: self.columns,
-            has_header: false,
-        }
+    /// Returns the columns.
+    pub fn into_columns(self) -> Columns {
+        Columns(self.columns)
     }
 }
 
@@ -119,15 +161,19 @@ fn note(row: &Row<'_>, columns: &mut [Column]) {
 #[derive(Debug)]
 pub struct TypedRows {
     rows: Rows,
+    /// The types, by name.
+    known: Columns,
+    /// The columns in the order of the header, once it was read.
     columns: Vec<Column>,
-    has_header: bool,
 }
 
 impl TypedRows {
-    /// Returns the names of the columns, if there is a header.
-    pub fn names(&self) -> Option<Vec<String>> {
-        let names = self.columns.iter().map(|column| column.name.clone());
-        (!self.columns.is_empty()).then(|| names.collect())
+    pub fn new(rows: Rows, known: Columns) -> Self {
+        Self {
+            rows,
+            known,
+            columns: Vec::new(),
+        }
     }
 
     /// Reads up to `most` records, or about a megabyte.
@@ -135,8 +181,8 @@ impl TypedRows {
         let end = self.rows.bytes_read() + STEP;
         while batch.len() < most && (batch.is_empty() || self.rows.bytes_read() < end) {
             let Some(row) = self.rows.next()? else { break };
-            if !self.has_header {
-                self.has_header = !row.is_empty();
+            if self.columns.is_empty() {
+                self.columns = self.known.in_order_of(header(&row)?);
                 continue;
             }
             if is_skipped(&row, self.columns.len()) {

@@ -104,11 +104,6 @@ impl Rows {
         }
     }
 
-    /// Returns the syntax.
-    pub fn dialect(&self) -> Dialect {
-        self.dialect
-    }
-
     /// Returns the number of bytes read so far.
     pub fn bytes_read(&self) -> u64 {
         self.window.bytes_read()

@@ -49,6 +49,7 @@ use lines::{JsonLines, LineRecords, Lines, Tail};
 use whole::{Digest, Whole};
 use window::Window;
 
+pub use columns::Columns;
 pub use error::DecodeError;
 pub use number::looks_like;
 
@@ -177,13 +178,7 @@ impl Decoder {
                 ScanState::Ready(Records::new(None, Content::Ndjson(lines)))
             }
             (BodyKind::Csv | BodyKind::Tsv, _) => {
-                let dialect = if self.kind == BodyKind::Csv {
-                    Dialect::Csv
-                } else {
-                    Dialect::Tsv
-                };
-                let rows = Rows::new(window(self.limit)?, dialect);
-                ScanState::Columns(ColumnScan::new(rows))
+                ScanState::Columns(ColumnScan::new(self.rows(&*source)?))
             }
             (BodyKind::Lines, None) => {
                 let lines = LineRecords::new(Lines::of_text(window(self.limit)?));
@@ -200,9 +195,38 @@ impl Decoder {
         };
         Ok(Scan {
             source,
-            limit: self.limit,
+            decoder: self,
             state,
         })
+    }
+
+    /// Reads the columns of a table from its header, without their types.
+    ///
+    /// # Errors
+    ///
+    /// If the source cannot be read, or its header is not valid.
+    pub fn header(self, source: &dyn ByteSource) -> Result<Columns, DecodeError> {
+        columns::read_header(self.rows(source)?)
+    }
+
+    /// Reads the records of a table whose columns are known from a [`Scan`] of it.
+    ///
+    /// # Errors
+    ///
+    /// If the source cannot be opened.
+    pub fn typed(self, source: &dyn ByteSource, columns: Columns) -> Result<Records, DecodeError> {
+        let names = Some(columns.names()).filter(|names| !names.is_empty());
+        let rows = TypedRows::new(self.rows(source)?, columns);
+        Ok(Records::new(names, Content::Table(rows)))
+    }
+
+    fn rows(self, source: &dyn ByteSource) -> Result<Rows, DecodeError> {
+        let dialect = if self.kind == BodyKind::Tsv {
+            Dialect::Tsv
+        } else {
+            Dialect::Csv
+        };
+        Ok(Rows::new(Window::text(source, self.limit)?, dialect))
     }
 }
 
@@ -210,7 +234,7 @@ impl Decoder {
 #[derive(Debug)]
 pub struct Scan {
     source: Arc<dyn ByteSource>,
-    limit: u64,
+    decoder: Decoder,
     state: ScanState,
 }
 
@@ -239,6 +263,19 @@ impl Scan {
         }
     }
 
+    /// Does what is left and returns the columns of a table; none for other content.
+    ///
+    /// # Errors
+    ///
+    /// As [`Scan::step`].
+    pub fn into_columns(mut self) -> Result<Columns, DecodeError> {
+        while !self.step()? {}
+        Ok(match self.state {
+            ScanState::Columns(scan) => scan.into_columns(),
+            _ => Columns::default(),
+        })
+    }
+
     /// Does what is left and returns the records.
     ///
     /// # Errors
@@ -248,9 +285,7 @@ impl Scan {
         while !self.step()? {}
         Ok(match self.state {
             ScanState::Columns(scan) => {
-                let window = Window::text(&*self.source, self.limit)?;
-                let rows = scan.into_rows(window);
-                Records::new(rows.names(), Content::Table(rows))
+                return self.decoder.typed(&*self.source, scan.into_columns());
             }
             ScanState::Tail(tail) => Records::ready(tail.into_records()),
             ScanState::Whole(whole) => Records::ready([whole.into_record()?]),
@@ -285,6 +320,10 @@ impl Records {
     }
 
     /// Returns the columns, if the source has a header.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "`decode` in query files is to come")
+    )]
     pub fn columns(&self) -> Option<&[String]> {
         self.columns.as_deref()
     }

@@ -1,4 +1,4 @@
-//! Runs the queries of `data` concurrently, and the statement over their records.
+//! Runs the queries of `data` concurrently, and the statement over their records and over files.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -16,10 +16,11 @@ use crate::engine::outlet::{Outlet, Taker};
 use crate::engine::records::read_rows;
 use crate::engine::run::Run;
 use crate::engine::stop::Crew;
+use crate::engine::tables::{Batches, load};
 use crate::engine::{RunError, RunErrorKind};
 use crate::plan::{DataValue, DataValues, Facts, Plan};
 use crate::project::failures;
-use crate::project::query::Statement;
+use crate::project::query::{FileRecords, Statement};
 use crate::sql::{Database, Params, Row, SqlError, SqlErrorKind};
 use crate::template::{Expected, Records};
 
@@ -31,7 +32,8 @@ const BATCH: usize = 256;
 async fn all_data(run: &Rc<Run>, plan: &Rc<Plan>) -> Arc<DataValues> {
     let crew = Crew::new(&run.panicked);
     let mut waiting = Vec::new();
-    for (data, fed_by) in plan.query.data.iter().zip(&plan.data) {
+    let all = plan.query.data.iter().zip(&plan.data);
+    for (data, fed_by) in all.filter(|(data, _)| !plan.query.is_streamed(data)) {
         let (sender, receiver) = oneshot::channel();
         let (run, fed_by) = (Rc::clone(run), Rc::clone(fed_by));
         crew.member().spawn(async move {
@@ -42,33 +44,12 @@ async fn all_data(run: &Rc<Run>, plan: &Rc<Plan>) -> Arc<DataValues> {
         waiting.push((data.name.clone(), receiver));
     }
     let mut values = DataValues::new();
-    let ready = plan.query.statement().map(|statement| &statement.tables);
-    for table in ready.into_iter().flatten() {
-        let records = Records {
-            list: scrubbed(plan, &table.records),
-            columns: table.columns.clone(),
-        };
-        values.insert(table.name.clone(), DataValue::Records(records));
-    }
     for (name, receiver) in waiting {
         if let Ok(value) = receiver.await {
             values.insert(name, value);
         }
     }
     Arc::new(values)
-}
-
-/// Masks secrets in the records of a file, as in those of a response.
-fn scrubbed(plan: &Plan, records: &Arc<Vec<Value>>) -> Arc<Vec<Value>> {
-    let scrub = |record: &Value| {
-        let clean = plan.scrubber.record(record);
-        clean.unwrap_or_else(|| record.clone())
-    };
-    if plan.scrubber.stand_in(records) {
-        Arc::new(records.iter().map(scrub).collect())
-    } else {
-        Arc::clone(records)
-    }
 }
 
 /// Returns the results of a plan's `data`, computed once.
@@ -128,9 +109,22 @@ pub fn run_facts(plan: &Plan, requests: u64, is_partial: bool) -> Value {
     })
 }
 
-/// Runs a query's statement over its data and passes on its rows; without a statement there are
-/// none.
+/// Passes on the records of a query without requests: the rows of its statement over its data, or
+/// the records of its files. Without either there are none.
 pub async fn statement(run: &Rc<Run>, plan: &Rc<Plan>, taker: &Taker, outlet: &Outlet) -> End {
+    if let Some(records) = plan.query.files() {
+        return of_files(run, plan, records, taker, outlet).await;
+    }
+    // Files are read first, so that their faults are reported before the first request.
+    let tables = plan.query.file_tables();
+    let database = match plan.query.statement() {
+        Some(sql) if !tables.is_empty() => match load(plan, sql, &tables).await {
+            Some(Ok(database)) => Some(database),
+            Some(Err(kind)) => return End::Failed(RunError::of_plan(plan, kind)),
+            None => return End::Gone,
+        },
+        _ => None,
+    };
     let data = data_of(run, plan).await;
     if run.has_failed() {
         return End::Gone;
@@ -138,9 +132,8 @@ pub async fn statement(run: &Rc<Run>, plan: &Rc<Plan>, taker: &Taker, outlet: &O
     let Some(sql) = plan.query.statement() else {
         return End::Done(Outcome::Complete);
     };
-    let level = run.level(plan);
     let (failures, _) = run.findings.borrow().failures_of(plan);
-    let mut rows = start(plan, sql, data, failures);
+    let mut rows = start(plan, sql, database, data, failures);
     loop {
         let batch = match rows.recv().await {
             None => return End::Done(Outcome::Complete),
@@ -167,23 +160,56 @@ pub async fn statement(run: &Rc<Run>, plan: &Rc<Plan>, taker: &Taker, outlet: &O
                 return End::Failed(RunError::of_plan(plan, fault(sql, error)));
             }
         };
-        let (kept, read) = match read_rows(plan, &batch) {
-            Ok(result) => result,
-            Err(kind) => return End::Failed(RunError::of_plan(plan, kind)),
-        };
-        {
-            let mut findings = run.findings.borrow_mut();
-            findings.add_unreadable(plan);
-            findings.add_columns(plan, &read);
-        }
-        Level::count(&level.records, kept.len() as u64);
-        if taker(kept, outlet).await.is_err() {
-            return End::Gone;
-        }
-        if read.is_enough {
-            return End::Done(Outcome::Complete);
+        if let Some(end) = pass_on(run, plan, &batch, taker, outlet).await {
+            return end;
         }
     }
+}
+
+/// Passes on the records of files.
+async fn of_files(
+    run: &Rc<Run>,
+    plan: &Rc<Plan>,
+    records: &FileRecords,
+    taker: &Taker,
+    outlet: &Outlet,
+) -> End {
+    let mut batches = Batches::read(plan, records);
+    loop {
+        let batch = match batches.next().await {
+            None => return End::Done(Outcome::Complete),
+            Some(Ok(batch)) => batch,
+            Some(Err(kind)) => return End::Failed(RunError::of_plan(plan, kind)),
+        };
+        if let Some(end) = pass_on(run, plan, &batch, taker, outlet).await {
+            return end;
+        }
+    }
+}
+
+/// Passes on what the query makes of some rows. Returns the end if no more are needed.
+async fn pass_on(
+    run: &Rc<Run>,
+    plan: &Rc<Plan>,
+    batch: &[Value],
+    taker: &Taker,
+    outlet: &Outlet,
+) -> Option<End> {
+    let (kept, read) = match read_rows(plan, batch) {
+        Ok(result) => result,
+        Err(kind) => return Some(End::Failed(RunError::of_plan(plan, kind))),
+    };
+    {
+        let mut findings = run.findings.borrow_mut();
+        findings.add_unreadable(plan);
+        findings.add_columns(plan, &read);
+    }
+    let level = run.level(plan);
+    Level::count(&level.records, kept.len() as u64);
+    if taker(kept, outlet).await.is_err() {
+        return Some(End::Gone);
+    }
+    read.is_enough.then_some(End::Done(Outcome::Complete))
 }
 
 fn fault(sql: &Statement, error: SqlError) -> RunErrorKind {
@@ -228,7 +254,13 @@ impl Drop for Running {
 }
 
 /// Starts the statement on a thread of its own, since SQLite blocks.
-fn start(plan: &Plan, sql: &Statement, data: Arc<DataValues>, failures: Records) -> Running {
+fn start(
+    plan: &Plan,
+    sql: &Statement,
+    database: Option<Database>,
+    data: Arc<DataValues>,
+    failures: Records,
+) -> Running {
     let (sender, parts) = mpsc::channel(4);
     let is_over = Arc::new(AtomicBool::new(false));
     let stop = Arc::clone(&is_over);
@@ -241,18 +273,24 @@ fn start(plan: &Plan, sql: &Statement, data: Arc<DataValues>, failures: Records)
     if !params.secrets.is_empty() {
         plan.scrubber.note_mask();
     }
-    let of_data = plan.query.data.iter();
-    let of_data = of_data.map(|data| (data.name.clone(), data.query.columns()));
-    let ready = sql.tables.iter();
-    let ready = ready.map(|table| (table.name.clone(), table.columns.clone()));
-    let columns: Vec<(String, Option<Vec<String>>)> = of_data.chain(ready).collect();
+    let read = Read {
+        columns: (plan.query.data.iter())
+            .filter(|data| !plan.query.is_streamed(data))
+            .map(|data| (data.name.clone(), data.query.columns()))
+            .collect(),
+        hides_failures: (plan.query.data.iter().map(|data| &data.name))
+            .chain(sql.tables.iter().map(|table| &table.name))
+            .any(|name| failures::is_table(name)),
+        data,
+        failures,
+    };
     tokio::task::spawn_blocking(move || {
         let give = |part: Part| match sender.blocking_send(part) {
             Ok(()) => ControlFlow::Continue(()),
             Err(_) => ControlFlow::Break(()),
         };
         let mut batch = Vec::new();
-        let result = open(now, stop, &columns, &data, &failures).and_then(|database| {
+        let result = open(now, stop, database, &read).and_then(|database| {
             let numbers = database.numbers_as_text(&text);
             if !numbers.is_empty() {
                 let _ = give(Part::NumbersAsText(numbers));
@@ -279,17 +317,27 @@ fn start(plan: &Plan, sql: &Statement, data: Arc<DataValues>, failures: Records)
     Running { parts, is_over }
 }
 
+/// The tables that were read by queries.
+struct Read {
+    /// The names, with the columns as far as they are known.
+    columns: Vec<(String, Option<Vec<String>>)>,
+    data: Arc<DataValues>,
+    failures: Records,
+    /// True if another table has the name of the failures.
+    hides_failures: bool,
+}
+
+/// Completes the database: those of files are in it already.
 fn open(
     now: jiff::Timestamp,
     stop: Arc<AtomicBool>,
-    columns: &[(String, Option<Vec<String>>)],
-    data: &DataValues,
-    failed: &Records,
+    database: Option<Database>,
+    read: &Read,
 ) -> Result<Database, SqlError> {
-    let mut database = Database::new(now)?;
+    let mut database = database.map_or_else(|| Database::new(now), Ok)?;
     database.stop_when(move || stop.load(Ordering::Relaxed))?;
-    for (name, columns) in columns {
-        match data.get(name) {
+    for (name, columns) in &read.columns {
+        match read.data.get(name) {
             Some(DataValue::Records(records)) => {
                 database.load(name, columns.as_deref(), records.list.iter())?;
             }
@@ -302,9 +350,9 @@ fn open(
             }
         }
     }
-    if !columns.iter().any(|(name, _)| failures::is_table(name)) {
-        let columns = failed.columns.as_deref();
-        database.load(failures::TABLE, columns, failed.list.iter())?;
+    if !read.hides_failures {
+        let columns = read.failures.columns.as_deref();
+        database.load(failures::TABLE, columns, read.failures.list.iter())?;
     }
     Ok(database)
 }

@@ -71,6 +71,7 @@ impl RunError {
             | RunErrorKind::Rows { words, .. }
             | RunErrorKind::Sql { words, .. }
             | RunErrorKind::Content(words)
+            | RunErrorKind::Table { words, .. }
             | RunErrorKind::Listing(words)
             | RunErrorKind::Waited(words)
             | RunErrorKind::Missing(words, _) => words.clone(),
@@ -263,6 +264,15 @@ pub enum RunErrorKind {
         /// True if the run was out of time.
         is_stopped: bool,
     },
+    /// The files of a table cannot be read.
+    Table {
+        /// The error code.
+        code: Code,
+        /// The message.
+        words: String,
+        /// The place that names the files, if it is in a file.
+        place: Option<Place>,
+    },
     /// A query could not be bound for an item.
     Plan(PlanError),
     /// Polling timed out, with the time it took.
@@ -306,6 +316,7 @@ impl RunErrorKind {
             Self::Listing(_) => Code::Listing,
             Self::Render(_) | Self::Plan(PlanError::Render(_)) => Code::Template,
             Self::Sql { .. } => Code::Sql,
+            Self::Table { code, .. } => *code,
             Self::Plan(PlanError::Credential(_)) => Code::NoCredential,
             Self::Plan(PlanError::Call(faults)) => {
                 faults.first().map_or(Code::Usage, |fault| fault.code)
@@ -323,6 +334,7 @@ impl RunErrorKind {
             Self::Render(_)
             | Self::Plan(_)
             | Self::Sql { .. }
+            | Self::Table { .. }
             | Self::Rows { .. }
             | Self::Missing(..)
             | Self::Sink(_) => true,
@@ -397,7 +409,7 @@ impl RunErrorKind {
             Self::Plan(_) => "plan".to_owned(),
             Self::Sql { .. } => "sql".to_owned(),
             Self::Waited(_) => "waited".to_owned(),
-            Self::Missing(words, _) => words.clone(),
+            Self::Table { words, .. } | Self::Missing(words, _) => words.clone(),
             Self::Expectation(_) => "expectation".to_owned(),
             Self::Sink(_) => "sink".to_owned(),
         }

@@ -41,6 +41,7 @@ mod run;
 mod session;
 mod spooled;
 mod stop;
+mod tables;
 mod unread;
 mod walk;
 mod writes;

@@ -90,7 +90,7 @@ keys! {
         headers: "mapping of templates", "", "header fields of the request; `null` removes one of the resource's";
         body: "see [Body](#body)", "", "not with GET and HEAD";
         for_each: "see [For each](#for-each), [Walks](../how-to/walk.md)", "",
-            "sends one request for every record of another query, or item of a list";
+            "sends one request for every record of another query or file, or item of a list";
         poll: "see [Polling](#polling)", "", "repeats the request until a condition holds";
         retry: "see [Retries](resource-file.md#retries)", "the resource's",
             "when a request is retried; each key replaces that of the resource";
@@ -123,7 +123,7 @@ keys! {
         output: "a format", "", "the format if neither `-o` nor `--out` chooses one";
         csv: "see [CSV](#csv)", "", "options of the format `csv`; overridden by `--csv`";
         data: "mapping", "",
-            "name → `{ query, vars }`: other queries, whose records are available by that name in `sql`, `report`, `expect` and the request; see [Reports](../how-to/report.md)";
+            "name → `{ query, vars }` or `{ file }`: other queries, or [files](#files-as-data), whose records are available by that name in `sql`, `report`, `expect` and the request; see [Reports](../how-to/report.md)";
         sql: "text", "", "instead of `endpoint`: one `SELECT` over `data`; vars as `:name`";
         report: "`{ template }` or `{ template_file }`", "",
             "the document to render; `template_file` is a path, or a list with one path per kind (`.md`, `.html`, `.txt`, each also with `.jinja`)";
@@ -175,10 +175,12 @@ keys! {
 
     /// The keys of an item's source under `for_each`.
     pub const FOR_EACH {
-        query: "name", "required unless there is `in`",
+        query: "name", "required unless there is `file` or `in`",
             "another query, whose records are the items; it receives the vars of the same name";
         vars: "mapping", "", "other values for the vars of that query, as templates";
-        in: "list or template", "required unless there is `query`",
+        file: "path or pattern", "required unless there is `query` or `in`",
+            "[files](#files-as-data), whose records are the items";
+        in: "list or template", "required unless there is `query` or `file`",
             "the items, or a template that evaluates to a list";
         where: "expression", "",
             "the condition for an item, for example `workflow.branch == \"main\"`. It can use the item, `vars` and earlier items";

@@ -1,6 +1,6 @@
 //! Records as tables: load JSON records, query them with one SELECT, and get JSON records back.
 //!
-//! A [`Database`] lives in memory, for one run ([SQLite](https://sqlite.org) is built in). It is
+//! A [`Database`] lives in memory or in a temporary file, for one run ([SQLite](https://sqlite.org) is built in). It is
 //! filled with [`Database::load`] or, page by page, with a [`load::Loader`]; then [`Database::select`]
 //! runs a statement. [`check()`] checks a statement before there are records.
 //!
@@ -71,7 +71,10 @@ pub use value::Row;
 /// millisecond.
 const STEPS_BETWEEN_LOOKS: i32 = 10_000;
 
-/// Tables of records in memory.
+/// The memory for pages of the database, in KiB. Beyond it, they go to a temporary file.
+const CACHE: u32 = 64 << 10;
+
+/// Tables of records, in memory or in a private temporary file if they are large.
 ///
 /// Everything happens inside one transaction that is never committed, which makes inserts cheaper.
 pub struct Database {
@@ -103,13 +106,18 @@ impl Database {
     }
 
     fn open(now: Timestamp) -> rusqlite::Result<Self> {
-        let mut connection = Connection::open_in_memory()?;
+        // An empty name is a private temporary file, which SQLite creates once the cache is full and
+        // no other process can open. `DEFENSIVE` would refuse a database without a journal.
+        let mut connection = Connection::open("")?;
+        connection.execute_batch(&format!(
+            "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -{CACHE}"
+        ))?;
         // `"x"` is always a name and never a string, so that a typo is not read as one.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DDL, false)?;
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
-        connection.execute_batch("PRAGMA temp_store = MEMORY; BEGIN")?;
+        connection.execute_batch("BEGIN")?;
         let no_times = functions::NoTimes::default();
         functions::register(&connection, now, &no_times)?;
         aggregate::register(&connection)?;

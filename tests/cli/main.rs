@@ -21,6 +21,7 @@ mod database;
 mod ends;
 mod errors;
 mod failures;
+mod files;
 mod graphql;
 mod graphs;
 mod hostile;

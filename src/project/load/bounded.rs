@@ -12,6 +12,15 @@ use crate::project::load::plain;
 ///
 /// A message without the file's name.
 pub fn regular(path: &Path, most: u64) -> Result<Vec<u8>, String> {
+    read(open_regular(path)?, most)
+}
+
+/// Opens a regular file.
+///
+/// # Errors
+///
+/// A message without the file's name.
+pub fn open_regular(path: &Path) -> Result<File, String> {
     let file = open(path).map_err(|error| cannot_read(&error))?;
     let metadata = file.metadata().map_err(|error| cannot_read(&error))?;
     if metadata.is_dir() {
@@ -20,7 +29,7 @@ pub fn regular(path: &Path, most: u64) -> Result<Vec<u8>, String> {
     if !metadata.is_file() {
         return Err("is not a regular file".to_owned());
     }
-    read(file, most)
+    Ok(file)
 }
 
 /// Reads anything finite, including a device or a pipe written by another program, as in

@@ -3,6 +3,7 @@
 pub mod bounded;
 mod built_in;
 mod folder;
+pub mod tables;
 
 use std::fs;
 use std::path::{Path, PathBuf};

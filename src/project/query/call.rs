@@ -134,6 +134,14 @@ pub enum Items {
 }
 
 impl Items {
+    /// Creates the items of files.
+    pub fn of_files(query: Arc<Query>) -> Self {
+        Self::Query {
+            query,
+            vars: Vec::new(),
+        }
+    }
+
     /// Returns the templates of the list, or of the vars.
     pub fn templates(&self) -> Vec<&Template> {
         match self {

@@ -14,13 +14,13 @@ use std::sync::Arc;
 
 use crate::core::graph::parents_first;
 use crate::core::shell;
-use crate::core::source::{SourceFile, Text};
+use crate::core::source::{Place, SourceFile, Text};
 use crate::format::CsvOptions;
 use crate::project::requirement::Requirement;
-use crate::project::table::Table;
+use crate::project::table::{Table, TableFiles};
 use crate::project::template::ValueTemplate;
-use crate::template::Document;
 use crate::template::selector::Selector;
+use crate::template::{Document, Mentions};
 
 pub use bound::Bounds;
 pub use call::{
@@ -67,6 +67,8 @@ pub enum Ask {
     Request(Box<Call>),
     /// A statement over the tables of `data`.
     Statement(Statement),
+    /// Files of records.
+    Files(FileRecords),
     /// No records of its own: a report over `data`.
     Nothing,
 }
@@ -80,6 +82,26 @@ pub struct Data {
     pub query: Arc<Query>,
     /// Vars passed to it, in addition to those of the same name.
     pub vars: Vec<(String, ValueTemplate)>,
+}
+
+/// A table of a statement in files.
+#[derive(Debug, Clone, Copy)]
+pub struct FileTable<'q> {
+    /// The name of the table.
+    pub name: &'q str,
+    /// The files.
+    pub files: &'q TableFiles,
+    /// The place that names them, if it is in a file.
+    pub place: Option<&'q Place>,
+}
+
+/// The records of files.
+#[derive(Debug, Clone)]
+pub struct FileRecords {
+    /// The files.
+    pub files: TableFiles,
+    /// The place that names them.
+    pub place: Place,
 }
 
 /// One SELECT over tables.
@@ -123,7 +145,7 @@ impl Query {
     pub fn call(&self) -> Option<&Call> {
         match &self.ask {
             Ask::Request(call) => Some(call),
-            Ask::Statement(_) | Ask::Nothing => None,
+            Ask::Statement(_) | Ask::Files(_) | Ask::Nothing => None,
         }
     }
 
@@ -131,13 +153,76 @@ impl Query {
     pub fn statement(&self) -> Option<&Statement> {
         match &self.ask {
             Ask::Statement(statement) => Some(statement),
-            Ask::Request(_) | Ask::Nothing => None,
+            Ask::Request(_) | Ask::Files(_) | Ask::Nothing => None,
         }
     }
 
     /// Returns true if its responses are written to files.
     pub fn is_download(&self) -> bool {
         self.call().is_some_and(|call| call.download.is_some())
+    }
+
+    /// Returns the files, if its records come from files.
+    pub fn files(&self) -> Option<&FileRecords> {
+        match &self.ask {
+            Ask::Files(files) => Some(files),
+            Ask::Request(_) | Ask::Statement(_) | Ask::Nothing => None,
+        }
+    }
+
+    /// Creates the query whose records are those of files named in a query file.
+    pub fn of_files(files: TableFiles, place: &Place) -> Self {
+        let shown = files.shown().to_owned();
+        Self {
+            name: shown.clone(),
+            folder: None,
+            description: None,
+            // Queries are told apart by their path.
+            source: SourceFile::new(shown.clone(), shown, ""),
+            vars: Vec::new(),
+            require: Vec::new(),
+            data: Vec::new(),
+            ask: Ask::Files(FileRecords {
+                files,
+                place: place.clone(),
+            }),
+            shape: Shape::default(),
+            report: None,
+            output: None,
+            csv: CsvOptions::default(),
+        }
+    }
+
+    /// Returns the tables that its statement reads from files: the database is filled with them
+    /// without holding their records.
+    pub fn file_tables(&self) -> Vec<FileTable<'_>> {
+        let Some(statement) = self.statement() else {
+            return Vec::new();
+        };
+        let ready = statement.tables.iter().map(|table| FileTable {
+            name: &table.name,
+            files: &table.files,
+            place: None,
+        });
+        let data = self.data.iter().filter(|data| self.is_streamed(data));
+        let data = data.filter_map(|data| {
+            let records = data.query.files()?;
+            Some(FileTable {
+                name: &data.name,
+                files: &records.files,
+                place: Some(&records.place),
+            })
+        });
+        ready.chain(data).collect()
+    }
+
+    /// Returns true if only the statement reads these data, and they come from files.
+    pub fn is_streamed(&self, data: &Data) -> bool {
+        let is_named = |mentions: &Mentions| mentions.has("data");
+        let is_shown = self.report.is_some()
+            || !self.shape.expect.is_empty()
+            || self.shape.record_mentions().any(is_named);
+        self.statement().is_some() && data.query.files().is_some() && !is_shown
     }
 
     /// Returns the loops.

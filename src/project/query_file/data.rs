@@ -7,8 +7,8 @@ use crate::core::name;
 use crate::core::source::Text;
 use crate::project::failures;
 use crate::project::query::{Data, Items, Statement, Var};
-use crate::project::query_file::Surroundings;
 use crate::project::query_file::for_each::called;
+use crate::project::query_file::{Surroundings, files};
 use crate::project::table::Table;
 use crate::project::template::Names;
 use crate::project::var_declaration;
@@ -30,19 +30,27 @@ pub fn data(
         }
         let mut fields = entry.value.fields(&entry.key, faults);
         let query = fields.get("query");
+        let file = fields.get("file");
         let given = fields.get("vars");
         if !matches!(entry.value.content, Content::Map(_)) {
             continue;
         }
         fields.finish(faults);
-        let Some(query) = query else {
-            let words = format!("`{}` needs `query`", entry.key);
-            faults.push(Diagnostic::at(&entry.key_place, Code::MissingKey, words));
-            continue;
+        let read = match (query, file) {
+            (Some(query), None) => called(query, given, vars, names, around.find, faults),
+            (None, Some(file)) => files::read(file, given, faults).map(Items::of_files),
+            (Some(_), Some(file)) => {
+                let words = format!("`{}` has both `query` and `file`", entry.key);
+                faults.push(Diagnostic::at(&file.place, Code::TableFile, words));
+                None
+            }
+            (None, None) => {
+                let words = format!("`{}` needs `query` or `file`", entry.key);
+                faults.push(Diagnostic::at(&entry.key_place, Code::MissingKey, words));
+                None
+            }
         };
-        if let Some(Items::Query { query, vars }) =
-            called(query, given, vars, names, around.find, faults)
-        {
+        if let Some(Items::Query { query, vars }) = read {
             all.push(Data {
                 name: entry.key.clone(),
                 query,

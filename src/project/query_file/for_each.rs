@@ -8,6 +8,7 @@ use crate::core::document::{Content, Entry, Fields, Node};
 use crate::core::name;
 use crate::core::source::Text;
 use crate::project::query::{Items, Loop, Query, Var, VarType};
+use crate::project::query_file::files;
 use crate::project::query_file::result::limit;
 use crate::project::template::{Names, ValueTemplate, expression, template};
 use crate::project::{grammar, var_declaration};
@@ -100,7 +101,18 @@ fn items(
 ) -> Option<Items> {
     let list = fields.get("in");
     let query = fields.get("query");
+    let file = fields.get("file");
     let given = fields.get("vars");
+    if let Some(file) = file {
+        for (key, other) in [("in", list), ("query", query)] {
+            if other.is_some() {
+                let words = format!("`{}` has both `{key}` and `file`", entry.key);
+                faults.push(Diagnostic::at(&file.place, Code::ForEach, words));
+                return None;
+            }
+        }
+        return files::read(file, given, faults).map(Items::of_files);
+    }
     match (list, query) {
         (Some(list), None) => {
             if let Some(given) = given {
@@ -116,7 +128,7 @@ fn items(
             None
         }
         (None, None) => {
-            let words = format!("`{}` needs `query` or `in`", entry.key);
+            let words = format!("`{}` needs `query`, `file` or `in`", entry.key);
             faults.push(Diagnostic::at(&entry.key_place, Code::MissingKey, words));
             None
         }

@@ -6,6 +6,7 @@ mod content;
 mod data;
 mod effect;
 mod ending;
+mod files;
 mod for_each;
 mod graphql;
 mod paging;

@@ -1,0 +1,251 @@
+//! Finds and opens the files of tables.
+//!
+//! A pattern has `*` for any characters of one name and `?` for one of them. Names that begin with a
+//! dot are only found by a pattern that begins with one. A file whose name is the pattern itself is
+//! meant as it is.
+
+use std::fs;
+use std::io::{self, Read};
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::decode::ByteSource;
+use crate::project::load::{bounded, is_built_in, plain};
+
+/// The maximum length of a pipe or a device, in bytes: it is held in memory.
+const LONGEST_PIPE: u64 = 256 << 20;
+
+/// The maximum number of files of one table.
+const MOST_FILES: usize = 10_000;
+
+/// A file of a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// The path to open.
+    pub path: PathBuf,
+    /// The path for messages.
+    pub shown: String,
+}
+
+/// Finds the files of a path or pattern of the command line; `full` is its full path.
+///
+/// # Errors
+///
+/// A message, if there are none.
+pub fn anywhere(written: &str, full: &Path) -> Result<Vec<Found>, String> {
+    // A missing file is reported when it is opened.
+    if !is_pattern(written) || full.exists() {
+        return Ok(vec![Found {
+            path: full.to_path_buf(),
+            shown: written.to_owned(),
+        }]);
+    }
+    let prefix = Path::new(written);
+    let is_relative = prefix.is_relative();
+    let depth = if is_relative {
+        full.components().count() - prefix.components().count()
+    } else {
+        0
+    };
+    let base: PathBuf = full.components().take(depth).collect();
+    found(written, matching(full)?, |path| {
+        path.strip_prefix(&base)
+            .unwrap_or(path)
+            .display()
+            .to_string()
+    })
+}
+
+/// Finds the files of a path or pattern in a file of the project. They must be inside of it.
+///
+/// # Errors
+///
+/// A message, if there are none, or one is outside.
+pub fn in_project(root: &Path, written: &str) -> Result<Vec<Found>, String> {
+    if is_built_in(root) {
+        return Err(format!(
+            "`{written}`: the built-in project has no such files"
+        ));
+    }
+    let outside =
+        |shown: &str| format!("`{shown}` is outside the project's folder, and is not read");
+    let climbs = Path::new(written)
+        .components()
+        .any(|part| !matches!(part, Component::Normal(_) | Component::CurDir));
+    if climbs {
+        return Err(outside(written));
+    }
+    let full = root.join(written);
+    let paths = if !is_pattern(written) || full.exists() {
+        vec![full]
+    } else {
+        matching(&full)?
+    };
+    let mut files = found(written, paths, |path| {
+        path.strip_prefix(root)
+            .unwrap_or(path)
+            .display()
+            .to_string()
+    })?;
+    let real_root = fs::canonicalize(root).unwrap_or_else(|_| root.to_path_buf());
+    for file in &mut files {
+        let shown = &file.shown;
+        file.path = fs::canonicalize(&file.path)
+            .map_err(|error| format!("`{shown}` cannot be read: {}", plain(&error)))?;
+        if !file.path.starts_with(&real_root) {
+            return Err(outside(shown));
+        }
+    }
+    Ok(files)
+}
+
+/// Opens a file: a regular one is read when it is needed, anything else at once.
+///
+/// # Errors
+///
+/// A message without the file's name.
+pub fn source(path: &Path) -> Result<Arc<dyn ByteSource>, String> {
+    let metadata = fs::metadata(path);
+    if metadata.is_ok_and(|metadata| metadata.is_file()) {
+        bounded::open_regular(path)?;
+        return Ok(Arc::new(RegularFile(path.to_path_buf())));
+    }
+    let bytes = bounded::anything(path, LONGEST_PIPE)?;
+    Ok(Arc::new(Bytes::from(bytes)))
+}
+
+/// A regular file.
+#[derive(Debug)]
+struct RegularFile(PathBuf);
+
+impl ByteSource for RegularFile {
+    fn open(&self) -> io::Result<Box<dyn Read + Send>> {
+        Ok(Box::new(fs::File::open(&self.0)?))
+    }
+}
+
+fn is_pattern(text: &str) -> bool {
+    text.contains(['*', '?'])
+}
+
+fn found(
+    written: &str,
+    paths: Vec<PathBuf>,
+    shown: impl Fn(&Path) -> String,
+) -> Result<Vec<Found>, String> {
+    if paths.is_empty() {
+        return Err(format!("no file matches `{written}`"));
+    }
+    if paths.len() > MOST_FILES {
+        return Err(format!("more than {MOST_FILES} files match `{written}`"));
+    }
+    let files = paths.into_iter().map(|path| Found {
+        shown: shown(&path),
+        path,
+    });
+    Ok(files.collect())
+}
+
+/// Returns the files that match a pattern, sorted.
+fn matching(pattern: &Path) -> Result<Vec<PathBuf>, String> {
+    let mut paths = vec![PathBuf::new()];
+    for part in pattern.components() {
+        let name = part.as_os_str().to_string_lossy();
+        if !matches!(part, Component::Normal(_)) || !is_pattern(&name) {
+            for path in &mut paths {
+                path.push(part);
+            }
+            continue;
+        }
+        let mut more = Vec::new();
+        for folder in paths {
+            let Ok(entries) = fs::read_dir(&folder) else {
+                continue;
+            };
+            for entry in entries.flatten() {
+                let own = entry.file_name();
+                let own = own.to_string_lossy();
+                let is_hidden = own.starts_with('.') && !name.starts_with('.');
+                if !is_hidden && matches(name.as_bytes(), own.as_bytes()) {
+                    more.push(entry.path());
+                }
+                if more.len() > MOST_FILES {
+                    let shown = pattern.display();
+                    return Err(format!("more than {MOST_FILES} files match `{shown}`"));
+                }
+            }
+        }
+        paths = more;
+    }
+    paths.retain(|path| path.is_file());
+    paths.sort();
+    Ok(paths)
+}
+
+/// Returns true if a name matches a pattern. Each `*` takes as little as it can, and more if the
+/// rest does not match.
+fn matches(pattern: &[u8], name: &[u8]) -> bool {
+    let (mut at, mut from) = (0, 0);
+    let mut retry: Option<(usize, usize)> = None;
+    while from < name.len() {
+        match pattern.get(at) {
+            Some(b'*') => {
+                retry = Some((at + 1, from));
+                at += 1;
+            }
+            // One character may be several bytes.
+            Some(b'?') if !is_continuation(name[from]) => {
+                at += 1;
+                from += 1;
+                while from < name.len() && is_continuation(name[from]) {
+                    from += 1;
+                }
+            }
+            Some(byte) if *byte == name[from] => {
+                at += 1;
+                from += 1;
+            }
+            _ => {
+                let Some((after, taken)) = retry else {
+                    return false;
+                };
+                retry = Some((after, taken + 1));
+                at = after;
+                from = taken + 1;
+            }
+        }
+    }
+    pattern[at..].iter().all(|byte| *byte == b'*')
+}
+
+fn is_continuation(byte: u8) -> bool {
+    byte & 0b1100_0000 == 0b1000_0000
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_match_whole_names() {
+        let matches = |pattern: &str, name: &str| matches(pattern.as_bytes(), name.as_bytes());
+        for (pattern, name) in [
+            ("*.csv", "a.csv"),
+            ("*.csv.gz", "a.csv.csv.gz"),
+            ("a*b*c", "axxbxbyc"),
+            ("20??-*", "2026-01"),
+            ("?", "é"),
+            ("*", ""),
+            ("a", "a"),
+        ] {
+            assert!(matches(pattern, name), "{pattern} {name}");
+        }
+        for (pattern, name) in [("*.csv", "a.csv.gz"), ("?", ""), ("?", "ab"), ("a*b", "ac")] {
+            assert!(!matches(pattern, name), "{pattern} {name}");
+        }
+        let many = format!("{}b", "a*".repeat(50));
+        assert!(!matches(&many, &"a".repeat(2_000)));
+    }
+}
