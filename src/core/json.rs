@@ -5,7 +5,7 @@ mod parse;
 
 use serde_json::Value;
 
-pub use self::parse::{MOST_VALUES, ParseError, parse, parse_many};
+pub use self::parse::{MOST_VALUES, ParseError, parse, parse_many, parse_row};
 
 /// Returns the kind of a JSON value with its article, for messages.
 pub fn kind(value: &Value) -> &'static str {

@@ -12,6 +12,7 @@ pub mod json;
 pub mod markdown;
 pub mod name;
 pub mod percent;
+pub mod rows;
 pub mod secret;
 pub mod shell;
 pub mod shutdown;

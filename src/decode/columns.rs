@@ -7,7 +7,11 @@ use serde_json::{Map, Value};
 use super::delimited::{Row, Rows};
 use super::number::is_number;
 use super::{DecodeError, MOST_COLUMNS, STEP};
-use crate::core::json::number;
+use crate::core::json;
+use crate::core::rows::{RowBuilder, Scalar};
+
+/// The message if a text is in a column of numbers.
+const CHANGED: &str = "changed while it was read";
 
 /// A column.
 #[derive(Debug, Clone)]
@@ -195,14 +199,51 @@ impl TypedRows {
     }
 }
 
+impl TypedRows {
+    /// Adds rows until the batch is full, or about a megabyte was read. Returns false at the end.
+    pub fn read_rows(&mut self, rows: &mut RowBuilder) -> Result<bool, DecodeError> {
+        let end = self.rows.bytes_read() + STEP;
+        while !rows.is_full() && self.rows.bytes_read() < end {
+            let Some(row) = self.rows.next()? else {
+                return Ok(false);
+            };
+            if self.columns.is_empty() {
+                self.columns = self.known.in_order_of(header(&row)?);
+                continue;
+            }
+            if is_skipped(&row, self.columns.len()) {
+                continue;
+            }
+            check_width(&row, self.columns.len())?;
+            for (column, field) in self.columns.iter().zip(row.fields()) {
+                let value = match &field {
+                    None => Scalar::Null,
+                    Some(text) if column.is_number => number(text, row.line)?,
+                    Some(text) => Scalar::Text(text),
+                };
+                rows.cell(&column.name, value);
+            }
+            rows.end_row();
+        }
+        Ok(true)
+    }
+}
+
+fn number(text: &str, line: u64) -> Result<Scalar<'_>, DecodeError> {
+    if is_number(text) {
+        return Ok(Scalar::Number(text));
+    }
+    Err(DecodeError::in_line(line, CHANGED))
+}
+
 fn record(row: &Row<'_>, columns: &[Column]) -> Result<Value, DecodeError> {
     let mut record = Map::with_capacity(columns.len());
     for (column, field) in columns.iter().zip(row.fields()) {
         let value = match field {
             None => Value::Null,
             Some(text) if column.is_number => {
-                let number = number::from_text(&text);
-                let changed = || DecodeError::in_line(row.line, "changed while it was read");
+                let number = json::number::from_text(&text);
+                let changed = || DecodeError::in_line(row.line, CHANGED);
                 Value::Number(number.ok_or_else(changed)?)
             }
             Some(text) => Value::String(text.into_owned()),

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::window::{Window, size};
 use super::{DecodeError, LONGEST_RECORD, LONGEST_WHOLE, STEP};
 use crate::core::json as values;
+use crate::core::rows::RowBuilder;
 
 /// Splits a source into lines.
 #[derive(Debug)]
@@ -146,6 +147,30 @@ impl JsonLines {
             batch.push(value);
         }
         Ok(())
+    }
+}
+
+impl JsonLines {
+    /// Adds rows until the batch is full, or about a megabyte was read. Returns false at the end.
+    pub fn read_rows(&mut self, rows: &mut RowBuilder) -> Result<bool, DecodeError> {
+        let end = self.0.window.bytes_read() + STEP;
+        while !rows.is_full() && self.0.window.bytes_read() < end {
+            let Some(range) = self.0.next()? else {
+                return Ok(false);
+            };
+            let Ok(line) = std::str::from_utf8(&self.0.bytes()[range]) else {
+                return Err(self.0.fault("not UTF-8"));
+            };
+            if line.trim().is_empty() {
+                continue;
+            }
+            values::parse_row(line, rows).map_err(|error| DecodeError {
+                column: Some(error.column()),
+                ..self.0.fault(error.message())
+            })?;
+            rows.end_row();
+        }
+        Ok(true)
     }
 }
 

@@ -43,6 +43,7 @@ use std::sync::Arc;
 use bytes::{Buf as _, Bytes};
 use serde_json::Value;
 
+use crate::core::rows::RowBuilder;
 use columns::{ColumnScan, TypedRows};
 use delimited::{Dialect, Rows};
 use lines::{JsonLines, LineRecords, Lines, Tail};
@@ -61,6 +62,9 @@ pub const LONGEST_WHOLE: u64 = 256 << 20;
 
 /// The maximum number of columns, as in SQLite.
 pub const MOST_COLUMNS: usize = 2_000;
+
+/// The number of records that are read at a time where their size is not known.
+const READY: usize = 256;
 
 /// The content read by one step or for one batch, in bytes.
 const STEP: u64 = 1 << 20;
@@ -351,4 +355,39 @@ impl Records {
         }
         Ok((!batch.is_empty()).then_some(batch))
     }
+
+    /// Adds the next records to the current batch, until it is full or about a megabyte was read.
+    /// Returns false at the end.
+    ///
+    /// # Errors
+    ///
+    /// As [`Records::next_batch`].
+    pub fn read_rows(&mut self, rows: &mut RowBuilder) -> Result<bool, DecodeError> {
+        match &mut self.content {
+            Content::Table(table) => table.read_rows(rows),
+            Content::Ndjson(lines) => lines.read_rows(rows),
+            Content::Lines(_) | Content::Ready(_) => {
+                let Some(batch) = self.next_batch(READY)? else {
+                    return Ok(false);
+                };
+                for record in &batch {
+                    add_record(record, rows);
+                }
+                Ok(true)
+            }
+        }
+    }
+}
+
+/// Adds a record as a row.
+pub fn add_record(record: &Value, rows: &mut RowBuilder) {
+    match record {
+        Value::Object(members) => {
+            for (key, value) in members {
+                rows.value(key, value);
+            }
+        }
+        other => rows.value("value", other),
+    }
+    rows.end_row();
 }

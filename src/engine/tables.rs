@@ -11,14 +11,16 @@ use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::core::code::Code;
+use crate::core::rows::{RowBatch, RowBuilder};
 use crate::core::secret::Scrubber;
 use crate::core::shutdown;
 use crate::core::source::Place;
+use crate::decode::add_record;
 use crate::engine::RunErrorKind;
 use crate::plan::Plan;
 use crate::project::query::{FileRecords, FileTable, Statement};
 use crate::project::table::{TableError, TableFiles, TableReader};
-use crate::sql::{Database, SqlError, SqlErrorKind};
+use crate::sql::{Database, Needs, SqlError, SqlErrorKind};
 
 /// The number of records read at a time.
 const BATCH: usize = 512;
@@ -86,6 +88,7 @@ pub async fn load(
     let loading = Loading {
         root: plan.root.clone(),
         scrubber: plan.scrubber.clone(),
+        needs: Needs::of(&sql.text.value),
         is_over,
     };
     let (now, place) = (plan.now(), sql.text.place.clone());
@@ -103,6 +106,8 @@ pub async fn load(
 struct Loading {
     root: PathBuf,
     scrubber: Scrubber,
+    /// The columns that the statement reads.
+    needs: Needs,
     is_over: Arc<AtomicBool>,
 }
 
@@ -145,19 +150,24 @@ impl Loading {
 
     /// Loads one table. Another thread reads ahead.
     fn one(&self, database: &Database, source: &Source) -> Result<(), LoadError> {
-        let reader = source.files.open(&self.root, &|| self.is_over())?;
+        let mut reader = source.files.open(&self.root, &|| self.is_over())?;
         let columns = reader.columns();
         let mut loader = database.loader(&source.name, columns.as_deref())?;
         let (sender, batches) = sync_channel(AHEAD);
         thread::scope(|scope| {
-            scope.spawn(move || read_ahead(reader, |batch| sender.send(batch).is_ok()));
-            for batch in batches {
-                for record in batch? {
-                    match self.scrubbed(&record) {
-                        Some(clean) => loader.push(&clean)?,
-                        None => loader.push(&record)?,
+            scope.spawn(move || {
+                let mut rows = RowBuilder::default();
+                loop {
+                    let next = self.next_rows(&mut reader, &mut rows).transpose();
+                    let Some(batch) = next else { return };
+                    let is_last = batch.is_err();
+                    if sender.send(batch).is_err() || is_last {
+                        return;
                     }
                 }
+            });
+            for batch in batches {
+                loader.push_rows(&batch?, &self.needs)?;
                 if self.is_over() {
                     return Err(LoadError::Table(TableError::Stopped));
                 }
@@ -168,12 +178,22 @@ impl Loading {
         Ok(())
     }
 
-    /// Masks secrets in a record, as in those of a response.
-    fn scrubbed(&self, record: &Value) -> Option<Value> {
+    /// Returns the next records. Secrets are masked, as in the records of a response.
+    fn next_rows(
+        &self,
+        reader: &mut TableReader,
+        rows: &mut RowBuilder,
+    ) -> Result<Option<RowBatch>, TableError> {
         if self.scrubber.is_empty() {
-            return None;
+            return reader.next_rows(rows);
         }
-        self.scrubber.record(record)
+        let Some(batch) = reader.next_batch(BATCH)? else {
+            return Ok(None);
+        };
+        for record in &scrubbed(&self.scrubber, batch) {
+            add_record(record, rows);
+        }
+        Ok(rows.take())
     }
 }
 

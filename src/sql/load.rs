@@ -4,7 +4,8 @@ use rusqlite::Connection;
 use serde_json::Value;
 
 use super::table::{Table, fold, quote};
-use super::{Database, SqlError, SqlErrorKind, explain, value};
+use super::{Database, Needs, SqlError, SqlErrorKind, explain, value};
+use crate::core::rows::RowBatch;
 
 /// The column of records that are not objects.
 const VALUE: &str = "value";
@@ -73,6 +74,22 @@ impl Loader<'_> {
         Ok(())
     }
 
+    /// Adds rows of one builder, whose batches are added in their order. Columns that are not needed
+    /// stay NULL.
+    ///
+    /// # Errors
+    ///
+    /// As [`Loader::push`].
+    pub fn push_rows(&mut self, batch: &RowBatch, needs: &Needs) -> Result<(), SqlError> {
+        let was_open = self.filling.table.is_open;
+        self.filling
+            .push_rows(&self.database.connection, batch, needs)?;
+        if was_open && !self.filling.table.is_open {
+            self.publish();
+        }
+        Ok(())
+    }
+
     /// Completes the table and returns its number of records.
     pub fn finish(self) -> usize {
         self.publish();
@@ -95,6 +112,20 @@ pub(super) struct Filling {
     /// The INSERT statement; the connection keeps it prepared.
     insert: String,
     pub(super) count: usize,
+    has_rows: bool,
+    /// The columns of the keys of row batches, by number; `None` if a key is not stored.
+    keys: Vec<Option<usize>>,
+}
+
+/// Adds the number of a record to an error.
+fn in_record(error: SqlError, number: usize) -> SqlError {
+    match error.kind {
+        SqlErrorKind::Stopped => error,
+        _ => SqlError {
+            message: format!("record {number}: {}", error.message),
+            ..error
+        },
+    }
 }
 
 impl Filling {
@@ -119,21 +150,55 @@ impl Filling {
             insert: insert_into(&table),
             table,
             count: 0,
+            has_rows: false,
+            keys: Vec::new(),
         })
     }
 
     /// Adds one record, as [`Loader::push`].
     pub(super) fn push(&mut self, connection: &Connection, record: &Value) -> Result<(), SqlError> {
         self.count += 1;
-        let fault = |error: SqlError, count: usize| match error.kind {
-            SqlErrorKind::Stopped => error,
-            _ => SqlError {
-                message: format!("record {count}: {}", error.message),
-                ..error
-            },
-        };
         self.push_record(connection, record)
-            .map_err(|error| fault(error, self.count))
+            .map_err(|error| in_record(error, self.count))
+    }
+
+    fn push_rows(
+        &mut self,
+        connection: &Connection,
+        batch: &RowBatch,
+        needs: &Needs,
+    ) -> Result<(), SqlError> {
+        let before = self.count;
+        for (row, key) in batch.fresh_keys() {
+            if !self.is_declared {
+                self.widen(connection, [key.as_str()])
+                    .map_err(|error| in_record(error, before + row + 1))?;
+            }
+            let column = self.table.position(key, self.keys.len());
+            let is_needed = |at: &usize| needs.has(&self.table.columns[*at].name);
+            self.keys.push(column.filter(is_needed));
+        }
+        // `{}` as a first record is a row without columns.
+        self.table.is_open = false;
+        let explained = |error: rusqlite::Error| explain::own(&error);
+        let mut statement = connection.prepare_cached(&self.insert).map_err(explained)?;
+        for row in 0..batch.len() {
+            self.count += 1;
+            statement.clear_bindings();
+            for (key, value) in batch.row(row) {
+                if let Some(at) = self.keys[key] {
+                    self.table.columns[at].note_scalar(value);
+                    statement
+                        .raw_bind_parameter(at + 1, value::BoundScalar(value))
+                        .map_err(explained)?;
+                }
+            }
+            statement
+                .raw_execute()
+                .map_err(|error| in_record(explained(error), self.count))?;
+            self.has_rows = true;
+        }
+        Ok(())
     }
 
     fn push_record(&mut self, connection: &Connection, record: &Value) -> Result<(), SqlError> {
@@ -173,7 +238,7 @@ impl Filling {
         check_width(&self.table)?;
         let name = quote(&self.table.name);
         let mut batch = String::new();
-        if self.table.has_filler && self.count == 1 {
+        if self.table.has_filler && !self.has_rows {
             self.table.has_filler = false;
             batch = format!("DROP TABLE {name}; {}", self.table.create());
         } else {
@@ -196,7 +261,9 @@ impl Filling {
         // `{}` as a first record is a row without columns.
         self.table.is_open = false;
         self.try_insert(connection, fields)
-            .map_err(|error| explain::own(&error))
+            .map_err(|error| explain::own(&error))?;
+        self.has_rows = true;
+        Ok(())
     }
 
     fn try_insert<'v>(

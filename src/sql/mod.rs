@@ -37,6 +37,7 @@ mod file;
 mod functions;
 mod guard;
 mod load;
+mod needs;
 mod params;
 mod prepare;
 mod result_list;
@@ -64,6 +65,7 @@ use table::Table;
 pub use check::{Mentions, check, mentions};
 pub use error::{SqlError, SqlErrorKind};
 pub use file::{TableFile, check_target};
+pub use needs::Needs;
 pub use params::Params;
 pub use value::Row;
 

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::error::SqlError;
 use super::value;
+use crate::core::rows::Scalar;
 
 /// A column and the kinds of values seen in it.
 #[expect(
@@ -55,6 +56,24 @@ impl Column {
                 self.has_lookalike = self.has_lookalike || value::nested(text).is_some();
             }
             _ => {}
+        }
+    }
+
+    /// Records the kind of a scalar, as [`Column::note`] does.
+    pub fn note_scalar(&mut self, value: Scalar<'_>) {
+        if value == Scalar::Null {
+            return;
+        }
+        let is_boolean = matches!(value, Scalar::Bool(_));
+        self.is_boolean = Some(is_boolean && self.is_boolean != Some(false));
+        match value {
+            Scalar::Nested(_) => self.has_nested = true,
+            Scalar::Number(text) => self.has_long_number |= value::is_long(text),
+            Scalar::Text(text) => {
+                self.has_string = true;
+                self.has_lookalike = self.has_lookalike || value::nested(text).is_some();
+            }
+            Scalar::Null | Scalar::Bool(_) => {}
         }
     }
 

@@ -5,6 +5,7 @@ use serde_json::{Map, Number, Value};
 
 use super::error::SqlError;
 use crate::core::json;
+use crate::core::rows::Scalar;
 
 /// Converts a JSON value: null to NULL, booleans to 0 and 1, integers to INTEGER, other numbers to
 /// REAL, strings to TEXT, lists and objects to TEXT of JSON.
@@ -25,6 +26,38 @@ pub fn to_sql(value: &Value) -> ToSqlOutput<'_> {
     }
 }
 
+/// Converts a scalar, as [`to_sql`] does.
+pub fn scalar_to_sql(value: Scalar<'_>) -> ToSqlOutput<'_> {
+    match value {
+        Scalar::Null => ToSqlOutput::from(Null),
+        Scalar::Bool(flag) => ToSqlOutput::from(i64::from(flag)),
+        Scalar::Text(text) | Scalar::Nested(text) => ToSqlOutput::from(text),
+        Scalar::Number(text) => {
+            if let Ok(whole) = text.parse::<i64>() {
+                return ToSqlOutput::from(whole);
+            }
+            match real(text) {
+                Some(real) => ToSqlOutput::from(real),
+                None => ToSqlOutput::from(text),
+            }
+        }
+    }
+}
+
+/// Returns true if the number in a text is stored as text.
+pub fn is_long(text: &str) -> bool {
+    // Short integers are most of all numbers.
+    let is_short = text.len() < 19 && text.bytes().all(|byte| byte.is_ascii_digit());
+    !is_short && text.parse::<i64>().is_err() && real(text).is_none()
+}
+
+/// Returns a number with a fraction or an exponent, if it is within the range of a double.
+fn real(text: &str) -> Option<f64> {
+    let is_whole = !text.contains(['.', 'e', 'E']);
+    let real = text.parse().ok().filter(|real: &f64| real.is_finite());
+    real.filter(|_| !is_whole)
+}
+
 /// Returns true if a number is stored as text.
 pub fn is_kept_as_text(number: &Number) -> bool {
     number.as_i64().is_none() && (json::number::is_whole(number) || number.as_f64().is_none())
@@ -36,6 +69,15 @@ pub struct Bound<'a>(pub &'a Value);
 impl ToSql for Bound<'_> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         Ok(to_sql(self.0))
+    }
+}
+
+/// A scalar to bind.
+pub struct BoundScalar<'a>(pub Scalar<'a>);
+
+impl ToSql for BoundScalar<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(scalar_to_sql(self.0))
     }
 }
 

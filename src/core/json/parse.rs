@@ -5,7 +5,11 @@
 //! Here a number keeps its text, a lone surrogate becomes U+FFFD (as in jq, Go and JavaScript), and
 //! a text with too many values is refused before it fills the memory.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
+
+use crate::core::rows::{RowBuilder, Scalar};
 
 /// The maximum number of values in one text. Each takes up to 250 bytes until it is part of a
 /// record, so a 64 MiB response takes at most twelve times its size.
@@ -99,6 +103,27 @@ pub fn parse_many(bytes: &[u8]) -> Result<Vec<Value>, ParseError> {
     Ok(values)
 }
 
+/// Parses one value and adds the members of an object to the current row, or another value as the
+/// member `value`, without a tree of values.
+///
+/// # Errors
+///
+/// As [`parse`]. The row is incomplete then.
+pub fn parse_row(text: &str, row: &mut RowBuilder) -> Result<(), ParseError> {
+    let mut parser = Parser::of_text(text);
+    if parser.next("EOF while parsing a value")? == b'{' {
+        parser.row(row)?;
+    } else {
+        let value = parser.value(0)?;
+        row.value("value", &value);
+    }
+    parser.skip_blanks();
+    match parser.peek() {
+        None => Ok(()),
+        Some(_) => Err(parser.fault("trailing characters")),
+    }
+}
+
 struct Parser<'t> {
     text: &'t str,
     at: usize,
@@ -123,14 +148,18 @@ impl<'t> Parser<'t> {
                 return Err(fault_at(bytes, place, message, FaultKind::Syntax));
             }
         };
-        Ok(Self {
+        Ok(Self::of_text(text))
+    }
+
+    fn of_text(text: &'t str) -> Self {
+        Self {
             text,
             at: 0,
             values: 0,
             most_values: MOST_VALUES,
             items: Vec::new(),
             members: Vec::new(),
-        })
+        }
     }
 
     fn peek(&self) -> Option<u8> {
@@ -156,11 +185,11 @@ impl<'t> Parser<'t> {
             return Err(self.fault_of("too many values", FaultKind::TooMany));
         }
         match first {
-            b'"' => self.string().map(Value::String),
+            b'"' => Ok(Value::String(self.string()?.into_owned())),
             b'{' | b'[' if depth >= DEEPEST => Err(self.fault("recursion limit exceeded")),
             b'{' => self.object(depth + 1),
             b'[' => self.list(depth + 1),
-            b'-' | b'0'..=b'9' => self.number(),
+            b'-' | b'0'..=b'9' => Ok(Value::Number(super::number::trusted(self.number()?))),
             b't' => self.word("true", Value::Bool(true)),
             b'f' => self.word("false", Value::Bool(false)),
             b'n' => self.word("null", Value::Null),
@@ -222,7 +251,7 @@ impl<'t> Parser<'t> {
             if self.next(CUT)? != b'"' {
                 return Err(self.fault("key must be a string"));
             }
-            let key = self.string()?;
+            let key = self.string()?.into_owned();
             if self.next(CUT)? != b':' {
                 return Err(self.fault("expected `:`"));
             }
@@ -244,6 +273,46 @@ impl<'t> Parser<'t> {
         }
     }
 
+    /// Adds the members of an object to a row.
+    fn row(&mut self, row: &mut RowBuilder) -> Result<(), ParseError> {
+        const CUT: &str = "EOF while parsing an object";
+        self.at += 1;
+        if self.next(CUT)? == b'}' {
+            self.at += 1;
+            return Ok(());
+        }
+        loop {
+            if self.next(CUT)? != b'"' {
+                return Err(self.fault("key must be a string"));
+            }
+            let key = self.string()?;
+            if self.next(CUT)? != b':' {
+                return Err(self.fault("expected `:`"));
+            }
+            self.at += 1;
+            match self.next("EOF while parsing a value")? {
+                b'"' => {
+                    let text = self.string()?;
+                    row.cell(&key, Scalar::Text(&text));
+                }
+                b'-' | b'0'..=b'9' => row.cell(&key, Scalar::Number(self.number()?)),
+                _ => {
+                    let value = self.value(1)?;
+                    row.value(&key, &value);
+                }
+            }
+            match self.next(CUT)? {
+                b',' => self.at += 1,
+                b'}' => {
+                    self.at += 1;
+                    return Ok(());
+                }
+                _ => return Err(self.fault("expected `,` or `}`")),
+            }
+            self.refuse_end(b'}')?;
+        }
+    }
+
     /// Refuses a trailing comma.
     fn refuse_end(&mut self, end: u8) -> Result<(), ParseError> {
         self.skip_blanks();
@@ -253,11 +322,11 @@ impl<'t> Parser<'t> {
         Ok(())
     }
 
-    fn number(&mut self) -> Result<Value, ParseError> {
+    fn number(&mut self) -> Result<&'t str, ParseError> {
         let rest = &self.text[self.at..];
         if let Some(length) = super::number::length(rest) {
             self.at += length;
-            return Ok(Value::Number(super::number::trusted(&rest[..length])));
+            return Ok(&rest[..length]);
         }
         let digits = rest
             .bytes()
@@ -271,12 +340,12 @@ impl<'t> Parser<'t> {
         })
     }
 
-    fn string(&mut self) -> Result<String, ParseError> {
+    fn string(&mut self) -> Result<Cow<'t, str>, ParseError> {
         self.at += 1;
         let plain = self.plain();
         if self.peek() == Some(b'"') {
             self.at += 1;
-            return Ok(plain.to_owned());
+            return Ok(Cow::Borrowed(plain));
         }
         let mut text = plain.to_owned();
         loop {
@@ -284,7 +353,7 @@ impl<'t> Parser<'t> {
                 None => return Err(self.cut("EOF while parsing a string")),
                 Some(b'"') => {
                     self.at += 1;
-                    return Ok(text);
+                    return Ok(Cow::Owned(text));
                 }
                 Some(b'\\') => text.push(self.escape()?),
                 Some(_) => {
@@ -543,6 +612,57 @@ mod tests {
         parser.most_values = 8;
         let mut parser = Parser::new(b"[1,{\"a\":2}]").expect("text");
         assert!(parser.value(0).is_ok());
+    }
+
+    #[test]
+    fn a_row_is_read_as_a_value_is() {
+        let shown = |text: &str| {
+            let mut builder = RowBuilder::default();
+            parse_row(text, &mut builder)?;
+            builder.end_row();
+            let batch = builder.take().expect("a row");
+            let keys = batch.fresh_keys();
+            let cells = batch.row(0).map(|(key, value)| {
+                let value = match value {
+                    Scalar::Null => "null".to_owned(),
+                    Scalar::Bool(flag) => flag.to_string(),
+                    Scalar::Number(text) | Scalar::Nested(text) => text.to_owned(),
+                    Scalar::Text(text) => Value::from(text).to_string(),
+                };
+                format!("{}:{value}", Value::from(keys[key].1.as_str()))
+            });
+            Ok::<_, ParseError>(cells.collect::<Vec<_>>().join(","))
+        };
+        for text in [
+            r#"{"a":1.10,"b":"x\n\u00e9","c":null,"d":true,"e":[1,{"f":[]}],"g":{},"h":1E5}"#,
+            r#" { "a" : "\"" , "b" : [ ] } "#,
+            "{}",
+            r#"{"a":1,"b":2,"a":3}"#,
+        ] {
+            let value = parse(text.as_bytes()).expect(text).to_string();
+            let row = shown(text).expect(text);
+            assert_eq!(format!("{{{row}}}"), value, "{text}");
+        }
+        assert_eq!(shown("[1, 2]").expect("a list"), "\"value\":[1,2]");
+        for text in [
+            "",
+            "{",
+            "{\"a\"",
+            "{\"a\":",
+            "{\"a\":1",
+            "{\"a\":1,}",
+            "{a:1}",
+            "{\"a\":1}x",
+            "{\"a\":1 \"b\"}",
+            "{\"a\":[1,]}",
+            "{\"a\":01}",
+            "{\"a\":\"x",
+            "tru",
+            "{,}",
+        ] {
+            let expected = parse(text.as_bytes()).expect_err(text);
+            assert_eq!(shown(text).expect_err(text), expected, "{text}");
+        }
     }
 
     #[test]

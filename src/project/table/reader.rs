@@ -6,7 +6,11 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::core::json;
-use crate::decode::{BodyKind, ByteSource, Columns, DecodeError, Decoder, Records};
+use crate::core::rows::{RowBatch, RowBuilder};
+use crate::decode::{BodyKind, ByteSource, Columns, DecodeError, Decoder, Records, add_record};
+
+/// The number of records of a document that are taken at a time.
+const BATCH: usize = 256;
 
 /// The reason why a table cannot be read.
 #[derive(Debug)]
@@ -77,14 +81,11 @@ impl TableReader {
                 let count = most.min(self.list.len());
                 return Ok(Some(self.list.drain(..count).collect()));
             }
+            if self.current.is_none() && !self.open_next()? {
+                return Ok(None);
+            }
             let Some((shown, records)) = &mut self.current else {
-                let Some((shown, source)) = self.sources.pop_front() else {
-                    return Ok(None);
-                };
-                let records = open(self.decoder, source, &self.columns);
-                let records = records.map_err(|error| TableError::of_content(&shown, &error))?;
-                self.current = Some((shown, records));
-                continue;
+                return Ok(None);
             };
             let fault = |error: &DecodeError| TableError::of_content(shown, error);
             match records.next_batch(most).map_err(|error| fault(&error))? {
@@ -96,6 +97,49 @@ impl TableReader {
                 Some(batch) => return Ok(Some(batch)),
             }
         }
+    }
+}
+
+impl TableReader {
+    /// Returns the next records as rows; `None` at the end.
+    ///
+    /// # Errors
+    ///
+    /// As [`TableReader::next_batch`].
+    pub fn next_rows(&mut self, rows: &mut RowBuilder) -> Result<Option<RowBatch>, TableError> {
+        loop {
+            if rows.is_full() {
+                return Ok(rows.take());
+            }
+            // A document is in memory already.
+            if self.decoder.kind == BodyKind::Json {
+                match self.next_batch(BATCH)? {
+                    None => return Ok(rows.take()),
+                    Some(batch) => batch.iter().for_each(|record| add_record(record, rows)),
+                }
+                continue;
+            }
+            if self.current.is_none() && !self.open_next()? {
+                return Ok(rows.take());
+            }
+            if let Some((shown, records)) = &mut self.current {
+                let fault = |error: DecodeError| TableError::of_content(shown, &error);
+                if !records.read_rows(rows).map_err(fault)? {
+                    self.current = None;
+                }
+            }
+        }
+    }
+
+    /// Opens the next file. Returns false if there is none.
+    fn open_next(&mut self) -> Result<bool, TableError> {
+        let Some((shown, source)) = self.sources.pop_front() else {
+            return Ok(false);
+        };
+        let records = open(self.decoder, source, &self.columns);
+        let records = records.map_err(|error| TableError::of_content(&shown, &error))?;
+        self.current = Some((shown, records));
+        Ok(true)
     }
 }
 
