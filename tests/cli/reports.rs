@@ -213,6 +213,66 @@ fn hostile_names_break_neither_markdown_nor_html() {
     }
 }
 
+/// The reports of an organization, from its usage export.
+mod of_usage {
+    use super::*;
+
+    /// A short period, since the demo takes a while to make a long one.
+    const SHORT: [(&str, &[&str]); 2] = [
+        (
+            "cost-report",
+            &["month=2026-09-14", "since=2026-09-13", "until=2026-09-15"],
+        ),
+        (
+            "right-size-report",
+            &["since=2026-09-14", "until=2026-09-15", "runs=1"],
+        ),
+    ];
+    const BOTH: [&str; 4] = ["--out", "r.md", "--out", "r.html"];
+
+    fn written(project: &Project) -> [String; 2] {
+        ["r.md", "r.html"].map(|path| project.read(path).expect("written"))
+    }
+
+    #[test]
+    fn on_the_demo() {
+        let project = Project::shipped();
+        for (report, _) in SHORT {
+            on_demo(&project, &[&[report], &BOTH[..]].concat());
+            let [markdown, html] = written(&project);
+            insta::assert_snapshot!(format!("{report}.md"), markdown);
+            assert_is_a_page(&html);
+            insta::assert_snapshot!(format!("{report}.html"), without_pictures(&html));
+        }
+    }
+
+    #[test]
+    fn where_nothing_ran_they_say_so() {
+        let project = Project::shipped();
+        for (report, period) in SHORT {
+            on_demo(
+                &project,
+                &[&[report, "project=nothing"], period, &BOTH[..]].concat(),
+            );
+            let [markdown, html] = written(&project);
+            assert!(markdown.contains("ran "), "{markdown}");
+            assert!(!markdown.contains('|'), "{markdown}");
+            assert_is_a_page(&html);
+        }
+    }
+
+    #[test]
+    fn an_export_that_failed_is_no_empty_report() {
+        let project = Project::shipped();
+        let run = Run::in_(&project).without_env("CIRCLE_TOKEN");
+        let run = run.args(["run", "--demo", "usage", "org_slug=gh/CircleCI-Public"]);
+        let outcome = run.outcome();
+        outcome.assert_exit(6);
+        let said = outcome.stderr_text();
+        assert!(said.contains("longer than 4 hours"), "{said}");
+    }
+}
+
 /// Returns the number of cells in a table row.
 fn cells(line: &str) -> usize {
     line.replace("\\|", "").matches('|').count()

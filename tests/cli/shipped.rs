@@ -806,7 +806,7 @@ fn slugs_are_made_of_names_only_where_they_are() {
 fn they_run_on_the_demo() {
     let project = Project::shipped();
     let steps = "pipeline,job,node,step,exit_code";
-    let calls: [&[&str]; 27] = [
+    let calls: [&[&str]; 30] = [
         &["is-green"],
         &["branch-pipelines"],
         &["branch-workflows"],
@@ -838,6 +838,14 @@ fn they_run_on_the_demo() {
         &["deploys"],
         &["runs"],
         &["start-pipeline", "branch=main", "--yes"],
+        &["organization"],
+        &["usage-export", "since=1d", "--columns", "id,state"],
+        &[
+            "usage",
+            "since=1d",
+            "--columns",
+            "job,resource_class,credits,seconds,max_cpu,max_ram",
+        ],
     ];
     let all = calls.map(|args| {
         let run = Run::in_(&project).without_env("CIRCLE_TOKEN").args(["run"]);

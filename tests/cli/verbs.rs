@@ -689,7 +689,7 @@ mod shipped_files {
         let project = shipped();
         let list = run(&project, &["list", "-o", "json"]).stdout_json();
         let queries = list["queries"].as_array().expect("a list");
-        assert_eq!(queries.len(), 88);
+        assert_eq!(queries.len(), 93);
         for query in queries {
             let name = query["name"].as_str().expect("a name");
             let shown = run(&project, &["show", name, "-o", "json"])
