@@ -189,7 +189,11 @@ impl World {
         };
         let mut links = resource.links.clone();
         let storage = demo.storage_origin().trim_start_matches("http://");
-        if let Ok(host) = LinkHost::parse(storage) {
+        let hosts = [
+            storage.to_owned(),
+            storage.replacen("127.0.0.1", "localhost", 1),
+        ];
+        for host in hosts.iter().filter_map(|host| LinkHost::parse(host).ok()) {
             links.push(host);
         }
         let constant = |text: &str| {
