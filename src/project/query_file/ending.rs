@@ -9,7 +9,7 @@ use crate::core::source::{Place, SourceFile, Span, Text};
 use crate::format::CsvOptions;
 use crate::project::grammar;
 use crate::project::query::Report;
-use crate::project::query_file::{RUN, Surroundings};
+use crate::project::query_file::{RUN, Surroundings, named_file};
 use crate::project::template::Names;
 use crate::template::{Document, DocumentKind, SyntaxError};
 
@@ -153,27 +153,9 @@ fn template_file(
         );
         return None;
     };
+    let inner = named_file::read(node, &text.value, Code::TemplateFile, around, faults)?;
     let path = (around.file_path)(Some(&text.value));
-    match (around.files)(&path) {
-        Ok(Some(content)) => {
-            let file = SourceFile::new(path.clone(), path.clone(), content.clone());
-            let span = Span::new(0, content.len());
-            let inner = Text::new(content, &Place { file, span });
-            document(&inner, &path, kind, names, around, faults)
-        }
-        Ok(None) => {
-            let words = format!("no file `{}`", text.value);
-            faults.push(
-                Diagnostic::at(&node.place, Code::NoFile, words)
-                    .help("a path is relative to the query, or to the project's folder"),
-            );
-            None
-        }
-        Err(words) => {
-            faults.push(Diagnostic::at(&node.place, Code::TemplateFile, words));
-            None
-        }
-    }
+    document(&inner, &path, kind, names, around, faults)
 }
 
 fn document(

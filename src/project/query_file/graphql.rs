@@ -5,11 +5,11 @@ use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::document::{Content, Entry, Node};
 use crate::core::name;
 use crate::core::secret::holds_token;
-use crate::core::source::{Place, SourceFile, Span, Text};
+use crate::core::source::{Place, Text};
 use crate::paginate::{Choice, Pagination, RequestPlace};
 use crate::project::graphql::{Operation, OperationKind, operations};
 use crate::project::query::{Body, GraphqlBody};
-use crate::project::query_file::Surroundings;
+use crate::project::query_file::{Surroundings, named_file};
 use crate::project::template::{Names, ValueTemplate};
 use crate::project::{grammar, literal};
 
@@ -105,30 +105,12 @@ fn variables(
 /// Reads a document from a file of the project.
 fn document_file(node: &Node, around: &Surroundings<'_>, faults: &mut Diagnostics) -> Option<Text> {
     let text = node.text("query_file", faults)?;
-    let path = (around.file_path)(Some(&text.value));
-    match (around.files)(&path) {
-        Ok(Some(content)) if holds_token(&content) => {
-            faults.push(literal::literal(node));
-            None
-        }
-        Ok(Some(content)) => {
-            let span = Span::new(0, content.len());
-            let file = SourceFile::new(path.clone(), path, content.clone());
-            Some(Text::new(content, &Place { file, span }))
-        }
-        Ok(None) => {
-            let words = format!("no file `{}`", text.value);
-            faults.push(
-                Diagnostic::at(&node.place, Code::NoFile, words)
-                    .help("a path is relative to the query, or to the project's folder"),
-            );
-            None
-        }
-        Err(words) => {
-            faults.push(Diagnostic::at(&node.place, Code::CannotRead, words));
-            None
-        }
+    let document = named_file::read(node, &text.value, Code::CannotRead, around, faults)?;
+    if holds_token(&document.value) {
+        faults.push(literal::literal(node));
+        return None;
     }
+    Some(document)
 }
 
 /// Returns the operation that the server carries out.

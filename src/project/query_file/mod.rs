@@ -9,6 +9,7 @@ mod ending;
 mod files;
 mod for_each;
 mod graphql;
+mod named_file;
 mod paging;
 mod poll;
 mod request;
