@@ -269,7 +269,7 @@ mod pages {
 mod errors {
     use super::*;
 
-    /// What GitHub returns for a repository that does not exist.
+    /// GitHub's response for a repository that does not exist.
     fn not_found() -> Value {
         json!({
             "data": { "repository": null, "viewer": { "login": "mika" } },

@@ -772,7 +772,7 @@ mod runs {
         );
     }
 
-    /// Where v2 answers 404, v3 has an empty list.
+    /// API v3 returns an empty list instead of the 404 of v2.
     #[test]
     fn a_project_that_is_not_there_is_no_empty_result() {
         let (outcome, _) = run(&["runs", SLUG], vec![found(&json!([]))]);

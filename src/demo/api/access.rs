@@ -1,4 +1,4 @@
-//! What an organization allows: groups, addresses of orbs, exporters of traces.
+//! The access of an organization: groups, addresses of orbs, exporters of traces.
 
 use hyper::StatusCode;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! What real projects have and scripts stumble over, in the organization of the GitHub App.
+//! Tests of the odd cases of real projects, in the organization of the GitHub App.
 
 use serde_json::{Value, json};
 

@@ -33,7 +33,7 @@ fn operations() -> impl Iterator<Item = Operation> {
     })
 }
 
-/// What responses have otherwise than described, as the real service does.
+/// The differences between responses and the description, as with the real service.
 const KNOWN: [&str; 4] = [
     // The record has expired.
     ".id: is not s: null",
