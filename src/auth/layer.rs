@@ -130,6 +130,7 @@ mod tests {
                 headers: HeaderMap::new(),
                 body: bytes::Bytes::new(),
                 received: 0,
+                linked: None,
                 elapsed: Duration::ZERO,
             })
         }

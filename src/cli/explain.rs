@@ -157,6 +157,9 @@ fn explained(error: &RunError, plan: &Plan, app: &App, is_whole_run: bool) -> Fa
                 Some(Remedy::AskForLess) => {
                     failure.help("request less at a time, with `params` or `paginate`")
                 }
+                Some(Remedy::Decode(kind)) => {
+                    failure.help(format!("add `decode: {kind}` to the query"))
+                }
                 Some(Remedy::OtherAddress) => failure
                     .help("the response is a web page: check that `base_url` is that of the API"),
                 // One response of many cannot be shown.

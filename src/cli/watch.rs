@@ -74,7 +74,7 @@ impl Watch {
                 self.label(request),
                 response.status.as_u16(),
                 format_duration(response.elapsed),
-                response.body.len(),
+                response.length(),
             )),
             Event::Failed(request, error, elapsed) if self.verbosity >= 1 => Some(format!(
                 "{} {error} {}",

@@ -69,6 +69,29 @@ const READY: usize = 256;
 /// The content read by one step or for one batch, in bytes.
 const STEP: u64 = 1 << 20;
 
+/// Unpacks bytes, if they are packed.
+///
+/// # Errors
+///
+/// If the packing is damaged, or the content is longer than `limit`.
+pub fn unpacked(bytes: Bytes, limit: u64) -> Result<Bytes, DecodeError> {
+    if !unpack::is_packed(&bytes) {
+        return Ok(bytes);
+    }
+    let mut window = Window::text(&bytes, limit)?;
+    let mut content = Vec::new();
+    loop {
+        let rest = window.rest();
+        let count = rest.len();
+        content.extend_from_slice(rest);
+        window.take(count);
+        if window.is_complete() {
+            return Ok(content.into());
+        }
+        window.fill()?;
+    }
+}
+
 /// Bytes that can be read more than once.
 pub trait ByteSource: std::fmt::Debug + Send + Sync {
     /// Opens the source at its beginning.

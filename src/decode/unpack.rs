@@ -15,6 +15,11 @@ const MOST_LAYERS: usize = 2;
 const GZIP: &[u8] = b"\x1f\x8b\x08";
 const ZSTANDARD: &[u8] = b"\x28\xb5\x2f\xfd";
 
+/// Returns true if bytes are packed.
+pub fn is_packed(bytes: &[u8]) -> bool {
+    bytes.starts_with(GZIP) || bytes.starts_with(ZSTANDARD)
+}
+
 /// A reader of unpacked content.
 pub struct Unpacked {
     reader: Box<dyn Read + Send>,

@@ -145,7 +145,8 @@ fn other_content(decode: Decode, response: &Response, source: &dyn ByteSource) -
 }
 
 fn undecodable(listing: &Listing<'_>, decode: Decode, error: &DecodeError) -> RunErrorKind {
-    let mut words = format!("the response is not {}: {error}", decode.kind.shown());
+    let kind = decode.kind.name();
+    let mut words = format!("cannot decode the response as `{kind}`: {error}");
     if let Some(line) = &error.first_line {
         words.push_str(&format!("; it begins: {line}"));
     }

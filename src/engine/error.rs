@@ -290,6 +290,8 @@ pub enum RunErrorKind {
 pub enum Remedy {
     /// Request less data.
     AskForLess,
+    /// Declare the kind of content with `decode`.
+    Decode(&'static str),
     /// Use another `base_url`, since the response was a web page.
     OtherAddress,
     /// Look at the raw response. Only the first response of a run can be shown.

@@ -190,6 +190,7 @@ pub mod tests {
             headers: HeaderMap::new(),
             body: bytes::Bytes::new(),
             received: 0,
+            linked: None,
             elapsed: Duration::ZERO,
         };
         let mut gather = Gather::new(plan);

@@ -218,6 +218,7 @@ mod tests {
             headers,
             body: body.into(),
             received: 0,
+            linked: None,
             elapsed: Duration::from_millis(5),
         }
     }

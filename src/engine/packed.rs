@@ -46,6 +46,7 @@ pub fn unpacked(bytes: &[u8]) -> Option<Response> {
         headers,
         body: Bytes::copy_from_slice(rest),
         received: 0,
+        linked: None,
         elapsed: Duration::from_nanos(u64::from_be_bytes(*nanos)),
     })
 }

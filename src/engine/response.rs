@@ -103,12 +103,11 @@ fn refused(
     says: ErrorBody,
     is_rate_limited: bool,
 ) -> RunErrorKind {
-    let is_own = plan.is_own(&request.url);
+    // A redirect may have led to a linked host.
+    let url = response.linked.as_deref().unwrap_or(&request.url);
+    let is_own = plan.is_own(url);
     // A storage server may repeat the signature that it refuses.
-    let signature = request
-        .url
-        .query()
-        .filter(|query| !query.is_empty() && !is_own);
+    let signature = url.query().filter(|query| !query.is_empty() && !is_own);
     let unsigned = |words: &str| match signature {
         Some(query) => words.replace(query, MASK),
         None => words.to_owned(),
@@ -227,10 +226,17 @@ fn unreadable(plan: &Plan, response: &Response, error: &ParseError) -> RunErrorK
         )
     };
     let is_page = first.is_some_and(|line| line.starts_with('<'));
+    let table = match response.media_type() {
+        Some("text/csv") => Some("csv"),
+        Some("text/tab-separated-values") => Some("tsv"),
+        _ => None,
+    };
     RunErrorKind::Unreadable {
         words,
         remedy: if is_page {
             Some(Remedy::OtherAddress)
+        } else if let Some(kind) = table {
+            Some(Remedy::Decode(kind))
         } else {
             // The body of a walk cannot be shown.
             ((!is_cut || !is_json) && plan.is_sole_request()).then_some(Remedy::LookAtIt)

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::decode;
 use crate::engine::findings::Findings;
 use crate::engine::levels::Level;
 use crate::engine::memo::Memo;
@@ -116,10 +117,8 @@ impl Run {
             return self.write(plan, request, site).await;
         }
         self.requests.set(self.requests.get() + 1);
-        self.session
-            .send(plan, request)
-            .await
-            .map_err(RunErrorKind::Transport)
+        let sent = self.session.send(plan, request).await;
+        self.unpacked(plan, sent.map_err(RunErrorKind::Transport)?)
     }
 
     /// Sends a request that writes and tracks its result.
@@ -144,7 +143,24 @@ impl Run {
             .as_ref()
             .is_ok_and(|response| meaning(plan.call, response) != StatusMeaning::Fail);
         writes.close(number, &result, is_answer);
-        result.map_err(RunErrorKind::Transport)
+        self.unpacked(plan, result.map_err(RunErrorKind::Transport)?)
+    }
+
+    /// Unpacks a body that is a gzip or Zstandard file, unless it is wanted as it is.
+    fn unpacked(
+        &self,
+        plan: RequestPlan<'_>,
+        mut response: Response,
+    ) -> Result<Response, RunErrorKind> {
+        if response.status.is_success() && !self.wants_content(plan.plan) {
+            let limit = plan.resource().max_body;
+            let unpacked = decode::unpacked(response.body, limit).map_err(|error| {
+                let words = format!("cannot unpack the response: {}", error.message);
+                RunErrorKind::Content(words)
+            });
+            response.body = unpacked?;
+        }
+        Ok(response)
     }
 
     /// Sends a request of a plan, bypassing earlier responses.
@@ -158,10 +174,8 @@ impl Run {
             return self.write(plan, request, site).await;
         }
         self.requests.set(self.requests.get() + 1);
-        self.session
-            .send_anew(plan, request)
-            .await
-            .map_err(RunErrorKind::Transport)
+        let sent = self.session.send_anew(plan, request).await;
+        self.unpacked(plan, sent.map_err(RunErrorKind::Transport)?)
     }
 
     /// Returns the level of a plan.

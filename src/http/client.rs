@@ -132,6 +132,7 @@ impl Client {
                 headers,
                 body: Bytes::new(),
                 received,
+                linked: None,
                 elapsed: started.elapsed(),
             });
         }
@@ -151,6 +152,7 @@ impl Client {
             headers,
             body,
             received: 0,
+            linked: None,
             elapsed: started.elapsed(),
         })
     }

@@ -115,6 +115,9 @@ impl<T: Transport> Transport for Follow<T> {
         };
         for _ in 0..MOST {
             response = self.inner.send(&current).await?;
+            if current.url.origin() != self.own {
+                response.linked = Some(Box::new(current.url.clone()));
+            }
             match self.next(&current, &response)? {
                 None => return Ok(response),
                 Some(following) => current = following,

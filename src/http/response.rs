@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use serde_json::Value;
+use url::Url;
 
 use crate::core::json;
 use crate::http::{HeaderMap, StatusCode, header, headers, rate_headers};
@@ -34,6 +35,8 @@ pub struct Response {
     pub body: Bytes,
     /// The number of bytes that a [`Receive`](crate::http::Receive) took.
     pub received: u64,
+    /// The address on a linked host that responded, after a redirect.
+    pub linked: Option<Box<Url>>,
     /// The time from sending the request to the last byte.
     pub elapsed: Duration,
 }
@@ -144,6 +147,7 @@ mod tests {
                 headers,
                 body: Bytes::new(),
                 received: 0,
+                linked: None,
                 elapsed: Duration::ZERO,
             };
             response.is_json_lines()

@@ -312,6 +312,7 @@ mod tests {
             headers,
             body: Bytes::new(),
             received: 0,
+            linked: None,
             elapsed: Duration::ZERO,
         })
     }

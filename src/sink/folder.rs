@@ -186,7 +186,7 @@ fn check(name: &str) -> Result<(), String> {
 fn check_part(part: &str) -> Result<(), String> {
     match part {
         "" => return Err("the path has an empty part".to_owned()),
-        "." | ".." => return Err(format!("the path has the part `{part}`")),
+        "." | ".." => return Err(format!("the path contains `{part}`")),
         _ => {}
     }
     if part.len() > LONGEST_NAME {

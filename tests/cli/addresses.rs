@@ -166,6 +166,24 @@ mod redirects {
     }
 
     #[test]
+    fn a_refusal_of_the_linked_host_is_not_about_the_credential() {
+        let refusal = "expired: sig=canary-of-a-signature";
+        let storage = Server::start(vec![
+            Exchange::get("/key?sig=canary-of-a-signature")
+                .answers(Answer::status(403).text(refusal)),
+        ]);
+        let location = format!("{}/key?sig=canary-of-a-signature", storage.url());
+        let server = Server::start(vec![
+            Exchange::get("/api/v2/x?own=yes").answers(Answer::redirect(302, &location)),
+        ]);
+        let seen = linked(Case::get(), &storage).asks_at(server);
+        let text = seen.outcome.assert_exit(3).stderr_text();
+        assert!(text.contains("a signed address expires"), "{text}");
+        assert!(!text.contains("canary-of"), "{text}");
+        storage.finish();
+    }
+
+    #[test]
     fn from_there_they_lead_neither_back_nor_anywhere_else() {
         for (target, expected) in [
             ("OWN/api/v2/secret", "back to the resource"),

@@ -131,6 +131,28 @@ limit: 1";
     }
 
     #[test]
+    fn compressed_json_is_recognized_by_its_bytes() {
+        let body = format!("{{\"a\": [1, \"{}\"]}}", crate::support::CANARY);
+        for query in ["rows: $.a[*]", "decode: json\nrows: $.a[*]"] {
+            let seen = decoded(query, "application/octet-stream", gzip(body.as_bytes()));
+            assert_eq!(seen.outcome.stdout_json(), json!([1, "***"]), "{query}");
+        }
+        let large = gzip(&vec![b' '; 2 << 20]);
+        let seen = Case::get().settings("max_body: 1MiB").asks(vec![
+            Exchange::get("/api/v2/x").answers(Answer::status(200).body("application/json", large)),
+        ]);
+        let text = seen.outcome.assert_exit(3).stderr_text();
+        assert!(text.contains("longer than 1 MiB"), "{text}");
+    }
+
+    #[test]
+    fn a_table_without_decode_is_refused_with_the_line_to_add() {
+        let seen = decoded("", "text/csv; charset=utf-8", USAGE);
+        let text = seen.outcome.assert_exit(3).stderr_text();
+        assert!(text.contains("add `decode: csv` to the query"), "{text}");
+    }
+
+    #[test]
     fn an_empty_body_has_no_records() {
         for kind in ["csv", "tsv", "ndjson", "lines"] {
             let seen = decoded(&format!("decode: {kind}"), "text/plain", "");
@@ -147,6 +169,7 @@ limit: 1";
             "decode: csv\nrows: $.items[*]\npaginate: link",
             "download: x\ndecode: csv",
             "download: x\nmethod: POST",
+            "vars: { p: {} }\ndownload: \"{{ p | path }}\"",
         ]
         .map(|query| Case::query(&format!("endpoint: /x\n{query}")).asks_nothing());
         let feeds = Case::query("endpoint: /x\nfor_each: { f: { query: file } }")

@@ -174,6 +174,7 @@ impl Transport for Rc<Server> {
             headers,
             body: Bytes::new(),
             received: 0,
+            linked: None,
             elapsed: LATENCY,
         })
     }

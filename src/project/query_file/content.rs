@@ -7,7 +7,7 @@ use crate::decode::BodyKind;
 use crate::project::grammar;
 use crate::project::query::Decode;
 use crate::project::template::{Names, template};
-use crate::template::Template;
+use crate::template::{Piece, Template};
 
 /// The maximum of `last`.
 const MOST_LINES: u64 = 1_000_000;
@@ -49,12 +49,26 @@ fn kind(node: &Node, key: &str, faults: &mut Diagnostics) -> Option<BodyKind> {
 /// Reads `download`: the path of a file.
 pub fn download(node: &Node, names: &Names, faults: &mut Diagnostics) -> Option<Template> {
     let text = node.text("download", faults)?;
-    template(&text, names, faults)
+    let template = template(&text, names, faults)?;
+    let encodes = |piece: &Piece| match piece {
+        Piece::Hole(hole) => hole
+            .source()
+            .split('|')
+            .skip(1)
+            .any(|filter| filter.trim() == "path"),
+        Piece::Raw(_) => false,
+    };
+    if template.pieces().unwrap_or_default().iter().any(encodes) {
+        let words = "`path` is for an endpoint: the path of a file is not encoded";
+        faults.push(Diagnostic::at(&node.place, Code::Decode, words).help("remove the filter"));
+        return None;
+    }
+    Some(template)
 }
 
 /// Refuses keys that have no meaning for content other than JSON.
 pub fn refuse_beside(node: &Node, is_download: bool, is_decoded: bool, faults: &mut Diagnostics) {
-    /// What reads JSON, or repeats a request.
+    /// Keys that read JSON or repeat a request.
     const OF_JSON: [&str; 4] = ["rows", "paginate", "poll", "cache"];
     let reason = if is_download {
         "a downloaded response is one file, and is not read"
