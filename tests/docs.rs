@@ -139,6 +139,8 @@ fn runner(folder: &Path, arguments: &[String]) -> Output {
         .current_dir(folder)
         .env_clear()
         .env("CIRCLE_TOKEN", "the-token-of-the-readme")
+        // The width of the terminal whose output the pages show.
+        .env("COLUMNS", "120")
         .stdin(Stdio::null())
         .output()
         .expect("the program starts")

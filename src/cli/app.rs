@@ -15,6 +15,10 @@ use crate::core::secret::{Literals, Scrubber};
 use crate::core::text::{printable, printable_lines};
 use crate::format::Terminal;
 
+/// The width in characters of tables in a pipe or file, unless `COLUMNS` is set: as wide as most
+/// mail, chat and CI logs show a line.
+const PAGE_WIDTH: usize = 100;
+
 /// The outside state at program start.
 pub struct App {
     /// The environment; names and values that are not Unicode are ignored.
@@ -92,6 +96,11 @@ impl App {
             progress: Cell::new(0),
             is_asking: Cell::new(false),
         }
+    }
+
+    /// Returns the width in characters of tables in a pipe or file.
+    pub fn page_width(&self) -> usize {
+        columns(&self.env).unwrap_or(PAGE_WIDTH)
     }
 
     /// Returns true if the environment names trusted certificates, as for OpenSSL and curl.
@@ -280,15 +289,17 @@ fn fitting(line: &str, width: usize) -> String {
         .collect()
 }
 
+/// Returns the width in the variable `COLUMNS`, if it is set.
+fn columns(env: &BTreeMap<String, String>) -> Option<usize> {
+    let columns = env.get("COLUMNS")?.parse().ok();
+    columns.filter(|columns| *columns > 0)
+}
+
 fn width(env: &BTreeMap<String, String>) -> usize {
-    let asked = env
-        .get("COLUMNS")
-        .and_then(|columns| columns.parse::<usize>().ok())
-        .filter(|columns| *columns > 0);
     let measured =
         || terminal_size::terminal_size().map(|(terminal_size::Width(width), _)| width.into());
     // A terminal of unknown width reports 0.
-    asked
+    columns(env)
         .or_else(measured)
         .filter(|width| *width > 0)
         .unwrap_or(80)

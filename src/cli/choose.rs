@@ -63,11 +63,14 @@ pub fn ending(
         Looks::Document(document) => Box::new(Report::new(document, output)),
         Looks::Records(format) if format.shows_body => Box::new(Content::new(format, output)),
         Looks::Records(format) => {
+            let chosen_none = options.results.columns.is_empty();
             let shape = Shape {
                 columns: columns(plan, options),
                 single: plan.query.yields_one(),
                 csv: options.results.csv.unwrap_or_default().or(plan.query.csv),
                 terminal: app.stdout.terminal().filter(|_| is_terminal),
+                // Chosen columns are all shown.
+                page_width: chosen_none.then(|| app.page_width()),
             };
             let before = index.map(|index| (format.separator)(&plan.query.name, index));
             let before = before.unwrap_or_default();

@@ -104,7 +104,8 @@ fn unknown(words: String, wanted: &str, known: &[String]) -> Failure {
     }
 }
 
-fn listed(known: &[String]) -> String {
+/// Returns the names in backticks, up to a maximum number.
+pub fn listed(known: &[String]) -> String {
     let names: Vec<String> = known
         .iter()
         .take(MOST_LISTED)

@@ -268,6 +268,7 @@ fn table(sites: &[Site], most: usize, stream: Stream) -> Result<String, Failure>
         columns: Some(columns.clone()),
         single: false,
         terminal: stream.terminal(),
+        page_width: None,
         csv: CsvOptions::default(),
     });
     let mut out = Vec::new();

@@ -351,10 +351,9 @@ impl Execution<'_> {
         report: &RunReport,
         state: Option<&State>,
     ) -> Result<bool, Stopped> {
-        let Some(writer) = self.writer.take() else {
+        let Some(mut writer) = self.writer.take() else {
             return Ok(false);
         };
-        let summaries = writer.summaries(self.app);
         let facts = writer
             .have_report()
             .then(|| report_facts(plan, report, state, self.options));
@@ -362,7 +361,9 @@ impl Execution<'_> {
             content: &report.body,
             report: facts.as_ref(),
         };
-        let is_closed = match writer.finish(&context, self.app) {
+        writer.close(&context, self.app)?;
+        let summaries = writer.summaries(self.app);
+        let is_closed = match writer.finish() {
             Ok(()) => false,
             // A closed reader is not an error, and other problems are still reported.
             Err(Stopped::Closed) => true,

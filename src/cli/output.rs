@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::cli::app::App;
-use crate::cli::columns::Chosen;
+use crate::cli::columns::{Chosen, listed};
 use crate::cli::failure::{ErrorFormat, Failure, Stopped};
 use crate::cli::options::{MessageArgs, RunOptions};
 use crate::cli::{choose, explain};
@@ -109,8 +109,12 @@ impl Writer {
         self.records > 0 && self.file.is_none() && self.ending.shows() == Shows::Records
     }
 
-    /// Returns a message about a result that cannot be seen in the output.
+    /// Returns a message about a result that cannot be seen in the output. For a closed writer.
     fn summary(&self, app: &App) -> Option<String> {
+        let hidden = self.ending.hidden();
+        if !hidden.is_empty() {
+            return Some(hidden_note(hidden, app.page_width()));
+        }
         let is_document = self.ending.shows() == Shows::Document;
         if let Some(path) = self.file.as_ref().filter(|_| app.stderr.is_terminal) {
             let what = if is_document {
@@ -243,10 +247,13 @@ impl Writers {
     }
 
     /// Completes all outputs. If a report fails, all files stay unchanged.
-    pub fn finish(mut self, context: &ResultContext<'_>, app: &App) -> Result<(), Stopped> {
-        self.0
-            .iter_mut()
-            .try_for_each(|writer| writer.close(context, app))?;
+    pub fn close(&mut self, context: &ResultContext<'_>, app: &App) -> Result<(), Failure> {
+        let mut writers = self.0.iter_mut();
+        writers.try_for_each(|writer| writer.close(context, app))
+    }
+
+    /// Writes the rest of all outputs.
+    pub fn finish(self) -> Result<(), Stopped> {
         self.0.into_iter().try_for_each(Writer::write_last)
     }
 
@@ -279,6 +286,19 @@ impl Writers {
     fn pause(&mut self) -> io::Result<()> {
         self.0.iter_mut().try_for_each(Writer::pause)
     }
+}
+
+fn hidden_note(hidden: &[String], width: usize) -> String {
+    let count = counted(hidden.len() as u64, "column");
+    let (fits, them) = match hidden {
+        [_] => ("does", "it"),
+        _ => ("do", "them"),
+    };
+    format!(
+        "note: {count} {fits} not fit {width} characters: {}; show {them} with `--columns`, \
+         `COLUMNS=200` or `-o csv`",
+        listed(hidden)
+    )
 }
 
 /// Renders a path with templates: `report-{{ now() | date("%Y-%m-%d") }}.md`.

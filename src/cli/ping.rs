@@ -228,6 +228,7 @@ fn print(rows: &[Value], format: &Format, app: &App) -> Result<(), Failure> {
         columns: Some(columns.map(str::to_owned).to_vec()),
         single: false,
         terminal: app.stdout.terminal(),
+        page_width: None,
     });
     let result = renderer
         .begin(&mut out)

@@ -48,6 +48,10 @@ impl Ending for Formatted {
         Some(self.format)
     }
 
+    fn hidden(&self) -> &[String] {
+        self.renderer.hidden()
+    }
+
     fn record(&mut self, record: Value) -> io::Result<()> {
         self.renderer
             .record(&record, &mut self.buffer)

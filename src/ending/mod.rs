@@ -56,6 +56,11 @@ pub trait Ending {
         None
     }
 
+    /// Returns the columns that the result has no room for. Complete after [`close`](Self::close).
+    fn hidden(&self) -> &[String] {
+        &[]
+    }
+
     /// Adds a record.
     ///
     /// # Errors

@@ -101,6 +101,21 @@ pub(super) fn fit(measures: &[Measure], available: usize, forced: bool) -> Optio
     forced.then(|| share(&vec![1; widths.len()], &widths, available))
 }
 
+/// Returns the places of the columns that fit side by side into `available` characters, with `gap`
+/// between them: the first one, and from left to right each that still fits.
+pub(super) fn fitting(measures: &[Measure], available: usize, gap: usize) -> Vec<usize> {
+    let mut used = 0;
+    let mut places = Vec::new();
+    for (place, measure) in measures.iter().enumerate() {
+        let needed = measure.natural() + if place > 0 { gap } else { 0 };
+        if place == 0 || used + needed <= available {
+            used += needed;
+            places.push(place);
+        }
+    }
+    places
+}
+
 #[derive(Clone, Copy)]
 enum Step {
     Text,
@@ -211,5 +226,18 @@ mod tests {
         let measures = [column("id", &[UUID]), column("pipeline_id", &[UUID])];
         assert_eq!(fit(&measures, 60, false), None);
         assert_eq!(fit(&measures, 60, true), Some(vec![30, 30]));
+    }
+
+    #[test]
+    fn a_page_shows_the_first_column_and_those_that_still_fit() {
+        let measures = [
+            column("name", &["build-and-test"]),
+            column("message", &["a message of a few words"]),
+            column("n", &["1"]),
+        ];
+        assert_eq!(fitting(&measures, 43, 2), [0, 1, 2]);
+        assert_eq!(fitting(&measures, 42, 2), [0, 1]);
+        assert_eq!(fitting(&measures, 39, 2), [0, 2]);
+        assert_eq!(fitting(&measures, 3, 2), [0]);
     }
 }

@@ -77,6 +77,8 @@ pub struct Shape {
     pub csv: CsvOptions,
     /// The terminal that displays the output, if there is one.
     pub terminal: Option<Terminal>,
+    /// The width in characters of a page for reading that is not a terminal, if it is limited.
+    pub page_width: Option<usize>,
 }
 
 /// The capabilities of a terminal.
@@ -170,6 +172,12 @@ pub trait Render: Send {
     ///
     /// If the format fails to end; no current format does.
     fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), FormatError>;
+
+    /// Returns the columns that were not written because the page has no room for them. Complete
+    /// after [`finish`](Self::finish).
+    fn hidden(&self) -> &[String] {
+        &[]
+    }
 }
 
 /// A record that cannot be written: it does not match the announced [`Shape`], which is a bug, or

@@ -3,7 +3,8 @@
 //! A list has one line per record under an upper-case header, with columns two spaces apart and
 //! numbers right-aligned. On a terminal, columns are fitted to its width ([`layout`](super::layout));
 //! where they would become too narrow, each record is shown as a block of keys and values instead. A
-//! single record is always such a block, uncut. Without a terminal, nothing is cut or wrapped.
+//! single record is always such a block, uncut. Without a terminal, no value is cut or wrapped; columns
+//! beyond the width of the page are hidden ([`Render::hidden`]).
 //!
 //! Null is shown as `-`. Control characters are escaped. An empty list prints nothing.
 //!
@@ -15,7 +16,7 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use super::key_value::{Field, end_line, push_blanks, write_fields};
-use super::layout::{Measure, fit};
+use super::layout::{Measure, fit, fitting};
 use super::paint::{ABSENT, Look};
 use super::rows::{Columns, Gaps, cell_text, key_values};
 use super::{Format, FormatError, OnlyOne, Render, Shape, Terminal, gap};
@@ -55,6 +56,10 @@ struct TableList {
     /// Rows not yet written. They may be shorter than the header.
     rows: Vec<Vec<Cell>>,
     terminal: Option<Terminal>,
+    /// The maximum width of a line without a terminal.
+    page_width: Option<usize>,
+    /// The columns that the page has no room for.
+    hidden: Vec<String>,
     /// The arrangement of the output written so far, if any.
     written: Option<Arrangement>,
 }
@@ -79,6 +84,8 @@ impl TableList {
             measures: Vec::new(),
             rows: Vec::new(),
             terminal: believable(shape.terminal),
+            page_width: shape.page_width,
+            hidden: Vec::new(),
             written: None,
         }
     }
@@ -103,6 +110,28 @@ impl TableList {
             cells.push(cell);
         }
         cells
+    }
+
+    /// Hides the columns that the page has no room for. Only once all records are known.
+    fn fit_page(&mut self) {
+        let Some(width) = self.page_width.filter(|_| self.terminal.is_none()) else {
+            return;
+        };
+        if self.rows.is_empty() {
+            return;
+        }
+        let shown = fitting(&self.measures, width, GAP);
+        let names = self.columns.names().iter().enumerate();
+        self.hidden = names
+            .filter(|(place, _)| !shown.contains(place))
+            .map(|(_, name)| name.clone())
+            .collect();
+        if !self.hidden.is_empty() {
+            for row in &mut self.rows {
+                *row = pick(std::mem::take(row), &shown);
+            }
+            self.measures = pick(std::mem::take(&mut self.measures), &shown);
+        }
     }
 
     fn write_chunk(&mut self, out: &mut Vec<u8>) {
@@ -140,6 +169,7 @@ impl TableList {
                 .columns
                 .names()
                 .iter()
+                .filter(|name| !self.hidden.contains(name))
                 .map(|name| Cell::heading(name))
                 .collect();
             self.write_line(&header, widths, out);
@@ -216,9 +246,23 @@ impl Render for TableList {
     }
 
     fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), FormatError> {
+        self.fit_page();
         self.write_chunk(out);
         Ok(())
     }
+
+    fn hidden(&self) -> &[String] {
+        &self.hidden
+    }
+}
+
+/// Returns the items at these ascending places.
+fn pick<T>(items: Vec<T>, places: &[usize]) -> Vec<T> {
+    let items = items.into_iter().enumerate();
+    items
+        .filter(|(place, _)| places.binary_search(place).is_ok())
+        .map(|(_, item)| item)
+        .collect()
 }
 
 struct Shown<'a> {

@@ -44,6 +44,11 @@ impl Run {
         self
     }
 
+    fn page_width(mut self, width: usize) -> Self {
+        self.shape.page_width = Some(width);
+        self
+    }
+
     fn color(mut self, width: usize) -> Self {
         self.shape.terminal = Some(Terminal { width, color: true });
         self

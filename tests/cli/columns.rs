@@ -112,3 +112,40 @@ fn a_choice_that_cannot_be_is_refused_before_a_request() {
     .collect();
     insta::assert_snapshot!(all.join("\n"));
 }
+
+#[test]
+fn a_table_in_a_pipe_is_100_characters_wide_and_names_the_hidden_columns() {
+    let project = Project::shipped();
+    let table = |columns: Option<&str>, more: &[&str]| {
+        let run = Run::in_(&project)
+            .args(["run", "failed-jobs", "--demo", "-o", "table"])
+            .args(more);
+        match columns {
+            Some(columns) => run.env("COLUMNS", columns).outcome(),
+            None => run.outcome(),
+        }
+    };
+    let widest = |outcome: &Outcome| {
+        let text = outcome.stdout_text();
+        text.lines().map(|line| line.chars().count()).max()
+    };
+    let usual = table(None, &[]);
+    usual.assert_exit(0);
+    assert!(widest(&usual) <= Some(100), "{}", usual.stdout_text());
+    let note = usual.stderr_text();
+    assert!(
+        note.contains("1 column does not fit 100 characters: `status`") && note.contains("`--columns`"),
+        "{note}"
+    );
+    // A wide page, chosen columns and `--quiet` have no note; a wide page hides nothing.
+    let wide = table(Some("400"), &[]);
+    assert!(!wide.stderr_text().contains("not fit"));
+    let all = run(&["run", "failed-jobs", "--demo", "-o", "csv"]).stdout_text();
+    let header = all.lines().next().unwrap_or_default();
+    let columns = table(None, &["--columns", header]);
+    assert_eq!(columns.stdout_text(), wide.stdout_text());
+    assert!(widest(&wide) > Some(100), "{}", wide.stdout_text());
+    let quiet = table(None, &["--quiet"]);
+    assert_eq!(quiet.stdout_text(), usual.stdout_text());
+    assert!(!quiet.stderr_text().contains("not fit"));
+}

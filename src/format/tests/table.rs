@@ -15,6 +15,26 @@ fn without_a_terminal_nothing_is_cut() {
 }
 
 #[test]
+fn a_page_hides_the_columns_that_do_not_fit() {
+    let page = || list().columns(WORKFLOW_COLUMNS).page_width(100);
+    insta::assert_snapshot!(page().write("table", &workflows()), @r#"
+    ID                                    NAME                                       STATUS   MINUTES
+    497f6eca-6276-4993-bfeb-53cbbbba6f08  build-and-test                             success      4.5
+    c6e40f70-a80a-4ccc-af88-8d985a7bc622  deploy to 日本 🚀 after the long approval  on_hold        -
+    03987f6a-4c27-4dc1-b6ab-c7e83bb3e713                                             failed       120
+    "#);
+    let mut render = page().renderer("table");
+    let mut out = Vec::new();
+    for record in workflows() {
+        render.record(&record, &mut out).expect("an object");
+    }
+    render.finish(&mut out).expect("a table");
+    assert_eq!(render.hidden(), ["pipeline_number", "stopped_at"]);
+    let nothing = page();
+    assert_eq!(nothing.write("table", &[]), "");
+}
+
+#[test]
 fn free_text_is_cut_first() {
     insta::assert_snapshot!(list().columns(WORKFLOW_COLUMNS).width(120).write("table", &workflows()), @r#"
     ID                                    NAME                       STATUS   PIPELINE_NUMBER  MINUTES  STOPPED_AT
