@@ -22,7 +22,7 @@ use crate::core::document::{Entry, Node, keys};
 use crate::core::json;
 use crate::core::secret::{Scrubber, Secret, is_secret_param};
 use crate::core::text::{one_line, truncate_to_width};
-use crate::http::client::is_loopback;
+use crate::http::loopback::is_loopback;
 use crate::http::{
     Body, HeaderValue, Method, Request, Response, TransportError, TransportErrorKind, header,
 };

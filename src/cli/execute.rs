@@ -12,7 +12,7 @@ use crate::cli::failure::{Failure, Stopped};
 use crate::cli::options::RunOptions;
 use crate::cli::output::{ReportFacts, ResultContext, WriterDelivery, Writers};
 use crate::cli::state::State;
-use crate::cli::{confirm, explain, outcome, setup};
+use crate::cli::{confirm, connect, explain, outcome};
 use crate::core::code::Code;
 use crate::core::text::counted;
 use crate::engine::{
@@ -33,7 +33,7 @@ pub fn preview(plans: &[Rc<Plan>], options: &RunOptions, app: &Rc<App>) -> Resul
         remembers: true,
         ..ExecutionOptions::default()
     };
-    setup::block_on(
+    connect::block_on(
         &options.connect,
         app,
         options.messages,
@@ -103,7 +103,7 @@ pub fn carry_out(plans: &[Rc<Plan>], options: &RunOptions, app: &Rc<App>) -> Res
         cache: cache.as_ref().map(RunCache::cache),
         downloads: downloads(plans, options, app)?,
     };
-    let result = setup::block_on(
+    let result = connect::block_on(
         &options.connect,
         app,
         options.messages,

@@ -9,7 +9,7 @@ use crate::core::code::Code;
 use crate::core::source::Place;
 use crate::core::time::format_duration;
 use crate::engine::{Refusal, Remedy, RunError, RunErrorKind, Unmet, transport_code};
-use crate::http::client::is_loopback;
+use crate::http::loopback::is_loopback;
 use crate::http::{StatusCode, TransportError, TransportErrorKind};
 use crate::plan::{Binding, Plan, PlanError};
 use crate::resource::Resource;

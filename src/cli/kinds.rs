@@ -17,9 +17,11 @@ use crate::cli::watch::Watch;
 use crate::core::secret::{Scrubber, Secret};
 use crate::core::source::{Place, SourceFile, Span, Text};
 use crate::demo::{self, Demo};
-use crate::engine::{self, Deliver, ExecutionOptions, ResultKind, Session, SessionOptions, Shelf};
+use crate::engine::{
+    self, Deliver, ExecutionOptions, Live, LiveOptions, ResultKind, Session, Shelf,
+};
 use crate::format::{Format, FormatError, Render, Shape};
-use crate::http::{HeaderName, HeaderValue, Method, Request};
+use crate::http::{HeaderName, HeaderValue, Method, Observe, Request};
 use crate::paginate::{Change, Next, Page, Paginate, Style};
 use crate::plan::{Binding, Input, Outside, Plan, SharedPlans};
 use crate::project::{Project, Trust};
@@ -205,18 +207,25 @@ fn plan(base_url: &str) -> Rc<Plan> {
     }
 }
 
-fn session() -> Rc<Session> {
+/// Returns a session without resources.
+pub fn session() -> Rc<Session> {
     let app = Rc::new(App::new(Arc::default()));
-    let options = SessionOptions {
+    let observer: Rc<dyn Observe> = Rc::new(Watch::new(app, 0, true));
+    let live = Live::new(LiveOptions {
         system_certs: false,
         deadline: None,
         clock: cache::now,
         jitter: Rc::new(|| 0.0),
         proxies: Vec::new(),
-        observer: Rc::new(Watch::new(app, 0, true)),
-        execution: ExecutionOptions::default(),
-    };
-    Rc::new(Session::new(options, Box::new(NoShelf)))
+        observer: Rc::clone(&observer),
+    });
+    let execution = ExecutionOptions::default();
+    Rc::new(Session::new(
+        Rc::new(live),
+        observer,
+        execution,
+        Box::new(NoShelf),
+    ))
 }
 
 #[test]

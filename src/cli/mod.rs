@@ -10,6 +10,7 @@ mod choose;
 mod columns;
 mod completions;
 mod confirm;
+mod connect;
 mod demo;
 mod describe;
 mod dry_run;

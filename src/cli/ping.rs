@@ -6,11 +6,12 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::cli::app::App;
+use crate::cli::connect::{self, World};
 use crate::cli::exit::Exit;
 use crate::cli::explain;
 use crate::cli::failure::Failure;
 use crate::cli::options::{self, ConnectArgs, MessageArgs};
-use crate::cli::setup::{self, World};
+use crate::cli::setup;
 use crate::core::code::Code;
 use crate::core::name;
 use crate::engine::{self, Deliver, ResultKind, RunReport, Session};
@@ -77,28 +78,29 @@ pub fn run(args: &PingArgs, app: &Rc<App>) -> Result<Exit, Failure> {
     }
     setup::note_built_in(&project, args.messages.quiet, app);
     let world = World::new(app, &args.connect, args.messages, None)?;
-    let (rows, exit) = setup::block_on(&args.connect, app, args.messages, None, async |session| {
-        let mut rows = Vec::new();
-        let mut exit = Exit::Done;
-        for file in files {
-            let row = match not_asked(&project, file, args) {
-                Some(row) => Ok(row),
-                None => ask(&project, file, args, &world, &session, app).await,
-            };
-            let row = match row {
-                Ok(row) => row,
-                Err(failure) => {
-                    failure.show(app, args.messages.error_format);
-                    exit = exit.max(failure.exit);
-                    let mut reason = Value::from(failure.words());
-                    app.scrubber.json(&mut reason);
-                    json!({"resource": file.name, "state": "failed", "reason": reason})
-                }
-            };
-            rows.push(row);
-        }
-        Ok::<_, Failure>((rows, exit))
-    })?;
+    let (rows, exit) =
+        connect::block_on(&args.connect, app, args.messages, None, async |session| {
+            let mut rows = Vec::new();
+            let mut exit = Exit::Done;
+            for file in files {
+                let row = match not_asked(&project, file, args) {
+                    Some(row) => Ok(row),
+                    None => ask(&project, file, args, &world, &session, app).await,
+                };
+                let row = match row {
+                    Ok(row) => row,
+                    Err(failure) => {
+                        failure.show(app, args.messages.error_format);
+                        exit = exit.max(failure.exit);
+                        let mut reason = Value::from(failure.words());
+                        app.scrubber.json(&mut reason);
+                        json!({"resource": file.name, "state": "failed", "reason": reason})
+                    }
+                };
+                rows.push(row);
+            }
+            Ok::<_, Failure>((rows, exit))
+        })?;
     let usual = || format::usual(app.stdout.is_terminal);
     let format = args.output.unwrap_or_else(usual);
     print(&rows, format, app)?;

@@ -252,23 +252,12 @@ mod tests {
     use std::cell::RefCell;
 
     use super::*;
-    use crate::cli::kinds::NoShelf;
-    use crate::cli::watch::Watch;
-    use crate::engine::{ExecutionOptions, SessionOptions};
+    use crate::cli::kinds::session;
 
     #[tokio::test(start_paused = true)]
     async fn a_line_a_minute_is_passed_on() {
         let app = Rc::new(App::new(std::sync::Arc::default()));
-        let options = SessionOptions {
-            system_certs: false,
-            deadline: None,
-            clock: crate::cli::cache::now,
-            jitter: Rc::new(|| 0.0),
-            proxies: Vec::new(),
-            observer: Rc::new(Watch::new(Rc::clone(&app), 0, false)),
-            execution: ExecutionOptions::default(),
-        };
-        let session = Rc::new(Session::new(options, Box::new(NoShelf)));
+        let session = session();
         let stats = Rc::new(Stats::default());
         stats.sent.set(41);
         let level = session.levels().of("", "wait-for-workflow");

@@ -7,7 +7,7 @@ use crate::core::percent;
 use crate::core::secret::{MASK, Secret};
 use crate::core::shell;
 use crate::core::text::one_line;
-use crate::http::client::OCTETS;
+use crate::http::OCTETS;
 use crate::http::{Body, Method, Part, PartContent, header, takes_content};
 use crate::plan::disguise::{self, COMPUTED, Segment, masked, masked_url, segments, url_segments};
 use crate::plan::{RequestPlan, ShownRequest};

@@ -5,11 +5,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::cli::app::App;
+use crate::cli::connect::World;
 use crate::cli::exit::Exit;
 use crate::cli::failure::{ErrorFormat, Failure, Stopped};
 use crate::cli::inputs::{self, Words};
 use crate::cli::options::{self, CacheArgs, ConnectArgs, MessageArgs, ResultArgs, RunOptions};
-use crate::cli::setup::{self, World};
+use crate::cli::setup;
 use crate::cli::{dry_run, execute, explain};
 use crate::core::code::Code;
 use crate::core::diagnostic::Diagnostics;

@@ -6,13 +6,14 @@ use std::rc::Rc;
 use serde_json::{Map, Value, json};
 
 use crate::cli::app::App;
+use crate::cli::connect::World;
 use crate::cli::describe::{
     body_source, cache_words, feed_words, retry_words, source_json, value_source, var_words,
 };
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Stopped};
 use crate::cli::options::TextFormat;
-use crate::cli::setup::{self, World};
+use crate::cli::setup;
 use crate::core::text::{one_line, printable_lines};
 use crate::core::time::format_duration;
 use crate::http::retry::RetryChange;

@@ -7,12 +7,13 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::cli::app::App;
+use crate::cli::connect::World;
 use crate::cli::exit::Exit;
 use crate::cli::explain;
 use crate::cli::failure::{ErrorFormat, Failure, Stopped};
 use crate::cli::inputs;
 use crate::cli::options::{self, CacheArgs, ConnectArgs, MessageArgs, ResultArgs, RunOptions};
-use crate::cli::setup::{self, World};
+use crate::cli::setup;
 use crate::cli::{execute, run};
 use crate::core::code::Code;
 use crate::core::diagnostic::Diagnostic;

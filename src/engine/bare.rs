@@ -4,8 +4,8 @@ use std::rc::Rc;
 
 use crate::auth::{BareTransport, Sending};
 use crate::core::secret::{Scrubber, Secret};
-use crate::http::client::is_loopback;
 use crate::http::limit::{Budget, Limit, Patience};
+use crate::http::loopback::is_loopback;
 use crate::http::retry::{Jitter, Retry, RetryPolicy};
 use crate::http::trace::Trace;
 use crate::http::{

@@ -5,7 +5,7 @@ mod loopback;
 mod tls;
 
 use std::cell::OnceCell;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
@@ -14,68 +14,10 @@ use url::Url;
 
 use crate::http::coding::{self, CodingError};
 use crate::http::{
-    Body, HeaderMap, HeaderValue, LONGEST_URL, PartContent, Receive, Request, Response, Transport,
-    TransportError, TransportErrorKind, header, takes_content, without_user,
+    Body, ClientOptions, HeaderMap, HeaderValue, LONGEST_URL, OCTETS, PartContent, Proxy, Receive,
+    Request, Response, Transport, TransportError, TransportErrorKind, header, takes_content,
+    without_user,
 };
-
-pub use loopback::is_loopback;
-
-/// The media type of unknown files (RFC 2046, section 4.5.1).
-pub const OCTETS: &str = "application/octet-stream";
-
-/// Options of a client.
-#[derive(Debug, Clone)]
-pub struct ClientOptions {
-    /// The timeout of a connection.
-    pub connect_timeout: Duration,
-    /// The timeout of a complete response.
-    pub timeout: Duration,
-    /// The maximum size of a response, in bytes after decompression.
-    pub max_body: u64,
-    /// The proxy.
-    pub proxy: Proxy,
-    /// The certificates.
-    pub tls: TlsOptions,
-    /// The default `User-Agent`.
-    pub user_agent: String,
-}
-
-/// The choice of a proxy.
-#[derive(Debug, Clone)]
-pub enum Proxy {
-    /// `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`, as in curl.
-    Environment,
-    /// A given proxy.
-    Url(Url),
-    /// No proxy, since the server is local.
-    None,
-}
-
-/// Certificates, as PEM (RFC 7468).
-#[derive(Debug, Clone, Default)]
-pub struct TlsOptions {
-    /// Root certificates in addition to Mozilla's.
-    pub ca: Option<Vec<u8>>,
-    /// True to trust the operating system's roots (or those of `SSL_CERT_FILE`) too.
-    pub system: bool,
-    /// The client certificate.
-    pub client: Option<ClientCertificate>,
-}
-
-/// A client's certificate and key, as PEM.
-#[derive(Clone)]
-pub struct ClientCertificate {
-    /// The chain, starting with the client's own certificate.
-    pub chain: Vec<u8>,
-    /// The private key.
-    pub key: Vec<u8>,
-}
-
-impl std::fmt::Debug for ClientCertificate {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("ClientCertificate")
-    }
-}
 
 /// The innermost layer. Connections are opened on demand and reused.
 pub struct Client {

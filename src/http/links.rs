@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use url::{Host, Origin, Url};
 
-use crate::http::client::is_loopback;
+use crate::http::loopback::is_loopback;
 
 /// The hosts of a resource's `links`. Requests to them carry no credential.
 #[derive(Debug, Clone, Default)]

@@ -18,6 +18,8 @@ pub mod headers;
 pub mod limit;
 pub mod link;
 pub mod links;
+pub mod loopback;
+mod options;
 pub mod pace;
 mod range;
 pub mod rate_headers;
@@ -31,13 +33,15 @@ pub mod trace;
 pub mod transport;
 
 pub use ::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
-pub use client::{Client, ClientOptions, Proxy, TlsOptions};
+pub use client::Client;
 pub use delivery::Delivery;
 pub use links::{Destination, LinkHost, Links};
+pub use options::{ClientCertificate, ClientOptions, Proxy, TlsOptions};
 pub use range::ContentRange;
 pub use receive::Receive;
 pub use request::{
-    Body, LONGEST_URL, Part, PartContent, Request, is_safe_method, takes_content, without_user,
+    Body, LONGEST_URL, OCTETS, Part, PartContent, Request, is_safe_method, takes_content,
+    without_user,
 };
 pub use response::Response;
 pub use trace::{Event, Observe};

@@ -154,6 +154,9 @@ pub enum PartContent {
     },
 }
 
+/// The media type of unknown files (RFC 2046, section 4.5.1).
+pub const OCTETS: &str = "application/octet-stream";
+
 /// The maximum length of a URL in bytes.
 pub const LONGEST_URL: usize = 65_534;
 

@@ -2,7 +2,7 @@
 
 use url::Origin;
 
-use crate::http::client::is_loopback;
+use crate::http::loopback::is_loopback;
 use crate::http::{Client, Request, Response, Transport, TransportError, TransportErrorKind};
 
 /// Sends requests to other origins over clients of their own: a client certificate and a proxy are

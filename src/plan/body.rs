@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::core::json;
 use crate::core::source::Place;
-use crate::http::client::OCTETS;
+use crate::http::OCTETS;
 use crate::http::{Body as Sent, Part, PartContent};
 use crate::project::load;
 use crate::project::query::{Body, GraphqlBody, MultipartField};

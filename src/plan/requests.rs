@@ -8,7 +8,7 @@ use crate::auth::CredentialError;
 use crate::core::code::Code;
 use crate::core::diagnostic::Diagnostic;
 use crate::core::secret::{Scrubber, Secret};
-use crate::http::client::is_loopback;
+use crate::http::loopback::is_loopback;
 use crate::http::retry::RetryPolicy;
 use crate::http::{Method, Request};
 use crate::paginate::{Choice, Condition, Style};

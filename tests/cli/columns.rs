@@ -134,7 +134,8 @@ fn a_table_in_a_pipe_is_100_characters_wide_and_names_the_hidden_columns() {
     assert!(widest(&usual) <= Some(100), "{}", usual.stdout_text());
     let note = usual.stderr_text();
     assert!(
-        note.contains("1 column does not fit 100 characters: `status`") && note.contains("`--columns`"),
+        note.contains("1 column does not fit 100 characters: `status`")
+            && note.contains("`--columns`"),
         "{note}"
     );
     // A wide page, chosen columns and `--quiet` have no note; a wide page hides nothing.

@@ -13,8 +13,8 @@ use crate::core::code::Code;
 use crate::core::diagnostic::Diagnostic;
 use crate::core::file_ending;
 use crate::core::source::SourceFile;
+use crate::http::ClientCertificate;
 use crate::http::TlsOptions;
-use crate::http::client::ClientCertificate;
 use crate::resource::TlsFiles;
 
 pub use built_in::{ROOT as BUILT_IN, holds as is_built_in};

@@ -1,0 +1,260 @@
+//! The outside of verbs that send requests: the demo, the session, the runtime.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use crate::auth::{self, InHeader};
+use crate::cli::app::App;
+use crate::cli::cache;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::git;
+use crate::cli::options::{ConnectArgs, MessageArgs};
+use crate::cli::progress::Progress;
+use crate::cli::shutdown::LAST_WORDS;
+use crate::cli::watch::Watch;
+use crate::core::code::Code;
+use crate::core::source::{SourceFile, Span, Text};
+use crate::core::time::{TIME_EXAMPLE, parse_time};
+use crate::demo::{self, Demo};
+use crate::engine::{ExecutionOptions, Live, LiveOptions, Session, Shelf};
+use crate::http::{LinkHost, Observe};
+use crate::plan::{Binding, Outside, SharedPlans};
+use crate::project::{Project, Query};
+use crate::resource::{DemoPlace, Resource, TlsFiles};
+use crate::sink::Scratch;
+use crate::template::{Clock, Template};
+
+/// The outside of a run: real, or the demo's.
+pub struct World {
+    /// Clock, environment and git.
+    pub outside: Outside,
+    demo: Option<Demo>,
+}
+
+impl World {
+    /// Creates the outside of a run. Starts the demo if requested, with a note.
+    pub fn new(
+        app: &App,
+        connect: &ConnectArgs,
+        messages: MessageArgs,
+        now: Option<&str>,
+    ) -> Result<Self, Failure> {
+        let start = if connect.demo { demo::NOW } else { app.now };
+        let moment = match now {
+            None => start,
+            Some(text) => parse_time(text, start).ok_or_else(|| {
+                Failure::usage(
+                    Code::Now,
+                    format!("`--now` takes {TIME_EXAMPLE}, got `{text}`"),
+                )
+            })?,
+        };
+        if !connect.demo {
+            return Ok(Self {
+                outside: Outside {
+                    clock: Clock(moment),
+                    ..Self::outside_of(app)
+                },
+                demo: None,
+            });
+        }
+        let demo = Demo::start(demo::Options::default()).map_err(|error| {
+            Failure::new(
+                Exit::Network,
+                Code::Demo,
+                format!("cannot start the demo: {error}"),
+            )
+        })?;
+        if !messages.quiet {
+            app.eprintln("demo: using an embedded CircleCI with synthetic data");
+        }
+        Ok(Self {
+            outside: Outside {
+                clock: Clock(moment),
+                env: Arc::clone(&app.env),
+                git: git::demo_facts(),
+            },
+            demo: Some(demo),
+        })
+    }
+
+    /// Returns the real outside: clock, environment, repository.
+    pub fn outside_of(app: &App) -> Outside {
+        Outside {
+            clock: Clock(app.now),
+            env: Arc::clone(&app.env),
+            git: git::facts(&app.working_directory),
+        }
+    }
+
+    /// Returns the binding of a query and its dependencies.
+    pub fn binding(
+        &self,
+        project: &Project,
+        query: &Query,
+        connect: &ConnectArgs,
+        app: &App,
+    ) -> Result<Rc<Binding>, Failure> {
+        let mut resources = Vec::new();
+        for query in query.with_fed_by() {
+            let resource = project
+                .resource_of(query, connect.environment())
+                .map_err(|faults| connect.explain(faults, app))?;
+            if let Some(resource) = resource {
+                resources.push((resource.name.clone(), resource));
+            }
+        }
+        self.bound_to(project, resources, app)
+    }
+
+    /// Returns the binding of resources by name.
+    pub fn bound_to(
+        &self,
+        project: &Project,
+        resources: impl IntoIterator<Item = (String, Resource)>,
+        app: &App,
+    ) -> Result<Rc<Binding>, Failure> {
+        let mut reached = BTreeMap::new();
+        for (name, resource) in resources {
+            reached.insert(name, Arc::new(self.resource(resource)?));
+        }
+        Ok(Rc::new(Binding {
+            resources: reached,
+            outside: self.outside.clone(),
+            root: project.root().to_path_buf(),
+            scrubber: app.scrubber.clone(),
+            plans: SharedPlans::default(),
+        }))
+    }
+
+    /// Returns true if the demo implements the resource's kind of API.
+    pub fn can_answer_for(resource: &Resource) -> bool {
+        resource.kind.demo().is_some()
+    }
+
+    /// Returns the resource to use: with the demo, its URL and token are replaced.
+    fn resource(&self, resource: Resource) -> Result<Resource, Failure> {
+        let Some(demo) = &self.demo else {
+            return Ok(resource);
+        };
+        let base_url = match resource.kind.demo() {
+            Some(DemoPlace::Api(path)) => format!("{}{path}", demo.origin()),
+            Some(DemoPlace::Storage) => demo.storage_origin().to_owned(),
+            None => {
+                let words = format!(
+                    "the demo imitates CircleCI, and the resource `{}` is of another kind",
+                    resource.name
+                );
+                return Err(Failure::usage(Code::Demo, words).at(&resource.place()));
+            }
+        };
+        let mut links = resource.links.clone();
+        let storage = demo.storage_origin().trim_start_matches("http://");
+        let hosts = [
+            storage.to_owned(),
+            storage.replacen("127.0.0.1", "localhost", 1),
+        ];
+        for host in hosts.iter().filter_map(|host| LinkHost::parse(host).ok()) {
+            links.push(host);
+        }
+        let constant = |text: &str| {
+            let file = SourceFile::new("the demo", "the demo", text);
+            let span = Span::new(0, text.len());
+            Template::parse(&Text::new(text, &crate::core::source::Place { file, span }))
+                .map_err(|_| Failure::usage(Code::Demo, "the demo's address is not a URL"))
+        };
+        let auth = match resource.kind.token_scheme() {
+            Some(scheme) => {
+                let (name, prefix) = scheme.header();
+                InHeader::auth(name, prefix, constant(demo::TOKEN)?)
+            }
+            None => auth::none(),
+        };
+        Ok(Resource {
+            base_url: constant(&base_url)?,
+            links,
+            auth,
+            proxy: None,
+            tls: TlsFiles::default(),
+            ..resource
+        })
+    }
+}
+
+/// Runs a future until it is done, interrupted, or out of time. Shows progress if options for it
+/// are given.
+pub fn block_on<T, E: From<Failure>>(
+    connect: &ConnectArgs,
+    app: &Rc<App>,
+    messages: MessageArgs,
+    execution: Option<ExecutionOptions>,
+    work: impl AsyncFnOnce(Rc<Session>) -> Result<T, E>,
+) -> Result<T, E> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::usage(Code::Runtime, format!("cannot start: {error}")))?;
+    let started = std::time::Instant::now();
+    app.shutdown.limit(connect.timeout);
+    app.shutdown.listen();
+    let shows_progress = execution.is_some();
+    let watch = Rc::new(Watch::new(Rc::clone(app), messages.verbose, messages.quiet));
+    let result = runtime.block_on(async {
+        let observer = Rc::clone(&watch) as Rc<dyn Observe>;
+        let live = Live::new(LiveOptions {
+            system_certs: connect.system_certs || app.names_certificates(),
+            deadline: connect
+                .timeout
+                .map(|limit| tokio::time::Instant::now() + limit),
+            proxies: app.proxies(),
+            clock: cache::now,
+            jitter: Rc::new(fastrand::f64),
+            observer: Rc::clone(&observer),
+        });
+        let shelf = Box::new(ResponseShelf(Scratch::default()));
+        let execution = execution.unwrap_or_default();
+        let session = Rc::new(Session::new(Rc::new(live), observer, execution, shelf));
+        let draws = shows_progress
+            && app.stderr.is_terminal
+            && app.stderr.moves_cursor
+            && !messages.quiet
+            && messages.verbose == 0;
+        let reports = shows_progress && !draws && !messages.quiet;
+        let progress = || Progress::new(app, &session, watch.stats());
+        let mut work = std::pin::pin!(work(Rc::clone(&session)));
+        let ended = tokio::select! {
+            result = &mut work => return result,
+            cause = app.shutdown.noticed() => cause.failure(),
+            never = progress().draw(), if draws => never,
+            never = progress().report(|words| app.eprintln(words)), if reports => never,
+        };
+        // Completed work is delivered; everything else is dropped.
+        session.stop().set();
+        tokio::select! {
+            _ = tokio::time::timeout(LAST_WORDS, &mut work) => {}
+            _ = app.shutdown.noticed() => {}
+        }
+        Err(ended.into())
+    });
+    app.shutdown.finish();
+    app.clear_progress();
+    if messages.verbose > 0 {
+        app.eprintln(&watch.stats().summary(started.elapsed()));
+    }
+    result
+}
+
+/// Responses kept for the run, in an unnamed file.
+struct ResponseShelf(Scratch);
+
+impl Shelf for ResponseShelf {
+    fn push(&mut self, bytes: &[u8]) -> Option<u64> {
+        self.0.push(bytes)
+    }
+
+    fn read(&mut self, at: u64) -> Option<Vec<u8>> {
+        self.0.read(at)
+    }
+}
