@@ -37,7 +37,6 @@ mod http;
 mod paginate;
 mod plan;
 mod project;
-#[expect(dead_code, reason = "its users follow")]
 mod recording;
 mod resource;
 mod sink;

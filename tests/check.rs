@@ -192,6 +192,81 @@ fn every_case_matches_its_snapshot() {
     }
 }
 
+/// A path of a test file, of its recordings or of the folder checks these tests; that of a query
+/// does not.
+#[test]
+fn test_files_are_checked_by_their_path() {
+    let project = Project::new();
+    project.file("resources/circleci.yaml", "type: circleci\n");
+    project.file("queries/me.yaml", "resource: circleci\nendpoint: /me\n");
+    project.file("tests/me.yaml", "cases: { usual: { vars: { a: 1 } } }\n");
+    project.file("tests/other.yaml", "query: me\ncases: { one: , two: }\n");
+    project.file("tests/me/usual.answers.yaml", "---\n");
+    project.file("tests/me/gone.answers.yaml", "---\n");
+    let last = |arguments: &[&str]| {
+        let shown = text(&project.check(arguments).stderr);
+        shown.lines().last().unwrap_or_default().to_owned()
+    };
+    for (path, counts) in [
+        (
+            ".",
+            "1 resource, 1 query and 2 test files with 3 cases: 2 faults",
+        ),
+        (
+            "tests",
+            "0 resources, 0 queries and 2 test files with 3 cases: 2 faults",
+        ),
+        (
+            "tests/me.yaml",
+            "0 resources, 0 queries and 1 test file with 1 case: 1 fault",
+        ),
+        (
+            "tests/me",
+            "0 resources, 0 queries and 1 test file with 1 case: 2 faults",
+        ),
+        (
+            "tests/me/usual.answers.yaml",
+            "0 resources, 0 queries and 1 test file with 1 case: 1 fault",
+        ),
+        (
+            "tests/other.yaml",
+            "0 resources, 0 queries and 1 test file with 2 cases: no faults",
+        ),
+        ("queries", "0 resources and 1 query: no faults"),
+    ] {
+        assert_eq!(last(&[path]), counts, "{path}");
+    }
+    let github = text(&project.check(&["--format", "github"]).stdout);
+    insta::assert_snapshot!(github, @"
+    ::error file=tests/me.yaml,line=1,col=27,title=unknown-var::`me` has no var `a`
+    ::error file=tests/me/gone.answers.yaml,line=1,col=1,title=orphan::`tests/me.yaml` has no case `gone` for this file%0Adelete it, or add a case with this name
+    ");
+    let sarif = project.check(&["--format", "sarif"]);
+    let sarif: Value = serde_json::from_slice(&sarif.stdout).expect("it is JSON");
+    let results = sarif["runs"][0]["results"].as_array().expect("results");
+    let uri = |result: &Value| {
+        let place = &result["locations"][0]["physicalLocation"];
+        place["artifactLocation"]["uri"].as_str().map(str::to_owned)
+    };
+    let uris: Vec<String> = results.iter().filter_map(uri).collect();
+    assert_eq!(uris, ["tests/me.yaml", "tests/me/gone.answers.yaml"]);
+    let json: Value =
+        serde_json::from_slice(&project.check(&["--format", "json"]).stdout).expect("it is JSON");
+    assert_eq!(
+        (&json["test_files"], &json["cases"]),
+        (&2.into(), &3.into())
+    );
+    let mut run = Command::new(env!("CARGO_BIN_EXE_runner"));
+    let run = run
+        .args(["run", "tests/me.yaml"])
+        .current_dir(project.folder.path());
+    let shown = text(&run.env_clear().output().expect("it runs").stderr);
+    assert!(
+        shown.contains("`tests/me.yaml` is a test file, not a query"),
+        "{shown}"
+    );
+}
+
 /// Checks a project with one good resource and what `prepare` adds.
 fn hostile(prepare: impl FnOnce(&Project)) -> String {
     let project = Project::new();

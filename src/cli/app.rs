@@ -1,6 +1,6 @@
 //! Streams, environment and clock of the process.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::PathBuf;
@@ -43,6 +43,8 @@ pub struct App {
     progress: Cell<usize>,
     /// True while a prompt is shown, which must not be moved.
     is_asking: Cell<bool>,
+    /// The messages of a test case, which are not printed.
+    messages: Option<RefCell<String>>,
 }
 
 /// Properties of an output stream.
@@ -95,6 +97,56 @@ impl App {
             env: Arc::new(env),
             progress: Cell::new(0),
             is_asking: Cell::new(false),
+            messages: None,
+        }
+    }
+
+    /// Creates the outside of a test case: nothing of the machine but the working directory, and
+    /// messages are collected instead of printed.
+    pub fn of_case(
+        env: Arc<BTreeMap<String, String>>,
+        working_directory: PathBuf,
+        now: Timestamp,
+    ) -> Self {
+        let stream = Stream {
+            is_terminal: false,
+            width: PAGE_WIDTH,
+            color: false,
+            moves_cursor: false,
+        };
+        Self {
+            stdout: stream,
+            stderr: stream,
+            can_ask: false,
+            shutdown: Arc::default(),
+            working_directory,
+            now,
+            scrubber: Scrubber::new(),
+            typed: Literals::default(),
+            env,
+            progress: Cell::new(0),
+            is_asking: Cell::new(false),
+            messages: Some(RefCell::default()),
+        }
+    }
+
+    /// Returns the collected messages.
+    pub fn messages(&self) -> String {
+        let messages = self.messages.as_ref();
+        messages.map_or_else(String::new, |messages| messages.borrow().clone())
+    }
+
+    /// Writes a line to standard error, or collects it.
+    fn write_message(&self, line: &str) {
+        match &self.messages {
+            Some(messages) => {
+                let mut messages = messages.borrow_mut();
+                messages.push_str(line);
+                messages.push('\n');
+            }
+            None => {
+                let _ = writeln!(io::stderr().lock(), "{line}");
+            }
         }
     }
 
@@ -131,7 +183,7 @@ impl App {
     pub fn eprintln(&self, text: &str) {
         self.clear_progress();
         let text = self.scrubber.text(text);
-        let _ = writeln!(io::stderr().lock(), "{}", printable_lines(&text));
+        self.write_message(&printable_lines(&text));
     }
 
     /// Shows progress lines, replacing the previous ones.
@@ -164,7 +216,7 @@ impl App {
     pub fn say_styled(&self, text: &str) {
         self.clear_progress();
         let text = self.scrubber.text(text);
-        let _ = writeln!(io::stderr().lock(), "{text}");
+        self.write_message(&text);
     }
 
     /// Writes to standard output, for everything except the records of a run.

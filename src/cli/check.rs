@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use serde_json::{Value, json};
 
+use crate::cli::annotation;
 use crate::cli::app::App;
 use crate::cli::exit::Exit;
 use crate::cli::failure::{ErrorFormat, Failure, object};
@@ -16,7 +17,7 @@ use crate::core::name;
 use crate::core::percent;
 use crate::core::secret::is_secret_name;
 use crate::core::text::printable_lines;
-use crate::project::Sent;
+use crate::project::{Checked, Sent};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -63,8 +64,7 @@ pub enum CheckFormat {
 /// If there is no project. Faults of files are its result, not its failure.
 pub fn run(args: &CheckArgs, app: &Rc<App>) -> Result<Exit, Failure> {
     let mut faults: Vec<Diagnostic> = Vec::new();
-    let mut resources = 0;
-    let mut queries = 0;
+    let mut counts = Counts::default();
     let mut sends: Vec<(String, Sent)> = Vec::new();
     let mut known_roots: Vec<PathBuf> = Vec::new();
     let starts = if args.paths.is_empty() {
@@ -93,12 +93,11 @@ pub fn run(args: &CheckArgs, app: &Rc<App>) -> Result<Exit, Failure> {
         }
         known_roots.push(project.root().to_path_buf());
         let checked = project.check(&below);
-        resources += checked.resources;
-        queries += checked.queries;
+        counts.add(&checked);
         faults.extend(checked.faults.into_sorted());
         sends.extend(checked.sends);
     }
-    if resources + queries == 0 && faults.is_empty() {
+    if counts.is_zero() && faults.is_empty() {
         return Err(
             Failure::usage(Code::NoFiles, "no YAML files to check").help(
                 "resources are in `resources/`, queries in `queries/`, with the extension \
@@ -109,7 +108,7 @@ pub fn run(args: &CheckArgs, app: &Rc<App>) -> Result<Exit, Failure> {
     let failed = !faults.is_empty();
     match args.format {
         CheckFormat::Text => {
-            text(&faults, resources, queries, args, app);
+            text(&faults, &counts, args, app);
             if !args.quiet {
                 for sent in &sends {
                     say_sent(sent, app);
@@ -118,8 +117,10 @@ pub fn run(args: &CheckArgs, app: &Rc<App>) -> Result<Exit, Failure> {
         }
         CheckFormat::Json => {
             let document = json!({
-                "resources": resources,
-                "queries": queries,
+                "resources": counts.resources,
+                "queries": counts.queries,
+                "test_files": counts.test_files,
+                "cases": counts.cases,
                 "faults": faults.iter().map(|fault| object(fault, None)).collect::<Vec<_>>(),
                 "sends": sends.iter().map(sent_object).collect::<Vec<_>>(),
             });
@@ -137,16 +138,46 @@ pub fn run(args: &CheckArgs, app: &Rc<App>) -> Result<Exit, Failure> {
     Ok(if failed { Exit::Usage } else { Exit::Done })
 }
 
-fn text(faults: &[Diagnostic], resources: usize, queries: usize, args: &CheckArgs, app: &App) {
+/// The numbers of checked files.
+#[derive(Debug, Default)]
+struct Counts {
+    resources: usize,
+    queries: usize,
+    test_files: usize,
+    cases: usize,
+}
+
+impl Counts {
+    fn add(&mut self, checked: &Checked) {
+        self.resources += checked.resources;
+        self.queries += checked.queries;
+        self.test_files += checked.test_files;
+        self.cases += checked.cases;
+    }
+
+    fn is_zero(&self) -> bool {
+        self.resources + self.queries + self.test_files == 0
+    }
+
+    /// Formats the numbers: `1 resource, 2 queries and 1 test file with 3 cases`.
+    fn words(&self) -> String {
+        let resources = counted(self.resources, "resource", "resources");
+        let queries = counted(self.queries, "query", "queries");
+        if self.test_files == 0 {
+            return format!("{resources} and {queries}");
+        }
+        let files = counted(self.test_files, "test file", "test files");
+        let cases = counted(self.cases, "case", "cases");
+        format!("{resources}, {queries} and {files} with {cases}")
+    }
+}
+
+fn text(faults: &[Diagnostic], counts: &Counts, args: &CheckArgs, app: &App) {
     for fault in faults {
         app.say_styled(&render(fault, app));
         app.eprintln("");
     }
-    let files = format!(
-        "{} and {}",
-        counted(resources, "resource", "resources"),
-        counted(queries, "query", "queries")
-    );
+    let files = counts.words();
     if !faults.is_empty() {
         app.eprintln(&format!(
             "{}: {}",
@@ -182,28 +213,12 @@ fn counted(count: usize, one: &str, many: &str) -> String {
 
 /// Formats an annotation of GitHub Actions, with the escapes of workflow commands.
 fn github(fault: &Diagnostic) -> String {
-    let data = |text: &str| {
-        text.replace('%', "%25")
-            .replace('\r', "%0D")
-            .replace('\n', "%0A")
-    };
-    let property = |text: &str| data(text).replace(':', "%3A").replace(',', "%2C");
     let mut message = fault.message.clone();
     for help in &fault.help {
         message.push('\n');
         message.push_str(help);
     }
-    let place = fault.place.as_ref().map_or_else(String::new, |place| {
-        let at = place.file.line_column(place.span.start);
-        format!(
-            " file={},line={},col={},title={}",
-            property(place.file.name()),
-            at.line,
-            at.column,
-            property(&fault.code.to_string())
-        )
-    });
-    format!("::error{place}::{}\n", data(&printable_lines(&message)))
+    annotation::error(fault.place.as_ref(), &fault.code.to_string(), &message)
 }
 
 /// Formats a path as a relative URI.

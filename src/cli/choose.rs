@@ -15,7 +15,7 @@ use crate::format::{self, FORMATS, Format, Shape, by_extension, by_name};
 use crate::plan::Plan;
 use crate::project::load;
 use crate::project::query::Call;
-use crate::sink::{self, FileSink, Sink, StdoutSink};
+use crate::sink::{self, FileSink, MemorySink, Sink, StdoutSink};
 use crate::template::{Document, DocumentKind};
 
 /// Returns the ending for a query's result: in `file`, or on standard output. `index` is the
@@ -82,6 +82,60 @@ pub fn ending(
             return Err(Failure::usage(Code::Out, words));
         }
     })
+}
+
+/// A result in memory.
+pub struct InMemory {
+    /// The ending that fills it.
+    pub ending: Box<dyn Ending>,
+    /// The bytes.
+    pub bytes: MemorySink,
+    /// The extension of a file with such content.
+    pub extension: &'static str,
+}
+
+/// Returns the endings of a query's result in memory: its own form (its documents, or its records as
+/// JSON), and further formats.
+///
+/// # Errors
+///
+/// If a format does not match the query.
+pub fn in_memory(plan: &Plan, further: &[&'static Format]) -> Result<Vec<InMemory>, Failure> {
+    let report = plan.query.report.as_ref();
+    let documents = report.map_or(&[][..], |report| &report.documents);
+    let output = |bytes: &MemorySink| Output {
+        sink: Box::new(bytes.clone()),
+        is_terminal: false,
+        before_write: Box::new(|| {}),
+    };
+    let mut all = Vec::new();
+    for document in documents {
+        let bytes = MemorySink::default();
+        all.push(InMemory {
+            ending: Box::new(Report::new(document.clone(), output(&bytes))),
+            bytes,
+            extension: document.kind().extension(),
+        });
+    }
+    let own = documents.is_empty().then_some(format::JSON);
+    for format in own.iter().copied().chain(further.iter().copied()) {
+        refuse_without_records(plan, format.name, documents)?;
+        let bytes = MemorySink::default();
+        let shape = Shape {
+            columns: plan.query.columns(),
+            single: plan.query.yields_one(),
+            csv: plan.query.csv,
+            terminal: None,
+            page_width: None,
+        };
+        let formatted = Formatted::new(format, &shape, "", output(&bytes));
+        all.push(InMemory {
+            ending: Box::new(formatted.map_err(|error| Failure::of_output(&error))?),
+            bytes,
+            extension: format.extensions.first().copied().unwrap_or(format.name),
+        });
+    }
+    Ok(all)
 }
 
 /// Returns the columns of the records, if known: the chosen ones, or all of the query's.

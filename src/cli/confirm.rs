@@ -82,7 +82,7 @@ pub async fn approve(
     let Some(writing) = writing.filter(|plan| plan.call.is_walk()) else {
         return Ok(None);
     };
-    let found = find(plan, session, app).await?;
+    let found = find(plan, session, options, app).await?;
     let count = found.sites.len();
     if count == 0 {
         say_nothing_to_send(plan, options, app);
@@ -137,7 +137,7 @@ pub async fn preview(
     let Some(requests) = plan.requests() else {
         return Ok(Exit::Done);
     };
-    let found = find(plan, session, app).await?;
+    let found = find(plan, session, options, app).await?;
     let count = found.sites.len();
     for note in found.notes.iter().filter(|_| !options.messages.quiet) {
         app.eprintln(&format!("note: {note}"));
@@ -192,10 +192,17 @@ pub fn check_preview(plan: &Plan) -> Result<(), Failure> {
     Err(Failure::usage(Code::Preview, words).help("run it, or print its requests with `--dry-run`"))
 }
 
-async fn find(plan: &Rc<Plan>, session: &Rc<Session>, app: &App) -> Result<FoundItems, Stopped> {
-    let found = engine::find(plan, session)
-        .await
-        .map_err(|error| explain::run_error(&error, plan, app))?;
+async fn find(
+    plan: &Rc<Plan>,
+    session: &Rc<Session>,
+    options: &RunOptions,
+    app: &App,
+) -> Result<FoundItems, Stopped> {
+    let messages = options.messages;
+    let found = engine::find(plan, session).await.map_err(|failed| {
+        outcome::report_before_unsent(plan, &failed, messages.error_format, app);
+        outcome::report_failed(plan, &failed, messages, app)
+    })?;
     found.ok_or(Stopped::Closed)
 }
 

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use crate::auth::{self, InHeader};
 use crate::cli::app::App;
 use crate::cli::cache;
@@ -18,19 +20,19 @@ use crate::core::code::Code;
 use crate::core::source::{SourceFile, Span, Text};
 use crate::core::time::{TIME_EXAMPLE, parse_time};
 use crate::demo::{self, Demo};
-use crate::engine::{ExecutionOptions, Live, LiveOptions, Session, Shelf};
+use crate::engine::{Exchange, ExecutionOptions, Live, LiveOptions, Session, Shelf};
 use crate::http::{LinkHost, Observe};
 use crate::plan::{Binding, Outside, SharedPlans};
 use crate::project::{Project, Query};
 use crate::resource::{DemoPlace, Resource, TlsFiles};
 use crate::sink::Scratch;
-use crate::template::{Clock, Template};
+use crate::template::{Clock, Lookup, Template};
 
 /// The outside of a run: real, or the demo's.
 pub struct World {
     /// Clock, environment and git.
     pub outside: Outside,
-    demo: Option<Demo>,
+    demo: Option<Rc<Demo>>,
 }
 
 impl World {
@@ -74,9 +76,34 @@ impl World {
             outside: Outside {
                 clock: Clock(moment),
                 env: Arc::clone(&app.env),
-                git: git::demo_facts(),
+                git: demo_facts(),
             },
-            demo: Some(demo),
+            demo: Some(Rc::new(demo)),
+        })
+    }
+
+    /// Returns the outside with other facts about the repository.
+    pub fn with_git(&self, git: Lookup) -> Self {
+        Self {
+            outside: Outside {
+                git,
+                ..self.outside.clone()
+            },
+            demo: self.demo.clone(),
+        }
+    }
+
+    /// Returns the addresses of the demo with those that they stand for, which links of resources
+    /// lead to.
+    pub fn stand_ins(&self) -> Vec<(String, &'static str)> {
+        self.demo.as_ref().map_or_else(Vec::new, |demo| {
+            vec![
+                (demo.origin().to_owned(), "https://circleci.com"),
+                (
+                    demo.storage_origin().to_owned(),
+                    "https://output.circle-artifacts.com",
+                ),
+            ]
         })
     }
 
@@ -183,6 +210,16 @@ impl World {
     }
 }
 
+/// Returns the facts of the demo's repository.
+fn demo_facts() -> Lookup {
+    Arc::new(|name| match name {
+        "branch" => Some(Value::from("main")),
+        "sha" => Some(Value::from("5a1f9c7e3b2d4860a7c1e9f0d3b58264c7e1a0f2")),
+        "project_slug" => Some(Value::from(demo::PROJECT_SLUG)),
+        _ => None,
+    })
+}
+
 /// Runs a future until it is done, interrupted, or out of time. Shows progress if options for it
 /// are given.
 pub fn block_on<T, E: From<Failure>>(
@@ -190,6 +227,18 @@ pub fn block_on<T, E: From<Failure>>(
     app: &Rc<App>,
     messages: MessageArgs,
     execution: Option<ExecutionOptions>,
+    work: impl AsyncFnOnce(Rc<Session>) -> Result<T, E>,
+) -> Result<T, E> {
+    block_on_with(connect, app, messages, execution, &|live| live, work)
+}
+
+/// As [`block_on`], with an exchange around the live one.
+pub fn block_on_with<T, E: From<Failure>>(
+    connect: &ConnectArgs,
+    app: &Rc<App>,
+    messages: MessageArgs,
+    execution: Option<ExecutionOptions>,
+    around: &dyn Fn(Rc<dyn Exchange>) -> Rc<dyn Exchange>,
     work: impl AsyncFnOnce(Rc<Session>) -> Result<T, E>,
 ) -> Result<T, E> {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -215,7 +264,12 @@ pub fn block_on<T, E: From<Failure>>(
         });
         let shelf = Box::new(ResponseShelf(Scratch::default()));
         let execution = execution.unwrap_or_default();
-        let session = Rc::new(Session::new(Rc::new(live), observer, execution, shelf));
+        let session = Rc::new(Session::new(
+            around(Rc::new(live)),
+            observer,
+            execution,
+            shelf,
+        ));
         let draws = shows_progress
             && app.stderr.is_terminal
             && app.stderr.moves_cursor

@@ -1,194 +1,73 @@
-//! Runs plans: confirms writes, sends requests, writes the results.
+//! Runs plans in a session and writes their results. Knows nothing of the network.
 
 use std::cell::{Cell, RefCell};
-use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use serde_json::{Value, json};
+
 use crate::cli::app::App;
-use crate::cli::cache::RunCache;
 use crate::cli::exit::Exit;
-use crate::cli::failure::{Failure, Stopped};
+use crate::cli::failure::{ErrorFormat, Failure, Stopped};
 use crate::cli::options::RunOptions;
 use crate::cli::output::{ReportFacts, ResultContext, WriterDelivery, Writers};
 use crate::cli::state::State;
-use crate::cli::{confirm, connect, explain, outcome};
+use crate::cli::{confirm, outcome};
 use crate::core::code::Code;
 use crate::core::text::counted;
-use crate::engine::{
-    self, Downloads, ExecutionOptions, ResultKind, RunError, RunErrorKind, RunReport, Session,
-    Write,
-};
+use crate::engine::{self, ResultKind, RunError, RunErrorKind, RunReport, Session, Write};
 use crate::plan::{Plan, RequestPlan};
-use crate::sink::Folder;
 
-/// Prints the requests that the plans would write.
-pub fn preview(plans: &[Rc<Plan>], options: &RunOptions, app: &Rc<App>) -> Result<Exit, Stopped> {
-    plans
-        .iter()
-        .try_for_each(|plan| confirm::check_preview(plan))?;
-    admit(plans, options, app)?;
-    let execution = ExecutionOptions {
-        fail_fast: options.fail_fast,
-        remembers: true,
-        ..ExecutionOptions::default()
-    };
-    connect::block_on(
-        &options.connect,
-        app,
-        options.messages,
-        Some(execution),
-        async |session| {
-            let mut exit = Exit::Done;
-            for plan in plans {
-                exit = exit.max(confirm::preview(plan, &session, options, app).await?);
-            }
-            Ok(exit)
-        },
-    )
-}
-
-/// Refuses, before the first request, plans without a credential or permission to write; asks
-/// before single writes.
-fn admit(plans: &[Rc<Plan>], options: &RunOptions, app: &App) -> Result<(), Failure> {
+/// Refuses, before the first request, plans without permission to read or write, and those that
+/// fail a further check; asks before single writes.
+///
+/// # Errors
+///
+/// The first refusal.
+pub fn admit(
+    plans: &[Rc<Plan>],
+    options: &RunOptions,
+    check: &dyn Fn(RequestPlan<'_>) -> Result<(), Failure>,
+    app: &App,
+) -> Result<(), Failure> {
     for plan in plans {
-        for part in plan.with_fed_by() {
-            if let Some(requests) = part.requests() {
-                refuse_reading(requests)?;
-                requests
-                    .check_credential()
-                    .map_err(|error| explain::plan_error(&error, Some(requests.resource()), app))?;
-            }
+        for requests in plan.with_fed_by().into_iter().filter_map(Plan::requests) {
+            refuse_reading(requests)?;
+            check(requests)?;
         }
         confirm::admit(plan, options, app)?;
     }
     Ok(())
 }
 
-/// Runs the plans and writes their results.
-///
-/// # Errors
-///
-/// The first failure.
-pub fn carry_out(plans: &[Rc<Plan>], options: &RunOptions, app: &Rc<App>) -> Result<Exit, Stopped> {
-    admit(plans, options, app)?;
-    let mut writers = Vec::new();
-    for (index, plan) in plans.iter().enumerate() {
-        let place = (plans.len() > 1).then_some(index);
-        writers.push(Writers::new(plan, options, place, app)?);
-    }
-    if options.results.csv.is_some() && !writers.iter().any(Writers::write_csv) {
-        let words = "`--csv` has no effect: no output is CSV";
-        return Err(Failure::usage(Code::Csv, words)
-            .help("add `-o csv`, or `--out` with a `.csv` file")
-            .into());
-    }
-    let states = states(plans, options, app)?;
-    let execution = Execution {
-        plans,
-        options,
-        app,
-        done: Cell::default(),
-        writer: RefCell::default(),
-        session: RefCell::default(),
+/// Returns true if plans may send equal requests, so that responses must be remembered.
+pub fn remembers(plans: &[Rc<Plan>]) -> bool {
+    let may_repeat = |plan: &Rc<Plan>| plan.query.with_fed_by().len() > 1 || plan.query.is_walk();
+    plans.len() > 1 || plans.iter().any(may_repeat)
+}
+
+/// Refuses a reading method for a write-only resource.
+fn refuse_reading(plan: RequestPlan<'_>) -> Result<(), Failure> {
+    let reads = if plan.is_safe() {
+        plan.call.method.to_string()
+    } else if let Some(polled) = plan.call.polled_endpoint() {
+        format!("GET {}", polled.source())
+    } else {
+        return Ok(());
     };
-    let cache = cache(plans, options, app);
-    let engine_options = ExecutionOptions {
-        fail_fast: options.fail_fast,
-        unordered: options.unordered,
-        remembers: plans.len() > 1
-            || plans
-                .iter()
-                .any(|plan| plan.query.with_fed_by().len() > 1 || plan.query.is_walk()),
-        cache: cache.as_ref().map(RunCache::cache),
-        downloads: downloads(plans, options, app)?,
-    };
-    let result = connect::block_on(
-        &options.connect,
-        app,
-        options.messages,
-        Some(engine_options),
-        async |session| execution.run(&session, writers, &states).await,
+    if plan.resource().access.may_read() {
+        return Ok(());
+    }
+    let words = format!(
+        "the resource `{}` is write-only, and `{}` reads: {reads}",
+        plan.resource().name,
+        plan.query.name,
     );
-    if let Some(cache) = cache {
-        cache.finish(app, options.messages.quiet);
-    }
-    let result = result.map_err(|stopped| match stopped {
-        Stopped::Closed => Stopped::Closed,
-        Stopped::Failed(failure) => execution.how_far(failure).into(),
-    });
-    name_unconfirmed(result, &execution.unconfirmed(), options, app)
-}
-
-/// Returns the folder for downloads, if a query has them: `--out`, or the working directory.
-fn downloads(
-    plans: &[Rc<Plan>],
-    options: &RunOptions,
-    app: &App,
-) -> Result<Option<Downloads>, Failure> {
-    if !plans.iter().any(|plan| plan.query.is_download()) {
-        return Ok(None);
-    }
-    let folder = match options.results.out.as_slice() {
-        [] => Path::new(""),
-        [folder] => folder.as_path(),
-        _ => {
-            let words = "downloads go to one folder, and `--out` is given several times";
-            return Err(Failure::usage(Code::Out, words));
-        }
-    };
-    Ok(Some(Downloads {
-        folder: Rc::new(Folder::new(&app.working_directory, folder)),
-        refreshes: options.cache.refresh,
-    }))
-}
-
-/// Adds the requests that may have been carried out although no response confirms it, to any
-/// result.
-fn name_unconfirmed(
-    result: Result<Exit, Stopped>,
-    writes: &[Write],
-    options: &RunOptions,
-    app: &App,
-) -> Result<Exit, Stopped> {
-    if writes.is_empty() {
-        return result;
-    }
-    match result {
-        Err(Stopped::Failed(failure)) if failure.diagnostics.is_empty() => {
-            Err(failure.unconfirmed(writes).may_have_written().into())
-        }
-        result => {
-            let requests = counted(writes.len() as u64, "request");
-            let words = format!("{requests} may have been carried out nevertheless");
-            Failure::new(Exit::Partial, Code::Unconfirmed, words)
-                .unconfirmed(writes)
-                .help("check before sending anything again")
-                .show(app, options.messages.error_format);
-            match result {
-                Err(Stopped::Failed(failure)) => Err(failure.into()),
-                Ok(exit) if exit != Exit::Done => Ok(exit),
-                _ => Ok(Exit::Partial),
-            }
-        }
-    }
-}
-
-/// Returns the cache, if a query uses it. Responses of the demo are not cached, since they are not
-/// real.
-fn cache(plans: &[Rc<Plan>], options: &RunOptions, app: &App) -> Option<RunCache> {
-    let is_wanted = plans
-        .iter()
-        .flat_map(|plan| plan.query.with_fed_by())
-        .any(|query| query.call().is_some_and(|call| call.cache.is_some()));
-    if !is_wanted || options.connect.demo {
-        return None;
-    }
-    RunCache::new(options.cache, app, options.messages.quiet)
+    Err(Failure::new(Exit::Forbidden, Code::WriteOnly, words))
 }
 
 /// The run of plans, one after another.
-struct Execution<'e> {
+pub struct Execution<'e> {
     plans: &'e [Rc<Plan>],
     options: &'e RunOptions,
     app: &'e Rc<App>,
@@ -197,18 +76,40 @@ struct Execution<'e> {
     /// The writers of the running plan, until they are finished.
     writer: RefCell<Option<Writers>>,
     session: RefCell<Option<Rc<Session>>>,
+    /// The result of the last run, for reports without a state.
+    previous: Option<Value>,
 }
 
-impl Execution<'_> {
+impl<'e> Execution<'e> {
+    /// Creates the run of plans.
+    pub fn new(plans: &'e [Rc<Plan>], options: &'e RunOptions, app: &'e Rc<App>) -> Self {
+        Self {
+            plans,
+            options,
+            app,
+            done: Cell::default(),
+            writer: RefCell::default(),
+            session: RefCell::default(),
+            previous: None,
+        }
+    }
+
+    /// Sets the result of the last run, for reports without a state.
+    #[must_use]
+    pub fn with_previous(mut self, previous: Option<Value>) -> Self {
+        self.previous = previous;
+        self
+    }
+
     /// Returns the unconfirmed writes so far.
-    fn unconfirmed(&self) -> Vec<Write> {
+    pub fn unconfirmed(&self) -> Vec<Write> {
         let session = self.session.borrow();
         let session = session.as_ref();
         session.map_or_else(Vec::new, |session| session.writes().unconfirmed())
     }
 
     /// Delivers the records of an interrupted run, and reports its progress.
-    fn how_far(&self, mut failure: Failure) -> Failure {
+    pub fn how_far(&self, mut failure: Failure) -> Failure {
         let done = self.done.get();
         let is_ended = matches!(failure.code, Code::Interrupted | Code::OutOfTime);
         let Some(current) = self.plans.get(done).filter(|_| is_ended) else {
@@ -246,7 +147,11 @@ impl Execution<'_> {
     }
 
     /// Runs the plans. A complete failure takes precedence over an incomplete result.
-    async fn run(
+    ///
+    /// # Errors
+    ///
+    /// The failure of a single plan; of several, all are shown.
+    pub async fn run(
         &self,
         session: &Rc<Session>,
         writers: Vec<Writers>,
@@ -306,8 +211,17 @@ impl Execution<'_> {
         let report = match report {
             Ok(report) => report,
             // A reader that has seen enough is not an error.
-            Err(error) if has_closed_reader(&error) => return Err(Stopped::Closed),
-            Err(error) => return Err(explain::run_error(&error, plan, self.app).into()),
+            Err(failed) if has_closed_reader(&failed.error) => {
+                let unmet = outcome::report_unmet(plan, &failed.unmet, messages, self.app);
+                return Err(unmet.map_or(Stopped::Closed, Stopped::Failed));
+            }
+            Err(failed) => {
+                // As JSON, each was reported when it happened.
+                if messages.error_format == ErrorFormat::Text {
+                    outcome::report_before_unsent(plan, &failed, ErrorFormat::Text, self.app);
+                }
+                return Err(outcome::report_failed(plan, &failed, messages, self.app).into());
+            }
         };
         for note in report.notes.iter().filter(|_| !messages.quiet) {
             self.app.eprintln(&format!("note: {note}"));
@@ -322,7 +236,7 @@ impl Execution<'_> {
         if let Some(state) = state {
             // An incomplete state would make missing records look removed, and an unread report is
             // still news in the next run.
-            if exit == Exit::Done && !is_closed && report.failed_expectations.is_none() {
+            if exit == Exit::Done && !is_closed && report.unmet.is_empty() {
                 let rows = delivery.stored.take().map(RefCell::into_inner);
                 state.keep(plan, &report, &rows.unwrap_or_default())?;
             } else if !messages.quiet {
@@ -336,11 +250,11 @@ impl Execution<'_> {
                 ));
             }
         }
-        match report.failed_expectations {
+        match outcome::report_unmet(plan, &report.unmet, messages, self.app) {
             // The reader is gone: further queries are not run.
             None if is_closed && exit == Exit::Done => Err(Stopped::Closed),
             None => Ok(exit),
-            Some(failed) => Err(explain::run_error(&failed, plan, self.app).into()),
+            Some(failure) => Err(failure.into()),
         }
     }
 
@@ -356,7 +270,7 @@ impl Execution<'_> {
         };
         let facts = writer
             .have_report()
-            .then(|| report_facts(plan, report, state, self.options));
+            .then(|| self.report_facts(plan, report, state));
         let context = ResultContext {
             content: &report.body,
             report: facts.as_ref(),
@@ -375,57 +289,24 @@ impl Execution<'_> {
         }
         Ok(is_closed)
     }
-}
 
-/// Refuses a reading method for a write-only resource.
-fn refuse_reading(plan: RequestPlan<'_>) -> Result<(), Failure> {
-    let reads = if plan.is_safe() {
-        plan.call.method.to_string()
-    } else if let Some(polled) = plan.call.polled_endpoint() {
-        format!("GET {}", polled.source())
-    } else {
-        return Ok(());
-    };
-    if plan.resource().access.may_read() {
-        return Ok(());
-    }
-    let words = format!(
-        "the resource `{}` is write-only, and `{}` reads: {reads}",
-        plan.resource().name,
-        plan.query.name,
-    );
-    Err(Failure::new(Exit::Forbidden, Code::WriteOnly, words))
-}
-
-/// Opens the states of the queries, each locked until the run is over.
-fn states(
-    plans: &[Rc<Plan>],
-    options: &RunOptions,
-    app: &App,
-) -> Result<Vec<Option<State>>, Failure> {
-    let states = plans.iter().map(|plan| {
-        let folder = options.state.as_ref();
-        folder
-            .map(|folder| State::open(folder, plan, app))
-            .transpose()
-    });
-    states.collect()
-}
-
-/// Returns the facts for a report, besides its records.
-fn report_facts(
-    plan: &Rc<Plan>,
-    report: &RunReport,
-    state: Option<&State>,
-    options: &RunOptions,
-) -> ReportFacts {
-    ReportFacts {
-        plan: Rc::clone(plan),
-        data: Arc::clone(&report.data),
-        run: engine::run_facts(plan, report.requests, !report.is_whole()),
-        failures: report.failures.clone(),
-        previous: state.map_or_else(|| serde_json::json!({}), |state| state.previous.clone()),
-        is_quiet: options.messages.quiet,
+    /// Returns the facts for a report, besides its records.
+    fn report_facts(
+        &self,
+        plan: &Rc<Plan>,
+        report: &RunReport,
+        state: Option<&State>,
+    ) -> ReportFacts {
+        let previous = state.map(|state| &state.previous);
+        let previous = previous.or(self.previous.as_ref()).cloned();
+        ReportFacts {
+            plan: Rc::clone(plan),
+            data: Arc::clone(&report.data),
+            run: engine::run_facts(plan, report.requests, !report.is_whole()),
+            failures: report.failures.clone(),
+            previous: previous.unwrap_or_else(|| json!({})),
+            is_quiet: self.options.messages.quiet,
+        }
     }
 }
 

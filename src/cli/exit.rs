@@ -5,7 +5,7 @@
 pub enum Exit {
     /// Success.
     Done = 0,
-    /// An expectation of the query failed.
+    /// An expectation of a query failed.
     Expectation = 1,
     /// Invalid usage or files.
     Usage = 2,
@@ -34,7 +34,7 @@ impl Exit {
 pub const HELP: &str = "\
 Exit codes:
   0    success
-  1    an expectation of the query failed
+  1    an expectation of a query failed
   2    invalid usage or files
   3    the API returned an error (4xx, 5xx after retries), or its response is unusable
   4    missing or invalid credentials (401, 403, unset token)

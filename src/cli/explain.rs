@@ -199,6 +199,9 @@ fn explained(error: &RunError, plan: &Plan, app: &App, is_whole_run: bool) -> Fa
         RunErrorKind::Expectation(failed) => unmet(&error.query, failed),
         RunErrorKind::Sink(error) => return Failure::of_output(error),
     };
+    if is_unsent(error, plan) {
+        failure.message = format!("nothing was sent: {}", failure.message);
+    }
     add_origin(&mut failure, error, plan);
     if may_have_written {
         failure = failure.may_have_written();
@@ -207,6 +210,16 @@ fn explained(error: &RunError, plan: &Plan, app: &App, is_whole_run: bool) -> Fa
         failure = failure.help(HAS_STARTED);
     }
     failure
+}
+
+/// Returns true if the error kept a query that writes from sending anything: a condition on a query
+/// that it uses is not met.
+pub fn is_unsent(error: &RunError, plan: &Plan) -> bool {
+    let is_condition = matches!(
+        error.kind,
+        RunErrorKind::Expectation(_) | RunErrorKind::Waited(_)
+    );
+    is_condition && !plan.is_safe() && error.query != plan.query.name
 }
 
 /// Returns true if the error happened after the first request of a poll with an `endpoint` was
@@ -240,8 +253,11 @@ fn add_origin(failure: &mut Failure, error: &RunError, plan: &Plan) {
         }
         failure.facts.insert(0, ("item", item.into()));
     }
-    let is_of_data = !plan.query.data.is_empty() && error.query != plan.query.name;
-    if error.item.is_some() || is_of_data {
+    let is_of_other = error.query != plan.query.name;
+    let is_of_data = !plan.query.data.is_empty() && is_of_other;
+    // The author's message may not name the query.
+    let is_unmet = matches!(error.kind, RunErrorKind::Expectation(_)) && is_of_other;
+    if error.item.is_some() || is_of_data || is_unmet {
         failure
             .facts
             .insert(0, ("query", error.query.clone().into()));

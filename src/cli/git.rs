@@ -23,16 +23,6 @@ pub fn facts(folder: &Path) -> Lookup {
     })
 }
 
-/// Returns the facts of the demo's repository.
-pub fn demo_facts() -> Lookup {
-    Arc::new(|name| match name {
-        "branch" => Some(Value::from("main")),
-        "sha" => Some(Value::from("5a1f9c7e3b2d4860a7c1e9f0d3b58264c7e1a0f2")),
-        "project_slug" => Some(Value::from(crate::demo::PROJECT_SLUG)),
-        _ => None,
-    })
-}
-
 /// Explains why a fact is unknown.
 pub fn why_unknown(fact: &str, folder: &Path) -> String {
     if git(folder, &["rev-parse", "--git-dir"]).is_none() {

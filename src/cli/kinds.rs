@@ -251,7 +251,7 @@ fn a_kind_of_each_sort_is_driven_from_outside_its_folder() {
         None,
         &mut written,
     ));
-    let report = report.unwrap_or_else(|error| panic!("{}", error.message()));
+    let report = report.unwrap_or_else(|failed| panic!("{}", failed.error.message()));
     // Three pages of the demo, with the credential that replaced a refused one.
     assert_eq!(report.records, 50);
     let text = String::from_utf8(written.out).expect("text");

@@ -3,8 +3,10 @@
 //! [`main`] parses the command line, runs the verb, and converts its result to text and an exit code.
 //! Each verb is one file with its options (whose comments are the help) and its `run`.
 
+mod annotation;
 mod app;
 mod cache;
+mod carry_out;
 mod check;
 mod choose;
 mod columns;
@@ -28,6 +30,7 @@ mod outcome;
 mod output;
 mod ping;
 mod progress;
+mod record;
 mod request_text;
 mod run;
 mod setup;
@@ -38,6 +41,7 @@ mod shutdown;
 mod signal;
 mod sql;
 mod state;
+mod test;
 mod usage;
 mod watch;
 mod watcher;
@@ -71,6 +75,10 @@ enum Command {
     Sql(Box<sql::SqlArgs>),
     /// Check files without sending a request
     Check(check::CheckArgs),
+    /// Run test cases of queries, without a network
+    Test(test::TestArgs),
+    /// Record the answers that a test case needs
+    Record(Box<record::RecordArgs>),
     /// List resources and queries
     List(list::ListArgs),
     /// Show a query or resource
@@ -89,6 +97,8 @@ impl Command {
             Self::Run(args) => run::run(args, app),
             Self::Sql(args) => sql::run(args, app),
             Self::Check(args) => Ok(check::run(args, app)?),
+            Self::Test(args) => test::run(args, app),
+            Self::Record(args) => record::run(args, app),
             Self::List(args) => Ok(list::run(args, app)?),
             Self::Show(args) => show::run(args, app),
             Self::Ping(args) => Ok(ping::run(args, app)?),
@@ -103,9 +113,12 @@ impl Command {
             Self::Sql(args) => args.error_format(),
             Self::Check(args) => args.error_format(),
             Self::Ping(args) => args.error_format(),
-            Self::List(_) | Self::Show(_) | Self::Demo(_) | Self::Completions(_) => {
-                ErrorFormat::Text
-            }
+            Self::Record(args) => args.messages.error_format,
+            Self::Test(_)
+            | Self::List(_)
+            | Self::Show(_)
+            | Self::Demo(_)
+            | Self::Completions(_) => ErrorFormat::Text,
         }
     }
 }

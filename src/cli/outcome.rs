@@ -9,7 +9,8 @@ use crate::cli::progress::state_of;
 use crate::core::code::Code;
 use crate::core::text::counted;
 use crate::engine::{
-    Cut, Cuts, Failures, FoundItems, Ledger, Outcome, RunReport, Session, first_page_note,
+    Cut, Cuts, FailedRun, Failures, FoundItems, Ledger, Outcome, RunReport, Session,
+    UnmetExpectations, first_page_note,
 };
 use crate::plan::Plan;
 
@@ -41,6 +42,45 @@ pub fn report_items(plan: &Plan, found: &FoundItems, messages: MessageArgs, app:
         },
     };
     report_ledger(plan, &found.ledger, &rest, messages, app)
+}
+
+/// Reports the expectations that are not met, except the last one, which is returned.
+pub fn report_unmet(
+    plan: &Plan,
+    unmet: &UnmetExpectations,
+    messages: MessageArgs,
+    app: &App,
+) -> Option<Failure> {
+    let (last, others) = unmet.errors.split_last()?;
+    for error in others {
+        explain::run_error(error, plan, app).show(app, messages.error_format);
+    }
+    if unmet.more > 0 {
+        let words = match unmet.more {
+            1 => "expectations failed for another item".to_owned(),
+            more => format!("expectations failed for {more} other items"),
+        };
+        Failure::new(Exit::Expectation, Code::Expectation, words).show(app, messages.error_format);
+    }
+    Some(explain::run_error(last, plan, app))
+}
+
+/// Reports what was found before a run failed, and returns its failure.
+pub fn report_failed(plan: &Plan, failed: &FailedRun, messages: MessageArgs, app: &App) -> Failure {
+    if let Some(last) = report_unmet(plan, &failed.unmet, messages, app) {
+        last.show(app, messages.error_format);
+    }
+    explain::run_error(&failed.error, plan, app)
+}
+
+/// Reports the failures before a condition kept a query from writing: they may be why it is not
+/// met.
+pub fn report_before_unsent(plan: &Plan, failed: &FailedRun, format: ErrorFormat, app: &App) {
+    if explain::is_unsent(&failed.error, plan) {
+        for failures in failed.ledger.failures().iter().take(KINDS) {
+            group(plan, failures, app).show(app, format);
+        }
+    }
 }
 
 /// The part of a result other than failures.

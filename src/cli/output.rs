@@ -207,6 +207,18 @@ impl Writers {
         Ok(Self(writers))
     }
 
+    /// Collects the result in memory.
+    pub fn in_memory(plan: &Plan, endings: Vec<Box<dyn Ending>>) -> Self {
+        let writers = endings.into_iter().map(|ending| Writer {
+            ending,
+            chosen: None,
+            records: 0,
+            is_list: !plan.query.yields_one(),
+            file: None,
+        });
+        Self(writers.collect())
+    }
+
     /// Returns the part of the response that the outputs need.
     pub fn result_kind(&self) -> ResultKind {
         match self.0.as_slice() {

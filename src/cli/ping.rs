@@ -174,7 +174,7 @@ async fn ask(
     let plan = Rc::new(plan);
     let answer = engine::run(&plan, session, ResultKind::Content, None, &mut Nobody)
         .await
-        .map_err(|error| explain::run_error(&error, &plan, app))?;
+        .map_err(|failed| explain::run_error(&failed.error, &plan, app))?;
     let body: Value = crate::core::json::parse(&answer.body).unwrap_or(Value::Null);
     let who = kind.who(&body);
     if let (None, Some(api)) = (&who, kind.always_names_user()) {

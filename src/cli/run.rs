@@ -11,7 +11,7 @@ use crate::cli::failure::{ErrorFormat, Failure, Stopped};
 use crate::cli::inputs::{self, Words};
 use crate::cli::options::{self, CacheArgs, ConnectArgs, MessageArgs, ResultArgs, RunOptions};
 use crate::cli::setup;
-use crate::cli::{dry_run, execute, explain};
+use crate::cli::{carry_out, dry_run, explain};
 use crate::core::code::Code;
 use crate::core::diagnostic::Diagnostics;
 use crate::format::Format;
@@ -149,9 +149,9 @@ pub fn run(args: &RunArgs, app: &Rc<App>) -> Result<Exit, Stopped> {
         return dry_run::show(&plans, args.curl, app);
     }
     if args.preview {
-        return execute::preview(&plans, &args.options(), app);
+        return carry_out::preview(&plans, &args.options(), app);
     }
-    execute::carry_out(&plans, &args.options(), app)
+    carry_out::carry_out(&plans, &args.options(), app)
 }
 
 /// A query and its project.

@@ -23,6 +23,13 @@ pub fn project_here(app: &App) -> Result<Project, Failure> {
     Ok(Project::built_in(here, &format_names(), &trust))
 }
 
+/// Opens a project anew with places relative to its root, wherever one stands.
+pub fn project_at_root(project: &Project, app: &App) -> Result<Project, Failure> {
+    let root = project.root();
+    let trust = Trust::new(&app.env);
+    Project::open(root, root, &format_names(), &trust).map_err(Failure::from)
+}
+
 /// Prints a note that the built-in files are used.
 pub fn note_built_in(project: &Project, quiet: bool, app: &App) {
     if project.is_built_in() && !quiet {

@@ -14,7 +14,7 @@ use crate::cli::failure::{ErrorFormat, Failure, Stopped};
 use crate::cli::inputs;
 use crate::cli::options::{self, CacheArgs, ConnectArgs, MessageArgs, ResultArgs, RunOptions};
 use crate::cli::setup;
-use crate::cli::{execute, run};
+use crate::cli::{carry_out, run};
 use crate::core::code::Code;
 use crate::core::diagnostic::Diagnostic;
 use crate::core::name;
@@ -132,7 +132,7 @@ pub fn run(args: &SqlArgs, app: &Rc<App>) -> Result<Exit, Stopped> {
     if let Some(limit) = args.limit {
         plan.limit_to(limit);
     }
-    execute::carry_out(&[Rc::new(plan)], &args.options(), app)
+    carry_out::carry_out(&[Rc::new(plan)], &args.options(), app)
 }
 
 /// Returns the statement and the assignments.

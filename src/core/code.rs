@@ -34,6 +34,12 @@ macro_rules! codes {
 codes! {
     AlwaysDefined = "always-defined",
     AmbiguousName = "ambiguous-name",
+    /// An answer that people write in a test.
+    Answer = "answer",
+    /// An answers file is invalid.
+    Answers = "answers",
+    /// The requests of an answer: `GET /workflow/*/job`.
+    Ask = "ask",
     Assignment = "assignment",
     AuthWithoutScheme = "auth-without-scheme",
     BaseUrl = "base-url",
@@ -43,6 +49,8 @@ codes! {
     CannotRead = "cannot-read",
     CannotStart = "cannot-start",
     CannotWrite = "cannot-write",
+    /// The name of a case.
+    Case = "case",
     Columns = "columns",
     Connect = "connect",
     ContentCoding = "content-coding",
@@ -66,6 +74,8 @@ codes! {
     ForEach = "for-each",
     ForeignFiles = "foreign-files",
     From = "from",
+    /// Records in place of a query.
+    Given = "given",
     /// A GraphQL document is invalid, or the API reported errors in its response.
     Graphql = "graphql",
     HeaderName = "header-name",
@@ -74,6 +84,8 @@ codes! {
     Interrupted = "interrupted",
     InvalidName = "invalid-name",
     Jsonpath = "jsonpath",
+    /// A case that starts from another one.
+    Like = "like",
     Limit = "limit",
     Links = "links",
     Listing = "listing",
@@ -89,6 +101,12 @@ codes! {
     NoFile = "no-file",
     NoFiles = "no-files",
     NoProject = "no-project",
+    /// No test case has this name.
+    NoTest = "no-test",
+    /// The replay of a recording differs from the run.
+    Replay = "replay",
+    /// An answer that must not be recorded.
+    SecretInAnswer = "secret-in-answer",
     NoQuery = "no-query",
     NoRecords = "no-records",
     NoRequest = "no-request",
@@ -99,6 +117,8 @@ codes! {
     NotJson = "not-json",
     Now = "now",
     OnStatus = "on-status",
+    /// A recording or a snapshot without a case.
+    Orphan = "orphan",
     Out = "out",
     Outside = "outside",
     Paginate = "paginate",
@@ -109,6 +129,8 @@ codes! {
     PollTimeout = "poll-timeout",
     PollWrites = "poll-writes",
     Preview = "preview",
+    /// The result of a previous run.
+    Previous = "previous",
     ProjectFile = "project-file",
     Proxy = "proxy",
     RateLimit = "rate-limit",
@@ -133,6 +155,7 @@ codes! {
     TemplateReadsFile = "template-reads-file",
     TemplateSize = "template-size",
     TemplateSyntax = "template-syntax",
+    TestFile = "test-file",
     /// `--timeout` expired.
     OutOfTime = "timeout",
     /// A request took longer than the resource's `timeout`.
@@ -142,6 +165,8 @@ codes! {
     TooLarge = "too-large",
     TooManyFiles = "too-many-files",
     TooManyNodes = "too-many-nodes",
+    /// An answer to a request that the query never sends.
+    UnaskedAnswer = "unasked-answer",
     Unconfirmed = "unconfirmed",
     UndeclaredName = "undeclared-name",
     UnknownColumn = "unknown-column",

@@ -4,6 +4,7 @@
 //! | Ending | Result |
 //! | --- | --- |
 //! | [`Formatted`] | records in a [`crate::format::Format`], written to an output |
+//! | [`Collected`] | the records themselves |
 //! | [`Content`] | the response body, unchanged |
 //! | [`Report`] | a document rendered from all records |
 //! | those of [`ENDINGS`] | a binary file, chosen by its extension |
@@ -14,6 +15,7 @@
 //!
 //! An ending knows neither the query nor the source of its records.
 
+mod collected;
 mod content;
 mod formatted;
 mod place;
@@ -28,6 +30,7 @@ use serde_json::Value;
 use crate::format::Format;
 use crate::template::{Document, RenderError};
 
+pub use collected::Collected;
 pub use content::Content;
 pub use formatted::Formatted;
 pub use place::Output;

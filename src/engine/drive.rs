@@ -9,15 +9,16 @@ use serde_json::Value;
 use tokio::task::LocalSet;
 
 use crate::engine::data::{data_of, run_facts};
+use crate::engine::expectations::{ResultFacts, expectations};
 use crate::engine::failures::records;
 use crate::engine::gather::Gather;
 use crate::engine::items::{FoundItems, resume};
-use crate::engine::outcome::{Outcome, ResultKind, RunReport, is_partial};
+use crate::engine::outcome::{FailedRun, Outcome, ResultKind, RunReport, is_partial};
 use crate::engine::outlet::{Batch, channel};
 use crate::engine::records::Deliver;
-use crate::engine::response::{ResultFacts, expectations};
 use crate::engine::run::Run;
 use crate::engine::stop::Crew;
+use crate::engine::unmet::UnmetExpectations;
 use crate::engine::walk::{Walker, let_out, read_all};
 use crate::engine::{RunError, RunErrorKind, Session};
 use crate::http::HeaderMap;
@@ -37,7 +38,7 @@ pub async fn run(
     kind: ResultKind,
     found: Option<FoundItems>,
     deliver: &mut dyn Deliver,
-) -> Result<RunReport, RunError> {
+) -> Result<RunReport, Box<FailedRun>> {
     session.levels().clear();
     let run = Rc::new(Run::new(plan, session, kind, read_all));
     let sites = found.map(|found| resume(&run, plan, found));
@@ -53,11 +54,11 @@ async fn drive(
     plan: &Rc<Plan>,
     sites: Option<Vec<Site>>,
     deliver: &mut dyn Deliver,
-) -> Result<RunReport, RunError> {
+) -> Result<RunReport, Box<FailedRun>> {
     let crew = Crew::new(&run.panicked);
     run.set_tasks(&crew);
     let (outlet, mut inlet) = channel(&run.ahead, !run.session.is_unordered());
-    let walker = Walker::start(run, &crew.member(), plan, true);
+    let walker = Walker::start(run, &crew.member(), plan);
     match sites {
         None => crew.member().spawn(walker.walk(let_out(), outlet)),
         Some(sites) => crew
@@ -78,7 +79,9 @@ async fn drive(
         if batch.is_none() {
             if std::mem::take(&mut is_new) {
                 let paused = deliver.pause();
-                paused.map_err(|error| collector.fault(RunErrorKind::Sink(error)))?;
+                paused.map_err(|error| {
+                    collector.failed(collector.fault(RunErrorKind::Sink(error)))
+                })?;
             }
             batch = tokio::select! {
                 batch = inlet.next() => batch,
@@ -94,13 +97,15 @@ async fn drive(
         collector.report_failures(deliver);
         let Some(batch) = batch else { break };
         is_new = true;
-        collector.take(batch, deliver)?;
+        let taken = collector.take(batch, deliver);
+        taken.map_err(|error| collector.failed(error))?;
         if collector.gather.is_full() {
             break;
         }
     }
     crew.stop();
-    collector.finish(deliver)?;
+    let finished = collector.finish(deliver);
+    finished.map_err(|error| collector.failed(error))?;
     collector.report_failures(deliver);
     // A walk that failed or was stopped needs no `data`.
     let is_over = is_stopped || run.findings.borrow().fatal.is_some();
@@ -158,6 +163,10 @@ impl Collector<'_> {
         }
     }
 
+    fn failed(&self, error: RunError) -> Box<FailedRun> {
+        self.run.findings.take().into_failed(error)
+    }
+
     fn report_failures(&self, deliver: &mut dyn Deliver) {
         let fresh = self.run.findings.borrow_mut().ledger.take_fresh();
         for error in fresh {
@@ -165,10 +174,10 @@ impl Collector<'_> {
         }
     }
 
-    fn report(self, is_stopped: bool, data: Arc<DataValues>) -> Result<RunReport, RunError> {
+    fn report(self, is_stopped: bool, data: Arc<DataValues>) -> Result<RunReport, Box<FailedRun>> {
         let mut findings = self.run.findings.take();
-        if let Some(error) = findings.fatal {
-            return Err(error);
+        if let Some(error) = findings.fatal.take() {
+            return Err(findings.into_failed(error));
         }
         let notes = findings.take_notes(&self.plan.query.name);
         let request = findings.request.take();
@@ -194,23 +203,30 @@ impl Collector<'_> {
             _ => None,
         };
         let failures = records(self.plan, columns, failed.chain(broken));
-        // Expectations cannot be checked for a stopped run.
-        let failed = if is_stopped {
-            Vec::new()
-        } else {
-            let is_partial = is_partial(&outcome, &findings.ledger);
-            let facts = ResultFacts {
-                records: &self.rows,
-                answer: findings
-                    .first
-                    .as_ref()
-                    .map(|first| (&first.response, &first.json)),
-                data: &data,
-                run: &run_facts(self.plan, requests, is_partial),
-                failures: &failures,
-            };
-            expectations(self.plan, &facts).map_err(&fault)?
+        let facts = ResultFacts {
+            records: self.rows,
+            answer: findings
+                .first
+                .as_ref()
+                .map(|first| (&first.response, &first.json)),
+            data: &data,
+            run: &run_facts(self.plan, requests, is_partial(&outcome, &findings.ledger)),
+            failures: &failures,
         };
+        // Expectations cannot be checked for a stopped run.
+        let own = if is_stopped {
+            findings.unmet = UnmetExpectations::default();
+            Ok(Vec::new())
+        } else {
+            expectations(self.plan, facts)
+        };
+        match own {
+            Ok(own) if own.is_empty() => {}
+            Ok(own) => findings
+                .unmet
+                .add_last(fault(RunErrorKind::Expectation(own))),
+            Err(kind) => return Err(findings.into_failed(fault(kind))),
+        }
         Ok(RunReport {
             records: self.delivered,
             outcome,
@@ -223,8 +239,7 @@ impl Collector<'_> {
             notes,
             requests,
             data,
-            failed_expectations: (!failed.is_empty())
-                .then(|| fault(RunErrorKind::Expectation(failed))),
+            unmet: findings.unmet,
         })
     }
 }

@@ -99,7 +99,7 @@ pub fn transport_message(error: &TransportError, resource: &str) -> String {
 }
 
 /// The item of a walk that failed.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct FailedItem {
     /// A description: `workflow 5034460f-…`.
     pub label: String,
@@ -299,7 +299,7 @@ pub enum Remedy {
 }
 
 /// An expectation that does not hold.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unmet {
     /// The condition.
     pub that: String,

@@ -1,15 +1,16 @@
 //! Everything the tasks of a run find besides records: failures, cuts, notes, the first response.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::engine::RunError;
 use crate::engine::columns::ColumnsSeen;
 use crate::engine::failures::records;
 use crate::engine::ledger::Ledger;
-use crate::engine::outcome::{First, Outcome, first_page_note};
+use crate::engine::outcome::{FailedRun, First, Outcome, first_page_note};
 use crate::engine::records::PageRead;
+use crate::engine::unmet::UnmetExpectations;
 use crate::http::Request;
-use crate::plan::Plan;
+use crate::plan::{Plan, PlanId};
 use crate::project::failures;
 use crate::template::{Records, UnreadableValues};
 
@@ -29,12 +30,25 @@ pub struct Findings {
     pub outcome: Option<Outcome>,
     /// The last request of such a query.
     pub request: Option<String>,
+    /// The expectations of queries that the run's query uses that are not met.
+    pub unmet: UnmetExpectations,
+    /// The requests and responses that expectations of such queries are about.
+    answers: HashMap<PlanId, Answer>,
     /// Probable mistakes, as sentences.
     pub notes: Vec<String>,
     /// The columns that no record had, by query.
     columns: BTreeMap<String, ColumnsSeen>,
     /// Values that a filter or a function could not read, by query.
     unreadable: BTreeMap<String, UnreadableValues>,
+}
+
+/// The request and the response that the expectations of a query without items are about.
+#[derive(Default)]
+pub struct Answer {
+    /// The last request.
+    pub request: Option<String>,
+    /// The first response, if the expectations read it.
+    pub first: Option<First>,
 }
 
 impl Findings {
@@ -50,7 +64,24 @@ impl Findings {
     pub fn add_request(&mut self, plan: &Plan, request: &Request) {
         if plan.is_sole_request() {
             self.request = Some(request.label(&plan.scrubber));
+        } else if !plan.query.is_walk() && !plan.query.shape.expect.is_empty() {
+            let answer = self.answers.entry(plan.id).or_default();
+            answer.request = Some(request.label(&plan.scrubber));
         }
+    }
+
+    /// Records the first response of a query without items.
+    pub fn add_first(&mut self, plan: &Plan, first: First) {
+        if plan.is_sole_request() {
+            self.first = Some(first);
+        } else {
+            self.answers.entry(plan.id).or_default().first = Some(first);
+        }
+    }
+
+    /// Takes the request and the response that the expectations of a plan that others use are about.
+    pub fn take_answer(&mut self, plan: &Plan) -> Answer {
+        self.answers.remove(&plan.id).unwrap_or_default()
     }
 
     /// Records the outcome of a listing that was not cut.
@@ -60,6 +91,15 @@ impl Findings {
         } else if matches!(outcome, Outcome::FirstPage) {
             self.add_note(first_page_note(&plan.query.name));
         }
+    }
+
+    /// Creates the result of a run that an error ended.
+    pub fn into_failed(self, error: RunError) -> Box<FailedRun> {
+        Box::new(FailedRun {
+            error,
+            ledger: self.ledger,
+            unmet: self.unmet,
+        })
     }
 
     /// Adds a note, once.

@@ -7,14 +7,14 @@ use std::sync::Arc;
 
 use tokio::task::LocalSet;
 
+use crate::engine::Session;
 use crate::engine::data::data_of;
 use crate::engine::ledger::Ledger;
-use crate::engine::outcome::ResultKind;
+use crate::engine::outcome::{FailedRun, ResultKind};
 use crate::engine::outlet::channel;
 use crate::engine::run::Run;
 use crate::engine::stop::Crew;
 use crate::engine::walk::{Walker, let_out, read_all};
-use crate::engine::{RunError, Session};
 use crate::plan::{DataValues, Plan, Site};
 
 /// The items of a run, and the failures in finding them.
@@ -38,7 +38,10 @@ pub struct FoundItems {
 /// # Errors
 ///
 /// The first error that prevents finding items.
-pub async fn find(plan: &Rc<Plan>, session: &Rc<Session>) -> Result<Option<FoundItems>, RunError> {
+pub async fn find(
+    plan: &Rc<Plan>,
+    session: &Rc<Session>,
+) -> Result<Option<FoundItems>, Box<FailedRun>> {
     session.levels().clear();
     let run = Rc::new(Run::new(plan, session, ResultKind::Items, read_all));
     let found = LocalSet::new().run_until(find_all(&run, plan)).await;
@@ -46,11 +49,11 @@ pub async fn find(plan: &Rc<Plan>, session: &Rc<Session>) -> Result<Option<Found
     found
 }
 
-async fn find_all(run: &Rc<Run>, plan: &Rc<Plan>) -> Result<Option<FoundItems>, RunError> {
+async fn find_all(run: &Rc<Run>, plan: &Rc<Plan>) -> Result<Option<FoundItems>, Box<FailedRun>> {
     let crew = Crew::new(&run.panicked);
     run.set_tasks(&crew);
     let (outlet, mut inlet) = channel(&run.ahead, true);
-    let walker = Walker::start(run, &crew.member(), plan, true);
+    let walker = Walker::start(run, &crew.member(), plan);
     crew.member().spawn(walker.walk(let_out(), outlet));
     let mut order: Vec<u64> = Vec::new();
     while plan.limit.is_none_or(|most| order.len() < most) {
@@ -76,10 +79,10 @@ async fn find_all(run: &Rc<Run>, plan: &Rc<Plan>) -> Result<Option<FoundItems>, 
 }
 
 /// Returns the items found, in the order of the kept site numbers.
-fn found(run: &Run, order: &[u64], data: Arc<DataValues>) -> Result<FoundItems, RunError> {
-    let findings = run.findings.take();
-    if let Some(error) = findings.fatal {
-        return Err(error);
+fn found(run: &Run, order: &[u64], data: Arc<DataValues>) -> Result<FoundItems, Box<FailedRun>> {
+    let mut findings = run.findings.take();
+    if let Some(error) = findings.fatal.take() {
+        return Err(findings.into_failed(error));
     }
     let sites = run.found.as_ref().map(RefCell::take).unwrap_or_default();
     let order = order

@@ -444,23 +444,27 @@ impl<'r> Listing<'r> {
         }
         let note = body.and_then(|body| missing_rows(self.requests, body));
         self.note(note);
-        // When polling, the first page of the last response counts.
-        if !self.plan.is_sole_request() {
+        let reads_response = self.plan.query.shape.expects_response();
+        let is_used = reads_response && !self.plan.query.is_walk();
+        if !self.plan.is_sole_request() && !is_used {
             return;
         }
-        self.run.findings.borrow_mut().first = Some(First {
+        // When polling, the first page of the last response counts.
+        let first = First {
             body: if meaning == StatusMeaning::Empty {
                 Bytes::new()
             } else {
                 response.body.clone()
             },
             response: response.clone(),
-            json: if self.plan.query.shape.expect.is_empty() {
-                Value::Null
-            } else {
+            json: if reads_response {
                 body.map_or(Value::Null, |body| scrubbed(self.plan, response, body))
+            } else {
+                Value::Null
             },
-        });
+        };
+        let mut findings = self.run.findings.borrow_mut();
+        findings.add_first(self.plan, first);
     }
 
     fn note(&self, note: impl Into<Option<String>>) {

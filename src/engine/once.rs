@@ -202,6 +202,7 @@ mod tests {
             delivery: crate::http::Delivery::default(),
             receiver: None,
             shown_url: None,
+            about: None,
         }
     }
 

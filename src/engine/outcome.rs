@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::engine::RunError;
 use crate::engine::ledger::Ledger;
+use crate::engine::unmet::UnmetExpectations;
 use crate::http::{HeaderMap, Response};
 use crate::plan::DataValues;
 use crate::template::Records;
@@ -37,8 +38,20 @@ pub struct RunReport {
     pub data: Arc<DataValues>,
     /// The number of requests sent, not counting retries.
     pub requests: u64,
-    /// The failed expectations. The records are valid regardless.
-    pub failed_expectations: Option<RunError>,
+    /// The expectations that are not met, those of the query itself last. The records are valid
+    /// regardless.
+    pub unmet: UnmetExpectations,
+}
+
+/// A run that ended without a result.
+#[derive(Debug)]
+pub struct FailedRun {
+    /// The error that ended it.
+    pub error: RunError,
+    /// The failures and cuts before it.
+    pub ledger: Ledger,
+    /// The expectations of queries that it uses that were not met before it.
+    pub unmet: UnmetExpectations,
 }
 
 impl RunReport {

@@ -9,13 +9,13 @@ use serde_json::Value;
 use crate::core::json::{MOST_VALUES, ParseError};
 use crate::core::secret::MASK;
 use crate::core::text::one_line;
-use crate::engine::{Refusal, Remedy, RunErrorKind, Unmet};
+use crate::engine::{Refusal, Remedy, RunErrorKind};
 use crate::http::retirement::Retirement;
 use crate::http::{self, Request, Response, StatusCode, headers, rate_headers};
-use crate::plan::{DataValues, Plan, RequestPlan};
+use crate::plan::{Plan, RequestPlan};
 use crate::project::query::{Body, Call, StatusMeaning};
 use crate::resource::ErrorBody;
-use crate::template::{Records, ResponseFacts, Scope};
+use crate::template::ResponseFacts;
 
 /// Returns the meaning of a response's status for the query.
 pub fn meaning(call: &Call, response: &Response) -> StatusMeaning {
@@ -282,61 +282,4 @@ pub fn header_fields(plan: &Plan, response: &Response) -> BTreeMap<String, Strin
             .or_insert_with(|| text.into_owned());
     }
     fields
-}
-
-/// The values available to expectations.
-pub struct ResultFacts<'f> {
-    /// The records of the query.
-    pub records: &'f [Value],
-    /// The first response and its body; `None` for a walk, which has many.
-    pub answer: Option<(&'f Response, &'f Value)>,
-    /// The results of the queries of `data`.
-    pub data: &'f DataValues,
-    /// Facts about the run.
-    pub run: &'f Value,
-    /// The failures of the run.
-    pub failures: &'f Records,
-}
-
-/// Returns the expectations that do not hold.
-///
-/// # Errors
-///
-/// If one of them cannot be evaluated.
-pub fn expectations(plan: &Plan, result: &ResultFacts<'_>) -> Result<Vec<Unmet>, RunErrorKind> {
-    if plan.query.shape.expect.is_empty() {
-        return Ok(Vec::new());
-    }
-    let rows = Value::Array(result.records.to_vec());
-    let row = result.records.first().unwrap_or(&Value::Null);
-    let facts = result
-        .answer
-        .map(|(response, body)| all_response_facts(plan, response, body));
-    let scope_over = |scope: &Scope| {
-        let failures = ("failures", result.failures);
-        let scope = plan
-            .scope_with_data(scope, result.data)
-            .with_all([("rows", &rows)])
-            .with_record_and_list("run", result.run, failures)
-            .with_row(row);
-        match &facts {
-            Some(facts) => scope.with_response(facts),
-            None => scope,
-        }
-    };
-    let scope = scope_over(plan.scope());
-    let mut failed = Vec::new();
-    for requirement in &plan.query.shape.expect {
-        if !requirement
-            .that
-            .holds(&scope)
-            .map_err(RunErrorKind::Render)?
-        {
-            failed.push(Unmet {
-                that: requirement.source(),
-                message: plan.words(requirement, &scope_over),
-            });
-        }
-    }
-    Ok(failed)
 }

@@ -28,15 +28,27 @@ use crate::resource::CONCURRENCY;
 pub type ReadAll =
     for<'r> fn(&'r Rc<Run>, &'r Rc<Plan>) -> Pin<Box<dyn Future<Output = Arc<Vec<Value>>> + 'r>>;
 
+/// All records of a plan that others use.
+#[derive(Clone)]
+pub struct Walked {
+    pub records: Arc<Vec<Value>>,
+    /// True if the walk failed as a whole, not only for some of its items.
+    pub has_failed: bool,
+}
+
 /// State shared by the tasks of a run.
 pub struct Run {
     /// The plan that was run, the only one that may write.
     main: PlanId,
+    /// True if it writes.
+    writes: bool,
     /// The plan whose raw body is wanted. Its dependencies are read as usual.
     content_of: Option<PlanId>,
     /// The sites of unsent requests, if only the items are wanted.
     pub found: Option<RefCell<Vec<Site>>>,
     pub ahead: Rc<Ahead>,
+    /// True if items are requested one after another.
+    pub is_steady: bool,
     /// Set when a task panics.
     pub panicked: Rc<Cell<bool>>,
     pub session: Rc<Session>,
@@ -47,12 +59,22 @@ pub struct Run {
     pub values: Memo<DataValue>,
     read_all: ReadAll,
     /// The records of plans whose failure is that of the whole walk.
-    sole_records: Memo<Arc<Vec<Value>>>,
-    records: Memo<Arc<Vec<Value>>>,
+    sole_records: Memo<Walked>,
+    records: Memo<Walked>,
+    /// The plans whose expectations were evaluated, of those that several others may use.
+    pub checks: Memo<()>,
     requests: Cell<u64>,
     has_responses: Cell<bool>,
     /// Ends all tasks.
     tasks: RefCell<Option<Rc<Stop>>>,
+}
+
+/// Returns true if a limit may end a walk before all items are requested.
+fn is_bounded(plan: &Plan) -> bool {
+    plan.with_fed_by().into_iter().any(|part| {
+        let mut loops = part.loops().iter();
+        part.limit.is_some() || loops.any(|one| one.limit.is_some())
+    })
 }
 
 impl Run {
@@ -65,9 +87,11 @@ impl Run {
     ) -> Self {
         Self {
             main: plan.id,
+            writes: !plan.is_safe(),
             content_of: (kind == ResultKind::Content).then_some(plan.id),
             found: (kind == ResultKind::Items).then(RefCell::default),
             ahead: Ahead::new(window(plan)),
+            is_steady: session.is_steady() && is_bounded(plan),
             panicked: Rc::default(),
             session: Rc::clone(session),
             end: Stop::default(),
@@ -77,6 +101,7 @@ impl Run {
             values: Memo::default(),
             sole_records: Memo::default(),
             records: Memo::default(),
+            checks: Memo::default(),
             requests: Cell::new(0),
             has_responses: Cell::new(false),
             tasks: RefCell::default(),
@@ -192,6 +217,23 @@ impl Run {
         }
     }
 
+    /// Records that a condition on a query that others use is not met. What writes depends on it, so
+    /// a run that writes ends, before anything was sent; any other goes on.
+    pub fn note_unmet(&self, error: RunError) {
+        if self.writes {
+            self.fail(error);
+        } else {
+            self.findings.borrow_mut().unmet.add(error);
+        }
+    }
+
+    /// Returns true if a failure is that of a poll that timed out and that a write depends on: the
+    /// write would be sent although its condition is not met.
+    pub fn is_unmet_poll(&self, plan: &Plan, error: &RunError) -> bool {
+        let is_poll = matches!(error.kind, RunErrorKind::Waited(_));
+        is_poll && self.writes && plan.id != self.main
+    }
+
     /// Ends the walk with a failure.
     pub fn fail(&self, error: RunError) {
         self.findings.borrow_mut().fatal.get_or_insert(error);
@@ -230,7 +272,7 @@ impl Run {
 
     /// Returns the cache for records of plans; `is_sole` is true if their failure is that of the
     /// whole walk.
-    pub fn records(&self, is_sole: bool) -> &Memo<Arc<Vec<Value>>> {
+    pub fn records(&self, is_sole: bool) -> &Memo<Walked> {
         if is_sole {
             &self.sole_records
         } else {

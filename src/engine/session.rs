@@ -1,8 +1,11 @@
 //! State shared by the plans of a run: responses, progress, writes.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
+use std::sync::Arc;
+
+use serde_json::Value;
 
 use crate::engine::cache::Cache;
 use crate::engine::exchange::Exchange;
@@ -29,6 +32,11 @@ pub struct ExecutionOptions {
     pub cache: Option<Cache>,
     /// The folder and the rule for downloads.
     pub downloads: Option<Downloads>,
+    /// True to request nothing in advance that a limit may make unnecessary, so that the requests
+    /// of a run do not depend on time. For recordings and their replay.
+    pub is_steady: bool,
+    /// Records in place of queries, by name, for tests.
+    pub given: BTreeMap<String, Arc<Vec<Value>>>,
 }
 
 /// The folder for downloads.
@@ -97,6 +105,16 @@ impl Session {
     /// Returns the folder for downloads.
     pub fn downloads(&self) -> Option<&Downloads> {
         self.execution.downloads.as_ref()
+    }
+
+    /// Returns true if nothing is requested in advance that a limit may make unnecessary.
+    pub fn is_steady(&self) -> bool {
+        self.execution.is_steady
+    }
+
+    /// Returns the records in place of a query, if there are any.
+    pub fn given(&self, query: &str) -> Option<&Arc<Vec<Value>>> {
+        self.execution.given.get(query)
     }
 
     /// Returns true if records are delivered as they are found.

@@ -15,13 +15,15 @@ use serde_json::Value;
 
 use crate::core::shutdown;
 use crate::engine::data::{data_of, statement};
+use crate::engine::expectations::check_used;
+use crate::engine::extent::Extent;
 use crate::engine::gather::Gather;
 use crate::engine::levels::Level;
 use crate::engine::listing::Listing;
 use crate::engine::outcome::End;
 use crate::engine::outlet::{Gone, Outlet, Taker, channel};
 use crate::engine::records::KeyedRecord;
-use crate::engine::run::Run;
+use crate::engine::run::{Run, Walked};
 use crate::engine::stop::{Crew, Member};
 use crate::engine::{FailedItem, Outcome, RunError, RunErrorKind};
 use crate::plan::{DataValues, Feed, Plan, Site};
@@ -57,25 +59,30 @@ pub struct Walker {
     pub site: Site,
     /// The number of loops that have their item.
     pub known: usize,
-    /// True if it is the only one, so that its failure is that of the whole walk.
-    pub is_sole: bool,
-    /// True if it was the only one before the first item was known.
-    starts_sole: bool,
+    /// The part of the run that its failure concerns.
+    extent: Extent,
+    /// That part before the first item was known.
+    whole: Extent,
     /// The number of records needed of the plan, if its reader limits them.
     wanted: Option<usize>,
 }
 
 impl Walker {
     /// Creates the walker of a plan without items so far.
-    pub fn start(run: &Rc<Run>, crew: &Member, plan: &Rc<Plan>, is_sole: bool) -> Self {
+    pub fn start(run: &Rc<Run>, crew: &Member, plan: &Rc<Plan>) -> Self {
+        Self::within(run, crew, plan, Extent::Run)
+    }
+
+    /// Creates the walker of a plan whose failure concerns a part of the run.
+    fn within(run: &Rc<Run>, crew: &Member, plan: &Rc<Plan>, extent: Extent) -> Self {
         Self {
             run: Rc::clone(run),
             crew: crew.clone(),
             plan: Rc::clone(plan),
             site: plan.site(),
             known: 0,
-            is_sole,
-            starts_sole: is_sole,
+            whole: extent.clone(),
+            extent,
             wanted: None,
         }
     }
@@ -83,6 +90,11 @@ impl Walker {
     /// Finds the items of the remaining loops, or sends the requests if all are known.
     pub fn walk(self, taker: Taker, outlet: Outlet) -> Pin<Box<dyn Future<Output = ()>>> {
         Box::pin(async move {
+            if let Some(given) = self.run.session.given(&self.plan.query.name) {
+                let kept = given.iter().cloned().map(KeyedRecord::new).collect();
+                let _ = taker(kept, &outlet).await;
+                return;
+            }
             let _ = match self.plan.feeds.get(self.known) {
                 None => match self.run.keep_site(&self.plan, &self.site) {
                     Some(kept) => outlet.send(vec![kept]).await,
@@ -105,7 +117,7 @@ impl Walker {
             let child = Self {
                 site,
                 known: self.plan.feeds.len(),
-                is_sole: false,
+                extent: Extent::Item,
                 ..self.clone()
             };
             self.crew.spawn(child.walk(Rc::clone(&taker), slot));
@@ -120,7 +132,7 @@ impl Walker {
                     .as_deref()
                     .map(|data| self.site.with_data(&self.plan, data));
                 let site = site.as_ref().unwrap_or(&self.site);
-                let is_counted = self.wanted.is_some();
+                let is_counted = self.wanted.is_some() || self.run.is_steady;
                 let listing = Listing::new(&self.run, requests, site, is_counted);
                 let call = requests.call;
                 let is_raw = self.run.wants_content(&self.plan);
@@ -187,16 +199,18 @@ impl Walker {
 
     fn failed(&self, error: RunError) {
         let is_hopeless = error.kind.is_of_server() && !self.run.has_responses();
-        if self.is_sole || is_hopeless || error.kind.is_of_all() {
+        let is_unmet = self.run.is_unmet_poll(&self.plan, &error);
+        if self.extent.is_run() || is_hopeless || is_unmet || error.kind.is_of_all() {
             self.run.fail(error);
         } else {
+            self.extent.fail();
             self.run.note_failure(error);
         }
     }
 
     /// Records the failure of a page after the first. The records before it stay valid.
     fn failed_later(&self, error: RunError) {
-        if error.kind.is_of_all() {
+        if error.kind.is_of_all() || self.run.is_unmet_poll(&self.plan, &error) {
             self.run.fail(error);
         } else {
             self.run.note_failure(error);
@@ -217,37 +231,64 @@ impl Walker {
                 }
                 Err(error) => self.fail(RunErrorKind::Render(error)),
             },
-            // Without dependencies, the items are the same for every outer item.
-            Feed::Plan(fed_by) if self.known > 0 && most.is_none() => {
-                let items = records_of(&self.run, fed_by, self.starts_sole).await;
-                let children = self.children(taker, None);
-                for chunk in items.chunks(64) {
-                    let kept = chunk.iter().cloned().map(KeyedRecord::new).collect();
-                    (children.take)(kept, &outlet).await?;
+            // Without dependencies, the items are the same for every outer item. Expectations are
+            // about all records, so these are read to their end.
+            Feed::Plan(fed_by) if self.known > 0 && most.is_none() || has_expectations(fed_by) => {
+                let walked = if self.known > 0 || self.whole.is_run() {
+                    records_of(&self.run, fed_by, self.whole.is_run()).await
+                } else {
+                    // This plan was bound for an item, so the records are not needed again.
+                    let extent = Extent::of_walk(self.whole.item());
+                    walk_checked(&self.run, fed_by, extent).await
+                };
+                if walked.has_failed {
+                    self.whole.fail();
                 }
-                Ok(())
+                self.take_all(&walked.records, most, taker, &outlet).await
             }
             Feed::Plan(fed_by) => {
-                let fed_by = Rc::clone(fed_by);
-                let is_sole = self.starts_sole;
-                self.feed(fed_by, is_sole, most, taker, outlet).await
+                let (fed_by, extent) = (Rc::clone(fed_by), self.whole.clone());
+                self.feed(fed_by, extent, most, taker, outlet).await
             }
-            Feed::Dependent => match self.plan.fed_by(feed, &self.site) {
-                Ok(fed_by) => {
-                    let is_sole = self.is_sole;
-                    self.feed(Rc::new(fed_by), is_sole, most, taker, outlet)
-                        .await
+            Feed::Dependent => {
+                let fed_by = match self.plan.fed_by(feed, &self.site) {
+                    Ok(fed_by) => Rc::new(fed_by),
+                    Err(error) => return self.fail(RunErrorKind::Plan(error)),
+                };
+                let extent = Extent::of_walk(FailedItem::of(&self.site));
+                if !has_expectations(&fed_by) {
+                    return self.feed(fed_by, extent, most, taker, outlet).await;
                 }
-                Err(error) => self.fail(RunErrorKind::Plan(error)),
-            },
+                let walked = walk_checked(&self.run, &fed_by, extent).await;
+                self.take_all(&walked.records, most, taker, &outlet).await
+            }
         }
+    }
+
+    /// Starts a task for every record of another plan, for at most `most` of them.
+    async fn take_all(
+        &self,
+        items: &[Value],
+        most: Option<usize>,
+        taker: Taker,
+        outlet: &Outlet,
+    ) -> Result<(), Gone> {
+        let children = self.children(taker, most);
+        for chunk in items.chunks(64) {
+            let kept = chunk.iter().cloned().map(KeyedRecord::new).collect();
+            (children.take)(kept, outlet).await?;
+            if children.are_enough() {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// Walks another plan for items, at most `most` of them.
     async fn feed(
         self,
         fed_by: Rc<Plan>,
-        is_sole: bool,
+        extent: Extent,
         most: Option<usize>,
         taker: Taker,
         outlet: Outlet,
@@ -256,7 +297,7 @@ impl Walker {
         let is_counted = fed_by.limit.is_some() || most.is_some();
         let requires = fed_by.query.shape.requires_values();
         if !fed_by.query.shape.depends_on_order() && !is_counted && !requires {
-            Self::start(&self.run, &self.crew, &fed_by, is_sole)
+            Self::within(&self.run, &self.crew, &fed_by, extent)
                 .walk(children.take, outlet)
                 .await;
             return Ok(());
@@ -265,7 +306,7 @@ impl Walker {
         let (inner, mut inlet) = outlet.apart();
         let walker = Self {
             wanted: most,
-            ..Self::start(&self.run, &crew.member(), &fed_by, is_sole)
+            ..Self::within(&self.run, &crew.member(), &fed_by, extent)
         };
         crew.member().spawn(walker.walk(let_out(), inner));
         let mut gather = Gather::new(&fed_by);
@@ -327,7 +368,13 @@ impl Walker {
                         count(1);
                     }
                     let slot = outlet.slot(&room).await?;
-                    parent.crew.spawn(child.walk(Rc::clone(&taker), slot));
+                    let walk = child.walk(Rc::clone(&taker), slot);
+                    if parent.run.is_steady {
+                        walk.await;
+                        outlet.settled().await?;
+                    } else {
+                        parent.crew.spawn(walk);
+                    }
                 }
                 Ok(())
             })
@@ -341,7 +388,7 @@ impl Walker {
         let child = Self {
             site,
             known: self.known + 1,
-            is_sole: false,
+            extent: Extent::Item,
             ..self.clone()
         };
         match taken {
@@ -368,43 +415,69 @@ impl Walker {
     }
 }
 
+fn has_expectations(plan: &Plan) -> bool {
+    !plan.query.shape.expect.is_empty()
+}
+
 /// Returns all records of a plan that the whole run depends on.
 pub fn read_all<'r>(
     run: &'r Rc<Run>,
     plan: &'r Rc<Plan>,
 ) -> Pin<Box<dyn Future<Output = Arc<Vec<Value>>> + 'r>> {
-    Box::pin(records_of(run, plan, true))
+    Box::pin(async move { records_of(run, plan, true).await.records })
 }
 
 /// Returns all records of a plan for items that are needed more than once, requested once.
-pub async fn records_of(run: &Rc<Run>, plan: &Rc<Plan>, is_sole: bool) -> Arc<Vec<Value>> {
+async fn records_of(run: &Rc<Run>, plan: &Rc<Plan>, is_sole: bool) -> Walked {
+    let extent = if is_sole {
+        Extent::Run
+    } else {
+        Extent::of_walk(None)
+    };
     let cell = run.records(is_sole).cell(plan);
-    let records = cell.get_or_init(async || Arc::new(walk_all(run, plan, is_sole).await));
-    Arc::clone(records.await)
+    let walked = cell.get_or_init(|| walk_checked(run, plan, extent)).await;
+    walked.clone()
 }
 
-async fn walk_all(run: &Rc<Run>, plan: &Rc<Plan>, is_sole: bool) -> Vec<Value> {
+/// Returns all records of a plan, and evaluates its expectations, once per plan. If the walk failed
+/// as a whole, there is no result that they could be about.
+async fn walk_checked(run: &Rc<Run>, plan: &Rc<Plan>, extent: Extent) -> Walked {
+    let item = extent.item();
+    let walked = walk_all(run, plan, extent).await;
+    if has_expectations(plan) && !walked.has_failed {
+        // If this task is cancelled, the next one that needs the plan evaluates them.
+        let check = run.checks.cell(plan);
+        let checked = check.get_or_init(|| check_used(run, plan, &walked.records, item));
+        checked.await;
+    }
+    walked
+}
+
+async fn walk_all(run: &Rc<Run>, plan: &Rc<Plan>, extent: Extent) -> Walked {
     let crew = Crew::new(&run.panicked);
     let (outlet, mut inlet) = channel(&run.ahead, true);
-    let walker = Walker::start(run, &crew.member(), plan, is_sole);
+    let walker = Walker::within(run, &crew.member(), plan, extent.clone());
     crew.member().spawn(walker.clone().walk(let_out(), outlet));
     let mut gather = Gather::new(plan);
     let mut records = Vec::new();
-    while let Some(batch) = inlet.next().await {
+    let result = loop {
+        let Some(batch) = inlet.next().await else {
+            break gather.finish();
+        };
         match gather.pass(batch.kept) {
             Ok(more) => records.extend(more),
-            Err(kind) => {
-                walker.failed(RunError::of_plan(plan, kind));
-                return records;
-            }
+            Err(kind) => break Err(kind),
         }
         if gather.is_full() {
-            break;
+            break gather.finish();
         }
-    }
-    match gather.finish() {
+    };
+    match result {
         Ok(rest) => records.extend(rest),
         Err(kind) => walker.failed(RunError::of_plan(plan, kind)),
     }
-    records
+    Walked {
+        records: Arc::new(records),
+        has_failed: extent.has_failed(),
+    }
 }

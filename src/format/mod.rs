@@ -41,6 +41,9 @@ kinds![table, json, ndjson, yaml, csv, tsv, markdown, html, raw];
 /// The format for reading on a terminal.
 pub static TABLE: &Format = &table::FORMAT;
 
+/// The format for programs.
+pub static JSON: &Format = &json::FORMAT;
+
 /// Returns the default format.
 pub fn usual(is_terminal: bool) -> &'static Format {
     if is_terminal { TABLE } else { &json::FORMAT }

@@ -32,6 +32,8 @@ pub struct Request {
     pub retry: Option<Arc<RetryPolicy>>,
     /// The URL for display, if it contains a secret.
     pub shown_url: Option<String>,
+    /// The item of a walk that it is for: `workflow 41e9b64b`.
+    pub about: Option<Rc<str>>,
     /// True if it continues a listing. The chain of pages determines the duration of a walk, so
     /// these requests have a queue of their own.
     pub is_next_page: bool,
@@ -69,6 +71,7 @@ impl Request {
             accepted: Vec::new(),
             retry: None,
             shown_url: None,
+            about: None,
             is_next_page: false,
             delivery: Delivery::default(),
             receiver: None,
@@ -267,6 +270,7 @@ mod tests {
                 body: Body::Empty,
                 accepted: Vec::new(),
                 shown_url: None,
+                about: None,
                 is_next_page: false,
                 delivery: Delivery::default(),
                 receiver: None,

@@ -99,6 +99,7 @@ mod tests {
             accepted: Vec::new(),
             retry: None,
             shown_url: None,
+            about: None,
             is_next_page: false,
             delivery: crate::http::Delivery::default(),
             receiver: None,

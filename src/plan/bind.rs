@@ -41,7 +41,7 @@ pub enum Input {
 pub type Inputs = BTreeMap<String, Input>;
 
 /// Returns the name of the environment variable that gives a var its value if the call does not.
-fn variable_of(var: &str) -> String {
+pub fn variable_of(var: &str) -> String {
     format!("RUNNER_VAR_{}", var.to_uppercase())
 }
 

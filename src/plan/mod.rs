@@ -36,7 +36,7 @@ use crate::project::requirement::Requirement;
 use crate::resource::Resource;
 use crate::template::{Clock, Lookup, Mentions, Records, RenderError, Scope, Veil};
 
-pub use bind::{Input, Inputs, vars_to_give};
+pub use bind::{Input, Inputs, variable_of, vars_to_give};
 pub use feed::{Feed, Site, identifying_member};
 pub use report::{DataValue, DataValues, Facts};
 pub use requests::RequestPlan;

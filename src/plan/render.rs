@@ -1,5 +1,7 @@
 //! Renders the request of a plan. Deterministic: the same plan yields the same request.
 
+use std::rc::Rc;
+
 use serde_json::Value;
 use url::Url;
 
@@ -60,6 +62,7 @@ impl<'p> RequestPlan<'p> {
     fn request_of(&self, form: &Form<'_>, site: &Site) -> Result<Request, RenderError> {
         self.learn_derived(form, site);
         let mut request = self.render(form, &site.scope)?;
+        request.about = site.about().map(Rc::from);
         if form.is_url {
             request.shown_url = Some(without_query(&request.url));
         } else if self.target.secret_parts.url {
@@ -173,6 +176,7 @@ impl<'p> RequestPlan<'p> {
                 .collect(),
             retry: self.target.retry.clone(),
             shown_url: None,
+            about: None,
             is_next_page: false,
             delivery: Delivery::default(),
             receiver: None,

@@ -12,6 +12,10 @@ pub struct Checked {
     pub resources: usize,
     /// The number of query files.
     pub queries: usize,
+    /// The number of test files.
+    pub test_files: usize,
+    /// The number of their cases.
+    pub cases: usize,
     /// All faults.
     pub faults: Diagnostics,
     /// The variables that queries send, each with the name of the query's file.
@@ -26,6 +30,8 @@ impl Project {
         let mut checked = Checked {
             resources: 0,
             queries: 0,
+            test_files: 0,
+            cases: 0,
             faults: self.faults.clone(),
             sends: Vec::new(),
         };
@@ -43,7 +49,8 @@ impl Project {
         let mut paths = self.query_files(&mut checked.faults);
         // A file given by its path may be outside `queries`.
         for path in below.iter().filter(|path| path.is_file()) {
-            if !paths.contains(path) && !path.starts_with(&resources) {
+            let is_other = path.starts_with(&resources) || self.is_in_tests(path);
+            if !paths.contains(path) && !is_other {
                 paths.push(path.clone());
             }
         }
@@ -75,6 +82,10 @@ impl Project {
                 Err(faults) => checked.faults.extend(faults),
             }
         }
+        let tests = self.tests(below);
+        checked.test_files = tests.file_count;
+        checked.cases = tests.case_count;
+        checked.faults.extend(tests.faults);
         // If a query cannot be read, its vars are unknown.
         if below.is_empty() && checked.faults.is_empty() {
             self.settings.check_names(&vars, &mut checked.faults);

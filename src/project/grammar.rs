@@ -1,5 +1,5 @@
-//! The keys of resource, query and project files, one table per mapping. Readers refuse every other key, and
-//! the file reference has the same tables.
+//! The keys of resource, query, project and test files, one table per mapping. Readers refuse every other key,
+//! and the file reference has the same tables.
 //!
 //! The texts are Markdown, as the pages have them.
 
@@ -32,6 +32,8 @@ keys! {
         paginate: "see [Pagination](query-file.md#pagination)", "`auto`", "the default for its queries";
         links: "list of hosts", "the preset's",
             "hosts other than the resource's own origin to which a URL in a response may lead: `host`, `host:port` or `*.domain`; see [Addresses](query-file.md#addresses-from-responses)";
+        redact: "mapping", "the preset's",
+            "JSONPath → `hide` or `alias`: values of responses that recordings do not keep; see [Redaction](#redaction)";
         tls: "see [TLS](#tls)", "", "certificates";
         proxy: "template", "the [environment](environment.md)'s",
             "`http`, `https`, `socks5` or `socks5h` URL";
@@ -69,6 +71,14 @@ keys! {
             "defaults for vars of these names in all queries, instead of the queries' own defaults; they can be templates over `env`, `git` and `now()`. In order of precedence: the command line, `RUNNER_VAR_NAME`, this file, the query's own default. A value that the declaration of a var does not allow is an error in this file, even if the value is overridden";
         environment: "name", "",
             "the environment, unless it is set by `--env` or `RUNNER_ENV`";
+        tests: "see [Tests](#tests)", "", "the folder of the [test files](test-file.md)";
+    }
+
+    /// The keys of `tests` in the project file.
+    pub const TESTS {
+        folder: "path", "`tests`",
+            "the folder, inside the project; every YAML file below it is a test file";
+        max_age: "duration", "", "the age at which `runner test` warns about a recording: `180d`";
     }
 
     /// The keys of a query file.
@@ -115,7 +125,7 @@ keys! {
         require: "like `expect`", "",
             "conditions on the vars, checked before anything is sent: exit code 2 with the message of each condition that fails. They also apply if other queries use this one, and can use `vars`, `env`, `git`, `now()`";
         expect: "expression, `{ that, message }`, or a list", "",
-            "conditions on the result; if one fails, the records are still printed, with exit code 1. `message` is a template over the same names: `\"{{ branch }} is not green\"`";
+            "conditions on the result; if one fails, the records are still printed, with exit code 1. They also apply if other queries use this one, see [Expectations of inner queries](#expectations-of-inner-queries). `message` is a template over the same names: `\"{{ branch }} is not green\"`";
         on_status: "mapping", "",
             "status → `ok` (a normal response), `empty` (no records) or `fail`. By default 2xx are ok, 204 and 304 empty, all others fail";
         confirm: "template", "`Send this?`; for a walk, the method, the path and the number",
@@ -207,6 +217,51 @@ keys! {
         endpoint: "template", "the query's own",
             "the path that is polled, with GET, after the query's own request was sent once; `row` is the response to that request";
     }
+
+    /// The keys of a test file.
+    pub const TEST_FILE {
+        query: "name or path", "the file's path below the folder",
+            "the tested query: its name, or its path from the project's folder";
+        cases: "mapping", "required", "name → case; see [Cases](#cases)";
+    }
+
+    /// The keys of a case.
+    pub const CASE {
+        vars: "mapping", "", "values of the query's vars; a string is read as on the command line";
+        now: "time", "when the answers were recorded", "the time of the run: RFC 3339, or a date in UTC";
+        env: "mapping", "", "the environment variables that the files can read; no others are set";
+        git: "mapping", "", "`branch`, `sha`, `project_slug`";
+        environment: "name", "the project's", "the environment of the resources";
+        like: "name of a case", "", "the case of the same file that this one starts from, see [Like](#like)";
+        given: "mapping", "",
+            "name of a query → list of records that stand in for its result; columns that are not written are null";
+        previous: "mapping", "",
+            "the result of the last run, as `previous` in the report: names of `data`, `rows`, `started`";
+        answers: "list", "",
+            "answers in place of recorded ones, see [Answers](#answers); the first that matches a request is used";
+        match_headers: "name or list", "",
+            "header fields of requests that must also match, besides method, path, parameters and body";
+        exit: "0 to 130", "`0`", "the expected [exit code](exit-codes.md)";
+        expect: "like `expect` of a query", "", "conditions on the result, see [Expectations](#expectations)";
+        show: "format or list", "", "formats of additional snapshots; not `raw`";
+        limit: "1 or more", "", "the maximum number of records, as with `--limit`";
+    }
+
+    /// The keys of an answer.
+    pub const ANSWER {
+        ask: "text", "required", "the requests: `GET /workflow/*/job`, see [Requests](#requests)";
+        sent: "a value", "", "the JSON body that the request must have";
+        sent_text: "text", "", "the body that the request must have, if it is not JSON";
+        nth: "1 or more", "all", "which of these requests is answered so, counted from 1";
+        status: "100 to 599", "`200`", "the status";
+        headers: "mapping", "", "header fields; a list repeats the name";
+        body: "a value", "", "the body, sent as JSON";
+        text: "text", "", "instead of `body`: any other text";
+        base64: "text", "", "instead of `body`: any bytes";
+        delay: "duration", "`0s`", "the time until the answer arrives; tests do not wait for it";
+        broken: "`connection` or `half`", "",
+            "instead of a body: the connection cannot be opened, or ends in the middle of the answer";
+    }
 }
 
 #[cfg(test)]
@@ -217,6 +272,7 @@ mod tests {
 
     const RESOURCE_PAGE: &str = include_str!("../../docs/reference/resource-file.md");
     const PROJECT_PAGE: &str = include_str!("../../docs/reference/project-file.md");
+    const TEST_PAGE: &str = include_str!("../../docs/reference/test-file.md");
     const QUERY_PAGE: &str = include_str!("../../docs/reference/query-file.md");
 
     /// Returns the first table of keys below a heading.
@@ -250,6 +306,10 @@ mod tests {
             (RESOURCE_PAGE, "## Rate limits", RATE_LIMIT),
             (RESOURCE_PAGE, "## TLS", TLS),
             (PROJECT_PAGE, "# Project file", PROJECT),
+            (PROJECT_PAGE, "## Tests", TESTS),
+            (TEST_PAGE, "# Test file", TEST_FILE),
+            (TEST_PAGE, "## Cases", CASE),
+            (TEST_PAGE, "## Answers", ANSWER),
             (QUERY_PAGE, "# Query file", QUERY),
             (QUERY_PAGE, "## Vars", VAR),
             (QUERY_PAGE, "## Extract", COLUMN),

@@ -15,6 +15,7 @@ mod graphql;
 mod literal;
 mod queries;
 mod query_file;
+mod redact;
 mod resource_file;
 mod retry;
 mod sends;
@@ -31,6 +32,7 @@ pub mod query;
 pub mod requirement;
 pub mod table;
 pub mod template;
+pub mod testing;
 
 use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
@@ -44,6 +46,7 @@ use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::document::Node;
 use crate::core::source::{Place, SourceFile};
 
+pub use check::Checked;
 pub use query::Query;
 pub use resource_file::ResourceFile;
 pub use sends::Sent;
@@ -143,6 +146,10 @@ impl Project {
     /// Returns the folder of the project.
     pub fn root(&self) -> &Path {
         &self.root
+    }
+
+    fn working_directory(&self) -> &Path {
+        &self.working_directory
     }
 
     /// Returns the resources that could be read.

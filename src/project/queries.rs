@@ -69,6 +69,10 @@ impl Project {
         let Some(node) = yaml::parse(&source, &mut faults) else {
             return Err(faults);
         };
+        if self.is_in_tests(&path) && node.get("cases").is_some() {
+            let words = format!("`{}` is a test file, not a query", source.name());
+            return Err(Diagnostic::general(Code::NotAQuery, words).into());
+        }
         let around = query_file::Surroundings {
             resources: self
                 .resources
@@ -150,7 +154,7 @@ impl Project {
     }
 
     /// Returns the file of the query with this name, which must be unique.
-    fn path_of(&self, wanted: &str) -> Result<PathBuf, Diagnostic> {
+    pub(super) fn path_of(&self, wanted: &str) -> Result<PathBuf, Diagnostic> {
         let named = self.named();
         let found: Vec<&PathBuf> = named
             .iter()
@@ -247,7 +251,7 @@ impl Project {
 }
 
 /// Adapts the fault of a name written in a file, where a path cannot be given instead.
-fn in_a_file(mut fault: Diagnostic) -> Diagnostic {
+pub(super) fn in_a_file(mut fault: Diagnostic) -> Diagnostic {
     if fault.code == Code::DuplicateName {
         fault.help = vec!["give one of them another `name`".to_owned()];
     }

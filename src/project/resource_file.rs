@@ -18,7 +18,7 @@ use crate::http::retry::RetryPolicy;
 use crate::http::{HeaderName, LinkHost, Links};
 use crate::paginate::Pagination;
 use crate::project::template::{Names, scalar_template, template};
-use crate::project::{grammar, literal, retry, size};
+use crate::project::{grammar, literal, redact, retry, size};
 use crate::resource::{Access, CONCURRENCY, KINDS, Resource, Speak, TlsFiles};
 use crate::template::Template;
 
@@ -184,6 +184,7 @@ fn resource(node: &Node, context: &Context, faults: &mut Diagnostics) -> Option<
     let links = links_of(fields.get("links"), faults);
     let tls = fields.get("tls").map(|node| tls(node, faults));
     let proxy = proxy(fields.get("proxy"), &names, faults);
+    let redact_node = fields.get("redact");
     fields.finish(faults);
 
     let Some(kind) = kind else {
@@ -221,6 +222,7 @@ fn resource(node: &Node, context: &Context, faults: &mut Diagnostics) -> Option<
             .unwrap_or(CONCURRENCY),
         paginate: paginate.unwrap_or_default(),
         links: with_preset(links, kind),
+        redact: redact::read(redact_node, kind, &node.place, faults),
         tls: tls.unwrap_or_default(),
         proxy,
     })

@@ -1,5 +1,8 @@
 //! `runner.yaml`: marks the root of a project and holds settings shared by its queries.
 
+use std::path::{Component, Path};
+use std::time::Duration;
+
 use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::document::{Content, Entry, Node};
@@ -7,7 +10,7 @@ use crate::core::name;
 use crate::core::source::Text;
 use crate::project::query::Var;
 use crate::project::template::{Names, ValueTemplate};
-use crate::project::{grammar, literal, var_declaration};
+use crate::project::{grammar, literal, load, var_declaration};
 
 /// The name of the file.
 pub const FILE_NAME: &str = "runner.yaml";
@@ -19,6 +22,10 @@ pub struct Settings {
     vars: Vec<Entry>,
     /// The default environment.
     pub environment: Option<Text>,
+    /// The folder of test files, if the file sets it.
+    pub tests_folder: Option<Text>,
+    /// The age at which recordings are old.
+    pub tests_max_age: Option<Duration>,
 }
 
 impl Settings {
@@ -43,8 +50,18 @@ impl Settings {
             .get("environment")
             .filter(|node| !node.is_null())
             .and_then(|node| node.text("environment", faults));
+        if let Some(tests) = fields.get("tests") {
+            settings.read_tests(tests, faults);
+        }
         fields.finish(faults);
         settings
+    }
+
+    fn read_tests(&mut self, node: &Node, faults: &mut Diagnostics) {
+        let mut fields = node.fields_of("tests", grammar::TESTS, faults);
+        self.tests_folder = fields.read("folder", folder_of_tests, faults);
+        self.tests_max_age = fields.duration("max_age", faults);
+        fields.finish(faults);
     }
 
     /// Overrides the defaults of a query's vars with the shared ones.
@@ -75,6 +92,22 @@ impl Settings {
             }
         }
     }
+}
+
+/// Reads a folder inside the project.
+fn folder_of_tests(node: &Node, faults: &mut Diagnostics) -> Option<Text> {
+    let text = node.text("folder", faults)?;
+    let path = Path::new(&*text.value);
+    let mut names = path.components();
+    let is_inside = names.all(|part| matches!(part, Component::Normal(_)));
+    let is_taken = load::PARTS.iter().any(|part| path.starts_with(part));
+    if text.value.is_empty() || !is_inside || is_taken {
+        let expected = "a folder of the project such as `tests/queries`, outside of `queries` and \
+            `resources`";
+        faults.push(node.mismatch("folder", expected));
+        return None;
+    }
+    Some(text)
 }
 
 fn shared_defaults(node: &Node, faults: &mut Diagnostics) -> Vec<Entry> {

@@ -4,7 +4,38 @@
 //! below the resource's base URL, parameters and body, but no host and no header field. Retries and
 //! redirects are not part of it: there is one final [`Answer`] for each request of the run.
 //!
+//! [`read::read`] and [`write::text`] are the answers file; [`matching::Library`] gives each request
+//! of a replayed run its answer. [`redact`], [`secrets`] and [`size`] stand between a run and the
+//! file; [`har`] exchanges recordings with browsers.
+//!
 //! This module knows neither queries nor how requests are sent.
+//!
+//! ```text
+//! let recording = read::read(&file)?;
+//! let library = Library::new(overrides, recording.exchanges);
+//! let given = library.answer(&Ask::of("GET", &base_url, &url, &Body::Empty))?;
+//! ```
+
+mod ask;
+mod body;
+mod difference;
+mod entry;
+mod exchange;
+mod flow;
+pub mod headers;
+mod json_path;
+pub mod layout;
+pub mod matching;
+mod nearest;
+mod needles;
+pub mod read;
+pub mod redact;
+pub mod secrets;
+pub mod size;
+mod target;
+#[cfg(test)]
+mod tests;
+pub mod write;
 
 use std::time::Duration;
 
@@ -35,6 +66,39 @@ pub struct Recorded {
     pub answer: Answer,
     /// The place of the request in the file it was read from.
     pub place: Option<Place>,
+}
+
+impl Recorded {
+    /// Replaces a text everywhere in the request and the answer.
+    pub fn replace_text(&mut self, from: &str, to: &str) {
+        let replace = |text: &mut String| {
+            if text.contains(from) {
+                *text = text.replace(from, to);
+            }
+        };
+        replace(&mut self.ask.target);
+        for (_, value) in &mut self.answer.headers {
+            replace(value);
+        }
+        for content in [&mut self.ask.sent, &mut self.answer.body] {
+            match content {
+                Content::Json(value) => replace_in(value, &replace),
+                Content::Text(text) => replace(text),
+                Content::Empty | Content::Bytes(_) => {}
+            }
+        }
+    }
+}
+
+fn replace_in(value: &mut Value, replace: &impl Fn(&mut String)) {
+    match value {
+        Value::String(text) => replace(text),
+        Value::Array(items) => items.iter_mut().for_each(|item| replace_in(item, replace)),
+        Value::Object(members) => members
+            .values_mut()
+            .for_each(|member| replace_in(member, replace)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
 }
 
 /// The sender of a request.
@@ -94,6 +158,22 @@ pub enum Broken {
     Connection,
     /// It ends in the middle of the answer.
     Half,
+}
+
+/// The treatment of a value that recordings do not keep.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Redaction {
+    /// It is replaced by the same text everywhere.
+    Hide,
+    /// Equal values are replaced by equal texts, so that records still join.
+    Alias,
+}
+
+impl Redaction {
+    /// Returns the stronger of two: hiding.
+    fn or(self, other: Self) -> Self {
+        if other == Self::Hide { other } else { self }
+    }
 }
 
 /// An answer that people write for all requests of a form, in place of a recorded one.

@@ -5,6 +5,7 @@ use serde_json::Value;
 use crate::auth::TokenScheme;
 use crate::http::{Method, StatusCode};
 use crate::paginate::{Cursor, Offset, RequestPlace, Style};
+use crate::recording::Redaction;
 use crate::resource::{DemoPlace, IsFinal, Speak};
 
 pub const KIND: &dyn Speak = &CircleCi;
@@ -47,6 +48,11 @@ impl Speak for CircleCi {
 
     fn default_token(&self) -> Option<&'static str> {
         Some("{{ env.CIRCLE_TOKEN }}")
+    }
+
+    fn redactions(&self) -> &'static [(&'static str, Redaction)] {
+        // Presigned addresses.
+        &[("$.download_urls[*]", Redaction::Alias)]
     }
 
     fn links(&self) -> &'static [&'static str] {

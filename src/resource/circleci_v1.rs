@@ -6,6 +6,7 @@ use serde_json::Value;
 use crate::auth::TokenScheme;
 use crate::http::{Method, StatusCode};
 use crate::paginate::Style;
+use crate::recording::Redaction;
 use crate::resource::{DemoPlace, Speak, circleci};
 
 pub const KIND: &dyn Speak = &CircleCiV1;
@@ -32,6 +33,11 @@ impl Speak for CircleCiV1 {
 
     fn default_token(&self) -> Option<&'static str> {
         Some("{{ env.CIRCLE_TOKEN }}")
+    }
+
+    fn redactions(&self) -> &'static [(&'static str, Redaction)] {
+        // Presigned addresses.
+        &[("$.steps[*].actions[*].output_url", Redaction::Alias)]
     }
 
     fn links(&self) -> &'static [&'static str] {

@@ -19,7 +19,9 @@ use crate::http::pace::RateLimit;
 use crate::http::retry::RetryPolicy;
 use crate::http::{HeaderName, HeaderValue, Links, Method, StatusCode, header};
 use crate::paginate::{Pagination, Style};
+use crate::recording::Redaction;
 use crate::template::Template;
+use crate::template::selector::Selector;
 
 pub use error_body::ErrorBody;
 
@@ -55,6 +57,11 @@ pub trait Speak: Sync {
 
     /// Returns the hosts that addresses in its responses lead to, as in `links`.
     fn links(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// Returns the values in its responses that recordings do not keep, as in `redact`.
+    fn redactions(&self) -> &'static [(&'static str, Redaction)] {
         &[]
     }
 
@@ -177,6 +184,9 @@ pub struct Resource {
     pub paginate: Pagination,
     /// The hosts that an address from a response may lead to.
     pub links: Links,
+    /// The values in responses that recordings do not keep.
+    #[expect(dead_code, reason = "its users follow")]
+    pub redact: Vec<(Selector, Redaction)>,
     /// The certificates.
     pub tls: TlsFiles,
     /// Its own proxy.
@@ -273,13 +283,20 @@ impl Resource {
 
 #[cfg(test)]
 mod tests {
-    use super::KINDS;
+    use super::{KINDS, Selector};
     use crate::http::LinkHost;
 
     #[test]
     fn the_links_of_all_kinds_are_hosts() {
         for host in KINDS.iter().flat_map(|kind| kind.links()) {
             assert!(LinkHost::parse(host).is_ok(), "{host}");
+        }
+    }
+
+    #[test]
+    fn the_redactions_of_all_kinds_are_paths() {
+        for (path, _) in KINDS.iter().flat_map(|kind| kind.redactions()) {
+            assert!(Selector::parse(path).is_ok(), "{path}");
         }
     }
 }

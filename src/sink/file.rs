@@ -248,6 +248,32 @@ impl Sink for FileSink {
     }
 }
 
+/// Writes a whole file, and creates the folders above it.
+///
+/// # Errors
+///
+/// Any error of the operating system; the previous file is unchanged then.
+pub fn write_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    let mut sink = FileSink::create(path)?;
+    sink.write(bytes)?;
+    Box::new(sink).finish()
+}
+
+/// Removes a file. It is no error if there is none.
+///
+/// # Errors
+///
+/// Any error of the operating system.
+pub fn remove_file(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,6 +6,7 @@ mod cache;
 mod file;
 mod folder;
 mod lock;
+mod memory;
 mod place;
 mod scratch;
 mod spool;
@@ -14,11 +15,12 @@ mod stdout;
 use std::io;
 
 pub use cache::CacheFolder;
-pub use file::{FileSink, private_folder};
+pub use file::{FileSink, private_folder, remove_file, write_file};
 pub use folder::{Folder, Slot};
 pub use lock::Lock;
+pub use memory::MemorySink;
 pub use place::{is_stdout, is_stream};
-pub use scratch::Scratch;
+pub use scratch::{Scratch, TemporaryFolder};
 pub use spool::{Spool, Spooled};
 pub use stdout::{StderrSink, StdoutSink};
 

@@ -1,7 +1,9 @@
-//! An unnamed temporary file.
+//! Temporary files and folders.
 
+use std::cell::OnceCell;
 use std::fs::File;
-use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::Path;
 
 /// Stores and returns byte strings. The file is created on first use, and no other process can open
 /// it. Write and read errors are not failures: the data is missing then.
@@ -54,5 +56,27 @@ mod tests {
         assert_eq!(scratch.read(third).as_deref(), Some(&b"third"[..]));
         assert_eq!(scratch.read(second).as_deref(), Some(&b""[..]));
         assert_eq!(scratch.read(1_000), None);
+    }
+}
+
+/// A folder that is removed with everything in it when it is dropped.
+#[derive(Debug, Default)]
+pub struct TemporaryFolder(OnceCell<tempfile::TempDir>);
+
+impl TemporaryFolder {
+    /// Returns the folder, created on first use.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be created.
+    pub fn path(&self) -> io::Result<&Path> {
+        if self.0.get().is_none() {
+            let folder = tempfile::Builder::new().prefix("runner-").tempdir()?;
+            let _ = self.0.set(folder);
+        }
+        let folder = self.0.get();
+        folder
+            .map(tempfile::TempDir::path)
+            .ok_or_else(|| io::Error::other("no folder"))
     }
 }

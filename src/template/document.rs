@@ -57,6 +57,15 @@ impl DocumentKind {
             .map(|(_, kind)| *kind)
     }
 
+    /// Returns the usual file extension.
+    pub fn extension(self) -> &'static str {
+        match self {
+            Self::Text => "txt",
+            Self::Markdown => "md",
+            Self::Html => "html",
+        }
+    }
+
     /// Returns the name of the format.
     pub fn format(self) -> &'static str {
         match self {

@@ -20,6 +20,7 @@ mod data;
 mod database;
 mod ends;
 mod errors;
+mod expectations;
 mod failures;
 mod files;
 mod graphql;

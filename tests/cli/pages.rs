@@ -199,6 +199,12 @@ mod endings {
             assert_eq!(ids(&seen, 6), [7, 8]);
             assert!(told(&seen.outcome).contains("the same rows were returned twice"));
         }
+        // One row is enough, even without an id: what a counter asks for never comes twice.
+        let query = "endpoint: /x\nrows: $[*]\npaginate: { page: {} }";
+        let one = || json!([{"label": "a"}]);
+        let pages = vec![page("/x?page=1", one()), page("/x?page=2", one())];
+        let outcome = rest(query).asks(pages).outcome;
+        assert_eq!(outcome.assert_exit(6).stdout_text(), "{\"label\":\"a\"}\n");
         // The filter leaves nothing of it, and it is the same page all the same.
         let query = "endpoint: /x\nrows: $[?@.id > 9]\npaginate: { page: {} }";
         let pages = vec![page("/x?page=1", rows([1])), page("/x?page=2", rows([1]))];

@@ -267,8 +267,11 @@ mod of_usage {
         let run = Run::in_(&project).without_env("CIRCLE_TOKEN");
         let run = run.args(["run", "--demo", "usage", "org_slug=gh/CircleCI-Public"]);
         let outcome = run.outcome();
-        outcome.assert_exit(6);
+        outcome.assert_exit(1);
         let said = outcome.stderr_text();
+        assert!(said.contains("error[partial]"), "{said}");
+        let expected = "error[expectation]: the export of ";
+        assert!(said.contains(expected), "{said}");
         assert!(said.contains("longer than 4 hours"), "{said}");
     }
 }

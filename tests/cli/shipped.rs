@@ -272,7 +272,10 @@ mod start_pipeline {
         exchanges[1] = get("/projects/project-1/pipeline-definitions").answers((404, gone));
         let args = ["start-pipeline", APP, "--yes", "branch=main"];
         let told = run(&args, exchanges).0.assert_exit(1).stderr_text();
-        assert!(told.contains("nothing was started: "), "{told}");
+        assert!(
+            told.contains("nothing was sent: the pipeline definitions are not known: "),
+            "{told}"
+        );
     }
 
     #[test]
@@ -284,10 +287,11 @@ mod start_pipeline {
             json!({"message": "Ignoring pipeline due to CI skip in the commit"}),
         ));
         let skipped = start(&["build"], &["branch=main"], vec![skipped]);
-        let all = [unchosen, unknown, skipped];
-        for outcome in &all {
-            assert_eq!(outcome.assert_exit(1).stdout_json(), json!([]));
+        for refused in [&unchosen, &unknown] {
+            assert_eq!(refused.assert_exit(1).stdout_text(), "");
         }
+        assert_eq!(skipped.assert_exit(1).stdout_json(), json!([]));
+        let all = [unchosen, unknown, skipped];
         insta::assert_snapshot!(transcript(&all));
     }
 }

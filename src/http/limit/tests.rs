@@ -190,6 +190,7 @@ fn request(is_next_page: bool) -> Request {
         accepted: Vec::new(),
         retry: None,
         shown_url: None,
+        about: None,
         is_next_page,
         delivery: crate::http::Delivery::default(),
         receiver: None,

@@ -12,7 +12,7 @@ use crate::project::settings::FILE_NAME;
 /// The maximum depth of files.
 const DEEPEST: usize = 16;
 
-/// The maximum number of files and folders below `resources/` or `queries/`.
+/// The maximum number of files and folders below `resources/`, `queries/` or the folder of tests.
 const MOST_ENTRIES: usize = 10_000;
 
 /// The folders of a project.
@@ -46,9 +46,27 @@ pub fn yaml_files(root: &Path, part: &str, faults: &mut Diagnostics) -> Vec<Path
     if built_in::holds(root) {
         return built_in::files(part).filter(|file| is_yaml(file)).collect();
     }
+    files(root, part, is_yaml, faults)
+}
+
+/// As [`yaml_files`], but returns files of every kind. The built-in project has none.
+pub fn all_files(root: &Path, part: &str, faults: &mut Diagnostics) -> Vec<PathBuf> {
+    if built_in::holds(root) {
+        return Vec::new();
+    }
+    files(root, part, |_| true, faults)
+}
+
+fn files(
+    root: &Path,
+    part: &str,
+    is_wanted: fn(&Path) -> bool,
+    faults: &mut Diagnostics,
+) -> Vec<PathBuf> {
     let folder = root.join(part);
     let mut search = Search {
         root,
+        is_wanted,
         above: BTreeSet::new(),
         files: Vec::new(),
         entries: 0,
@@ -69,6 +87,8 @@ pub fn yaml_files(root: &Path, part: &str, faults: &mut Diagnostics) -> Vec<Path
 
 struct Search<'s> {
     root: &'s Path,
+    /// Chooses files by their path.
+    is_wanted: fn(&Path) -> bool,
     /// The parents of the current folder.
     above: BTreeSet<PathBuf>,
     files: Vec<PathBuf>,
@@ -121,7 +141,7 @@ impl Search<'_> {
         }
         let is_link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
         let is_folder = path.is_dir();
-        if (is_folder || is_yaml(&path)) && (!is_link || self.is_inside(&path)) {
+        if (is_folder || (self.is_wanted)(&path)) && (!is_link || self.is_inside(&path)) {
             if is_folder {
                 self.visit(&path, depth + 1);
             } else {

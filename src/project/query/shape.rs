@@ -117,6 +117,19 @@ pub enum Unique {
 }
 
 impl Shape {
+    /// Returns true if an expectation, or its message, reads the response.
+    pub fn expects_response(&self) -> bool {
+        let is_named = |mentions: &Mentions| {
+            let mut all = mentions.iter_all();
+            all.any(|mention| mention.root() == "response")
+        };
+        self.expect.iter().any(|requirement| {
+            let message = requirement.message.as_ref();
+            is_named(requirement.that.mentions())
+                || message.is_some_and(|message| is_named(message.mentions()))
+        })
+    }
+
     /// Returns the names of the columns, if there are any.
     pub fn columns(&self) -> Option<Vec<String>> {
         let names = self.extract.iter().map(|column| column.name.clone());

@@ -122,6 +122,9 @@ fn a_secret_inside_another_one_leaves_nothing_of_it() {
     for secrets in [["hunter", "hunter-two"], ["hunter-two", "hunter"]] {
         assert_eq!(scrubber(&secrets).text("a hunter-two b"), "a *** b");
     }
+    // In the middle, too, where the search finds the inner one first: it ends first.
+    let known = scrubber(&["hunter", "one-hunter-two"]);
+    assert_eq!(known.text("a one-hunter-two b"), "a *** b");
     // Also for values added after the first search.
     let known = scrubber(&["hunter"]);
     assert_eq!(known.text("hunter-two"), "***-two");

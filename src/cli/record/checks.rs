@@ -1,0 +1,87 @@
+//! Refuses answers that must not be kept.
+
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::core::code::Code;
+use crate::core::secret::Scrubber;
+use crate::project::Query;
+use crate::recording::{Recorded, Recording, secrets, size};
+
+/// The maximum size of a recording, in bytes.
+const LONGEST: usize = 1024 * 1024;
+
+/// Refuses answers with secrets.
+pub fn refuse_secrets(
+    recording: &Recording,
+    query: &Query,
+    scrubber: &Scrubber,
+) -> Result<(), Failure> {
+    for recorded in &recording.exchanges {
+        if let Some(found) = secrets::find(recorded, scrubber) {
+            let label = recorded.ask.label();
+            let words = format!(
+                "the answer to {label} holds {} at `{}`",
+                found.what, found.path
+            );
+            let resource = resource_of(recorded, query);
+            return Err(Failure::new(Exit::Forbidden, Code::SecretInAnswer, words).help(format!(
+                    "nothing was written; add a line to {resource}, for example `redact: {{ {}: alias }}`",
+                    rule_for(&found.path)
+                )));
+        }
+    }
+    Ok(())
+}
+
+fn resource_of(recorded: &Recorded, query: &Query) -> String {
+    let queries = query.with_fed_by();
+    let query = queries
+        .into_iter()
+        .find(|query| query.name == recorded.of.query);
+    let name = query.and_then(|query| Some(query.call()?.resource.value.to_string()));
+    name.map_or_else(
+        || "the resource's file".to_owned(),
+        |name| format!("the file of the resource `{name}`"),
+    )
+}
+
+/// Refuses a recording that is too large for review.
+pub fn refuse_size(recording: &Recording) -> Result<(), Failure> {
+    let Err(too_large) = size::check(recording, LONGEST) else {
+        return Ok(());
+    };
+    let largest = too_large.largest.iter();
+    let largest: Vec<String> = largest
+        .map(|(label, bytes)| format!("{label} ({} KiB)", bytes.div_ceil(1024)))
+        .collect();
+    let words = format!(
+        "the recording has {} KiB, more than 1 MiB",
+        too_large.total.div_ceil(1024)
+    );
+    Err(Failure::usage(Code::TooLarge, words)
+        .fact("largest", largest.join(", "))
+        .help("keep fewer elements of each list: `--keep 20`")
+        .help("or ask for less, for example a shorter time"))
+}
+
+/// Returns the path of a rule for all elements of a list: `$.items[0].url` → `$.items[*].url`.
+fn rule_for(path: &str) -> String {
+    let mut rule = String::new();
+    for (index, part) in path.split('[').enumerate() {
+        if index == 0 {
+            rule.push_str(part);
+            continue;
+        }
+        match part.split_once(']') {
+            Some((number, rest)) if number.bytes().all(|byte| byte.is_ascii_digit()) => {
+                rule.push_str("[*]");
+                rule.push_str(rest);
+            }
+            _ => {
+                rule.push('[');
+                rule.push_str(part);
+            }
+        }
+    }
+    rule
+}

@@ -1,0 +1,299 @@
+//! `runner test`: runs the cases of queries without a network.
+//!
+//! Nothing that this file reaches can open a connection (`tests/architecture.rs` checks it): a case
+//! runs with a recording as its only exchange.
+
+pub mod case;
+mod compare;
+mod judge;
+mod show;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use crate::cli::app::App;
+use crate::cli::exit::Exit;
+use crate::cli::failure::{Failure, Stopped};
+use crate::cli::setup;
+use crate::core::code::Code;
+use crate::core::name;
+use crate::project::testing::{Case, TestFile, Tests};
+use crate::project::{Project, Query};
+use crate::resource::Resource;
+use crate::sink;
+
+use judge::{Verdict, judge};
+use show::TestFormat;
+
+const EXAMPLES: &str = "\
+Examples:
+  runner test                               all cases, without a network
+  runner test failed-jobs                   the cases of one file
+  runner test failed-jobs/usual --update    accept the result as the new snapshot
+  runner test --format junit --out results.xml";
+
+/// Options of `test`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
+pub struct TestArgs {
+    /// Files of tests (`failed-jobs`) or single cases (`failed-jobs/usual`) (default: all)
+    #[arg(value_name = "NAME")]
+    pub names: Vec<String>,
+
+    /// Run only cases whose full name contains this text; `*` matches anything
+    #[arg(long, value_name = "PATTERN")]
+    pub filter: Option<String>,
+
+    /// Accept the results as the new snapshots
+    #[arg(long)]
+    pub update: bool,
+
+    /// List the cases without running them
+    #[arg(long)]
+    pub list: bool,
+
+    /// Output format
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub format: TestFormat,
+
+    /// Write the results to a file atomically
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+
+    /// List passed cases too
+    #[arg(short, long)]
+    pub verbose: bool,
+
+    /// Print failures only
+    #[arg(short, long, conflicts_with = "verbose")]
+    pub quiet: bool,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  all cases passed
+  1  a case failed
+  2  invalid usage or files";
+
+/// A case and everything it needs to run.
+pub struct Task<'t> {
+    file: &'t TestFile,
+    case: &'t Case,
+    resources: BTreeMap<String, Arc<Resource>>,
+}
+
+/// Runs the verb.
+///
+/// # Errors
+///
+/// If files have faults, or nothing matches.
+pub fn run(args: &TestArgs, app: &Rc<App>) -> Result<Exit, Stopped> {
+    let started = Instant::now();
+    let project = open(app)?;
+    let Tests { files, faults, .. } = project.tests(&[]);
+    if !faults.is_empty() {
+        return Err(Failure::from_diagnostics(faults).into());
+    }
+    let tasks = tasks(&project, &files, args)?;
+    if args.list {
+        let names: String = tasks
+            .iter()
+            .map(|task| format!("{}\n", task.name()))
+            .collect();
+        app.print(&names)?;
+        return Ok(Exit::Done);
+    }
+    let mut verdicts = play_all(&project, &tasks, args.update);
+    if args.update {
+        for verdict in &mut verdicts {
+            accept(verdict, app)?;
+        }
+    }
+    let text = show::render(&verdicts, args, started.elapsed(), app);
+    match &args.out {
+        None => app.print(&text)?,
+        Some(path) => write(path, text.as_bytes(), app)?,
+    }
+    if args.out.is_some() && !args.quiet {
+        app.eprintln(&show::summary(&verdicts, started.elapsed()));
+    }
+    let failed = verdicts.iter().any(|verdict| !verdict.problems.is_empty());
+    Ok(if failed {
+        Exit::Expectation
+    } else {
+        Exit::Done
+    })
+}
+
+/// Opens the project. Places in messages are relative to its root, wherever one stands, so that
+/// results do not depend on it.
+fn open(app: &App) -> Result<Project, Failure> {
+    let project = setup::project_here(app)?;
+    if project.is_built_in() {
+        let words = "no project found, and the built-in queries have no tests";
+        return Err(Failure::usage(Code::NoProject, words)
+            .help("run it in a folder with `queries/`, `resources/` or a `runner.yaml`"));
+    }
+    setup::project_at_root(&project, app)
+}
+
+impl Task<'_> {
+    /// Returns the full name: `failed-jobs/usual`.
+    pub fn name(&self) -> String {
+        format!("{}/{}", self.file.name, self.case.name)
+    }
+}
+
+/// Chooses the cases.
+fn tasks<'t>(
+    project: &Project,
+    files: &'t [TestFile],
+    args: &TestArgs,
+) -> Result<Vec<Task<'t>>, Failure> {
+    let all = files
+        .iter()
+        .flat_map(|file| file.cases.iter().map(move |case| (file, case)));
+    let all: Vec<(&TestFile, &Case, String)> = all
+        .map(|(file, case)| (file, case, format!("{}/{}", file.name, case.name)))
+        .collect();
+    if all.is_empty() {
+        return Err(
+            Failure::usage(Code::NoTest, "the project has no tests").help(
+                "write cases to `tests/QUERY.yaml`, or record one: `runner record QUERY/usual`",
+            ),
+        );
+    }
+    let is_named = |wanted: &str, file: &TestFile, name: &str| {
+        let wanted = wanted.strip_suffix(".yaml").unwrap_or(wanted);
+        wanted == name
+            || wanted == file.name
+            || file.source.name().strip_suffix(".yaml") == Some(wanted)
+    };
+    for wanted in &args.names {
+        if !all
+            .iter()
+            .any(|(file, _, name)| is_named(wanted, file, name))
+        {
+            let files = files.iter().map(|file| file.name.as_str());
+            let names = all.iter().map(|(_, _, name)| name.as_str());
+            let near = name::nearest(wanted, files.chain(names));
+            let failure = Failure::usage(Code::NoTest, format!("no test `{wanted}`"));
+            return Err(match near {
+                Some(near) => failure.help(format!("did you mean `{near}`?")),
+                None => failure.help("list them with `runner test --list`"),
+            });
+        }
+    }
+    let chosen = all.into_iter().filter(|(file, _, name)| {
+        let names = &args.names;
+        (names.is_empty() || names.iter().any(|wanted| is_named(wanted, file, name)))
+            && args
+                .filter
+                .as_ref()
+                .is_none_or(|filter| matches(filter, name))
+    });
+    let mut tasks = Vec::new();
+    for (file, case, _) in chosen {
+        let resources = resources(project, &file.query, case)?;
+        tasks.push(Task {
+            file,
+            case,
+            resources,
+        });
+    }
+    if tasks.is_empty() {
+        let words = "no case matches `--filter`";
+        return Err(Failure::usage(Code::NoTest, words).help("list them with `runner test --list`"));
+    }
+    Ok(tasks)
+}
+
+/// Returns the resources of a query and those it uses, in the environment of a case.
+///
+/// # Errors
+///
+/// If one of them cannot be read.
+pub fn resources(
+    project: &Project,
+    query: &Query,
+    case: &Case,
+) -> Result<BTreeMap<String, Arc<Resource>>, Failure> {
+    let mut resources = BTreeMap::new();
+    for query in query.with_fed_by() {
+        let found = project.resource_of(query, case.environment.as_deref());
+        if let Some(resource) = found.map_err(Failure::from_diagnostics)? {
+            resources.insert(resource.name.clone(), Arc::new(resource));
+        }
+    }
+    Ok(resources)
+}
+
+/// Returns true if a name contains a pattern, whose `*` matches anything.
+fn matches(pattern: &str, name: &str) -> bool {
+    let mut rest = name;
+    for part in pattern.split('*') {
+        match rest.find(part) {
+            Some(at) => rest = &rest[at + part.len()..],
+            None => return false,
+        }
+    }
+    true
+}
+
+/// Runs all cases, as many at a time as there are processors.
+fn play_all<'t>(project: &Project, tasks: &'t [Task<'t>], updates: bool) -> Vec<Verdict<'t>> {
+    let next = AtomicUsize::new(0);
+    let done = Mutex::new(Vec::new());
+    let root = project.root();
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..threads.min(tasks.len()) {
+            scope.spawn(|| {
+                while let Some(task) = tasks.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let verdict = judge(task, root, updates);
+                    let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
+                    done.push(verdict);
+                }
+            });
+        }
+    });
+    let mut verdicts = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let order = |verdict: &Verdict<'_>| {
+        let place = tasks
+            .iter()
+            .position(|task| std::ptr::eq(task, verdict.task));
+        place.unwrap_or(usize::MAX)
+    };
+    verdicts.sort_by_cached_key(order);
+    verdicts
+}
+
+/// Writes the new snapshots of a case without other problems.
+fn accept(verdict: &mut Verdict<'_>, app: &App) -> Result<(), Failure> {
+    for snapshot in std::mem::take(&mut verdict.fresh) {
+        write(&snapshot.path, &snapshot.bytes, app)?;
+        verdict.written.push(snapshot.shown);
+    }
+    for path in std::mem::take(&mut verdict.stale) {
+        let removed = sink::remove_file(&path);
+        removed.map_err(|error| not_writable(&path, &error))?;
+    }
+    Ok(())
+}
+
+fn write(path: &Path, bytes: &[u8], app: &App) -> Result<(), Failure> {
+    let path = app.working_directory.join(path);
+    sink::write_file(&path, bytes).map_err(|error| not_writable(&path, &error))
+}
+
+fn not_writable(path: &Path, error: &std::io::Error) -> Failure {
+    let why = crate::project::load::plain(error);
+    Failure::usage(
+        Code::Out,
+        format!("cannot write `{}`: {why}", path.display()),
+    )
+}

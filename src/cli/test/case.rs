@@ -1,0 +1,296 @@
+//! Runs one case: the same engine as a run, with a recording in place of the servers.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::cli::app::App;
+use crate::cli::choose::{self, InMemory};
+use crate::cli::execute::{self, Execution};
+use crate::cli::exit::Exit;
+use crate::cli::explain;
+use crate::cli::failure::{ErrorFormat, Failure, Stopped};
+use crate::cli::options::RunOptions;
+use crate::cli::output::Writers;
+use crate::cli::watch::Watch;
+use crate::core::code::Code;
+use crate::ending::Collected;
+use crate::engine::{Downloads, ExecutionOptions, Replay, Session, Shelf};
+use crate::format::{self, Format};
+use crate::http::Observe;
+use crate::plan::{Binding, Input, Outside, Plan, SharedPlans};
+use crate::project::Query;
+use crate::project::testing::Case;
+use crate::recording::matching::{Library, Miss};
+use crate::recording::{Ask, Content, Recording};
+use crate::resource::Resource;
+use crate::sink::{Folder, TemporaryFolder};
+use crate::template::Clock;
+
+/// The time of cases without `now`. Never that of the machine, so that a case has one result.
+const NOW: Timestamp = Timestamp::constant(1_767_225_600, 0);
+
+/// A case with everything it needs.
+pub struct Setting<'s> {
+    /// The query.
+    pub query: &'s Arc<Query>,
+    /// The case.
+    pub case: &'s Case,
+    /// The resources by name, in the environment of the case.
+    pub resources: BTreeMap<String, Arc<Resource>>,
+    /// The recorded answers.
+    pub recording: Recording,
+    /// The project's folder.
+    pub root: &'s Path,
+}
+
+/// The result of a case.
+pub struct Played {
+    /// The result in each form, with its file extension.
+    pub outputs: Vec<(&'static str, Vec<u8>)>,
+    /// The records.
+    pub rows: Vec<Value>,
+    /// The messages on standard error.
+    pub messages: String,
+    /// The exit code.
+    pub exit: u8,
+    /// The requests.
+    pub asked: Vec<Ask>,
+    /// The requests without an answer.
+    pub misses: Vec<Miss>,
+    /// The answers.
+    pub library: Rc<Library>,
+    /// The failed conditions of `expect`: the condition and the author's message.
+    pub unmet: Vec<(String, Option<String>)>,
+}
+
+impl Setting<'_> {
+    /// Runs the case in paused time.
+    ///
+    /// # Errors
+    ///
+    /// If the case cannot be run; a query that fails is a result.
+    pub fn play(self) -> Result<Played, Failure> {
+        let now = self.case.now.unwrap_or(NOW);
+        let env = Arc::new(self.case.env.clone());
+        let app = Rc::new(App::of_case(env, self.root.to_path_buf(), now));
+        let recorded = self.recording.exchanges.clone();
+        let library = Rc::new(Library::new(self.case.overrides.clone(), recorded));
+        let replay = Rc::new(Replay::new(Rc::clone(&library)));
+        let mut played = Played {
+            outputs: Vec::new(),
+            rows: Vec::new(),
+            messages: String::new(),
+            exit: 0,
+            asked: Vec::new(),
+            misses: Vec::new(),
+            library,
+            unmet: Vec::new(),
+        };
+        let bound = self.plan(&app);
+        let exit = match &bound {
+            Err(failure) => {
+                failure.show(&app, ErrorFormat::Text);
+                failure.exit
+            }
+            Ok(plan) => self.run(plan, &replay, &app, &mut played)?,
+        };
+        played.exit = exit.code();
+        played.messages = app.messages();
+        played.asked = replay.asked();
+        played.misses = replay.take_misses();
+        self.check(&mut played, bound.ok().as_deref())?;
+        Ok(played)
+    }
+
+    fn plan(&self, app: &App) -> Result<Rc<Plan>, Failure> {
+        let facts = self.case.git.clone();
+        let binding = Rc::new(Binding {
+            resources: self.resources.clone(),
+            outside: Outside {
+                clock: Clock(app.now),
+                env: Arc::clone(&app.env),
+                git: Arc::new(move |name| facts.get(name).map(|fact| Value::from(fact.as_str()))),
+            },
+            root: self.root.to_path_buf(),
+            scrubber: app.scrubber.clone(),
+            plans: SharedPlans::default(),
+        });
+        let inputs = self.case.vars.iter();
+        let inputs = inputs.map(|(name, value, _)| (name.clone(), input(value)));
+        let plan = Plan::bind(Arc::clone(self.query), &binding, &inputs.collect());
+        let mut plan = plan.map_err(|error| explain::plan_error_in(&error, &binding, app))?;
+        if let Some(limit) = self.case.limit {
+            plan.limit_to(limit);
+        }
+        Ok(Rc::new(plan))
+    }
+
+    fn run(
+        &self,
+        plan: &Rc<Plan>,
+        replay: &Rc<Replay>,
+        app: &Rc<App>,
+        played: &mut Played,
+    ) -> Result<Exit, Failure> {
+        let options = RunOptions {
+            yes: true,
+            ..RunOptions::default()
+        };
+        let plans = [Rc::clone(plan)];
+        if let Err(failure) = execute::admit(&plans, &options, &|_| Ok(()), app) {
+            failure.show(app, ErrorFormat::Text);
+            return Ok(failure.exit);
+        }
+        let show = self
+            .case
+            .show
+            .iter()
+            .filter_map(|name| format::by_name(name));
+        let show: Vec<&'static Format> = show.collect();
+        let outputs = choose::in_memory(plan, &show)?;
+        let rows = Collected::default();
+        let mut endings: Vec<Box<dyn crate::ending::Ending>> = vec![Box::new(rows.clone())];
+        let mut taken = Vec::new();
+        for InMemory {
+            ending,
+            bytes,
+            extension,
+        } in outputs
+        {
+            endings.push(ending);
+            taken.push((extension, bytes));
+        }
+        let writers = Writers::in_memory(plan, endings);
+        let folder = TemporaryFolder::default();
+        let given = self.case.given.iter();
+        let given = given.map(|given| (given.query.clone(), Arc::new(given.rows.clone())));
+        let execution = ExecutionOptions {
+            remembers: execute::remembers(&plans),
+            downloads: downloads(plan, &folder)?,
+            is_steady: true,
+            given: given.collect(),
+            ..ExecutionOptions::default()
+        };
+        let observer: Rc<dyn Observe> = Rc::new(Watch::new(Rc::clone(app), 0, false));
+        let exchange = Rc::clone(replay) as Rc<dyn crate::engine::Exchange>;
+        let session = Rc::new(Session::new(
+            exchange,
+            observer,
+            execution,
+            Box::new(NoShelf),
+        ));
+        let run = Execution::new(&plans, &options, app).with_previous(self.case.previous.clone());
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .map_err(|error| Failure::usage(Code::Runtime, format!("cannot start: {error}")))?;
+        let result = runtime.block_on(run.run(&session, vec![writers], &[None]));
+        played.rows = rows.take();
+        let bytes = taken.iter();
+        played.outputs = bytes
+            .map(|(extension, bytes)| (*extension, bytes.take()))
+            .collect();
+        Ok(match result {
+            Ok(exit) => exit,
+            Err(Stopped::Closed) => Exit::Done,
+            Err(Stopped::Failed(failure)) => {
+                failure.show(app, ErrorFormat::Text);
+                failure.exit
+            }
+        })
+    }
+
+    /// Evaluates `expect`.
+    fn check(&self, played: &mut Played, plan: Option<&Plan>) -> Result<(), Failure> {
+        if self.case.expect.is_empty() {
+            return Ok(());
+        }
+        let Some(plan) = plan else {
+            let unmet = self.case.expect.iter();
+            played.unmet = unmet.map(|one| (one.source(), None)).collect();
+            return Ok(());
+        };
+        let rows = Value::Array(played.rows.clone());
+        let row = played.rows.first().cloned().unwrap_or_default();
+        let text = played.outputs.first();
+        let text = text.map(|(_, bytes)| String::from_utf8_lossy(bytes).into_owned());
+        let requests: Vec<Value> = played.asked.iter().map(request_facts).collect();
+        let lines: Vec<&str> = played.messages.lines().collect();
+        let (exit, text) = (json!(played.exit), json!(text.unwrap_or_default()));
+        let (lines, requests) = (json!(lines), Value::Array(requests));
+        let scope = plan.scope().with_all([
+            ("rows", &rows),
+            ("row", &row),
+            ("exit", &exit),
+            ("text", &text),
+            ("messages", &lines),
+            ("requests", &requests),
+        ]);
+        for requirement in &self.case.expect {
+            let holds = requirement.that.holds(&scope);
+            let failed = match holds {
+                Ok(true) => continue,
+                Ok(false) => requirement.words(&scope),
+                Err(error) => Some(error.message),
+            };
+            played.unmet.push((requirement.source(), failed));
+        }
+        Ok(())
+    }
+}
+
+/// Returns the folder for downloads, if the query has them: a temporary one.
+///
+/// # Errors
+///
+/// If it cannot be created.
+pub fn downloads(plan: &Plan, folder: &TemporaryFolder) -> Result<Option<Downloads>, Failure> {
+    if !plan.query.is_download() {
+        return Ok(None);
+    }
+    let path = folder.path().map_err(|error| Failure::of_output(&error))?;
+    Ok(Some(Downloads {
+        folder: Rc::new(Folder::new(path, Path::new(""))),
+        refreshes: false,
+    }))
+}
+
+/// Returns the input of a var: a string is read as on the command line.
+pub fn input(value: &Value) -> Input {
+    match value {
+        Value::String(text) => Input::Text(text.clone()),
+        other => Input::Json(other.clone()),
+    }
+}
+
+fn request_facts(ask: &Ask) -> Value {
+    json!({
+        "method": ask.method,
+        "target": ask.target,
+        "sent": match &ask.sent {
+            Content::Empty => Value::Null,
+            Content::Json(value) => value.clone(),
+            Content::Text(text) => json!(text),
+            Content::Bytes(bytes) => json!(String::from_utf8_lossy(bytes)),
+        },
+    })
+}
+
+/// Stores nothing: recordings fit in memory.
+struct NoShelf;
+
+impl Shelf for NoShelf {
+    fn push(&mut self, _: &[u8]) -> Option<u64> {
+        None
+    }
+
+    fn read(&mut self, _: u64) -> Option<Vec<u8>> {
+        None
+    }
+}

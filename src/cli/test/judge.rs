@@ -1,0 +1,342 @@
+//! Judges the result of a case: requests, answers, exit code, expectations, snapshots.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use crate::cli::failure::Failure;
+use crate::cli::test::Task;
+use crate::cli::test::case::{Played, Setting};
+use crate::cli::test::compare::{Line, LineKind, difference};
+use crate::core::source::{Place, SourceFile};
+use crate::format::FORMATS;
+use crate::project::load;
+use crate::recording::matching::{Difference, Miss};
+use crate::recording::{Override, Recording, read};
+
+/// The maximum size of a snapshot, in bytes.
+const LONGEST: u64 = 256 * 1024 * 1024;
+
+/// The maximum number of messages of a run that are shown.
+const MOST_MESSAGES: usize = 20;
+
+/// The verdict on a case.
+pub struct Verdict<'t> {
+    /// The case.
+    pub task: &'t Task<'t>,
+    /// The reasons why it failed.
+    pub problems: Vec<Problem>,
+    /// Snapshots that differ or are missing, to be accepted.
+    pub fresh: Vec<Snapshot>,
+    /// Snapshots of forms that the result no longer has, to be removed.
+    pub stale: Vec<PathBuf>,
+    /// The accepted snapshots.
+    pub written: Vec<String>,
+    /// The number of requests.
+    pub requests: usize,
+    /// The time it took.
+    pub elapsed: Duration,
+}
+
+/// A result to be stored.
+pub struct Snapshot {
+    /// The path.
+    pub path: PathBuf,
+    /// The path for people.
+    pub shown: String,
+    /// The content.
+    pub bytes: Vec<u8>,
+}
+
+/// A reason why a case failed.
+pub struct Problem {
+    /// The kind, a stable name.
+    pub kind: &'static str,
+    /// The message.
+    pub message: String,
+    /// Details.
+    pub lines: Vec<Line>,
+    /// The place in a file, if it is not that of the case.
+    pub place: Option<Place>,
+    /// A hint.
+    pub help: Option<String>,
+}
+
+impl Problem {
+    fn new(kind: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            message: message.into(),
+            lines: Vec::new(),
+            place: None,
+            help: None,
+        }
+    }
+
+    fn of_failure(kind: &'static str, failure: &Failure) -> Self {
+        let mut problem = Self::new(kind, failure.words());
+        problem.help = failure.help.first().cloned();
+        problem
+    }
+}
+
+/// Runs and judges a case. With `updates`, differing snapshots are collected instead of reported.
+pub fn judge<'t>(task: &'t Task<'t>, root: &Path, updates: bool) -> Verdict<'t> {
+    let started = Instant::now();
+    let mut verdict = Verdict {
+        task,
+        problems: Vec::new(),
+        fresh: Vec::new(),
+        stale: Vec::new(),
+        written: Vec::new(),
+        requests: 0,
+        elapsed: Duration::ZERO,
+    };
+    match recording_of(task, root) {
+        Err(problems) => verdict.problems = problems,
+        Ok((recording, is_own)) => {
+            let has_answers = recording.is_some();
+            let setting = Setting {
+                query: &task.file.query,
+                case: task.case,
+                resources: task.resources.clone(),
+                recording: recording.unwrap_or_default(),
+                root,
+            };
+            match setting.play() {
+                Err(failure) => verdict
+                    .problems
+                    .push(Problem::of_failure("setup", &failure)),
+                Ok(played) => verdict.judge(&played, is_own, has_answers, root, updates),
+            }
+        }
+    }
+    verdict.elapsed = started.elapsed();
+    verdict
+}
+
+/// Returns the recorded answers of a case, or of the case it is like, and true if they are its own.
+fn recording_of(task: &Task<'_>, root: &Path) -> Result<(Option<Recording>, bool), Vec<Problem>> {
+    let own = task.file.answers_path(task.case);
+    let recordings = task.file.recordings(task.case);
+    let Some(path) = recordings.into_iter().find(|path| path.is_file()) else {
+        return Ok((None, true));
+    };
+    let is_own = path == own;
+    let shown = load::shown(&path, root);
+    let unreadable = |words: String| {
+        vec![Problem::new(
+            "answers",
+            format!("`{shown}` cannot be read: {words}"),
+        )]
+    };
+    let bytes = load::bounded::regular(&path, read::LARGEST as u64).map_err(unreadable)?;
+    let text = String::from_utf8(bytes);
+    let text = text.map_err(|_| unreadable("it is not UTF-8".to_owned()))?;
+    let source = SourceFile::new(shown, path, text);
+    let read = read::read(&source).map_err(|faults| {
+        let problems = faults.into_iter().map(|fault| {
+            let mut problem = Problem::new("answers", fault.message);
+            problem.place = fault.place;
+            problem.help = fault.help.into_iter().next();
+            problem
+        });
+        problems.collect::<Vec<_>>()
+    })?;
+    Ok((Some(read), is_own))
+}
+
+impl Verdict<'_> {
+    fn judge(
+        &mut self,
+        played: &Played,
+        is_own: bool,
+        has_answers: bool,
+        root: &Path,
+        updates: bool,
+    ) {
+        self.requests = played.asked.len();
+        for miss in &played.misses {
+            self.problems.push(missed(miss));
+        }
+        let case = self.task.case;
+        if !played.misses.is_empty() && !has_answers && case.overrides.is_empty() {
+            let name = self.task.name();
+            self.problems[0].help = Some(format!("record its answers: `runner record {name}`"));
+        }
+        self.check_exit(played);
+        // A query that asked too little, since it failed, has one fault.
+        if self.problems.is_empty() {
+            self.check_used(played, is_own);
+        }
+        for (source, message) in &played.unmet {
+            let words = match message {
+                Some(message) => format!("{message} (`{source}`)"),
+                None => format!("`{source}` does not hold"),
+            };
+            self.problems.push(Problem::new("expect", words));
+        }
+        let is_sound = self.problems.is_empty();
+        self.check_snapshots(played, root, updates && is_sound);
+        if self.problems.iter().any(|problem| problem.kind == "expect") {
+            self.add_messages(played);
+        }
+    }
+
+    fn check_exit(&mut self, played: &Played) {
+        let expected = self.task.case.exit;
+        if played.exit == expected {
+            return;
+        }
+        let words = format!("the exit code is {}, expected {expected}", played.exit);
+        let mut problem = Problem::new("exit", words);
+        problem.place.clone_from(&self.task.case.exit_place);
+        self.problems.push(problem);
+        self.add_messages(played);
+    }
+
+    /// Adds the messages of the run to the last problem.
+    fn add_messages(&mut self, played: &Played) {
+        let Some(problem) = self
+            .problems
+            .last_mut()
+            .filter(|last| last.lines.is_empty())
+        else {
+            return;
+        };
+        let lines = played.messages.trim_end().lines();
+        let note = |line: &str| Line {
+            kind: LineKind::Note,
+            text: line.to_owned(),
+        };
+        problem.lines = lines.take(MOST_MESSAGES).map(note).collect();
+    }
+
+    /// Reports answers that the run did not need: the recording is of another query, or of an older
+    /// version of this one.
+    fn check_used(&mut self, played: &Played, is_own: bool) {
+        let own = &self.task.case.overrides[..self.task.case.own_overrides];
+        let is_own_answer =
+            |unused: &&Override| own.iter().any(|own| own.place.span == unused.place.span);
+        // A case that is like another one may need fewer of its answers.
+        for unused in played
+            .library
+            .unused_overrides()
+            .into_iter()
+            .filter(is_own_answer)
+        {
+            let words = format!(
+                "no request was answered by {} {}",
+                unused.method, unused.target
+            );
+            let mut problem = Problem::new("unused-answer", words);
+            problem.place = Some(unused.place.clone());
+            self.problems.push(problem);
+        }
+        let unused = played.library.unused();
+        // A case that is like another one may ask less.
+        let Some(first) = unused
+            .first()
+            .filter(|_| is_own && self.task.case.overrides.is_empty())
+        else {
+            return;
+        };
+        let (method, target) = (&first.ask.method, &first.ask.target);
+        let words = match unused.len() {
+            1 => format!("a recorded request was not sent: {method} {target}"),
+            count => {
+                format!("{count} recorded requests were not sent, the first: {method} {target}")
+            }
+        };
+        let mut problem = Problem::new("unused-answer", words);
+        problem.place.clone_from(&first.place);
+        problem.help = Some(format!(
+            "record it anew: `runner record {}`",
+            self.task.name()
+        ));
+        self.problems.push(problem);
+    }
+
+    fn check_snapshots(&mut self, played: &Played, root: &Path, updates: bool) {
+        let (file, case) = (self.task.file, self.task.case);
+        let mut known = Vec::new();
+        for (extension, bytes) in &played.outputs {
+            let path = file.snapshot_path(case, extension);
+            known.push(path.clone());
+            let shown = load::shown(&path, root);
+            let is_there = path.is_file();
+            if !is_there && !case.expect.is_empty() {
+                continue;
+            }
+            let expected = if is_there {
+                load::bounded::regular(&path, LONGEST)
+            } else {
+                Ok(Vec::new())
+            };
+            let mut problem = match expected {
+                Err(words) => Problem::new("snapshot", format!("`{shown}` {words}")),
+                Ok(_) if !is_there => {
+                    Problem::new("no-snapshot", format!("there is no snapshot `{shown}`"))
+                }
+                Ok(expected) => {
+                    let recorded = played.library.recorded();
+                    let lines = difference(&expected, bytes, &file.query, recorded);
+                    let Some(lines) = lines else { continue };
+                    let mut problem = Problem::new("snapshot", format!("`{shown}` differs"));
+                    problem.lines = lines;
+                    problem
+                }
+            };
+            if updates {
+                self.fresh.push(Snapshot {
+                    path,
+                    shown,
+                    bytes: bytes.clone(),
+                });
+            } else {
+                if problem.kind == "no-snapshot" && self.problems.is_empty() {
+                    let name = self.task.name();
+                    problem.help =
+                        Some(format!("accept the result: `runner test {name} --update`"));
+                }
+                self.problems.push(problem);
+            }
+        }
+        // A result that failed has no documents.
+        let extensions = FORMATS.iter().flat_map(|format| format.extensions);
+        for extension in extensions {
+            let path = file.snapshot_path(case, extension);
+            if known.contains(&path) || played.outputs.is_empty() || !path.is_file() {
+                continue;
+            }
+            if updates {
+                self.stale.push(path);
+            } else {
+                let shown = load::shown(&path, root);
+                let words = format!("the result has no form for the snapshot `{shown}`");
+                self.problems.push(Problem::new("snapshot", words));
+            }
+        }
+    }
+}
+
+fn missed(miss: &Miss) -> Problem {
+    let words = format!("no recorded answer for {}", miss.ask.label());
+    let mut problem = Problem::new("miss", words);
+    let note = |text: String| Line {
+        kind: LineKind::Note,
+        text,
+    };
+    match &miss.difference {
+        Difference::Nothing => {}
+        Difference::Exhausted(counts) => problem.lines.push(note(counts.to_string())),
+        Difference::Part(words) => problem.lines.push(note(words.clone())),
+    }
+    if let Some(nearest) = &miss.nearest {
+        let at = nearest.place.as_ref();
+        let at = at.map_or_else(String::new, |place| format!(" at {}", place.short()));
+        problem
+            .lines
+            .push(note(format!("nearest: {}{at}", nearest.label)));
+    }
+    problem
+}

@@ -1,0 +1,258 @@
+//! Shows the verdicts on test cases: as text, JUnit XML, JSON, or annotations.
+
+use std::time::Duration;
+
+use anstyle::{AnsiColor, Style};
+use serde_json::{Value, json};
+
+use crate::cli::annotation;
+use crate::cli::app::App;
+use crate::cli::test::TestArgs;
+use crate::cli::test::compare::{Line, LineKind};
+use crate::cli::test::judge::{Problem, Verdict};
+use crate::core::text::{counted, printable_lines};
+use crate::core::time::format_duration;
+
+/// The format of the verdicts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum TestFormat {
+    /// Human-readable text
+    #[default]
+    Text,
+    /// JUnit XML, for the test views of CI services
+    Junit,
+    /// One JSON document
+    Json,
+    /// Annotations for GitHub Actions
+    Github,
+}
+
+/// Renders all verdicts.
+pub fn render(verdicts: &[Verdict<'_>], args: &TestArgs, elapsed: Duration, app: &App) -> String {
+    match args.format {
+        TestFormat::Text => text(
+            verdicts,
+            args,
+            elapsed,
+            app.stdout.color && args.out.is_none(),
+        ),
+        TestFormat::Junit => junit(verdicts, elapsed),
+        TestFormat::Json => json(verdicts),
+        TestFormat::Github => github(verdicts),
+    }
+}
+
+/// Returns the summary in one line.
+pub fn summary(verdicts: &[Verdict<'_>], elapsed: Duration) -> String {
+    let failed = verdicts
+        .iter()
+        .filter(|verdict| !verdict.problems.is_empty());
+    let failed = failed.count();
+    let passed = verdicts.len() - failed;
+    let cases = counted(verdicts.len() as u64, "case");
+    let rounded = Duration::from_millis(u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX));
+    let took = format_duration(rounded);
+    if failed == 0 {
+        format!("{cases} passed in {took}")
+    } else {
+        format!("{cases}: {passed} passed, {failed} failed in {took}")
+    }
+}
+
+const RED: Style = AnsiColor::Red.on_default();
+const GREEN: Style = AnsiColor::Green.on_default();
+const DIM: Style = Style::new().dimmed();
+
+fn styled(text: &str, style: Style, color: bool) -> String {
+    if color {
+        format!("{style}{text}{style:#}")
+    } else {
+        text.to_owned()
+    }
+}
+
+fn text(verdicts: &[Verdict<'_>], args: &TestArgs, elapsed: Duration, color: bool) -> String {
+    let mut text = String::new();
+    for verdict in verdicts {
+        let name = verdict.task.name();
+        if verdict.problems.is_empty() {
+            if args.verbose {
+                text.push_str(&format!("{}  {name}\n", styled("ok", GREEN, color)));
+            }
+            for path in verdict.written.iter().filter(|_| !args.quiet) {
+                text.push_str(&format!("updated {path}\n"));
+            }
+            continue;
+        }
+        let place = verdict.task.case.place.short();
+        text.push_str(&format!(
+            "{}  {name}  {}\n",
+            styled("FAILED", RED, color),
+            styled(&place, DIM, color)
+        ));
+        for problem in &verdict.problems {
+            push_problem(problem, color, &mut text);
+        }
+        text.push('\n');
+    }
+    if args.quiet {
+        return text;
+    }
+    text.push_str(&summary(verdicts, elapsed));
+    text.push('\n');
+    let differs = |verdict: &Verdict<'_>| {
+        let mut problems = verdict.problems.iter();
+        problems.any(|problem| matches!(problem.kind, "snapshot" | "no-snapshot"))
+    };
+    if !args.update && verdicts.iter().any(differs) {
+        text.push_str("accept new results with `runner test --update`, then review `git diff`\n");
+    }
+    text
+}
+
+fn push_problem(problem: &Problem, color: bool, text: &mut String) {
+    text.push_str(&format!("  {}\n", printable_lines(&problem.message)));
+    if let Some(place) = &problem.place {
+        text.push_str(&format!("    {}\n", styled(&place.short(), DIM, color)));
+    }
+    for Line { kind, text: line } in &problem.lines {
+        let line = printable_lines(line);
+        let line = match kind {
+            LineKind::Expected => styled(&format!("- {line}"), RED, color),
+            LineKind::Got => styled(&format!("+ {line}"), GREEN, color),
+            LineKind::Same => format!("  {line}"),
+            LineKind::Note => styled(&line, DIM, color),
+        };
+        text.push_str(&format!("    {}\n", line.trim_end()));
+    }
+    if let Some(help) = &problem.help {
+        text.push_str(&format!("    help: {help}\n"));
+    }
+}
+
+/// Returns the details of a problem as plain text.
+fn details(problem: &Problem) -> String {
+    let mut text = String::new();
+    push_problem(problem, false, &mut text);
+    text
+}
+
+fn junit(verdicts: &[Verdict<'_>], elapsed: Duration) -> String {
+    let failed = verdicts
+        .iter()
+        .filter(|verdict| !verdict.problems.is_empty());
+    let mut xml = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
+         <testsuites name=\"runner\" tests=\"{}\" failures=\"{}\" time=\"{:.3}\">\n",
+        verdicts.len(),
+        failed.count(),
+        elapsed.as_secs_f64()
+    );
+    for suite in verdicts.chunk_by(|one, other| one.task.file.name == other.task.file.name) {
+        let failed = suite.iter().filter(|verdict| !verdict.problems.is_empty());
+        let time: Duration = suite.iter().map(|verdict| verdict.elapsed).sum();
+        xml.push_str(&format!(
+            "  <testsuite name=\"{}\" tests=\"{}\" failures=\"{}\" time=\"{:.3}\">\n",
+            escaped(&suite[0].task.file.name),
+            suite.len(),
+            failed.count(),
+            time.as_secs_f64()
+        ));
+        for verdict in suite {
+            let place = &verdict.task.case.place;
+            xml.push_str(&format!(
+                "    <testcase classname=\"{}\" name=\"{}\" file=\"{}\" line=\"{}\" time=\"{:.3}\"",
+                escaped(&verdict.task.file.name),
+                escaped(&verdict.task.case.name),
+                escaped(place.file.name()),
+                place.file.line_column(place.span.start).line,
+                verdict.elapsed.as_secs_f64()
+            ));
+            if verdict.problems.is_empty() {
+                xml.push_str("/>\n");
+                continue;
+            }
+            xml.push_str(">\n");
+            for problem in &verdict.problems {
+                xml.push_str(&format!(
+                    "      <failure type=\"{}\" message=\"{}\">{}</failure>\n",
+                    problem.kind,
+                    escaped(&problem.message),
+                    escaped(&details(problem))
+                ));
+            }
+            xml.push_str("    </testcase>\n");
+        }
+        xml.push_str("  </testsuite>\n");
+    }
+    xml.push_str("</testsuites>\n");
+    xml
+}
+
+/// Escapes text for XML 1.0, in which most control characters are not allowed at all.
+fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\n' | '\t' => escaped.push(character),
+            '\u{fffe}' | '\u{ffff}' => escaped.push('\u{fffd}'),
+            control if control.is_control() => escaped.push('\u{fffd}'),
+            other => escaped.push(other),
+        }
+    }
+    escaped
+}
+
+fn json(verdicts: &[Verdict<'_>]) -> String {
+    let cases = verdicts.iter().map(|verdict| {
+        let place = &verdict.task.case.place;
+        let problems = verdict.problems.iter().map(|problem| {
+            json!({
+                "kind": problem.kind,
+                "message": problem.message,
+                "place": problem.place.as_ref().map(crate::core::source::Place::short),
+                "details": problem.lines.iter().map(|line| {
+                    let sign = match line.kind {
+                        LineKind::Expected => "- ",
+                        LineKind::Got => "+ ",
+                        LineKind::Same | LineKind::Note => "  ",
+                    };
+                    format!("{sign}{}", line.text)
+                }).collect::<Vec<_>>(),
+                "help": problem.help,
+            })
+        });
+        json!({
+            "file": verdict.task.file.name,
+            "case": verdict.task.case.name,
+            "query": verdict.task.file.query.name,
+            "place": place.short(),
+            "passed": verdict.problems.is_empty(),
+            "requests": verdict.requests,
+            "milliseconds": u64::try_from(verdict.elapsed.as_millis()).unwrap_or(u64::MAX),
+            "problems": problems.collect::<Vec<Value>>(),
+            "updated": verdict.written,
+        })
+    });
+    format!("{:#}\n", Value::Array(cases.collect()))
+}
+
+fn github(verdicts: &[Verdict<'_>]) -> String {
+    let mut text = String::new();
+    for verdict in verdicts {
+        for problem in &verdict.problems {
+            let place = problem.place.as_ref().unwrap_or(&verdict.task.case.place);
+            let title = format!("{}: {}", verdict.task.name(), problem.kind);
+            text.push_str(&annotation::error(
+                Some(place),
+                &title,
+                details(problem).trim(),
+            ));
+        }
+    }
+    text
+}
