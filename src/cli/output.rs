@@ -18,6 +18,7 @@ use crate::core::source::{Place, SourceFile, Span, Text};
 use crate::core::text::counted;
 use crate::ending::{self, Ending, EndingError, Shows};
 use crate::engine::{self, Deliver, ResultKind, RunError};
+use crate::format::Shortened;
 use crate::plan::{DataValues, Facts, Plan};
 use crate::project::load;
 use crate::sink;
@@ -111,9 +112,9 @@ impl Writer {
 
     /// Returns a message about a result that cannot be seen in the output. For a closed writer.
     fn summary(&self, app: &App) -> Option<String> {
-        let hidden = self.ending.hidden();
-        if !hidden.is_empty() {
-            return Some(hidden_note(hidden, app.page_width()));
+        let shortened = self.ending.shortened();
+        if let Some(note) = shortened.and_then(|shortened| room_note(shortened, app.page_width())) {
+            return Some(note);
         }
         let is_document = self.ending.shows() == Shows::Document;
         if let Some(path) = self.file.as_ref().filter(|_| app.stderr.is_terminal) {
@@ -300,17 +301,35 @@ impl Writers {
     }
 }
 
-fn hidden_note(hidden: &[String], width: usize) -> String {
-    let count = counted(hidden.len() as u64, "column");
-    let (fits, them) = match hidden {
-        [_] => ("does", "it"),
-        _ => ("do", "them"),
-    };
-    format!(
-        "note: {count} {fits} not fit {width} characters: {}; show {them} with `--columns`, \
-         `COLUMNS=200` or `-o csv`",
-        listed(hidden)
-    )
+/// Returns the note about columns that a page has no room for.
+fn room_note(shortened: &Shortened, width: usize) -> Option<String> {
+    let mut parts = Vec::new();
+    if !shortened.hidden.is_empty() {
+        let count = counted(shortened.hidden.len() as u64, "column");
+        let verb = if shortened.hidden.len() == 1 {
+            "is"
+        } else {
+            "are"
+        };
+        parts.push(format!(
+            "{count} {verb} left out: {}",
+            listed(&shortened.hidden)
+        ));
+    }
+    if !shortened.cut.is_empty() {
+        let verb = if shortened.cut.len() == 1 {
+            "is"
+        } else {
+            "are"
+        };
+        parts.push(format!("{} {verb} cut", listed(&shortened.cut)));
+    }
+    (!parts.is_empty()).then(|| {
+        format!(
+            "note: to fit {width} characters, {}; see all with `--columns`, `COLUMNS=200` or `-o csv`",
+            parts.join(", and ")
+        )
+    })
 }
 
 /// Renders a path with templates: `report-{{ now() | date("%Y-%m-%d") }}.md`.

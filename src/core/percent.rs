@@ -19,9 +19,7 @@ pub fn encode(text: &str) -> String {
 
 /// Decodes a part of a URL, for comparisons; invalid UTF-8 is replaced.
 pub fn decode(text: &str) -> String {
-    percent_decode_str(text)
-        .decode_utf8_lossy()
-        .into_owned()
+    percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
 
 /// Returns the one spelling of a part of a URL: decoded and encoded again. Works on bytes, so that

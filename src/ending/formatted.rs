@@ -5,7 +5,7 @@ use std::io;
 use serde_json::Value;
 
 use crate::ending::{CloseContext, Ending, EndingError, Output};
-use crate::format::{Format, FormatError, Render, Shape};
+use crate::format::{Format, FormatError, Render, Shape, Shortened};
 
 /// The buffer size at which a streaming format is written out.
 const ENOUGH: usize = 64 * 1024;
@@ -48,8 +48,8 @@ impl Ending for Formatted {
         Some(self.format)
     }
 
-    fn hidden(&self) -> &[String] {
-        self.renderer.hidden()
+    fn shortened(&self) -> Option<&Shortened> {
+        self.renderer.shortened()
     }
 
     fn record(&mut self, record: Value) -> io::Result<()> {

@@ -27,7 +27,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::format::Format;
+use crate::format::{Format, Shortened};
 use crate::template::{Document, RenderError};
 
 pub use collected::Collected;
@@ -59,9 +59,9 @@ pub trait Ending {
         None
     }
 
-    /// Returns the columns that the result has no room for. Complete after [`close`](Self::close).
-    fn hidden(&self) -> &[String] {
-        &[]
+    /// Returns what the result has no room for. Complete after [`close`](Self::close).
+    fn shortened(&self) -> Option<&Shortened> {
+        None
     }
 
     /// Adds a record.

@@ -101,19 +101,38 @@ pub(super) fn fit(measures: &[Measure], available: usize, forced: bool) -> Optio
     forced.then(|| share(&vec![1; widths.len()], &widths, available))
 }
 
-/// Returns the places of the columns that fit side by side into `available` characters, with `gap`
-/// between them: the first one, and from left to right each that still fits.
-pub(super) fn fitting(measures: &[Measure], available: usize, gap: usize) -> Vec<usize> {
+/// A column on a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Placed {
+    /// Its place among all columns.
+    pub(super) place: usize,
+    /// Its width.
+    pub(super) width: usize,
+}
+
+/// Returns the columns that fit side by side into `available` characters, with `gap` between them:
+/// the first one, and from left to right each that still fits. Only free text is narrowed for it.
+pub(super) fn on_page(measures: &[Measure], available: usize, gap: usize) -> Vec<Placed> {
+    let floor = |measure: &Measure| Step::Text.floor(measure).min(measure.natural());
     let mut used = 0;
-    let mut places = Vec::new();
+    let mut shown = Vec::new();
     for (place, measure) in measures.iter().enumerate() {
-        let needed = measure.natural() + if place > 0 { gap } else { 0 };
+        let needed = floor(measure) + if place > 0 { gap } else { 0 };
         if place == 0 || used + needed <= available {
             used += needed;
-            places.push(place);
+            shown.push(place);
         }
     }
+    let gaps = gap * shown.len().saturating_sub(1);
+    let of_shown = |width: &dyn Fn(&Measure) -> usize| -> Vec<usize> {
+        shown.iter().map(|place| width(&measures[*place])).collect()
+    };
+    let (floors, naturals) = (of_shown(&floor), of_shown(&Measure::natural));
+    let widths = share(&floors, &naturals, available.saturating_sub(gaps));
+    let places = shown.into_iter().zip(widths);
     places
+        .map(|(place, width)| Placed { place, width })
+        .collect()
 }
 
 #[derive(Clone, Copy)]
@@ -229,15 +248,22 @@ mod tests {
     }
 
     #[test]
-    fn a_page_shows_the_first_column_and_those_that_still_fit() {
+    fn a_page_narrows_free_text_and_hides_what_does_not_fit() {
+        let text = "a message of a few words that goes on";
         let measures = [
             column("name", &["build-and-test"]),
-            column("message", &["a message of a few words"]),
+            column("message", &[text]),
+            column("id", &[UUID]),
             column("n", &["1"]),
         ];
-        assert_eq!(fitting(&measures, 43, 2), [0, 1, 2]);
-        assert_eq!(fitting(&measures, 42, 2), [0, 1]);
-        assert_eq!(fitting(&measures, 39, 2), [0, 2]);
-        assert_eq!(fitting(&measures, 3, 2), [0]);
+        let placed = |available| {
+            let placed = on_page(&measures, available, 2).into_iter();
+            placed.map(|one| (one.place, one.width)).collect::<Vec<_>>()
+        };
+        assert_eq!(placed(94), [(0, 14), (1, 37), (2, 36), (3, 1)]);
+        assert_eq!(placed(80), [(0, 14), (1, 23), (2, 36), (3, 1)]);
+        assert_eq!(placed(76), [(0, 14), (1, 22), (2, 36)]);
+        assert_eq!(placed(50), [(0, 14), (1, 31), (3, 1)]);
+        assert_eq!(placed(3), [(0, 14)]);
     }
 }

@@ -176,11 +176,20 @@ pub trait Render: Send {
     /// If the format fails to end; no current format does.
     fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), FormatError>;
 
-    /// Returns the columns that were not written because the page has no room for them. Complete
-    /// after [`finish`](Self::finish).
-    fn hidden(&self) -> &[String] {
-        &[]
+    /// Returns what the page has no room for, if there is a page. Complete after
+    /// [`finish`](Self::finish).
+    fn shortened(&self) -> Option<&Shortened> {
+        None
     }
+}
+
+/// The columns that a page has no room for.
+#[derive(Debug, Clone, Default)]
+pub struct Shortened {
+    /// Columns that were not written.
+    pub hidden: Vec<String>,
+    /// Columns with values that were cut.
+    pub cut: Vec<String>,
 }
 
 /// A record that cannot be written: it does not match the announced [`Shape`], which is a bug, or

@@ -3,8 +3,8 @@
 //! A list has one line per record under an upper-case header, with columns two spaces apart and
 //! numbers right-aligned. On a terminal, columns are fitted to its width ([`layout`](super::layout));
 //! where they would become too narrow, each record is shown as a block of keys and values instead. A
-//! single record is always such a block, uncut. Without a terminal, no value is cut or wrapped; columns
-//! beyond the width of the page are hidden ([`Render::hidden`]).
+//! single record is always such a block, uncut. Without a terminal, a list fits a page: free text is cut,
+//! and columns for which there is no room are hidden ([`Render::shortened`]).
 //!
 //! Null is shown as `-`. Control characters are escaped. An empty list prints nothing.
 //!
@@ -16,10 +16,10 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use super::key_value::{Field, end_line, push_blanks, write_fields};
-use super::layout::{Measure, fit, fitting};
+use super::layout::{Measure, fit, on_page};
 use super::paint::{ABSENT, Look};
 use super::rows::{Columns, Gaps, cell_text, key_values};
-use super::{Format, FormatError, OnlyOne, Render, Shape, Terminal, gap};
+use super::{Format, FormatError, OnlyOne, Render, Shape, Shortened, Terminal, gap};
 use crate::core::file_ending;
 use crate::core::text::{display_width, printable, truncate_to_width};
 
@@ -58,8 +58,10 @@ struct TableList {
     terminal: Option<Terminal>,
     /// The maximum width of a line without a terminal.
     page_width: Option<usize>,
-    /// The columns that the page has no room for.
-    hidden: Vec<String>,
+    /// What the page has no room for.
+    shortened: Shortened,
+    /// The widths on the page.
+    page: Option<Vec<usize>>,
     /// The arrangement of the output written so far, if any.
     written: Option<Arrangement>,
 }
@@ -85,7 +87,8 @@ impl TableList {
             rows: Vec::new(),
             terminal: believable(shape.terminal),
             page_width: shape.page_width,
-            hidden: Vec::new(),
+            shortened: Shortened::default(),
+            page: None,
             written: None,
         }
     }
@@ -112,7 +115,7 @@ impl TableList {
         cells
     }
 
-    /// Hides the columns that the page has no room for. Only once all records are known.
+    /// Fits the columns to the page. Only once all records are known.
     fn fit_page(&mut self) {
         let Some(width) = self.page_width.filter(|_| self.terminal.is_none()) else {
             return;
@@ -120,18 +123,26 @@ impl TableList {
         if self.rows.is_empty() {
             return;
         }
-        let shown = fitting(&self.measures, width, GAP);
-        let names = self.columns.names().iter().enumerate();
-        self.hidden = names
-            .filter(|(place, _)| !shown.contains(place))
-            .map(|(_, name)| name.clone())
-            .collect();
-        if !self.hidden.is_empty() {
+        let placed = on_page(&self.measures, width, GAP);
+        let shown: Vec<usize> = placed.iter().map(|column| column.place).collect();
+        let names = self.columns.names();
+        for (place, name) in names.iter().enumerate() {
+            if !shown.contains(&place) {
+                self.shortened.hidden.push(name.clone());
+            }
+        }
+        for column in &placed {
+            if column.width < self.measures[column.place].natural() {
+                self.shortened.cut.push(names[column.place].clone());
+            }
+        }
+        if !self.shortened.hidden.is_empty() {
             for row in &mut self.rows {
                 *row = pick(std::mem::take(row), &shown);
             }
             self.measures = pick(std::mem::take(&mut self.measures), &shown);
         }
+        self.page = Some(placed.iter().map(|column| column.width).collect());
     }
 
     fn write_chunk(&mut self, out: &mut Vec<u8>) {
@@ -156,8 +167,8 @@ impl TableList {
     /// written, they are made to fit.
     fn widths(&self, forced: bool) -> Option<Vec<usize>> {
         let Some(terminal) = self.terminal else {
-            let natural = |measure: &Measure| measure.natural();
-            return Some(self.measures.iter().map(natural).collect());
+            let natural = || self.measures.iter().map(Measure::natural).collect();
+            return Some(self.page.clone().unwrap_or_else(natural));
         };
         let gaps = GAP * self.measures.len().saturating_sub(1);
         fit(&self.measures, terminal.width.saturating_sub(gaps), forced)
@@ -169,7 +180,7 @@ impl TableList {
                 .columns
                 .names()
                 .iter()
-                .filter(|name| !self.hidden.contains(name))
+                .filter(|name| !self.shortened.hidden.contains(name))
                 .map(|name| Cell::heading(name))
                 .collect();
             self.write_line(&header, widths, out);
@@ -184,7 +195,7 @@ impl TableList {
         let absent = Cell::new(&Value::Null);
         for (index, (&width, measure)) in widths.iter().zip(&self.measures).enumerate() {
             let cell = row.get(index).unwrap_or(&absent);
-            let shown = cell.within(width, self.terminal.is_some());
+            let shown = cell.within(width, self.terminal.is_some() || self.page.is_some());
             let missing = width.min(self.widest_padding()).saturating_sub(shown.width);
             if index > 0 {
                 push_blanks(GAP, out);
@@ -251,8 +262,8 @@ impl Render for TableList {
         Ok(())
     }
 
-    fn hidden(&self) -> &[String] {
-        &self.hidden
+    fn shortened(&self) -> Option<&Shortened> {
+        Some(&self.shortened)
     }
 }
 

@@ -11,8 +11,8 @@ use crate::template::selector::Selector;
 /// The kinds of redaction by name.
 const KINDS: [(&str, Redaction); 2] = [("hide", Redaction::Hide), ("alias", Redaction::Alias)];
 
-/// Reads a mapping of JSONPaths, and adds those that the kind of API knows. Null keeps the values of
-/// a path, also one of the kind's.
+/// Reads a mapping of paths, and adds those that the kind of API knows. Null keeps the values of a
+/// path, also one of the kind's.
 pub fn read(
     node: Option<&Node>,
     kind: &dyn Speak,

@@ -31,19 +31,15 @@ impl Ask {
 }
 
 fn target(base_url: &Url, url: &Url) -> String {
-    match below(base_url, url) {
-        Some(path) => {
-            let path = if path.is_empty() { "/" } else { path };
-            match url.query() {
-                None | Some("") => path.to_owned(),
-                Some(query) => format!("{path}?{query}"),
-            }
-        }
-        None => {
-            let mut url = without_user(url.clone());
-            url.set_fragment(None);
-            url.into()
-        }
+    let Some(path) = below(base_url, url) else {
+        let mut url = without_user(url.clone());
+        url.set_fragment(None);
+        return url.into();
+    };
+    let path = if path.is_empty() { "/" } else { path };
+    match url.query() {
+        None | Some("") => path.to_owned(),
+        Some(query) => format!("{path}?{query}"),
     }
 }
 

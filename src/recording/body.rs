@@ -81,7 +81,7 @@ fn block_or_quoted(faults: &mut Faults<'_>, entry: &Entry<'_>) -> Option<String>
         Some(b'|') => match block(entry.value) {
             Ok(text) => Some(text),
             Err(error) => {
-                faults.flow_fault(entry, error, HELP);
+                faults.flow_fault(entry, &error, HELP);
                 None
             }
         },

@@ -10,6 +10,9 @@ use crate::recording::flow::{self, FlowError, Scalar};
 /// After this number of faults, the rest of the file is not read.
 const MOST_FAULTS: usize = 20;
 
+/// The hint of the last fault if the rest of the file was not read.
+pub const REST: &str = "the rest of the file was not read";
+
 /// The keys of an exchange.
 pub const KEYS: [&str; 12] = [
     "ask",
@@ -85,10 +88,14 @@ impl<'f> Faults<'f> {
     /// Returns the faults, or the value if there are none.
     pub fn or<T>(self, value: T) -> Result<T, Vec<Diagnostic>> {
         if self.list.is_empty() {
-            Ok(value)
-        } else {
-            Err(self.list.into_sorted())
+            return Ok(value);
         }
+        let is_full = self.is_full();
+        let mut faults = self.list.into_sorted();
+        if is_full && let Some(last) = faults.last_mut() {
+            last.help.push(REST.to_owned());
+        }
+        Err(faults)
     }
 
     /// Returns a place in the file.
@@ -111,7 +118,7 @@ impl<'f> Faults<'f> {
     }
 
     /// Adds a fault in the syntax of a value.
-    pub fn flow_fault(&mut self, entry: &Entry<'_>, error: FlowError, help: &str) {
+    pub fn flow_fault(&mut self, entry: &Entry<'_>, error: &FlowError, help: &str) {
         let message = format!("`{}`: {}", entry.key, error.message);
         let span = entry.span(error.span);
         let diagnostic = self.diagnostic(span, Code::Answers, message).help(help);
@@ -131,7 +138,7 @@ impl<'f> Faults<'f> {
                 ..scalar
             }),
             Err(error) => {
-                self.flow_fault(entry, error, help);
+                self.flow_fault(entry, &error, help);
                 None
             }
         }

@@ -98,13 +98,10 @@ fn origin(faults: &mut Faults<'_>, entry: &Entry<'_>) -> Origin {
     const HELP: &str = "`of` takes `{ query: NAME, item: NAME }`";
     let mut origin = Origin::default();
     for (name, span, values) in members(faults, entry, HELP) {
-        let value = match <[String; 1]>::try_from(values) {
-            Ok([value]) => value,
-            Err(_) => {
-                let message = format!("`{name}` takes one text");
-                faults.fault(span, Code::WrongType, message);
-                continue;
-            }
+        let Ok([value]) = <[String; 1]>::try_from(values) else {
+            let message = format!("`{name}` takes one text");
+            faults.fault(span, Code::WrongType, message);
+            continue;
         };
         match name.as_str() {
             "query" => origin.query = value,
@@ -147,7 +144,7 @@ fn members(
     let members = match flow::map(entry.value) {
         Ok(members) => members,
         Err(error) => {
-            faults.flow_fault(entry, error, help);
+            faults.flow_fault(entry, &error, help);
             return Vec::new();
         }
     };
@@ -174,14 +171,12 @@ fn status(faults: &mut Faults<'_>, entry: &Entry<'_>) -> u16 {
     let Some(status) = faults.scalar(entry, HELP) else {
         return 200;
     };
-    match status.text.parse() {
-        Ok(number @ 100..=599) => number,
-        _ => {
-            let message = format!("{HELP}, got `{}`", status.text);
-            faults.fault(status.span, Code::WrongType, message);
-            200
-        }
+    if let Ok(number @ 100..=599) = status.text.parse() {
+        return number;
     }
+    let message = format!("{HELP}, got `{}`", status.text);
+    faults.fault(status.span, Code::WrongType, message);
+    200
 }
 
 fn delay(faults: &mut Faults<'_>, entry: &Entry<'_>) -> Duration {

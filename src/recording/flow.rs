@@ -125,16 +125,13 @@ fn join_lines(quoted: &str) -> Cow<'_, str> {
         let broken = after
             .strip_prefix("\r\n")
             .or_else(|| after.strip_prefix('\n'));
-        match broken {
-            Some(next) => {
-                joined.push_str(&rest[..at]);
-                rest = next.trim_start_matches([' ', '\t']);
-            }
-            None => {
-                let escape = after.chars().next().map_or(0, char::len_utf8);
-                joined.push_str(&rest[..=at + escape]);
-                rest = &after[escape..];
-            }
+        if let Some(next) = broken {
+            joined.push_str(&rest[..at]);
+            rest = next.trim_start_matches([' ', '\t']);
+        } else {
+            let escape = after.chars().next().map_or(0, char::len_utf8);
+            joined.push_str(&rest[..=at + escape]);
+            rest = &after[escape..];
         }
     }
     joined.push_str(rest);

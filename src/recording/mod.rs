@@ -22,6 +22,7 @@ mod difference;
 mod entry;
 mod exchange;
 mod flow;
+pub mod har;
 pub mod headers;
 mod json_path;
 pub mod layout;

@@ -13,7 +13,7 @@ pub struct Needles {
     /// Spelling → index of its replacement.
     added: HashMap<String, Needle>,
     /// Those that are searched for, in the order of the automaton.
-    needles: Vec<Needle>,
+    searched: Vec<Needle>,
     finder: Option<AhoCorasick>,
 }
 
@@ -75,7 +75,7 @@ impl Needles {
             .build(spellings)
             .expect("the values of a recording do not fill the memory");
         self.finder = (!needles.is_empty()).then_some(finder);
-        self.needles = needles;
+        self.searched = needles;
     }
 
     /// Replaces all of them in a text.
@@ -86,7 +86,7 @@ impl Needles {
         let mut clean = String::new();
         let mut rest = 0;
         for found in finder.find_iter(text) {
-            let needle = &self.needles[found.pattern().as_usize()];
+            let needle = &self.searched[found.pattern().as_usize()];
             let is_digit = |c: char| c.is_ascii_digit();
             let is_part = needle.is_number
                 && (text[..found.start()].ends_with(is_digit)

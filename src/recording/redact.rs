@@ -141,7 +141,7 @@ impl Redactions {
                 continue;
             };
             let name = replacement.text;
-            let text_with_name = format!("{}?{name}", self.needles.replace(before));
+            let text_with_name = format!("{}?{name}", self.path(before));
             let queries = self.queries.entry(query.to_owned()).or_default();
             queries.push((before.to_owned(), name));
             let replacement = Replacement {
@@ -192,8 +192,6 @@ impl Redactions {
         for (name, value) in &mut recorded.answer.headers {
             *value = if name.eq_ignore_ascii_case("link") {
                 self.links(value)
-            } else if value.starts_with('/') || value.contains("://") {
-                self.target(value)
             } else {
                 self.text(value)
             };
@@ -290,6 +288,8 @@ impl Redactions {
     pub fn text(&self, text: &str) -> String {
         match self.known.get(text) {
             Some(known) if !known.is_common => known.text.clone(),
+            // A query may follow it.
+            _ if is_path(text) => self.target(text),
             _ => self.needles.replace(text),
         }
     }
@@ -303,11 +303,7 @@ impl Redactions {
             Some((path, query)) => (path, Some(query)),
             None => (target, None),
         };
-        let segments: Vec<String> = path
-            .split('/')
-            .map(|segment| self.part(segment, false))
-            .collect();
-        let new_path = self.needles.replace(&segments.join("/"));
+        let new_path = self.path(path);
         let Some(query) = query else {
             return new_path;
         };
@@ -320,6 +316,14 @@ impl Redactions {
             return format!("{new_path}?{name}");
         }
         format!("{new_path}?{}", self.query(query))
+    }
+
+    fn path(&self, path: &str) -> String {
+        let segments: Vec<String> = path
+            .split('/')
+            .map(|segment| self.part(segment, false))
+            .collect();
+        self.needles.replace(&segments.join("/"))
     }
 
     fn query(&self, query: &str) -> String {
@@ -389,15 +393,15 @@ fn collect(
     let (text, is_number) = match value {
         Value::Null | Value::Bool(_) => return,
         Value::Array(items) => {
-            items
-                .iter()
-                .for_each(|item| collect(item, action, found, places));
+            for item in items {
+                collect(item, action, found, places);
+            }
             return;
         }
         Value::Object(members) => {
-            members
-                .values()
-                .for_each(|member| collect(member, action, found, places));
+            for member in members.values() {
+                collect(member, action, found, places);
+            }
             return;
         }
         Value::String(text) if text.is_empty() => return,
@@ -426,6 +430,14 @@ fn address(text: &str) -> Option<(&str, &str)> {
     let (before, query) = text.split_once('?')?;
     let query = query.split('#').next().unwrap_or_default();
     (is_address && !query.is_empty() && !before.contains('#')).then_some((before, query))
+}
+
+/// Returns true for a text that may be an address or a path.
+fn is_path(text: &str) -> bool {
+    let is_start = ["/", "http://", "https://"]
+        .iter()
+        .any(|start| text.starts_with(start));
+    is_start && !text.contains(char::is_whitespace)
 }
 
 /// Returns the spellings of a value: an address is normalized before it is followed.
@@ -550,13 +562,13 @@ ask: GET /raw/alias?sig=xyz
         status: 200
         body:
           { "items": [
-              { "path": "alias-4", "url": "https://S3.example/b/alias-4?alias-1" },
-              { "path": "alias-5", "url": "https://api.example/v2/raw/b?alias-2" },
+              { "path": "alias-4", "url": "https://S3.example/alias-5/alias-4?alias-1" },
+              { "path": "alias-5", "url": "https://api.example/v2/raw/alias-5?alias-2" },
               { "path": "alias-6", "url": "alias-3" }
             ]
           }
         ---
-        ask: GET https://S3.example/b/alias-4?alias-1
+        ask: GET https://S3.example/alias-5/alias-4?alias-1
         status: 200
         text: "log"
         ---

@@ -7,6 +7,7 @@ use url::Url;
 
 use crate::core::json::number;
 use crate::core::percent;
+use crate::core::text::hex;
 use crate::recording::difference::{Known, body_difference};
 use crate::recording::{Ask, Content, Override};
 
@@ -111,16 +112,15 @@ fn push_content(key: &mut String, content: &Content) {
             key.push_str(text);
         }
         Content::Bytes(bytes) if bytes.is_empty() => {}
-        Content::Bytes(bytes) => match std::str::from_utf8(bytes) {
-            Ok(text) => {
+        Content::Bytes(bytes) => {
+            if let Ok(text) = std::str::from_utf8(bytes) {
                 key.push('t');
                 key.push_str(text);
-            }
-            Err(_) => {
+            } else {
                 key.push('b');
-                key.push_str(&crate::core::text::hex(bytes));
+                key.push_str(&hex(bytes));
             }
-        },
+        }
     }
 }
 

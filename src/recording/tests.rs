@@ -184,3 +184,101 @@ fn a_recording_is_read_as_it_was_written() {
         assert_eq!(bad, None, "seed {seed}");
     }
 }
+
+#[test]
+fn truncated_and_changed_files_do_not_panic() {
+    let whole = "--- # runner answers 1 · recorded 2026-11-25T09:00:00Z · a, b\nask: \"GET /é\"\n\
+         of: { query: 'é', item: [\"é\"] }\nheaders: {é: é}\ndelay: 1s\nbroken: half\n\
+         sent_text: |2-\n  é\n  é\nbody:\n  { \"é\": [1, \"\\u00e9\\\n\"] }\n---\nask: GET /\nbase64: AA\n";
+    let mut chance = fastrand::Rng::with_seed(7);
+    for end in 0..whole.len() {
+        if whole.is_char_boundary(end) {
+            let _ = read(&file(&whole[..end]));
+        }
+    }
+    for _ in 0..3000 {
+        let mut characters: Vec<char> = whole.chars().collect();
+        for _ in 0..3 {
+            let at = chance.usize(..characters.len());
+            characters[at] =
+                ['\n', '"', '\\', ' ', '{', ']', ':', '#', '-', '|', 'é'][chance.usize(..11)];
+        }
+        let changed: String = characters.into_iter().collect();
+        if let Ok(recording) = read(&file(&changed)) {
+            let written = text(&recording);
+            assert_eq!(text(&reading(&written)), written, "{changed}");
+        }
+    }
+}
+
+#[test]
+fn texts_are_written_for_review() {
+    let exchange = |body: Content| Recorded {
+        ask: Ask {
+            method: "GET".to_owned(),
+            target: "/log".to_owned(),
+            sent: Content::Empty,
+        },
+        of: Origin::default(),
+        answer: Answer {
+            status: 200,
+            headers: Vec::new(),
+            body,
+            delay: Duration::ZERO,
+            broken: None,
+        },
+        place: None,
+    };
+    let texts = [
+        "one\ntwo\n",
+        " one\n\ntwo",
+        "one\ntwo\n\n",
+        "a\t1\r\n  \u{1b}[31mred \n",
+        "",
+    ];
+    let mut exchanges: Vec<Recorded> = texts
+        .iter()
+        .map(|text| exchange(Content::Text((*text).to_owned())))
+        .collect();
+    exchanges.push(exchange(Content::Bytes(vec![255; 100])));
+    let recording = Recording {
+        exchanges,
+        ..Recording::default()
+    };
+    insta::assert_snapshot!(text(&recording), @r#"
+    --- # runner answers 1
+    ask: GET /log
+    status: 200
+    text: |
+      one
+      two
+    ---
+    ask: GET /log
+    status: 200
+    text: |2-
+       one
+
+      two
+    ---
+    ask: GET /log
+    status: 200
+    text: |+
+      one
+      two
+
+    ---
+    ask: GET /log
+    status: 200
+    text: "a\t1\r\n\
+      \u0020 \u001b[31mred \n"
+    ---
+    ask: GET /log
+    status: 200
+    text: ""
+    ---
+    ask: GET /log
+    status: 200
+    base64: "////////////////////////////////////////////////////////////////////////////////////////////\
+      /////////////////////////////////////////w=="
+    "#);
+}

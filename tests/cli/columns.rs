@@ -134,13 +134,13 @@ fn a_table_in_a_pipe_is_100_characters_wide_and_names_the_hidden_columns() {
     assert!(widest(&usual) <= Some(100), "{}", usual.stdout_text());
     let note = usual.stderr_text();
     assert!(
-        note.contains("1 column does not fit 100 characters: `status`")
+        note.contains("to fit 100 characters, 1 column is left out: `status`")
             && note.contains("`--columns`"),
         "{note}"
     );
     // A wide page, chosen columns and `--quiet` have no note; a wide page hides nothing.
     let wide = table(Some("400"), &[]);
-    assert!(!wide.stderr_text().contains("not fit"));
+    assert!(!wide.stderr_text().contains("to fit"));
     let all = run(&["run", "failed-jobs", "--demo", "-o", "csv"]).stdout_text();
     let header = all.lines().next().unwrap_or_default();
     let columns = table(None, &["--columns", header]);
@@ -148,5 +148,5 @@ fn a_table_in_a_pipe_is_100_characters_wide_and_names_the_hidden_columns() {
     assert!(widest(&wide) > Some(100), "{}", wide.stdout_text());
     let quiet = table(None, &["--quiet"]);
     assert_eq!(quiet.stdout_text(), usual.stdout_text());
-    assert!(!quiet.stderr_text().contains("not fit"));
+    assert!(!quiet.stderr_text().contains("to fit"));
 }

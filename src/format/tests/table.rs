@@ -18,10 +18,10 @@ fn without_a_terminal_nothing_is_cut() {
 fn a_page_hides_the_columns_that_do_not_fit() {
     let page = || list().columns(WORKFLOW_COLUMNS).page_width(100);
     insta::assert_snapshot!(page().write("table", &workflows()), @r#"
-    ID                                    NAME                                       STATUS   MINUTES
-    497f6eca-6276-4993-bfeb-53cbbbba6f08  build-and-test                             success      4.5
-    c6e40f70-a80a-4ccc-af88-8d985a7bc622  deploy to 日本 🚀 after the long approval  on_hold        -
-    03987f6a-4c27-4dc1-b6ab-c7e83bb3e713                                             failed       120
+    ID                                    NAME                         STATUS   PIPELINE_NUMBER  MINUTES
+    497f6eca-6276-4993-bfeb-53cbbbba6f08  build-and-test               success               25      4.5
+    c6e40f70-a80a-4ccc-af88-8d985a7bc622  deploy to 日本 🚀 after th…  on_hold             1024        -
+    03987f6a-4c27-4dc1-b6ab-c7e83bb3e713                               failed                 7      120
     "#);
     let mut render = page().renderer("table");
     let mut out = Vec::new();
@@ -29,7 +29,9 @@ fn a_page_hides_the_columns_that_do_not_fit() {
         render.record(&record, &mut out).expect("an object");
     }
     render.finish(&mut out).expect("a table");
-    assert_eq!(render.hidden(), ["pipeline_number", "stopped_at"]);
+    let shortened = render.shortened().expect("a page");
+    assert_eq!(shortened.hidden, ["stopped_at"]);
+    assert_eq!(shortened.cut, ["name"]);
     let nothing = page();
     assert_eq!(nothing.write("table", &[]), "");
 }

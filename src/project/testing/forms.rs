@@ -102,9 +102,10 @@ fn path(template: &Template) -> Option<Vec<Segment>> {
     let mut close = |texts: &mut Vec<String>, has_slashes: &mut bool| {
         let texts = std::mem::replace(texts, vec![String::new()]);
         let decoded = texts.iter().map(|text| percent::decode(text)).collect();
-        segments.push(match std::mem::take(has_slashes) {
-            true => Segment::Many,
-            false => Segment::One(decoded),
+        segments.push(if std::mem::take(has_slashes) {
+            Segment::Many
+        } else {
+            Segment::One(decoded)
         });
     };
     let mut is_start = true;
