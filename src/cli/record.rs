@@ -3,9 +3,9 @@
 mod case_text;
 mod checks;
 mod order;
+mod take;
 mod target;
 
-use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -14,32 +14,28 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde_json::Value;
 
 use crate::cli::app::App;
-use crate::cli::connect::{self, World};
-use crate::cli::execute::{self, Execution};
+use crate::cli::connect::World;
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Stopped};
 use crate::cli::inputs::{self, Words};
-use crate::cli::options::{ConnectArgs, MessageArgs, RunOptions};
-use crate::cli::output::Writers;
+use crate::cli::options::{ConnectArgs, MessageArgs};
 use crate::cli::test;
 use crate::cli::test::case::{self, Played, Setting};
-use crate::cli::{carry_out, choose, explain, setup};
+use crate::cli::{explain, setup};
 use crate::core::code::Code;
 use crate::core::json::plain;
 use crate::core::secret::is_secret_name;
 use crate::core::text::counted;
-use crate::ending::{Collected, Ending};
-use crate::engine::{Exchange, ExecutionOptions, Recorder};
-use crate::format;
 use crate::plan::{Input, Inputs, Plan, variable_of};
 use crate::project::template::ValueTemplate;
 use crate::project::testing::{ANSWERS, slug};
 use crate::project::{Project, Query, load};
 use crate::recording::redact::{Redactions, Rule};
-use crate::recording::{Recorded, Recording, write};
-use crate::sink::{self, TemporaryFolder};
+use crate::recording::{Recording, write};
+use crate::sink::{self};
 
 use case_text::Settings;
+use take::Taken;
 use target::Target;
 
 const EXAMPLES: &str = "\
@@ -71,6 +67,10 @@ pub struct RecordArgs {
     /// Return at most this many records
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub limit: Option<u64>,
+
+    /// Take the answers from an HTTP archive (HAR) of a browser, and send nothing
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["keep", "yes", "demo"])]
+    pub from_har: Option<PathBuf>,
 
     /// Send requests that write, and record their answers too
     #[arg(short, long)]
@@ -122,21 +122,18 @@ struct Taking<'t> {
     target: &'t Target,
 }
 
-/// A run over the network.
-struct Taken {
-    exchanges: Vec<Recorded>,
-    outputs: Vec<(&'static str, Vec<u8>)>,
-    records: usize,
-    exit: Exit,
-}
-
 impl Taking<'_> {
     fn run(&self) -> Result<Exit, Stopped> {
         let inputs = self.inputs()?;
         let used = Arc::new(Mutex::new(BTreeMap::new()));
         let plan = self.plan(&inputs, &used)?;
-        self.refuse_writes(&plan)?;
-        let mut taken = self.take(&plan)?;
+        let mut taken = match &self.args.from_har {
+            Some(path) => self.import(path, &plan)?,
+            None => {
+                self.refuse_writes(&plan)?;
+                self.take(&plan)?
+            }
+        };
         self.replace_stand_ins(&mut taken);
         let mut settings = self.settings(&inputs, &used, taken.exit);
         let mut redactions = Redactions::new(rules(&plan));
@@ -155,12 +152,17 @@ impl Taking<'_> {
         let mut recording = Recording {
             recorded: Some(self.world.outside.clock.0),
             resources,
-            exchanges: order::sort(taken.exchanges, &queries),
+            exchanges: order::sort(std::mem::take(&mut taken.exchanges), &queries),
         };
         checks::refuse_secrets(&recording, &self.target.query, &self.app.scrubber)?;
         checks::refuse_size(&recording)?;
-        let text = self.case_file(&settings)?;
+        let mut text = self.case_file(&settings)?;
         let mut played = self.replay(&text, &recording)?;
+        if self.args.from_har.is_some() && played.exit != 0 {
+            settings.exit = played.exit;
+            text = self.case_file(&settings)?;
+            played = self.replay(&text, &recording)?;
+        }
         if played.misses.is_empty() && !played.library.unused().is_empty() {
             // What a run asked in vain before it failed need not be kept.
             let used: BTreeSet<usize> = played.library.used().into_iter().collect();
@@ -169,7 +171,7 @@ impl Taking<'_> {
             exchanges.retain(|_| index.next().is_some_and(|index| used.contains(&index)));
             played = self.replay(&text, &recording)?;
         }
-        self.compare(&taken.outputs, taken.records, &played, &redactions)?;
+        self.compare(&taken, &played, &redactions)?;
         self.write(&text, &recording, &played)?;
         Ok(Exit::Done)
     }
@@ -226,87 +228,6 @@ impl Taking<'_> {
         let words = format!("`{writer}` writes, and recording it sends its requests");
         Err(Failure::new(Exit::Forbidden, Code::NeedsYes, words)
             .help("record it with `--yes`, or write its answers to the test file"))
-    }
-
-    fn take(&self, plan: &Rc<Plan>) -> Result<Taken, Stopped> {
-        let options = RunOptions {
-            yes: self.args.yes,
-            connect: self.args.connect.clone(),
-            messages: self.args.messages,
-            ..RunOptions::default()
-        };
-        let plans = [Rc::clone(plan)];
-        carry_out::admit(&plans, &options, self.app)?;
-        let case = self.target.case();
-        let show = case.map_or(&[][..], |case| &case.show);
-        let show: Vec<_> = show
-            .iter()
-            .filter_map(|name| format::by_name(name))
-            .collect();
-        let rows = Collected::default();
-        let mut endings: Vec<Box<dyn Ending>> = vec![Box::new(rows.clone())];
-        let mut bytes = Vec::new();
-        for result in choose::in_memory(plan, &show)? {
-            endings.push(result.ending);
-            bytes.push((result.extension, result.bytes));
-        }
-        let writers = Writers::in_memory(plan, endings);
-        let folder = TemporaryFolder::default();
-        let execution = ExecutionOptions {
-            remembers: execute::remembers(&plans),
-            downloads: case::downloads(plan, &folder)?,
-            is_steady: true,
-            ..ExecutionOptions::default()
-        };
-        let recorder: OnceCell<Rc<Recorder>> = OnceCell::new();
-        let keep = self.args.keep.and_then(|keep| usize::try_from(keep).ok());
-        let around = |live: Rc<dyn Exchange>| {
-            let around = recorder.get_or_init(|| Rc::new(Recorder::new(live, keep)));
-            Rc::clone(around) as Rc<dyn Exchange>
-        };
-        let previous = case.and_then(|case| case.previous.clone());
-        let run = Execution::new(&plans, &options, self.app).with_previous(previous);
-        let result = connect::block_on_with(
-            &options.connect,
-            self.app,
-            options.messages,
-            Some(execution),
-            &around,
-            async |session| run.run(&session, vec![writers], &[None]).await,
-        );
-        let exit = match result {
-            Ok(exit) => exit,
-            Err(Stopped::Failed(failure)) if is_an_answer(failure.exit) => {
-                failure.show(self.app, self.args.messages.error_format);
-                failure.exit
-            }
-            Err(stopped) => return Err(stopped),
-        };
-        let outputs = bytes.iter();
-        Ok(Taken {
-            exchanges: recorder
-                .get()
-                .map_or_else(Vec::new, |recorder| recorder.take()),
-            outputs: outputs
-                .map(|(extension, bytes)| (*extension, bytes.take()))
-                .collect(),
-            records: rows.take().len(),
-            exit,
-        })
-    }
-
-    /// Replaces the addresses of the demo, which has other ports each time.
-    fn replace_stand_ins(&self, taken: &mut Taken) {
-        for (from, to) in self.world.stand_ins() {
-            for recorded in &mut taken.exchanges {
-                recorded.replace_text(&from, to);
-            }
-            for (_, bytes) in &mut taken.outputs {
-                if let Ok(text) = std::str::from_utf8(bytes) {
-                    *bytes = text.replace(&from, to).into_bytes();
-                }
-            }
-        }
     }
 
     fn settings(&self, inputs: &Inputs, used: &Facts, exit: Exit) -> Settings {
@@ -400,14 +321,14 @@ impl Taking<'_> {
             resources,
             recording: recording.clone(),
             root: self.project.root(),
+            keeps_exchanges: false,
         };
         setting.play()
     }
 
     fn compare(
         &self,
-        outputs: &[(&'static str, Vec<u8>)],
-        records: usize,
+        taken: &Taken,
         played: &Played,
         redactions: &Redactions,
     ) -> Result<(), Failure> {
@@ -425,14 +346,17 @@ impl Taking<'_> {
             return Err(differs(format!("the replay differs from the run: {miss}")));
         }
         let is_changed = redactions.is_used();
-        if played.rows.len() != records {
+        if let Some(records) = taken
+            .records
+            .filter(|records| played.rows.len() != *records)
+        {
             let words = format!(
                 "the replay differs from the run: it has {}, not {records}",
                 counted(played.rows.len() as u64, "record")
             );
             return Err(differs(words));
         }
-        for ((extension, live), (_, replayed)) in outputs.iter().zip(&played.outputs) {
+        for ((extension, live), (_, replayed)) in taken.outputs.iter().zip(&played.outputs) {
             if live != replayed && !is_changed {
                 return Err(differs(format!(
                     "the replay differs from the run in its result (`.{extension}`)"
@@ -479,11 +403,6 @@ impl Taking<'_> {
 
 /// Facts that a run looked up, by name.
 type Facts = Arc<Mutex<BTreeMap<String, String>>>;
-
-/// Returns true for failures that are the answer of the API, which a case may expect.
-fn is_an_answer(exit: Exit) -> bool {
-    matches!(exit, Exit::Expectation | Exit::Refused | Exit::Partial)
-}
 
 /// Returns the names of a query and those it uses, with those that feed others first.
 fn queries(query: &Query) -> Vec<&str> {

@@ -15,6 +15,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+use serde_json::Value;
+
 use crate::cli::app::App;
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Stopped};
@@ -23,10 +25,11 @@ use crate::core::code::Code;
 use crate::core::name;
 use crate::project::testing::{Case, TestFile, Tests};
 use crate::project::{Project, Query};
+use crate::recording::har;
 use crate::resource::Resource;
 use crate::sink;
 
-use judge::{Verdict, judge};
+use judge::{Verdict, Wants, judge};
 use show::TestFormat;
 
 const EXAMPLES: &str = "\
@@ -63,6 +66,10 @@ pub struct TestArgs {
     /// Write the results to a file atomically
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+
+    /// Write the requests and answers of the cases as an HTTP archive (HAR 1.2)
+    #[arg(long, value_name = "FILE")]
+    pub har: Option<PathBuf>,
 
     /// List passed cases too
     #[arg(short, long)]
@@ -107,11 +114,18 @@ pub fn run(args: &TestArgs, app: &Rc<App>) -> Result<Exit, Stopped> {
         app.print(&names)?;
         return Ok(Exit::Done);
     }
-    let mut verdicts = play_all(&project, &tasks, args.update);
+    let wants = Wants {
+        updates: args.update,
+        exchanges: args.har.is_some(),
+    };
+    let mut verdicts = play_all(&project, &tasks, wants);
     if args.update {
         for verdict in &mut verdicts {
             accept(verdict, app)?;
         }
+    }
+    if let Some(path) = &args.har {
+        write(path, archive(&mut verdicts).as_bytes(), app)?;
     }
     let text = show::render(&verdicts, args, started.elapsed(), app);
     match &args.out {
@@ -245,7 +259,7 @@ fn matches(pattern: &str, name: &str) -> bool {
 }
 
 /// Runs all cases, as many at a time as there are processors.
-fn play_all<'t>(project: &Project, tasks: &'t [Task<'t>], updates: bool) -> Vec<Verdict<'t>> {
+fn play_all<'t>(project: &Project, tasks: &'t [Task<'t>], wants: Wants) -> Vec<Verdict<'t>> {
     let next = AtomicUsize::new(0);
     let done = Mutex::new(Vec::new());
     let root = project.root();
@@ -254,7 +268,7 @@ fn play_all<'t>(project: &Project, tasks: &'t [Task<'t>], updates: bool) -> Vec<
         for _ in 0..threads.min(tasks.len()) {
             scope.spawn(|| {
                 while let Some(task) = tasks.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let verdict = judge(task, root, updates);
+                    let verdict = judge(task, root, wants);
                     let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
                     done.push(verdict);
                 }
@@ -270,6 +284,23 @@ fn play_all<'t>(project: &Project, tasks: &'t [Task<'t>], updates: bool) -> Vec<
     };
     verdicts.sort_by_cached_key(order);
     verdicts
+}
+
+/// Returns the exchanges of all cases as an HTTP archive. Its time is that of the cases.
+fn archive(verdicts: &mut [Verdict<'_>]) -> String {
+    let mut entries = Vec::new();
+    for verdict in verdicts {
+        let now = verdict.task.case.now.unwrap_or(case::NOW);
+        for (recorded, base) in std::mem::take(&mut verdict.exchanges) {
+            let mut one = har::to_har(&[recorded], |_| base.clone(), now);
+            if let Some(Value::Array(own)) = one.pointer_mut("/log/entries").map(Value::take) {
+                entries.extend(own);
+            }
+        }
+    }
+    let mut archive = har::to_har(&[], |_| String::new(), case::NOW);
+    archive["log"]["entries"] = Value::Array(entries);
+    format!("{archive:#}\n")
 }
 
 /// Writes the new snapshots of a case without other problems.

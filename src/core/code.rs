@@ -103,6 +103,8 @@ codes! {
     NoProject = "no-project",
     /// No test case has this name.
     NoTest = "no-test",
+    /// An HTTP archive cannot be used.
+    Har = "har",
     /// The replay of a recording differs from the run.
     Replay = "replay",
     /// An answer that must not be recorded.

@@ -14,13 +14,15 @@ use crate::http::{
 };
 use crate::plan::RequestPlan;
 use crate::recording::matching::{Library, Miss};
-use crate::recording::{Answer, Ask, Broken, Content};
+use crate::recording::{Answer, Ask, Broken, Content, Origin, Recorded};
 
 /// Answers the requests of a run from a recording.
 pub struct Replay {
     library: Rc<Library>,
     asked: RefCell<Vec<Ask>>,
     misses: RefCell<Vec<Miss>>,
+    /// The exchanges with the base URLs of their resources, if they are kept.
+    exchanges: Option<RefCell<Vec<(Recorded, String)>>>,
 }
 
 impl Replay {
@@ -30,7 +32,21 @@ impl Replay {
             library,
             asked: RefCell::default(),
             misses: RefCell::default(),
+            exchanges: None,
         }
+    }
+
+    /// Keeps the exchanges.
+    #[must_use]
+    pub fn keeping_exchanges(mut self) -> Self {
+        self.exchanges = Some(RefCell::default());
+        self
+    }
+
+    /// Returns the exchanges with the base URLs of their resources, if they were kept.
+    pub fn take_exchanges(&self) -> Vec<(Recorded, String)> {
+        let exchanges = self.exchanges.as_ref();
+        exchanges.map_or_else(Vec::new, RefCell::take)
     }
 
     /// Returns the requests so far, in the order in which they were sent.
@@ -52,7 +68,7 @@ impl Replay {
         let ask = Ask::of(method, plan.base_url(), &request.url, &request.body);
         self.asked.borrow_mut().push(ask.clone());
         let answer = match self.library.answer(&ask) {
-            Ok(given) => given.answer.clone(),
+            Ok(answer) => answer.clone(),
             Err(miss) => {
                 let words = format!("no recorded answer for {} {}", ask.method, ask.target);
                 self.misses.borrow_mut().push(miss);
@@ -60,6 +76,19 @@ impl Replay {
                 return Err(TransportError::before(kind));
             }
         };
+        if let Some(exchanges) = &self.exchanges {
+            let recorded = Recorded {
+                ask,
+                of: Origin {
+                    query: plan.query.name.clone(),
+                    item: request.about.as_deref().map(str::to_owned),
+                },
+                answer: answer.clone(),
+                place: None,
+            };
+            let base = plan.base_url().to_string();
+            exchanges.borrow_mut().push((recorded, base));
+        }
         // Lets other tasks run, as a network would.
         tokio::task::yield_now().await;
         let timeout = plan.resource().timeout;

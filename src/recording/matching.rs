@@ -48,34 +48,6 @@ struct State {
     used: Vec<usize>,
 }
 
-/// An answer with its source.
-#[derive(Debug, Clone, Copy)]
-pub struct Given<'l> {
-    /// The answer.
-    pub answer: &'l Answer,
-    /// Its source.
-    pub source: Source<'l>,
-}
-
-/// The source of an answer.
-#[derive(Debug, Clone, Copy)]
-pub enum Source<'l> {
-    /// A recorded exchange, with its index.
-    Recorded(usize, &'l Recorded),
-    /// An override.
-    Override(&'l Override),
-}
-
-impl<'l> Source<'l> {
-    /// Returns the place in the file.
-    pub fn place(&self) -> Option<&'l Place> {
-        match self {
-            Self::Recorded(_, recorded) => recorded.place.as_ref(),
-            Self::Override(written) => Some(&written.place),
-        }
-    }
-}
-
 /// A request without an answer.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("there is no answer for `{}`{difference}", ask.label())]
@@ -178,7 +150,7 @@ impl Library {
     /// # Errors
     ///
     /// Fails if no answer is left for it.
-    pub fn answer(&self, ask: &Ask) -> Result<Given<'_>, Miss> {
+    pub fn answer(&self, ask: &Ask) -> Result<&Answer, Miss> {
         let target = Target::new(&ask.target);
         let key = RequestKey::new(ask, &target);
         let mut state = self.state.borrow_mut();
@@ -197,10 +169,7 @@ impl Library {
         if let Some(index) = self.overriding(&mut state, ask, &target) {
             state.gave[index] = true;
             let written = &self.overrides[index].0;
-            return Ok(Given {
-                answer: &written.answer,
-                source: Source::Override(written),
-            });
+            return Ok(&written.answer);
         }
         let Some(index) = next else {
             drop(state);
@@ -208,10 +177,7 @@ impl Library {
         };
         state.used.push(index);
         let recorded = &self.recorded[index];
-        Ok(Given {
-            answer: &recorded.answer,
-            source: Source::Recorded(index, recorded),
-        })
+        Ok(&recorded.answer)
     }
 
     /// Counts the request for each override of its form, and returns the one that answers it.
@@ -305,15 +271,6 @@ impl Library {
         self.state.borrow().used.clone()
     }
 
-    /// Returns the number of times that a request was asked and recorded.
-    pub fn counts(&self, ask: &Ask) -> Counts {
-        let key = RequestKey::new(ask, &Target::new(&ask.target));
-        Counts {
-            asked: self.state.borrow().asked.get(&key).copied().unwrap_or(0),
-            recorded: self.equal.get(&key).map_or(0, Vec::len),
-        }
-    }
-
     /// Returns the recorded exchanges.
     pub fn recorded(&self) -> &[Recorded] {
         &self.recorded
@@ -378,7 +335,7 @@ mod tests {
 
     fn given(library: &Library, request: &str) -> String {
         match library.answer(&ask(request)) {
-            Ok(given) => given.answer.status.to_string(),
+            Ok(answer) => answer.status.to_string(),
             Err(miss) => {
                 let nearest = miss.nearest.map_or("none".to_owned(), |near| near.label);
                 format!(
@@ -434,8 +391,6 @@ mod tests {
         );
         assert_eq!(library.used(), [0, 2]);
         assert_eq!(library.unused()[0].ask.target, "/b");
-        let counts = library.counts(&ask("GET /b"));
-        assert_eq!(counts.to_string(), "asked 0 times, recorded 1");
     }
 
     #[test]

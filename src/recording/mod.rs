@@ -13,7 +13,7 @@
 //! ```text
 //! let recording = read::read(&file)?;
 //! let library = Library::new(overrides, recording.exchanges);
-//! let given = library.answer(&Ask::of("GET", &base_url, &url, &Body::Empty))?;
+//! let answer = library.answer(&Ask::of("GET", &base_url, &url, &Body::Empty))?;
 //! ```
 
 mod ask;

@@ -185,7 +185,6 @@ pub struct Resource {
     /// The hosts that an address from a response may lead to.
     pub links: Links,
     /// The values in responses that recordings do not keep.
-    #[expect(dead_code, reason = "its users follow")]
     pub redact: Vec<(Selector, Redaction)>,
     /// The certificates.
     pub tls: TlsFiles,

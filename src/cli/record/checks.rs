@@ -7,9 +7,6 @@ use crate::core::secret::Scrubber;
 use crate::project::Query;
 use crate::recording::{Recorded, Recording, secrets, size};
 
-/// The maximum size of a recording, in bytes.
-const LONGEST: usize = 1024 * 1024;
-
 /// Refuses answers with secrets.
 pub fn refuse_secrets(
     recording: &Recording,
@@ -47,7 +44,7 @@ fn resource_of(recorded: &Recorded, query: &Query) -> String {
 
 /// Refuses a recording that is too large for review.
 pub fn refuse_size(recording: &Recording) -> Result<(), Failure> {
-    let Err(too_large) = size::check(recording, LONGEST) else {
+    let Err(too_large) = size::check(recording, size::MOST) else {
         return Ok(());
     };
     let largest = too_large.largest.iter();

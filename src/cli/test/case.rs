@@ -26,13 +26,13 @@ use crate::plan::{Binding, Input, Outside, Plan, SharedPlans};
 use crate::project::Query;
 use crate::project::testing::Case;
 use crate::recording::matching::{Library, Miss};
-use crate::recording::{Ask, Content, Recording};
+use crate::recording::{Ask, Content, Recorded, Recording};
 use crate::resource::Resource;
 use crate::sink::{Folder, TemporaryFolder};
 use crate::template::Clock;
 
 /// The time of cases without `now`. Never that of the machine, so that a case has one result.
-const NOW: Timestamp = Timestamp::constant(1_767_225_600, 0);
+pub const NOW: Timestamp = Timestamp::constant(1_767_225_600, 0);
 
 /// A case with everything it needs.
 pub struct Setting<'s> {
@@ -46,6 +46,8 @@ pub struct Setting<'s> {
     pub recording: Recording,
     /// The project's folder.
     pub root: &'s Path,
+    /// True to keep the exchanges.
+    pub keeps_exchanges: bool,
 }
 
 /// The result of a case.
@@ -66,6 +68,8 @@ pub struct Played {
     pub library: Rc<Library>,
     /// The failed conditions of `expect`: the condition and the author's message.
     pub unmet: Vec<(String, Option<String>)>,
+    /// The exchanges with the base URLs of their resources, if they were kept.
+    pub exchanges: Vec<(Recorded, String)>,
 }
 
 impl Setting<'_> {
@@ -80,7 +84,12 @@ impl Setting<'_> {
         let app = Rc::new(App::of_case(env, self.root.to_path_buf(), now));
         let recorded = self.recording.exchanges.clone();
         let library = Rc::new(Library::new(self.case.overrides.clone(), recorded));
-        let replay = Rc::new(Replay::new(Rc::clone(&library)));
+        let replay = Replay::new(Rc::clone(&library));
+        let replay = Rc::new(if self.keeps_exchanges {
+            replay.keeping_exchanges()
+        } else {
+            replay
+        });
         let mut played = Played {
             outputs: Vec::new(),
             rows: Vec::new(),
@@ -90,6 +99,7 @@ impl Setting<'_> {
             misses: Vec::new(),
             library,
             unmet: Vec::new(),
+            exchanges: Vec::new(),
         };
         let bound = self.plan(&app);
         let exit = match &bound {
@@ -103,6 +113,7 @@ impl Setting<'_> {
         played.messages = app.messages();
         played.asked = replay.asked();
         played.misses = replay.take_misses();
+        played.exchanges = replay.take_exchanges();
         self.check(&mut played, bound.ok().as_deref())?;
         Ok(played)
     }

@@ -11,7 +11,7 @@ use crate::core::source::{Place, SourceFile};
 use crate::format::FORMATS;
 use crate::project::load;
 use crate::recording::matching::{Difference, Miss};
-use crate::recording::{Override, Recording, read};
+use crate::recording::{Override, Recorded, Recording, read};
 
 /// The maximum size of a snapshot, in bytes.
 const LONGEST: u64 = 256 * 1024 * 1024;
@@ -33,6 +33,8 @@ pub struct Verdict<'t> {
     pub written: Vec<String>,
     /// The number of requests.
     pub requests: usize,
+    /// The exchanges with the base URLs of their resources, if they were kept.
+    pub exchanges: Vec<(Recorded, String)>,
     /// The time it took.
     pub elapsed: Duration,
 }
@@ -79,8 +81,17 @@ impl Problem {
     }
 }
 
-/// Runs and judges a case. With `updates`, differing snapshots are collected instead of reported.
-pub fn judge<'t>(task: &'t Task<'t>, root: &Path, updates: bool) -> Verdict<'t> {
+/// The purpose of a run.
+#[derive(Debug, Clone, Copy)]
+pub struct Wants {
+    /// True to collect snapshots that differ instead of reporting them.
+    pub updates: bool,
+    /// True to keep the exchanges.
+    pub exchanges: bool,
+}
+
+/// Runs and judges a case.
+pub fn judge<'t>(task: &'t Task<'t>, root: &Path, wants: Wants) -> Verdict<'t> {
     let started = Instant::now();
     let mut verdict = Verdict {
         task,
@@ -89,6 +100,7 @@ pub fn judge<'t>(task: &'t Task<'t>, root: &Path, updates: bool) -> Verdict<'t> 
         stale: Vec::new(),
         written: Vec::new(),
         requests: 0,
+        exchanges: Vec::new(),
         elapsed: Duration::ZERO,
     };
     match recording_of(task, root) {
@@ -101,12 +113,16 @@ pub fn judge<'t>(task: &'t Task<'t>, root: &Path, updates: bool) -> Verdict<'t> 
                 resources: task.resources.clone(),
                 recording: recording.unwrap_or_default(),
                 root,
+                keeps_exchanges: wants.exchanges,
             };
             match setting.play() {
                 Err(failure) => verdict
                     .problems
                     .push(Problem::of_failure("setup", &failure)),
-                Ok(played) => verdict.judge(&played, is_own, has_answers, root, updates),
+                Ok(mut played) => {
+                    verdict.exchanges = std::mem::take(&mut played.exchanges);
+                    verdict.judge(&played, is_own, has_answers, root, wants.updates);
+                }
             }
         }
     }

@@ -159,7 +159,6 @@ fn given(node: Option<&Node>, faults: &mut Diagnostics) -> Vec<Given> {
         given.push(Given {
             query: entry.key.clone(),
             rows: rows.iter().map(Node::to_json).collect(),
-            place: entry.key_place.clone(),
         });
     }
     given

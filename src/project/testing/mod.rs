@@ -149,6 +149,4 @@ pub struct Given {
     pub query: String,
     /// The records, with all columns that the query declares.
     pub rows: Vec<Value>,
-    /// The place of the name.
-    pub place: Place,
 }
