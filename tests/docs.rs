@@ -30,7 +30,7 @@ const TUTORIAL: &str = "docs/tutorial.md";
 const CUT: &str = "[…]\n";
 
 /// The folders of a clone that hold queries and resources.
-const PARTS: [&str; 3] = ["resources", "queries", "examples"];
+const PARTS: [&str; 4] = ["resources", "queries", "examples", "tests/queries"];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -117,6 +117,7 @@ fn clone() -> TempDir {
     for name in PARTS {
         copy(Path::new(name), folder.path());
     }
+    fs::copy(root().join("runner.yaml"), folder.path().join("runner.yaml")).expect("a copy");
     folder
 }
 

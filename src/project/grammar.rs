@@ -239,8 +239,6 @@ keys! {
             "the result of the last run, as `previous` in the report: names of `data`, `rows`, `started`";
         answers: "list", "",
             "answers in place of recorded ones, see [Answers](#answers); the first that matches a request is used";
-        match_headers: "name or list", "",
-            "header fields of requests that must also match, besides method, path, parameters and body";
         exit: "0 to 130", "`0`", "the expected [exit code](exit-codes.md)";
         expect: "like `expect` of a query", "", "conditions on the result, see [Expectations](#expectations)";
         show: "format or list", "", "formats of additional snapshots; not `raw`";

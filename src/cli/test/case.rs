@@ -31,7 +31,7 @@ use crate::resource::Resource;
 use crate::sink::{Folder, TemporaryFolder};
 use crate::template::Clock;
 
-/// The time of cases without `now`. Never that of the machine, so that a case has one result.
+/// The time of cases without `now` and recording. Never that of the machine, so that a case has one result.
 pub const NOW: Timestamp = Timestamp::constant(1_767_225_600, 0);
 
 /// A case with everything it needs.
@@ -79,7 +79,7 @@ impl Setting<'_> {
     ///
     /// If the case cannot be run; a query that fails is a result.
     pub fn play(self) -> Result<Played, Failure> {
-        let now = self.case.now.unwrap_or(NOW);
+        let now = self.case.now.or(self.recording.recorded).unwrap_or(NOW);
         let env = Arc::new(self.case.env.clone());
         let app = Rc::new(App::of_case(env, self.root.to_path_buf(), now));
         let recorded = self.recording.exchanges.clone();

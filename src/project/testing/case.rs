@@ -9,10 +9,8 @@ use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::document::{Content, Entry, Node};
 use crate::core::name;
-use crate::core::secret::is_secret_name;
 use crate::core::source::Place;
 use crate::core::time::parse_timestamp;
-use crate::http::HeaderName;
 use crate::project::template::{GIT_FACTS, Names};
 use crate::project::testing::{Case, Given, answer, names};
 use crate::project::{grammar, requirement};
@@ -48,7 +46,6 @@ pub fn read(entry: &Entry, around: &Around<'_>, faults: &mut Diagnostics) -> Cas
     let given = given(fields.get("given"), faults);
     let previous = fields.read("previous", previous, faults);
     let overrides = answer::read(fields.get("answers"), faults);
-    let match_headers = match_headers(fields.get("match_headers"), faults);
     let exit_node = fields.get("exit");
     let exit = exit_node.and_then(|node| node.integer("exit", 0..=130, faults));
     let expect = requirement::read(fields.get("expect"), "expect", &around.names(), faults);
@@ -71,7 +68,6 @@ pub fn read(entry: &Entry, around: &Around<'_>, faults: &mut Diagnostics) -> Cas
         previous,
         own_overrides: overrides.len(),
         overrides,
-        match_headers,
         exit: exit.and_then(|exit| u8::try_from(exit).ok()).unwrap_or(0),
         exit_place: exit_node.map(|node| node.place.clone()),
         expect,
@@ -174,28 +170,6 @@ fn previous(node: &Node, faults: &mut Diagnostics) -> Option<Value> {
         }
     }
     (faults.len() == before).then(|| node.to_json())
-}
-
-/// Reads names of header fields, in lower case.
-fn match_headers(node: Option<&Node>, faults: &mut Diagnostics) -> Vec<String> {
-    let mut names: Vec<String> = Vec::new();
-    for item in node.map_or_else(Vec::new, Node::items) {
-        let Some(text) = item.text("match_headers", faults) else {
-            continue;
-        };
-        let Ok(name) = HeaderName::from_bytes(text.value.as_bytes()) else {
-            let words = format!("`{}` is not the name of a header field", text.value);
-            faults.push(Diagnostic::at(&item.place, Code::HeaderName, words));
-            continue;
-        };
-        if is_secret_name(name.as_str()) {
-            let words = format!("`{name}` may be a secret, and is never recorded");
-            faults.push(Diagnostic::at(&item.place, Code::HeaderName, words));
-        } else if !names.iter().any(|known| known == name.as_str()) {
-            names.push(name.as_str().to_owned());
-        }
-    }
-    names
 }
 
 fn show(

@@ -171,7 +171,4 @@ fn inherit(case: &mut Case, other: Case) {
     case.environment = case.environment.take().or(other.environment);
     case.limit = case.limit.or(other.limit);
     case.overrides.extend(other.overrides);
-    if case.match_headers.is_empty() {
-        case.match_headers = other.match_headers;
-    }
 }

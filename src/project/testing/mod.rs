@@ -128,8 +128,6 @@ pub struct Case {
     pub overrides: Vec<Override>,
     /// The number of `overrides` that the case itself has.
     pub own_overrides: usize,
-    /// Header fields of requests that must match a recorded one, too. In lower case.
-    pub match_headers: Vec<String>,
     /// The expected exit code.
     pub exit: u8,
     /// The place of `exit`, if it is in the file.

@@ -32,7 +32,6 @@ cases:
     now: 2026-11-25
     env: { A: 1, B: two }
     git: { branch: main }
-    match_headers: [X-Team]
     limit: 10
     given:
       project-workflows: [{ id: w1 }]
@@ -78,7 +77,6 @@ fn a_case_has_the_settings_of_the_one_it_is_like_unless_it_has_its_own() {
         third.now.map(|now| now.to_string()).as_deref(),
         Some("2026-11-26T09:00:00Z")
     );
-    assert_eq!(third.match_headers, ["x-team"]);
     assert_eq!((third.limit, third.exit), (Some(10), 2));
     assert!(third.expect.is_empty() && third.show.is_empty());
     let usual = file.case("usual").expect("a case");
