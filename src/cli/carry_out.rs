@@ -16,6 +16,7 @@ use crate::core::code::Code;
 use crate::core::text::counted;
 use crate::engine::{Downloads, ExecutionOptions, Write};
 use crate::plan::{Plan, RequestPlan};
+use crate::project::load;
 use crate::sink::Folder;
 
 /// Prints the requests that the plans would write.
@@ -111,17 +112,35 @@ fn downloads(
         return Ok(None);
     }
     let folder = match options.results.out.as_slice() {
-        [] => Path::new(""),
-        [folder] => folder.as_path(),
+        [] => None,
+        [folder] => Some(folder.as_path()),
         _ => {
             let words = "downloads go to one folder, and `--out` is given several times";
             return Err(Failure::usage(Code::Out, words));
         }
     };
+    let here = &app.working_directory;
+    if let Some(folder) = folder.filter(|folder| is_no_folder(&here.join(folder), folder)) {
+        let words = format!(
+            "`--out` takes the folder for the downloads, and `{}` is not a folder",
+            folder.display()
+        );
+        return Err(Failure::usage(Code::Out, words));
+    }
+    let run = plans.iter().map(|plan| plan.root.clone());
+    let around = folder.and_then(|folder| load::root_of(&here.join(folder)));
+    // Where there is no project, files could make one.
+    let around_here = load::root_of(here).or_else(|| Some(here.clone()));
+    let projects = run.chain(around).chain(around_here).collect();
     Ok(Some(Downloads {
-        folder: Rc::new(Folder::new(&app.working_directory, folder)),
+        folder: Rc::new(Folder::new(here, folder, projects)),
         refreshes: options.cache.refresh,
     }))
+}
+
+/// Returns true if a path is something other than a folder, or standard output.
+fn is_no_folder(path: &Path, given: &Path) -> bool {
+    given.as_os_str() == "-" || (path.exists() && !path.is_dir())
 }
 
 /// Adds the requests that may have been carried out although no response confirms it, to any

@@ -117,6 +117,15 @@ pub fn in_memory(plan: &Plan, further: &[&'static Format]) -> Result<Vec<InMemor
             extension: document.kind().extension(),
         });
     }
+    if documents.is_empty() && shows_body(plan) {
+        let bytes = MemorySink::default();
+        all.push(InMemory {
+            ending: Box::new(Content::new(format::RAW, output(&bytes))),
+            bytes,
+            extension: "txt",
+        });
+        return Ok(all);
+    }
     let own = documents.is_empty().then_some(format::JSON);
     for format in own.iter().copied().chain(further.iter().copied()) {
         refuse_without_records(plan, format.name, documents)?;
@@ -136,6 +145,12 @@ pub fn in_memory(plan: &Plan, further: &[&'static Format]) -> Result<Vec<InMemor
         });
     }
     Ok(all)
+}
+
+/// Returns true if a query prints the body of its response instead of records.
+pub fn shows_body(plan: &Plan) -> bool {
+    let format = plan.output().and_then(by_name);
+    format.is_some_and(|format| format.shows_body)
 }
 
 /// Returns the columns of the records, if known: the chosen ones, or all of the query's.

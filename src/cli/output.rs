@@ -370,20 +370,34 @@ pub struct WriterDelivery<'w> {
     pub stored: Option<RefCell<Vec<Value>>>,
 }
 
+impl WriterDelivery<'_> {
+    /// Ignores a closed reader during downloads: their files are wanted, not only their records.
+    fn unless_closed(&self, result: io::Result<()>) -> io::Result<()> {
+        match result {
+            Err(error)
+                if error.kind() == io::ErrorKind::BrokenPipe && self.plan.query.is_download() =>
+            {
+                Ok(())
+            }
+            result => result,
+        }
+    }
+}
+
 impl Deliver for WriterDelivery<'_> {
     fn record(&mut self, record: Value) -> io::Result<()> {
         if let Some(stored) = &self.stored {
             stored.borrow_mut().push(record.clone());
         }
         match self.writer.borrow_mut().as_mut() {
-            Some(writer) => writer.record(record),
+            Some(writer) => self.unless_closed(writer.record(record)),
             None => Ok(()),
         }
     }
 
     fn pause(&mut self) -> io::Result<()> {
         match self.writer.borrow_mut().as_mut() {
-            Some(writer) => writer.pause(),
+            Some(writer) => self.unless_closed(writer.pause()),
             None => Ok(()),
         }
     }

@@ -107,12 +107,7 @@ pub fn run(args: &TestArgs, app: &Rc<App>) -> Result<Exit, Stopped> {
     }
     let tasks = tasks(&project, &files, args)?;
     if args.list {
-        let names: String = tasks
-            .iter()
-            .map(|task| format!("{}\n", task.name()))
-            .collect();
-        app.print(&names)?;
-        return Ok(Exit::Done);
+        return list(&tasks, args, app);
     }
     let wants = Wants {
         updates: args.update,
@@ -141,6 +136,17 @@ pub fn run(args: &TestArgs, app: &Rc<App>) -> Result<Exit, Stopped> {
     } else {
         Exit::Done
     })
+}
+
+/// Prints the full names of the cases.
+fn list(tasks: &[Task<'_>], args: &TestArgs, app: &App) -> Result<Exit, Stopped> {
+    let names: Vec<String> = tasks.iter().map(Task::name).collect();
+    let text = match args.format {
+        TestFormat::Json => format!("{:#}\n", Value::from(names)),
+        _ => names.join("\n") + "\n",
+    };
+    app.print(&text)?;
+    Ok(Exit::Done)
 }
 
 /// Opens the project. Places in messages are relative to its root, wherever one stands, so that

@@ -7,7 +7,7 @@ use crate::cli::app::App;
 use crate::cli::progress::Stats;
 use crate::core::text::one_line;
 use crate::core::time::format_duration;
-use crate::http::links::masked_address;
+use crate::http::masked_addresses;
 use crate::http::pace::PauseReason;
 use crate::http::{Event, HeaderMap, Observe, Request};
 
@@ -145,7 +145,7 @@ impl Watch {
             } else {
                 let text = String::from_utf8_lossy(value.as_bytes());
                 // A presigned address is a secret.
-                masked_address(&text).into_owned()
+                masked_addresses(&text).into_owned()
             };
             self.app.eprintln(&format!("{mark} {name}: {text}"));
         }

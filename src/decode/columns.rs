@@ -65,7 +65,13 @@ pub fn read_header(mut rows: Rows) -> Result<Columns, DecodeError> {
             return Ok(Columns(columns));
         }
     }
-    Ok(Columns::default())
+    Err(no_header())
+}
+
+/// The error for content without a single row. It is likely cut off: a table without records has its
+/// header.
+fn no_header() -> DecodeError {
+    DecodeError::new("there is no header, the content is empty")
 }
 
 /// Reads all rows once for the types of the columns, and checks them.
@@ -88,7 +94,11 @@ impl ColumnScan {
         let end = self.rows.bytes_read() + STEP;
         while self.rows.bytes_read() < end {
             let Some(row) = self.rows.next()? else {
-                return Ok(true);
+                return if self.columns.is_empty() {
+                    Err(no_header())
+                } else {
+                    Ok(true)
+                };
             };
             let result = if self.columns.is_empty() {
                 header(&row).map(|columns| self.columns = columns)

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use super::window::{Window, size};
-use super::{DecodeError, LONGEST_RECORD, MOST_COLUMNS};
+use super::{DecodeError, MOST_COLUMNS};
 
 /// The usual spelling of null in exports of databases.
 const NULL: &[u8] = b"\\N";
@@ -138,9 +138,9 @@ impl Rows {
                 }
                 Ok(Found::Unfinished) if self.window.has_room() => {}
                 Ok(Found::Unfinished) => {
-                    let most = size(LONGEST_RECORD as u64);
+                    let most = size(self.window.longest());
                     let words = format!("the row is longer than {most}");
-                    return Err(self.explain(DecodeError::in_line(line, words)));
+                    return Err(self.window.too_long(DecodeError::in_line(line, words)));
                 }
                 Err(Fault(breaks, message)) => {
                     let error = DecodeError::in_line(line + breaks, message);

@@ -1,5 +1,6 @@
 //! Errors of decoding, with their place in the content.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use crate::core::text::{one_line, truncate_to_width};
@@ -16,8 +17,10 @@ pub struct DecodeError {
     pub column: Option<usize>,
     /// The message, without the place.
     pub message: String,
-    /// The beginning of the content, on one line and safe to print.
-    pub first_line: Option<String>,
+    /// True if the content is longer than what is held in memory.
+    pub exceeds_whole: bool,
+    /// The beginning of the content. It may contain secrets, so it is only shown by [`Self::first_line`].
+    pub(super) start: Vec<u8>,
 }
 
 impl DecodeError {
@@ -27,7 +30,8 @@ impl DecodeError {
             line: None,
             column: None,
             message: message.into(),
-            first_line: None,
+            exceeds_whole: false,
+            start: Vec::new(),
         }
     }
 
@@ -41,13 +45,13 @@ impl DecodeError {
 
     /// Adds the beginning of the content.
     pub(super) fn in_content(mut self, start: &[u8]) -> Self {
-        let line = start.split(|byte| matches!(byte, b'\n' | b'\r'));
-        let line = line.map(<[u8]>::trim_ascii).find(|line| !line.is_empty());
-        self.first_line = line.map(|line| {
-            let text = String::from_utf8_lossy(line);
-            truncate_to_width(&one_line(&text), SHOWN).into_owned()
-        });
+        self.start = start.to_vec();
         self
+    }
+
+    /// Returns the first line of the content, if it is known: truncated and safe to print.
+    pub fn first_line(&self, scrub: impl Fn(&str) -> Cow<'_, str>) -> Option<String> {
+        excerpt(&self.start, scrub)
     }
 
     /// Returns the message after the name of its source: `` `jobs.csv`, line 3: … ``.
@@ -71,3 +75,13 @@ impl fmt::Display for DecodeError {
 }
 
 impl std::error::Error for DecodeError {}
+
+/// Returns the first line of a text that is not empty: truncated and safe to print. The text is
+/// scrubbed as a whole, since the part of a secret that is left after truncation is not recognized.
+pub fn excerpt(start: &[u8], scrub: impl Fn(&str) -> Cow<'_, str>) -> Option<String> {
+    let text = String::from_utf8_lossy(start);
+    let text = scrub(&text);
+    let line = text.split(['\n', '\r']).map(str::trim);
+    let line = line.into_iter().find(|line| !line.is_empty())?;
+    Some(truncate_to_width(&one_line(line), SHOWN).into_owned())
+}

@@ -6,7 +6,7 @@ use std::ops::Range;
 use serde_json::{Value, json};
 
 use super::window::{Window, size};
-use super::{DecodeError, LONGEST_RECORD, LONGEST_WHOLE, STEP};
+use super::{Content, DecodeError, Records, STEP};
 use crate::core::json as values;
 use crate::core::rows::RowBuilder;
 
@@ -72,9 +72,11 @@ impl Lines {
                 return Ok((!rest.is_empty()).then_some(0..rest.len()));
             }
             if !self.window.has_room() {
-                let most = size(LONGEST_RECORD as u64);
+                let most = size(self.window.longest());
                 let message = format!("the line is longer than {most}");
-                return Err(self.fault(message));
+                return Err(self
+                    .window
+                    .too_long(DecodeError::in_line(self.number, message)));
             }
             self.window.fill()?;
         }
@@ -223,24 +225,37 @@ impl Tail {
             kept.extend_from_slice(line);
             self.length += kept.len() as u64;
             self.kept.push_back((self.lines.number, kept));
-            if self.length > LONGEST_WHOLE {
-                let (last, most) = (self.most, size(LONGEST_WHOLE));
+            let whole = self.lines.window.whole();
+            if self.length > whole {
+                let (last, most) = (self.most, size(whole));
                 let words = format!("the last {last} lines are longer than {most}");
-                return Err(DecodeError::new(words));
+                return Err(DecodeError {
+                    exceeds_whole: true,
+                    ..DecodeError::new(words)
+                });
             }
         }
         Ok(false)
     }
 
     /// Returns the records.
-    pub fn into_records(self) -> Vec<Value> {
+    pub fn into_records(self) -> Records {
         if self.is_list {
-            let lines = self.kept.into_iter();
-            return lines
-                .map(|(number, line)| record(number, &String::from_utf8_lossy(&line)))
-                .collect();
+            return Records::new(None, Content::Tail(TailRecords(self.kept)));
         }
         let text: Vec<u8> = self.kept.into_iter().flat_map(|(_, line)| line).collect();
-        vec![super::whole::text_record(text)]
+        Records::ready([super::whole::text_record(text)])
+    }
+}
+
+/// A record per line that was kept. A record takes several times the memory of its line.
+#[derive(Debug)]
+pub struct TailRecords(VecDeque<(u64, Vec<u8>)>);
+
+impl TailRecords {
+    /// Takes up to `most` records.
+    pub fn read(&mut self, most: usize, batch: &mut Vec<Value>) {
+        let lines = self.0.drain(..most.min(self.0.len()));
+        batch.extend(lines.map(|(number, line)| record(number, &String::from_utf8_lossy(&line))));
     }
 }

@@ -11,7 +11,7 @@
 //! unpacked; only [`BodyKind::Bytes`] takes them as they are.
 //!
 //! ```ignore
-//! let decoder = Decoder { kind: BodyKind::Csv, last: None, limit: 64 << 20 };
+//! let decoder = Decoder { kind: BodyKind::Csv, last: None, limit: 64 << 20, whole: 64 << 20 };
 //! let mut scan = decoder.start(Arc::new(body))?;
 //! while !scan.step()? {
 //!     tokio::task::yield_now().await;
@@ -46,12 +46,12 @@ use serde_json::Value;
 use crate::core::rows::RowBuilder;
 use columns::{ColumnScan, TypedRows};
 use delimited::{Dialect, Rows};
-use lines::{JsonLines, LineRecords, Lines, Tail};
+use lines::{JsonLines, LineRecords, Lines, Tail, TailRecords};
 use whole::{Digest, Whole};
 use window::Window;
 
 pub use columns::Columns;
-pub use error::DecodeError;
+pub use error::{DecodeError, excerpt};
 pub use number::looks_like;
 
 /// The maximum length of a row or a line, in bytes.
@@ -184,6 +184,9 @@ pub struct Decoder {
     pub last: Option<usize>,
     /// The maximum length of the unpacked content, in bytes.
     pub limit: u64,
+    /// The maximum length of what is held in memory as a whole, in bytes: a JSON document, a text, the
+    /// last lines, a row.
+    pub whole: u64,
 }
 
 impl Decoder {
@@ -193,9 +196,10 @@ impl Decoder {
     ///
     /// If the source cannot be opened or read, or is damaged at its beginning.
     pub fn start(self, source: Arc<dyn ByteSource>) -> Result<Scan, DecodeError> {
-        let window = |limit: u64| Window::text(&*source, limit);
+        let window =
+            |limit: u64| Window::text(&*source, limit).map(|window| window.with_whole(self.whole));
         let whole = |is_json| {
-            let window = window(self.limit.min(LONGEST_WHOLE))?;
+            let window = window(self.limit.min(self.whole))?;
             Ok(ScanState::Whole(Whole::new(window, is_json)))
         };
         let state = match (self.kind, self.last) {
@@ -253,7 +257,8 @@ impl Decoder {
         } else {
             Dialect::Csv
         };
-        Ok(Rows::new(Window::text(source, self.limit)?, dialect))
+        let window = Window::text(source, self.limit)?.with_whole(self.whole);
+        Ok(Rows::new(window, dialect))
     }
 }
 
@@ -314,7 +319,7 @@ impl Scan {
             ScanState::Columns(scan) => {
                 return self.decoder.typed(&*self.source, scan.into_columns());
             }
-            ScanState::Tail(tail) => Records::ready(tail.into_records()),
+            ScanState::Tail(tail) => tail.into_records(),
             ScanState::Whole(whole) => Records::ready([whole.into_record()?]),
             ScanState::Digest(digest) => Records::ready([digest.into_record()]),
             ScanState::Ready(records) => records,
@@ -334,6 +339,7 @@ enum Content {
     Table(TypedRows),
     Ndjson(JsonLines),
     Lines(LineRecords),
+    Tail(TailRecords),
     Ready(VecDeque<Value>),
 }
 
@@ -367,6 +373,10 @@ impl Records {
             Content::Table(rows) => rows.read(most, &mut batch),
             Content::Ndjson(lines) => lines.read(most, &mut batch),
             Content::Lines(lines) => lines.read(most, &mut batch),
+            Content::Tail(lines) => {
+                lines.read(most, &mut batch);
+                Ok(())
+            }
             Content::Ready(records) => {
                 batch.extend(records.drain(..most.min(records.len())));
                 Ok(())
@@ -389,7 +399,7 @@ impl Records {
         match &mut self.content {
             Content::Table(table) => table.read_rows(rows),
             Content::Ndjson(lines) => lines.read_rows(rows),
-            Content::Lines(_) | Content::Ready(_) => {
+            Content::Lines(_) | Content::Tail(_) | Content::Ready(_) => {
                 let Some(batch) = self.next_batch(READY)? else {
                     return Ok(false);
                 };

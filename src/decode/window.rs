@@ -3,13 +3,14 @@
 use std::fmt;
 
 use super::unpack::Unpacked;
-use super::{ByteSource, DecodeError, LONGEST_RECORD};
+use super::{ByteSource, DecodeError, LONGEST_RECORD, LONGEST_WHOLE};
 
 /// The size of the buffer at first, in bytes.
 const FIRST: usize = 64 << 10;
 
-/// The number of bytes kept from the beginning, for messages.
-const START: usize = 400;
+/// The number of bytes kept from the beginning, for messages: more than is shown, so that a secret in
+/// it is complete.
+const START: usize = 4 << 10;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
@@ -22,6 +23,8 @@ pub struct Window {
     to: usize,
     is_complete: bool,
     limit: u64,
+    /// The maximum length of what is held in memory, in bytes.
+    whole: u64,
     /// The number of bytes read so far.
     read: u64,
     /// The beginning of the content.
@@ -65,6 +68,7 @@ impl Window {
             to: 0,
             is_complete: false,
             limit,
+            whole: LONGEST_WHOLE,
             read: 0,
             start: Vec::new(),
         })
@@ -90,9 +94,33 @@ impl Window {
         self.from += count;
     }
 
+    /// Sets the maximum length of what is held in memory.
+    pub fn with_whole(mut self, whole: u64) -> Self {
+        self.whole = whole;
+        self
+    }
+
+    /// Returns the maximum length of what is held in memory.
+    pub fn whole(&self) -> u64 {
+        self.whole
+    }
+
+    /// Returns the maximum length of a row or a line.
+    pub fn longest(&self) -> u64 {
+        (LONGEST_RECORD as u64).min(self.whole)
+    }
+
     /// Returns true if a row or a line may become longer than it is.
     pub fn has_room(&self) -> bool {
-        self.to - self.from < LONGEST_RECORD
+        ((self.to - self.from) as u64) < self.longest()
+    }
+
+    /// Marks an error as that of a row or a line that is too long.
+    pub fn too_long(&self, error: DecodeError) -> DecodeError {
+        DecodeError {
+            exceeds_whole: self.whole < LONGEST_RECORD as u64,
+            ..self.explain(error)
+        }
     }
 
     /// Adds the beginning of the content to an error.
@@ -123,7 +151,10 @@ impl Window {
         self.is_complete = count == 0;
         if self.read > self.limit {
             let limit = size(self.limit);
-            let error = DecodeError::new(format!("longer than {limit}"));
+            let error = DecodeError {
+                exceeds_whole: self.limit == self.whole,
+                ..DecodeError::new(format!("longer than {limit}"))
+            };
             return Err(self.explain(error));
         }
         Ok(count > 0)

@@ -1,11 +1,14 @@
 //! Records of responses that are not JSON, batch by batch, in flat memory.
 
+use std::borrow::Cow;
 use std::io::Read as _;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::core::text::{one_line, truncate_to_width};
-use crate::decode::{BodyKind, ByteSource, DecodeError, Decoder, Records};
+use crate::core::json;
+use crate::core::secret::Scrubber;
+use crate::core::text::one_line;
+use crate::decode::{BodyKind, ByteSource, DecodeError, Decoder, Records, excerpt};
 use crate::engine::listing::Listing;
 use crate::engine::outcome::End;
 use crate::engine::outlet::{Gone, Outlet, Taker};
@@ -13,15 +16,17 @@ use crate::engine::records::read_batch;
 use crate::engine::response::{meaning, refusal};
 use crate::engine::spooled::SpoolReceiver;
 use crate::engine::{Outcome, RunErrorKind};
-use crate::http::{Request, Response};
+use crate::http::{ContentRange, Request, Response, StatusCode, header, masked_addresses};
+use crate::plan::Plan;
 use crate::project::query::{Decode, StatusMeaning};
 
 /// The maximum length of the unpacked content, in bytes, unless the resource's `max_body` is larger:
 /// 4 GiB. A gzip file of a few megabytes may unpack to terabytes.
 pub const LONGEST_CONTENT: u64 = 4 << 30;
 
-/// The number of bytes that show what the content is.
-const BEGINNING: u64 = 1_024;
+/// The number of bytes that show what the content is: all of an error message, and more than is shown,
+/// so that a secret in it is complete.
+const BEGINNING: u64 = 64 << 10;
 
 /// The number of records read at a time.
 const BATCH: usize = 500;
@@ -33,7 +38,9 @@ impl Listing<'_> {
             Ok(request) => request,
             Err(error) => return End::Failed(self.fault(None, RunErrorKind::Render(error))),
         };
-        let receiver = SpoolReceiver::new(self.run.level(self.plan));
+        let max_body = self.requests.resource().max_body;
+        let limit = LONGEST_CONTENT.max(max_body);
+        let receiver = SpoolReceiver::new(self.run.level(self.plan), limit);
         request.receiver = Some(Rc::clone(&receiver) as _);
         let response = match self.respond(&request).await {
             Ok(Some(response)) => response,
@@ -43,14 +50,14 @@ impl Listing<'_> {
         let decoder = Decoder {
             kind: decode.kind,
             last: decode.last,
-            limit: LONGEST_CONTENT.max(self.requests.resource().max_body),
+            limit,
+            whole: max_body,
         };
         let failed = |listing: &Self, error: &DecodeError| {
             listing.fault(Some(&request), undecodable(listing, decode, error))
         };
         let source = receiver.source(&response);
-        if let Some(words) = other_content(decode, &response, &*source) {
-            let words = self.plan.scrubber.text(&words).into_owned();
+        if let Some(words) = other_content(self.plan, decode, &response, &*source) {
             return End::Failed(self.fault(Some(&request), RunErrorKind::Content(words)));
         }
         let mut records = match scan(decoder, source).await {
@@ -98,9 +105,34 @@ impl Listing<'_> {
             }
             StatusMeaning::Ok => {
                 self.run.note_response();
-                Ok(Some(response))
+                match self.part(request, &response) {
+                    Some(words) => Err(RunErrorKind::Content(words)),
+                    None => Ok(Some(response)),
+                }
             }
         }
+    }
+
+    /// Returns a message if the body is only a part of the content, and no part was requested.
+    fn part(&self, request: &Request, response: &Response) -> Option<String> {
+        let status = response.status;
+        let is_expected = request.headers.contains_key(header::RANGE)
+            || self.requests.call.on_status.contains_key(&status.as_u16());
+        let range = ContentRange::of(&response.headers);
+        let is_part =
+            status == StatusCode::PARTIAL_CONTENT || range.is_some_and(ContentRange::has_more);
+        (is_part && !is_expected).then(|| {
+            let range = response.headers.get(header::CONTENT_RANGE);
+            let range = range.map_or_else(String::new, |range| {
+                let range = String::from_utf8_lossy(range.as_bytes());
+                format!(", `Content-Range: {}`", one_line(&range))
+            });
+            let words = format!(
+                "the response is only a part of the content, which was not requested ({}{range})",
+                status.as_u16()
+            );
+            self.plan.scrubber.text(&words).into_owned()
+        })
     }
 }
 
@@ -115,7 +147,12 @@ async fn scan(decoder: Decoder, source: Arc<dyn ByteSource>) -> Result<Records, 
 
 /// Returns a message if a table was expected, and the response is a web page or JSON: an error page
 /// would be read as a table with strange columns.
-fn other_content(decode: Decode, response: &Response, source: &dyn ByteSource) -> Option<String> {
+fn other_content(
+    plan: &Plan,
+    decode: Decode,
+    response: &Response,
+    source: &dyn ByteSource,
+) -> Option<String> {
     if !matches!(decode.kind, BodyKind::Csv | BodyKind::Tsv) {
         return None;
     }
@@ -129,16 +166,23 @@ fn other_content(decode: Decode, response: &Response, source: &dyn ByteSource) -
         .read_to_end(&mut start)
         .ok()?;
     let text = String::from_utf8_lossy(&start);
-    let line = text.trim_start().lines().next().unwrap_or_default();
+    let text = text.trim_start_matches('\u{feff}').trim_start();
+    let line = text.lines().next().unwrap_or_default();
     let is_page = media_type == "text/html" || line.starts_with('<');
-    let is_json = media_type.ends_with("json") && line.starts_with(['{', '[']);
+    // An error is often sent as JSON under the type of the table. No header is a JSON value.
+    let is_value = || {
+        [text, line]
+            .iter()
+            .any(|text| json::parse(text.as_bytes()).is_ok())
+    };
+    let is_json = line.starts_with(['{', '[']) && (media_type.ends_with("json") || is_value());
     let content = match (is_page, is_json) {
         (true, _) => "a web page",
         (false, true) => "JSON",
         (false, false) => return None,
     };
     let expected = decode.kind.shown();
-    let line = truncate_to_width(&one_line(line), 80).into_owned();
+    let line = excerpt(&start, |text| safe(&plan.scrubber, text)).unwrap_or_default();
     Some(format!(
         "the response is not {expected} but {content}; it begins: {line}"
     ))
@@ -146,9 +190,24 @@ fn other_content(decode: Decode, response: &Response, source: &dyn ByteSource) -
 
 fn undecodable(listing: &Listing<'_>, decode: Decode, error: &DecodeError) -> RunErrorKind {
     let kind = decode.kind.name();
-    let mut words = format!("cannot decode the response as `{kind}`: {error}");
-    if let Some(line) = &error.first_line {
+    let scrubber = &listing.plan.scrubber;
+    let words = format!("cannot decode the response as `{kind}`: {error}");
+    let mut words = scrubber.text(&words).into_owned();
+    if error.exceeds_whole {
+        words.push_str(", the `max_body` of the resource, which limits what is held in memory");
+    }
+    if let Some(line) = error.first_line(|text| safe(scrubber, text)) {
         words.push_str(&format!("; it begins: {line}"));
     }
-    RunErrorKind::Content(listing.plan.scrubber.text(&words).into_owned())
+    RunErrorKind::Content(words)
+}
+
+/// Masks the secrets in foreign text, among them the queries of addresses.
+fn safe<'t>(scrubber: &Scrubber, text: &'t str) -> Cow<'t, str> {
+    let text = scrubber.text(text);
+    let masked = match masked_addresses(&text) {
+        Cow::Owned(masked) => Some(masked),
+        Cow::Borrowed(_) => None,
+    };
+    masked.map_or(text, Cow::Owned)
 }

@@ -8,7 +8,7 @@ use crate::core::code::Code;
 use crate::core::json::plain;
 use crate::core::source::Place;
 use crate::core::text::{one_line, truncate_to_width};
-use crate::http::links::masked_address;
+use crate::http::masked_addresses;
 use crate::http::{StatusCode, TransportError, TransportErrorKind};
 use crate::plan::disguise::masked_value;
 use crate::plan::{Plan, PlanError, Site, identifying_member};
@@ -146,7 +146,7 @@ impl FailedItem {
 /// Masks the queries of the addresses in an item: a presigned address is a secret.
 fn without_signatures(item: &Value) -> Value {
     match item {
-        Value::String(text) => masked_address(text).into(),
+        Value::String(text) => masked_addresses(text).into(),
         Value::Array(items) => items.iter().map(without_signatures).collect(),
         Value::Object(members) => {
             let masked = members.iter();

@@ -5,6 +5,7 @@ use serde_json::Value;
 use crate::core::json::kind;
 use crate::core::name;
 use crate::core::text::one_line;
+use crate::http::masked_addresses;
 use crate::plan::RequestPlan;
 use crate::resource::ErrorBody;
 
@@ -77,6 +78,6 @@ fn said_instead(body: &Value) -> Option<String> {
     let message = ErrorBody::read(body).message?;
     Some(format!(
         "its list is null, and it says: {}",
-        one_line(&message)
+        one_line(&masked_addresses(&message))
     ))
 }

@@ -131,6 +131,10 @@ fn response(answer: &Answer, request: &Request) -> Result<Response, TransportErr
         let json = HeaderValue::from_static("application/json");
         headers.entry(header::CONTENT_TYPE).or_insert(json);
     }
+    if matches!(answer.body, Content::Text(_)) {
+        let text = HeaderValue::from_static("text/plain; charset=utf-8");
+        headers.entry(header::CONTENT_TYPE).or_insert(text);
+    }
     let body = bytes_of(&answer.body);
     let mut response = Response {
         status: StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
-use memchr::memmem;
 use serde_json::Value;
 
 use crate::core::json::{MOST_VALUES, ParseError};
@@ -11,7 +10,7 @@ use crate::core::secret::MASK;
 use crate::core::text::one_line;
 use crate::engine::{Refusal, Remedy, RunErrorKind};
 use crate::http::retirement::Retirement;
-use crate::http::{self, Request, Response, StatusCode, headers, rate_headers};
+use crate::http::{self, Request, Response, StatusCode, headers, masked_addresses, rate_headers};
 use crate::plan::{Plan, RequestPlan};
 use crate::project::query::{Body, Call, StatusMeaning};
 use crate::resource::ErrorBody;
@@ -45,6 +44,7 @@ pub fn is_hollow(call: &Call, response: &Response) -> bool {
 pub fn message(plan: &Plan, body: &Value) -> Option<String> {
     let words = ErrorBody::read(body).message?;
     let words = plan.scrubber.text(&words);
+    let words = masked_addresses(&words);
     Some(format!("the response says: {}", one_line(&words)))
 }
 
@@ -71,7 +71,7 @@ pub fn refusal(plan: RequestPlan<'_>, request: &Request, response: &Response) ->
 }
 
 /// Returns the error that a GraphQL response reports, if any, whatever its status means and
-/// whatever data it has.
+/// whatever data it has; and the fault of a successful response that has no data.
 pub fn graphql_error(
     plan: RequestPlan<'_>,
     request: &Request,
@@ -82,12 +82,23 @@ pub fn graphql_error(
     let is_graphql = matches!(plan.call.body, Some(Body::Graphql(_)));
     // The request that is polled at another endpoint is none.
     let is_sent = matches!(request.body, http::Body::Bytes { .. });
-    if !is_graphql || !is_sent || memmem::find(&response.body, b"\"errors\"").is_none() {
+    if !is_graphql || !is_sent {
         return None;
     }
-    let mut body = response.json().ok()?;
-    plan.scrubber.json(&mut body);
-    let says = ErrorBody::of_graphql(&body)?;
+    let is_success =
+        response.status.is_success() && meaning(plan.call, response) == StatusMeaning::Ok;
+    let says = if response.body.iter().all(u8::is_ascii_whitespace) {
+        is_success.then(|| ErrorBody {
+            message: Some("the response is empty".to_owned()),
+            ..ErrorBody::default()
+        })?
+    } else {
+        // What is not JSON is reported as such.
+        let mut body = response.json().ok()?;
+        plan.scrubber.json(&mut body);
+        let missing = || ErrorBody::of_no_graphql(&body).filter(|_| is_success);
+        ErrorBody::of_graphql(&body).or_else(missing)?
+    };
     let is_rate_limited = (says.kind.as_deref()).is_some_and(|kind| RATE_LIMITS.contains(&kind));
     let mut kind = refused(plan, request, response, says, is_rate_limited);
     if let RunErrorKind::Refused(refusal) = &mut kind {
@@ -160,8 +171,10 @@ fn between<'t>(text: &'t str, start: &str, end: &str) -> Option<&'t str> {
     rest.split_once(end).map(|(inner, _)| inner)
 }
 
+/// Prepares foreign text for a message. The queries of addresses are masked before it is truncated.
 fn shortened(line: &str, most: usize) -> String {
-    let line = one_line(line);
+    let line = masked_addresses(line);
+    let line = one_line(&line);
     match line.char_indices().nth(most) {
         Some((at, _)) => format!("{}…", &line[..at]),
         None => line.into_owned(),

@@ -16,14 +16,17 @@ use crate::sink::{Spool, Spooled};
 #[derive(Debug)]
 pub struct SpoolReceiver {
     level: Rc<Level>,
+    /// The maximum length of a body, in bytes.
+    limit: u64,
     spool: RefCell<Option<Spool>>,
 }
 
 impl SpoolReceiver {
     /// Creates a receiver that counts its bytes for the progress of a level.
-    pub fn new(level: Rc<Level>) -> Rc<Self> {
+    pub fn new(level: Rc<Level>, limit: u64) -> Rc<Self> {
         Rc::new(Self {
             level,
+            limit,
             spool: RefCell::default(),
         })
     }
@@ -42,6 +45,10 @@ impl SpoolReceiver {
 }
 
 impl Receive for SpoolReceiver {
+    fn limit(&self) -> Option<u64> {
+        Some(self.limit)
+    }
+
     fn begin(&self, _: &HeaderMap) -> io::Result<bool> {
         self.spool.replace(Some(Spool::default()));
         Ok(true)

@@ -44,6 +44,9 @@ pub static TABLE: &Format = &table::FORMAT;
 /// The format for programs.
 pub static JSON: &Format = &json::FORMAT;
 
+/// The unchanged body of a response.
+pub static RAW: &Format = &raw::FORMAT;
+
 /// Returns the default format.
 pub fn usual(is_terminal: bool) -> &'static Format {
     if is_terminal { TABLE } else { &json::FORMAT }

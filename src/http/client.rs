@@ -19,6 +19,9 @@ use crate::http::{
     without_user,
 };
 
+/// The bytes of a streamed body that must arrive within each timeout.
+const LEAST_PROGRESS: u64 = 16 << 10;
+
 /// The innermost layer. Connections are opened on demand and reused.
 pub struct Client {
     options: ClientOptions,
@@ -99,8 +102,9 @@ impl Client {
         })
     }
 
-    /// Passes a body on while it arrives, and returns its length. The timeout applies to each part
-    /// of it: a large one takes longer than any response in memory may.
+    /// Passes a body on while it arrives, and returns its length. A large one takes longer than any
+    /// response in memory may, so the timeout applies to each [`LEAST_PROGRESS`] of it: a pause between
+    /// two bytes would never end a body that trickles in.
     async fn receive(
         &self,
         mut body: reqwest::Body,
@@ -112,20 +116,33 @@ impl Client {
             let failed = |error: std::io::Error| TransportErrorKind::Storage(error.to_string());
             result.map_err(|error| after_sending(failed(error), None))
         };
+        let too_long = |length| receiver.limit().filter(|limit| length > *limit);
+        let too_large = |limit| after_sending(TransportErrorKind::TooLarge(limit), None);
+        if let Some(limit) = body.size_hint().exact().and_then(too_long) {
+            return Err(too_large(limit));
+        }
         if !stored(receiver.begin(headers))? {
             return Ok(0);
         }
-        let mut length = 0;
+        let (mut length, mut awaited) = (0, LEAST_PROGRESS);
+        let timeout = self.options.timeout;
+        let mut deadline = tokio::time::Instant::now() + timeout;
         loop {
-            let frame = tokio::time::timeout(self.options.timeout, body.frame()).await;
-            let Ok(frame) = frame else {
+            let Ok(frame) = tokio::time::timeout_at(deadline, body.frame()).await else {
                 return Err(self.timed_out());
             };
             let Some(frame) = frame else { break };
             let frame = frame.map_err(|error| failure::of(&error, &self.options))?;
             if let Ok(chunk) = frame.into_data() {
                 length += chunk.len() as u64;
+                if let Some(limit) = too_long(length) {
+                    return Err(too_large(limit));
+                }
                 stored(receiver.take(&chunk).map(|()| true))?;
+            }
+            if length >= awaited {
+                awaited = length + LEAST_PROGRESS;
+                deadline = tokio::time::Instant::now() + timeout;
             }
         }
         check_end(&body, version)?;
@@ -317,4 +334,75 @@ fn build(options: &ClientOptions, is_secure: bool) -> Result<reqwest::Client, St
     builder
         .build()
         .map_err(|error| format!("cannot create the HTTP client: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::rc::Rc;
+    use std::time::Duration;
+
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[derive(Debug, Default)]
+    struct Bounded(Cell<u64>);
+
+    impl Receive for Bounded {
+        fn limit(&self) -> Option<u64> {
+            Some(1 << 20)
+        }
+
+        fn begin(&self, _: &HeaderMap) -> std::io::Result<bool> {
+            Ok(true)
+        }
+
+        fn take(&self, bytes: &[u8]) -> std::io::Result<()> {
+            self.0.set(self.0.get() + bytes.len() as u64);
+            Ok(())
+        }
+    }
+
+    /// Requests a streamed body that begins with this head and never ends.
+    async fn endless(head: &'static str) -> (TransportErrorKind, u64) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        let server = async {
+            let (mut stream, _) = listener.accept().await.expect("a client");
+            let _ = stream.read(&mut [0; 4096]).await;
+            let _ = stream.write_all(head.as_bytes()).await;
+            while stream.write_all(&[b'x'; 4_096]).await.is_ok() {}
+            std::future::pending::<()>().await;
+        };
+        let client = Client::new(ClientOptions {
+            connect_timeout: Duration::from_secs(5),
+            timeout: Duration::from_secs(5),
+            max_body: 1 << 30,
+            proxy: Proxy::None,
+            tls: crate::http::TlsOptions::default(),
+            user_agent: "test".to_owned(),
+        });
+        let receiver = Rc::new(Bounded::default());
+        let url = format!("http://127.0.0.1:{port}/").parse().expect("a URL");
+        let mut request = Request::new(::http::Method::GET, url);
+        request.receiver = Some(Rc::clone(&receiver) as _);
+        let error = tokio::select! {
+            sent = client.send(&request) => sent.expect_err("too large"),
+            () = server => unreachable!("it goes on"),
+        };
+        (error.kind, receiver.0.get())
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn an_endless_body_is_refused_while_it_arrives() {
+        let (kind, taken) = endless("HTTP/1.1 200 OK\r\n\r\n").await;
+        assert_eq!(kind, TransportErrorKind::TooLarge(1 << 20));
+        assert!(taken <= 1 << 20, "{taken}");
+        // Before its first byte, if its length is announced.
+        let (kind, taken) = endless("HTTP/1.1 200 OK\r\ncontent-length: 1048577\r\n\r\n").await;
+        assert_eq!(kind, TransportErrorKind::TooLarge(1 << 20));
+        assert_eq!(taken, 0);
+    }
 }

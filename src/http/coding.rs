@@ -119,7 +119,7 @@ pub fn decode(body: Bytes, headers: &mut HeaderMap, limit: u64) -> Result<Bytes,
 }
 
 /// Returns a reader of the content of a body that is encoded as its header fields say. Reading fails
-/// if the body is truncated or damaged.
+/// if the body is truncated or damaged, with a message that names the codings.
 ///
 /// # Errors
 ///
@@ -134,9 +134,24 @@ pub fn reader<'b>(
     })?;
     let mut reader = body;
     for coding in codings.iter().rev() {
-        reader = coding.decoder(reader)?;
+        reader = coding
+            .decoder(reader)
+            .map_err(|error| io::Error::other(damage(&codings, &error)))?;
     }
-    Ok(reader)
+    Ok(Box::new(Named { reader, codings }))
+}
+
+/// Names the codings in the errors of a reader.
+struct Named<'b> {
+    reader: Box<dyn Read + Send + 'b>,
+    codings: Vec<Coding>,
+}
+
+impl Read for Named<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.reader.read(buffer);
+        read.map_err(|error| io::Error::other(damage(&self.codings, &error)))
+    }
 }
 
 /// Returns true if a body is encoded.
@@ -151,7 +166,8 @@ fn codings(headers: &HeaderMap) -> Result<Vec<Coding>, CodingError> {
     for value in names(header::CONTENT_ENCODING).chain(names(header::TRANSFER_ENCODING)) {
         let text = String::from_utf8_lossy(value.as_bytes());
         for name in text.split(',').map(str::trim) {
-            let is_none = ["", "identity", "none", "chunked"]
+            // S3 repeats the framing of an upload, which is not that of the response.
+            let is_none = ["", "identity", "none", "chunked", "aws-chunked"]
                 .iter()
                 .any(|known| name.eq_ignore_ascii_case(known));
             if is_none {
@@ -179,23 +195,26 @@ fn codings(headers: &HeaderMap) -> Result<Vec<Coding>, CodingError> {
 }
 
 fn unpack(body: &[u8], codings: &[Coding], limit: u64) -> Result<Bytes, CodingError> {
-    let content = read(body, codings, limit).map_err(|error| {
-        let names: Vec<&str> = codings.iter().map(|coding| coding.name()).collect();
-        let names = names.join(", ");
-        let fault = if error.kind() == io::ErrorKind::UnexpectedEof {
-            "is truncated"
-        } else {
-            "is truncated or damaged"
-        };
-        CodingError::Unreadable {
-            words: format!("the response is encoded as `{names}` and {fault}"),
-            cause: Some(error.to_string()),
-        }
+    let content = read(body, codings, limit).map_err(|error| CodingError::Unreadable {
+        words: damage(codings, &error),
+        cause: Some(error.to_string()),
     })?;
     if content.len() as u64 > limit {
         return Err(CodingError::TooLarge);
     }
     Ok(content.into())
+}
+
+/// Describes a body that a decoder refused.
+fn damage(codings: &[Coding], error: &io::Error) -> String {
+    let names: Vec<&str> = codings.iter().map(|coding| coding.name()).collect();
+    let names = names.join(", ");
+    let fault = if error.kind() == io::ErrorKind::UnexpectedEof {
+        "is truncated"
+    } else {
+        "is truncated or damaged"
+    };
+    format!("the response is encoded as `{names}` and {fault}")
 }
 
 /// Decodes up to one byte more than the limit.
@@ -278,6 +297,8 @@ mod tests {
             ("identity", content.to_vec()),
             ("Identity", content.to_vec()),
             ("", content.to_vec()),
+            ("aws-chunked", content.to_vec()),
+            ("aws-chunked,gzip", gzip(content)),
         ] {
             assert_eq!(encoded_as(name, &body).unwrap(), content, "{name}");
         }

@@ -44,7 +44,7 @@ impl<T> Follow<T> {
             )));
         };
         let target = request.url.join(location).map_err(|_| {
-            let location = crate::http::links::masked_address(location);
+            let location = crate::http::masked_addresses(location);
             refused(format!(
                 "redirected ({status}) to `{location}`, which is not a URL"
             ))

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use url::{Host, Origin, Url};
 
 use crate::http::loopback::is_loopback;
+use crate::http::masking::masked_addresses;
 
 /// The hosts of a resource's `links`. Requests to them carry no credential.
 #[derive(Debug, Clone, Default)]
@@ -186,19 +187,6 @@ pub fn without_query(url: &Url) -> String {
     }
 }
 
-/// Returns a text with the query masked, if it is an address.
-pub fn masked_address(text: &str) -> std::borrow::Cow<'_, str> {
-    let is_address = ["http://", "https://"]
-        .iter()
-        .any(|scheme| text.len() > scheme.len() && text[..].starts_with(scheme));
-    match text.split_once('?') {
-        Some((address, query)) if is_address && !query.is_empty() => {
-            format!("{address}?***").into()
-        }
-        _ => text.into(),
-    }
-}
-
 /// Parses an address that must be sent exactly as it is: a signature covers every byte. Only
 /// characters that a URL cannot contain (RFC 3986, section 2) are percent-encoded.
 ///
@@ -207,7 +195,7 @@ pub fn masked_address(text: &str) -> std::borrow::Cow<'_, str> {
 /// The reason, if it is not a URL, or if sending it would change it.
 pub fn exact_url(text: &str) -> Result<Url, String> {
     let text = text.trim_matches([' ', '\t', '\r', '\n']);
-    let shown = || masked_address(text).into_owned();
+    let shown = || masked_addresses(text).into_owned();
     let url = Url::parse(text).map_err(|error| match error {
         url::ParseError::RelativeUrlWithoutBase => {
             format!("`{}` is not an absolute address", shown())
@@ -406,12 +394,5 @@ mod tests {
         ] {
             assert!(exact_url(text).is_err(), "{text}");
         }
-    }
-
-    #[test]
-    fn only_the_query_of_an_address_is_masked() {
-        assert_eq!(masked_address("https://h/a?sig=1"), "https://h/a?***");
-        assert_eq!(masked_address("https://h/a"), "https://h/a");
-        assert_eq!(masked_address("really?"), "really?");
     }
 }

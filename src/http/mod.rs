@@ -19,6 +19,7 @@ pub mod limit;
 pub mod link;
 pub mod links;
 pub mod loopback;
+mod masking;
 mod options;
 pub mod pace;
 mod range;
@@ -36,6 +37,7 @@ pub use ::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header}
 pub use client::Client;
 pub use delivery::Delivery;
 pub use links::{Destination, LinkHost, Links};
+pub use masking::masked_addresses;
 pub use options::{ClientCertificate, ClientOptions, Proxy, TlsOptions};
 pub use range::ContentRange;
 pub use receive::Receive;

@@ -9,7 +9,7 @@ use url::Url;
 pub struct ClientOptions {
     /// The timeout of a connection.
     pub connect_timeout: Duration,
-    /// The timeout of a complete response.
+    /// The timeout of a complete response, or of a part of a streamed one.
     pub timeout: Duration,
     /// The maximum size of a response, in bytes after decompression.
     pub max_body: u64,

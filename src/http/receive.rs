@@ -7,6 +7,12 @@ use crate::http::HeaderMap;
 
 /// Receives the body of a successful response while it arrives. A retried request begins again.
 pub trait Receive: fmt::Debug {
+    /// Returns the maximum length of the body as it arrives, in bytes. Without one, an endless body
+    /// is only ended by the run.
+    fn limit(&self) -> Option<u64> {
+        None
+    }
+
     /// Called when a successful response begins. Returns false if its body is not needed.
     ///
     /// # Errors

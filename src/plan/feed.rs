@@ -7,7 +7,8 @@ use serde_json::{Map, Value};
 
 use crate::core::diagnostic::Diagnostic;
 use crate::core::graph::parents_first;
-use crate::http::links::masked_address;
+use crate::core::secret::Scrubber;
+use crate::http::masked_addresses;
 use crate::plan::bind::{at_most, note_secret};
 use crate::plan::disguise::{COMPUTED, mark};
 use crate::plan::shared::PlanKey;
@@ -136,22 +137,20 @@ fn marked(value: &Value) -> Value {
 }
 
 /// Describes an item by its id, number or name, or the scalar itself.
-fn about(name: &str, item: &Value) -> String {
+fn about(name: &str, item: &Value, scrubber: &Scrubber) -> String {
     let identity = match item {
-        Value::Object(members) => identifying_member(members)
-            .and_then(|key| members.get(key))
-            .map(crate::core::json::plain),
+        Value::Object(members) => identifying_member(members).and_then(|key| members.get(key)),
         Value::Array(_) | Value::Null => None,
-        // A presigned address is a secret.
-        scalar => Some(masked_address(&crate::core::json::plain(scalar)).into_owned()),
+        scalar => Some(scalar),
     };
-    match identity {
-        None => name.to_owned(),
-        Some(text) => {
-            let text: String = text.chars().take(100).collect();
-            format!("{name} {text}")
-        }
-    }
+    let Some(identity) = identity else {
+        return name.to_owned();
+    };
+    // Masked before it is truncated: half of a secret is not recognized.
+    let text = crate::core::json::plain(identity);
+    let text = scrubber.text(&text);
+    let text: String = masked_addresses(&text).chars().take(100).collect();
+    format!("{name} {text}")
 }
 
 /// Returns the member that identifies an item.
@@ -178,7 +177,7 @@ impl Plan {
             note_secret(&self.scrubber, item);
             site.with_item(name, item, name.to_owned(), true)
         } else {
-            site.with_item(name, item, about(name, item), false)
+            site.with_item(name, item, about(name, item, &self.scrubber), false)
         }
     }
 

@@ -22,10 +22,10 @@ keys! {
             "URL parameters of every request; overridden by those of a query, where `null` removes one";
         access: "`read-write`, `read-only` or `write-only`", "`read-write`",
             "`read-only` refuses every request that is not [safe](query-file.md#requests-that-change-nothing); `write-only`, for webhooks, refuses safe requests, and `ping` skips it";
-        timeout: "duration", "`30s`", "timeout of a complete response";
+        timeout: "duration", "`30s`", "timeout of a complete response; with `decode` and `download`, of each 16 KiB of it";
         connect_timeout: "duration", "`10s`", "timeout of a connection";
         max_body: "size: `64MiB`, `10MB`, bytes", "`64MiB`",
-            "maximum size of a decompressed response";
+            "maximum size of a decompressed response; with `decode`, of what is held in memory";
         retry: "see [Retries](#retries)", "", "when a request is retried";
         rate_limit: "see [Rate limits](#rate-limits)", "none", "how fast requests are sent";
         concurrency: "1 to 1024", "`8`", "maximum number of concurrent requests";

@@ -39,13 +39,18 @@ impl ErrorBody {
     }
 
     /// Parses the errors that a GraphQL response reports, whatever its status; `None` if there are
-    /// none.
+    /// none. Some servers report one that is not in a list.
     pub fn of_graphql(body: &Value) -> Option<Self> {
-        let errors = body.get("errors")?.as_array()?;
+        let errors = match body.get("errors")? {
+            Value::Null => return None,
+            Value::Array(errors) => errors.as_slice(),
+            other => std::slice::from_ref(other),
+        };
         let first = errors.first()?;
         let path = first.get("path").and_then(Value::as_array);
         let path: Vec<String> = path.into_iter().flatten().map(json::plain).collect();
-        let message = text(first, "message").map(|words| {
+        let words = text(first, "message").or_else(|| first.as_str().map(str::to_owned));
+        let message = words.map(|words| {
             let at = if path.is_empty() {
                 String::new()
             } else {
@@ -65,6 +70,28 @@ impl ErrorBody {
             kind: extensions
                 .and_then(|extensions| text_or_number(extensions, "code"))
                 .or_else(|| text(first, "type")),
+        })
+    }
+
+    /// Describes a successful response that is not one of GraphQL: it must have `data`, which is null
+    /// only beside errors. `None` if it is one.
+    pub fn of_no_graphql(body: &Value) -> Option<Self> {
+        let says = Self::read(body);
+        let fault = match body {
+            Value::Object(members) => match members.get("data") {
+                Some(Value::Null) => "its `data` is null, without `errors`".to_owned(),
+                Some(_) => return None,
+                None => "the response has no `data`".to_owned(),
+            },
+            other => format!("the response is {}, not an object", json::kind(other)),
+        };
+        let message = match &says.message {
+            Some(words) => format!("{fault}, and says: {words}"),
+            None => fault,
+        };
+        Some(Self {
+            message: Some(message),
+            ..says
         })
     }
 

@@ -102,6 +102,7 @@ impl FileSink {
     /// # Errors
     ///
     /// As [`FileSink::private`].
+    #[cfg(not(unix))]
     pub fn replacing(path: &Path) -> io::Result<Self> {
         let known = fs::symlink_metadata(path).ok();
         Self::without_links(path, known.map(|known| known.permissions()))
@@ -129,13 +130,34 @@ fn aside(path: &Path, permissions: Option<Permissions>) -> io::Result<Target> {
     // Where files cannot be locked, none is swept.
     let _ = file.as_file().try_lock();
     if let Some(permissions) = permissions {
-        file.as_file().set_permissions(permissions)?;
+        file.as_file().set_permissions(ordinary(&permissions))?;
     }
     let name = file.path().to_path_buf();
     let cleanup = Cleanup::new(move || {
         let _ = fs::remove_file(name);
     });
     Ok(Target::Aside(file, cleanup))
+}
+
+/// Removes the permissions to run as another user, which were given to other content.
+#[cfg(unix)]
+fn ordinary(permissions: &Permissions) -> Permissions {
+    use std::os::unix::fs::PermissionsExt as _;
+    Permissions::from_mode(permissions.mode() & 0o777)
+}
+
+#[cfg(not(unix))]
+fn ordinary(permissions: &Permissions) -> Permissions {
+    permissions.clone()
+}
+
+/// Returns a new name for a temporary file, such as those of [`sweep`].
+#[cfg(unix)]
+pub fn new_name() -> String {
+    let random: String = std::iter::repeat_with(fastrand::alphanumeric)
+        .take(RANDOM)
+        .collect();
+    format!("{ASIDE}{random}{PART}")
 }
 
 fn folder_of(path: &Path) -> &Path {
@@ -229,7 +251,8 @@ fn new_file(folder: &Path) -> io::Result<NamedTempFile> {
 impl Sink for FileSink {
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         match &mut self.target {
-            Target::Aside(file, _) => file.write_all(bytes),
+            // The error of the file itself does not contain its random name.
+            Target::Aside(file, _) => file.as_file_mut().write_all(bytes),
             Target::Direct(file) => file.write_all(bytes),
             Target::Stream(stream) => stream.write(bytes),
         }

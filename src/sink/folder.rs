@@ -1,33 +1,30 @@
 //! A folder that takes files by names from elsewhere.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::sink::FileSink;
+use crate::sink::beneath::{Directory, FileBeneath, WrittenFiles};
 use crate::sink::file::sweep;
+use crate::sink::name;
 
-/// The maximum length of a name, in bytes, as on all common file systems.
-const LONGEST_NAME: usize = 255;
-
-/// The maximum length of a path below the folder, in bytes.
-const LONGEST_PATH: usize = 3_000;
-
-/// Names of devices on Windows, with any extension.
-const DEVICES: [&str; 6] = ["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"];
-
-/// A folder. No file is written outside of it, whatever the names are.
+/// A folder. No file is written outside of it, whatever the names are, nor in the places of a project
+/// or of Git from which programs are run.
 #[derive(Debug)]
 pub struct Folder {
     root: PathBuf,
-    /// The folder as a person gave it.
-    given: PathBuf,
+    /// The folder as a person gave it; `None` for the working directory, which nobody named.
+    given: Option<PathBuf>,
+    /// The projects whose own files are never written.
+    projects: Vec<PathBuf>,
     /// The paths in use by this run, by their form in lower case.
     taken: RefCell<HashMap<String, Taken>>,
     /// The folders from which the leftovers of killed runs were removed.
     swept: RefCell<HashSet<PathBuf>>,
+    directory: OnceCell<Directory>,
+    written: WrittenFiles,
 }
 
 /// A path in use.
@@ -40,65 +37,84 @@ struct Taken {
 /// A place for a file in a folder.
 #[derive(Debug)]
 pub struct Slot {
-    path: PathBuf,
+    root: Directory,
+    name: String,
+    written: WrittenFiles,
 }
 
 impl Folder {
-    /// Uses a folder below another one. It is created with the first file.
-    pub fn new(base: &Path, given: &Path) -> Self {
+    /// Uses the working directory, or a folder given relative to it, which is created with the first
+    /// file. The files of the projects are never written.
+    pub fn new(working_directory: &Path, given: Option<&Path>, projects: Vec<PathBuf>) -> Self {
         Self {
-            root: base.join(given),
-            given: given.to_path_buf(),
+            root: working_directory.join(given.unwrap_or(Path::new(""))),
+            given: given.map(Path::to_path_buf),
+            projects,
             taken: RefCell::default(),
             swept: RefCell::default(),
+            directory: OnceCell::new(),
+            written: WrittenFiles::default(),
         }
     }
 
     /// Returns the path of a file for people: from where they stand.
     pub fn shown(&self, name: &str) -> String {
-        self.given.join(name).display().to_string()
+        let given = self.given.as_deref().unwrap_or(Path::new(""));
+        given.join(name).display().to_string()
+    }
+
+    /// Returns true if the folder was given, and not just the one where a person happens to stand.
+    pub fn is_given(&self) -> bool {
+        self.given.is_some()
     }
 
     /// Reserves the place for a file and creates the folders above it.
     ///
     /// # Errors
     ///
-    /// If the path could leave the folder, is not a valid name on every system, or is taken; and any
-    /// error of the operating system.
+    /// If the path could leave the folder, is not a valid name on every system, is taken, or belongs to
+    /// Git or the project; and any error of the operating system.
     pub fn slot(&self, name: &str) -> io::Result<Slot> {
-        check(name).map_err(io::Error::other)?;
-        self.reserve(name).map_err(io::Error::other)?;
+        name::check(name).map_err(io::Error::other)?;
+        if !self.is_given() && name.split('/').any(|part| part.starts_with('.')) {
+            // Programs read many of them unasked: `.envrc`, `.vscode`, `.npmrc`.
+            return Err(io::Error::other(
+                "hidden files are only written to a folder given with `--out`",
+            ));
+        }
         fs::create_dir_all(&self.root)?;
         // The folder itself may be a link; nothing below it may.
-        let mut path = fs::canonicalize(&self.root)?;
-        let mut parts = name.split('/').peekable();
-        while let Some(part) = parts.next() {
-            path.push(part);
-            let is_file = parts.peek().is_none();
-            let refused = |words: String| Err(io::Error::other(words));
-            match fs::symlink_metadata(&path) {
-                Ok(known) if known.is_symlink() => {
-                    return refused(format!(
-                        "`{part}` is a symbolic link, which is not followed"
-                    ));
-                }
-                Ok(known) if is_file && !known.is_file() => {
-                    return refused(format!("`{part}` is not a regular file"));
-                }
-                Ok(known) if !is_file && !known.is_dir() => {
-                    return refused(format!("`{part}` is not a folder"));
-                }
-                Ok(_) => {}
-                Err(_) if is_file => {}
-                Err(_) => fs::create_dir(&path)?,
-            }
+        let root = fs::canonicalize(&self.root)?;
+        for project in &self.projects {
+            // A project without a folder is built in.
+            let Ok(project) = fs::canonicalize(project) else {
+                continue;
+            };
+            name::check_place(&root, name, &project).map_err(io::Error::other)?;
         }
-        if let Some(parent) = path.parent()
+        self.reserve(name).map_err(io::Error::other)?;
+        let slot = Slot {
+            root: self.open(&root)?,
+            name: name.to_owned(),
+            written: WrittenFiles::clone(&self.written),
+        };
+        let (folder, file) = slot.parent()?;
+        folder.size(file)?;
+        if let Some(parent) = root.join(name).parent()
             && self.swept.borrow_mut().insert(parent.to_path_buf())
         {
             sweep(parent);
         }
-        Ok(Slot { path })
+        Ok(slot)
+    }
+
+    /// Returns the folder, which is opened once: its path may lead elsewhere later.
+    fn open(&self, root: &Path) -> io::Result<Directory> {
+        if let Some(directory) = self.directory.get() {
+            return Ok(directory.clone());
+        }
+        let directory = Directory::open(root)?;
+        Ok(self.directory.get_or_init(|| directory).clone())
     }
 
     /// Takes a path and its folders, unless another one differs only in case: on many file systems
@@ -133,107 +149,46 @@ impl Folder {
 }
 
 impl Slot {
-    /// Returns the size of the file that is there.
-    pub fn size(&self) -> Option<u64> {
-        fs::metadata(&self.path).ok().map(|known| known.len())
+    /// Opens the folders above the file, each without following links.
+    fn parent(&self) -> io::Result<(Directory, &str)> {
+        let (folders, file) = match self.name.rsplit_once('/') {
+            Some((folders, file)) => (Some(folders), file),
+            None => (None, self.name.as_str()),
+        };
+        let mut names = folders.into_iter().flat_map(|folders| folders.split('/'));
+        let parent = names.try_fold(self.root.clone(), |folder, name| folder.folder(name))?;
+        Ok((parent, file))
+    }
+
+    /// Returns the size of the file that is there; `None` if there is none.
+    ///
+    /// # Errors
+    ///
+    /// If it is not a regular file, and any error of the operating system.
+    pub fn size(&self) -> io::Result<Option<u64>> {
+        let (folder, file) = self.parent()?;
+        folder.size(file)
     }
 
     /// Opens the file that is there.
     ///
     /// # Errors
     ///
-    /// Any error of the operating system.
+    /// As [`Slot::size`].
     pub fn open(&self) -> io::Result<fs::File> {
-        fs::File::open(&self.path)
+        let (folder, file) = self.parent()?;
+        folder.file(file)
     }
 
     /// Starts to write the file, aside.
     ///
     /// # Errors
     ///
-    /// Any error of the operating system.
-    pub fn create(&self) -> io::Result<FileSink> {
-        FileSink::replacing(&self.path)
+    /// As [`Slot::size`].
+    pub fn create(&self) -> io::Result<FileBeneath> {
+        let (folder, file) = self.parent()?;
+        folder.create(file, &self.written)
     }
-}
-
-/// Refuses a path that could leave the folder, or that is no name on some systems.
-fn check(name: &str) -> Result<(), String> {
-    if name.is_empty() {
-        return Err("the path is empty".to_owned());
-    }
-    if name.len() > LONGEST_PATH {
-        return Err(format!(
-            "the path has {} bytes, more than {LONGEST_PATH}",
-            name.len()
-        ));
-    }
-    if name.starts_with('/') || is_drive(name) {
-        return Err("the path is absolute".to_owned());
-    }
-    if name
-        .chars()
-        .any(|letter| letter.is_control() || is_direction(letter))
-    {
-        return Err("the path has a control character".to_owned());
-    }
-    if name.contains('\\') {
-        return Err("the path has a `\\`, which separates folders on Windows".to_owned());
-    }
-    name.split('/').try_for_each(check_part)
-}
-
-fn check_part(part: &str) -> Result<(), String> {
-    match part {
-        "" => return Err("the path has an empty part".to_owned()),
-        "." | ".." => return Err(format!("the path contains `{part}`")),
-        _ => {}
-    }
-    if part.len() > LONGEST_NAME {
-        return Err(format!(
-            "a name in the path has {} bytes, more than {LONGEST_NAME}",
-            part.len()
-        ));
-    }
-    if part.ends_with(['.', ' ']) {
-        return Err(format!(
-            "`{part}` ends with a dot or a space, which Windows drops"
-        ));
-    }
-    let stem = part.split('.').next().unwrap_or(part).trim_end();
-    if is_device(&stem.to_uppercase()) {
-        return Err(format!("`{part}` is the name of a device on Windows"));
-    }
-    if cfg!(windows) && part.contains(['<', '>', ':', '"', '|', '?', '*']) {
-        return Err(format!(
-            "`{part}` has a character that is not allowed on Windows"
-        ));
-    }
-    Ok(())
-}
-
-/// Returns true for `C:` and everything that begins so.
-fn is_drive(name: &str) -> bool {
-    let mut letters = name.chars();
-    letters
-        .next()
-        .is_some_and(|letter| letter.is_ascii_alphabetic())
-        && letters.next() == Some(':')
-}
-
-fn is_device(stem: &str) -> bool {
-    let is_numbered = |prefix: &str| {
-        let digit = stem.strip_prefix(prefix).unwrap_or_default();
-        let mut digits = digit.chars();
-        let is_digit = |letter: char| letter.is_ascii_digit() || "¹²³".contains(letter);
-        digits.next().is_some_and(is_digit) && digits.next().is_none()
-    };
-    DEVICES.contains(&stem) || is_numbered("COM") || is_numbered("LPT")
-}
-
-/// Returns true for characters that change the direction of text, so that a name looks like another.
-fn is_direction(letter: char) -> bool {
-    matches!(letter, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]
@@ -243,7 +198,11 @@ mod tests {
 
     fn folder() -> (tempfile::TempDir, Folder) {
         let root = tempfile::tempdir().expect("a folder");
-        let folder = Folder::new(root.path(), Path::new("out"));
+        let folder = Folder::new(
+            root.path(),
+            Some(Path::new("out")),
+            vec![root.path().to_path_buf()],
+        );
         (root, folder)
     }
 
@@ -253,50 +212,48 @@ mod tests {
     }
 
     #[test]
-    fn no_name_leaves_the_folder() {
+    fn a_refused_name_leaves_nothing() {
         let (root, folder) = folder();
-        let long = "x".repeat(5_000);
-        for name in [
-            "",
-            "/etc/passwd",
-            "../x",
-            "a/../../x",
-            "a/..",
-            "./x",
-            "a//b",
-            "a/",
-            "C:/x",
-            "c:x",
-            "a\\b",
-            "..\\x",
-            "a\nb",
-            "a\u{0}b",
-            "a\u{202e}gpj.exe",
-            "CON",
-            "nul.txt",
-            "a/com1",
-            "LPT9.log",
-            "COM¹",
-            "x.",
-            "x ",
-            "a./b",
-            &long,
-            &format!("a/{}", "y".repeat(256)),
-        ] {
+        for name in ["", "../x", "a/.git/config", "a\u{0}b"] {
             refusal(&folder, name);
         }
         assert_eq!(fs::read_dir(root.path()).expect("read").count(), 0);
-        for name in [
-            "x",
-            "a/b/c.txt",
-            ".hidden",
-            "console",
-            "com10",
-            "a b",
-            "ab:c",
-            "..x",
-        ] {
+        for name in ["x", "a/b/c.txt", ".hidden", "queries/x.yaml"] {
             folder.slot(name).expect(name);
+        }
+    }
+
+    #[test]
+    fn the_project_is_not_written() {
+        let root = tempfile::tempdir().expect("a folder");
+        let project = root.path().join("project");
+        let place = |given: Option<&str>| {
+            fs::create_dir_all(&project).expect("a folder");
+            Folder::new(&project, given.map(Path::new), vec![project.clone()])
+        };
+        for (given, name) in [
+            (None, "queries/x.yaml"),
+            (None, "Resources/deep/r.yaml"),
+            (None, "runner.yaml"),
+            (None, "queries"),
+            (None, "tests/q.yaml"),
+            (None, "a/.envrc"),
+            (Some("."), ".envrc"),
+            (Some("."), ".circleci/config.yml"),
+            (Some("queries"), "x.yaml"),
+            (Some(".."), "project/resources/x.yaml"),
+            (Some(".."), "PROJECT/.github/x.yaml"),
+        ] {
+            refusal(&place(given), name);
+        }
+        for (given, name) in [
+            (None, "data/queries/x.yaml"),
+            (None, "tests/data.csv"),
+            (Some("."), "a/.last_run.json"),
+            (Some(".cache"), "x"),
+            (Some("../other"), "queries/.x.yaml"),
+        ] {
+            place(given).slot(name).expect(name);
         }
     }
 
@@ -336,11 +293,11 @@ mod tests {
     fn a_file_is_replaced_as_a_whole() {
         let (root, folder) = folder();
         let slot = folder.slot("a/b.txt").expect("a slot");
-        assert_eq!(slot.size(), None);
+        assert_eq!(slot.size().expect("known"), None);
         let mut sink = Box::new(slot.create().expect("a file"));
         sink.write(b"new").expect("written");
         assert!(!root.path().join("out/a/b.txt").exists());
         sink.finish().expect("finished");
-        assert_eq!(slot.size(), Some(3));
+        assert_eq!(slot.size().expect("known"), Some(3));
     }
 }

@@ -2,11 +2,17 @@
 //!
 //! A sink is opened before the first request, so that a place that cannot be written fails early.
 
+#[cfg(unix)]
+mod beneath;
+#[cfg(not(unix))]
+#[path = "beneath_by_path.rs"]
+mod beneath;
 mod cache;
 mod file;
 mod folder;
 mod lock;
 mod memory;
+mod name;
 mod place;
 mod scratch;
 mod spool;
@@ -14,11 +20,13 @@ mod stdout;
 
 use std::io;
 
+pub use beneath::FileBeneath;
 pub use cache::CacheFolder;
 pub use file::{FileSink, private_folder, remove_file, write_file};
 pub use folder::{Folder, Slot};
 pub use lock::Lock;
 pub use memory::MemorySink;
+pub use name::check as check_name;
 pub use place::{is_stdout, is_stream};
 pub use scratch::{Scratch, TemporaryFolder};
 pub use spool::{Spool, Spooled};

@@ -30,7 +30,9 @@ impl Spool {
             self.memory.extend_from_slice(bytes);
             return Ok(());
         }
-        let mut file = tempfile::tempfile()?;
+        // Its message contains a random name, and equal failures are counted together.
+        let unnamed = |error: io::Error| io::Error::from(error.kind());
+        let mut file = tempfile::tempfile().map_err(unnamed)?;
         file.write_all(&self.memory)?;
         file.write_all(bytes)?;
         self.memory = Vec::new();

@@ -141,6 +141,35 @@ fn the_query_of_an_address_is_hidden_wherever_it_would_be_shown() {
     insta::assert_snapshot!(transcript(all.iter().chain(&shown)));
 }
 
+/// Whatever the form of the address: only some begin with `https://`.
+#[test]
+fn the_query_of_an_address_in_any_form_is_hidden() {
+    let files = json!([
+        {"url": "/rel?sig=SIGNATURE"},
+        {"url": "//storage.example.com/x?sig=SIGNATURE"},
+        {"url": "HTTPS://storage.example.com/x?sig=SIGNATURE"},
+        {"url": " https://storage.example.com/x?a=b c&sig=SIGNATURE"},
+        {"url": "ftp://storage.example.com/x?sig=SIGNATURE"},
+        {"url": "nowhere", "name": "see http://h/?sig=SIGNATURE"},
+        {"url": "none", "id": "https://h/x?sig=SIGNATURE"},
+    ]);
+    for more in [&["-v"][..], &["--error-format", "json"]] {
+        let case = Case::query(FOLLOW)
+            .args([format!("files:={files}")])
+            .args(more.to_vec());
+        let outcome = case.asks_nothing();
+        let told = outcome.assert_exit(6).stderr_text();
+        assert!(!told.contains("SIGNATURE"), "{told}");
+    }
+    let refused = Answer::status(403).body(
+        "application/json",
+        json!({"message": "no match for /x?sig=SIGNATURE of you"}).to_string(),
+    );
+    let seen = Case::get().asks(vec![Exchange::get("/api/v2/x").answers(refused)]);
+    let told = seen.outcome.assert_exit(4).stderr_text();
+    assert!(told.contains("no match for /x?*** of you"), "{told}");
+}
+
 mod redirects {
     use super::*;
 

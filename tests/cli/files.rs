@@ -41,7 +41,7 @@ mod tables {
                 gzip(b"credits,project\n2.5,a\n\\N,b\n"),
             )
             .file("usage/2026-01.csv.gz", gzip(b"project,credits\na,1\n"))
-            .file("usage/2026-03.csv.gz", b"")
+            .file("usage/2026-03.csv.gz", gzip(b"credits,project\n"))
             .file("usage/.hidden.csv.gz", b"x")
             .file("usage/notes.txt", b"x");
         let select = "select * from u";
@@ -294,6 +294,19 @@ extract: { job: \"{{ o.job }}\", owner: \"{{ o.owner }}\", n: $.n }",
     }
 
     #[test]
+    fn an_empty_table_is_an_error() {
+        for (name, content) in [
+            ("o.csv", &b""[..]),
+            ("o.tsv", b"\n"),
+            ("o.csv", b"\xef\xbb\xbf"),
+        ] {
+            let query = format!("data: {{ o: {{ file: {name} }} }}\nsql: select * from o");
+            let seen = Case::query(&query).file(name, content).asks(vec![]);
+            refused(&seen.outcome, &format!("`{name}`: there is no header"));
+        }
+    }
+
+    #[test]
     fn files_outside_of_the_project_are_not_read() {
         for file in ["../o.csv", "/etc/o.csv", "x/../../o.csv"] {
             let query = format!("data: {{ o: {{ file: \"{file}\" }} }}\nsql: select * from o");
@@ -325,6 +338,7 @@ extract: { job: \"{{ o.job }}\", owner: \"{{ o.owner }}\", n: $.n }",
         for (data, words) in [
             ("{ file: o.txt }", "`o.txt` is not a file of records"),
             ("{ file: \"{{ x }}.csv\" }", "`file` takes a path"),
+            ("{ file: \"x/**/*.csv\" }", "`**` is not supported"),
             ("{ file: o.csv, query: q }", "both `query` and `file`"),
             ("{ file: o.csv, vars: { x: 1 } }", "`vars` needs a `query`"),
         ] {

@@ -88,10 +88,12 @@ mod sending {
         let outcome = mutation().asks_nothing();
         assert!(told(outcome.assert_exit(7)).contains("needs-yes"));
         let sent = || {
-            Exchange::post("/graphql").when("the operation", |request| {
-                let body: Value = serde_json::from_slice(&request.body).expect("JSON");
-                body["operationName"] == "Close"
-            })
+            Exchange::post("/graphql")
+                .when("the operation", |request| {
+                    let body: Value = serde_json::from_slice(&request.body).expect("JSON");
+                    body["operationName"] == "Close"
+                })
+                .answers(json!({ "data": { "close": { "id": 1 } } }))
         };
         let seen = mutation().args(["--yes"]).asks(vec![sent()]);
         seen.outcome.assert_exit(0);
@@ -107,7 +109,9 @@ mod sending {
         outcome.assert_exit(7);
         let seen = graphql(&close.replace("OPERATION", "Q"), "")
             .resource(&read_only)
-            .asks(vec![Exchange::post("/graphql")]);
+            .asks(vec![
+                Exchange::post("/graphql").answers(json!({ "data": { "a": 1 } })),
+            ]);
         seen.outcome.assert_exit(0);
     }
 
@@ -302,6 +306,46 @@ mod errors {
             .args(["-o", "raw"])
             .asks(vec![viewer().answers(not_found())]);
         assert_eq!(seen.outcome.assert_exit(3).stdout_text(), "");
+    }
+
+    #[test]
+    fn what_is_no_answer_of_graphql_is_a_failure() {
+        let user = json!({ "viewer": { "login": "mika" } });
+        for (answer, words) in [
+            (json!({ "data": user, "errors": "boom" }), "error: boom"),
+            (
+                json!({ "data": user, "errors": { "message": "no" } }),
+                "error: no",
+            ),
+            (json!({ "data": user, "errors": true }), "without a message"),
+            (json!({ "data": null }), "its `data` is null"),
+            (json!({ "data": null, "errors": [] }), "its `data` is null"),
+            (
+                json!({ "message": "Bad credentials" }),
+                "no `data`, and says: Bad credentials",
+            ),
+            (
+                json!({ "error": "bad token" }),
+                "no `data`, and says: bad token",
+            ),
+            (json!({}), "the response has no `data`"),
+            (
+                json!([{ "data": user }]),
+                "the response is a list, not an object",
+            ),
+            (json!("text"), "the response is a string, not an object"),
+        ] {
+            for more in ["", "rows: $.data.users[*]"] {
+                let seen = graphql(VIEWER, more).asks(vec![viewer().answers(answer.clone())]);
+                let told = seen.outcome.assert_exit(3).stderr_text();
+                assert!(told.contains("error[graphql]"), "{told}");
+                assert!(told.contains(words), "{words}: {told}");
+            }
+        }
+        let empty = crate::support::Answer::status(200).body("application/json", "");
+        let seen = graphql(VIEWER, "").asks(vec![viewer().answers(empty)]);
+        let told = seen.outcome.assert_exit(3).stderr_text();
+        assert!(told.contains("the response is empty"), "{told}");
     }
 
     #[test]

@@ -211,7 +211,16 @@ mod start_pipeline {
     fn definitions(names: &[&str]) -> Vec<Exchange> {
         let items: Vec<Value> = names
             .iter()
-            .map(|name| json!({"id": format!("id-of-{name}"), "name": name}))
+            .enumerate()
+            .map(|(place, name)| {
+                // The first of its name has a plain id.
+                let twin = if names[..place].contains(name) {
+                    "-2"
+                } else {
+                    ""
+                };
+                json!({"id": format!("id-of-{name}{twin}"), "name": name})
+            })
             .collect();
         vec![
             get("/project/circleci%2Fa%2Fb").answers(json!({"id": "project-1", "name": "b"})),
@@ -279,7 +288,25 @@ mod start_pipeline {
     }
 
     #[test]
+    fn a_failed_request_is_not_said_to_have_started_nothing() {
+        for (status, exit) in [(502, 6), (403, 6), (500, 6)] {
+            let failed = json!({"message": "no"});
+            let post = Exchange::post("/api/v2/project/circleci/a/b/pipeline/run");
+            let args = ["branch=main", "definition=build"];
+            let outcome = start(&["build"], &args, vec![post.answers((status, failed))]);
+            let told = outcome.assert_exit(exit).stderr_text();
+            assert!(!told.contains("nothing was started"), "{told}");
+        }
+    }
+
+    #[test]
     fn none_is_guessed_and_nothing_passes_for_started() {
+        let named = start(&[], &["branch=main", "definition=build"], Vec::new());
+        let twins = start(
+            &["build", "build"],
+            &["branch=main", "definition=build"],
+            Vec::new(),
+        );
         let unchosen = start(&["build", "deploy"], &["branch=main"], Vec::new());
         let unknown = start(&["build"], &["branch=main", "definition=x"], Vec::new());
         let skipped = Exchange::post("/api/v2/project/circleci/a/b/pipeline/run").answers((
@@ -287,11 +314,11 @@ mod start_pipeline {
             json!({"message": "Ignoring pipeline due to CI skip in the commit"}),
         ));
         let skipped = start(&["build"], &["branch=main"], vec![skipped]);
-        for refused in [&unchosen, &unknown] {
+        for refused in [&named, &twins, &unchosen, &unknown] {
             assert_eq!(refused.assert_exit(1).stdout_text(), "");
         }
         assert_eq!(skipped.assert_exit(1).stdout_json(), json!([]));
-        let all = [unchosen, unknown, skipped];
+        let all = [named, twins, unchosen, unknown, skipped];
         insta::assert_snapshot!(transcript(&all));
     }
 }
@@ -497,7 +524,7 @@ mod superseded {
         )
     }
 
-    fn running() -> Vec<Exchange> {
+    pub fn running() -> Vec<Exchange> {
         vec![
             project(),
             pipelines(&json!([
@@ -559,6 +586,25 @@ mod superseded {
             exchanges,
         );
         assert_eq!(outcome.assert_exit(0).stdout_json()[0]["newest"], 9);
+    }
+}
+
+/// Every commit of the default branch may count; a branch that may be it is left alone.
+#[test]
+fn nothing_is_canceled_while_the_default_branch_is_unknown() {
+    for known in [
+        json!({}),
+        json!({"id": "p"}),
+        json!({"vcs_info": {"default_branch": null}}),
+    ] {
+        let mut exchanges = superseded::running();
+        exchanges[0] = get("/project/gh%2Facme%2Fweb").answers(known);
+        let args = ["cancel-superseded", SLUG, "--yes", "-o", "json"];
+        let told = run(&args, exchanges).0.assert_exit(1).stderr_text();
+        assert!(
+            told.contains("default branch of gh/acme/web is unknown"),
+            "{told}"
+        );
     }
 }
 

@@ -59,7 +59,10 @@ impl Taking<'_> {
             .filter_map(|name| format::by_name(name))
             .collect();
         let rows = Collected::default();
-        let mut endings: Vec<Box<dyn Ending>> = vec![Box::new(rows.clone())];
+        let mut endings: Vec<Box<dyn Ending>> = Vec::new();
+        if !choose::shows_body(plan) {
+            endings.push(Box::new(rows.clone()));
+        }
         let mut bytes = Vec::new();
         for result in choose::in_memory(plan, &show)? {
             endings.push(result.ending);

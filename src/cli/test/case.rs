@@ -18,18 +18,24 @@ use crate::cli::options::RunOptions;
 use crate::cli::output::Writers;
 use crate::cli::watch::Watch;
 use crate::core::code::Code;
-use crate::ending::Collected;
+use crate::core::json::plain;
+use crate::core::text::{one_line, truncate_to_width};
+use crate::ending::{Collected, Ending};
 use crate::engine::{Downloads, ExecutionOptions, Replay, Session, Shelf};
 use crate::format::{self, Format};
 use crate::http::Observe;
 use crate::plan::{Binding, Input, Outside, Plan, SharedPlans};
 use crate::project::Query;
+use crate::project::requirement::Requirement;
 use crate::project::testing::Case;
 use crate::recording::matching::{Library, Miss};
 use crate::recording::{Ask, Content, Recorded, Recording};
 use crate::resource::Resource;
 use crate::sink::{Folder, TemporaryFolder};
-use crate::template::Clock;
+use crate::template::{Clock, Scope};
+
+/// The maximum width of a value in terminal columns.
+const SHOWN: usize = 60;
 
 /// The time of cases without `now` and recording. Never that of the machine, so that a case has one result.
 pub const NOW: Timestamp = Timestamp::constant(1_767_225_600, 0);
@@ -66,8 +72,8 @@ pub struct Played {
     pub misses: Vec<Miss>,
     /// The answers.
     pub library: Rc<Library>,
-    /// The failed conditions of `expect`: the condition and the author's message.
-    pub unmet: Vec<(String, Option<String>)>,
+    /// The conditions of `expect` that do not hold.
+    pub unmet: Vec<UnmetCondition>,
     /// The exchanges with the base URLs of their resources, if they were kept.
     pub exchanges: Vec<(Recorded, String)>,
 }
@@ -114,7 +120,7 @@ impl Setting<'_> {
         played.asked = replay.asked();
         played.misses = replay.take_misses();
         played.exchanges = replay.take_exchanges();
-        self.check(&mut played, bound.ok().as_deref())?;
+        self.check(&mut played, bound.ok().as_deref());
         Ok(played)
     }
 
@@ -165,7 +171,10 @@ impl Setting<'_> {
         let show: Vec<&'static Format> = show.collect();
         let outputs = choose::in_memory(plan, &show)?;
         let rows = Collected::default();
-        let mut endings: Vec<Box<dyn crate::ending::Ending>> = vec![Box::new(rows.clone())];
+        let mut endings: Vec<Box<dyn Ending>> = Vec::new();
+        if !choose::shows_body(plan) {
+            endings.push(Box::new(rows.clone()));
+        }
         let mut taken = Vec::new();
         for InMemory {
             ending,
@@ -217,16 +226,8 @@ impl Setting<'_> {
         })
     }
 
-    /// Evaluates `expect`.
-    fn check(&self, played: &mut Played, plan: Option<&Plan>) -> Result<(), Failure> {
-        if self.case.expect.is_empty() {
-            return Ok(());
-        }
-        let Some(plan) = plan else {
-            let unmet = self.case.expect.iter();
-            played.unmet = unmet.map(|one| (one.source(), None)).collect();
-            return Ok(());
-        };
+    /// Evaluates `expect`. A run that did not start has messages and an exit code, too.
+    fn check(&self, played: &mut Played, plan: Option<&Plan>) {
         let rows = Value::Array(played.rows.clone());
         let row = played.rows.first().cloned().unwrap_or_default();
         let text = played.outputs.first();
@@ -235,7 +236,8 @@ impl Setting<'_> {
         let lines: Vec<&str> = played.messages.lines().collect();
         let (exit, text) = (json!(played.exit), json!(text.unwrap_or_default()));
         let (lines, requests) = (json!(lines), Value::Array(requests));
-        let scope = plan.scope().with_all([
+        let bare = Scope::new(Clock(NOW), []);
+        let scope = plan.map_or(&bare, Plan::scope).with_all([
             ("rows", &rows),
             ("row", &row),
             ("exit", &exit),
@@ -244,16 +246,50 @@ impl Setting<'_> {
             ("requests", &requests),
         ]);
         for requirement in &self.case.expect {
-            let holds = requirement.that.holds(&scope);
-            let failed = match holds {
+            let words = match requirement.that.holds(&scope) {
                 Ok(true) => continue,
                 Ok(false) => requirement.words(&scope),
                 Err(error) => Some(error.message),
             };
-            played.unmet.push((requirement.source(), failed));
+            played.unmet.push(UnmetCondition {
+                that: requirement.source(),
+                words,
+                values: values_of(requirement, &scope),
+            });
         }
-        Ok(())
     }
+}
+
+/// A condition of `expect` that does not hold.
+pub struct UnmetCondition {
+    /// The condition.
+    pub that: String,
+    /// The author's message, or the reason why it cannot be evaluated.
+    pub words: Option<String>,
+    /// The values that it uses, as far as they are short: `row.minutes: 12`.
+    pub values: Vec<String>,
+}
+
+/// Returns the values of single names that a condition uses.
+fn values_of(requirement: &Requirement, scope: &Scope) -> Vec<String> {
+    let mut values = Vec::new();
+    for mention in requirement.that.mentions().iter() {
+        let path = mention.path.join(".");
+        let mut value = scope.json(mention.root());
+        for name in &mention.path[1..] {
+            value = value.and_then(|value| value.get(name).cloned());
+        }
+        let shown = match value {
+            Some(value) if !value.is_array() && !value.is_object() => plain(&value),
+            _ => continue,
+        };
+        let shown = one_line(&shown);
+        let line = format!("{path}: {}", truncate_to_width(&shown, SHOWN));
+        if !values.contains(&line) {
+            values.push(line);
+        }
+    }
+    values
 }
 
 /// Returns the folder for downloads, if the query has them: a temporary one.
@@ -267,7 +303,7 @@ pub fn downloads(plan: &Plan, folder: &TemporaryFolder) -> Result<Option<Downloa
     }
     let path = folder.path().map_err(|error| Failure::of_output(&error))?;
     Ok(Some(Downloads {
-        folder: Rc::new(Folder::new(path, Path::new(""))),
+        folder: Rc::new(Folder::new(path, None, Vec::new())),
         refreshes: false,
     }))
 }

@@ -7,8 +7,9 @@ use crate::cli::failure::Failure;
 use crate::cli::test::Task;
 use crate::cli::test::case::{Played, Setting};
 use crate::cli::test::compare::{Line, LineKind, difference};
+use crate::core::shell::quoted;
 use crate::core::source::{Place, SourceFile};
-use crate::format::FORMATS;
+use crate::format::{self, FORMATS};
 use crate::project::load;
 use crate::recording::matching::{Difference, Miss};
 use crate::recording::{Override, Recorded, Recording, read};
@@ -72,6 +73,11 @@ impl Problem {
             place: None,
             help: None,
         }
+    }
+
+    /// Returns true if the messages of the run may explain it.
+    fn is_of_run(&self) -> bool {
+        matches!(self.kind, "exit" | "expect")
     }
 
     fn of_failure(kind: &'static str, failure: &Failure) -> Self {
@@ -177,24 +183,39 @@ impl Verdict<'_> {
         let case = self.task.case;
         if !played.misses.is_empty() && !has_answers && case.overrides.is_empty() {
             let name = self.task.name();
-            self.problems[0].help = Some(format!("record its answers: `runner record {name}`"));
+            self.problems[0].help = Some(format!(
+                "record its answers: `runner record {}`",
+                quoted(&name)
+            ));
+        }
+        if !played.misses.is_empty() {
+            // Everything else may follow from it.
+            return;
         }
         self.check_exit(played);
         // A query that asked too little, since it failed, has one fault.
         if self.problems.is_empty() {
             self.check_used(played, is_own);
         }
-        for (source, message) in &played.unmet {
-            let words = match message {
-                Some(message) => format!("{message} (`{source}`)"),
-                None => format!("`{source}` does not hold"),
+        for unmet in &played.unmet {
+            let words = match &unmet.words {
+                Some(message) => format!("{message} (`{}`)", unmet.that),
+                None => format!("`{}` does not hold", unmet.that),
             };
-            self.problems.push(Problem::new("expect", words));
+            let mut problem = Problem::new("expect", words);
+            problem.lines = unmet.values.iter().map(|text| note(text)).collect();
+            self.problems.push(problem);
         }
         let is_sound = self.problems.is_empty();
         self.check_snapshots(played, root, updates && is_sound);
-        if self.problems.iter().any(|problem| problem.kind == "expect") {
-            self.add_messages(played);
+        if let Some(last) = self
+            .problems
+            .iter_mut()
+            .rev()
+            .find(|problem| problem.is_of_run())
+        {
+            let lines = played.messages.trim_end().lines();
+            last.lines.extend(lines.take(MOST_MESSAGES).map(note));
         }
     }
 
@@ -207,24 +228,6 @@ impl Verdict<'_> {
         let mut problem = Problem::new("exit", words);
         problem.place.clone_from(&self.task.case.exit_place);
         self.problems.push(problem);
-        self.add_messages(played);
-    }
-
-    /// Adds the messages of the run to the last problem.
-    fn add_messages(&mut self, played: &Played) {
-        let Some(problem) = self
-            .problems
-            .last_mut()
-            .filter(|last| last.lines.is_empty())
-        else {
-            return;
-        };
-        let lines = played.messages.trim_end().lines();
-        let note = |line: &str| Line {
-            kind: LineKind::Note,
-            text: line.to_owned(),
-        };
-        problem.lines = lines.take(MOST_MESSAGES).map(note).collect();
     }
 
     /// Reports answers that the run did not need: the recording is of another query, or of an older
@@ -266,8 +269,8 @@ impl Verdict<'_> {
         let mut problem = Problem::new("unused-answer", words);
         problem.place.clone_from(&first.place);
         problem.help = Some(format!(
-            "record it anew: `runner record {}`",
-            self.task.name()
+            "record it again: `runner record {}`",
+            quoted(&self.task.name())
         ));
         self.problems.push(problem);
     }
@@ -280,7 +283,13 @@ impl Verdict<'_> {
             known.push(path.clone());
             let shown = load::shown(&path, root);
             let is_there = path.is_file();
-            if !is_there && !case.expect.is_empty() {
+            // Conditions stand for a snapshot, and an empty result needs none.
+            let is_shown = case.show.iter().any(|name| {
+                let format = format::by_name(name);
+                format.is_some_and(|format| format.extensions.first() == Some(extension))
+            });
+            let is_needed = (is_shown || case.expect.is_empty()) && !bytes.is_empty();
+            if !is_there && !is_needed {
                 continue;
             }
             let expected = if is_there {
@@ -311,8 +320,10 @@ impl Verdict<'_> {
             } else {
                 if problem.kind == "no-snapshot" && self.problems.is_empty() {
                     let name = self.task.name();
-                    problem.help =
-                        Some(format!("accept the result: `runner test {name} --update`"));
+                    problem.help = Some(format!(
+                        "accept the result: `runner test {} --update`",
+                        quoted(&name)
+                    ));
                 }
                 self.problems.push(problem);
             }
@@ -335,24 +346,27 @@ impl Verdict<'_> {
     }
 }
 
+fn note(text: &str) -> Line {
+    Line {
+        kind: LineKind::Note,
+        text: text.to_owned(),
+    }
+}
+
 fn missed(miss: &Miss) -> Problem {
     let words = format!("no recorded answer for {}", miss.ask.label());
     let mut problem = Problem::new("miss", words);
-    let note = |text: String| Line {
-        kind: LineKind::Note,
-        text,
-    };
     match &miss.difference {
         Difference::Nothing => {}
-        Difference::Exhausted(counts) => problem.lines.push(note(counts.to_string())),
-        Difference::Part(words) => problem.lines.push(note(words.clone())),
+        Difference::Exhausted(counts) => problem.lines.push(note(&counts.to_string())),
+        Difference::Part(words) => problem.lines.push(note(words)),
     }
     if let Some(nearest) = &miss.nearest {
         let at = nearest.place.as_ref();
         let at = at.map_or_else(String::new, |place| format!(" at {}", place.short()));
         problem
             .lines
-            .push(note(format!("nearest: {}{at}", nearest.label)));
+            .push(note(&format!("nearest: {}{at}", nearest.label)));
     }
     problem
 }

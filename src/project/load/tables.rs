@@ -42,6 +42,7 @@ pub fn anywhere(written: &str, full: &Path) -> Result<Vec<Found>, String> {
             shown: written.to_owned(),
         }]);
     }
+    check_pattern(written)?;
     let prefix = Path::new(written);
     let is_relative = prefix.is_relative();
     let depth = if is_relative {
@@ -124,6 +125,20 @@ impl ByteSource for RegularFile {
     fn open(&self) -> io::Result<Box<dyn Read + Send>> {
         Ok(Box::new(fs::File::open(&self.0)?))
     }
+}
+
+/// Refuses `**`, which would match no more than `*`.
+///
+/// # Errors
+///
+/// A message.
+pub fn check_pattern(text: &str) -> Result<(), String> {
+    if text.contains("**") {
+        return Err(format!(
+            "`{text}`: `**` is not supported; `*` matches names in one folder, as in `*/*.csv`"
+        ));
+    }
+    Ok(())
 }
 
 fn is_pattern(text: &str) -> bool {

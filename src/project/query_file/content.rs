@@ -7,6 +7,7 @@ use crate::decode::BodyKind;
 use crate::project::grammar;
 use crate::project::query::Decode;
 use crate::project::template::{Names, template};
+use crate::sink::check_name;
 use crate::template::{Piece, Template};
 
 /// The maximum of `last`.
@@ -61,6 +62,13 @@ pub fn download(node: &Node, names: &Names, faults: &mut Diagnostics) -> Option<
     if template.pieces().unwrap_or_default().iter().any(encodes) {
         let words = "`path` is for an endpoint: the path of a file is not encoded";
         faults.push(Diagnostic::at(&node.place, Code::Decode, words).help("remove the filter"));
+        return None;
+    }
+    if template.is_constant()
+        && let Err(words) = check_name(template.source())
+    {
+        let words = format!("`download` cannot be written: {words}");
+        faults.push(Diagnostic::at(&node.place, Code::Decode, words));
         return None;
     }
     Some(template)

@@ -1,7 +1,8 @@
 //! The effect of a query's requests, given by `safe`, the method, the GraphQL operation or the kind
 //! of API.
 
-use crate::core::diagnostic::Diagnostics;
+use crate::core::code::Code;
+use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::document::Node;
 use crate::http::{Method, is_safe_method};
 use crate::project::query::{Address, Body};
@@ -31,7 +32,10 @@ impl Effect {
         Self {
             method: request.method.clone(),
             is_safe: match safe {
-                Some(node) => node.boolean("safe", faults).unwrap_or(true),
+                Some(node) => {
+                    let is_safe = node.boolean("safe", faults).unwrap_or(true);
+                    is_safe && !is_mutation(node, request, faults)
+                }
                 None => is_safe(request, kinds),
             },
             has_finality: kinds.iter().all(|kind| kind.finality().is_some()),
@@ -47,6 +51,17 @@ impl Effect {
     pub fn is_search(&self) -> bool {
         self.is_safe && !self.method.as_ref().is_none_or(is_safe_method)
     }
+}
+
+/// Refuses a mutation that is declared safe: GraphQL itself says that it is not.
+fn is_mutation(node: &Node, request: &RequestParts, faults: &mut Diagnostics) -> bool {
+    let is_mutation = matches!(&request.body, Some(Body::Graphql(body)) if !body.is_query());
+    if is_mutation {
+        let words =
+            "a GraphQL `mutation` writes, and `safe: true` declares that it changes nothing";
+        faults.push(Diagnostic::at(&node.place, Code::Graphql, words).help("remove `safe`"));
+    }
+    is_mutation
 }
 
 fn is_safe(request: &RequestParts, kinds: &[&'static dyn Speak]) -> bool {

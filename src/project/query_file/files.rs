@@ -7,6 +7,7 @@ use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::document::Node;
 use crate::core::name;
+use crate::project::load::tables;
 use crate::project::query::Query;
 use crate::project::table::{self, TableFiles};
 
@@ -24,6 +25,10 @@ pub fn read(node: &Node, given: Option<&Node>, faults: &mut Diagnostics) -> Opti
             Diagnostic::at(&text.place, Code::TableFile, words)
                 .help("several files are read with a pattern such as `usage/*.csv`"),
         );
+        return None;
+    }
+    if let Err(words) = tables::check_pattern(&text.value) {
+        faults.push(Diagnostic::at(&text.place, Code::TableFile, words));
         return None;
     }
     let is_inside = |part| matches!(part, Component::Normal(_) | Component::CurDir);

@@ -46,17 +46,22 @@ pub fn refuse_choices(node: &Node, writes: bool, faults: &mut Diagnostics) {
 
 const SAFE: &str = "if the request changes nothing, such as a search, set `safe: true`";
 
-/// Returns the entry of a key, unless its value is null or `false`.
+/// Returns the entry of a key, unless its value is that without the key.
 fn said<'n>(node: &'n Node, key: &str) -> Option<&'n Entry> {
     let Content::Map(entries) = &node.content else {
         return None;
     };
     let mut entries = entries.iter();
-    entries.find(|entry| entry.key == key && !says_nothing(&entry.value))
+    entries.find(|entry| entry.key == key && !says_nothing(entry))
 }
 
-fn says_nothing(value: &Node) -> bool {
-    matches!(value.content, Content::Null | Content::Bool(false))
+fn says_nothing(entry: &Entry) -> bool {
+    match entry.value.content {
+        Content::Null => true,
+        // `where: false` selects nothing, although all requests are sent.
+        Content::Bool(false) => ["unique", "paginate"].contains(&entry.key.as_str()),
+        _ => false,
+    }
 }
 
 /// Returns true if the value of `paginate` is not allowed for a write.

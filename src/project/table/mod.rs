@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::core::file_ending;
-use crate::decode::{BodyKind, ByteSource, Decoder};
+use crate::decode::{BodyKind, ByteSource, Decoder, LONGEST_WHOLE};
 use crate::project::load::tables;
 
 use reader::NamedSource;
@@ -174,6 +174,7 @@ impl TableFiles {
             kind: self.kind,
             last: None,
             limit: LONGEST,
+            whole: LONGEST_WHOLE,
         }
     }
 }
