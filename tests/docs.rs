@@ -165,6 +165,7 @@ fn steady(text: &str) -> String {
     };
     let text = replace(text.to_owned(), r"127\.0\.0\.1:\d+", "127.0.0.1:PORT");
     let text = replace(text, r"(?m)^(circleci  ok .*\)) +\d+  -", "$1 LATENCY  -");
+    let text = replace(text, r"(?m)^(\d+ cases? .*passed.*) in [\d.]+ ?m?s$", "$1 in TIME");
     // Of a walk's requests any may arrive first.
     let text = replace(text, r"request id: [0-9a-f-]+", "request id: ID");
     text.trim_end().to_owned()
@@ -193,7 +194,7 @@ fn can_be_run(arguments: &[String]) -> bool {
     has("--demo")
         || has("--curl")
         || has("--dry-run")
-        || matches!(arguments[0].as_str(), "check" | "list" | "show")
+        || matches!(arguments[0].as_str(), "check" | "list" | "show" | "test")
 }
 
 /// One call of a `console` block, with the output that the page shows.

@@ -101,7 +101,7 @@ pub struct Task<'t> {
 pub fn run(args: &TestArgs, app: &Rc<App>) -> Result<Exit, Stopped> {
     let started = Instant::now();
     let project = open(app)?;
-    let Tests { files, faults, .. } = project.tests(&[]);
+    let Tests { files, faults, .. } = project.tests(&below(&project, &args.names));
     if !faults.is_empty() {
         return Err(Failure::from_diagnostics(faults).into());
     }
@@ -166,6 +166,23 @@ impl Task<'_> {
     pub fn name(&self) -> String {
         format!("{}/{}", self.file.name, self.case.name)
     }
+}
+
+/// Returns the files that the names are about, so that faults of others do not matter. All, if one of
+/// them is no file.
+fn below(project: &Project, names: &[String]) -> Vec<PathBuf> {
+    let folder = project.tests_folder();
+    let file_of = |name: &String| {
+        let name = name.strip_suffix(".yaml").unwrap_or(name);
+        let case_of = name.rsplit_once('/').map(|(file, _)| file);
+        let mut files = [Some(name), case_of].into_iter().flatten();
+        files.find_map(|file| {
+            let path = folder.join(format!("{file}.yaml"));
+            path.is_file().then_some(path)
+        })
+    };
+    let files: Option<Vec<PathBuf>> = names.iter().map(file_of).collect();
+    files.unwrap_or_default()
 }
 
 /// Chooses the cases.

@@ -51,8 +51,13 @@ impl Speak for CircleCi {
     }
 
     fn redactions(&self) -> &'static [(&'static str, Redaction)] {
-        // Presigned addresses.
-        &[("$.download_urls[*]", Redaction::Alias)]
+        &[
+            // Presigned addresses.
+            ("$.download_urls[*]", Redaction::Alias),
+            // They name people: `Co-authored-by: …`.
+            ("$.items[*].vcs.commit.body", Redaction::Hide),
+            ("$.vcs.commit.body", Redaction::Hide),
+        ]
     }
 
     fn links(&self) -> &'static [&'static str] {
