@@ -16,7 +16,7 @@ use crate::engine::{self, FoundItems, Session};
 use crate::format::{CsvOptions, Shape, TABLE};
 use crate::plan::disguise::{masked_url, masked_value};
 use crate::plan::{Plan, RequestPlan, ShownRequest, Site};
-use crate::project::query::{Call, Items, Loop};
+use crate::project::query::Call;
 
 /// The maximum number of items shown before a prompt.
 const SHOWN_ITEMS: usize = 10;
@@ -92,7 +92,12 @@ pub async fn approve(
         return Ok(Some(found));
     }
     outcome::report_items(plan, &found, options.messages, app);
-    let request = template_of_requests(writing, app)?;
+    let request = match found.sites.as_slice() {
+        // Of a single one, everything is known.
+        [site] => writing.shown_request_at(&site.with_data(plan, &found.data)),
+        _ => writing.shown_request(),
+    };
+    let request = request.map_err(|error| explain::render_error(&error, app))?;
     let own = writing
         .question_about(&found.sites)
         .map_err(|error| explain::render_error(&error, app))?;
@@ -224,19 +229,11 @@ fn action(plan: &Plan, request: &ShownRequest) -> String {
     let url = masked_url(&request.url);
     let mut action = format!("{} {url}", request.method);
     if plan.query.is_walk() {
-        let items: Vec<String> = plan.loops().iter().map(items_of).collect();
+        let loops = plan.loops().iter();
+        let items: Vec<String> = loops.map(|feed| describe::items_of(plan, feed)).collect();
         action = format!("{action}, for each {}", items.join(", and each "));
     }
     action
-}
-
-/// Describes the source of a loop's items and their selection.
-pub fn items_of(feed: &Loop) -> String {
-    let source = match &feed.items {
-        Items::Query { query, .. } => format!("{} of {}", feed.name, query.name),
-        Items::List(_) => format!("{} of a list", feed.name),
-    };
-    format!("{source}{}", describe::choice_words(feed))
 }
 
 fn usual_question(call: &Call, count: usize) -> String {

@@ -12,7 +12,7 @@ use crate::cli::failure::Failure;
 use crate::cli::options::duration;
 use crate::core::code::Code;
 use crate::core::time::{TIME_EXAMPLE, parse_time};
-use crate::demo::{self, Options, RateLimit, Shape};
+use crate::demo::{self, Listeners, Options, RateLimit, Shape};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -130,13 +130,20 @@ pub fn run(args: &DemoArgs, app: &Rc<App>) -> Result<Exit, Failure> {
         let address = listener
             .local_addr()
             .map_err(|error| failed(error.to_string()))?;
+        let listeners = Listeners::with_storage(listener).await;
+        let listeners = listeners.map_err(|error| failed(error.to_string()))?;
+        let storage = listeners.storage.local_addr();
+        let storage = storage.map_err(|error| failed(error.to_string()))?;
         // Handles signals before the address is printed.
         app.shutdown.listen();
         // Only the address is on standard output, for scripts that wait for it.
         let _ = app.print(&format!("http://{address}/api/v2\n"));
         app.eprintln("demo: an embedded CircleCI with synthetic data; press Ctrl-C to stop");
+        app.eprintln(&format!(
+            "demo: artifacts, step output and usage exports are on {storage}"
+        ));
         tokio::select! {
-            result = demo::serve(listener, options) => {
+            result = demo::serve(listeners, options) => {
                 result.map_err(|error| failed(error.to_string()))?;
                 Ok(Exit::Done)
             }

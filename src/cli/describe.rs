@@ -6,6 +6,7 @@ use crate::core::json::plain;
 use crate::core::name;
 use crate::core::time::format_duration;
 use crate::http::retry::RetryChange;
+use crate::plan::Plan;
 use crate::project::query::{Body, CacheRule, Items, Limit, Loop, Var, VarType};
 use crate::project::template::ValueTemplate;
 
@@ -104,15 +105,29 @@ pub fn feed_words(feed: &Loop) -> String {
             format!("{} of {}, {}", feed.name, query.name, given.join(", "))
         }
     };
-    format!("{source}{}", choice_words(feed))
+    let limit = feed.limit.as_ref().map(limit_source);
+    format!("{source}{}", choice_words(feed, limit))
+}
+
+/// Describes the source of a loop's items and their selection, with the limit's value if it does
+/// not depend on an item.
+pub fn items_of(plan: &Plan, feed: &Loop) -> String {
+    let source = match &feed.items {
+        Items::Query { query, .. } => format!("{} of {}", feed.name, query.name),
+        Items::List(_) => format!("{} of a list", feed.name),
+    };
+    let limit = match Plan::most_items(feed, &plan.site()) {
+        Ok(most) => most.map(|most| most.to_string()),
+        Err(_) => feed.limit.as_ref().map(limit_source),
+    };
+    format!("{source}{}", choice_words(feed, limit))
 }
 
 /// Describes the condition and the limit of a loop's items.
-pub fn choice_words(feed: &Loop) -> String {
+fn choice_words(feed: &Loop, limit: Option<String>) -> String {
     let filter = feed.filter.as_ref();
     let filter = filter.map(|filter| format!(", where {}", filter.source().trim()));
-    let limit = feed.limit.as_ref();
-    let limit = limit.map(|limit| format!(", at most {}", limit_source(limit)));
+    let limit = limit.map(|limit| format!(", at most {limit}"));
     [filter, limit].into_iter().flatten().collect()
 }
 

@@ -1,14 +1,16 @@
 //! `--dry-run` and `--curl`: prints requests without sending them.
 
+use std::collections::HashSet;
 use std::rc::Rc;
 
 use crate::cli::app::App;
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Stopped};
-use crate::cli::{confirm, explain, request_text};
+use crate::cli::{describe, explain, request_text};
 use crate::core::code::Code;
 use crate::core::text::printable_lines;
-use crate::plan::{Plan, RequestPlan, ShownRequest};
+use crate::plan::{Feed, Plan, PlanId};
+use crate::project::query::Items;
 use crate::template::RenderError;
 
 /// Prints the requests of plans, as curl commands if `as_curl` is true.
@@ -19,14 +21,7 @@ use crate::template::RenderError;
 pub fn show(plans: &[Rc<Plan>], as_curl: bool, app: &App) -> Result<Exit, Stopped> {
     let mut is_first = true;
     for plan in plans {
-        for (plan, about, request) in shown_requests(plan, as_curl, app)? {
-            let mut text = if as_curl {
-                request_text::curl(&request, plan).map_err(|words| {
-                    Failure::usage(Code::Curl, words).help("print it masked with `--dry-run`")
-                })?
-            } else {
-                format!("{about}{}", request_text::dry_run(&request))
-            };
+        for mut text in texts(plan, as_curl, app)? {
             if app.stdout.is_terminal {
                 text = printable_lines(&text).into_owned();
             }
@@ -39,25 +34,26 @@ pub fn show(plans: &[Rc<Plan>], as_curl: bool, app: &App) -> Result<Exit, Stoppe
     Ok(Exit::Done)
 }
 
-/// A heading before a request of a walk, and the request.
-type Shown<'p> = (RequestPlan<'p>, String, ShownRequest);
-
-/// Returns the requests of a plan, as far as they are known: for a walk, the initial ones, and one
-/// that represents all items.
-fn shown_requests<'p>(plan: &'p Plan, as_curl: bool, app: &App) -> Result<Vec<Shown<'p>>, Failure> {
+/// Returns the requests of a plan as texts, as far as they are known: for a walk, those of the
+/// queries that it uses first, and one that represents all items.
+fn texts(plan: &Plan, as_curl: bool, app: &App) -> Result<Vec<String>, Failure> {
     let explained = |error: &RenderError| explain::render_error(error, app);
     if let Some(requests) = plan.requests().filter(|plan| plan.data.is_empty()) {
         let sites = plan
             .listed_sites()
             .map_err(|error| explain::plan_error(&error, Some(requests.resource()), app))?;
         if let Some(sites) = sites {
-            let shown = sites.iter().map(|site| {
-                let request = requests.shown_request_at(site);
-                request.map(|request| (requests, String::new(), request))
+            let texts = sites.iter().map(|site| {
+                let shown = requests.shown_request_at(site);
+                let shown = shown.map_err(|error| explained(&error))?;
+                if !as_curl {
+                    return Ok(request_text::dry_run(&shown));
+                }
+                request_text::curl(&shown, requests).map_err(|words| {
+                    Failure::usage(Code::Curl, words).help("print it masked with `--dry-run`")
+                })
             });
-            return shown
-                .collect::<Result<_, _>>()
-                .map_err(|error| explained(&error));
+            return texts.collect();
         }
     }
     if as_curl {
@@ -67,23 +63,79 @@ fn shown_requests<'p>(plan: &'p Plan, as_curl: bool, app: &App) -> Result<Vec<Sh
         );
         return Err(Failure::usage(Code::Curl, words).help("print its requests with `--dry-run`"));
     }
-    let mut shown = Vec::new();
-    let mut parts = plan.with_fed_by();
-    // In the order of sending.
-    parts.reverse();
-    for part in parts.into_iter().filter_map(Plan::requests) {
-        let about = if part.call.is_walk() {
-            let items: Vec<String> = part.loops().iter().map(confirm::items_of).collect();
-            format!(
-                "# {}: for each {}\n",
-                part.query.name,
-                items.join(", and each ")
-            )
-        } else {
-            format!("# {}\n", part.query.name)
+    let mut chain = Chain {
+        app,
+        plans: HashSet::new(),
+        texts: Vec::new(),
+    };
+    chain.add(plan)?;
+    Ok(chain.texts)
+}
+
+/// The requests of a plan and of all plans it uses, in the order of sending.
+struct Chain<'a> {
+    app: &'a App,
+    /// The plans that were added.
+    plans: HashSet<PlanId>,
+    texts: Vec<String>,
+}
+
+impl Chain<'_> {
+    fn add(&mut self, plan: &Plan) -> Result<(), Failure> {
+        if !self.plans.insert(plan.id) {
+            return Ok(());
+        }
+        for (position, feed) in plan.feeds.iter().enumerate() {
+            match feed {
+                Feed::Plan(plan) => self.add(plan)?,
+                Feed::Dependent => self.add_dependent(plan, position)?,
+                Feed::List => {}
+            }
+        }
+        for data in &plan.data {
+            self.add(data)?;
+        }
+        let Some(requests) = plan.requests() else {
+            return Ok(());
         };
-        let request = part.shown_request().map_err(|error| explained(&error))?;
-        shown.push((part, about, request));
+        let shown = requests.shown_request();
+        let shown = shown.map_err(|error| explain::render_error(&error, self.app))?;
+        let mut about = format!("# {}", plan.query.name);
+        if plan.query.is_walk() {
+            let loops = plan.loops().iter();
+            let items: Vec<String> = loops.map(|feed| describe::items_of(plan, feed)).collect();
+            about.push_str(&format!(": for each {}", items.join(", and each ")));
+        }
+        self.push(format!("{about}\n{}", request_text::dry_run(&shown)));
+        Ok(())
     }
-    Ok(shown)
+
+    /// Adds a query whose vars depend on the items before it.
+    fn add_dependent(&mut self, plan: &Plan, position: usize) -> Result<(), Failure> {
+        if let Ok(plans) = plan.fed_by_for_display(position) {
+            return plans.iter().try_for_each(|plan| self.add(plan));
+        }
+        let Items::Query { query, .. } = &plan.loops()[position].items else {
+            return Ok(());
+        };
+        let mut queries = query.with_fed_by();
+        queries.reverse();
+        for query in queries {
+            if let Some(call) = query.call() {
+                let (name, method) = (&query.name, &call.method);
+                let address = call.address.source();
+                self.push(format!(
+                    "# {name}, with vars of items\n{method} {address}\n"
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds a text, unless another plan has the same request.
+    fn push(&mut self, text: String) {
+        if !self.texts.contains(&text) {
+            self.texts.push(text);
+        }
+    }
 }

@@ -228,11 +228,11 @@ impl<'e> Execution<'e> {
         }
         if report.is_stopped {
             // The cause of the stop is reported elsewhere, with the records so far.
-            outcome::report_run(plan, &report, messages, self.app);
+            outcome::report_run(plan, &report, session, messages, self.app);
             return Err(Stopped::Closed);
         }
         let is_closed = self.finish_writers(plan, &report, state)?;
-        let exit = outcome::report_run(plan, &report, messages, self.app);
+        let exit = outcome::report_run(plan, &report, session, messages, self.app);
         if let Some(state) = state {
             // An incomplete state would make missing records look removed, and an unread report is
             // still news in the next run.

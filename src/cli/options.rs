@@ -54,7 +54,8 @@ pub enum TextFormat {
 pub struct ResultArgs {
     /// Write to a file atomically; its extension selects the format
     ///
-    /// `.db`, `.sqlite` and `.sqlite3` write a table in an SQLite database.
+    /// `.db`, `.sqlite` and `.sqlite3` write a table in an SQLite database. For a query with
+    /// `download`, it is the folder of the files.
     #[arg(long, value_name = "FILE")]
     pub out: Vec<PathBuf>,
 

@@ -18,8 +18,20 @@ use crate::plan::Plan;
 const KINDS: usize = 10;
 
 /// Reports an incomplete result.
-pub fn report_run(plan: &Plan, report: &RunReport, messages: MessageArgs, app: &App) -> Exit {
+pub fn report_run(
+    plan: &Plan,
+    report: &RunReport,
+    session: &Session,
+    messages: MessageArgs,
+    app: &App,
+) -> Exit {
     let listing = report_listing(plan, report, messages, app);
+    if has_only_failed(plan, report, session) {
+        let summary = all_failed(plan, &report.ledger, messages, app);
+        let exit = summary.exit;
+        summary.show(app, messages.error_format);
+        return exit;
+    }
     let rest = Rest {
         records: report.records,
         words: match report.records {
@@ -29,6 +41,38 @@ pub fn report_run(plan: &Plan, report: &RunReport, messages: MessageArgs, app: &
         },
     };
     listing.max(report_ledger(plan, &report.ledger, &rest, messages, app))
+}
+
+/// Returns true if a walk has no result at all, but failures.
+fn has_only_failed(plan: &Plan, report: &RunReport, session: &Session) -> bool {
+    let ledger = &report.ledger;
+    plan.query.is_walk()
+        && report.records == 0
+        && !report.is_stopped
+        && !ledger.failures().is_empty()
+        && ledger.cuts().is_empty()
+        && session.levels().have_only_failed()
+}
+
+/// Shows the failures of a walk without any result, and returns its summary, with the exit code of
+/// the most frequent failure.
+fn all_failed(plan: &Plan, ledger: &Ledger, messages: MessageArgs, app: &App) -> Failure {
+    let kinds = ledger.failures();
+    // The first of equally frequent ones.
+    let usual = kinds.iter().rev().max_by_key(|failures| failures.count);
+    let usual = usual.map(|failures| explain::run_error(&failures.example, plan, app));
+    let (exit, code) = usual.map_or((Exit::Partial, Code::Partial), |failure| {
+        (failure.exit, failure.code)
+    });
+    if let ([only], 1, ErrorFormat::Text) = (kinds, ledger.count(), messages.error_format) {
+        let mut failure = group(plan, only, app);
+        failure.exit = exit;
+        return failure;
+    }
+    show_groups(plan, ledger, messages, app);
+    let words = format!("`{}` has no result: {}", plan.query.name, totals(ledger));
+    let summary = Failure::new(exit, code, words);
+    with_groups(summary, plan, ledger, 0, messages, app)
 }
 
 /// Reports an incomplete list of items of a walk that writes, before anything is sent.
@@ -167,47 +211,69 @@ fn report_ledger(
         };
         report_cut(query, *cut, &of, messages, app);
     }
-    let kinds = ledger.failures();
-    if kinds.is_empty() {
+    if ledger.failures().is_empty() {
         return Exit::Partial;
     }
+    show_groups(plan, ledger, messages, app);
+    let words = format!(
+        "`{}` is incomplete: {}; {}",
+        plan.query.name,
+        totals(ledger),
+        rest.words
+    );
+    let summary = Failure::new(Exit::Partial, Code::Partial, words);
+    with_groups(summary, plan, ledger, rest.records, messages, app)
+        .show(app, messages.error_format);
+    Exit::Partial
+}
+
+/// Shows the failures by kind. As JSON, they are part of the summary.
+fn show_groups(plan: &Plan, ledger: &Ledger, messages: MessageArgs, app: &App) {
     if messages.error_format == ErrorFormat::Text {
-        for failures in kinds.iter().take(KINDS) {
+        for failures in ledger.failures().iter().take(KINDS) {
             group(plan, failures, app).show(app, ErrorFormat::Text);
         }
     }
+}
+
+/// Counts the failures and their kinds.
+fn totals(ledger: &Ledger) -> String {
     let total = counted(ledger.count(), "failure");
-    let of_kinds = if kinds.len() > 1 {
-        format!(" of {} kinds", kinds.len())
-    } else {
-        String::new()
-    };
-    let words = format!(
-        "`{}` is incomplete: {total}{of_kinds}; {}",
-        plan.query.name, rest.words
-    );
-    let mut summary = Failure::new(Exit::Partial, Code::Partial, words);
-    if messages.error_format == ErrorFormat::Json {
-        let groups: Vec<serde_json::Value> = kinds
-            .iter()
-            .map(|failures| {
-                let example = explain::run_error(&failures.example, plan, app);
-                serde_json::json!({
-                    "query": failures.example.query,
-                    "code": example.code,
-                    "count": failures.count,
-                    "example": example.message,
-                })
-            })
-            .collect();
-        summary = summary
-            .fact("query", plan.query.name.clone())
-            .fact("records", rest.records as u64)
-            .fact("failures", ledger.count())
-            .fact("groups", groups);
+    match ledger.failures().len() {
+        1 => total,
+        kinds => format!("{total} of {kinds} kinds"),
     }
-    summary.show(app, messages.error_format);
-    Exit::Partial
+}
+
+/// Adds the failures by kind to a summary in JSON.
+fn with_groups(
+    summary: Failure,
+    plan: &Plan,
+    ledger: &Ledger,
+    records: usize,
+    messages: MessageArgs,
+    app: &App,
+) -> Failure {
+    if messages.error_format != ErrorFormat::Json {
+        return summary;
+    }
+    let kinds = ledger.failures().iter();
+    let groups: Vec<serde_json::Value> = kinds
+        .map(|failures| {
+            let example = explain::run_error(&failures.example, plan, app);
+            serde_json::json!({
+                "query": failures.example.query,
+                "code": example.code,
+                "count": failures.count,
+                "example": example.message,
+            })
+        })
+        .collect();
+    summary
+        .fact("query", plan.query.name.clone())
+        .fact("records", records as u64)
+        .fact("failures", ledger.count())
+        .fact("groups", groups)
 }
 
 /// Combines failures of one kind into one, with their count and an example.
@@ -253,8 +319,9 @@ pub fn progress(session: &Session) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join(", "))
 }
 
-/// Returns the last state of a poll in one line.
+/// Returns the last state of the newest poll in one line.
 pub fn last_state(session: &Session, app: &App) -> Option<String> {
+    // The queries that others depend on come first, and have ended before.
     let levels = session.levels().all();
-    levels.iter().find_map(|level| state_of(level, app))
+    levels.iter().rev().find_map(|level| state_of(level, app))
 }

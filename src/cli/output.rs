@@ -100,7 +100,8 @@ impl Writer {
             ending: choose::ending(plan, options, file, index, app)?,
             chosen: Chosen::new(&options.results.columns, plan)?,
             records: 0,
-            is_list: !plan.query.yields_one(),
+            // What writes may have succeeded without a record.
+            is_list: !plan.query.yields_one() && plan.is_safe(),
             file: file.map(Path::to_path_buf),
         })
     }

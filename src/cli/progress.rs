@@ -4,10 +4,11 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
+use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::cli::app::App;
-use crate::core::text::{counted, truncate_to_width};
+use crate::core::text::{counted, one_line, truncate_to_width};
 use crate::core::time::format_duration;
 use crate::engine::{Level, Session};
 
@@ -118,11 +119,11 @@ impl Progress {
     }
 
     fn sign_of_life(&self, elapsed: Duration) -> String {
-        let mut parts: Vec<String> = self
-            .session
-            .levels()
-            .all()
-            .iter()
+        let levels = self.session.levels().all();
+        // The queries that a poll depends on have ended before.
+        let polled = levels.iter().rposition(|level| level.polls.get() > 0);
+        let parts = levels.iter().skip(polled.unwrap_or_default());
+        let mut parts: Vec<String> = parts
             .map(|level| {
                 let state = state_of(level, &self.app);
                 let state = state.map_or_else(String::new, |state| format!(", last {state}"));
@@ -228,10 +229,27 @@ fn per_second(count: u64, elapsed: Duration) -> u64 {
 pub fn state_of(level: &Level, app: &App) -> Option<String> {
     /// The maximum length.
     const LONGEST: usize = 300;
-    let mut state = level.last_state.borrow().clone()?;
+    let mut state = level.last_state.borrow().clone();
     // Scrub before truncating, which could leave half of a secret.
-    app.scrubber.json(&mut state);
-    Some(truncate_to_width(&state.to_string(), LONGEST).into_owned())
+    state
+        .iter_mut()
+        .for_each(|record| app.scrubber.json(record));
+    let words: Vec<String> = state.iter().map(state_words).collect();
+    let words = one_line(&words.join(", ")).into_owned();
+    (!state.is_empty()).then(|| truncate_to_width(&words, LONGEST).into_owned())
+}
+
+/// Describes a polled record by its name and status, if it has them: `deploy (running)`.
+fn state_words(record: &Value) -> String {
+    let text = |names: [&str; 2]| {
+        let found = names.iter().find_map(|name| record.get(name)?.as_str());
+        found.map(str::to_owned)
+    };
+    match (text(["name", "workflow"]), text(["status", "state"])) {
+        (Some(name), Some(state)) => format!("{name} ({state})"),
+        (None, Some(state)) => state,
+        (_, None) => record.to_string(),
+    }
 }
 
 fn bytes(count: u64) -> String {
@@ -260,10 +278,16 @@ mod tests {
         let session = session();
         let stats = Rc::new(Stats::default());
         stats.sent.set(41);
-        let level = session.levels().of("", "wait-for-workflow");
+        let before = session.levels().of("/pipeline", "pipeline-created");
+        before.polls.set(2);
+        let created = serde_json::json!({"number": 7, "state": "created"});
+        before.last_state.replace(vec![created]);
+        let level = session.levels().of("", "wait-for-pipeline");
         level.polls.set(40);
-        let running = serde_json::json!({"status": "running"});
-        level.last_state.replace(Some(running));
+        level.last_state.replace(vec![
+            serde_json::json!({"name": "deploy", "status": "running", "id": "x"}),
+            serde_json::json!({"name": "nightly", "status": "on_hold"}),
+        ]);
         let lines = RefCell::new(Vec::new());
         let report = Progress::new(&app, &session, &stats)
             .report(|words| lines.borrow_mut().push(words.to_owned()));
@@ -271,8 +295,8 @@ mod tests {
         assert_eq!(
             lines.into_inner(),
             [1, 2].map(|minutes| format!(
-                "after {minutes}m: wait-for-workflow polled 40 times, last \
-                 {{\"status\":\"running\"}}; 41 requests"
+                "after {minutes}m: wait-for-pipeline polled 40 times, last deploy (running), \
+                 nightly (on_hold); 41 requests"
             ))
         );
     }

@@ -132,7 +132,14 @@ pub fn run(args: &SqlArgs, app: &Rc<App>) -> Result<Exit, Stopped> {
     if let Some(limit) = args.limit {
         plan.limit_to(limit);
     }
-    carry_out::carry_out(&[Rc::new(plan)], &args.options(), app)
+    let result = carry_out::carry_out(&[Rc::new(plan)], &args.options(), app);
+    let reads_plain_input = args.from.iter().any(|word| word.ends_with("=-"));
+    result.map_err(|stopped| match stopped {
+        Stopped::Failed(failure) if failure.code == Code::Table && reads_plain_input => failure
+            .help("`-` reads NDJSON; for another format, use `json:-`, `csv:-` or `tsv:-`")
+            .into(),
+        stopped => stopped,
+    })
 }
 
 /// Returns the statement and the assignments.
@@ -242,8 +249,8 @@ fn queries(sources: &[Source<'_>], app: &App) -> Result<(Project, NamedQueries),
         let From::Query(word) = source.from else {
             continue;
         };
-        let (own, query) = run::find(word, app).map_err(or_a_file)?;
-        let query = query.map_err(|faults| or_a_file(Failure::from_diagnostics(faults)))?;
+        let (own, query) = run::find(word, app).map_err(|failure| or_a_file(failure, word))?;
+        let query = query.map_err(|faults| or_a_file(Failure::from_diagnostics(faults), word))?;
         if let Some(first) = project.as_ref().filter(|first| first.root() != own.root()) {
             let words = format!(
                 "the queries of a statement must be in one project, and `{word}` is not in `{}`",
@@ -261,7 +268,7 @@ fn queries(sources: &[Source<'_>], app: &App) -> Result<(Project, NamedQueries),
 }
 
 /// Adds the hint that an unknown query may be meant as a file.
-fn or_a_file(mut failure: Failure) -> Failure {
+fn or_a_file(mut failure: Failure, word: &str) -> Failure {
     let endings: Vec<String> = table::endings()
         .map(|ending| format!(".{ending}"))
         .collect();
@@ -273,6 +280,12 @@ fn or_a_file(mut failure: Failure) -> Failure {
             name::one_of(&endings)
         );
         fault.help.push(words);
+        if word.contains(['*', '?']) {
+            let words = format!(
+                "files of a pattern have it in the pattern, or name their format: `csv:{word}`"
+            );
+            fault.help.push(words);
+        }
     }
     failure
 }

@@ -122,6 +122,15 @@ fn record(number: u64, line: &str) -> Value {
     json!({ "number": number, "line": line })
 }
 
+/// Describes the error of a value that should be alone on its line.
+fn value_words(error: &values::ParseError) -> &'static str {
+    if error.is_eof() {
+        "the line ends within a value: in NDJSON, each line is a complete JSON value"
+    } else {
+        error.message()
+    }
+}
+
 /// A JSON value per line. Empty lines are skipped.
 #[derive(Debug)]
 pub struct JsonLines(Lines);
@@ -144,7 +153,7 @@ impl JsonLines {
             }
             let value = values::parse(line.as_bytes()).map_err(|error| DecodeError {
                 column: Some(error.column()),
-                ..self.0.fault(error.message())
+                ..self.0.fault(value_words(&error))
             })?;
             batch.push(value);
         }
@@ -168,7 +177,7 @@ impl JsonLines {
             }
             values::parse_row(line, rows).map_err(|error| DecodeError {
                 column: Some(error.column()),
-                ..self.0.fault(error.message())
+                ..self.0.fault(value_words(&error))
             })?;
             rows.end_row();
         }

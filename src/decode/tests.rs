@@ -115,7 +115,27 @@ fn quotes_hold_commas_line_breaks_and_quotes() {
 fn one_text_makes_a_column_of_texts() {
     let expected = json!([{"a": "1", "b": 2}, {"a": "x", "b": null}, {"a": null, "b": 1.5}]);
     assert_eq!(csv("a,b\n1,2\nx,\n,1.5\n"), expected);
-    assert_eq!(csv("a\n1.10\n2\n"), json!([{"a": "1.10"}, {"a": "2"}]));
+    for other in [
+        "007",
+        "+1",
+        "0x1f",
+        "\"1,000\"",
+        "NaN",
+        "inf",
+        "1_000",
+        "1.",
+    ] {
+        let seen = csv(&format!("a\n1\n{other}\n"));
+        assert_eq!(seen[0], json!({"a": "1"}), "{other}");
+        assert!(seen[1]["a"].is_string(), "{other}");
+    }
+}
+
+#[test]
+fn a_number_keeps_its_notation() {
+    let seen = csv("a\n1.50\n\n0.00\n-3.50\n1e5\n100\n-0\n");
+    let expected = r#"[{"a":1.50},{"a":null},{"a":0.00},{"a":-3.50},{"a":1e5},{"a":100},{"a":-0}]"#;
+    assert_eq!(seen.to_string(), expected);
 }
 
 #[test]

@@ -33,5 +33,5 @@ mod world;
 mod tests;
 
 pub use crate::demo::options::{NOW, Options, PROJECT_SLUG, RateLimit, Shape, TOKEN};
-pub use crate::demo::server::serve;
+pub use crate::demo::server::{Listeners, serve};
 pub use crate::demo::thread::Demo;

@@ -72,36 +72,40 @@ impl Shared {
     }
 }
 
-/// Serves the demo on a listener, forever. Its storage is on the next port, or on a free one if
-/// that is in use.
+/// Serves the demo on its listeners, forever.
 ///
 /// # Errors
 ///
 /// If a listener fails; a failed connection only ends itself.
-pub async fn serve(listener: TcpListener, options: Options) -> io::Result<()> {
-    let mut address = listener.local_addr()?;
-    address.set_port(address.port().wrapping_add(1));
-    let storage = match TcpListener::bind(address).await {
-        Ok(storage) => storage,
-        Err(_) => TcpListener::bind((address.ip(), 0)).await?,
-    };
-    let shared = Arc::new(Shared::new(options, storage.local_addr()?));
-    serve_shared(
-        Listeners {
-            api: listener,
-            storage,
-        },
-        shared,
-    )
-    .await
+pub async fn serve(listeners: Listeners, options: Options) -> io::Result<()> {
+    let shared = Arc::new(Shared::new(options, listeners.storage.local_addr()?));
+    serve_shared(listeners, shared).await
 }
 
 /// The listeners of a demo.
-pub(super) struct Listeners {
+pub struct Listeners {
     /// For the API.
     pub api: TcpListener,
     /// For the storage.
     pub storage: TcpListener,
+}
+
+impl Listeners {
+    /// Adds a listener for the storage to that of the API: on the next port, or on a free one if
+    /// that is in use.
+    ///
+    /// # Errors
+    ///
+    /// If no port is free.
+    pub async fn with_storage(api: TcpListener) -> io::Result<Self> {
+        let mut address = api.local_addr()?;
+        address.set_port(address.port().wrapping_add(1));
+        let storage = match TcpListener::bind(address).await {
+            Ok(storage) => storage,
+            Err(_) => TcpListener::bind((address.ip(), 0)).await?,
+        };
+        Ok(Self { api, storage })
+    }
 }
 
 /// As [`serve`], with access to the shared state.

@@ -394,7 +394,7 @@ impl RunErrorKind {
         }
     }
 
-    /// Returns the class by which failures are grouped.
+    /// Returns the class by which failures are grouped, without anything that belongs to one request.
     pub fn class(&self) -> String {
         match self {
             Self::Refused(refusal) if refusal.is_graphql => {
@@ -402,16 +402,23 @@ impl RunErrorKind {
                 format!("GraphQL {kind}").trim_end().to_owned()
             }
             Self::Refused(refusal) => format!("HTTP {}", refusal.status.as_u16()),
-            Self::Transport(error) => error.to_string(),
+            Self::Transport(error) => general(&error.to_string()),
             Self::Unreadable { .. } => "unreadable".to_owned(),
             Self::Content(_) => "content".to_owned(),
             Self::Rows { .. } => "rows".to_owned(),
             Self::Listing(_) => "listing".to_owned(),
-            Self::Render(error) => format!("render {}", error.message),
+            Self::Render(error) => {
+                format!(
+                    "render {}: {}",
+                    error.place.short(),
+                    general(&error.message)
+                )
+            }
             Self::Plan(_) => "plan".to_owned(),
             Self::Sql { .. } => "sql".to_owned(),
             Self::Waited(_) => "waited".to_owned(),
-            Self::Table { words, .. } | Self::Missing(words, _) => words.clone(),
+            Self::Missing(_, place) => format!("missing {}", place.short()),
+            Self::Table { words, .. } => general(words),
             Self::Expectation(_) => "expectation".to_owned(),
             Self::Sink(_) => "sink".to_owned(),
         }
@@ -437,5 +444,37 @@ pub fn transport_code(kind: &TransportErrorKind) -> Code {
         TransportErrorKind::Settings(_) => Code::Settings,
         TransportErrorKind::Unavailable(status) => Code::Http(status.as_u16()),
         TransportErrorKind::TokenEndpoint { kind, .. } => transport_code(kind),
+    }
+}
+
+/// Returns a message without words that may belong to one request: ids, numbers and URLs.
+fn general(message: &str) -> String {
+    let words = message.split_whitespace().map(|word| {
+        let is_of_request = word.contains(|c: char| c.is_ascii_digit() || c == '/');
+        if is_of_request { "…" } else { word }
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_are_alike_whatever_their_ids_and_addresses() {
+        let redirect = |words: &str| {
+            let kind = TransportErrorKind::Redirect(words.to_owned());
+            RunErrorKind::Transport(TransportError::before(kind)).class()
+        };
+        assert_eq!(
+            redirect("refused a redirect to `https://a.example/1`, another host"),
+            redirect("refused a redirect to `https://b.example/2`, another host")
+        );
+        assert_ne!(redirect("too many redirects"), redirect("no `location`"));
+        let timeout = |seconds| {
+            let kind = TransportErrorKind::Timeout(Duration::from_secs(seconds));
+            RunErrorKind::Transport(TransportError::before(kind)).class()
+        };
+        assert_eq!(timeout(30), timeout(31));
     }
 }

@@ -24,11 +24,15 @@ pub struct Level {
     pub bytes: Cell<u64>,
     /// The number of polls so far.
     pub polls: Cell<u64>,
-    /// The first record of the last poll.
-    pub last_state: RefCell<Option<Value>>,
+    /// The records of the last poll.
+    pub last_state: RefCell<Vec<Value>>,
 }
 
 impl Level {
+    fn has_success(&self) -> bool {
+        self.done.get() > self.failed.get()
+    }
+
     /// Increases a counter.
     pub fn count(counter: &Cell<u64>, more: u64) {
         counter.set(counter.get() + more);
@@ -66,6 +70,19 @@ impl Levels {
         // A deeper trail feeds a shallower one.
         levels.sort_by_key(|level| std::cmp::Reverse(level.trail.matches('/').count()));
         level
+    }
+
+    /// Returns true if no item succeeded: the requests of the run's query all failed, or there were
+    /// none because its items could not be found.
+    pub fn have_only_failed(&self) -> bool {
+        let levels = self.0.borrow();
+        let own = levels.iter().filter(|level| level.trail.is_empty());
+        let sent: Vec<_> = own.filter(|level| level.done.get() > 0).collect();
+        if sent.is_empty() {
+            let mut walks = levels.iter().filter(|level| level.items.get() > 0);
+            return !walks.any(|level| level.has_success());
+        }
+        !sent.iter().any(|level| level.has_success())
     }
 
     /// Returns all levels.

@@ -63,8 +63,9 @@ impl Listing<'_> {
             if let Ok((kept, ..)) = &result
                 && !shutdown::is_requested()
             {
-                let state = kept.first().map(|kept| kept.record.clone());
-                self.run.level(self.plan).last_state.replace(state);
+                let state = kept.iter().map(|kept| kept.record.clone());
+                let level = self.run.level(self.plan);
+                level.last_state.replace(state.collect());
             }
             let left = poll.timeout.saturating_sub(started.elapsed());
             let is_last = left.is_zero();

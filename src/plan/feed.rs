@@ -223,8 +223,14 @@ impl Plan {
     ///
     /// As [`Plan::list`].
     pub fn listed_sites(&self) -> Result<Option<Vec<Site>>, PlanError> {
+        self.listed_sites_of(self.loops())
+    }
+
+    /// Returns the names for every combination of the items of the first loops, if these come from
+    /// lists.
+    fn listed_sites_of(&self, loops: &[Loop]) -> Result<Option<Vec<Site>>, PlanError> {
         let mut sites = vec![self.site()];
-        for feed in self.loops() {
+        for feed in loops {
             if matches!(feed.items, Items::Query { .. }) {
                 return Ok(None);
             }
@@ -326,6 +332,20 @@ impl Plan {
         };
         let inputs = self.inputs_of(query, vars, site)?;
         self.bind_other(query, &inputs, &feed.name)
+    }
+
+    /// Binds the query of the loop at a position for display: once for each combination of the items
+    /// before it if these come from lists, otherwise once with names in place of items.
+    ///
+    /// # Errors
+    ///
+    /// As [`Plan::bind`]. A name in place of an item is not a value of every type.
+    pub fn fed_by_for_display(&self, position: usize) -> Result<Vec<Plan>, PlanError> {
+        let feed = &self.loops()[position];
+        let listed = self.listed_sites_of(&self.loops()[..position]);
+        let sites = listed.ok().flatten();
+        let sites = sites.unwrap_or_else(|| vec![self.unknown_site()]);
+        sites.iter().map(|site| self.fed_by(feed, site)).collect()
     }
 
     /// Binds the queries of `data`.

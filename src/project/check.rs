@@ -45,7 +45,7 @@ impl Project {
         let files = load::yaml_files(&self.root, "resources", &mut Diagnostics::new());
         checked.resources = files.iter().filter(|path| wanted(path)).count();
         let mut named: Vec<(String, String)> = Vec::new();
-        let mut vars = Vec::new();
+        let (mut vars, mut is_unread) = (Vec::new(), false);
         let mut paths = self.query_files(&mut checked.faults);
         // A file given by its path may be outside `queries`.
         for path in below.iter().filter(|path| path.is_file()) {
@@ -79,16 +79,22 @@ impl Project {
                         .sends
                         .extend(sends.map(|sent| (shown.clone(), sent)));
                 }
-                Err(faults) => checked.faults.extend(faults),
+                Err(faults) => {
+                    // Its vars are unknown.
+                    is_unread = true;
+                    checked.faults.extend(faults);
+                }
             }
         }
         let tests = self.tests(below);
         checked.test_files = tests.file_count;
         checked.cases = tests.case_count;
         checked.faults.extend(tests.faults);
-        // If a query cannot be read, its vars are unknown.
-        if below.is_empty() && checked.faults.is_empty() {
-            self.settings.check_names(&vars, &mut checked.faults);
+        if below.is_empty() {
+            self.check_environment(&mut checked.faults);
+            if !is_unread {
+                self.settings.check_names(&vars, &mut checked.faults);
+            }
         }
         checked
     }

@@ -79,6 +79,27 @@ impl Project {
         })
     }
 
+    /// Reports the environment of `runner.yaml` for each resource that does not have it. Resources
+    /// without environments are the same everywhere, if another one has it.
+    pub(super) fn check_environment(&self, faults: &mut Diagnostics) {
+        let Some(wanted) = &self.settings.environment else {
+            return;
+        };
+        // A file that cannot be read may have it.
+        if !self.resource_faults.is_empty() {
+            return;
+        }
+        let is_known = self.has_environment(&wanted.value);
+        let lacking = self.resources.iter().filter(|file| {
+            let is_same_everywhere = file.environments.is_empty();
+            !file.environments.contains_key(&*wanted.value) && !(is_known && is_same_everywhere)
+        });
+        for file in lacking {
+            let fault = self.unknown_environment(file, &wanted.value);
+            faults.push(fault.moved_to(&wanted.place));
+        }
+    }
+
     fn has_environment(&self, name: &str) -> bool {
         self.resources
             .iter()

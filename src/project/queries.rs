@@ -177,6 +177,12 @@ impl Project {
                         available",
                     );
                 }
+                if !self.is_built_in() && load::is_built_in_query(wanted) {
+                    fault = fault.help(format!(
+                        "`{wanted}` is a built-in query, and a project has only its own: copy it and the \
+                         queries it uses from runner's `queries` folder, or run it outside of a project"
+                    ));
+                }
                 // The name may be defined in a file that could not be read.
                 Err(unread
                     .into_sorted()

@@ -246,10 +246,20 @@ mod tests {
     }
 
     #[test]
-    fn the_errors_of_graphql_are_those_of_a_list_that_is_not_empty() {
+    fn the_errors_of_graphql_are_all_but_null_and_an_empty_list() {
         let errors = |errors: Value| ErrorBody::of_graphql(&json!({ "errors": errors }));
-        for none in [json!(null), json!([]), json!("text"), json!({})] {
+        for none in [json!(null), json!([])] {
             assert_eq!(errors(none.clone()), None, "{none}");
+        }
+        // Not as the specification has it, but errors nevertheless.
+        for (one, message) in [
+            (json!("text"), Some("text")),
+            (json!({ "message": "text" }), Some("text")),
+            (json!({}), None),
+            (json!(true), None),
+        ] {
+            let read = errors(one.clone()).expect("an error");
+            assert_eq!(read.message.as_deref(), message, "{one}");
         }
         let read = errors(json!([
             {
@@ -268,7 +278,9 @@ mod tests {
         assert_eq!(read.kind.as_deref(), Some("undefinedField"));
         let github = errors(json!([{"type": "NOT_FOUND", "message": "no"}]));
         assert_eq!(github.expect("errors").kind.as_deref(), Some("NOT_FOUND"));
-        assert_eq!(errors(json!(["x"])), Some(ErrorBody::default()));
+        let text = errors(json!(["x"])).expect("errors");
+        assert_eq!(text.message.as_deref(), Some("x"));
+        assert_eq!(errors(json!([{}])), Some(ErrorBody::default()));
     }
 
     #[test]

@@ -12,7 +12,7 @@
 use std::time::Duration;
 
 use minijinja::value::{Kwargs, Rest};
-use minijinja::{Environment, Error, State, Value};
+use minijinja::{Environment, Error, ErrorKind, State, Value};
 
 use crate::core::percent;
 use crate::core::time::{self, Moment};
@@ -46,16 +46,30 @@ pub fn names() -> impl Iterator<Item = &'static str> {
     .copied()
 }
 
-/// Returns the names of the functions of sibling modules.
+/// The functions registered here.
+const FUNCTIONS: &[&str] = &["fail"];
+
+/// Returns the names of the functions, here and in sibling modules.
 pub fn functions() -> impl Iterator<Item = &'static str> {
-    [calendar::FUNCTIONS, chart::FUNCTIONS, difference::FUNCTIONS]
-        .into_iter()
-        .flatten()
-        .copied()
+    [
+        FUNCTIONS,
+        calendar::FUNCTIONS,
+        chart::FUNCTIONS,
+        difference::FUNCTIONS,
+    ]
+    .into_iter()
+    .flatten()
+    .copied()
 }
 
-/// Registers the filters.
+/// Ends the rendering with a message of the template's author.
+fn fail(message: String) -> Result<Value, Error> {
+    Err(Error::new(ErrorKind::InvalidOperation, message))
+}
+
+/// Registers the filters and functions.
 pub fn register(environment: &mut Environment<'static>) {
+    environment.add_function("fail", fail);
     environment.add_filter("ago", ago);
     environment.add_filter("d", default);
     environment.add_filter("date", date);

@@ -73,6 +73,18 @@ fn a_value_never_changes_the_route() {
 }
 
 #[test]
+fn a_template_may_fail_in_its_own_words() {
+    let source = "/{{ url if state == 'done' else fail('the export failed: ' ~ state) }}";
+    let names = json!({"state": "broken", "url": "x"});
+    assert_eq!(
+        route(source, &names),
+        Err("the export failed: broken".to_owned())
+    );
+    let names = json!({"state": "done", "url": "x"});
+    assert_eq!(route(source, &names), Ok("/x".to_owned()));
+}
+
+#[test]
 fn only_the_filter_makes_slashes() {
     let names = json!({"a": "x/y"});
     assert_eq!(

@@ -140,7 +140,8 @@ fn a_folder_with_files_of_a_project_is_that_project() {
         .assert_exit(2)
         .stderr_text();
     assert!(stderr.contains("no query `me`"), "{stderr}");
-    assert!(!stderr.contains("built-in"), "{stderr}");
+    assert!(!stderr.contains("built-in: no project"), "{stderr}");
+    assert!(stderr.contains("`me` is a built-in query"), "{stderr}");
     // A marked root is a project too.
     let marked = Project::none().file("runner.yaml", "");
     let stderr = run(&marked, &["run", "me", "--demo"])

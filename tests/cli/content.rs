@@ -25,11 +25,16 @@ const USAGE: &str = "name,seconds,version\nbuild,60,1.10\n\"a,b\",,2\n\\N,7,\n";
 mod decode {
     use super::*;
 
+    /// A number in its notation.
+    fn exact(text: &str) -> serde_json::Value {
+        serde_json::from_str(text).expect("a number")
+    }
+
     #[test]
     fn every_kind_of_content_gives_records() {
         let rows = json!([
-            {"name": "build", "seconds": 60, "version": "1.10"},
-            {"name": "a,b", "seconds": null, "version": "2"},
+            {"name": "build", "seconds": 60, "version": exact("1.10")},
+            {"name": "a,b", "seconds": null, "version": 2},
             {"name": null, "seconds": 7, "version": null},
         ]);
         for body in [USAGE.as_bytes().to_vec(), gzip(USAGE.as_bytes())] {
@@ -81,6 +86,17 @@ limit: 1";
             seen.outcome.stdout_json(),
             json!([{"job": "build", "minutes": 1.0}])
         );
+    }
+
+    #[test]
+    fn numbers_of_a_table_are_compared_by_value() {
+        let table = "credits\n9.50\n10.25\n\n100.00\n";
+        let query =
+            "decode: csv\nwhere: row.credits is number and row.credits > 9.6\nsort: -credits";
+        let seen = decoded(query, "text/csv", table);
+        let shown = seen.outcome.assert_exit(0).stdout_text();
+        let squeezed: String = shown.split_whitespace().collect();
+        assert_eq!(squeezed, r#"[{"credits":100.00},{"credits":10.25}]"#);
     }
 
     #[test]

@@ -191,7 +191,7 @@ report: { template: \"{{ run.failures | tojson }}\" }";
     let seen = Case::query(yaml).args(["key=hunter2hunter2"]).asks(vec![
         Exchange::get("/api/v2/x").answers((404, json!({"message": "hunter2hunter2"}))),
     ]);
-    let outcome = seen.outcome.assert_exit(6);
+    let outcome = seen.outcome.assert_exit(3);
     let text = outcome.stdout_text();
     assert!(!text.contains("hunter2"), "{text}");
     assert!(text.contains("\"one\":\"***\""), "{text}");
@@ -235,6 +235,6 @@ fn items_that_look_alike_are_counted_each() {
                     .answers((400, json!({}))),
                 Exchange::post("/api/v2/e/c").answers((400, json!({}))),
             ]);
-    let stderr = seen.outcome.assert_exit(6).stderr_text();
+    let stderr = seen.outcome.assert_exit(3).stderr_text();
     assert!(stderr.contains("3 failures"), "{stderr}");
 }

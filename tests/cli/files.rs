@@ -69,6 +69,41 @@ mod tables {
         assert_eq!(outcome.assert_exit(0).stdout_json(), expected);
     }
 
+    /// Amounts of money have trailing zeros.
+    #[test]
+    fn numbers_with_trailing_zeros_are_numbers() {
+        let project = Project::none()
+            .file("money.csv", "c\n1.50\n22.00\n3.1\n")
+            .file("more.csv", "c\n1e2\n")
+            .file("ids.csv", "c\n007\n22.00\n");
+        let select =
+            "select max(c) as most, sum(c) as all_of_it, typeof(c) as kind from m where c > 2";
+        let outcome = sql(&project, select, "m=mo*.csv");
+        let expected = json!([{"most": 100.0, "all_of_it": 125.1, "kind": "real"}]);
+        assert_eq!(outcome.assert_exit(0).stdout_json(), expected);
+        let outcome = sql(&project, "select c, typeof(c) as kind from m", "m=ids.csv");
+        let expected = json!([{"c": "007", "kind": "text"}, {"c": "22.00", "kind": "text"}]);
+        assert_eq!(outcome.assert_exit(0).stdout_json(), expected);
+    }
+
+    #[test]
+    fn another_format_than_ndjson_is_suggested() {
+        let project = Project::none().file("usage/x.txt", "{}");
+        let piped = |input: &str| {
+            let input = input.as_bytes().to_vec();
+            Run::in_(&project)
+                .args(["sql", "select * from u", "--from", "u=-"])
+                .stdin(input)
+                .outcome()
+        };
+        for input in ["[\n{\"a\": 1}]", "a,b\n1,2\n", "{\"a\":\n"] {
+            refused(&piped(input), "use `json:-`, `csv:-` or `tsv:-`");
+        }
+        refused(&piped("{\"a\":\n"), "the line ends within a value");
+        let outcome = sql(&project, "select * from u", "u=usage/*");
+        refused(&outcome, "name their format: `csv:usage/*`");
+    }
+
     #[test]
     fn files_of_a_table_have_the_same_columns() {
         let project = Project::none()

@@ -134,6 +134,27 @@ fn the_project_file_chooses_the_environment() {
 }
 
 #[test]
+fn check_finds_an_environment_that_no_resource_has_beside_other_faults() {
+    let check = |environments: &str| {
+        let project = Case::query(SLUG)
+            .settings(environments)
+            .file("runner.yaml", "environment: stagng\nvars: { slugg: a }\n")
+            .project_at("http://127.0.0.1:9");
+        Run::in_(&project).args(["check"]).outcome()
+    };
+    let outcome = check("environments: { staging: { params: { at: staging } } }");
+    let text = outcome.assert_exit(2).stdout_text() + &outcome.stderr_text();
+    assert!(text.contains("has no environment `stagng`"), "{text}");
+    assert!(text.contains("no query has a var `slugg`"), "{text}");
+    let outcome = check("");
+    let text = outcome.assert_exit(2).stdout_text() + &outcome.stderr_text();
+    assert!(
+        text.contains("no resource of the project has `environments`"),
+        "{text}"
+    );
+}
+
+#[test]
 fn faults_of_the_project_file_are_reported() {
     let project = |yaml: &str| {
         Project::new()

@@ -158,7 +158,7 @@ mod is_green {
         let outcome = ask(&[], &listed, &of);
         says(
             &outcome,
-            "main is not green: pipeline 9 (Cannot find a job named lint)",
+            "main is not green: pipeline 9 (Cannot find a job named lint in line 3)",
         );
         let listed = json!([pipeline(9, "main"), broken(8, "main")]);
         ask(&[], &listed, &[("p9", good), ("p8", json!([]))]).assert_exit(0);
@@ -623,7 +623,7 @@ fn a_context_that_cannot_be_read_is_said_to_be_so() {
         of("secret").answers((403, json!({"message": "Forbidden"}))),
     ];
     let (outcome, _) = run(
-        &["open-contexts", "owner_slug=gh/acme", "-o", "csv"],
+        &["open-contexts", "org_slug=gh/acme", "-o", "csv"],
         exchanges,
     );
     insta::assert_snapshot!(outcome.assert_exit(6).snapshot());
@@ -924,6 +924,43 @@ fn they_run_on_the_demo() {
     insta::assert_snapshot!(transcript(&all));
 }
 
+/// An export is a write-like request, ten of which are allowed an hour.
+#[test]
+fn a_dry_run_shows_the_exports_that_would_be_requested() {
+    let project = Project::shipped();
+    for (query, since) in [("usage", "since=40d"), ("cost-report", "month=2026-08-01")] {
+        let run = Run::in_(&project).without_env("CIRCLE_TOKEN");
+        let run = run.args([
+            "run",
+            query,
+            "org_slug=gh/acme",
+            since,
+            "--demo",
+            "--dry-run",
+        ]);
+        let text = run.outcome().assert_exit(0).stdout_text();
+        let count = |words: &str| text.matches(words).count();
+        assert_eq!(count("/api/v2/organization/gh%2Facme\n"), 1, "{text}");
+        assert_eq!(count("\nPOST "), 2, "{text}");
+    }
+}
+
+#[test]
+fn an_export_has_at_most_31_days() {
+    let project = Project::shipped();
+    let run = Run::in_(&project).without_env("CIRCLE_TOKEN");
+    let args = [
+        "run",
+        "usage-export",
+        "org_slug=gh/acme",
+        "since=60d",
+        "--demo",
+    ];
+    let outcome = run.args(args).outcome();
+    let told = outcome.assert_exit(2).stderr_text();
+    assert!(told.contains("an export has at most 31 days"), "{told}");
+}
+
 #[test]
 fn the_last_lines_of_failed_steps_are_plain_text() {
     let project = Project::shipped();
@@ -1016,7 +1053,7 @@ fn the_odd_projects_of_the_demo_are_understood() {
         run.args(["--demo", "-o", "json"]).outcome()
     };
     let org = "circleci/0c2e5b7a-93d1-4f68-8a4e-1b7d6c5f2e90";
-    let contexts = demo(&["open-contexts", &format!("owner_slug={org}")]);
+    let contexts = demo(&["open-contexts", &format!("org_slug={org}")]);
     let contexts = contexts.assert_exit(6).stdout_json();
     let is_unreadable = |context: &Value| context["state"] == "unreadable";
     assert!(

@@ -403,7 +403,7 @@ mod items {
         )
         .file("queries/parents.yaml", PARENTS)
         .asks(vec![get("/parents").answers(page(&["a", "b"]))]);
-        assert_eq!(seen.outcome.assert_exit(6).stdout_json(), json!([]));
+        assert_eq!(seen.outcome.assert_exit(2).stdout_json(), json!([]));
         insta::assert_snapshot!(told(&seen.outcome));
     }
 }
@@ -861,7 +861,7 @@ mod once {
         let seen = Case::query("for_each: { item: { in: [a, a] } }\nendpoint: /p/{{ item }}")
             .settings(ONE_BY_ONE)
             .asks(vec![get("/p/a").answers((500, json!({ "message": "no" })))]);
-        seen.outcome.assert_exit(6);
+        seen.outcome.assert_exit(3);
         insta::assert_snapshot!(told(&seen.outcome));
     }
 }
@@ -1054,8 +1054,35 @@ mod failures {
             get("/p/a").answers((404, json!({ "message": "no a" }))),
             get("/p/b").answers((404, json!({ "message": "no b" }))),
         ]);
-        assert_eq!(seen.outcome.assert_exit(6).stdout_json(), json!([]));
+        assert_eq!(seen.outcome.assert_exit(3).stdout_json(), json!([]));
         insta::assert_snapshot!(told(&seen.outcome));
+    }
+
+    /// The exit code is that of the most frequent failure, and 6 as soon as one item succeeded.
+    #[test]
+    fn the_exit_code_is_that_of_the_failures_if_nothing_succeeded() {
+        let p = |id: &str, status: u16| {
+            get(&format!("/p/{id}")).answers((status, json!({ "message": "no" })))
+        };
+        let code = |answers: [Exchange; 3]| {
+            let first = get("/parents").answers(page(&["a", "b", "c"]));
+            let asks = [first].into_iter().chain(answers).collect();
+            walk("").settings(ONE_BY_ONE).asks(asks).outcome
+        };
+        code([p("a", 403), p("b", 404), p("c", 403)]).assert_exit(4);
+        code([p("a", 404), p("b", 404), p("c", 403)]).assert_exit(3);
+        let empty = get("/p/b").answers(page(&[]));
+        code([p("a", 404), empty, p("c", 404)]).assert_exit(6);
+        let outcome = walk("")
+            .settings(ONE_BY_ONE)
+            .args(["--error-format", "json"])
+            .asks(vec![
+                get("/parents").answers(page(&["a"])),
+                p("a", 500).at_least(1),
+            ])
+            .outcome;
+        let told = outcome.assert_exit(3).stderr_text();
+        assert!(told.contains("`q` has no result: 1 failure"), "{told}");
     }
 
     #[test]

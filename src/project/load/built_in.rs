@@ -38,6 +38,16 @@ pub fn files(part: &str) -> impl Iterator<Item = PathBuf> {
         .map(|name| Path::new(ROOT).join(name))
 }
 
+/// Returns true if a built-in query has this name.
+pub fn has_query(name: &str) -> bool {
+    files("queries").any(|path| {
+        let is_yaml = path
+            .extension()
+            .is_some_and(|extension| extension == "yaml");
+        is_yaml && path.file_stem().is_some_and(|stem| stem == name)
+    })
+}
+
 /// Returns the display name of a file, such as `built-in:queries/me.yaml`.
 pub fn shown(path: &Path) -> Option<String> {
     let inside = path.strip_prefix(ROOT).ok()?;

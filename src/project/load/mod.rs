@@ -17,7 +17,7 @@ use crate::http::ClientCertificate;
 use crate::http::TlsOptions;
 use crate::resource::TlsFiles;
 
-pub use built_in::{ROOT as BUILT_IN, holds as is_built_in};
+pub use built_in::{ROOT as BUILT_IN, has_query as is_built_in_query, holds as is_built_in};
 pub use folder::{PARTS, all_files, leads_out, outside, root_of, yaml_files};
 
 /// The maximum size of a project file.
