@@ -3,6 +3,7 @@
 mod case_text;
 mod checks;
 mod order;
+mod settings;
 mod take;
 mod target;
 
@@ -11,30 +12,30 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use serde_json::Value;
+use jiff::Timestamp;
 
 use crate::cli::app::App;
 use crate::cli::connect::World;
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Stopped};
-use crate::cli::inputs::{self, Words};
+use crate::cli::inputs::Words;
 use crate::cli::options::{ConnectArgs, MessageArgs};
 use crate::cli::test;
-use crate::cli::test::case::{self, Played, Setting};
+use crate::cli::test::case::{Played, Setting};
 use crate::cli::{explain, setup};
 use crate::core::code::Code;
 use crate::core::json::plain;
-use crate::core::secret::is_secret_name;
 use crate::core::text::counted;
-use crate::plan::{Input, Inputs, Plan, variable_of};
-use crate::project::template::ValueTemplate;
+use crate::plan::{Inputs, Plan};
 use crate::project::testing::{ANSWERS, slug};
 use crate::project::{Project, Query, load};
 use crate::recording::redact::{Redactions, Rule};
 use crate::recording::{Recording, write};
-use crate::sink::{self};
+use crate::sink;
+use crate::template::Clock;
 
 use case_text::Settings;
+use settings::Facts;
 use take::Taken;
 use target::Target;
 
@@ -42,7 +43,7 @@ const EXAMPLES: &str = "\
 Examples:
   runner record failed-jobs project_slug=gh/acme/web since=2d
   runner record failed-jobs/quiet-week since=7d --keep 20
-  runner record failed-jobs/usual                   record a known case anew
+  runner record failed-jobs/usual                   record a known case again
   runner record weekly-report --demo";
 
 /// Options of `record`.
@@ -102,15 +103,22 @@ pub fn run(args: &RecordArgs, app: &Rc<App>) -> Result<Exit, Stopped> {
         return Err(Failure::usage(Code::NoProject, words).into());
     }
     let target = Target::find(word, &project, app)?;
-    let world = World::new(app, &args.connect, args.messages, args.now.as_deref())?;
+    let mut around = World::new(app, &args.connect, args.messages, args.now.as_deref())?;
+    // The case has the time of the run, and people read it.
+    around.outside.clock = whole_second(around.outside.clock);
     let taking = Taking {
         args,
         app,
         project: &project,
-        world: &world,
+        world: &around,
         target: &target,
     };
     taking.run()
+}
+
+fn whole_second(clock: Clock) -> Clock {
+    let second = Timestamp::from_second(clock.0.as_second());
+    second.map_or(clock, Clock)
 }
 
 /// The recording of one case.
@@ -127,6 +135,8 @@ impl Taking<'_> {
         let inputs = self.inputs()?;
         let used = Arc::new(Mutex::new(BTreeMap::new()));
         let plan = self.plan(&inputs, &used)?;
+        // Nothing is sent for a case that cannot be written.
+        self.case_file(&Settings::default())?;
         let mut taken = match &self.args.from_har {
             Some(path) => self.import(path, &plan)?,
             None => {
@@ -135,13 +145,12 @@ impl Taking<'_> {
             }
         };
         self.replace_stand_ins(&mut taken);
-        let mut settings = self.settings(&inputs, &used, taken.exit);
+        // Aliases are numbered in the order of the file.
+        let exchanges = std::mem::take(&mut taken.exchanges);
+        let mut exchanges = order::sort(exchanges, &queries(&self.target.query));
         let mut redactions = Redactions::new(rules(&plan));
-        redactions.apply(&mut taken.exchanges);
-        for (_, value) in &mut settings.vars {
-            redactions.value(value);
-        }
-        let queries: Vec<&str> = queries(&self.target.query);
+        redactions.apply(&mut exchanges);
+        let mut settings = self.settings(&plan, &inputs, &used, &redactions, taken.exit);
         let mut resources: Vec<String> = Vec::new();
         for part in plan.with_fed_by().into_iter().filter_map(Plan::requests) {
             let name = &part.resource().name;
@@ -152,7 +161,7 @@ impl Taking<'_> {
         let mut recording = Recording {
             recorded: Some(self.world.outside.clock.0),
             resources,
-            exchanges: order::sort(std::mem::take(&mut taken.exchanges), &queries),
+            exchanges,
         };
         checks::refuse_secrets(&recording, &self.target.query, &self.app.scrubber)?;
         checks::refuse_size(&recording)?;
@@ -171,25 +180,9 @@ impl Taking<'_> {
             exchanges.retain(|_| index.next().is_some_and(|index| used.contains(&index)));
             played = self.replay(&text, &recording)?;
         }
-        self.compare(&taken, &played, &redactions)?;
-        self.write(&text, &recording, &played)?;
+        Self::compare(&taken, &played, &redactions)?;
+        self.write(&text, &recording, &played, &redactions)?;
         Ok(Exit::Done)
-    }
-
-    /// Returns the values of the known case, overridden by those of the call.
-    fn inputs(&self) -> Result<Inputs, Failure> {
-        let args = self.args;
-        let mut inputs = Inputs::new();
-        for (name, value, _) in self.target.case().map_or(&[][..], |case| &case.vars) {
-            inputs.insert(name.clone(), case::input(value));
-        }
-        let given = inputs::read(
-            &args.vars_files,
-            &args.words.assignments,
-            &self.app.working_directory,
-        )?;
-        inputs.extend(given);
-        Ok(inputs)
     }
 
     fn plan(&self, inputs: &Inputs, used: &Facts) -> Result<Rc<Plan>, Failure> {
@@ -218,71 +211,13 @@ impl Taking<'_> {
     fn refuse_writes(&self, plan: &Plan) -> Result<(), Failure> {
         let parts = plan.with_fed_by().into_iter();
         let writes = parts.filter(|part| part.requests().is_some() && !part.is_safe());
-        let Some(writer) = writes
-            .filter(|_| !self.args.yes)
-            .map(|part| &part.query.name)
-            .next()
-        else {
+        let mut names = writes.map(|part| &part.query.name);
+        let Some(name) = names.next().filter(|_| !self.args.yes) else {
             return Ok(());
         };
-        let words = format!("`{writer}` writes, and recording it sends its requests");
+        let words = format!("`{name}` writes, and recording it sends its requests");
         Err(Failure::new(Exit::Forbidden, Code::NeedsYes, words)
             .help("record it with `--yes`, or write its answers to the test file"))
-    }
-
-    fn settings(&self, inputs: &Inputs, used: &Facts, exit: Exit) -> Settings {
-        let known = self.target.case();
-        let mut vars: Vec<(String, Value)> = Vec::new();
-        for var in &self.target.query.vars {
-            let input = inputs.get(&var.name);
-            let variable = self.app.env.get(&variable_of(&var.name));
-            let value = match input {
-                Some(Input::Text(text) | Input::Environment(text)) => Value::from(text.as_str()),
-                Some(Input::Json(value) | Input::Number(value, _) | Input::Secret(value)) => {
-                    value.clone()
-                }
-                None => match variable.filter(|text| !text.is_empty()) {
-                    Some(text) => Value::from(text.as_str()),
-                    None => continue,
-                },
-            };
-            vars.push((var.name.clone(), value));
-        }
-        let used = used.lock().unwrap_or_else(PoisonError::into_inner);
-        let names = self.variables();
-        let env = names.into_iter().filter_map(|name| {
-            let value = self.app.env.get(&name)?;
-            Some((name, value.clone()))
-        });
-        Settings {
-            vars,
-            now: self.world.outside.clock.0,
-            git: used.clone(),
-            env: env.collect(),
-            environment: self.args.connect.environment().map(str::to_owned),
-            limit: self.args.limit.or(known.and_then(|case| case.limit)),
-            exit: exit.code(),
-        }
-    }
-
-    /// Returns the environment variables that the files read, except secrets: a case needs none.
-    fn variables(&self) -> BTreeSet<String> {
-        let query = &self.target.query;
-        let mut names: BTreeSet<String> = BTreeSet::new();
-        for query in query.with_fed_by() {
-            for var in &query.vars {
-                let default = var.default.iter().flat_map(ValueTemplate::templates);
-                for template in default {
-                    let read = template.mentions().attributes("env");
-                    names.extend(read.map(str::to_owned));
-                }
-            }
-        }
-        for sent in self.project.sends(query) {
-            names.extend(sent.variables);
-        }
-        names.retain(|name| !is_secret_name(name));
-        names
     }
 
     /// Returns the text of the test file with the case.
@@ -300,7 +235,7 @@ impl Taking<'_> {
                 "cannot add to `{}`: its cases are not on lines of their own",
                 file.source.name()
             );
-            Failure::usage(Code::Case, words)
+            Failure::usage(Code::Case, words).help("write the cases without braces")
         })
     }
 
@@ -326,12 +261,7 @@ impl Taking<'_> {
         setting.play()
     }
 
-    fn compare(
-        &self,
-        taken: &Taken,
-        played: &Played,
-        redactions: &Redactions,
-    ) -> Result<(), Failure> {
+    fn compare(taken: &Taken, played: &Played, redactions: &Redactions) -> Result<(), Failure> {
         let differs = |words: String| {
             let failure = Failure::new(Exit::Expectation, Code::Replay, words);
             let messages = played.messages.trim().lines().next().map(str::to_owned);
@@ -366,7 +296,13 @@ impl Taking<'_> {
         Ok(())
     }
 
-    fn write(&self, text: &str, recording: &Recording, played: &Played) -> Result<(), Stopped> {
+    fn write(
+        &self,
+        text: &str,
+        recording: &Recording,
+        played: &Played,
+        redactions: &Redactions,
+    ) -> Result<(), Stopped> {
         let root = self.project.root();
         let folder = self.target.path.with_extension("");
         let slug = slug(&self.target.name);
@@ -393,16 +329,23 @@ impl Taking<'_> {
             self.app.print(&lines)?;
             let requests = counted(recording.exchanges.len() as u64, "request");
             let records = counted(played.rows.len() as u64, "record");
-            self.app.eprintln(&format!(
-                "{requests}, {records}; replayed with the same result"
-            ));
+            let replayed = if redactions.is_used() {
+                "replayed with redacted values"
+            } else {
+                "replayed with the same result"
+            };
+            self.app
+                .eprintln(&format!("{requests}, {records}; {replayed}"));
+            if let Some(case) = self.target.case().filter(|case| case.exit != played.exit) {
+                let (got, expected) = (played.exit, case.exit);
+                self.app.eprintln(&format!(
+                    "note: the exit code is {got}, and the case expects {expected}"
+                ));
+            }
         }
         Ok(())
     }
 }
-
-/// Facts that a run looked up, by name.
-type Facts = Arc<Mutex<BTreeMap<String, String>>>;
 
 /// Returns the names of a query and those it uses, with those that feed others first.
 fn queries(query: &Query) -> Vec<&str> {

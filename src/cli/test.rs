@@ -40,6 +40,7 @@ Examples:
   runner test --format junit --out results.xml";
 
 /// Options of `test`.
+#[expect(clippy::struct_excessive_bools, reason = "flags of the command line")]
 #[derive(Debug, clap::Args)]
 #[command(after_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
 pub struct TestArgs {
@@ -204,16 +205,18 @@ fn tasks<'t>(
             ),
         );
     }
-    let is_named = |wanted: &str, file: &TestFile, name: &str| {
+    let is_named = |wanted: &str, file: &TestFile, case: &Case| {
         let wanted = wanted.strip_suffix(".yaml").unwrap_or(wanted);
-        wanted == name
-            || wanted == file.name
+        let rest = wanted.strip_prefix(&file.name);
+        let of_case = rest.and_then(|rest| rest.strip_prefix('/'));
+        wanted == file.name
+            || of_case.is_some_and(|wanted| wanted == case.name || wanted == case.slug)
             || file.source.name().strip_suffix(".yaml") == Some(wanted)
     };
     for wanted in &args.names {
         if !all
             .iter()
-            .any(|(file, _, name)| is_named(wanted, file, name))
+            .any(|(file, case, _)| is_named(wanted, file, case))
         {
             let files = files.iter().map(|file| file.name.as_str());
             let names = all.iter().map(|(_, _, name)| name.as_str());
@@ -225,9 +228,9 @@ fn tasks<'t>(
             });
         }
     }
-    let chosen = all.into_iter().filter(|(file, _, name)| {
+    let chosen = all.into_iter().filter(|(file, case, name)| {
         let names = &args.names;
-        (names.is_empty() || names.iter().any(|wanted| is_named(wanted, file, name)))
+        (names.is_empty() || names.iter().any(|wanted| is_named(wanted, file, case)))
             && args
                 .filter
                 .as_ref()
@@ -243,7 +246,8 @@ fn tasks<'t>(
         });
     }
     if tasks.is_empty() {
-        let words = "no case matches `--filter`";
+        let filter = args.filter.as_deref().unwrap_or_default();
+        let words = format!("no case matches `{filter}`");
         return Err(Failure::usage(Code::NoTest, words).help("list them with `runner test --list`"));
     }
     Ok(tasks)
@@ -332,9 +336,10 @@ fn accept(verdict: &mut Verdict<'_>, app: &App) -> Result<(), Failure> {
         write(&snapshot.path, &snapshot.bytes, app)?;
         verdict.written.push(snapshot.shown);
     }
-    for path in std::mem::take(&mut verdict.stale) {
+    for (path, shown) in std::mem::take(&mut verdict.stale) {
         let removed = sink::remove_file(&path);
         removed.map_err(|error| not_writable(&path, &error))?;
+        verdict.removed.push(shown);
     }
     Ok(())
 }

@@ -271,6 +271,15 @@ impl Library {
         self.state.borrow().used.clone()
     }
 
+    /// Returns the number of times that a request was asked and recorded.
+    pub fn counts(&self, ask: &Ask) -> Counts {
+        let key = RequestKey::new(ask, &Target::new(&ask.target));
+        Counts {
+            asked: self.state.borrow().asked.get(&key).copied().unwrap_or(0),
+            recorded: self.equal.get(&key).map_or(0, Vec::len),
+        }
+    }
+
     /// Returns the recorded exchanges.
     pub fn recorded(&self) -> &[Recorded] {
         &self.recorded

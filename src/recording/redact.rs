@@ -588,7 +588,10 @@ ask: GET /raw/alias?sig=xyz
         let expected =
             r#"{ "actor": { "name": "hidden", "tags": ["hidden", 0, false, null, ""] } }"#;
         assert!(redacted(source, &mut redactions).contains(expected));
-        let mut redactions = rules(&[("$.actor", Redaction::Alias), ("$.actor.name", Redaction::Hide)]);
+        let mut redactions = rules(&[
+            ("$.actor", Redaction::Alias),
+            ("$.actor.name", Redaction::Hide),
+        ]);
         let expected =
             r#"{ "actor": { "name": "hidden", "tags": ["alias-1", 1000001, false, null, ""] } }"#;
         let text = redacted(source, &mut redactions);

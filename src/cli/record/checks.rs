@@ -22,7 +22,7 @@ pub fn refuse_secrets(
             );
             let resource = resource_of(recorded, query);
             return Err(Failure::new(Exit::Forbidden, Code::SecretInAnswer, words).help(format!(
-                    "nothing was written; add a line to {resource}, for example `redact: {{ {}: alias }}`",
+                    "nothing was written; add a line to {resource}, for example `redact: {{ \"{}\": alias }}`",
                     rule_for(&found.path)
                 )));
         }

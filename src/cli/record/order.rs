@@ -4,8 +4,10 @@
 use std::collections::HashMap;
 
 use serde_json::Value;
+use url::form_urlencoded;
 
 use crate::core::json::plain;
+use crate::core::percent;
 use crate::recording::{Content, Recorded};
 
 /// Sorts exchanges by query (those that feed others first), then by the place of their item in the
@@ -28,7 +30,15 @@ pub fn sort(exchanges: Vec<Recorded>, queries: &[&str]) -> Vec<Recorded> {
             // An item is described by its name and id: `workflow 41e9b64b`.
             let words = item.split(' ');
             let place = words.filter_map(|word| places.get(word)).min();
-            (place.copied().unwrap_or(usize::MAX), item.to_owned())
+            // Several items may have the same description. Numbers may be those of pages.
+            let values = values(&recorded.ask.target);
+            let values = values.iter().filter_map(|value| places.get(value));
+            let values: Vec<usize> = values.copied().collect();
+            (
+                place.copied().unwrap_or(usize::MAX),
+                item.to_owned(),
+                values,
+            )
         };
         group.sort_by_cached_key(key);
         for recorded in &group {
@@ -39,6 +49,16 @@ pub fn sort(exchanges: Vec<Recorded>, queries: &[&str]) -> Vec<Recorded> {
         sorted.extend(group);
     }
     sorted
+}
+
+/// Returns the segments of a path, and the values of its parameters except numbers.
+fn values(target: &str) -> Vec<String> {
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let segments = path.split('/').map(percent::decode);
+    let params = form_urlencoded::parse(query.as_bytes()).map(|(_, value)| value.into_owned());
+    let is_number = |value: &String| value.bytes().all(|byte| byte.is_ascii_digit());
+    let params = params.filter(|value| !is_number(value));
+    segments.chain(params).collect()
 }
 
 /// Notes where each scalar first occurs.
@@ -81,6 +101,35 @@ mod tests {
             },
             place: None,
         }
+    }
+
+    #[test]
+    fn items_with_the_same_description_do_not_mix() {
+        let list = recorded(
+            "list",
+            None,
+            "/1",
+            json!([{"login": "bert"}, {"login": "anna"}]),
+        );
+        let job = |target: &str| recorded("jobs", Some("user 1"), target, json!({}));
+        let exchanges = vec![
+            list,
+            job("/u/anna?page=1"),
+            job("/u/bert?page=1"),
+            job("/u/anna?page=2"),
+            job("/u/bert?page=2"),
+        ];
+        let sorted = sort(exchanges, &["list", "jobs"]);
+        let targets: Vec<&str> = sorted.iter().map(|one| one.ask.target.as_str()).collect();
+        assert_eq!(
+            targets[1..],
+            [
+                "/u/bert?page=1",
+                "/u/bert?page=2",
+                "/u/anna?page=1",
+                "/u/anna?page=2"
+            ]
+        );
     }
 
     #[test]

@@ -105,9 +105,12 @@ impl Taking<'_> {
             exchanges: recorder
                 .get()
                 .map_or_else(Vec::new, |recorder| recorder.take()),
-            outputs: outputs
-                .map(|(extension, bytes)| (*extension, bytes.take()))
-                .collect(),
+            outputs: case::without_absent(
+                outputs
+                    .map(|(extension, bytes)| (*extension, bytes.take()))
+                    .collect(),
+                exit,
+            ),
             records: Some(rows.take().len()),
             exit,
         })

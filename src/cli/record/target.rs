@@ -1,12 +1,14 @@
 //! Finds the case that a command line names.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::cli::app::App;
 use crate::cli::failure::Failure;
 use crate::cli::setup;
-use crate::project::testing::{Case, TestFile, Tests};
+use crate::core::code::Code;
+use crate::core::diagnostic::Diagnostics;
+use crate::project::testing::{Case, TestFile, Tests, name_fault};
 use crate::project::{Project, Query, load};
 
 /// The case to record.
@@ -28,12 +30,10 @@ impl Target {
     ///
     /// If there is no such query, or the test files have faults.
     pub fn find(word: &str, project: &Project, app: &App) -> Result<Self, Failure> {
+        // Faults of other test files do not matter.
         let Tests {
             mut files, faults, ..
         } = project.tests(&[]);
-        if !faults.is_empty() {
-            return Err(Failure::from_diagnostics(faults));
-        }
         let path = setup::resolved(word, app);
         let is_query_file = load::is_yaml(&path) && path.is_file();
         let names: Vec<String> = files.iter().map(|file| file.name.clone()).collect();
@@ -43,6 +43,10 @@ impl Target {
             Some((start, name)) if !name.is_empty() => (start, name),
             _ => (word, "usual"),
         };
+        if let Some(words) = name_fault(name) {
+            let words = format!("`{name}` cannot be a case: its name {words}");
+            return Err(Failure::usage(Code::Case, words));
+        }
         if let Some(index) = by_name(start).filter(|_| !is_query_file) {
             let file = files.swap_remove(index);
             let known = file.case(name).map(|case| case.name.clone());
@@ -65,6 +69,9 @@ impl Target {
         let path = own
             .as_ref()
             .map_or(default, |file| file.source.path().to_path_buf());
+        if own.is_none() && path.exists() {
+            return Err(Failure::from_diagnostics(of_file(&path, faults, project)));
+        }
         Ok(Self {
             path,
             name: own
@@ -80,4 +87,10 @@ impl Target {
     pub fn case(&self) -> Option<&Case> {
         self.file.as_ref()?.case(&self.name)
     }
+}
+
+/// Returns the faults of one test file, or all of them if it has none of its own.
+fn of_file(path: &Path, all: Diagnostics, project: &Project) -> Diagnostics {
+    let own = project.tests(&[path.to_path_buf()]).faults;
+    if own.is_empty() { all } else { own }
 }

@@ -212,18 +212,18 @@ impl Setting<'_> {
             .map_err(|error| Failure::usage(Code::Runtime, format!("cannot start: {error}")))?;
         let result = runtime.block_on(run.run(&session, vec![writers], &[None]));
         played.rows = rows.take();
-        let bytes = taken.iter();
-        played.outputs = bytes
-            .map(|(extension, bytes)| (*extension, bytes.take()))
-            .collect();
-        Ok(match result {
+        let exit = match result {
             Ok(exit) => exit,
             Err(Stopped::Closed) => Exit::Done,
             Err(Stopped::Failed(failure)) => {
                 failure.show(app, ErrorFormat::Text);
                 failure.exit
             }
-        })
+        };
+        let taken = taken.into_iter();
+        let outputs = taken.map(|(extension, bytes)| (extension, bytes.take()));
+        played.outputs = without_absent(outputs.collect(), exit);
+        Ok(exit)
     }
 
     /// Evaluates `expect`. A run that did not start has messages and an exit code, too.
@@ -290,6 +290,15 @@ fn values_of(requirement: &Requirement, scope: &Scope) -> Vec<String> {
         }
     }
     values
+}
+
+/// Removes the forms of a failed run that wrote nothing.
+pub fn without_absent(
+    mut outputs: Vec<(&'static str, Vec<u8>)>,
+    exit: Exit,
+) -> Vec<(&'static str, Vec<u8>)> {
+    outputs.retain(|(_, bytes)| exit == Exit::Done || !bytes.is_empty());
+    outputs
 }
 
 /// Returns the folder for downloads, if the query has them: a temporary one.

@@ -86,7 +86,12 @@ fn list(text: &str) -> Option<Vec<Value>> {
 }
 
 fn row_lines(rows: &[Value]) -> String {
-    rows.iter().map(|row| format!("{row}\n")).collect()
+    let mut lines = String::new();
+    for row in rows {
+        lines.push_str(&row.to_string());
+        lines.push('\n');
+    }
+    lines
 }
 
 /// Shows the columns that differ, if both have the same number of records and columns.

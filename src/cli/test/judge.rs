@@ -9,6 +9,7 @@ use crate::cli::test::case::{Played, Setting};
 use crate::cli::test::compare::{Line, LineKind, difference};
 use crate::core::shell::quoted;
 use crate::core::source::{Place, SourceFile};
+use crate::core::text::counted;
 use crate::format::{self, FORMATS};
 use crate::project::load;
 use crate::recording::matching::{Difference, Miss};
@@ -16,6 +17,9 @@ use crate::recording::{Override, Recorded, Recording, read};
 
 /// The maximum size of a snapshot, in bytes.
 const LONGEST: u64 = 256 * 1024 * 1024;
+
+/// The maximum number of requests without an answer that are shown.
+const MOST_MISSES: usize = 10;
 
 /// The maximum number of messages of a run that are shown.
 const MOST_MESSAGES: usize = 20;
@@ -28,10 +32,12 @@ pub struct Verdict<'t> {
     pub problems: Vec<Problem>,
     /// Snapshots that differ or are missing, to be accepted.
     pub fresh: Vec<Snapshot>,
-    /// Snapshots of forms that the result no longer has, to be removed.
-    pub stale: Vec<PathBuf>,
+    /// Snapshots of forms that the result no longer has, to be removed: paths, and those for people.
+    pub stale: Vec<(PathBuf, String)>,
     /// The accepted snapshots.
     pub written: Vec<String>,
+    /// The removed snapshots.
+    pub removed: Vec<String>,
     /// The number of requests.
     pub requests: usize,
     /// The exchanges with the base URLs of their resources, if they were kept.
@@ -105,6 +111,7 @@ pub fn judge<'t>(task: &'t Task<'t>, root: &Path, wants: Wants) -> Verdict<'t> {
         fresh: Vec::new(),
         stale: Vec::new(),
         written: Vec::new(),
+        removed: Vec::new(),
         requests: 0,
         exchanges: Vec::new(),
         elapsed: Duration::ZERO,
@@ -177,8 +184,16 @@ impl Verdict<'_> {
         updates: bool,
     ) {
         self.requests = played.asked.len();
-        for miss in &played.misses {
+        for miss in played.misses.iter().take(MOST_MISSES) {
             self.problems.push(missed(miss));
+        }
+        let more = played.misses.len().saturating_sub(MOST_MISSES);
+        if more > 0 {
+            let words = format!(
+                "and {} without an answer",
+                counted(more as u64, "more request")
+            );
+            self.problems.push(Problem::new("miss", words));
         }
         let case = self.task.case;
         if !played.misses.is_empty() && !has_answers && case.overrides.is_empty() {
@@ -260,7 +275,11 @@ impl Verdict<'_> {
             return;
         };
         let (method, target) = (&first.ask.method, &first.ask.target);
+        let counts = played.library.counts(&first.ask);
         let words = match unused.len() {
+            _ if counts.asked > 0 => {
+                format!("a recorded request was sent less often: {method} {target}, {counts}")
+            }
             1 => format!("a recorded request was not sent: {method} {target}"),
             count => {
                 format!("{count} recorded requests were not sent, the first: {method} {target}")
@@ -278,18 +297,20 @@ impl Verdict<'_> {
     fn check_snapshots(&mut self, played: &Played, root: &Path, updates: bool) {
         let (file, case) = (self.task.file, self.task.case);
         let mut known = Vec::new();
+        // A missing snapshot is no fault besides another one, which comes first.
+        let is_sound = self.problems.is_empty();
         for (extension, bytes) in &played.outputs {
             let path = file.snapshot_path(case, extension);
             known.push(path.clone());
             let shown = load::shown(&path, root);
             let is_there = path.is_file();
-            // Conditions stand for a snapshot, and an empty result needs none.
+            // Conditions stand for a snapshot, unless `show` asks for one.
             let is_shown = case.show.iter().any(|name| {
                 let format = format::by_name(name);
                 format.is_some_and(|format| format.extensions.first() == Some(extension))
             });
-            let is_needed = (is_shown || case.expect.is_empty()) && !bytes.is_empty();
-            if !is_there && !is_needed {
+            let is_required = is_sound && (is_shown || case.expect.is_empty());
+            if !is_there && !is_required {
                 continue;
             }
             let expected = if is_there {
@@ -336,10 +357,11 @@ impl Verdict<'_> {
                 continue;
             }
             if updates {
-                self.stale.push(path);
+                let shown = load::shown(&path, root);
+                self.stale.push((path, shown));
             } else {
                 let shown = load::shown(&path, root);
-                let words = format!("the result has no form for the snapshot `{shown}`");
+                let words = format!("the case does not show the form of the snapshot `{shown}`");
                 self.problems.push(Problem::new("snapshot", words));
             }
         }

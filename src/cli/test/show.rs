@@ -1,4 +1,4 @@
-//! Shows the verdicts on test cases: as text, JUnit XML, JSON, or annotations.
+//! Shows the verdicts on test cases: as text, `JUnit` XML, JSON, or annotations.
 
 use std::time::Duration;
 
@@ -19,6 +19,7 @@ pub enum TestFormat {
     /// Human-readable text
     #[default]
     Text,
+    #[expect(clippy::doc_markdown, reason = "help for people")]
     /// JUnit XML, for the test views of CI services
     Junit,
     /// One JSON document
@@ -82,6 +83,9 @@ fn text(verdicts: &[Verdict<'_>], args: &TestArgs, elapsed: Duration, color: boo
             for path in verdict.written.iter().filter(|_| !args.quiet) {
                 text.push_str(&format!("updated {path}\n"));
             }
+            for path in verdict.removed.iter().filter(|_| !args.quiet) {
+                text.push_str(&format!("removed {path}\n"));
+            }
             continue;
         }
         let place = verdict.task.case.place.short();
@@ -100,11 +104,13 @@ fn text(verdicts: &[Verdict<'_>], args: &TestArgs, elapsed: Duration, color: boo
     }
     text.push_str(&summary(verdicts, elapsed));
     text.push('\n');
-    let differs = |verdict: &Verdict<'_>| {
+    // A case with another problem is not updated.
+    let can_be_accepted = |verdict: &Verdict<'_>| {
         let mut problems = verdict.problems.iter();
-        problems.any(|problem| matches!(problem.kind, "snapshot" | "no-snapshot"))
+        !verdict.problems.is_empty()
+            && problems.all(|problem| matches!(problem.kind, "snapshot" | "no-snapshot"))
     };
-    if !args.update && verdicts.iter().any(differs) {
+    if !args.update && verdicts.iter().any(can_be_accepted) {
         text.push_str("accept new results with `runner test --update`, then review `git diff`\n");
     }
     text
@@ -236,6 +242,7 @@ fn json(verdicts: &[Verdict<'_>]) -> String {
             "milliseconds": u64::try_from(verdict.elapsed.as_millis()).unwrap_or(u64::MAX),
             "problems": problems.collect::<Vec<Value>>(),
             "updated": verdict.written,
+            "removed": verdict.removed,
         })
     });
     format!("{:#}\n", Value::Array(cases.collect()))

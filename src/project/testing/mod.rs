@@ -33,7 +33,7 @@ use crate::project::Query;
 use crate::project::requirement::Requirement;
 use crate::recording::Override;
 
-pub use names::slug;
+pub use names::{fault as name_fault, slug};
 
 /// The end of the name of a file with recorded answers, after the slug of its case.
 pub const ANSWERS: &str = ".answers.yaml";
