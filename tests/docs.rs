@@ -117,7 +117,11 @@ fn clone() -> TempDir {
     for name in PARTS {
         copy(Path::new(name), folder.path());
     }
-    fs::copy(root().join("runner.yaml"), folder.path().join("runner.yaml")).expect("a copy");
+    fs::copy(
+        root().join("runner.yaml"),
+        folder.path().join("runner.yaml"),
+    )
+    .expect("a copy");
     folder
 }
 
@@ -165,7 +169,11 @@ fn steady(text: &str) -> String {
     };
     let text = replace(text.to_owned(), r"127\.0\.0\.1:\d+", "127.0.0.1:PORT");
     let text = replace(text, r"(?m)^(circleci  ok .*\)) +\d+  -", "$1 LATENCY  -");
-    let text = replace(text, r"(?m)^(\d+ cases? .*passed.*) in [\d.]+ ?m?s$", "$1 in TIME");
+    let text = replace(
+        text,
+        r"(?m)^(\d+ cases? .*passed.*) in [\d.]+ ?m?s$",
+        "$1 in TIME",
+    );
     // Of a walk's requests any may arrive first.
     let text = replace(text, r"request id: [0-9a-f-]+", "request id: ID");
     text.trim_end().to_owned()

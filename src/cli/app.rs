@@ -61,6 +61,14 @@ pub struct Stream {
 }
 
 impl Stream {
+    /// A file.
+    pub const FILE: Self = Self {
+        is_terminal: false,
+        width: PAGE_WIDTH,
+        color: false,
+        moves_cursor: false,
+    };
+
     /// Returns the terminal for formats, if it is one.
     pub fn terminal(self) -> Option<Terminal> {
         self.is_terminal.then_some(Terminal {
@@ -108,15 +116,9 @@ impl App {
         working_directory: PathBuf,
         now: Timestamp,
     ) -> Self {
-        let stream = Stream {
-            is_terminal: false,
-            width: PAGE_WIDTH,
-            color: false,
-            moves_cursor: false,
-        };
         Self {
-            stdout: stream,
-            stderr: stream,
+            stdout: Stream::FILE,
+            stderr: Stream::FILE,
             can_ask: false,
             shutdown: Arc::default(),
             working_directory,

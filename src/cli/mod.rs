@@ -15,6 +15,7 @@ mod confirm;
 mod connect;
 mod demo;
 mod describe;
+mod drift;
 mod dry_run;
 mod execute;
 mod exit;
@@ -76,7 +77,7 @@ enum Command {
     /// Check files without sending a request
     Check(check::CheckArgs),
     /// Run test cases of queries, without a network
-    Test(test::TestArgs),
+    Test(Box<test::TestArgs>),
     /// Record the answers that a test case needs
     Record(Box<record::RecordArgs>),
     /// List resources and queries
@@ -97,6 +98,7 @@ impl Command {
             Self::Run(args) => run::run(args, app),
             Self::Sql(args) => sql::run(args, app),
             Self::Check(args) => Ok(check::run(args, app)?),
+            Self::Test(args) if args.drift => drift::run(args, app),
             Self::Test(args) => test::run(args, app),
             Self::Record(args) => record::run(args, app),
             Self::List(args) => Ok(list::run(args, app)?),

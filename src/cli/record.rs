@@ -257,6 +257,7 @@ impl Taking<'_> {
             recording: recording.clone(),
             root: self.project.root(),
             keeps_exchanges: false,
+            covers: false,
         };
         setting.play()
     }

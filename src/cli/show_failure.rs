@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
-use crate::cli::app::App;
+use crate::cli::app::{App, Stream};
 use crate::cli::failure::{ErrorFormat, Failure};
 use crate::core::diagnostic::Diagnostic;
 use crate::core::source::{Place, floor_boundary};
@@ -72,13 +72,18 @@ fn excerpt(place: &Place) -> Excerpt {
 
 /// Formats a diagnostic for people.
 pub fn render(diagnostic: &Diagnostic, app: &App) -> String {
-    let renderer = if app.stderr.color {
+    render_on(diagnostic, app, app.stderr)
+}
+
+/// Formats a diagnostic for people on a stream.
+pub fn render_on(diagnostic: &Diagnostic, app: &App, stream: Stream) -> String {
+    let renderer = if stream.color {
         Renderer::styled()
     } else {
         Renderer::plain()
     };
-    let width = if app.stderr.is_terminal {
-        app.stderr.width.max(40)
+    let width = if stream.is_terminal {
+        stream.width.max(40)
     } else {
         // A log has no width: lines are not wrapped.
         1_000

@@ -3,23 +3,27 @@
 //! Nothing that this file reaches can open a connection (`tests/architecture.rs` checks it): a case
 //! runs with a recording as its only exchange.
 
+mod age;
 pub mod case;
 mod compare;
-mod judge;
-mod show;
+mod coverage;
+pub mod judge;
+pub mod show;
+mod used;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use crate::cli::app::App;
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Stopped};
+use crate::cli::options::duration;
 use crate::cli::setup;
 use crate::core::code::Code;
 use crate::core::name;
@@ -29,18 +33,24 @@ use crate::recording::har;
 use crate::resource::Resource;
 use crate::sink;
 
+use coverage::Coverage;
 use judge::{Verdict, Wants, judge};
-use show::TestFormat;
+use show::{Results, TestFormat};
 
 const EXAMPLES: &str = "\
 Examples:
   runner test                               all cases, without a network
   runner test failed-jobs                   the cases of one file
   runner test failed-jobs/usual --update    accept the result as the new snapshot
-  runner test --format junit --out results.xml";
+  runner test --format junit --out results.xml
+  runner test --coverage --min 90           the parts of queries that no case uses
+  runner test --drift                       compare the recordings with the API";
 
 /// Options of `test`.
-#[expect(clippy::struct_excessive_bools, reason = "flags of the command line")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 #[derive(Debug, clap::Args)]
 #[command(after_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
 pub struct TestArgs {
@@ -59,6 +69,38 @@ pub struct TestArgs {
     /// List the cases without running them
     #[arg(long)]
     pub list: bool,
+
+    /// Send recorded requests again, and compare the shapes of the answers
+    ///
+    /// This needs a network and a token. Only safe requests are sent, the first page of at most
+    /// three of each query, and nothing is written.
+    #[arg(long, conflicts_with_all = ["update", "list"])]
+    pub drift: bool,
+
+    /// Report the parts of queries that no case uses
+    #[arg(long, conflicts_with_all = ["drift", "list"])]
+    pub coverage: bool,
+
+    /// Fail if less than this percentage of the parts is used
+    #[arg(long, value_name = "PERCENT", requires = "coverage",
+        value_parser = clap::value_parser!(u8).range(0..=100))]
+    pub min: Option<u8>,
+
+    /// Environment to use with `--drift`, from `environments` in the resource files
+    #[arg(long, value_name = "NAME", requires = "drift")]
+    pub env: Option<String>,
+
+    /// Use an embedded CircleCI with `--drift`
+    #[arg(long, requires = "drift")]
+    pub demo: bool,
+
+    /// Time limit of `--drift`, for example `90s`
+    #[arg(long, value_name = "DURATION", value_parser = duration, requires = "drift")]
+    pub timeout: Option<Duration>,
+
+    /// Trust the operating system's certificates too, with `--drift`
+    #[arg(long, requires = "drift")]
+    pub system_certs: bool,
 
     /// Output format
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
@@ -84,13 +126,16 @@ pub struct TestArgs {
 const EXIT_CODES: &str = "\
 Exit codes:
   0  all cases passed
-  1  a case failed
-  2  invalid usage or files";
+  1  a case failed, the coverage is below `--min`, or the API changed what a query reads (`--drift`)
+  2  invalid usage or files
+  3  `--drift` could check nothing: the API refused; 4: credentials; 5: network";
 
 /// A case and everything it needs to run.
 pub struct Task<'t> {
-    file: &'t TestFile,
-    case: &'t Case,
+    /// The file.
+    pub file: &'t TestFile,
+    /// The case.
+    pub case: &'t Case,
     resources: BTreeMap<String, Arc<Resource>>,
 }
 
@@ -113,6 +158,7 @@ pub fn run(args: &TestArgs, app: &Rc<App>) -> Result<Exit, Stopped> {
     let wants = Wants {
         updates: args.update,
         exchanges: args.har.is_some(),
+        coverage: args.coverage,
     };
     let mut verdicts = play_all(&project, &tasks, wants);
     if args.update {
@@ -123,16 +169,29 @@ pub fn run(args: &TestArgs, app: &Rc<App>) -> Result<Exit, Stopped> {
     if let Some(path) = &args.har {
         write(path, archive(&mut verdicts).as_bytes(), app)?;
     }
-    let text = show::render(&verdicts, args, started.elapsed(), app);
-    match &args.out {
-        None => app.print(&text)?,
-        Some(path) => write(path, text.as_bytes(), app)?,
-    }
+    let is_all = args.names.is_empty() && args.filter.is_none();
+    let coverage = args
+        .coverage
+        .then(|| Coverage::of(&project, &verdicts, is_all));
+    let results = Results {
+        verdicts: &verdicts,
+        coverage: coverage.as_ref(),
+        elapsed: started.elapsed(),
+    };
+    let text = show::render(&results, args, app);
+    put(&text, args, app)?;
     if args.out.is_some() && !args.quiet {
-        app.eprintln(&show::summary(&verdicts, started.elapsed()));
+        app.eprintln(&show::summary(&results));
     }
+    if !args.quiet {
+        for line in age::warnings(&verdicts, project.tests_max_age(), app.now) {
+            app.eprintln(&line);
+        }
+    }
+    let is_uncovered =
+        coverage.is_some_and(|coverage| args.min.is_some_and(|least| coverage.is_below(least)));
     let failed = verdicts.iter().any(|verdict| !verdict.problems.is_empty());
-    Ok(if failed {
+    Ok(if failed || is_uncovered {
         Exit::Expectation
     } else {
         Exit::Done
@@ -150,9 +209,25 @@ fn list(tasks: &[Task<'_>], args: &TestArgs, app: &App) -> Result<Exit, Stopped>
     Ok(Exit::Done)
 }
 
+/// Prints a text, or writes it to the file of `--out`.
+///
+/// # Errors
+///
+/// If it cannot be written.
+pub fn put(text: &str, args: &TestArgs, app: &App) -> Result<(), Stopped> {
+    match &args.out {
+        None => app.print(text),
+        Some(path) => Ok(write(path, text.as_bytes(), app)?),
+    }
+}
+
 /// Opens the project. Places in messages are relative to its root, wherever one stands, so that
 /// results do not depend on it.
-fn open(app: &App) -> Result<Project, Failure> {
+///
+/// # Errors
+///
+/// If there is none.
+pub fn open(app: &App) -> Result<Project, Failure> {
     let project = setup::project_here(app)?;
     if project.is_built_in() {
         let words = "no project found, and the built-in queries have no tests";
@@ -187,7 +262,11 @@ fn below(project: &Project, names: &[String]) -> Vec<PathBuf> {
 }
 
 /// Chooses the cases.
-fn tasks<'t>(
+///
+/// # Errors
+///
+/// If a name is unknown, or nothing is left.
+pub fn tasks<'t>(
     project: &Project,
     files: &'t [TestFile],
     args: &TestArgs,

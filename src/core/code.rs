@@ -62,6 +62,8 @@ codes! {
     Decode = "decode",
     Demo = "demo",
     Dns = "dns",
+    /// The API answers differently than recorded.
+    Drift = "drift",
     DuplicateKey = "duplicate-key",
     DuplicateName = "duplicate-name",
     EmptyFile = "empty-file",

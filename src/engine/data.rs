@@ -204,6 +204,7 @@ async fn pass_on(
         findings.add_unreadable(plan);
         findings.add_columns(plan, &read);
     }
+    run.cover_records(plan, &kept, &read);
     let level = run.level(plan);
     Level::count(&level.records, kept.len() as u64);
     if taker(kept, outlet).await.is_err() {

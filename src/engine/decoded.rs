@@ -79,6 +79,7 @@ impl Listing<'_> {
             };
             self.run.findings.borrow_mut().add_unreadable(self.plan);
             self.run.findings.borrow_mut().add_columns(self.plan, &read);
+            self.run.cover_records(self.plan, &kept, &read);
             self.rows += read.rows;
             if let Err(Gone) = self.hand_on(kept, taker, outlet).await {
                 return End::Gone;

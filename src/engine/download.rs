@@ -77,6 +77,7 @@ impl Listing<'_> {
         let (kept, read) = read.map_err(|kind| fault(self, kind))?;
         run.findings.borrow_mut().add_unreadable(self.plan);
         run.findings.borrow_mut().add_columns(self.plan, &read);
+        run.cover_records(self.plan, &kept, &read);
         Ok(Some(kept))
     }
 

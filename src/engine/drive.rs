@@ -8,6 +8,7 @@ use bytes::Bytes;
 use serde_json::Value;
 use tokio::task::LocalSet;
 
+use crate::engine::cover::UsedPart;
 use crate::engine::data::{data_of, run_facts};
 use crate::engine::expectations::{ResultFacts, expectations};
 use crate::engine::failures::records;
@@ -222,9 +223,15 @@ impl Collector<'_> {
         };
         match own {
             Ok(own) if own.is_empty() => {}
-            Ok(own) => findings
-                .unmet
-                .add_last(fault(RunErrorKind::Expectation(own))),
+            Ok(own) => {
+                if let Some(cover) = self.run.session.cover() {
+                    for unmet in &own {
+                        cover.used(&self.plan.query, UsedPart::Unmet(&unmet.that));
+                    }
+                }
+                let error = fault(RunErrorKind::Expectation(own));
+                findings.unmet.add_last(error);
+            }
             Err(kind) => return Err(findings.into_failed(fault(kind))),
         }
         Ok(RunReport {

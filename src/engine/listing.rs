@@ -196,6 +196,7 @@ impl<'r> Listing<'r> {
         let (mut kept, read) = self.records(response, &body)?;
         self.run.findings.borrow_mut().add_unreadable(plan);
         self.run.findings.borrow_mut().add_columns(plan, &read);
+        self.run.cover_records(plan, &kept, &read);
         self.pages += 1;
         self.rows += read.rows;
         let mut step = self.after(request, response, &body, &read, style.as_ref());

@@ -14,6 +14,7 @@
 mod bare;
 mod cache;
 mod columns;
+mod cover;
 mod data;
 mod decoded;
 mod download;
@@ -54,10 +55,11 @@ mod walk;
 mod writes;
 
 pub use cache::{Archive, Cache};
+pub use cover::{Cover, UsedPart};
 pub use data::run_facts;
 pub use drive::run;
 pub use error::{FailedItem, Refusal, Remedy, RunError, RunErrorKind, Unmet, transport_code};
-pub use exchange::Exchange;
+pub use exchange::{Exchange, Pending};
 pub use findings::unreadable_notes;
 pub use items::{FoundItems, find};
 pub use ledger::{Cuts, Failures, Ledger};

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use crate::core::shutdown;
 use crate::core::time::format_duration;
+use crate::engine::cover::UsedPart;
 use crate::engine::levels::Level;
 use crate::engine::listing::{Listing, Step};
 use crate::engine::outcome::End;
@@ -46,10 +47,15 @@ impl Listing<'_> {
             Err(error) => return End::Failed(error),
         };
         let started = Instant::now();
+        let mut is_again = false;
         let mut pause = poll.every.unwrap_or(POLLS[0]);
         loop {
             let mut round = Self::new(self.run, self.requests, self.site, false);
             Level::count(&self.run.level(self.plan).polls, 1);
+            if let Some(cover) = self.run.session.cover().filter(|_| is_again) {
+                cover.used(&self.plan.query, UsedPart::PolledAgain);
+            }
+            is_again = true;
             // `timeout` also bounds a delay requested by the server.
             let time = poll
                 .timeout

@@ -69,6 +69,8 @@ impl KeyedRecord {
 pub struct PageRead {
     /// The number of rows read.
     pub rows: u64,
+    /// The number of rows that `where` dropped.
+    pub dropped: u64,
     /// True if no more records are needed, even if the listing continues.
     pub is_enough: bool,
     /// True if the page has more rows than may be read.
@@ -290,7 +292,7 @@ impl<'p> Reader<'p> {
                     }
                     kept.push(record);
                 }
-                Verdict::Drop => {}
+                Verdict::Drop => read.dropped += 1,
             }
         }
         if let Some(row) = rows.first().filter(|_| read.rows > 0) {

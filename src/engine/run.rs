@@ -9,12 +9,13 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::decode;
+use crate::engine::cover::UsedPart;
 use crate::engine::findings::Findings;
 use crate::engine::levels::Level;
 use crate::engine::memo::Memo;
 use crate::engine::outcome::ResultKind;
 use crate::engine::outlet::Ahead;
-use crate::engine::records::KeyedRecord;
+use crate::engine::records::{KeyedRecord, PageRead};
 use crate::engine::response::meaning;
 use crate::engine::stop::{Crew, Stop};
 use crate::engine::{FailedItem, RunError, RunErrorKind, Session};
@@ -177,6 +178,9 @@ impl Run {
         plan: RequestPlan<'_>,
         mut response: Response,
     ) -> Result<Response, RunErrorKind> {
+        if let Some(cover) = self.session.cover() {
+            cover.used(&plan.query, UsedPart::Status(response.status.as_u16()));
+        }
         if response.status.is_success() && !self.wants_content(plan.plan) {
             let limit = plan.resource().max_body;
             let unpacked = decode::unpacked(response.body, limit).map_err(|error| {
@@ -201,6 +205,19 @@ impl Run {
         self.requests.set(self.requests.get() + 1);
         let sent = self.session.send_anew(plan, request).await;
         self.unpacked(plan, sent.map_err(RunErrorKind::Transport)?)
+    }
+
+    /// Takes note of the records and dropped rows of a page.
+    pub fn cover_records(&self, plan: &Plan, kept: &[KeyedRecord], read: &PageRead) {
+        let Some(cover) = self.session.cover() else {
+            return;
+        };
+        for kept in kept {
+            cover.used(&plan.query, UsedPart::Kept(&kept.record));
+        }
+        if read.dropped > 0 {
+            cover.used(&plan.query, UsedPart::Dropped);
+        }
     }
 
     /// Returns the level of a plan.

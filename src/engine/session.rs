@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::engine::cache::Cache;
+use crate::engine::cover::Cover;
 use crate::engine::exchange::Exchange;
 use crate::engine::levels::Levels;
 use crate::engine::once::{Once, Shelf};
@@ -37,6 +38,8 @@ pub struct ExecutionOptions {
     pub is_steady: bool,
     /// Records in place of queries, by name, for tests.
     pub given: BTreeMap<String, Arc<Vec<Value>>>,
+    /// Takes note of the used parts of queries.
+    pub cover: Option<Rc<dyn Cover>>,
 }
 
 /// The folder for downloads.
@@ -115,6 +118,11 @@ impl Session {
     /// Returns the records in place of a query, if there are any.
     pub fn given(&self, query: &str) -> Option<&Arc<Vec<Value>>> {
         self.execution.given.get(query)
+    }
+
+    /// Returns what takes note of the used parts of queries.
+    pub fn cover(&self) -> Option<&dyn Cover> {
+        self.execution.cover.as_deref()
     }
 
     /// Returns true if records are delivered as they are found.

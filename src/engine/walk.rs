@@ -14,6 +14,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::core::shutdown;
+use crate::engine::cover::UsedPart;
 use crate::engine::data::{data_of, statement};
 use crate::engine::expectations::check_used;
 use crate::engine::extent::Extent;
@@ -392,7 +393,17 @@ impl Walker {
             ..self.clone()
         };
         match taken {
-            Ok(is_taken) => is_taken.then_some(child),
+            Ok(is_taken) => {
+                if let Some(cover) = self.run.session.cover() {
+                    let part = if is_taken {
+                        UsedPart::Taken
+                    } else {
+                        UsedPart::Skipped
+                    };
+                    cover.used(&self.plan.query, part(&feed.name));
+                }
+                is_taken.then_some(child)
+            }
             Err(error) => {
                 child.failed(child.fault(RunErrorKind::Render(error)));
                 None

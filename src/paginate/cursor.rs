@@ -93,4 +93,8 @@ impl Paginate for Cursor {
         };
         Next::More(self.place.change(token))
     }
+
+    fn reads(&self) -> Option<&Selector> {
+        Some(&self.path)
+    }
 }

@@ -132,6 +132,11 @@ pub trait Paginate: Debug + Send + Sync {
         None
     }
 
+    /// Returns the path that it reads in a page to find the next one, if it reads one.
+    fn reads(&self) -> Option<&Selector> {
+        None
+    }
+
     /// Returns a hint for a page that starts with the last row of the previous one.
     fn overlap_advice(&self) -> Option<&'static str> {
         None

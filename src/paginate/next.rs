@@ -54,4 +54,8 @@ impl Paginate for Address {
             }
         }
     }
+
+    fn reads(&self) -> Option<&Selector> {
+        Some(&self.path)
+    }
 }

@@ -260,6 +260,13 @@ pub fn document(path: &Path, working_directory: &Path) -> Result<Node, Diagnosti
     node.ok_or(faults)
 }
 
+/// Returns the place of the value at a path of keys in a YAML file.
+pub fn place_of_value(source: &Arc<SourceFile>, keys: &[&str]) -> Option<Place> {
+    let root = yaml::parse(source, &mut Diagnostics::new())?;
+    let node = keys.iter().try_fold(&root, |node, key| node.get(key))?;
+    Some(node.place.clone())
+}
+
 fn duplicate(kind: &str, name: &str, place: &Place, first: &str) -> Diagnostic {
     let file = place.file.name();
     let words = format!("the {kind} name `{name}` of `{file}` is already used by `{first}`");

@@ -29,7 +29,10 @@ fn modules(sources: &[Source]) -> BTreeMap<Path, &Source> {
         let path = path.strip_suffix("/mod").unwrap_or(path);
         path.split('/').map(str::to_owned).collect()
     };
-    sources.iter().map(|source| (path_of(source), source)).collect()
+    sources
+        .iter()
+        .map(|source| (path_of(source), source))
+        .collect()
 }
 
 /// Returns the code of a file without its tests.
@@ -47,14 +50,21 @@ fn leaves(tree: &str, prefix: &Path, found: &mut Vec<Path>) {
         let name = tree.split(" as ").next().unwrap_or(tree).trim();
         let mut path = prefix.clone();
         let steps = name.split("::").map(str::trim);
-        path.extend(steps.filter(|step| !step.is_empty() && *step != "self").map(str::to_owned));
+        path.extend(
+            steps
+                .filter(|step| !step.is_empty() && *step != "self")
+                .map(str::to_owned),
+        );
         found.push(path);
         return;
     };
     let mut inner = prefix.clone();
     let steps = tree[..open].split("::").map(str::trim);
     inner.extend(steps.filter(|step| !step.is_empty()).map(str::to_owned));
-    let body = tree[open + 1..].trim_end().strip_suffix('}').unwrap_or_default();
+    let body = tree[open + 1..]
+        .trim_end()
+        .strip_suffix('}')
+        .unwrap_or_default();
     let (mut depth, mut start) = (0, 0);
     for (at, character) in body.char_indices() {
         match character {
@@ -80,7 +90,11 @@ fn absolute(path: Path, module: &Path, modules: &BTreeMap<Path, &Source>) -> Pat
         Some("super") => {
             let supers = path.iter().take_while(|step| *step == "super").count();
             let kept = module.len().saturating_sub(supers);
-            module[..kept].iter().cloned().chain(path[supers..].to_vec()).collect()
+            module[..kept]
+                .iter()
+                .cloned()
+                .chain(path[supers..].to_vec())
+                .collect()
         }
         // A part of the module itself: `pub use client::Client` in `http/mod.rs`.
         Some(first) => {
@@ -97,7 +111,11 @@ fn absolute(path: Path, module: &Path, modules: &BTreeMap<Path, &Source>) -> Pat
 }
 
 /// Returns what a file imports, what it hands on (`pub use`), and the paths in its code.
-fn uses(source: &Source, module: &Path, modules: &BTreeMap<Path, &Source>) -> (Vec<Path>, Vec<Path>) {
+fn uses(
+    source: &Source,
+    module: &Path,
+    modules: &BTreeMap<Path, &Source>,
+) -> (Vec<Path>, Vec<Path>) {
     let code = code(source);
     let (mut imported, mut handed_on) = (Vec::new(), Vec::new());
     for (at, _) in code.match_indices("use ") {
@@ -110,7 +128,9 @@ fn uses(source: &Source, module: &Path, modules: &BTreeMap<Path, &Source>) -> (V
         let tree = &rest[..rest.find(';').unwrap_or(0)];
         let mut found = Vec::new();
         leaves(tree, &Vec::new(), &mut found);
-        let found = found.into_iter().map(|path| absolute(path, module, modules));
+        let found = found
+            .into_iter()
+            .map(|path| absolute(path, module, modules));
         if before.is_empty() {
             imported.extend(found);
         } else {
@@ -123,11 +143,20 @@ fn uses(source: &Source, module: &Path, modules: &BTreeMap<Path, &Source>) -> (V
         let end = rest.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':'));
         if !is_use {
             let steps = rest[..end.unwrap_or(rest.len())].split("::");
-            imported.push(steps.filter(|step| !step.is_empty()).map(str::to_owned).collect());
+            imported.push(
+                steps
+                    .filter(|step| !step.is_empty())
+                    .map(str::to_owned)
+                    .collect(),
+            );
         }
     }
     // A registry names all its kinds.
-    if let Some(list) = code.split("\nkinds![").nth(1).or_else(|| code.split("\nkinds! {").nth(1)) {
+    if let Some(list) = code
+        .split("\nkinds![")
+        .nth(1)
+        .or_else(|| code.split("\nkinds! {").nth(1))
+    {
         let end = list.find([']', '}']).unwrap_or(list.len());
         for kind in list[..end].split(|c: char| !(c.is_alphanumeric() || c == '_')) {
             let mut path = module.clone();
@@ -142,7 +171,9 @@ fn uses(source: &Source, module: &Path, modules: &BTreeMap<Path, &Source>) -> (V
 
 /// Returns the module that defines a name: `http::Client` is in `http/client.rs`.
 fn defined_in(path: &Path, modules: &BTreeMap<Path, &Source>, depth: usize) -> Option<Path> {
-    let longest = (1..=path.len()).rev().find(|end| modules.contains_key(&path[..*end].to_vec()))?;
+    let longest = (1..=path.len())
+        .rev()
+        .find(|end| modules.contains_key(&path[..*end].to_vec()))?;
     let module = path[..longest].to_vec();
     let Some(name) = path.get(longest).filter(|_| depth < 8) else {
         return Some(module);
@@ -175,9 +206,11 @@ fn test_cases_reach_no_network() {
         }
         let source = modules[&module];
         let is_network = NETWORK.iter().any(|place| {
-            place.strip_suffix('/').map_or(source.path == *place, |folder| {
-                source.path.starts_with(&format!("{folder}/"))
-            })
+            place
+                .strip_suffix('/')
+                .map_or(source.path == *place, |folder| {
+                    source.path.starts_with(&format!("{folder}/"))
+                })
         });
         if is_network {
             violations.push(trail);
@@ -193,7 +226,11 @@ fn test_cases_reach_no_network() {
             }
         }
     }
-    assert!(known.len() > 100, "the imports were not followed: {}", known.len());
+    assert!(
+        known.len() > 100,
+        "the imports were not followed: {}",
+        known.len()
+    );
     let engine: Path = vec!["engine".to_owned(), "walk".to_owned()];
     assert!(known.contains(&engine), "the engine is reached");
     assert_none(&violations, "`runner test` reaches no network");
@@ -201,6 +238,8 @@ fn test_cases_reach_no_network() {
     let run: Path = vec!["cli".to_owned(), "carry_out".to_owned()];
     let (imported, _) = uses(modules[&run], &run, &modules);
     let connect: Path = vec!["cli".to_owned(), "connect".to_owned()];
-    let mut reached = imported.iter().filter_map(|path| defined_in(path, &modules, 0));
+    let mut reached = imported
+        .iter()
+        .filter_map(|path| defined_in(path, &modules, 0));
     assert!(reached.any(|module| module == connect));
 }

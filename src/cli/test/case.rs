@@ -16,12 +16,13 @@ use crate::cli::explain;
 use crate::cli::failure::{ErrorFormat, Failure, Stopped};
 use crate::cli::options::RunOptions;
 use crate::cli::output::Writers;
+use crate::cli::test::used::{Notes, Used};
 use crate::cli::watch::Watch;
 use crate::core::code::Code;
 use crate::core::json::plain;
 use crate::core::text::{one_line, truncate_to_width};
 use crate::ending::{Collected, Ending};
-use crate::engine::{Downloads, ExecutionOptions, Replay, Session, Shelf};
+use crate::engine::{Cover, Downloads, Exchange, ExecutionOptions, Replay, Session, Shelf};
 use crate::format::{self, Format};
 use crate::http::Observe;
 use crate::plan::{Binding, Input, Outside, Plan, SharedPlans};
@@ -54,6 +55,8 @@ pub struct Setting<'s> {
     pub root: &'s Path,
     /// True to keep the exchanges.
     pub keeps_exchanges: bool,
+    /// True to take note of the used parts of queries.
+    pub covers: bool,
 }
 
 /// The result of a case.
@@ -76,7 +79,12 @@ pub struct Played {
     pub unmet: Vec<UnmetCondition>,
     /// The exchanges with the base URLs of their resources, if they were kept.
     pub exchanges: Vec<(Recorded, String)>,
+    /// The used parts of queries.
+    pub used: Used,
 }
+
+/// Wraps an exchange.
+pub type Around<'a> = dyn Fn(Rc<dyn Exchange>) -> Rc<dyn Exchange> + 'a;
 
 impl Setting<'_> {
     /// Runs the case in paused time.
@@ -85,6 +93,15 @@ impl Setting<'_> {
     ///
     /// If the case cannot be run; a query that fails is a result.
     pub fn play(self) -> Result<Played, Failure> {
+        self.play_through(&|replay| replay)
+    }
+
+    /// As [`Setting::play`], with an exchange around the recording.
+    ///
+    /// # Errors
+    ///
+    /// As [`Setting::play`].
+    pub fn play_through(self, around: &Around<'_>) -> Result<Played, Failure> {
         let now = self.case.now.or(self.recording.recorded).unwrap_or(NOW);
         let env = Arc::new(self.case.env.clone());
         let app = Rc::new(App::of_case(env, self.root.to_path_buf(), now));
@@ -106,6 +123,7 @@ impl Setting<'_> {
             library,
             unmet: Vec::new(),
             exchanges: Vec::new(),
+            used: Used::default(),
         };
         let bound = self.plan(&app);
         let exit = match &bound {
@@ -113,7 +131,10 @@ impl Setting<'_> {
                 failure.show(&app, ErrorFormat::Text);
                 failure.exit
             }
-            Ok(plan) => self.run(plan, &replay, &app, &mut played)?,
+            Ok(plan) => {
+                let exchange = around(Rc::clone(&replay) as Rc<dyn Exchange>);
+                self.run(plan, exchange, &app, &mut played)?
+            }
         };
         played.exit = exit.code();
         played.messages = app.messages();
@@ -150,7 +171,7 @@ impl Setting<'_> {
     fn run(
         &self,
         plan: &Rc<Plan>,
-        replay: &Rc<Replay>,
+        exchange: Rc<dyn Exchange>,
         app: &Rc<App>,
         played: &mut Played,
     ) -> Result<Exit, Failure> {
@@ -187,6 +208,7 @@ impl Setting<'_> {
         }
         let writers = Writers::in_memory(plan, endings);
         let folder = TemporaryFolder::default();
+        let cover = self.covers.then(|| Rc::new(Notes::default()));
         let given = self.case.given.iter();
         let given = given.map(|given| (given.query.clone(), Arc::new(given.rows.clone())));
         let execution = ExecutionOptions {
@@ -194,10 +216,10 @@ impl Setting<'_> {
             downloads: downloads(plan, &folder)?,
             is_steady: true,
             given: given.collect(),
+            cover: cover.clone().map(|cover| cover as Rc<dyn Cover>),
             ..ExecutionOptions::default()
         };
         let observer: Rc<dyn Observe> = Rc::new(Watch::new(Rc::clone(app), 0, false));
-        let exchange = Rc::clone(replay) as Rc<dyn crate::engine::Exchange>;
         let session = Rc::new(Session::new(
             exchange,
             observer,
@@ -212,6 +234,9 @@ impl Setting<'_> {
             .map_err(|error| Failure::usage(Code::Runtime, format!("cannot start: {error}")))?;
         let result = runtime.block_on(run.run(&session, vec![writers], &[None]));
         played.rows = rows.take();
+        if let Some(notes) = &cover {
+            played.used = notes.take();
+        }
         let exit = match result {
             Ok(exit) => exit,
             Err(Stopped::Closed) => Exit::Done,

@@ -3,10 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
+
 use crate::cli::failure::Failure;
 use crate::cli::test::Task;
 use crate::cli::test::case::{Played, Setting};
 use crate::cli::test::compare::{Line, LineKind, difference};
+use crate::cli::test::used::Used;
 use crate::core::shell::quoted;
 use crate::core::source::{Place, SourceFile};
 use crate::core::text::counted;
@@ -44,6 +47,21 @@ pub struct Verdict<'t> {
     pub exchanges: Vec<(Recorded, String)>,
     /// The time it took.
     pub elapsed: Duration,
+    /// The time of its own recording.
+    pub recorded: Option<Timestamp>,
+    /// The used parts of queries.
+    pub used: Used,
+}
+
+/// Additional results of running a case.
+#[derive(Debug, Clone, Copy)]
+pub struct Wants {
+    /// New snapshots, instead of differences.
+    pub updates: bool,
+    /// The used parts of queries.
+    pub coverage: bool,
+    /// The exchanges.
+    pub exchanges: bool,
 }
 
 /// A result to be stored.
@@ -93,15 +111,6 @@ impl Problem {
     }
 }
 
-/// The purpose of a run.
-#[derive(Debug, Clone, Copy)]
-pub struct Wants {
-    /// True to collect snapshots that differ instead of reporting them.
-    pub updates: bool,
-    /// True to keep the exchanges.
-    pub exchanges: bool,
-}
-
 /// Runs and judges a case.
 pub fn judge<'t>(task: &'t Task<'t>, root: &Path, wants: Wants) -> Verdict<'t> {
     let started = Instant::now();
@@ -115,11 +124,15 @@ pub fn judge<'t>(task: &'t Task<'t>, root: &Path, wants: Wants) -> Verdict<'t> {
         requests: 0,
         exchanges: Vec::new(),
         elapsed: Duration::ZERO,
+        recorded: None,
+        used: Used::default(),
     };
     match recording_of(task, root) {
         Err(problems) => verdict.problems = problems,
         Ok((recording, is_own)) => {
             let has_answers = recording.is_some();
+            let own = recording.as_ref().filter(|_| is_own);
+            verdict.recorded = own.and_then(|recording| recording.recorded);
             let setting = Setting {
                 query: &task.file.query,
                 case: task.case,
@@ -127,6 +140,7 @@ pub fn judge<'t>(task: &'t Task<'t>, root: &Path, wants: Wants) -> Verdict<'t> {
                 recording: recording.unwrap_or_default(),
                 root,
                 keeps_exchanges: wants.exchanges,
+                covers: wants.coverage,
             };
             match setting.play() {
                 Err(failure) => verdict
@@ -134,6 +148,7 @@ pub fn judge<'t>(task: &'t Task<'t>, root: &Path, wants: Wants) -> Verdict<'t> {
                     .push(Problem::of_failure("setup", &failure)),
                 Ok(mut played) => {
                     verdict.exchanges = std::mem::take(&mut played.exchanges);
+                    verdict.used = std::mem::take(&mut played.used);
                     verdict.judge(&played, is_own, has_answers, root, wants.updates);
                 }
             }
@@ -144,7 +159,14 @@ pub fn judge<'t>(task: &'t Task<'t>, root: &Path, wants: Wants) -> Verdict<'t> {
 }
 
 /// Returns the recorded answers of a case, or of the case it is like, and true if they are its own.
-fn recording_of(task: &Task<'_>, root: &Path) -> Result<(Option<Recording>, bool), Vec<Problem>> {
+///
+/// # Errors
+///
+/// If they cannot be read.
+pub fn recording_of(
+    task: &Task<'_>,
+    root: &Path,
+) -> Result<(Option<Recording>, bool), Vec<Problem>> {
     let own = task.file.answers_path(task.case);
     let recordings = task.file.recordings(task.case);
     let Some(path) = recordings.into_iter().find(|path| path.is_file()) else {

@@ -9,6 +9,7 @@ use crate::cli::annotation;
 use crate::cli::app::App;
 use crate::cli::test::TestArgs;
 use crate::cli::test::compare::{Line, LineKind};
+use crate::cli::test::coverage::Coverage;
 use crate::cli::test::judge::{Problem, Verdict};
 use crate::core::text::{counted, printable_lines};
 use crate::core::time::format_duration;
@@ -28,23 +29,38 @@ pub enum TestFormat {
     Github,
 }
 
-/// Renders all verdicts.
-pub fn render(verdicts: &[Verdict<'_>], args: &TestArgs, elapsed: Duration, app: &App) -> String {
+/// The results of all cases.
+#[derive(Clone, Copy)]
+pub struct Results<'r> {
+    /// The verdicts.
+    pub verdicts: &'r [Verdict<'r>],
+    /// The parts of queries that they use, if that is wanted.
+    pub coverage: Option<&'r Coverage>,
+    /// The time that all took.
+    pub elapsed: Duration,
+}
+
+/// Renders all results.
+pub fn render(results: &Results<'_>, args: &TestArgs, app: &App) -> String {
+    let verdicts = results.verdicts;
     match args.format {
-        TestFormat::Text => text(
-            verdicts,
-            args,
-            elapsed,
-            app.stdout.color && args.out.is_none(),
-        ),
-        TestFormat::Junit => junit(verdicts, elapsed),
-        TestFormat::Json => json(verdicts),
-        TestFormat::Github => github(verdicts),
+        TestFormat::Text => text(results, args, app.stdout.color && args.out.is_none()),
+        // The format has no place for coverage.
+        TestFormat::Junit => junit(verdicts, results.elapsed),
+        TestFormat::Json => json(results),
+        TestFormat::Github => {
+            let mut text = github(verdicts);
+            if let Some(coverage) = results.coverage {
+                text.push_str(&coverage.github(args.min));
+            }
+            text
+        }
     }
 }
 
 /// Returns the summary in one line.
-pub fn summary(verdicts: &[Verdict<'_>], elapsed: Duration) -> String {
+pub fn summary(results: &Results<'_>) -> String {
+    let (verdicts, elapsed) = (results.verdicts, results.elapsed);
     let failed = verdicts
         .iter()
         .filter(|verdict| !verdict.problems.is_empty());
@@ -72,7 +88,8 @@ fn styled(text: &str, style: Style, color: bool) -> String {
     }
 }
 
-fn text(verdicts: &[Verdict<'_>], args: &TestArgs, elapsed: Duration, color: bool) -> String {
+fn text(results: &Results<'_>, args: &TestArgs, color: bool) -> String {
+    let verdicts = results.verdicts;
     let mut text = String::new();
     for verdict in verdicts {
         let name = verdict.task.name();
@@ -102,7 +119,7 @@ fn text(verdicts: &[Verdict<'_>], args: &TestArgs, elapsed: Duration, color: boo
     if args.quiet {
         return text;
     }
-    text.push_str(&summary(verdicts, elapsed));
+    text.push_str(&summary(results));
     text.push('\n');
     // A case with another problem is not updated.
     let can_be_accepted = |verdict: &Verdict<'_>| {
@@ -112,6 +129,10 @@ fn text(verdicts: &[Verdict<'_>], args: &TestArgs, elapsed: Duration, color: boo
     };
     if !args.update && verdicts.iter().any(can_be_accepted) {
         text.push_str("accept new results with `runner test --update`, then review `git diff`\n");
+    }
+    if let Some(coverage) = results.coverage {
+        text.push('\n');
+        text.push_str(&coverage.text(args.min));
     }
     text
 }
@@ -213,8 +234,8 @@ fn escaped(text: &str) -> String {
     escaped
 }
 
-fn json(verdicts: &[Verdict<'_>]) -> String {
-    let cases = verdicts.iter().map(|verdict| {
+fn json(results: &Results<'_>) -> String {
+    let cases = results.verdicts.iter().map(|verdict| {
         let place = &verdict.task.case.place;
         let problems = verdict.problems.iter().map(|problem| {
             json!({
@@ -245,7 +266,12 @@ fn json(verdicts: &[Verdict<'_>]) -> String {
             "removed": verdict.removed,
         })
     });
-    format!("{:#}\n", Value::Array(cases.collect()))
+    let cases = Value::Array(cases.collect());
+    let document = match results.coverage {
+        None => cases,
+        Some(coverage) => json!({ "cases": cases, "coverage": coverage.json() }),
+    };
+    format!("{document:#}\n")
 }
 
 fn github(verdicts: &[Verdict<'_>]) -> String {

@@ -14,6 +14,7 @@ mod compile;
 mod fault;
 mod lint;
 mod model;
+mod steps;
 #[cfg(test)]
 mod tests;
 mod tokens;
@@ -24,6 +25,7 @@ use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 
 use self::model::Path;
+pub use self::steps::{PathStep, shown as shown_steps};
 use self::walk::Walk;
 
 /// A parsed and linted `JSONPath` (RFC 9535). Cheap to clone.
@@ -121,6 +123,13 @@ impl Selector {
     /// is known below it.
     pub fn lacking<'s, 'v>(&'s self, root: &'v Value) -> Option<(Vec<&'s str>, &'v Value)> {
         self.inner.path.lacking(root)
+    }
+
+    /// Returns the paths that it reads in a document: its own, after those of its filters.
+    pub fn reads(&self) -> Vec<Vec<PathStep>> {
+        let mut found = Vec::new();
+        self.inner.path.reads(&[], &mut found);
+        found
     }
 
     /// Returns the nodes in the order of the RFC (sections 2.5.1.2 and 2.5.2.2), members of an

@@ -1,0 +1,197 @@
+//! Finds the requests of a case by running it with its recording.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use crate::cli::drift::compare::Reading;
+use crate::cli::drift::readings::{Form, readings};
+use crate::core::secret::Secret;
+use crate::core::source::Place;
+use crate::decode::BodyKind;
+use crate::engine::{Exchange, Pending};
+use crate::http::{Request, Response};
+use crate::plan::RequestPlan;
+use crate::project::query::Decode;
+use crate::project::{Query, place_of_value};
+use crate::recording::matching::Library;
+use crate::recording::redact::{HIDDEN, Rule};
+use crate::recording::{Answer, Ask};
+
+/// A recorded request, ready to be sent again.
+pub struct Captured {
+    /// The request.
+    pub request: Request,
+    /// The request as recorded.
+    pub ask: Ask,
+    /// The recorded answer.
+    pub answer: Answer,
+    /// The query that sends it.
+    pub sender: Rc<Sender>,
+}
+
+/// The sender of requests: a query, with all that is known of its answers.
+pub struct Sender {
+    /// The name of the query.
+    pub query: String,
+    /// The kind of its answers.
+    pub form: Form,
+    /// The path of the resource's file.
+    pub resource: std::path::PathBuf,
+    /// What is read of an answer.
+    pub readings: Vec<Reading>,
+    /// The place of the address.
+    pub address: Place,
+    /// The statuses of `on_status`, with their places.
+    pub on_status: Vec<(u16, Place)>,
+    /// What recordings do not keep.
+    pub redactions: Vec<Rule>,
+    /// True if answers are JSON.
+    pub is_json: bool,
+}
+
+/// Passes on the requests of a case, and keeps those that a recording has an answer for.
+pub struct Capture {
+    inner: Rc<dyn Exchange>,
+    recorded: Library,
+    query: Arc<Query>,
+    senders: RefCell<Vec<Rc<Sender>>>,
+    /// The queries and items that sent their own request, before they poll.
+    started: RefCell<BTreeSet<(String, Option<Rc<str>>)>>,
+    captured: RefCell<Vec<Captured>>,
+}
+
+impl Capture {
+    /// Captures the requests of a query and those it uses.
+    pub fn new(inner: Rc<dyn Exchange>, recorded: Library, query: Arc<Query>) -> Self {
+        Self {
+            inner,
+            recorded,
+            query,
+            senders: RefCell::default(),
+            started: RefCell::default(),
+            captured: RefCell::default(),
+        }
+    }
+
+    /// Returns the requests in the order in which they were sent.
+    pub fn take(&self) -> Vec<Captured> {
+        self.captured.take()
+    }
+
+    fn keep(&self, plan: RequestPlan<'_>, request: &Request) {
+        let form = self.form(plan, request);
+        let method = request.method.as_str();
+        let ask = Ask::of(method, plan.base_url(), &request.url, &request.body);
+        let Ok(given) = self.recorded.answer(&ask) else {
+            return;
+        };
+        // A later page has the shape of the first one, and an address that an answer gave ends.
+        let is_left_out = request.is_next_page
+            || plan.call.download.is_some()
+            || !plan.is_own(&request.url)
+            || has_redacted(&ask.target);
+        if !request.is_safe || is_left_out {
+            return;
+        }
+        let sender = self.sender(plan, request, form);
+        let mut request = request.clone();
+        request.receiver = None;
+        self.captured.borrow_mut().push(Captured {
+            request,
+            ask,
+            answer: given.clone(),
+            sender,
+        });
+    }
+
+    fn form(&self, plan: RequestPlan<'_>, request: &Request) -> Form {
+        if plan.call.polled_endpoint().is_none() {
+            return Form::Own;
+        }
+        let key = (plan.query.name.clone(), request.about.clone());
+        if self.started.borrow_mut().insert(key) {
+            Form::Own
+        } else {
+            Form::Polled
+        }
+    }
+
+    fn sender(&self, plan: RequestPlan<'_>, request: &Request, form: Form) -> Rc<Sender> {
+        let mut senders = self.senders.borrow_mut();
+        let query = &plan.query;
+        let is_known = |known: &&Rc<Sender>| known.query == query.name && known.form == form;
+        if let Some(known) = senders.iter().find(is_known) {
+            return Rc::clone(known);
+        }
+        let statuses = plan.call.on_status.keys();
+        let address = plan.call.address.template().place().clone();
+        let redact = plan.resource().redact.iter();
+        let sender = Rc::new(Sender {
+            query: query.name.clone(),
+            form,
+            resource: plan.resource().source.path().to_path_buf(),
+            readings: readings(plan, request, form, &self.query.with_fed_by()),
+            on_status: statuses
+                .map(|status| {
+                    let name = status.to_string();
+                    let place = place_of_value(&query.source, &["on_status", &name]);
+                    (*status, place.unwrap_or_else(|| address.clone()))
+                })
+                .collect(),
+            address: match plan.call.polled_endpoint().filter(|_| form == Form::Polled) {
+                Some(endpoint) => endpoint.place().clone(),
+                None => address.clone(),
+            },
+            redactions: redact
+                .map(|(selector, action)| Rule {
+                    selector: selector.clone(),
+                    action: *action,
+                })
+                .collect(),
+            is_json: plan.call.decode.is_none_or(is_json),
+        });
+        senders.push(Rc::clone(&sender));
+        sender
+    }
+}
+
+/// Returns true if a target has a value that a recording does not keep, so that it cannot be asked.
+fn has_redacted(target: &str) -> bool {
+    let mut parts = target.split(['/', '?', '&', '=']);
+    parts.any(|part| {
+        let alias = part.strip_prefix("alias-");
+        part == HIDDEN || alias.is_some_and(|number| number.parse::<u64>().is_ok())
+    })
+}
+
+fn is_json(decode: Decode) -> bool {
+    decode.kind == BodyKind::Json
+}
+
+impl Exchange for Capture {
+    fn send<'s>(&'s self, plan: RequestPlan<'s>, request: &'s Request) -> Pending<'s, Response> {
+        self.keep(plan, request);
+        self.inner.send(plan, request)
+    }
+
+    fn caller<'s>(&'s self, plan: RequestPlan<'s>) -> Pending<'s, Secret> {
+        self.inner.caller(plan)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::has_redacted;
+
+    #[test]
+    fn redacted_values_are_recognized() {
+        for target in ["/user/alias-1/x", "/user?login=hidden", "/x?alias-12"] {
+            assert!(has_redacted(target), "{target}");
+        }
+        for target in ["/user/alias-x", "/hidden-things", "/x?a=b"] {
+            assert!(!has_redacted(target), "{target}");
+        }
+    }
+}
