@@ -1,7 +1,9 @@
 //! Compares a result with its snapshot, and explains the difference.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
-use similar::{ChangeTag, TextDiff};
+use similar::{ChangeTag, DiffOp, TextDiff};
 
 use crate::core::json;
 use crate::core::text::{one_line, printable, truncate_to_width};
@@ -257,16 +259,20 @@ fn by_lines(expected: &str, got: &str) -> Vec<Line> {
             );
             lines.push(Line::new(LineKind::Note, heading));
         }
-        for change in group.iter().flat_map(|op| diff.iter_changes(op)) {
-            let kind = match change.tag() {
-                ChangeTag::Delete => LineKind::Expected,
-                ChangeTag::Insert => LineKind::Got,
-                ChangeTag::Equal => LineKind::Same,
-            };
-            let text = change.value().trim_end_matches('\n');
-            lines.push(Line::new(kind, printable(text)));
-            if change.missing_newline() {
-                lines.push(Line::new(LineKind::Note, "(no line break at the end)"));
+        for op in &group {
+            // Long lines are shown around the place where they begin to differ.
+            let from = first_difference(&diff, op);
+            for change in diff.iter_changes(op) {
+                let kind = match change.tag() {
+                    ChangeTag::Delete => LineKind::Expected,
+                    ChangeTag::Insert => LineKind::Got,
+                    ChangeTag::Equal => LineKind::Same,
+                };
+                let text = cropped(change.value().trim_end_matches('\n'), from);
+                lines.push(Line::new(kind, printable(&text)));
+                if change.missing_newline() {
+                    lines.push(Line::new(LineKind::Note, "(no line break at the end)"));
+                }
             }
         }
     }
@@ -276,4 +282,34 @@ fn by_lines(expected: &str, got: &str) -> Vec<Line> {
         lines.push(Line::new(LineKind::Note, format!("and {more} more lines")));
     }
     lines
+}
+
+/// The number of characters before the first difference of a long line.
+const BEFORE: usize = 40;
+
+/// The maximum number of characters of a line.
+const LONGEST: usize = 160;
+
+/// Returns the number of characters that the first lines of a change have in common.
+fn first_difference(diff: &TextDiff<'_, '_, '_, str>, op: &DiffOp) -> usize {
+    let old = diff.old_slices().get(op.old_range().start);
+    let new = diff.new_slices().get(op.new_range().start);
+    let (Some(old), Some(new)) = (old, new) else {
+        return 0;
+    };
+    let pairs = old.chars().zip(new.chars());
+    pairs.take_while(|(before, after)| before == after).count()
+}
+
+/// Returns the part of a long line around a place.
+fn cropped(line: &str, around: usize) -> Cow<'_, str> {
+    let length = line.chars().count();
+    if length <= LONGEST {
+        return Cow::Borrowed(line);
+    }
+    let start = around.saturating_sub(BEFORE).min(length - LONGEST);
+    let part: String = line.chars().skip(start).take(LONGEST).collect();
+    let before = if start > 0 { "…" } else { "" };
+    let after = if start + LONGEST < length { "…" } else { "" };
+    Cow::Owned(format!("{before}{part}{after}"))
 }
