@@ -22,6 +22,7 @@ mod exit;
 mod explain;
 mod failure;
 mod git;
+mod in_memory;
 mod inputs;
 #[cfg(test)]
 mod kinds;

@@ -231,9 +231,9 @@ pub fn state_of(level: &Level, app: &App) -> Option<String> {
     const LONGEST: usize = 300;
     let mut state = level.last_state.borrow().clone();
     // Scrub before truncating, which could leave half of a secret.
-    state
-        .iter_mut()
-        .for_each(|record| app.scrubber.json(record));
+    for record in &mut state {
+        app.scrubber.json(record);
+    }
     let words: Vec<String> = state.iter().map(state_words).collect();
     let words = one_line(&words.join(", ")).into_owned();
     (!state.is_empty()).then(|| truncate_to_width(&words, LONGEST).into_owned())

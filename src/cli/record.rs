@@ -137,12 +137,11 @@ impl Taking<'_> {
         let plan = self.plan(&inputs, &used)?;
         // Nothing is sent for a case that cannot be written.
         self.case_file(&Settings::default())?;
-        let mut taken = match &self.args.from_har {
-            Some(path) => self.import(path, &plan)?,
-            None => {
-                self.refuse_writes(&plan)?;
-                self.take(&plan)?
-            }
+        let mut taken = if let Some(path) = &self.args.from_har {
+            self.import(path, &plan)?
+        } else {
+            self.refuse_writes(&plan)?;
+            self.take(&plan)?
         };
         self.replace_stand_ins(&mut taken);
         // Aliases are numbered in the order of the file.

@@ -1,5 +1,15 @@
 //! Quoting for a POSIX shell.
 
+/// Returns a word for a POSIX shell, quoted only if it must be.
+pub fn word(text: &str) -> std::borrow::Cow<'_, str> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/_.-".contains(c);
+    if !text.is_empty() && text.chars().all(is_plain) {
+        text.into()
+    } else {
+        quoted(text).into()
+    }
+}
+
 /// Quotes a text as one literal word.
 pub fn quoted(text: &str) -> String {
     format!("'{}'", within_quotes(text))

@@ -21,6 +21,7 @@ use crate::project::query::CacheRule;
 use crate::sink::Folder;
 
 /// Execution options of a run.
+#[expect(clippy::struct_excessive_bools, reason = "independent options")]
 #[derive(Clone, Default)]
 pub struct ExecutionOptions {
     /// True to end a walk at the first failed item.

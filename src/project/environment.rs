@@ -92,7 +92,8 @@ impl Project {
         let is_known = self.has_environment(&wanted.value);
         let lacking = self.resources.iter().filter(|file| {
             let is_same_everywhere = file.environments.is_empty();
-            !file.environments.contains_key(&*wanted.value) && !(is_known && is_same_everywhere)
+            let has_it = file.environments.contains_key(&*wanted.value);
+            !has_it && (!is_known || !is_same_everywhere)
         });
         for file in lacking {
             let fault = self.unknown_environment(file, &wanted.value);

@@ -442,7 +442,7 @@ download: \"{{ file.path }}\"";
             let project = project(&server);
             let before = project.read("resources/circleci.yaml");
             let outcome = run(&project, &files(&paths), more);
-            outcome.assert_exit(6);
+            outcome.assert_exit(2);
             assert_eq!(project.read("resources/circleci.yaml"), before);
             for path in paths.iter().filter(|path| !path.starts_with("res")) {
                 assert_eq!(project.read(path), None, "{path}");
@@ -472,7 +472,7 @@ download: \"{{ file.path }}\"";
             .query("q", &format!("resource: circleci\n{QUERY}\n"))
             .file("Makefile", "all:");
         let outcome = run(&project, &files(&["Makefile"]), &["--refresh"]);
-        outcome.assert_exit(6);
+        outcome.assert_exit(2);
         assert_eq!(project.read("Makefile").as_deref(), Some("all:"));
         server.finish();
     }
@@ -597,7 +597,7 @@ download: \"{{ file.path }}\"";
         let project = project(&server);
         let outcome = run(&project, &files(&["a"]), &[]);
         assert_eq!(project.read("a"), None);
-        let told = outcome.assert_exit(6).stderr_text();
+        let told = outcome.assert_exit(3).stderr_text();
         assert!(told.contains("only a part of the content"), "{told}");
         server.finish();
         for kind in ["csv", "lines", "text", "bytes"] {

@@ -289,7 +289,7 @@ mod start_pipeline {
 
     #[test]
     fn a_failed_request_is_not_said_to_have_started_nothing() {
-        for (status, exit) in [(502, 6), (403, 6), (500, 6)] {
+        for (status, exit) in [(502, 3), (403, 4), (500, 3)] {
             let failed = json!({"message": "no"});
             let post = Exchange::post("/api/v2/project/circleci/a/b/pipeline/run");
             let args = ["branch=main", "definition=build"];

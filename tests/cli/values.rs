@@ -272,7 +272,7 @@ mod csv {
                 &[("o.csv", odd)],
                 &["select * from o", "--from", "o=o.csv", "-o", "ndjson"]
             ),
-            "{\"zero\":\"007\",\"version\":\"1.10\",\"power\":\"5e10\",\"whole\":12,\"part\":0.5,\"none\":null}\n{\"zero\":\"1\",\"version\":\"2\",\"power\":\"3\",\"whole\":-4,\"part\":2.0,\"none\":null}\n"
+            "{\"zero\":\"007\",\"version\":1.1,\"power\":50000000000.0,\"whole\":12,\"part\":0.5,\"none\":null}\n{\"zero\":\"1\",\"version\":2,\"power\":3,\"whole\":-4,\"part\":2.0,\"none\":null}\n"
         );
     }
 

@@ -16,15 +16,26 @@ pub fn refuse_secrets(
     for recorded in &recording.exchanges {
         if let Some(found) = secrets::find(recorded, scrubber) {
             let label = recorded.ask.label();
-            let words = format!(
-                "the answer to {label} holds {} at `{}`",
-                found.what, found.path
-            );
+            let words = if found.path.starts_with('$') {
+                let path = &found.path;
+                format!("the answer to {label} holds {} at `{path}`", found.what)
+            } else {
+                format!(
+                    "the exchange {label} holds {} in {}",
+                    found.what, found.path
+                )
+            };
+            let failure = Failure::new(Exit::Forbidden, Code::SecretInAnswer, words);
+            // Rules select values in bodies.
+            if !found.path.starts_with('$') {
+                let help = "nothing was written; write the answers to the test file instead";
+                return Err(failure.help(help));
+            }
             let resource = resource_of(recorded, query);
-            return Err(Failure::new(Exit::Forbidden, Code::SecretInAnswer, words).help(format!(
-                    "nothing was written; add a line to {resource}, for example `redact: {{ \"{}\": alias }}`",
-                    rule_for(&found.path)
-                )));
+            return Err(failure.help(format!(
+                "nothing was written; add a line to {resource}, for example `redact: {{ \"{}\": alias }}`",
+                rule_for(&found.path)
+            )));
         }
     }
     Ok(())

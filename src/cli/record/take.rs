@@ -7,16 +7,14 @@ use std::rc::Rc;
 use crate::cli::execute::{self, Execution};
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Stopped};
+use crate::cli::in_memory::Collecting;
 use crate::cli::options::RunOptions;
-use crate::cli::output::Writers;
 use crate::cli::record::Taking;
 use crate::cli::test::case;
-use crate::cli::{carry_out, choose, connect};
+use crate::cli::{carry_out, connect};
 use crate::core::code::Code;
 use crate::core::json;
-use crate::ending::{Collected, Ending};
 use crate::engine::{Exchange, ExecutionOptions, Recorder};
-use crate::format;
 use crate::plan::Plan;
 use crate::project::load;
 use crate::recording::{Recorded, har};
@@ -54,21 +52,7 @@ impl Taking<'_> {
         carry_out::admit(&plans, &options, self.app)?;
         let case = self.target.case();
         let show = case.map_or(&[][..], |case| &case.show);
-        let show: Vec<_> = show
-            .iter()
-            .filter_map(|name| format::by_name(name))
-            .collect();
-        let rows = Collected::default();
-        let mut endings: Vec<Box<dyn Ending>> = Vec::new();
-        if !choose::shows_body(plan) {
-            endings.push(Box::new(rows.clone()));
-        }
-        let mut bytes = Vec::new();
-        for result in choose::in_memory(plan, &show)? {
-            endings.push(result.ending);
-            bytes.push((result.extension, result.bytes));
-        }
-        let writers = Writers::in_memory(plan, endings);
+        let (collecting, writers) = Collecting::new(plan, show)?;
         let folder = TemporaryFolder::default();
         let execution = ExecutionOptions {
             remembers: execute::remembers(&plans),
@@ -100,18 +84,13 @@ impl Taking<'_> {
             }
             Err(stopped) => return Err(stopped),
         };
-        let outputs = bytes.iter();
+        let (rows, outputs) = collecting.finish(exit);
         Ok(Taken {
             exchanges: recorder
                 .get()
                 .map_or_else(Vec::new, |recorder| recorder.take()),
-            outputs: case::without_absent(
-                outputs
-                    .map(|(extension, bytes)| (*extension, bytes.take()))
-                    .collect(),
-                exit,
-            ),
-            records: Some(rows.take().len()),
+            outputs,
+            records: Some(rows.len()),
             exit,
         })
     }

@@ -9,21 +9,18 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::cli::app::App;
-use crate::cli::choose::{self, InMemory};
 use crate::cli::execute::{self, Execution};
 use crate::cli::exit::Exit;
 use crate::cli::explain;
 use crate::cli::failure::{ErrorFormat, Failure, Stopped};
+use crate::cli::in_memory::Collecting;
 use crate::cli::options::RunOptions;
-use crate::cli::output::Writers;
 use crate::cli::test::used::{Notes, Used};
 use crate::cli::watch::Watch;
 use crate::core::code::Code;
 use crate::core::json::plain;
 use crate::core::text::{one_line, truncate_to_width};
-use crate::ending::{Collected, Ending};
 use crate::engine::{Cover, Downloads, Exchange, ExecutionOptions, Replay, Session, Shelf};
-use crate::format::{self, Format};
 use crate::http::Observe;
 use crate::plan::{Binding, Input, Outside, Plan, SharedPlans};
 use crate::project::Query;
@@ -184,29 +181,7 @@ impl Setting<'_> {
             failure.show(app, ErrorFormat::Text);
             return Ok(failure.exit);
         }
-        let show = self
-            .case
-            .show
-            .iter()
-            .filter_map(|name| format::by_name(name));
-        let show: Vec<&'static Format> = show.collect();
-        let outputs = choose::in_memory(plan, &show)?;
-        let rows = Collected::default();
-        let mut endings: Vec<Box<dyn Ending>> = Vec::new();
-        if !choose::shows_body(plan) {
-            endings.push(Box::new(rows.clone()));
-        }
-        let mut taken = Vec::new();
-        for InMemory {
-            ending,
-            bytes,
-            extension,
-        } in outputs
-        {
-            endings.push(ending);
-            taken.push((extension, bytes));
-        }
-        let writers = Writers::in_memory(plan, endings);
+        let (collecting, writers) = Collecting::new(plan, &self.case.show)?;
         let folder = TemporaryFolder::default();
         let cover = self.covers.then(|| Rc::new(Notes::default()));
         let given = self.case.given.iter();
@@ -233,7 +208,6 @@ impl Setting<'_> {
             .build()
             .map_err(|error| Failure::usage(Code::Runtime, format!("cannot start: {error}")))?;
         let result = runtime.block_on(run.run(&session, vec![writers], &[None]));
-        played.rows = rows.take();
         if let Some(notes) = &cover {
             played.used = notes.take();
         }
@@ -245,9 +219,7 @@ impl Setting<'_> {
                 failure.exit
             }
         };
-        let taken = taken.into_iter();
-        let outputs = taken.map(|(extension, bytes)| (extension, bytes.take()));
-        played.outputs = without_absent(outputs.collect(), exit);
+        (played.rows, played.outputs) = collecting.finish(exit);
         Ok(exit)
     }
 
@@ -315,15 +287,6 @@ fn values_of(requirement: &Requirement, scope: &Scope) -> Vec<String> {
         }
     }
     values
-}
-
-/// Removes the forms of a failed run that wrote nothing.
-pub fn without_absent(
-    mut outputs: Vec<(&'static str, Vec<u8>)>,
-    exit: Exit,
-) -> Vec<(&'static str, Vec<u8>)> {
-    outputs.retain(|(_, bytes)| exit == Exit::Done || !bytes.is_empty());
-    outputs
 }
 
 /// Returns the folder for downloads, if the query has them: a temporary one.

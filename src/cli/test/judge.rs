@@ -10,7 +10,7 @@ use crate::cli::test::Task;
 use crate::cli::test::case::{Played, Setting};
 use crate::cli::test::compare::{Line, LineKind, difference};
 use crate::cli::test::used::Used;
-use crate::core::shell::quoted;
+use crate::core::shell::word;
 use crate::core::source::{Place, SourceFile};
 use crate::core::text::counted;
 use crate::format::{self, FORMATS};
@@ -222,7 +222,7 @@ impl Verdict<'_> {
             let name = self.task.name();
             self.problems[0].help = Some(format!(
                 "record its answers: `runner record {}`",
-                quoted(&name)
+                word(&name)
             ));
         }
         if !played.misses.is_empty() {
@@ -311,7 +311,7 @@ impl Verdict<'_> {
         problem.place.clone_from(&first.place);
         problem.help = Some(format!(
             "record it again: `runner record {}`",
-            quoted(&self.task.name())
+            word(&self.task.name())
         ));
         self.problems.push(problem);
     }
@@ -365,7 +365,7 @@ impl Verdict<'_> {
                     let name = self.task.name();
                     problem.help = Some(format!(
                         "accept the result: `runner test {} --update`",
-                        quoted(&name)
+                        word(&name)
                     ));
                 }
                 self.problems.push(problem);

@@ -87,7 +87,7 @@ fn a_case_like_another_replaces_some_of_its_answers() {
                 answers: [{ ask: GET /w/*, nth: 2, status: 404, body: { message: gone } }]\n    \
                 exit: 6\n    expect:\n      - rows | length == 1\n      - '\"gone\" in (messages | join(\" \"))'\n  \
                 both gone:\n    like: gone\n    answers: [{ ask: GET /w/a, status: 500, body: {} }]\n    \
-                exit: 6\n    expect: rows == []\n";
+                exit: 3\n    expect: rows == []\n";
     let outcome = test(&recorded(WALK, &[FIRST, SECOND], more), &["-v"]);
     insta::assert_snapshot!(outcome.snapshot());
 }
