@@ -26,6 +26,7 @@ use crate::cli::{explain, setup};
 use crate::core::code::Code;
 use crate::core::json::plain;
 use crate::core::text::counted;
+use crate::format::FORMATS;
 use crate::plan::{Inputs, Plan};
 use crate::project::testing::{ANSWERS, slug};
 use crate::project::{Project, Query, load};
@@ -296,6 +297,17 @@ impl Taking<'_> {
         Ok(())
     }
 
+    /// Returns the recordings and snapshots beside the new ones that no case has any more.
+    fn orphans(&self, text: &str) -> Vec<PathBuf> {
+        let tests = self.project.tests_from(&self.target.path, text);
+        let extensions = FORMATS.iter().flat_map(|format| format.extensions);
+        let extensions: Vec<&str> = extensions.copied().collect();
+        let file = tests.files.first();
+        file.map_or_else(Vec::new, |file| {
+            file.orphans(self.project.root(), &extensions)
+        })
+    }
+
     fn write(
         &self,
         text: &str,
@@ -324,6 +336,14 @@ impl Taking<'_> {
                 Failure::usage(Code::Out, words)
             })?;
             lines.push_str(&format!("wrote {}\n", load::shown(path, root)));
+        }
+        for path in self.orphans(text) {
+            sink::remove_file(&path).map_err(|error| {
+                let why = load::plain(&error);
+                let words = format!("cannot remove `{}`: {why}", path.display());
+                Failure::usage(Code::Out, words)
+            })?;
+            lines.push_str(&format!("removed {}\n", load::shown(&path, root)));
         }
         if !self.args.messages.quiet {
             self.app.print(&lines)?;

@@ -400,3 +400,27 @@ fn the_demo_can_be_recorded_without_a_token() {
     outcome.assert_exit(0);
     assert_replayed(&project);
 }
+
+#[test]
+fn files_of_cases_that_are_gone_are_removed() {
+    let lists = || get("/list").answers(page(&["w1"]));
+    let server = Server::start(vec![lists(), lists()]);
+    let project = project(&server, "");
+    record(&project, &["list/old"]).assert_exit(0);
+    let file = project.read("tests/list.yaml").expect("a test file");
+    project.write("tests/list.yaml", file.replace("old:", "new:"));
+    project.write("tests/list/notes.md.bak", "mine");
+    let outcome = record(&project, &["list/new"]);
+    let printed = outcome.assert_exit(0).stdout_text();
+    assert!(
+        printed.contains("removed tests/list/old.answers.yaml"),
+        "{printed}"
+    );
+    assert!(printed.contains("removed tests/list/old.json"), "{printed}");
+    assert_eq!(project.read("tests/list/old.json"), None);
+    assert_eq!(
+        project.read("tests/list/notes.md.bak").as_deref(),
+        Some("mine")
+    );
+    server.finish();
+}

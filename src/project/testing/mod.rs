@@ -21,7 +21,7 @@ mod orphans;
 mod tests;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -29,8 +29,8 @@ use serde_json::Value;
 
 use crate::core::diagnostic::Diagnostics;
 use crate::core::source::{Place, SourceFile};
-use crate::project::Query;
 use crate::project::requirement::Requirement;
+use crate::project::{Query, load};
 use crate::recording::Override;
 
 pub use names::{fault as name_fault, slug};
@@ -76,6 +76,24 @@ impl TestFile {
     /// Returns the path of a case's own recording.
     pub fn answers_path(&self, case: &Case) -> PathBuf {
         self.folder.join(format!("{}{ANSWERS}", case.slug))
+    }
+
+    /// Returns the recordings and the snapshots, by their file extensions, that no case has any more.
+    pub fn orphans(&self, root: &Path, extensions: &[&str]) -> Vec<PathBuf> {
+        let Some(part) = self.folder.strip_prefix(root).ok().and_then(Path::to_str) else {
+            return Vec::new();
+        };
+        let mut files = load::all_files(root, part, &mut Diagnostics::new());
+        files.retain(|path| {
+            let name = names::file_name(path);
+            let extension = path.extension().and_then(|extension| extension.to_str());
+            let is_snapshot = extension.is_some_and(|own| extensions.contains(&own));
+            let mut cases = self.cases.iter();
+            path.parent() == Some(&*self.folder)
+                && (names::is_recording(path) || is_snapshot)
+                && !cases.any(|case| names::belongs_to(&name, &case.slug))
+        });
+        files
     }
 
     /// Returns the path of a snapshot with a file extension.
