@@ -329,6 +329,9 @@ impl Taking<'_> {
             files.push((folder.join(format!("{slug}.{extension}")), bytes.clone()));
         }
         let mut lines = String::new();
+        for (path, _) in &files {
+            test::refuse_links(root, path)?;
+        }
         for (path, bytes) in &files {
             sink::write_file(path, bytes).map_err(|error| {
                 let why = load::plain(&error);

@@ -28,7 +28,7 @@ use crate::cli::setup;
 use crate::core::code::Code;
 use crate::core::name;
 use crate::project::testing::{Case, TestFile, Tests};
-use crate::project::{Project, Query};
+use crate::project::{Project, Query, load};
 use crate::recording::har;
 use crate::resource::Resource;
 use crate::sink;
@@ -163,7 +163,7 @@ pub fn run(args: &TestArgs, app: &Rc<App>) -> Result<Exit, Stopped> {
     let mut verdicts = play_all(&project, &tasks, wants);
     if args.update {
         for verdict in &mut verdicts {
-            accept(verdict, app)?;
+            accept(verdict, project.root(), app)?;
         }
     }
     if let Some(path) = &args.har {
@@ -409,9 +409,26 @@ fn archive(verdicts: &mut [Verdict<'_>]) -> String {
     format!("{archive:#}\n")
 }
 
+/// Refuses to write a file of tests through a link.
+///
+/// # Errors
+///
+/// If there is a link on the way.
+pub fn refuse_links(root: &Path, path: &Path) -> Result<(), Failure> {
+    if load::goes_through_link(root, path) {
+        let words = format!(
+            "`{}` goes through a link, and is not written",
+            path.display()
+        );
+        return Err(Failure::usage(Code::Outside, words));
+    }
+    Ok(())
+}
+
 /// Writes the new snapshots of a case without other problems.
-fn accept(verdict: &mut Verdict<'_>, app: &App) -> Result<(), Failure> {
+fn accept(verdict: &mut Verdict<'_>, root: &Path, app: &App) -> Result<(), Failure> {
     for snapshot in std::mem::take(&mut verdict.fresh) {
+        refuse_links(root, &snapshot.path)?;
         write(&snapshot.path, &snapshot.bytes, app)?;
         verdict.written.push(snapshot.shown);
     }
@@ -429,7 +446,7 @@ fn write(path: &Path, bytes: &[u8], app: &App) -> Result<(), Failure> {
 }
 
 fn not_writable(path: &Path, error: &std::io::Error) -> Failure {
-    let why = crate::project::load::plain(error);
+    let why = load::plain(error);
     Failure::usage(
         Code::Out,
         format!("cannot write `{}`: {why}", path.display()),

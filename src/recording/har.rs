@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use url::{Url, form_urlencoded};
 
 use crate::core::json::{kind, parse};
+use crate::core::secret::is_secret_param;
 use crate::core::time::format_time;
 use crate::recording::ask::{below, is_json};
 use crate::recording::headers::is_kept_header;
@@ -169,6 +170,41 @@ pub struct Imported {
     /// The entries that were left out, with the reason: "GET https://… (another host)".
     pub skipped: Vec<String>,
 }
+
+/// Returns the credentials in the header fields of all requests of an archive: an answer that repeats
+/// one must not be kept.
+pub fn credentials(har: &Value) -> Vec<String> {
+    let entries = har.pointer("/log/entries").and_then(Value::as_array);
+    let headers = entries
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry.pointer("/request/headers")?.as_array())
+        .flatten();
+    let mut found = Vec::new();
+    for header in headers {
+        let (Some(name), Some(value)) = (header["name"].as_str(), header["value"].as_str()) else {
+            continue;
+        };
+        let name = name.to_ascii_lowercase();
+        if name == "cookie" {
+            let values = value.split(';').filter_map(|pair| pair.split_once('='));
+            found.extend(values.map(|(_, value)| value.trim().to_owned()));
+        } else if name.contains("auth") || is_secret_param(&name) {
+            // With and without a scheme.
+            found.push(value.to_owned());
+            found.extend(
+                value
+                    .split_once(' ')
+                    .map(|(_, token)| token.trim().to_owned()),
+            );
+        }
+    }
+    found.retain(|value| value.len() >= SHORTEST_CREDENTIAL);
+    found
+}
+
+/// A shorter value occurs in answers by chance.
+const SHORTEST_CREDENTIAL: usize = 8;
 
 /// Converts an archive. Only entries below one of the base URLs, each with the name of its resource,
 /// are taken.

@@ -409,7 +409,7 @@ fn files_of_cases_that_are_gone_are_removed() {
     record(&project, &["list/old"]).assert_exit(0);
     let file = project.read("tests/list.yaml").expect("a test file");
     project.write("tests/list.yaml", file.replace("old:", "new:"));
-    project.write("tests/list/notes.md.bak", "mine");
+    project.write("tests/list/README.md", "mine");
     let outcome = record(&project, &["list/new"]);
     let printed = outcome.assert_exit(0).stdout_text();
     assert!(
@@ -419,8 +419,48 @@ fn files_of_cases_that_are_gone_are_removed() {
     assert!(printed.contains("removed tests/list/old.json"), "{printed}");
     assert_eq!(project.read("tests/list/old.json"), None);
     assert_eq!(
-        project.read("tests/list/notes.md.bak").as_deref(),
+        project.read("tests/list/README.md").as_deref(),
         Some("mine")
     );
+    server.finish();
+}
+
+#[cfg(unix)]
+#[test]
+fn nothing_is_written_through_a_link() {
+    let server = Server::start(vec![get("/list").times(2).answers(page(&["w1"]))]);
+    let project = project(&server, "");
+    record(&project, &["list"]).assert_exit(0);
+    project.write("outside.txt", "mine");
+    let snapshot = project.path().join("tests/list/usual.json");
+    std::fs::remove_file(&snapshot).expect("a snapshot");
+    std::os::unix::fs::symlink(project.path().join("outside.txt"), &snapshot).expect("a link");
+    let stderr = record(&project, &["list"]).assert_exit(2).stderr_text();
+    assert!(stderr.contains("goes through a link"), "{stderr}");
+    assert_eq!(project.read("outside.txt").as_deref(), Some("mine"));
+    server.finish();
+}
+
+#[test]
+fn the_credentials_of_an_archive_are_not_kept() {
+    let server = Server::start(vec![]);
+    let archive = |body: &str| {
+        let url = format!("{}/api/v2/list", server.url());
+        json!({"log": {"version": "1.2", "entries": [{
+            "request": {"method": "GET", "url": url, "headers": [
+                {"name": "Authorization", "value": "Bearer browsertoken998877"},
+            ]},
+            "response": {"status": 200, "headers": [], "content": {
+                "mimeType": "application/json", "text": body,
+            }},
+        }]}})
+    };
+    let with = |body: &str| project(&server, "").file("a.har", archive(body).to_string());
+    let clean = with(r#"{"items": [{"id": "w1"}], "next_page_token": null}"#);
+    record(&clean, &["list", "--from-har", "a.har"]).assert_exit(0);
+    assert_replayed(&clean);
+    let dirty = with(r#"{"items": [{"id": "browsertoken998877"}], "next_page_token": null}"#);
+    record(&dirty, &["list", "--from-har", "a.har"]).assert_exit(7);
+    assert_nothing_written(&dirty);
     server.finish();
 }

@@ -14,6 +14,7 @@ use crate::cli::test::case;
 use crate::cli::{carry_out, connect};
 use crate::core::code::Code;
 use crate::core::json;
+use crate::core::secret::Secret;
 use crate::engine::{Exchange, ExecutionOptions, Recorder};
 use crate::plan::Plan;
 use crate::project::load;
@@ -107,6 +108,9 @@ impl Taking<'_> {
         let bytes = load::bounded::regular(&full, LONGEST_ARCHIVE).map_err(wrong)?;
         let archive =
             json::parse(&bytes).map_err(|error| wrong(format!("it is not JSON: {error}")))?;
+        for secret in har::credentials(&archive) {
+            self.app.scrubber.add(&Secret::new(secret));
+        }
         let parts = plan.with_fed_by().into_iter().filter_map(Plan::requests);
         let base_urls = parts.map(|part| (part.resource().name.clone(), part.base_url().clone()));
         let imported = har::from_har(&archive, &base_urls.collect::<Vec<_>>());

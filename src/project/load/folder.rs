@@ -39,6 +39,14 @@ pub fn leads_out(path: &Path) -> bool {
         .is_some_and(|(root, real)| !real.starts_with(root))
 }
 
+/// Returns true if a path below a folder goes through a link, or is one. What is written there could
+/// leave the project.
+pub fn goes_through_link(root: &Path, path: &Path) -> bool {
+    let below = path.ancestors().take_while(|part| *part != root);
+    let is_link = |part: &Path| fs::symlink_metadata(part).is_ok_and(|known| known.is_symlink());
+    below.into_iter().any(is_link)
+}
+
 /// Returns all YAML files in one of a project's folders, sorted. Hidden files and folders are
 /// skipped. Links that leave the project or lead to a parent folder, and too many entries, are
 /// faults.

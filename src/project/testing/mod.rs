@@ -78,20 +78,26 @@ impl TestFile {
         self.folder.join(format!("{}{ANSWERS}", case.slug))
     }
 
-    /// Returns the recordings and the snapshots, by their file extensions, that no case has any more.
+    /// Returns the recordings that no case has any more, and the snapshots with their names, by their
+    /// file extensions. Other files beside them are not those of a case.
     pub fn orphans(&self, root: &Path, extensions: &[&str]) -> Vec<PathBuf> {
         let Some(part) = self.folder.strip_prefix(root).ok().and_then(Path::to_str) else {
             return Vec::new();
         };
         let mut files = load::all_files(root, part, &mut Diagnostics::new());
+        files.retain(|path| path.parent() == Some(&*self.folder));
+        let slugs: Vec<String> = files
+            .iter()
+            .filter_map(|path| Some(names::file_name(path).strip_suffix(ANSWERS)?.to_owned()))
+            .filter(|slug| !self.cases.iter().any(|case| case.slug == *slug))
+            .collect();
         files.retain(|path| {
             let name = names::file_name(path);
-            let extension = path.extension().and_then(|extension| extension.to_str());
-            let is_snapshot = extension.is_some_and(|own| extensions.contains(&own));
-            let mut cases = self.cases.iter();
-            path.parent() == Some(&*self.folder)
-                && (names::is_recording(path) || is_snapshot)
-                && !cases.any(|case| names::belongs_to(&name, &case.slug))
+            slugs.iter().any(|slug| {
+                let rest = name.strip_prefix(slug.as_str());
+                let extension = rest.and_then(|rest| rest.strip_prefix('.'));
+                rest == Some(ANSWERS) || extension.is_some_and(|own| extensions.contains(&own))
+            })
         });
         files
     }
