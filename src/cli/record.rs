@@ -24,7 +24,7 @@ use crate::cli::test;
 use crate::cli::test::case::{Played, Setting};
 use crate::cli::{explain, setup};
 use crate::core::code::Code;
-use crate::core::json::plain;
+use crate::core::json::{self, plain};
 use crate::core::text::counted;
 use crate::format::FORMATS;
 use crate::plan::{Inputs, Plan};
@@ -98,11 +98,7 @@ pub fn run(args: &RecordArgs, app: &Rc<App>) -> Result<Exit, Stopped> {
             .help("for example `runner record failed-jobs/usual`")
             .into());
     };
-    let project = setup::project_here(app)?;
-    if project.is_built_in() {
-        let words = "no project found, and the built-in queries have no tests";
-        return Err(Failure::usage(Code::NoProject, words).into());
-    }
+    let project = setup::project_with_tests(app)?;
     let target = Target::find(word, &project, app)?;
     let mut around = World::new(app, &args.connect, args.messages, args.now.as_deref())?;
     // The case has the time of the run, and people read it.
@@ -180,8 +176,8 @@ impl Taking<'_> {
             exchanges.retain(|_| index.next().is_some_and(|index| used.contains(&index)));
             played = self.replay(&text, &recording)?;
         }
-        Self::compare(&taken, &played, &redactions)?;
-        self.write(&text, &recording, &played, &redactions)?;
+        let is_same = Self::compare(&taken, &played, &redactions)?;
+        self.write(&text, &recording, &played, is_same)?;
         Ok(Exit::Done)
     }
 
@@ -262,7 +258,9 @@ impl Taking<'_> {
         setting.play()
     }
 
-    fn compare(taken: &Taken, played: &Played, redactions: &Redactions) -> Result<(), Failure> {
+    /// Compares the replay with the run. Returns true if the results are equal, apart from redacted
+    /// values. What was computed from such a value may differ.
+    fn compare(taken: &Taken, played: &Played, redactions: &Redactions) -> Result<bool, Failure> {
         let differs = |words: String| {
             let failure = Failure::new(Exit::Expectation, Code::Replay, words);
             let messages = played.messages.trim().lines().next().map(str::to_owned);
@@ -276,7 +274,6 @@ impl Taking<'_> {
         if let Some(miss) = played.misses.first() {
             return Err(differs(format!("the replay differs from the run: {miss}")));
         }
-        let is_changed = redactions.is_used();
         if let Some(records) = taken
             .records
             .filter(|records| played.rows.len() != *records)
@@ -288,13 +285,19 @@ impl Taking<'_> {
             return Err(differs(words));
         }
         for ((extension, live), (_, replayed)) in taken.outputs.iter().zip(&played.outputs) {
-            if live != replayed && !is_changed {
+            if live == replayed {
+                continue;
+            }
+            if !redactions.is_used() {
                 return Err(differs(format!(
                     "the replay differs from the run in its result (`.{extension}`)"
                 )));
             }
+            if redacted(live, redactions) != redacted(replayed, redactions) {
+                return Ok(false);
+            }
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Returns the recordings and snapshots beside the new ones that no case has any more.
@@ -313,7 +316,7 @@ impl Taking<'_> {
         text: &str,
         recording: &Recording,
         played: &Played,
-        redactions: &Redactions,
+        is_same: bool,
     ) -> Result<(), Stopped> {
         let root = self.project.root();
         let folder = self.target.path.with_extension("");
@@ -352,10 +355,10 @@ impl Taking<'_> {
             self.app.print(&lines)?;
             let requests = counted(recording.exchanges.len() as u64, "request");
             let records = counted(played.rows.len() as u64, "record");
-            let replayed = if redactions.is_used() {
-                "replayed with redacted values"
-            } else {
+            let replayed = if is_same {
                 "replayed with the same result"
+            } else {
+                "replayed; the result depends on redacted values and was not compared"
             };
             self.app
                 .eprintln(&format!("{requests}, {records}; {replayed}"));
@@ -379,6 +382,17 @@ fn queries(query: &Query) -> Vec<&str> {
         .collect();
     names.reverse();
     names
+}
+
+/// Returns a result without the redacted values: those of JSON by value, others as text.
+fn redacted(bytes: &[u8], redactions: &Redactions) -> String {
+    match json::parse(bytes) {
+        Ok(mut value) => {
+            redactions.value(&mut value);
+            value.to_string()
+        }
+        Err(_) => redactions.text(&String::from_utf8_lossy(bytes)),
+    }
 }
 
 /// Returns the rules of all resources of a plan.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::cli::app::App;
 use crate::cli::failure::Failure;
 use crate::cli::options::format_names;
+use crate::core::code::Code;
 use crate::project::{Project, Trust, load};
 
 /// Opens the project around a path.
@@ -21,6 +22,17 @@ pub fn project_here(app: &App) -> Result<Project, Failure> {
     }
     let trust = Trust::new(&app.env);
     Ok(Project::built_in(here, &format_names(), &trust))
+}
+
+/// Opens the project around the working directory. The built-in one has no tests.
+pub fn project_with_tests(app: &App) -> Result<Project, Failure> {
+    let project = project_here(app)?;
+    if project.is_built_in() {
+        let words = "no project found, and the built-in queries have no tests";
+        return Err(Failure::usage(Code::NoProject, words)
+            .help("run it in a folder with `queries/`, `resources/` or a `runner.yaml`"));
+    }
+    Ok(project)
 }
 
 /// Opens a project anew with places relative to its root, wherever one stands.

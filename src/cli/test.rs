@@ -29,7 +29,7 @@ use crate::core::code::Code;
 use crate::core::name;
 use crate::project::testing::{Case, TestFile, Tests};
 use crate::project::{Project, Query, load};
-use crate::recording::har;
+use crate::recording::har::{self, Exchanged};
 use crate::resource::Resource;
 use crate::sink;
 
@@ -167,7 +167,7 @@ pub fn run(args: &TestArgs, app: &Rc<App>) -> Result<Exit, Stopped> {
         }
     }
     if let Some(path) = &args.har {
-        write(path, archive(&mut verdicts).as_bytes(), app)?;
+        write(path, archive(&verdicts).as_bytes(), app)?;
     }
     let is_all = args.names.is_empty() && args.filter.is_none();
     let coverage = args
@@ -228,13 +228,7 @@ pub fn put(text: &str, args: &TestArgs, app: &App) -> Result<(), Stopped> {
 ///
 /// If there is none.
 pub fn open(app: &App) -> Result<Project, Failure> {
-    let project = setup::project_here(app)?;
-    if project.is_built_in() {
-        let words = "no project found, and the built-in queries have no tests";
-        return Err(Failure::usage(Code::NoProject, words)
-            .help("run it in a folder with `queries/`, `resources/` or a `runner.yaml`"));
-    }
-    setup::project_at_root(&project, app)
+    setup::project_at_root(&setup::project_with_tests(app)?, app)
 }
 
 impl Task<'_> {
@@ -392,21 +386,17 @@ fn play_all<'t>(project: &Project, tasks: &'t [Task<'t>], wants: Wants) -> Vec<V
     verdicts
 }
 
-/// Returns the exchanges of all cases as an HTTP archive. Its time is that of the cases.
-fn archive(verdicts: &mut [Verdict<'_>]) -> String {
-    let mut entries = Vec::new();
-    for verdict in verdicts {
-        let now = verdict.task.case.now.unwrap_or(case::NOW);
-        for (recorded, base) in std::mem::take(&mut verdict.exchanges) {
-            let mut one = har::to_har(&[recorded], |_| base.clone(), now);
-            if let Some(Value::Array(own)) = one.pointer_mut("/log/entries").map(Value::take) {
-                entries.extend(own);
-            }
-        }
-    }
-    let mut archive = har::to_har(&[], |_| String::new(), case::NOW);
-    archive["log"]["entries"] = Value::Array(entries);
-    format!("{archive:#}\n")
+/// Returns the exchanges of all cases as an HTTP archive.
+fn archive(verdicts: &[Verdict<'_>]) -> String {
+    let exchanges = verdicts.iter().flat_map(|verdict| {
+        let exchanges = verdict.exchanges.iter();
+        exchanges.map(|(recorded, base)| Exchanged {
+            recorded,
+            base,
+            now: verdict.now,
+        })
+    });
+    format!("{:#}\n", har::to_har(exchanges))
 }
 
 /// Refuses to write a file of tests through a link.

@@ -58,7 +58,7 @@ struct TableList {
     terminal: Option<Terminal>,
     /// The maximum width of a line without a terminal.
     page_width: Option<usize>,
-    /// What the page has no room for.
+    /// The columns that the page has no room for.
     shortened: Shortened,
     /// The widths on the page.
     page: Option<Vec<usize>>,

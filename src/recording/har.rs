@@ -19,12 +19,21 @@ const JSON: &str = "application/json";
 const TEXT: &str = "text/plain; charset=utf-8";
 const BYTES: &str = "application/octet-stream";
 
-/// Returns the archive of exchanges, from which secrets are removed already. `base` returns the base
-/// URL of an exchange.
-pub fn to_har(exchanges: &[Recorded], base: impl Fn(&Recorded) -> String, now: Timestamp) -> Value {
+/// An exchange of a run, from which secrets are removed already.
+pub struct Exchanged<'e> {
+    /// The exchange.
+    pub recorded: &'e Recorded,
+    /// The base URL of its resource.
+    pub base: &'e str,
+    /// The time of the run.
+    pub now: Timestamp,
+}
+
+/// Returns the archive of exchanges.
+pub fn to_har<'e>(exchanges: impl IntoIterator<Item = Exchanged<'e>>) -> Value {
+    let exchanges = exchanges.into_iter();
     let entries: Vec<Value> = exchanges
-        .iter()
-        .map(|recorded| entry(recorded, &base(recorded), now))
+        .map(|one| entry(one.recorded, one.base, one.now))
         .collect();
     json!({ "log": {
         "version": "1.2",
@@ -394,6 +403,14 @@ mod tests {
         format!("{}\n{}", text(&recording), imported.skipped.join("\n"))
     }
 
+    fn exchanged(recorded: &Recorded, now: Timestamp) -> Exchanged<'_> {
+        Exchanged {
+            recorded,
+            base: "https://circleci.com/api/v2/",
+            now,
+        }
+    }
+
     #[test]
     fn an_archive_has_all_required_fields() {
         let recording = reading(
@@ -402,8 +419,8 @@ mod tests {
              headers: { location: \"https://x.example/1\", content-type: application/json }\nbody: [1e400]\n",
         );
         let now = "2026-11-25T09:00:00Z".parse().expect("a time");
-        let base = |_: &Recorded| "https://circleci.com/api/v2/".to_owned();
-        let har = to_har(&recording.exchanges, base, now);
+        let exchanges = recording.exchanges.iter();
+        let har = to_har(exchanges.map(|recorded| exchanged(recorded, now)));
         let har = har
             .to_string()
             .replace(env!("CARGO_PKG_VERSION"), "VERSION");
@@ -486,8 +503,9 @@ mod tests {
              ---\nask: POST /b\nsent_text: \"a=1\"\nstatus: 200\nbase64: \"AP8=\"\n\
              ---\nask: PUT /c\nsent_base64: \"AP8=\"\nstatus: 204\n";
         let now = "2026-11-25T09:00:00Z".parse().expect("a time");
-        let base = |_: &Recorded| "https://circleci.com/api/v2".to_owned();
-        let har = to_har(&reading(source).exchanges, base, now);
+        let recording = reading(source);
+        let exchanges = recording.exchanges.iter();
+        let har = to_har(exchanges.map(|recorded| exchanged(recorded, now)));
         let imported = from_har(&har, &bases()).expect("an archive");
         assert_eq!(shown(imported).trim_end(), source.trim_end());
     }

@@ -45,7 +45,7 @@ use serde_json::Value;
 
 use crate::core::source::Place;
 
-/// What servers answered in one run.
+/// The answers of servers in one run.
 #[derive(Debug, Clone, Default)]
 pub struct Recording {
     /// The time of the run.
@@ -187,7 +187,7 @@ pub struct Override {
     pub target: String,
     /// The body that must be sent, if it matters.
     pub sent: Option<Content>,
-    /// Which of these requests, counted from 1; all if absent.
+    /// The position of the request among those of the form, from 1; all if absent.
     pub nth: Option<u32>,
     /// The answer.
     pub answer: Answer,

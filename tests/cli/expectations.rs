@@ -595,7 +595,7 @@ mod of_what_a_write_depends_on {
         }
     }
 
-    /// What a poll waited for is a condition too, and its last records are not those.
+    /// `until` of a poll is a condition too: the last records of one that timed out do not meet it.
     #[test]
     fn nothing_is_sent_if_a_poll_ended_without_what_it_waited_for() {
         let poll = "poll: { until: \"false\", every: 1ms, timeout: 5ms }\n";

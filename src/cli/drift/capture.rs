@@ -39,13 +39,13 @@ pub struct Sender {
     pub form: Form,
     /// The path of the resource's file.
     pub resource: std::path::PathBuf,
-    /// What is read of an answer.
+    /// The readings of an answer.
     pub readings: Vec<Reading>,
     /// The place of the address.
     pub address: Place,
     /// The statuses of `on_status`, with their places.
     pub on_status: Vec<(u16, Place)>,
-    /// What recordings do not keep.
+    /// The rules for values that recordings do not keep.
     pub redactions: Vec<Rule>,
     /// True if answers are JSON.
     pub is_json: bool,

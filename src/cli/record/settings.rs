@@ -150,6 +150,11 @@ impl Taking<'_> {
         let mut names: BTreeSet<String> = BTreeSet::new();
         for query in query.with_fed_by() {
             names.extend(variables_in(query.source.text()));
+            let report = query.report.iter();
+            for document in report.flat_map(|report| &report.documents) {
+                let read = document.mentions().attributes("env");
+                names.extend(read.map(str::to_owned));
+            }
         }
         for sent in self.project.sends(query) {
             names.extend(sent.variables);

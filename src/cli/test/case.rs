@@ -66,6 +66,8 @@ pub struct Played {
     pub messages: String,
     /// The exit code.
     pub exit: u8,
+    /// The time of the run.
+    pub now: Timestamp,
     /// The requests.
     pub asked: Vec<Ask>,
     /// The requests without an answer.
@@ -115,6 +117,7 @@ impl Setting<'_> {
             rows: Vec::new(),
             messages: String::new(),
             exit: 0,
+            now,
             asked: Vec::new(),
             misses: Vec::new(),
             library,

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use crate::cli::failure::Failure;
 use crate::cli::test::Task;
-use crate::cli::test::case::{Played, Setting};
+use crate::cli::test::case::{self, Played, Setting};
 use crate::cli::test::compare::{Line, LineKind, difference};
 use crate::cli::test::used::Used;
 use crate::core::shell::word;
@@ -45,6 +45,8 @@ pub struct Verdict<'t> {
     pub requests: usize,
     /// The exchanges with the base URLs of their resources, if they were kept.
     pub exchanges: Vec<(Recorded, String)>,
+    /// The time of the run.
+    pub now: Timestamp,
     /// The time it took.
     pub elapsed: Duration,
     /// The time of its own recording.
@@ -123,6 +125,7 @@ pub fn judge<'t>(task: &'t Task<'t>, root: &Path, wants: Wants) -> Verdict<'t> {
         removed: Vec::new(),
         requests: 0,
         exchanges: Vec::new(),
+        now: case::NOW,
         elapsed: Duration::ZERO,
         recorded: None,
         used: Used::default(),
@@ -147,6 +150,7 @@ pub fn judge<'t>(task: &'t Task<'t>, root: &Path, wants: Wants) -> Verdict<'t> {
                     .problems
                     .push(Problem::of_failure("setup", &failure)),
                 Ok(mut played) => {
+                    verdict.now = played.now;
                     verdict.exchanges = std::mem::take(&mut played.exchanges);
                     verdict.used = std::mem::take(&mut played.used);
                     verdict.judge(&played, is_own, has_answers, root, wants.updates);
