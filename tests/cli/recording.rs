@@ -464,3 +464,22 @@ fn the_credentials_of_an_archive_are_not_kept() {
     assert_nothing_written(&dirty);
     server.finish();
 }
+
+#[test]
+fn a_redacted_result_is_compared_unless_it_was_computed_from_such_a_value() {
+    let answer = json!({"items": [{"id": "w1", "login": "alice-b"}], "next_page_token": null});
+    for (column, same) in [("$.login", true), ("\"{{ row.login | upper }}\"", false)] {
+        let server = Server::start(vec![get("/list").answers(answer.clone())]);
+        let project = project(&server, "redact: { \"$.items[*].login\": alias }\n")
+            .query("who", &format!("{LIST}extract: {{ who: {column} }}\n"));
+        let stderr = record(&project, &["who"]).assert_exit(0).stderr_text();
+        let words = if same {
+            "replayed with the same result"
+        } else {
+            "was not compared"
+        };
+        assert!(stderr.contains(words), "{stderr}");
+        assert_replayed(&project);
+        server.finish();
+    }
+}
