@@ -16,7 +16,7 @@
 //! | 5 | [`plan`] | binds vars, builds scopes, renders requests |
 //! | 4 | [`project`] | reads YAML documents into a checked project |
 //! | 3 | [`resource`], [`ending`] | kinds of API; where records go |
-//! | 2 | [`auth`], [`paginate`], [`mod@format`], [`sql`], [`sink`], [`recording`] | authentication; pagination; output formats; records as tables; places to write; recorded answers |
+//! | 2 | [`auth`], [`paginate`], [`mod@format`], [`sql`], [`sink`], [`recording`], [`description`] | authentication; pagination; output formats; records as tables; places to write; recorded answers; what an API says of itself |
 //! | 1 | [`template`], [`http`], [`decode`], [`demo`] | templates and JSONPath; one request; bytes as records; the embedded CircleCI |
 //! | 0 | [`core`] | sources, places, diagnostics, names, secrets, times |
 
@@ -30,6 +30,7 @@ pub mod cli;
 mod core;
 mod decode;
 mod demo;
+mod description;
 mod ending;
 mod engine;
 mod format;

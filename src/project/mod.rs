@@ -9,6 +9,7 @@
 //! This module knows nothing of runs: no values, no network.
 
 mod check;
+mod describe;
 mod environment;
 mod grammar;
 mod graphql;
@@ -37,6 +38,7 @@ pub mod testing;
 use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use url::Url;
@@ -45,6 +47,7 @@ use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::document::Node;
 use crate::core::source::{Place, SourceFile};
+use crate::description::Description;
 
 pub use check::Checked;
 pub use query::Query;
@@ -69,6 +72,8 @@ pub struct Project {
     settings_faults: Diagnostics,
     named: OnceCell<Vec<(String, PathBuf)>>,
     read: RefCell<BTreeMap<PathBuf, queries::ReadQuery>>,
+    /// The descriptions of APIs that were read, by the address of their text.
+    descriptions: RefCell<BTreeMap<usize, Rc<Description>>>,
 }
 
 impl Project {
@@ -140,6 +145,7 @@ impl Project {
             settings_faults: Diagnostics::new(),
             named: OnceCell::new(),
             read: RefCell::default(),
+            descriptions: RefCell::default(),
         }
     }
 

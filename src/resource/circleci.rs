@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::auth::TokenScheme;
+use crate::description;
 use crate::http::{Method, StatusCode};
 use crate::paginate::{Cursor, Offset, RequestPlace, Style};
 use crate::recording::Redaction;
@@ -74,6 +75,10 @@ impl Speak for CircleCi {
         }
         let place = RequestPlace::Param("page-token".to_owned());
         Cursor::preset("$.next_page_token", place)
+    }
+
+    fn description(&self) -> Option<&'static str> {
+        Some(description::circleci::V2)
     }
 
     fn health_check(&self) -> Option<&'static str> {

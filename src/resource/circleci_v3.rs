@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::auth::TokenScheme;
+use crate::description;
 use crate::http::{Method, StatusCode};
 use crate::paginate::{Cursor, RequestPlace, Style};
 use crate::resource::circleci::segments;
@@ -57,6 +58,10 @@ impl Speak for CircleCiV3 {
                     | ["configs", "compile"]
                     | ["orb", "packages", "validate"]
             )
+    }
+
+    fn description(&self) -> Option<&'static str> {
+        Some(description::circleci::V3)
     }
 
     fn health_check(&self) -> Option<&'static str> {

@@ -75,6 +75,11 @@ pub trait Speak: Sync {
         false
     }
 
+    /// Returns the built-in description of the API as a compact text, if there is one.
+    fn description(&self) -> Option<&'static str> {
+        None
+    }
+
     /// Returns the endpoint that `ping` requests, relative to the base URL; `None` if there is none
     /// that shows anything.
     fn health_check(&self) -> Option<&'static str> {
