@@ -2,7 +2,8 @@
 //!
 //! The first line of a case gives its kind: `# query: …` and `# resource: …` are one file, including
 //! this line, beside a resource `circleci`; `# project: …` holds several files, each after a line
-//! `#= PATH`. Cases named `ok_…` have no fault, those named `err_…` have.
+//! `#= PATH`. Cases named `ok_…` have no fault, those named `err_…` have, and those
+//! named `warn_…` only have warnings and notes.
 //!
 //! Faults that cannot be written as a text file (a huge file, a pipe, a loop of links) follow below,
 //! each with a time limit.
@@ -136,8 +137,11 @@ fn hold_case(name: &str, case: &str) {
         assert!(faults.is_empty() && output.status.success(), "{shown}");
     } else {
         assert!(!faults.is_empty(), "{shown}");
-        assert_eq!(output.status.code(), Some(2));
-        assert_eq!(shown.matches("error[").count(), faults.len());
+        let code = if name.starts_with("warn_") { 0 } else { 2 };
+        assert_eq!(output.status.code(), Some(code));
+        let levels = ["error[", "warning[", "note["];
+        let shown_faults = levels.map(|level| shown.matches(level).count());
+        assert_eq!(shown_faults.iter().sum::<usize>(), faults.len());
         // Faults in a file have a place.
         assert!(faults.iter().all(|fault| {
             let is_of_no_place = matches!(

@@ -9,6 +9,12 @@ pub fn error(place: Option<&Place>, title: &str, message: &str) -> String {
     command("error", &properties, message)
 }
 
+/// Returns the workflow command for a warning.
+pub fn warning(place: Option<&Place>, title: &str, message: &str) -> String {
+    let properties = place.map_or_else(String::new, |place| placed(place, title));
+    command("warning", &properties, message)
+}
+
 /// Returns the workflow command for a note.
 pub fn notice(place: Option<&Place>, title: &str, message: &str) -> String {
     let bare = || format!(" title={}", property(title));

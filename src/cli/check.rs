@@ -12,7 +12,7 @@ use crate::cli::failure::{ErrorFormat, Failure, object};
 use crate::cli::setup;
 use crate::cli::show_failure::render;
 use crate::core::code::Code;
-use crate::core::diagnostic::Diagnostic;
+use crate::core::diagnostic::{Diagnostic, Severity};
 use crate::core::name;
 use crate::core::percent;
 use crate::core::secret::is_secret_name;
@@ -105,7 +105,7 @@ pub fn run(args: &CheckArgs, app: &Rc<App>) -> Result<Exit, Failure> {
             ),
         );
     }
-    let failed = !faults.is_empty();
+    let failed = faults.iter().any(|fault| fault.severity == Severity::Error);
     match args.format {
         CheckFormat::Text => {
             text(&faults, &counts, args, app);
@@ -173,17 +173,30 @@ impl Counts {
 }
 
 fn text(faults: &[Diagnostic], counts: &Counts, args: &CheckArgs, app: &App) {
-    for fault in faults {
+    let shown = |fault: &&Diagnostic| !args.quiet || fault.severity == Severity::Error;
+    for fault in faults.iter().filter(shown) {
         app.say_styled(&render(fault, app));
         app.eprintln("");
     }
     let files = counts.words();
-    if !faults.is_empty() {
-        app.eprintln(&format!(
-            "{}: {}",
-            files,
-            counted(faults.len(), "fault", "faults")
-        ));
+    let number = |severity| {
+        let of_it = faults.iter().filter(|fault| fault.severity == severity);
+        of_it.count()
+    };
+    let kinds = [
+        (Severity::Error, "fault", "faults"),
+        (Severity::Warning, "warning", "warnings"),
+        (Severity::Note, "note", "notes"),
+    ];
+    let found: Vec<String> = kinds
+        .into_iter()
+        .filter(|(severity, ..)| *severity == Severity::Error || !args.quiet)
+        .map(|(severity, one, many)| (number(severity), one, many))
+        .filter(|(count, ..)| *count > 0)
+        .map(|(count, one, many)| counted(count, one, many))
+        .collect();
+    if !found.is_empty() {
+        app.eprintln(&format!("{files}: {}", found.join(", ")));
     } else if !args.quiet {
         app.eprintln(&format!("{files}: no faults"));
     }
@@ -218,7 +231,12 @@ fn github(fault: &Diagnostic) -> String {
         message.push('\n');
         message.push_str(help);
     }
-    annotation::error(fault.place.as_ref(), &fault.code.to_string(), &message)
+    let title = fault.code.to_string();
+    match fault.severity {
+        Severity::Error => annotation::error(fault.place.as_ref(), &title, &message),
+        Severity::Warning => annotation::warning(fault.place.as_ref(), &title, &message),
+        Severity::Note => annotation::notice(fault.place.as_ref(), &title, &message),
+    }
 }
 
 /// Formats a path as a relative URI.
@@ -255,7 +273,7 @@ fn sarif(faults: &[Diagnostic]) -> Value {
                 .collect();
             json!({
                 "ruleId": fault.code,
-                "level": "error",
+                "level": fault.severity.name(),
                 "message": {"text": text},
                 "locations": locations,
             })

@@ -275,7 +275,7 @@ fn add_place(members: &mut Map<String, Value>, place: Option<&Place>) {
 /// Converts a diagnostic to JSON.
 pub fn object(diagnostic: &Diagnostic, exit: Option<Exit>) -> Value {
     let mut members = Map::new();
-    members.insert("level".to_owned(), json!("error"));
+    members.insert("level".to_owned(), json!(diagnostic.severity.name()));
     members.insert("code".to_owned(), json!(diagnostic.code));
     members.insert("message".to_owned(), json!(diagnostic.message));
     if let Some(exit) = exit {

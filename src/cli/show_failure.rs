@@ -6,7 +6,7 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
 use crate::cli::app::{App, Stream};
 use crate::cli::failure::{ErrorFormat, Failure};
-use crate::core::diagnostic::Diagnostic;
+use crate::core::diagnostic::{Diagnostic, Severity};
 use crate::core::source::{Place, floor_boundary};
 use crate::core::text::{one_line, printable_lines};
 
@@ -91,9 +91,12 @@ pub fn render_on(diagnostic: &Diagnostic, app: &App, stream: Stream) -> String {
     let renderer = renderer.term_width(width);
     let message = app.scrubber.text(&diagnostic.message);
     let message = printable_lines(&message).into_owned();
-    let title = Level::ERROR
-        .primary_title(message)
-        .id(diagnostic.code.to_string());
+    let level = match diagnostic.severity {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+        Severity::Note => Level::NOTE,
+    };
+    let title = level.primary_title(message).id(diagnostic.code.to_string());
     let source: Excerpt;
     let mut text = String::new();
     match &diagnostic.place {

@@ -40,6 +40,22 @@ codes! {
     Answers = "answers",
     /// The requests of an answer: `GET /workflow/*/job`.
     Ask = "ask",
+    /// A member of a body that the API does not take.
+    ApiBody = "api-body",
+    /// The API deprecates an operation.
+    ApiDeprecated = "api-deprecated",
+    /// A word that a parameter does not take.
+    ApiEnum = "api-enum",
+    /// A member that no answer has.
+    ApiField = "api-field",
+    /// A parameter that the API does not have.
+    ApiParam = "api-param",
+    /// A parameter or member that the API requires.
+    ApiRequired = "api-required",
+    /// A route that the API does not have.
+    ApiUnknownRoute = "api-unknown-route",
+    /// A word that no answer has.
+    ApiValue = "api-value",
     Assignment = "assignment",
     AuthWithoutScheme = "auth-without-scheme",
     BaseUrl = "base-url",

@@ -9,9 +9,34 @@ use crate::core::code::Code;
 use crate::core::secret::Literals;
 use crate::core::source::Place;
 
+/// How bad a fault is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Severity {
+    /// The file is wrong.
+    #[default]
+    Error,
+    /// It is probably wrong.
+    Warning,
+    /// It is worth knowing.
+    Note,
+}
+
+impl Severity {
+    /// Returns the name in messages and in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::Note => "note",
+        }
+    }
+}
+
 /// One fault in a file.
 #[derive(Debug, Clone)]
 pub struct Diagnostic {
+    /// How bad it is.
+    pub severity: Severity,
     /// The kind of fault.
     pub code: Code,
     /// One sentence without a full stop, its subject in backticks.
@@ -32,6 +57,7 @@ impl Diagnostic {
     /// Creates a fault at a place.
     pub fn at(place: &Place, code: Code, message: impl Into<String>) -> Self {
         Self {
+            severity: Severity::Error,
             code,
             message: message.into(),
             place: Some(place.clone()),
@@ -45,6 +71,7 @@ impl Diagnostic {
     /// Creates a fault without a place, such as a file that cannot be read.
     pub fn general(code: Code, message: impl Into<String>) -> Self {
         Self {
+            severity: Severity::Error,
             code,
             message: message.into(),
             place: None,
@@ -53,6 +80,20 @@ impl Diagnostic {
             is_concealed: false,
             is_refusal: false,
         }
+    }
+
+    /// Makes the fault a warning.
+    #[must_use]
+    pub fn warning(mut self) -> Self {
+        self.severity = Severity::Warning;
+        self
+    }
+
+    /// Makes the fault a note.
+    #[must_use]
+    pub fn note(mut self) -> Self {
+        self.severity = Severity::Note;
+        self
     }
 
     /// Marks the fault as a refusal.

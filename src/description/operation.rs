@@ -108,6 +108,19 @@ impl BodyKind {
     }
 }
 
+impl RequestBody {
+    /// Returns true if a request without it is refused: by what the description says, or since it has
+    /// members that are required.
+    pub fn is_needed(&self) -> bool {
+        let has_required = |schema: &Schema| match schema {
+            Schema::Object(object) => object.members.iter().any(|member| member.is_required),
+            _ => false,
+        };
+        let alternatives = self.schema.alternatives();
+        self.is_required || !alternatives.is_empty() && alternatives.iter().all(has_required)
+    }
+}
+
 impl Operation {
     /// Returns the parameters at a place.
     pub fn parameters_at(&self, place: ParameterPlace) -> impl Iterator<Item = &Parameter> {

@@ -41,6 +41,13 @@ impl Project {
                 checked.faults.extend(faults.clone());
             }
         }
+        for file in self
+            .resources
+            .iter()
+            .filter(|file| wanted(file.source.path()))
+        {
+            Self::check_server(file, &mut checked.faults);
+        }
         let resources = self.root.join("resources");
         let files = load::yaml_files(&self.root, "resources", &mut Diagnostics::new());
         checked.resources = files.iter().filter(|path| wanted(path)).count();
@@ -73,6 +80,7 @@ impl Project {
             }
             match self.read_file(&path) {
                 Ok(query) => {
+                    self.check_route(&query, &mut checked.faults);
                     vars.extend(query.vars.iter().map(|var| var.name.clone()));
                     let sends = self.sends(&query).into_iter();
                     checked

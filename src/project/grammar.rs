@@ -92,6 +92,8 @@ keys! {
             "`GET`; `POST` for GraphQL", "";
         safe: "`true` or `false`", "depends on the method",
             "`true`: the request changes nothing, regardless of its method; see [Requests that change nothing](#requests-that-change-nothing)";
+        undocumented: "`true` or `false`", "`false`",
+            "`true`: `check` does not compare the request and its response with the API's description; see [Operations](operations.md)";
         endpoint: "template", "required unless there is `url`, `sql` or `report`",
             "the path below the resource's `base_url`; see [How values are sent](templates.md#how-values-are-sent)";
         url: "template", "",

@@ -8,6 +8,7 @@
 //!
 //! This module knows nothing of runs: no values, no network.
 
+mod by_route;
 mod check;
 mod describe;
 mod environment;
@@ -30,6 +31,7 @@ mod yaml;
 pub mod failures;
 pub mod load;
 pub mod query;
+pub mod readings;
 pub mod requirement;
 pub mod table;
 pub mod template;

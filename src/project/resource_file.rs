@@ -41,6 +41,15 @@ pub struct ResourceFile {
 }
 
 impl ResourceFile {
+    /// Returns the kind of API, if all environments have the same.
+    pub fn kind(&self) -> Option<&'static dyn Speak> {
+        let mut kinds = (self.base.iter().chain(self.environments.values())).map(|one| one.kind);
+        let first = kinds.next()?;
+        let is_same =
+            |other: &'static dyn Speak| (other.kind(), other.api()) == (first.kind(), first.api());
+        kinds.all(is_same).then_some(first)
+    }
+
     /// Returns true if its credential is printed by a program, in any environment.
     pub fn runs_command(&self) -> bool {
         self.base

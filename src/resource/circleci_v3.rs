@@ -60,6 +60,10 @@ impl Speak for CircleCiV3 {
             )
     }
 
+    fn only_at(&self) -> Option<&'static str> {
+        Some("circleci.com")
+    }
+
     fn description(&self) -> Option<&'static str> {
         Some(description::circleci::V3)
     }

@@ -75,6 +75,11 @@ pub trait Speak: Sync {
         false
     }
 
+    /// Returns the host of the API, if there is only one.
+    fn only_at(&self) -> Option<&'static str> {
+        None
+    }
+
     /// Returns the built-in description of the API as a compact text, if there is one.
     fn description(&self) -> Option<&'static str> {
         None

@@ -117,6 +117,11 @@ impl Expression {
         &self.text.value[self.range.clone()]
     }
 
+    /// Returns the text that it stands in, with its place.
+    pub fn text_in_file(&self) -> &Text {
+        &self.text
+    }
+
     /// Returns the place of the expression.
     pub fn place(&self) -> Place {
         self.text.locate(self.range.clone())

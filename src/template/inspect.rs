@@ -15,7 +15,7 @@ use minijinja::syntax::SyntaxConfig;
 use crate::core::code::Code;
 use crate::core::name;
 use crate::template::environment::{GLOBALS, filter_names, function_names, test_names};
-use crate::template::{Mention, Mentions, Presence, PresenceKind, SyntaxError, syntax};
+use crate::template::{Comparison, Mention, Mentions, Presence, PresenceKind, SyntaxError, syntax};
 
 /// Inspects an expression; `offset` is its start in the template.
 pub fn expression(source: &str, offset: usize, faults: &mut Vec<SyntaxError>) -> Option<Mentions> {
@@ -71,6 +71,7 @@ struct Walker<'s> {
     offset: usize,
     mentions: Vec<Mention>,
     presences: Vec<Presence>,
+    comparisons: Vec<Comparison>,
     /// Names set by the template itself. Their scope is left to rendering.
     locals: BTreeSet<String>,
     /// The included files, if includes are allowed.
@@ -85,6 +86,7 @@ impl<'s> Walker<'s> {
             offset,
             mentions: Vec::new(),
             presences: Vec::new(),
+            comparisons: Vec::new(),
             locals: BTreeSet::new(),
             files: None,
             faults: Vec::new(),
@@ -99,10 +101,13 @@ impl<'s> Walker<'s> {
         let (shadowed, list) = mentions.partition(is_local);
         let mut presences = self.presences;
         presences.retain(|presence| is_of_scope(&presence.of) && !is_local(&presence.of));
+        let mut comparisons = self.comparisons;
+        comparisons.retain(|one| is_of_scope(&one.of) && !is_local(&one.of));
         Mentions {
             list,
             shadowed,
             presences,
+            comparisons,
         }
     }
 
@@ -275,8 +280,16 @@ impl<'s> Walker<'s> {
             Expr::BinOp(binary) => {
                 self.expr(&binary.left);
                 self.expr(&binary.right);
-                if matches!(binary.op, BinOpKind::In) {
-                    self.key(&binary.left, &binary.right, true);
+                match binary.op {
+                    BinOpKind::In => {
+                        self.key(&binary.left, &binary.right, true);
+                        self.compared(&binary.left, &binary.right);
+                    }
+                    BinOpKind::Eq | BinOpKind::Ne => {
+                        self.compared(&binary.left, &binary.right);
+                        self.compared(&binary.right, &binary.left);
+                    }
+                    _ => {}
                 }
             }
             Expr::Compare(compare) => self.compare(compare),
@@ -359,11 +372,41 @@ impl<'s> Walker<'s> {
         for op in &compare.ops {
             self.expr(&op.expr);
             match op.op {
-                CompareOpKind::In => self.key(left, &op.expr, true),
-                CompareOpKind::NotIn => self.key(left, &op.expr, false),
+                CompareOpKind::In => {
+                    self.key(left, &op.expr, true);
+                    self.compared(left, &op.expr);
+                }
+                CompareOpKind::NotIn => {
+                    self.key(left, &op.expr, false);
+                    self.compared(left, &op.expr);
+                }
+                CompareOpKind::Eq | CompareOpKind::Ne => {
+                    self.compared(left, &op.expr);
+                    self.compared(&op.expr, left);
+                }
                 _ => {}
             }
             left = &op.expr;
+        }
+    }
+
+    /// Adds a comparison of a plain path with a word, or with the words of a list.
+    fn compared(&mut self, value: &Expr, with: &Expr) {
+        let mut words = Vec::new();
+        let items = match with {
+            Expr::List(list) => list.items.as_slice(),
+            Expr::Tuple(tuple) => tuple.items.as_slice(),
+            other => std::slice::from_ref(other),
+        };
+        for item in items {
+            if let Expr::Const(constant) = item
+                && let Some(word) = constant.value.as_str()
+            {
+                words.push((word.to_owned(), self.word(constant.span(), word)));
+            }
+        }
+        if let (Some(of), false) = (self.path(value), words.is_empty()) {
+            self.comparisons.push(Comparison { of, words });
         }
     }
 
@@ -468,6 +511,26 @@ mod tests {
             .map(|mention| mention.range.clone())
             .collect();
         assert_eq!(ranges, [10..13, 16..17]);
+    }
+
+    #[test]
+    fn comparisons_with_words_are_found() {
+        let mut faults = Vec::new();
+        let source = r#"row.a == "x" and "y" != b or c.d in ["u", "v", e] and f | lower == "w""#;
+        let mentions = expression(source, 0, &mut faults).expect("it parses");
+        let found: Vec<(String, Vec<&str>)> = mentions
+            .comparisons()
+            .map(|one| {
+                let ranges = one.words.iter().map(|(_, range)| &source[range.clone()]);
+                (one.of.path.join("."), ranges.collect())
+            })
+            .collect();
+        let expected = [
+            ("row.a", vec!["x"]),
+            ("b", vec!["y"]),
+            ("c.d", vec!["u", "v"]),
+        ];
+        assert_eq!(found, expected.map(|(of, words)| (of.to_owned(), words)));
     }
 
     #[test]

@@ -9,6 +9,16 @@ pub struct Mentions {
     /// Uses of names that the template sets itself, before or after.
     pub(super) shadowed: Vec<Mention>,
     pub(super) presences: Vec<Presence>,
+    pub(super) comparisons: Vec<Comparison>,
+}
+
+/// A value that is compared with words: `row.status == "failed"`, `status in ["a", "b"]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Comparison {
+    /// The value.
+    pub of: Mention,
+    /// The words, each with its bytes in the template.
+    pub words: Vec<(String, Range<usize>)>,
 }
 
 /// A test if a value is present: `NAME is defined`, `"key" in NAME`.
@@ -77,9 +87,15 @@ impl Mentions {
         self.presences.iter()
     }
 
+    /// Returns all comparisons with words.
+    pub fn comparisons(&self) -> impl Iterator<Item = &Comparison> {
+        self.comparisons.iter()
+    }
+
     pub(super) fn extend(&mut self, other: Mentions) {
         self.list.extend(other.list);
         self.shadowed.extend(other.shadowed);
         self.presences.extend(other.presences);
+        self.comparisons.extend(other.comparisons);
     }
 }

@@ -48,7 +48,7 @@ pub use bounds::under_way;
 pub use document::{Document, DocumentKind, Files, join as join_path};
 pub use error::{RenderError, SyntaxError};
 pub use expression::Expression;
-pub use mentions::{Mention, Mentions, Presence, PresenceKind};
+pub use mentions::{Comparison, Mention, Mentions, Presence, PresenceKind};
 pub use objects::{Lookup, Records};
 pub use scope::{Clock, ListOrText, ResponseFacts, Scope, Veil};
 pub use text::{Piece, Template};

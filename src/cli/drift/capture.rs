@@ -5,8 +5,7 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::cli::drift::compare::Reading;
-use crate::cli::drift::readings::{Form, readings};
+use crate::cli::drift::readings::readings;
 use crate::core::secret::Secret;
 use crate::core::source::Place;
 use crate::decode::BodyKind;
@@ -14,6 +13,7 @@ use crate::engine::{Exchange, Pending};
 use crate::http::{Request, Response};
 use crate::plan::RequestPlan;
 use crate::project::query::Decode;
+use crate::project::readings::{Form, Reading};
 use crate::project::{Query, place_of_value};
 use crate::recording::matching::Library;
 use crate::recording::redact::{HIDDEN, Rule};

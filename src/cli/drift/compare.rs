@@ -4,24 +4,8 @@ use std::collections::BTreeSet;
 
 use crate::cli::drift::shape::{Shape, Type};
 use crate::core::source::Place;
+use crate::project::readings::Reading;
 use crate::template::selector::{PathStep, shown_steps};
-
-/// A place in a file that reads a part of a document.
-#[derive(Debug, Clone)]
-pub struct Reading {
-    /// The part.
-    pub path: Vec<PathStep>,
-    /// The number of steps at the start that are those of `rows`, which another reading stands for.
-    pub base: usize,
-    /// The place.
-    pub place: Place,
-    /// True if a record without a value is an error.
-    pub is_required: bool,
-    /// True if it finds the next page. Some APIs leave it out on the last page.
-    pub is_of_pages: bool,
-    /// The words that the value may be compared with.
-    pub words: Vec<String>,
-}
 
 /// A difference between the recorded and the live documents.
 #[derive(Debug, Clone)]
@@ -164,7 +148,7 @@ impl Comparison<'_> {
         let mut seen = BTreeSet::new();
         let readings = self.readings;
         for reading in readings.iter().filter(|reading| reading.path == path) {
-            for word in &reading.words {
+            for word in reading.words.iter().map(|compared| &compared.word) {
                 if asked.has_word(word) && !live.has_word(word) && seen.insert(word.clone()) {
                     self.findings.push(Finding {
                         is_failure: false,

@@ -2,9 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::compare::{Reading, Recorded, compare};
+use super::compare::{Recorded, compare};
 use super::shape::Shape;
 use crate::core::source::{Place, SourceFile, Span};
+use crate::project::readings::{ComparedWord, Reading};
 use crate::template::selector::Selector;
 
 /// A reading of a path, whose place is its text. `required:` marks a required column, and words in
@@ -20,19 +21,24 @@ fn reading(text: &str) -> Reading {
         .reads()
         .pop()
         .expect("a path");
+    let place = Place {
+        file: SourceFile::new(text, "q.yaml", text),
+        span: Span::new(0, text.len()),
+    };
     Reading {
         base: 0,
-        place: Place {
-            file: SourceFile::new(text, "q.yaml", text),
-            span: Span::new(0, text.len()),
-        },
+        place: place.clone(),
+        text: None,
         path,
         is_required,
         is_of_pages: false,
         words: words
             .trim_end_matches(']')
             .split(',')
-            .map(str::to_owned)
+            .map(|word| ComparedWord {
+                word: word.to_owned(),
+                place: place.clone(),
+            })
             .collect(),
     }
 }

@@ -55,12 +55,14 @@ pub fn read(
     let retry = retry::of_query(fields.get("retry"), effect.writes().is_some(), faults);
     let polls = fields.get("poll").is_some();
     let cache = cache::read(fields.entry("cache"), &effect, polls, faults);
+    let is_undocumented = fields.boolean("undocumented", faults).unwrap_or(false);
     let confirm = question(fields, names.query, !for_each.is_empty(), faults);
     Some(Call {
         resource: resource?,
         for_each,
         method: request.method?,
         is_safe: effect.is_safe,
+        is_undocumented,
         address: request.address?,
         params: request.params,
         headers: request.headers,

@@ -185,13 +185,14 @@ fn require_endpoint(
 
 /// Refuses keys that have no effect beside `sql`, or without a request.
 fn refuse_beside(node: &Node, has_endpoint: bool, faults: &mut Diagnostics) {
-    const OF_REQUESTS: [&str; 15] = [
+    const OF_REQUESTS: [&str; 16] = [
         "decode",
         "download",
         "retry",
         "cache",
         "method",
         "safe",
+        "undocumented",
         "params",
         "headers",
         "body",

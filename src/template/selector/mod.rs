@@ -25,7 +25,7 @@ use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 
 use self::model::Path;
-pub use self::steps::{PathStep, shown as shown_steps};
+pub use self::steps::{PathStep, Reads, shown as shown_steps};
 use self::walk::Walk;
 
 /// A parsed and linted `JSONPath` (RFC 9535). Cheap to clone.
@@ -127,7 +127,12 @@ impl Selector {
 
     /// Returns the paths that it reads in a document: its own, after those of its filters.
     pub fn reads(&self) -> Vec<Vec<PathStep>> {
-        let mut found = Vec::new();
+        self.reads_all().paths
+    }
+
+    /// Returns those paths, and the words that its filters compare with.
+    pub fn reads_all(&self) -> Reads {
+        let mut found = Reads::default();
         self.inner.path.reads(&[], &mut found);
         found
     }

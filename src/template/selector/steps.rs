@@ -1,6 +1,8 @@
 //! The paths that a selector reads, as plain steps: for questions about the shape of a document.
 
-use super::model::{Condition, Operand, Path, Pattern, Pick, Segment, Step};
+use serde_json::Value;
+
+use super::model::{Condition, Operand, Operator, Path, Pattern, Pick, Segment, Step};
 
 /// A step of a path through the shape of a document.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -11,6 +13,15 @@ pub enum PathStep {
     Each,
     /// Any number of steps.
     Deep,
+}
+
+/// What a selector reads.
+#[derive(Debug, Default)]
+pub struct Reads {
+    /// The paths: its own, after those of its filters.
+    pub paths: Vec<Vec<PathStep>>,
+    /// The paths that filters compare with a word, with the word.
+    pub compared: Vec<(Vec<PathStep>, String)>,
 }
 
 /// Formats steps as a path: `$.items[*].id`.
@@ -35,7 +46,7 @@ pub fn shown(steps: &[PathStep]) -> String {
 
 impl Path {
     /// Adds the paths that this one reads, with those of its filters, below some steps.
-    pub(super) fn reads(&self, from: &[PathStep], found: &mut Vec<Vec<PathStep>>) {
+    pub(super) fn reads(&self, from: &[PathStep], found: &mut Reads) {
         let mut ends = vec![from.to_vec()];
         for segment in &self.segments {
             let (picks, is_deep) = match segment {
@@ -66,7 +77,7 @@ impl Path {
             }
             ends = next;
         }
-        found.extend(ends);
+        found.paths.extend(ends);
     }
 }
 
@@ -89,7 +100,7 @@ impl Pick {
 }
 
 impl Condition {
-    fn reads(&self, from: &[PathStep], found: &mut Vec<Vec<PathStep>>) {
+    fn reads(&self, from: &[PathStep], found: &mut Reads) {
         match self {
             Self::Any(parts) | Self::All(parts) => {
                 for part in parts {
@@ -98,9 +109,13 @@ impl Condition {
             }
             Self::Not(inner) => inner.reads(from, found),
             Self::Exists(path) => path.reads_in_filter(from, found),
-            Self::Compare(left, _, right) => {
+            Self::Compare(left, operator, right) => {
                 left.reads(from, found);
                 right.reads(from, found);
+                if matches!(operator, Operator::Equal | Operator::NotEqual) {
+                    left.compared(right, from, found);
+                    right.compared(left, from, found);
+                }
             }
             Self::Matches {
                 subject, pattern, ..
@@ -115,14 +130,26 @@ impl Condition {
 }
 
 impl Path {
-    fn reads_in_filter(&self, from: &[PathStep], found: &mut Vec<Vec<PathStep>>) {
+    fn reads_in_filter(&self, from: &[PathStep], found: &mut Reads) {
         let from = if self.absolute { &[] } else { from };
         self.reads(from, found);
     }
 }
 
 impl Operand {
-    fn reads(&self, from: &[PathStep], found: &mut Vec<Vec<PathStep>>) {
+    /// Adds a comparison of a single node with a word.
+    fn compared(&self, with: &Self, from: &[PathStep], found: &mut Reads) {
+        if let (Self::Single(path), Self::Literal(Value::String(word))) = (self, with) {
+            let mut reads = Reads::default();
+            path.reads_in_filter(from, &mut reads);
+            let paths = reads.paths.into_iter();
+            found
+                .compared
+                .extend(paths.map(|path| (path, word.clone())));
+        }
+    }
+
+    fn reads(&self, from: &[PathStep], found: &mut Reads) {
         match self {
             Self::Literal(_) => {}
             Self::Single(path) | Self::Count(path) | Self::Value(path) => {
@@ -161,5 +188,21 @@ mod tests {
             let shown: Vec<String> = reads.iter().map(|steps| shown_steps(steps)).collect();
             assert_eq!(shown, expected, "{path}");
         }
+    }
+
+    #[test]
+    fn a_selector_knows_the_words_of_its_filters() {
+        let path = "$.items[?@.status == 'failed' || 'x' != @.a.b && @.n == 1].id";
+        let selector = Selector::parse(path).expect("a path");
+        let compared = selector.reads_all().compared;
+        let compared: Vec<(String, &str)> = compared
+            .iter()
+            .map(|(path, word)| (shown_steps(path), word.as_str()))
+            .collect();
+        let expected = [("$.items[*].status", "failed"), ("$.items[*].a.b", "x")];
+        assert_eq!(
+            compared,
+            expected.map(|(path, word)| (path.to_owned(), word))
+        );
     }
 }
