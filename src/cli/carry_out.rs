@@ -145,7 +145,7 @@ fn is_no_folder(path: &Path, given: &Path) -> bool {
 
 /// Adds the requests that may have been carried out although no response confirms it, to any
 /// result.
-fn name_unconfirmed(
+pub fn name_unconfirmed(
     result: Result<Exit, Stopped>,
     writes: &[Write],
     options: &RunOptions,

@@ -15,7 +15,7 @@ use crate::cli::state::State;
 use crate::cli::{confirm, outcome};
 use crate::core::code::Code;
 use crate::core::text::counted;
-use crate::engine::{self, ResultKind, RunError, RunErrorKind, RunReport, Session, Write};
+use crate::engine::{self, Outcome, ResultKind, RunError, RunErrorKind, RunReport, Session, Write};
 use crate::plan::{Plan, RequestPlan};
 
 /// Refuses, before the first request, plans without permission to read or write, and those that
@@ -78,6 +78,8 @@ pub struct Execution<'e> {
     session: RefCell<Option<Rc<Session>>>,
     /// The result of the last run, for reports without a state.
     previous: Option<Value>,
+    /// True if the first page of a listing is what was asked for.
+    is_of_first_page: bool,
 }
 
 impl<'e> Execution<'e> {
@@ -91,7 +93,15 @@ impl<'e> Execution<'e> {
             writer: RefCell::default(),
             session: RefCell::default(),
             previous: None,
+            is_of_first_page: false,
         }
+    }
+
+    /// Asks for the first page of a listing only: that there are more is a note.
+    #[must_use]
+    pub fn of_first_page(mut self) -> Self {
+        self.is_of_first_page = true;
+        self
     }
 
     /// Sets the result of the last run, for reports without a state.
@@ -232,6 +242,7 @@ impl<'e> Execution<'e> {
             return Err(Stopped::Closed);
         }
         let is_closed = self.finish_writers(plan, &report, state)?;
+        let report = self.of_one_page(report);
         let exit = outcome::report_run(plan, &report, session, messages, self.app);
         if let Some(state) = state {
             // An incomplete state would make missing records look removed, and an unread report is
@@ -255,6 +266,21 @@ impl<'e> Execution<'e> {
             None if is_closed && exit == Exit::Done => Err(Stopped::Closed),
             None => Ok(exit),
             Some(failure) => Err(failure.into()),
+        }
+    }
+
+    /// Replaces the cut after a first page that was asked for by a note.
+    fn of_one_page(&self, report: RunReport) -> RunReport {
+        if !self.is_of_first_page || !matches!(report.outcome, Outcome::Cut(_)) {
+            return report;
+        }
+        if !self.options.messages.quiet {
+            let words = "note: there are more pages: add `--all`, or `--limit N`";
+            self.app.eprintln(words);
+        }
+        RunReport {
+            outcome: Outcome::Complete,
+            ..report
         }
     }
 

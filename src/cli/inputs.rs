@@ -190,7 +190,11 @@ impl ByteSource for StandardInput {
 }
 
 /// Reads a file, or standard input for `-`, without its last line break.
-fn content(path: &str) -> Result<String, String> {
+///
+/// # Errors
+///
+/// A message, if it is too long or cannot be read.
+pub fn content(path: &str) -> Result<String, String> {
     let (shown, bytes) = if path == "-" {
         ("standard input".to_owned(), standard_input(LONGEST))
     } else {

@@ -4,7 +4,9 @@
 //! Each verb is one file with its options (whose comments are the help) and its `run`.
 
 mod annotation;
+mod api;
 mod app;
+mod base_urls;
 mod cache;
 mod carry_out;
 mod check;
@@ -23,10 +25,12 @@ mod explain;
 mod failure;
 mod git;
 mod in_memory;
+mod init;
 mod inputs;
 #[cfg(test)]
 mod kinds;
 mod list;
+mod new_query;
 mod options;
 mod outcome;
 mod output;
@@ -75,6 +79,10 @@ enum Command {
     Run(Box<run::RunArgs>),
     /// Run one SELECT over queries and saved files
     Sql(Box<sql::SqlArgs>),
+    /// Send one request without a query file, and show the answer
+    Api(Box<api::ApiArgs>),
+    /// Write a starter project: a connection, queries, a report, tests
+    Init(init::InitArgs),
     /// Check files without sending a request
     Check(check::CheckArgs),
     /// Run test cases of queries, without a network
@@ -98,6 +106,8 @@ impl Command {
         match self {
             Self::Run(args) => run::run(args, app),
             Self::Sql(args) => sql::run(args, app),
+            Self::Api(args) => api::run(args, app),
+            Self::Init(args) => init::run(args, app),
             Self::Check(args) => Ok(check::run(args, app)?),
             Self::Test(args) if args.drift => drift::run(args, app),
             Self::Test(args) => test::run(args, app),
@@ -114,10 +124,12 @@ impl Command {
         match self {
             Self::Run(args) => args.error_format(),
             Self::Sql(args) => args.error_format(),
+            Self::Api(args) => args.error_format(),
             Self::Check(args) => args.error_format(),
             Self::Ping(args) => args.error_format(),
             Self::Record(args) => args.messages.error_format,
             Self::Test(_)
+            | Self::Init(_)
             | Self::List(_)
             | Self::Show(_)
             | Self::Demo(_)

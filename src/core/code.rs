@@ -84,6 +84,8 @@ codes! {
     DuplicateName = "duplicate-name",
     EmptyFile = "empty-file",
     Endpoint = "endpoint",
+    /// A file that would be written exists.
+    Exists = "exists",
     Expectation = "expectation",
     ExpressionInBraces = "expression-in-braces",
     FeedWrites = "feed-writes",

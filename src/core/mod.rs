@@ -19,3 +19,4 @@ pub mod shutdown;
 pub mod source;
 pub mod text;
 pub mod time;
+pub mod yaml_text;

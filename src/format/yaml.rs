@@ -6,13 +6,12 @@
 //! double-quoted as in JSON otherwise, and a block scalar if it has several lines.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
 
 use serde_json::{Map, Number, Value};
 
 use super::{Format, FormatError, Render, Shape, Single};
 use crate::core::file_ending;
-use crate::core::text::characters;
+use crate::core::yaml_text::{self, is_block, push_block, push_indent};
 
 pub(super) const FORMAT: Format = Format {
     extensions: file_ending::YAML,
@@ -80,7 +79,7 @@ fn write_node(node: &Value, after: After, indent: usize, out: &mut String) {
             }
             match scalar {
                 Value::String(text) if is_block(text) && after != After::Nothing => {
-                    write_block(text, indent, out);
+                    push_block(text, indent, out);
                 }
                 Value::String(text) => write_string(text, out),
                 Value::Number(number) => out.push_str(&number_text(number)),
@@ -136,61 +135,12 @@ fn begin_entry(index: usize, after: After, indent: usize, out: &mut String) {
     }
 }
 
-fn push_indent(indent: usize, out: &mut String) {
-    out.extend(std::iter::repeat_n(' ', indent));
-}
-
 fn write_string(text: &str, out: &mut String) {
     if is_bare(text) {
         out.push_str(text);
         return;
     }
-    out.push('"');
-    for (character, hidden) in with_hidden(text) {
-        match character {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            _ if hidden => {
-                // Writing into a `String` cannot fail.
-                let _ = write!(out, "\\U{:08x}", u32::from(character));
-            }
-            _ => out.push(character),
-        }
-    }
-    out.push('"');
-}
-
-/// Appends a block scalar, with an indicator for its trailing newlines.
-fn write_block(text: &str, indent: usize, out: &mut String) {
-    let body = text.trim_end_matches('\n');
-    out.push('|');
-    match text.len() - body.len() {
-        0 => out.push('-'),
-        1 => {}
-        _ => out.push('+'),
-    }
-    // Every scalar ends with a newline.
-    let lines = text.strip_suffix('\n').unwrap_or(text);
-    for line in lines.split('\n') {
-        out.push('\n');
-        if !line.is_empty() {
-            push_indent(indent, out);
-            out.push_str(line);
-        }
-    }
-}
-
-/// Returns true for several lines that survive a block scalar exactly: no leading space, no
-/// trailing spaces, nothing to escape.
-fn is_block(text: &str) -> bool {
-    text.trim_end_matches('\n').contains('\n')
-        && !text.starts_with([' ', '\n'])
-        && text
-            .split('\n')
-            .all(|line| !line.ends_with(' ') && with_hidden(line).all(|(_, hidden)| !hidden))
+    yaml_text::push_quoted(text, out);
 }
 
 /// Returns true if every parser reads the unquoted text as this string.
@@ -204,9 +154,7 @@ fn is_bare(text: &str) -> bool {
         && text.chars().all(is_bare_character)
         && !text.contains(": ")
         && !text.contains(" #")
-        && !is_word(text)
-        && !looks_like_number(text)
-        && !looks_like_time(text)
+        && !yaml_text::is_other_type(text)
 }
 
 /// Returns true for letters and digits of every script, and for marks without meaning inside a
@@ -217,49 +165,4 @@ fn is_bare_character(character: char) -> bool {
         | '=' | '<' | '>' | '!' | '?' | '*' | '&' | '~' | '$' | '^' | '%' | '"' => true,
         _ => character.is_alphanumeric(),
     }
-}
-
-/// Returns true for words that mean a boolean or null in some parser.
-fn is_word(text: &str) -> bool {
-    ["null", "true", "false", "yes", "no", "on", "off", "y", "n"]
-        .iter()
-        .any(|word| text.eq_ignore_ascii_case(word))
-}
-
-/// Returns true for integers, floats, sexagesimal numbers, and some texts that resemble them.
-fn looks_like_number(text: &str) -> bool {
-    let digits = text.trim_start_matches(['+', '-']);
-    let lower = digits.to_ascii_lowercase();
-    if lower.starts_with("0x") || matches!(lower.as_str(), ".inf" | ".nan") {
-        return true;
-    }
-    let numeric =
-        |c: char| c.is_ascii_digit() || matches!(c, '.' | '_' | ',' | ':' | 'e' | '+' | '-');
-    let based = |rest: &str| rest.chars().all(|c| c.is_ascii_digit() || c == '_');
-    lower.strip_prefix("0o").is_some_and(based)
-        || lower.strip_prefix("0b").is_some_and(based)
-        || (lower.starts_with(|c: char| c.is_ascii_digit() || c == '.')
-            && lower.chars().all(numeric))
-}
-
-/// Returns true for a date with a time; a date alone already looks like a number.
-fn looks_like_time(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    bytes.len() > 8
-        && bytes[..4].iter().all(u8::is_ascii_digit)
-        && bytes[4] == b'-'
-        && text
-            .chars()
-            .all(|c| c.is_ascii_digit() || "-:.+TtZz ".contains(c))
-}
-
-/// Returns the characters, each with true if it must be escaped: unsafe on a terminal, or refused
-/// by parsers.
-fn with_hidden(text: &str) -> impl Iterator<Item = (char, bool)> {
-    characters(text).map(|(character, hidden)| {
-        (
-            character,
-            hidden || matches!(character, '\u{fffe}' | '\u{ffff}'),
-        )
-    })
 }

@@ -28,6 +28,7 @@ mod trust;
 mod var_declaration;
 mod yaml;
 
+pub mod draft;
 pub mod failures;
 pub mod load;
 pub mod query;
@@ -234,6 +235,11 @@ impl Project {
                 self.resource_faults.push((source, faults));
             }
         }
+    }
+
+    /// Returns the name of the first resource file with a fault, if there is one.
+    pub fn faulty_resource(&self) -> Option<&str> {
+        self.resource_faults.first().map(|(file, _)| file.name())
     }
 
     /// Returns the resource files that could not be read.

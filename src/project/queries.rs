@@ -8,6 +8,7 @@ use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::name;
 use crate::core::source::{SourceFile, Text};
+use crate::project::draft::Draft;
 use crate::project::{Project, Query, load, query_file, stem, sub_folder, yaml};
 use crate::resource::Speak;
 use crate::template::{Files, join_path};
@@ -202,6 +203,11 @@ impl Project {
         }
     }
 
+    /// Returns true if a query has this name.
+    pub fn has_query(&self, name: &str) -> bool {
+        self.named().iter().any(|(known, _)| known == name)
+    }
+
     /// Returns all query files by name, cached.
     fn named(&self) -> &[(String, PathBuf)] {
         self.named.get_or_init(|| {
@@ -239,20 +245,41 @@ impl Project {
     pub fn ad_hoc_query(&self, resource: &str, endpoint: &str) -> Result<Query, Diagnostics> {
         let text = serde_json::json!({"resource": resource, "endpoint": endpoint}).to_string();
         let source = SourceFile::new(format!("{resource} {endpoint}"), "", text);
+        self.query_in_memory(&source, "ad-hoc")
+    }
+
+    /// Creates the query of a draft, without a file.
+    ///
+    /// # Errors
+    ///
+    /// All its faults, with places in its text.
+    pub fn drafted_query(&self, draft: &Draft, name: &str) -> Result<Query, Diagnostics> {
+        let source = SourceFile::new("the request", "", draft.to_yaml());
+        self.query_in_memory(&source, name)
+    }
+
+    fn query_in_memory(&self, source: &Arc<SourceFile>, name: &str) -> Result<Query, Diagnostics> {
         let mut faults = Diagnostics::new();
         let around = query_file::Surroundings {
-            resources: vec![resource],
-            broken_resources: Vec::new(),
-            kinds: &|_| Vec::new(),
+            resources: self
+                .resources
+                .iter()
+                .map(|file| file.name.as_str())
+                .collect(),
+            broken_resources: self.broken_resources().map(SourceFile::name).collect(),
+            kinds: &|name| self.kinds_of(name),
             formats: &self.formats,
             find: &|name| self.fed_by(name, &[]),
             files: self.files(),
             file_path: &|name| name.unwrap_or("ad-hoc").to_owned(),
             settings: &self.settings,
         };
-        yaml::parse(&source, &mut faults)
-            .and_then(|node| query_file::read(&node, &source, "ad-hoc", None, &around, &mut faults))
-            .ok_or(faults)
+        let query = yaml::parse(source, &mut faults)
+            .and_then(|node| query_file::read(&node, source, name, None, &around, &mut faults));
+        match query {
+            Some(query) if faults.is_empty() => Ok(query),
+            _ => Err(faults),
+        }
     }
 }
 

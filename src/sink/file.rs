@@ -285,6 +285,26 @@ pub fn write_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
     Box::new(sink).finish()
 }
 
+/// Writes a whole file that must not exist yet, and creates the folders above it.
+///
+/// # Errors
+///
+/// [`io::ErrorKind::AlreadyExists`] if it exists, or any error of the operating system.
+pub fn write_new_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = folder_of(path);
+    fs::create_dir_all(folder)?;
+    let (mut file, _cleanup) = match aside(path, None)? {
+        Target::Aside(file, cleanup) => (file, cleanup),
+        Target::Direct(_) | Target::Stream(_) => {
+            return Err(io::Error::other("it is not a regular file"));
+        }
+    };
+    file.as_file_mut().write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist_noclobber(path).map_err(|error| error.error)?;
+    Ok(())
+}
+
 /// Removes a file. It is no error if there is none.
 ///
 /// # Errors

@@ -22,7 +22,7 @@ use std::io;
 
 pub use beneath::FileBeneath;
 pub use cache::CacheFolder;
-pub use file::{FileSink, private_folder, remove_file, write_file};
+pub use file::{FileSink, private_folder, remove_file, write_file, write_new_file};
 pub use folder::{Folder, Slot};
 pub use lock::Lock;
 pub use memory::MemorySink;

@@ -8,6 +8,7 @@
 
 mod addresses;
 mod answers;
+mod api;
 mod auth;
 mod built_in;
 mod cache;
@@ -28,6 +29,7 @@ mod files;
 mod graphql;
 mod graphs;
 mod hostile;
+mod init;
 mod limits;
 mod listings;
 mod output;
