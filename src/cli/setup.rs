@@ -6,7 +6,7 @@ use crate::cli::app::App;
 use crate::cli::failure::Failure;
 use crate::cli::options::format_names;
 use crate::core::code::Code;
-use crate::project::{Project, Trust, load};
+use crate::project::{Project, Trust, load, split_operation};
 
 /// Opens the project around a path.
 pub fn project(start: &Path, app: &App) -> Result<Project, Failure> {
@@ -52,6 +52,9 @@ pub fn note_built_in(project: &Project, quiet: bool, app: &App) {
 /// Returns true if an argument is a path rather than the name of a query.
 pub fn is_path(word: &str, app: &App) -> bool {
     let path = Path::new(word);
+    if split_operation(word).is_some() && !load::is_yaml(path) {
+        return false;
+    }
     word.contains(['/', '\\'])
         || load::is_yaml(path)
         || (path.extension().is_some() && app.working_directory.join(path).is_file())

@@ -19,6 +19,7 @@
 //! | `~TEXT` | it is deprecated, and what replaces it |
 //! | `safe`, `loose` | it changes nothing; `-` and `_` are interchangeable in its answer |
 //! | `paginate JSON` | its pagination |
+//! | `decode FORMAT` | the format of its answer |
 //! | `/NAME SHAPE`, `?NAME SHAPE`, `^NAME SHAPE` | a parameter of the path, the query, a header field; `!` after the name if it is required; then perhaps a `` `meaning` ``, `default JSON`, `eg JSON` |
 //! | `>SHAPE`, `>!SHAPE` | the body, `!` if required; before the shape perhaps `form `, `multipart `, `other `; after it `eg JSON` |
 //! | `<SHAPE` | the answer |
@@ -114,6 +115,7 @@ impl Compact {
             is_safe: matches!(entry.method.as_str(), "GET" | "HEAD" | "OPTIONS"),
             has_loose_keys: false,
             paginate: None,
+            decode: None,
             parameters: Vec::new(),
             body: None,
             answer: None,
@@ -149,6 +151,7 @@ fn read_line(line: &str, named: &Named, operation: &mut Operation) -> Result<(),
         _ => match line.split_once(' ').unwrap_or((line, "")) {
             ("safe", "") => operation.is_safe = true,
             ("loose", "") => operation.has_loose_keys = true,
+            ("decode", format) => operation.decode = Some(format.to_owned()),
             ("paginate", json) => operation.paginate = Some(value(json)?),
             _ => return Err("an unknown line".to_owned()),
         },
@@ -220,6 +223,7 @@ GET /user/{id} getUser User data
 ~use another
 loose
 paginate {\"offset\":{}}
+decode text
 /id uuid`The unique id` eg \"5034\"
 ?limit int default 20
 ?scope! \"all\"|\"mine\"

@@ -61,6 +61,9 @@ fn write_operation(operation: &Operation, short: &Abbreviations, text: &mut Stri
     if let Some(paginate) = &operation.paginate {
         line(format!("paginate {paginate}"));
     }
+    if let Some(decode) = &operation.decode {
+        line(format!("decode {decode}"));
+    }
     for parameter in &operation.parameters {
         let sign = SIGNS.iter().find(|(_, place)| *place == parameter.place);
         let sign = sign.map_or('?', |(sign, _)| *sign);

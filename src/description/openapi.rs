@@ -122,6 +122,7 @@ impl OpenApi {
             is_safe: matches!(entry.method.as_str(), "GET" | "HEAD" | "OPTIONS"),
             has_loose_keys: false,
             paginate: None,
+            decode: None,
             parameters: self.parameters(item, operation),
             body: self.body(operation),
             answer: self.answer(operation),

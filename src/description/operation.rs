@@ -28,6 +28,8 @@ pub struct Operation {
     pub has_loose_keys: bool,
     /// The pagination, as in a query file, if it differs from the usual one of the API.
     pub paginate: Option<Value>,
+    /// The format of the answer, as in a query file, if it is not JSON.
+    pub decode: Option<String>,
     /// The parameters.
     pub parameters: Vec<Parameter>,
     /// The body of the request.

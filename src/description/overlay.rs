@@ -70,6 +70,7 @@ fn blank(route: &str) -> Result<Operation, String> {
         is_safe: matches!(method, "GET" | "HEAD" | "OPTIONS"),
         has_loose_keys: false,
         paginate: None,
+        decode: None,
         parameters: names
             .map(|name| parameter(name, ParameterPlace::Path))
             .collect(),
@@ -97,6 +98,7 @@ fn correct(operation: &mut Operation, key: &str, value: &Value) -> Result<(), St
         "id" => operation.id = text()?.to_owned(),
         "tag" => operation.tag = Some(text()?.to_owned()),
         "summary" => operation.summary = Some(text()?.to_owned()),
+        "decode" => operation.decode = Some(text()?.to_owned()),
         "deprecated" => operation.deprecated = Some(text()?.to_owned()),
         "safe" => operation.is_safe = flag()?,
         "keys" if value == "both" => operation.has_loose_keys = true,

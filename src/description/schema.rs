@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::template::selector::PathStep;
 
@@ -278,6 +278,34 @@ impl Schema {
             (Self::List(element), PathStep::Each) => Child::Found(element),
             (Self::Any, _) => Child::Unknown,
             _ => Child::Scalar,
+        }
+    }
+
+    /// Returns a value of this shape, with one element in every list.
+    pub fn sample(&self) -> Value {
+        match self {
+            Self::Any => Value::Object(Map::new()),
+            Self::Null => Value::Null,
+            Self::Bool => Value::Bool(true),
+            Self::Int | Self::Number => Value::from(1),
+            Self::Text(kind) => Value::from(match kind {
+                TextKind::Plain | TextKind::Binary => "text",
+                TextKind::Time => "2026-01-01T00:00:00Z",
+                TextKind::Date => "2026-01-01",
+                TextKind::Uuid => "5034460f-c7c4-4c43-9457-de07e2029e7b",
+                TextKind::Url => "https://example.com/",
+            }),
+            Self::Word(word) => Value::from(&**word),
+            Self::List(element) => Value::Array(vec![element.sample()]),
+            Self::Object(object) => {
+                let members = object.members.iter();
+                let members = members.map(|one| (one.name.to_string(), one.schema.sample()));
+                Value::Object(members.collect())
+            }
+            Self::Union(list) => list
+                .iter()
+                .find(|one| **one != Self::Null)
+                .map_or(Value::Null, Self::sample),
         }
     }
 

@@ -15,6 +15,7 @@ mod environment;
 mod grammar;
 mod graphql;
 mod literal;
+mod operations;
 mod queries;
 mod query_file;
 mod redact;
@@ -53,6 +54,7 @@ use crate::core::source::{Place, SourceFile};
 use crate::description::Description;
 
 pub use check::Checked;
+pub use operations::split_name as split_operation;
 pub use query::Query;
 pub use resource_file::ResourceFile;
 pub use sends::Sent;

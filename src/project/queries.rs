@@ -9,7 +9,7 @@ use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::name;
 use crate::core::source::{SourceFile, Text};
 use crate::project::draft::Draft;
-use crate::project::{Project, Query, load, query_file, stem, sub_folder, yaml};
+use crate::project::{Project, Query, load, operations, query_file, stem, sub_folder, yaml};
 use crate::resource::Speak;
 use crate::template::{Files, join_path};
 
@@ -60,7 +60,11 @@ impl Project {
     /// Reads a query; `above` is the chain of its dependents, outermost first.
     fn read_query(&self, path: &Path, above: &[PathBuf]) -> Result<Query, Diagnostics> {
         let path = path.to_path_buf();
-        let source = load::source(&path, &self.working_directory)?;
+        let operation = operations::name_at(&path);
+        let source = match operation {
+            Some(_) => self.operation_source(&path)?,
+            None => load::source(&path, &self.working_directory)?,
+        };
         if path.starts_with(self.root.join("resources")) {
             let words = format!("`{}` is a resource, not a query", source.name());
             return Err(Diagnostic::general(Code::NotAQuery, words).into());
@@ -97,6 +101,11 @@ impl Project {
             &around,
             &mut faults,
         );
+        let query = query.map(|mut query| {
+            // An operation has no file that could name it.
+            query.name = operation.unwrap_or(query.name);
+            query
+        });
         match query {
             Some(query) if faults.is_empty() => Ok(query),
             _ => Err(faults),
@@ -156,6 +165,9 @@ impl Project {
 
     /// Returns the file of the query with this name, which must be unique.
     pub(super) fn path_of(&self, wanted: &str) -> Result<PathBuf, Diagnostic> {
+        if let Some(path) = self.operation_path(wanted) {
+            return path;
+        }
         let named = self.named();
         let found: Vec<&PathBuf> = named
             .iter()
@@ -229,6 +241,9 @@ impl Project {
 
     /// Returns the name of a query file, even if the rest of it is invalid.
     pub fn name_of(&self, path: &Path) -> String {
+        if let Some(name) = operations::name_at(path) {
+            return name;
+        }
         let named = load::source(path, &self.working_directory)
             .ok()
             .filter(|source| source.text().contains("name:"))

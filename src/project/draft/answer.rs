@@ -45,7 +45,15 @@ pub fn rows_of(answer: &Value) -> Option<String> {
 /// Returns true for a member that describes a listing, not a record.
 fn is_about_list(name: &str, value: &Value) -> bool {
     const ABOUT: [&str; 9] = [
-        "next", "prev", "page", "paging", "pagination", "links", "_links", "meta", "cursor",
+        "next",
+        "prev",
+        "page",
+        "paging",
+        "pagination",
+        "links",
+        "_links",
+        "meta",
+        "cursor",
     ];
     let lower = name.to_lowercase();
     value.is_null()
@@ -173,13 +181,19 @@ mod tests {
     fn a_list_is_found_where_an_api_has_it() {
         for (answer, path) in [
             (json!([1]), Some("$[*]")),
-            (json!({ "items": [], "next_page_token": null }), Some("$.items[*]")),
+            (
+                json!({ "items": [], "next_page_token": null }),
+                Some("$.items[*]"),
+            ),
             (json!({ "data": [{}], "meta": {} }), Some("$.data[*]")),
             (
                 json!({ "flaky_tests": [{ "a": 1 }], "total_flaky_tests": 1 }),
                 Some("$.flaky_tests[*]"),
             ),
-            (json!({ "my-list": [{}], "links": {} }), Some("$['my-list'][*]")),
+            (
+                json!({ "my-list": [{}], "links": {} }),
+                Some("$['my-list'][*]"),
+            ),
             // A record with a list is a record.
             (json!({ "id": "1", "jobs": [{}] }), None),
             (json!({ "data": { "id": 1 } }), None),

@@ -20,6 +20,7 @@
 mod answer;
 mod layout;
 mod literal;
+mod operation;
 #[cfg(test)]
 mod tests;
 
@@ -31,6 +32,7 @@ use crate::project::query::VarType;
 
 pub use self::answer::{columns_of, records_of, rows_of};
 pub use self::literal::{literal, literal_value};
+pub use self::operation::of_operation;
 
 /// A query file to be written. A key whose value is empty is left out.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -15,6 +15,7 @@ use crate::core::file_ending;
 use crate::core::source::SourceFile;
 use crate::http::ClientCertificate;
 use crate::http::TlsOptions;
+use crate::project::operations;
 use crate::resource::TlsFiles;
 
 pub use built_in::{ROOT as BUILT_IN, has_query as is_built_in_query, holds as is_built_in};
@@ -129,7 +130,7 @@ const LONGEST_ATTACHMENT: u64 = 256 * 1024 * 1024;
 
 /// Returns the canonical path, also for a file that does not exist yet.
 pub fn real_path(path: &Path) -> PathBuf {
-    if is_built_in(path) {
+    if is_built_in(path) || operations::is_operation(path) {
         return path.to_path_buf();
     }
     fs::canonicalize(path).unwrap_or_else(|_| {
