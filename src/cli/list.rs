@@ -10,19 +10,27 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::options::TextFormat;
 use crate::cli::setup;
+use crate::core::code::Code;
 use crate::core::diagnostic::Diagnostics;
 use crate::core::text::{display_width, one_line, printable_lines, truncate_to_width, wrap};
+use crate::description::Entry;
 use crate::project::{Project, load};
 
 const EXAMPLES: &str = "\
 Examples:
   runner list
+  runner list circleci:               the operations of CircleCI's API
+  runner list circleci:deploy         those that have to do with deploys
   runner list -o json | jq -r '.queries[].name'";
 
 /// Options of `list`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct ListArgs {
+    /// Operations of a resource's API, perhaps only those with a word in their name or group
+    #[arg(value_name = "RESOURCE:[WORD]")]
+    pub operations: Option<String>,
+
     /// Output format
     #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
     pub output: TextFormat,
@@ -47,6 +55,13 @@ struct Item {
 /// If there is no project.
 pub fn run(args: &ListArgs, app: &Rc<App>) -> Result<Exit, Failure> {
     let project = setup::project_here(app)?;
+    if let Some(wanted) = &args.operations {
+        let operations = operations(&project, wanted)?;
+        let text = operations_text(&operations, wanted, args, app);
+        app.print_to_any(&printable_lines(&text))?;
+        return Ok(Exit::Done);
+    }
+    let described = described(&project);
     let root = project.root().display().to_string();
     let resources = resources(&project);
     let queries = queries(&project, app);
@@ -56,6 +71,10 @@ pub fn run(args: &ListArgs, app: &Rc<App>) -> Result<Exit, Failure> {
             "project": { "root": root, "built_in": project.is_built_in() },
             "resources": objects(&resources),
             "queries": objects(&queries),
+            "operations": described
+                .iter()
+                .map(|(name, count)| json!({ "resource": name, "count": count }))
+                .collect::<Vec<_>>(),
         });
         format!("{document:#}\n")
     } else {
@@ -64,8 +83,17 @@ pub fn run(args: &ListArgs, app: &Rc<App>) -> Result<Exit, Failure> {
         } else {
             usize::MAX
         };
+        let of_apis: Vec<String> = described
+            .iter()
+            .map(|(name, count)| format!("  {name}:  {count}, listed by `runner list {name}:`\n"))
+            .collect();
+        let of_apis = if of_apis.is_empty() {
+            String::new()
+        } else {
+            format!("operations\n{}", of_apis.concat())
+        };
         format!(
-            "project\n  {}\nresources\n{}queries\n{}",
+            "project\n  {}\nresources\n{}queries\n{}{of_apis}",
             if project.is_built_in() {
                 "built-in (no project found)".into()
             } else {
@@ -147,6 +175,85 @@ fn queries(project: &Project, app: &App) -> Vec<Item> {
             }
         })
         .collect()
+}
+
+/// Returns the resources whose APIs are described, with the numbers of their operations.
+fn described(project: &Project) -> Vec<(String, usize)> {
+    let described = project.described_resources();
+    let counted = described.map(|(file, description)| {
+        let count = description.entries().len();
+        (file.name.clone(), count)
+    });
+    counted.collect()
+}
+
+/// Returns the operations of `circleci:`, or those of `circleci:WORD` that have the word in their id,
+/// path or group.
+fn operations(project: &Project, wanted: &str) -> Result<Vec<Item>, Failure> {
+    let Some((resource, word)) = wanted.split_once(':') else {
+        let words = format!("`{wanted}` is not `RESOURCE:` or `RESOURCE:WORD`");
+        let help = format!("for the operations of a resource's API, write `{wanted}:`");
+        return Err(Failure::usage(Code::Usage, words).help(help));
+    };
+    let (file, description) = project.described_resource(resource)?;
+    let word = word.to_lowercase();
+    let has_word = |entry: &&Entry| {
+        let texts = [Some(&entry.id), Some(&entry.path), entry.tag.as_ref()];
+        let mut texts = texts.into_iter().flatten();
+        texts.any(|text| text.to_lowercase().contains(&word))
+    };
+    let items = description.entries().iter().filter(has_word);
+    let items: Vec<Item> = items
+        .map(|entry| Item {
+            folder: entry.tag.clone().unwrap_or_default(),
+            name: format!("{}:{}", file.name, entry.id),
+            about: entry.summary.clone().unwrap_or_default(),
+            file: entry.to_string(),
+            is_broken: false,
+        })
+        .collect();
+    if items.is_empty() {
+        let words = format!("no operation of `{resource}` has `{word}` in its name or group");
+        let help = format!("list all with `runner list {resource}:`");
+        return Err(Failure::usage(Code::UnknownQuery, words).help(help));
+    }
+    Ok(items)
+}
+
+fn operations_text(items: &[Item], wanted: &str, args: &ListArgs, app: &App) -> String {
+    if args.output == TextFormat::Json {
+        let operations = items.iter().map(|item| {
+            let (method, path) = item.file.split_once(' ').unwrap_or_default();
+            json!({
+                "name": item.name,
+                "group": item.folder,
+                "description": item.about,
+                "method": method,
+                "path": path,
+            })
+        });
+        return format!(
+            "{:#}\n",
+            json!({ "operations": operations.collect::<Vec<_>>() })
+        );
+    }
+    let is_terminal = app.stdout.is_terminal;
+    let width = if is_terminal {
+        app.stdout.width
+    } else {
+        usize::MAX
+    };
+    let mut text = tree(items, width);
+    if is_terminal {
+        let first = &items[0].name;
+        let resource = wanted.split(':').next().unwrap_or_default();
+        text.push_str(&format!(
+            "\nshow one with `runner show {first}`, run it with `runner run {first}`,\n\
+             or by its route: `runner run \"{resource}:{}\"`\n",
+            items[0].file
+        ));
+    }
+    text
 }
 
 fn object(item: &Item) -> Value {

@@ -14,8 +14,9 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Stopped};
 use crate::cli::options::TextFormat;
 use crate::cli::setup;
-use crate::core::text::{one_line, printable_lines};
+use crate::core::text::{display_width, one_line, printable_lines};
 use crate::core::time::format_duration;
+use crate::description::Schema;
 use crate::http::retry::RetryChange;
 use crate::plan::vars_to_give;
 use crate::project::query::{Call, Column, ColumnSource, Items, Limit, Loop, Report, example_call};
@@ -72,12 +73,15 @@ pub fn run(args: &ShowArgs, app: &Rc<App>) -> Result<Exit, Stopped> {
             resource_text(&project, file, args.output == TextFormat::Json)?
         }
         (Ok(query), _) => {
-            let sends = project.sends(&query);
-            let needed = vars_to_give(&query, &World::outside_of(app));
+            let facts = Facts {
+                needed: vars_to_give(&query, &World::outside_of(app)),
+                sends: project.sends(&query),
+                schemas: project.column_schemas(&query),
+            };
             if args.output == TextFormat::Json {
-                format!("{:#}\n", query_json(&query, &needed, &sends))
+                format!("{:#}\n", query_json(&query, &facts))
             } else {
-                query_text(&query, &needed, &sends)
+                query_text(&query, &facts)
             }
         }
         (Err(_), Some(file)) => resource_text(&project, file, args.output == TextFormat::Json)?,
@@ -88,7 +92,17 @@ pub fn run(args: &ShowArgs, app: &Rc<App>) -> Result<Exit, Stopped> {
     Ok(Exit::Done)
 }
 
-fn query_text(query: &Query, needed: &[String], sends: &BTreeSet<Sent>) -> String {
+/// What is known of a query beside its file.
+struct Facts {
+    /// The vars that must be given.
+    needed: Vec<String>,
+    /// The variables that are sent.
+    sends: BTreeSet<Sent>,
+    /// The types of columns, from the API's description.
+    schemas: Vec<(String, Schema)>,
+}
+
+fn query_text(query: &Query, facts: &Facts) -> String {
     let mut text = format!("{}\n", query.name);
     if let Some(description) = &query.description {
         text.push_str(&format!("  {}\n", description.trim().replace('\n', "\n  ")));
@@ -102,7 +116,7 @@ fn query_text(query: &Query, needed: &[String], sends: &BTreeSet<Sent>) -> Strin
             call.address.source()
         ));
     }
-    for sent in sends {
+    for sent in &facts.sends {
         let names: Vec<&str> = sent.variables.iter().map(String::as_str).collect();
         text.push_str(&format!(
             "sends     {} to {}\n",
@@ -142,10 +156,10 @@ fn query_text(query: &Query, needed: &[String], sends: &BTreeSet<Sent>) -> Strin
     if let Some(rows) = query.rows() {
         text.push_str(&format!("\nrecords   {}\n", rows.source()));
     }
-    text.push_str(&columns_text(&query.shape.extract));
+    text.push_str(&columns_text(&query.shape.extract, &facts.schemas));
     text.push_str(&format!(
         "\nexample\n  runner run {}\n",
-        example_call(query, |var| needed.contains(&var.name))
+        example_call(query, |var| facts.needed.contains(&var.name))
     ));
     text
 }
@@ -200,22 +214,92 @@ fn retry_json(retry: &RetryChange) -> Value {
     })
 }
 
-/// Lists the columns, each with its path or template.
-fn columns_text(columns: &[Column]) -> String {
+/// Lists the columns, each with its path or template, and its type if it is known.
+fn columns_text(columns: &[Column], schemas: &[(String, Schema)]) -> String {
     let mut text = String::new();
     if !columns.is_empty() {
         text.push_str("\ncolumns\n");
     }
     let width = columns.iter().map(|column| column.name.len()).max();
     let width = width.unwrap_or(0);
+    let source = |column: &Column| match &column.source {
+        ColumnSource::Path { selector, .. } => selector.source().to_owned(),
+        ColumnSource::Template(template) => template.source().to_owned(),
+    };
+    let known = |column: &Column| {
+        let schema = schemas.iter().find(|(name, _)| *name == column.name);
+        schema.map(|(_, schema)| type_words(schema))
+    };
+    let typed = columns.iter().filter(|column| known(column).is_some());
+    let room = typed.map(|column| display_width(&source(column))).max();
     for column in columns {
-        let source = match &column.source {
-            ColumnSource::Path { selector, .. } => selector.source(),
-            ColumnSource::Template(template) => template.source(),
+        let source = source(column);
+        let line = match known(column) {
+            Some(words) => {
+                let gap = room.unwrap_or(0).saturating_sub(display_width(&source));
+                format!("{source}{:gap$}  {words}", "")
+            }
+            None => source,
         };
-        text.push_str(&format!("  {:width$}  {source}\n", column.name));
+        text.push_str(&format!("  {:width$}  {line}\n", column.name));
     }
     text
+}
+
+/// Describes a type: `time`, `success, failed or null`.
+fn type_words(schema: &Schema) -> String {
+    let words = match schema.words() {
+        Some(words) => words.join(", "),
+        None => schema
+            .alternatives()
+            .iter()
+            .filter(|one| **one != Schema::Null)
+            .map(type_name)
+            .collect::<Vec<_>>()
+            .join(" or "),
+    };
+    let is_nullable = schema.alternatives().contains(&Schema::Null);
+    if is_nullable {
+        format!("{words} or null")
+    } else {
+        words
+    }
+}
+
+fn type_name(schema: &Schema) -> &'static str {
+    match schema {
+        Schema::Any => "any",
+        Schema::Null => "null",
+        Schema::Bool => "bool",
+        Schema::Int => "int",
+        Schema::Number => "number",
+        Schema::Text(kind) => kind.name(),
+        Schema::Word(_) => "string",
+        Schema::List(_) => "list",
+        Schema::Object(_) => "object",
+        Schema::Union(_) => "several",
+    }
+}
+
+/// Returns the type of a column for programs.
+fn type_json(name: &str, schemas: &[(String, Schema)]) -> Value {
+    let known = schemas.iter().find(|(known, _)| known == name);
+    let Some((_, schema)) = known else {
+        return json!({ "name": name, "type": null });
+    };
+    let mut types: Vec<&str> = schema
+        .alternatives()
+        .iter()
+        .filter(|one| **one != Schema::Null)
+        .map(type_name)
+        .collect();
+    types.dedup();
+    let is_nullable = schema.takes_null();
+    let mut shown = json!({ "name": name, "type": types.join("|"), "nullable": is_nullable });
+    if let Some(words) = schema.words() {
+        shown["enum"] = json!(words);
+    }
+    shown
 }
 
 /// Lists the conditions on the vars.
@@ -268,7 +352,7 @@ fn requirements(list: &[Requirement]) -> Vec<Value> {
     shown.collect()
 }
 
-fn query_json(query: &Query, needed: &[String], sends: &BTreeSet<Sent>) -> Value {
+fn query_json(query: &Query, facts: &Facts) -> Value {
     let vars: Vec<Value> = query
         .vars
         .iter()
@@ -297,7 +381,7 @@ fn query_json(query: &Query, needed: &[String], sends: &BTreeSet<Sent>) -> Value
         "resource": call.map(|call| call.resource.value.to_string()),
         "method": call.map(|call| call.method.as_str()),
         "endpoint": call.map(|call| call.address.source()),
-        "sends": sends
+        "sends": facts.sends
             .iter()
             .map(|sent| json!({ "host": sent.host, "variables": sent.variables }))
             .collect::<Vec<_>>(),
@@ -318,7 +402,11 @@ fn query_json(query: &Query, needed: &[String], sends: &BTreeSet<Sent>) -> Value
         "expect": requirements(&query.shape.expect),
         "rows": query.rows().map(|rows| rows.source().to_owned()),
         "columns": query.columns(),
-        "example": format!("runner run {}", example_call(query, |var| needed.contains(&var.name))),
+        "schema": query.columns().map(|columns| {
+            let types = columns.iter().map(|name| type_json(name, &facts.schemas));
+            types.collect::<Vec<_>>()
+        }),
+        "example": format!("runner run {}", example_call(query, |var| facts.needed.contains(&var.name))),
     })
 }
 
@@ -372,6 +460,13 @@ fn resource_text(
     if !environments.is_empty() {
         let names: Vec<&str> = environments.iter().map(|name| name.as_str()).collect();
         text.push_str(&format!("environments  {}\n", names.join(", ")));
+    }
+    if let Ok((_, description)) = project.described_resource(&resource.name) {
+        let count = description.entries().len();
+        text.push_str(&format!(
+            "operations    {count}, listed by `runner list {}:`\n",
+            resource.name
+        ));
     }
     text.push_str(&format!("\nexample\n  runner ping {}\n", resource.name));
     Ok(text)

@@ -103,7 +103,7 @@ pub enum Others {
 /// The result of following a path through a shape.
 #[derive(Debug, PartialEq)]
 pub enum Found<'s> {
-    /// The shapes at the end of the path.
+    /// The shapes at the end of the path, with null if it may be absent.
     Known(Vec<&'s Schema>),
     /// The description does not say.
     Unknown,
@@ -214,6 +214,10 @@ impl Schema {
         let mut current: Vec<&Self> = self.alternatives().iter().collect();
         for (step, wanted) in path.iter().enumerate() {
             current.retain(|schema| **schema != Self::Null);
+            if current.is_empty() {
+                // It is always null.
+                return Found::Unknown;
+            }
             if *wanted == PathStep::Deep || current.iter().any(|schema| **schema == Self::Any) {
                 return Found::Unknown;
             }
@@ -226,6 +230,11 @@ impl Schema {
                     Child::Found(schema) => {
                         has_place = true;
                         next.extend(schema.alternatives());
+                    }
+                    Child::Optional(schema) => {
+                        has_place = true;
+                        next.extend(schema.alternatives());
+                        next.push(&Self::Null);
                     }
                     Child::Several(members) => {
                         has_place = true;
@@ -261,8 +270,10 @@ impl Schema {
     fn child(&self, step: &PathStep, is_loose: bool) -> Child<'_> {
         match (self, step) {
             (Self::Object(object), PathStep::Name(name)) => {
-                if let Some(member) = object.member(name, is_loose) {
-                    return Child::Found(&member.schema);
+                match object.member(name, is_loose) {
+                    Some(member) if member.is_required => return Child::Found(&member.schema),
+                    Some(member) => return Child::Optional(&member.schema),
+                    None => {}
                 }
                 match &object.others {
                     Others::None => Child::Missing(&object.members),
@@ -353,6 +364,8 @@ impl Schema {
 /// The result of one step.
 enum Child<'s> {
     Found(&'s Schema),
+    /// A member that may be absent.
+    Optional(&'s Schema),
     Several(&'s [Member]),
     Unknown,
     Missing(&'s [Member]),

@@ -3,6 +3,7 @@
 //! What is sent must be what the API takes: anything else is an error. What is read is compared with
 //! warnings, since descriptions lag behind. `undocumented: true` in a query turns all of it off.
 
+mod columns;
 mod read;
 mod sent;
 
@@ -93,20 +94,7 @@ impl Project {
             let Items::Query { query: inner, .. } = &feed.items else {
                 continue;
             };
-            let Some(call) = inner.call().filter(|call| !call.is_undocumented) else {
-                continue;
-            };
-            let Some((_, description)) = self.described(&call.resource.value) else {
-                continue;
-            };
-            let (method, endpoint) = match (&call.address, call.polled_endpoint()) {
-                (_, Some(polled)) => ("GET", polled),
-                (Address::Endpoint(endpoint), None) => (call.method.as_str(), endpoint),
-                (Address::Url(_), None) => continue,
-            };
-            let segments = segments(endpoint);
-            let found = segments.map(|segments| description.matching(method, &segments));
-            if let (Some(RouteMatch::One(index)), true) = (found, reads_json(call)) {
+            if let Some((index, description)) = self.operation_behind(inner) {
                 let readings = readings_of_consumer(inner, query);
                 read::check(description.operation(index), &readings, faults);
             }
