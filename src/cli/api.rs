@@ -229,7 +229,7 @@ impl Look<'_> {
     fn plan(&self, draft: &Draft) -> Result<Rc<Plan>, Failure> {
         let query = self
             .project
-            .drafted_query(draft, &draft.endpoint)
+            .drafted_query(draft, &draft.endpoint, None)
             .map_err(Failure::from_diagnostics)?;
         let connect = &self.args.connect;
         let binding = self

@@ -30,6 +30,7 @@ mod inputs;
 #[cfg(test)]
 mod kinds;
 mod list;
+mod new;
 mod new_query;
 mod options;
 mod outcome;
@@ -70,8 +71,12 @@ struct Cli {
 }
 
 const AFTER_HELP: &str = "\
-Try it without a token or a network:
-  runner run queries/get-workflow.yaml workflow_id=5034460f-c7c4-4c43-9457 --demo";
+Try it in any folder, without a token or a network:
+  runner run weekly-report --demo    # a built-in query
+  runner api /me --demo              # one request
+  runner init                        # a project of your own
+
+With a personal API token of CircleCI in CIRCLE_TOKEN, leave out --demo.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -83,6 +88,8 @@ enum Command {
     Api(Box<api::ApiArgs>),
     /// Write a starter project: a connection, queries, a report, tests
     Init(init::InitArgs),
+    /// Write a query file from a curl command or a HAR file
+    New(new::NewArgs),
     /// Check files without sending a request
     Check(check::CheckArgs),
     /// Run test cases of queries, without a network
@@ -108,6 +115,7 @@ impl Command {
             Self::Sql(args) => sql::run(args, app),
             Self::Api(args) => api::run(args, app),
             Self::Init(args) => init::run(args, app),
+            Self::New(args) => new::run(args, app),
             Self::Check(args) => Ok(check::run(args, app)?),
             Self::Test(args) if args.drift => drift::run(args, app),
             Self::Test(args) => test::run(args, app),
@@ -130,6 +138,7 @@ impl Command {
             Self::Record(args) => args.messages.error_format,
             Self::Test(_)
             | Self::Init(_)
+            | Self::New(_)
             | Self::List(_)
             | Self::Show(_)
             | Self::Demo(_)

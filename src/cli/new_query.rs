@@ -1,14 +1,14 @@
 //! Writes a new query file of the project. An existing file is never replaced.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::cli::app::App;
 use crate::cli::failure::Failure;
 use crate::core::code::Code;
 use crate::core::text::counted;
 use crate::project::draft::Draft;
-use crate::project::{Project, load, query};
+use crate::project::{Project, Query, load, query};
 use crate::sink;
 
 /// The place of a query file to be written.
@@ -63,19 +63,24 @@ impl<'p> NewQuery<'p> {
         })
     }
 
-    /// Returns the name of the query.
-    pub fn name(&self) -> &str {
-        &self.name
+    /// Returns the path of the file, as it is shown.
+    pub fn shown(&self) -> &str {
+        &self.shown
     }
 
-    /// Checks a draft.
+    /// Checks a draft. Its resource may be new.
     ///
     /// # Errors
     ///
     /// All its faults.
-    pub fn check(&self, draft: &Draft) -> Result<(), Failure> {
-        let read = self.project.drafted_query(draft, &self.name);
-        read.map(|_| ()).map_err(Failure::from_diagnostics)
+    pub fn check(&self, draft: &Draft, has_new_resource: bool) -> Result<(), Failure> {
+        self.read(draft, has_new_resource).map(|_| ())
+    }
+
+    fn read(&self, draft: &Draft, has_new_resource: bool) -> Result<Query, Failure> {
+        let new = draft.resource.as_deref().filter(|_| has_new_resource);
+        let read = self.project.drafted_query(draft, &self.name, new);
+        read.map_err(Failure::from_diagnostics)
     }
 
     /// Writes the file and says what next.
@@ -84,19 +89,24 @@ impl<'p> NewQuery<'p> {
     ///
     /// If the draft has faults, or the file exists or cannot be written.
     pub fn write(&self, draft: &Draft, quiet: bool, app: &App) -> Result<(), Failure> {
-        let query = self
-            .project
-            .drafted_query(draft, &self.name)
-            .map_err(Failure::from_diagnostics)?;
-        let written = sink::write_new_file(&self.path, draft.to_yaml().as_bytes());
-        written.map_err(|error| match error.kind() {
-            io::ErrorKind::AlreadyExists => exists(&self.shown),
-            _ => {
-                let why = load::plain(&error);
-                let words = format!("cannot write `{}`: {why}", self.shown);
-                Failure::usage(Code::CannotWrite, words)
-            }
-        })?;
+        self.write_beside(draft, false, &[], quiet, app)
+    }
+
+    /// As [`NewQuery::write`], with notes, beside a resource that may be new.
+    ///
+    /// # Errors
+    ///
+    /// As [`NewQuery::write`].
+    pub fn write_beside(
+        &self,
+        draft: &Draft,
+        has_new_resource: bool,
+        notes: &[String],
+        quiet: bool,
+        app: &App,
+    ) -> Result<(), Failure> {
+        let query = self.read(draft, has_new_resource)?;
+        write_file(&self.path, &self.shown, &draft.to_yaml())?;
         if quiet {
             return Ok(());
         }
@@ -104,14 +114,35 @@ impl<'p> NewQuery<'p> {
             0 => String::new(),
             count => format!(", with {}", counted(count as u64, "column")),
         };
-        let call = query::example_call(&query, |var| var.required);
         app.eprintln(&format!("wrote {}{columns}", self.shown));
+        for note in notes {
+            app.eprintln(&format!("  {note}"));
+        }
+        let call = query::example_call(&query, |var| var.required);
+        let dry_run = if query.is_safe() { "" } else { " --dry-run" };
         app.eprintln(&format!(
-            "next: edit it, then `runner check {}` and `runner run {call}`",
+            "next: edit it, then `runner check {}` and `runner run {call}{dry_run}`",
             self.shown
         ));
         Ok(())
     }
+}
+
+/// Writes a file that does not exist yet.
+///
+/// # Errors
+///
+/// If it exists, or cannot be written.
+pub fn write_file(path: &Path, shown: &str, text: &str) -> Result<(), Failure> {
+    let written = sink::write_new_file(path, text.as_bytes());
+    written.map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => exists(shown),
+        _ => {
+            let why = load::plain(&error);
+            let words = format!("cannot write `{shown}`: {why}");
+            Failure::usage(Code::CannotWrite, words)
+        }
+    })
 }
 
 fn exists(shown: &str) -> Failure {

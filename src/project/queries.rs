@@ -260,26 +260,38 @@ impl Project {
     pub fn ad_hoc_query(&self, resource: &str, endpoint: &str) -> Result<Query, Diagnostics> {
         let text = serde_json::json!({"resource": resource, "endpoint": endpoint}).to_string();
         let source = SourceFile::new(format!("{resource} {endpoint}"), "", text);
-        self.query_in_memory(&source, "ad-hoc")
+        self.query_in_memory(&source, "ad-hoc", None)
     }
 
-    /// Creates the query of a draft, without a file.
+    /// Creates the query of a draft, without a file. `new_resource` is the name of a resource that is
+    /// not written yet.
     ///
     /// # Errors
     ///
     /// All its faults, with places in its text.
-    pub fn drafted_query(&self, draft: &Draft, name: &str) -> Result<Query, Diagnostics> {
+    pub fn drafted_query(
+        &self,
+        draft: &Draft,
+        name: &str,
+        new_resource: Option<&str>,
+    ) -> Result<Query, Diagnostics> {
         let source = SourceFile::new("the request", "", draft.to_yaml());
-        self.query_in_memory(&source, name)
+        self.query_in_memory(&source, name, new_resource)
     }
 
-    fn query_in_memory(&self, source: &Arc<SourceFile>, name: &str) -> Result<Query, Diagnostics> {
+    fn query_in_memory(
+        &self,
+        source: &Arc<SourceFile>,
+        name: &str,
+        new_resource: Option<&str>,
+    ) -> Result<Query, Diagnostics> {
         let mut faults = Diagnostics::new();
         let around = query_file::Surroundings {
             resources: self
                 .resources
                 .iter()
                 .map(|file| file.name.as_str())
+                .chain(new_resource)
                 .collect(),
             broken_resources: self.broken_resources().map(SourceFile::name).collect(),
             kinds: &|name| self.kinds_of(name),

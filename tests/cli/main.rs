@@ -32,6 +32,7 @@ mod hostile;
 mod init;
 mod limits;
 mod listings;
+mod new;
 mod output;
 mod pages;
 mod parts;

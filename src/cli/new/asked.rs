@@ -76,9 +76,8 @@ pub fn address(text: &str) -> Result<(Url, Option<String>), String> {
             url.scheme()
         ));
     }
-    let user = (!url.username().is_empty() || url.password().is_some()).then(|| {
-        format!("{}:{}", url.username(), url.password().unwrap_or_default())
-    });
+    let user = (!url.username().is_empty() || url.password().is_some())
+        .then(|| format!("{}:{}", url.username(), url.password().unwrap_or_default()));
     // Cannot fail for a URL with a host.
     let _ = url.set_username("");
     let _ = url.set_password(None);

@@ -192,7 +192,9 @@ impl Command {
         let Some((_, _, effect)) = known else {
             let near = name::nearest(name, OPTIONS.iter().map(|(_, long, _)| *long));
             let hint = near.map_or_else(String::new, |near| format!("; did you mean `--{near}`?"));
-            return Err(format!("the option `--{name}` of curl is not understood{hint}"));
+            return Err(format!(
+                "the option `--{name}` of curl is not understood{hint}"
+            ));
         };
         let shown = format!("--{name}");
         let value = match given {
@@ -204,7 +206,11 @@ impl Command {
     }
 
     /// Reads options of one letter, of which the last may have a value: `-sSLXPOST`.
-    fn short(&mut self, word: &str, words: &mut impl Iterator<Item = String>) -> Result<(), String> {
+    fn short(
+        &mut self,
+        word: &str,
+        words: &mut impl Iterator<Item = String>,
+    ) -> Result<(), String> {
         for (at, letter) in word.char_indices() {
             let known = OPTIONS.iter().find(|(short, _, _)| *short == Some(letter));
             let Some((_, _, effect)) = known else {
@@ -230,13 +236,17 @@ impl Command {
         match effect {
             Effect::Nothing | Effect::NothingWithValue => {}
             Effect::Resource | Effect::ResourceWithValue => {
-                self.notes.push(format!("left out: `{shown}`, a setting of the resource file"));
+                self.notes.push(format!(
+                    "left out: `{shown}`, a setting of the resource file"
+                ));
             }
             Effect::Request => self.method = Some(value.to_uppercase()),
             Effect::Header => self.header(&value)?,
             Effect::Data | Effect::DataBinary if value.starts_with('@') => {
                 if value == "@-" {
-                    return Err(format!("`{shown} @-` reads standard input, which is not known here"));
+                    return Err(format!(
+                        "`{shown} @-` reads standard input, which is not known here"
+                    ));
                 }
                 self.file = Some(value[1..].to_owned());
             }
@@ -302,8 +312,8 @@ impl Command {
             }
         };
         let (mut url, user) = address(text)?;
-        let data = (!self.data.is_empty())
-            .then(|| self.data.join(if self.is_json { "" } else { "&" }));
+        let data =
+            (!self.data.is_empty()).then(|| self.data.join(if self.is_json { "" } else { "&" }));
         let mut body = match (data, self.file) {
             (Some(data), None) => Some(AskedBody::Text(data)),
             (None, Some(path)) => Some(AskedBody::File(path)),
@@ -325,7 +335,9 @@ impl Command {
                     url.set_query(Some(&query));
                 }
                 None => {}
-                Some(_) => return Err("`-G` sends a body as parameters, and this is a file".to_owned()),
+                Some(_) => {
+                    return Err("`-G` sends a body as parameters, and this is a file".to_owned());
+                }
             }
         }
         let usual = match &body {
@@ -334,7 +346,11 @@ impl Command {
             None => "GET",
         };
         let mut headers = self.headers;
-        let has = |wanted: &str| headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(wanted));
+        let has = |wanted: &str| {
+            headers
+                .iter()
+                .any(|(name, _)| name.eq_ignore_ascii_case(wanted))
+        };
         if self.is_json && !has("content-type") {
             let json = "application/json".to_owned();
             headers.push(("Content-Type".to_owned(), json));

@@ -56,14 +56,14 @@ impl Reader<'_> {
                     self.end_word();
                     return self.end(character);
                 }
-                '&' if self.word.is_none() || self.rest.peek().is_none_or(|c| *c == '&' || *c == ' ') => {
+                '&' if self.word.is_none()
+                    || self.rest.peek().is_none_or(|c| *c == '&' || *c == ' ') =>
+                {
                     self.end_word();
                     return self.end(character);
                 }
                 ' ' | '\t' => self.end_word(),
-                '#' if self.word.is_none() => {
-                    while self.rest.next_if(|c| *c != '\n').is_some() {}
-                }
+                '#' if self.word.is_none() => while self.rest.next_if(|c| *c != '\n').is_some() {},
                 '\\' => match self.rest.next() {
                     Some('\n') | None => {}
                     Some(escaped) => self.push(escaped),
@@ -284,9 +284,15 @@ mod tests {
             split("curl 'a b' \"c \\\" \\d\" e\\ f g''h '' x=\\\n  y"),
             ["curl", "a b", "c \" \\d", "e f", "gh", "", "x=", "y"]
         );
-        assert_eq!(split("curl -d $'a\\'b\\n\\u00e9\\u0021\\x41\\101'"), ["curl", "-d", "a'b\né!AA"]);
+        assert_eq!(
+            split("curl -d $'a\\'b\\n\\u00e9\\u0021\\x41\\101'"),
+            ["curl", "-d", "a'b\né!AA"]
+        );
         assert_eq!(split("curl $'\\ud83d\\ude00'"), ["curl", "😀"]);
-        assert_eq!(split("curl http://x/?a=1&b=2"), ["curl", "http://x/?a=1&b=2"]);
+        assert_eq!(
+            split("curl http://x/?a=1&b=2"),
+            ["curl", "http://x/?a=1&b=2"]
+        );
         assert_eq!(split("curl a # no more"), ["curl", "a"]);
         assert_eq!(split("\n\n  curl a\n"), ["curl", "a"]);
     }
@@ -296,7 +302,10 @@ mod tests {
         let marked = format!("x {BEGIN}TOKEN{END}!");
         assert_eq!(split("curl \"x $TOKEN!\""), ["curl", marked.as_str()]);
         assert_eq!(split("curl x\\ ${TOKEN}!"), ["curl", marked.as_str()]);
-        assert_eq!(split("curl 'x $TOKEN' \"$5 $\""), ["curl", "x $TOKEN", "$5 $"]);
+        assert_eq!(
+            split("curl 'x $TOKEN' \"$5 $\""),
+            ["curl", "x $TOKEN", "$5 $"]
+        );
         for run in ["curl $(pass x)", "curl \"`pass x`\"", "curl \"${x:-y}\""] {
             words(run).expect_err(run);
         }

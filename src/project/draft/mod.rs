@@ -174,6 +174,15 @@ fn shown_kind(default: &Value) -> Option<VarType> {
     }
 }
 
+/// Writes a resource file with these keys, in order.
+pub fn resource_yaml(entries: &[(String, Value)]) -> String {
+    let mut layout = Layout::new();
+    for (key, value) in entries {
+        layout.value(key, Some(value.clone()));
+    }
+    layout.finish()
+}
+
 impl Draft {
     /// Writes the file, in the order of keys that the shipped queries have.
     pub fn to_yaml(&self) -> String {
@@ -193,8 +202,7 @@ impl Draft {
             layout.text("method", Some(self.method.as_str()));
         }
         layout.value("safe", self.safe.map(Value::Bool));
-        let has_endpoint = !self.endpoint.is_empty();
-        layout.text("endpoint", has_endpoint.then_some(self.endpoint.as_str()));
+        layout.text("endpoint", Some(&self.endpoint));
         layout.value(
             "undocumented",
             self.undocumented.then_some(Value::Bool(true)),

@@ -26,7 +26,9 @@ fn the_method_is_that_of_curl() {
 
 #[test]
 fn options_may_be_combined_and_have_their_value_attached() {
-    let asked = asked("$ A=b /usr/bin/curl -sSLk -H'X-A: 1' --header=X-B:2 -H 'X-C;' -H 'X-D:' -odir/x -w '%{http_code}' -- https://u:p@x.example/a#top | jq .");
+    let asked = asked(
+        "$ A=b /usr/bin/curl -sSLk -H'X-A: 1' --header=X-B:2 -H 'X-C;' -H 'X-D:' -odir/x -w '%{http_code}' -- https://u:p@x.example/a#top | jq .",
+    );
     assert_eq!(asked.url.as_str(), "https://x.example/a");
     assert_eq!(asked.user.as_deref(), Some("u:p"));
     let headers = [("X-A", "1"), ("X-B", "2"), ("X-C", "")];
@@ -36,7 +38,10 @@ fn options_may_be_combined_and_have_their_value_attached() {
     );
     assert_eq!(
         asked.notes,
-        ["left out: `-k`, a setting of the resource file", "left out: `| jq .`"]
+        [
+            "left out: `-k`, a setting of the resource file",
+            "left out: `| jq .`"
+        ]
     );
 }
 
@@ -52,7 +57,9 @@ fn data_is_joined_and_encoded() {
     assert_eq!(file.body, Some(AskedBody::File("report.json".to_owned())));
     let json = asked("curl x.example --json '{\"a\":1}'");
     assert_eq!(json.header("content-type"), Some("application/json"));
-    let form = asked("curl x.example -F a=b -F 'f=@x.png;type=image/png;filename=y.png' --form-string c=@d");
+    let form = asked(
+        "curl x.example -F a=b -F 'f=@x.png;type=image/png;filename=y.png' --form-string c=@d",
+    );
     let Some(AskedBody::Multipart(parts)) = form.body else {
         panic!("{form:?}");
     };
@@ -75,7 +82,10 @@ fn what_is_not_understood_is_named() {
         ("", "no command"),
         ("curl", "no address"),
         ("curl a.example b.example", "several addresses"),
-        ("curl --headers 'a: b' x.example", "`--headers` of curl is not understood; did you mean `--header`?"),
+        (
+            "curl --headers 'a: b' x.example",
+            "`--headers` of curl is not understood; did you mean `--header`?",
+        ),
         ("curl -Z x.example", "`-Z` of curl is not understood"),
         ("curl x.example -H", "`-H` has no value"),
         ("curl x.example -H abc", "no colon"),

@@ -1,0 +1,181 @@
+//! Makes a query of a request that was sent elsewhere.
+
+use crate::cli::app::App;
+use crate::cli::base_urls::{self, Below};
+use crate::cli::failure::Failure;
+use crate::cli::new::address_parts::AddressParts;
+use crate::cli::new::asked::Asked;
+use crate::cli::new::content::{Content, content};
+use crate::cli::new::fields::{self, Fields};
+use crate::cli::new::resource::{Credentials, NewResource};
+use crate::cli::new::text::template;
+use crate::cli::options::ConnectArgs;
+use crate::core::secret::{Secret, holds_token};
+use crate::core::text::counted;
+use crate::project::Project;
+use crate::project::draft::{Draft, DraftVar, columns_of, records_of, rows_of};
+
+/// A query to be written.
+pub struct Made {
+    /// The query.
+    pub draft: Draft,
+    /// The resource that it needs, if the project has none.
+    pub resource: Option<NewResource>,
+    /// What is worth telling, one line each.
+    pub notes: Vec<String>,
+}
+
+/// Makes the query of a request. No credential of it is kept.
+///
+/// # Errors
+///
+/// If the address is not one, or no resource has the given name.
+pub fn make(
+    asked: &Asked,
+    resource: Option<&str>,
+    project: &Project,
+    app: &App,
+) -> Result<Made, Failure> {
+    let fields = fields::sorted(asked);
+    conceal(asked, &fields, app);
+    let connect = ConnectArgs::default();
+    let below = base_urls::below(asked.url.as_str(), resource, project, &connect, app)?;
+    let mut notes = Vec::new();
+    let (name, new_resource, parts) = match below {
+        Below::Resource { name, target } => {
+            let file = project.resources().iter().find(|file| file.name == name);
+            let kind = file.and_then(|file| {
+                file.base
+                    .iter()
+                    .chain(file.environments.values())
+                    .next()
+                    .map(|resource| resource.kind.kind())
+            });
+            let parts = AddressParts::of(&target, kind == Some("circleci"));
+            tell_credentials(&name, asked, &fields, &parts, &mut notes);
+            (name, None, parts)
+        }
+        Below::None { .. } if holds_token(asked.url.as_str()) => {
+            let taken: Vec<&str> = (project.resources().iter())
+                .map(|file| file.name.as_str())
+                .collect();
+            let is_read = asked.method == "GET";
+            let new = NewResource::of_secret_address(&asked.url, is_read, &taken);
+            (new.name.clone(), Some(new), AddressParts::default())
+        }
+        Below::None { .. } => {
+            let taken: Vec<&str> = project
+                .resources()
+                .iter()
+                .map(|file| file.name.as_str())
+                .collect();
+            let of_query =
+                AddressParts::of(&format!("/?{}", asked.url.query().unwrap_or("")), false);
+            let credentials = Credentials {
+                fields: &fields,
+                user: asked.user.as_deref(),
+                params: &of_query.secret,
+            };
+            let new = NewResource::new(&asked.url, &credentials, &taken);
+            let path = &asked.url.path()[new.base_path.len()..];
+            let query = asked
+                .url
+                .query()
+                .map_or_else(String::new, |query| format!("?{query}"));
+            let parts = AddressParts::of(&format!("{path}{query}"), false);
+            (new.name.clone(), Some(new), parts)
+        }
+    };
+    if !parts.vars.is_empty() {
+        let vars: Vec<String> = parts.vars.iter().map(told).collect();
+        notes.push(format!("vars: {}", vars.join(", ")));
+    }
+    if fields.noise > 0 {
+        let fields = counted(fields.noise as u64, "header field");
+        notes.push(format!("left out: {fields} that a client adds by itself"));
+    }
+    notes.extend(parts.notes);
+    let mut draft = Draft {
+        resource: Some(name),
+        vars: parts.vars,
+        method: asked.method.parse().unwrap_or_default(),
+        endpoint: parts.endpoint,
+        params: parts.params,
+        headers: (fields.own.iter())
+            .map(|(name, value)| (name.clone(), template(value)))
+            .collect(),
+        ..Draft::default()
+    };
+    if let Some(Content {
+        body,
+        content_type,
+        notes: more,
+    }) = content(asked)
+    {
+        draft.body = Some(body);
+        if let Some(content_type) = content_type {
+            draft
+                .headers
+                .push(("Content-Type".to_owned(), content_type));
+        }
+        notes.extend(more);
+    }
+    if let Some(answer) = &asked.answer {
+        draft.rows = rows_of(answer);
+        draft.extract = columns_of(&records_of(answer));
+    }
+    notes.extend(asked.notes.iter().cloned());
+    if asked.answer.is_none() && draft.method.is_safe() {
+        notes.push("its answer is not known here: add `rows` and `extract`".to_owned());
+    }
+    Ok(Made {
+        draft,
+        resource: new_resource,
+        notes,
+    })
+}
+
+/// Hides the credentials in all messages from now on.
+fn conceal(asked: &Asked, fields: &Fields, app: &App) {
+    for (_, value) in &fields.secret {
+        app.scrubber.add(value);
+        if let Some((_, token)) = value.expose().split_once(' ') {
+            app.scrubber.add(&Secret::new(token));
+        }
+    }
+    if let Some((_, password)) = asked.user.as_deref().and_then(|user| user.split_once(':')) {
+        app.scrubber.add(&Secret::new(password));
+    }
+}
+
+/// Says that the resource's own credential is sent.
+fn tell_credentials(
+    resource: &str,
+    asked: &Asked,
+    fields: &Fields,
+    parts: &AddressParts,
+    notes: &mut Vec<String>,
+) {
+    let mut names: Vec<String> = fields
+        .secret
+        .iter()
+        .map(|(name, _)| name.to_lowercase())
+        .collect();
+    names.extend(parts.secret.iter().map(|(name, _)| name.clone()));
+    names.extend(asked.user.as_ref().map(|_| "user".to_owned()));
+    if !names.is_empty() {
+        let names = names.join("`, `");
+        notes.push(format!(
+            "`{resource}` sends its own credential instead of `{names}`"
+        ));
+    }
+}
+
+/// Describes a var in a few words.
+fn told(var: &DraftVar) -> String {
+    let value = var.default.as_ref().or(var.example.as_ref());
+    match value.and_then(|value| value.as_str()) {
+        Some(value) => format!("`{}` (was `{value}`)", var.name),
+        None => format!("`{}`", var.name),
+    }
+}
