@@ -28,10 +28,11 @@ use crate::cli::setup;
 use crate::core::code::Code;
 use crate::core::json;
 use crate::project::draft::{Draft, DraftBody};
-use crate::project::{Project, load};
+use crate::project::{Project, load, split_operation};
 
 const EXAMPLES: &str = "\
 Examples:
+  runner new circleci:listEnvironments       # writes queries/list-environments.yaml
   runner new pipelines --curl 'curl https://circleci.com/api/v2/project/gh/acme/web/pipeline'
   runner new pipelines --curl -              # pasted into standard input, ended by Ctrl-D
   runner new pipelines --har network.har --match /pipeline
@@ -50,9 +51,10 @@ const LONGEST_ARCHIVE: u64 = 256 * 1024 * 1024;
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct NewArgs {
-    /// Name of the query: `queries/NAME.yaml` is written
-    #[arg(value_name = "NAME")]
-    pub name: String,
+    /// Operation of an API (`circleci:listEnvironments`), if the query is made of one, and the name of
+    /// the query: `queries/NAME.yaml` is written
+    #[arg(value_name = "OPERATION|NAME", num_args = 1..=2, required = true)]
+    pub names: Vec<String>,
 
     /// Take the request of a curl command, or of one on standard input (`-`)
     #[arg(
@@ -100,15 +102,23 @@ pub struct NewArgs {
 /// If the request is not understood, or a file exists or cannot be written.
 pub fn run(args: &NewArgs, app: &App) -> Result<Exit, Stopped> {
     let project = setup::project_here(app)?;
-    let new_query = NewQuery::new(&args.name, &project, app)?;
+    let (operation, name) = chosen(args)?;
+    let new_query = NewQuery::new(&name, &project, app)?;
+    if let Some(operation) = operation {
+        return of_operation(operation, &new_query, args, &project, app);
+    }
     let asked = match (&args.curl, &args.har) {
         (Some(command), _) => of_curl(command)?,
         (None, Some(path)) => of_har(path, args, app)?,
         (None, None) => {
             let words = "nothing to make the query of";
             return Err(Failure::usage(Code::NoQuery, words)
-                .help("add `--curl 'curl …'` or `--har FILE`")
-                .help("send a request and keep it with `runner api ENDPOINT --save NAME`")
+                .help(
+                    "name an operation of an API, such as `circleci:listEnvironments` (listed by \
+                     `runner list circleci:`)",
+                )
+                .help("or add `--curl 'curl …'` or `--har FILE`")
+                .help("or send a request and keep it with `runner api ENDPOINT --save NAME`")
                 .into());
         }
     };
@@ -135,6 +145,66 @@ pub fn run(args: &NewArgs, app: &App) -> Result<Exit, Stopped> {
         args.quiet,
         app,
     )?;
+    Ok(Exit::Done)
+}
+
+/// Returns the operation, if there is one, and the name of the query, which is that of the operation
+/// if no other is given.
+fn chosen(args: &NewArgs) -> Result<(Option<&str>, String), Failure> {
+    let is_operation = |word: &str| split_operation(word).is_some();
+    match args.names.as_slice() {
+        [name] if !is_operation(name) => Ok((None, name.clone())),
+        [operation] => {
+            let (_, id) = split_operation(operation).unwrap_or_default();
+            Ok((Some(operation), with_hyphens(id)))
+        }
+        [operation, name] if is_operation(operation) => Ok((Some(operation), name.clone())),
+        names => {
+            let first = names.first().map_or("", String::as_str);
+            let words = format!("`{first}` is not the name of an operation");
+            let help =
+                "an operation is named by its resource and its id: `circleci:listEnvironments`";
+            Err(Failure::usage(Code::Usage, words).help(help))
+        }
+    }
+}
+
+/// Turns an id or a route into the name of a query: `listEnvironments` → `list-environments`.
+fn with_hyphens(id: &str) -> String {
+    let mut name = String::new();
+    let mut was_lower = false;
+    for character in id.chars() {
+        let is_upper = character.is_uppercase();
+        if (is_upper && was_lower) || (!character.is_alphanumeric() && !name.ends_with('-')) {
+            name.push('-');
+        }
+        if character.is_alphanumeric() {
+            name.extend(character.to_lowercase());
+        }
+        was_lower = character.is_lowercase() || character.is_numeric();
+    }
+    name.trim_matches('-').to_owned()
+}
+
+/// Writes the query of an operation.
+fn of_operation(
+    operation: &str,
+    new_query: &NewQuery<'_>,
+    args: &NewArgs,
+    project: &Project,
+    app: &App,
+) -> Result<Exit, Stopped> {
+    if args.curl.is_some() || args.har.is_some() {
+        let words = "a query is made of an operation, a curl command or an archive, not of two";
+        return Err(Failure::usage(Code::Usage, words).into());
+    }
+    let draft = project.operation_draft(operation).map_err(Failure::from)?;
+    if args.dry_run {
+        app.print(&draft.to_yaml())?;
+        return Ok(Exit::Done);
+    }
+    new_query.check(&draft, false)?;
+    new_query.write_beside(&draft, false, &[], args.quiet, app)?;
     Ok(Exit::Done)
 }
 

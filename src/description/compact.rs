@@ -20,6 +20,7 @@
 //! | `safe`, `loose` | it changes nothing; `-` and `_` are interchangeable in its answer |
 //! | `paginate JSON` | its pagination |
 //! | `decode FORMAT` | the format of its answer |
+//! | `secret NAME` | a parameter, or a member of the body, whose value is secret |
 //! | `/NAME SHAPE`, `?NAME SHAPE`, `^NAME SHAPE` | a parameter of the path, the query, a header field; `!` after the name if it is required; then perhaps a `` `meaning` ``, `default JSON`, `eg JSON` |
 //! | `>SHAPE`, `>!SHAPE` | the body, `!` if required; before the shape perhaps `form `, `multipart `, `other `; after it `eg JSON` |
 //! | `<SHAPE` | the answer |
@@ -116,6 +117,7 @@ impl Compact {
             has_loose_keys: false,
             paginate: None,
             decode: None,
+            secrets: Vec::new(),
             parameters: Vec::new(),
             body: None,
             answer: None,
@@ -151,6 +153,7 @@ fn read_line(line: &str, named: &Named, operation: &mut Operation) -> Result<(),
         _ => match line.split_once(' ').unwrap_or((line, "")) {
             ("safe", "") => operation.is_safe = true,
             ("loose", "") => operation.has_loose_keys = true,
+            ("secret", name) if !name.is_empty() => operation.secrets.push(name.to_owned()),
             ("decode", format) => operation.decode = Some(format.to_owned()),
             ("paginate", json) => operation.paginate = Some(value(json)?),
             _ => return Err("an unknown line".to_owned()),
@@ -224,6 +227,7 @@ GET /user/{id} getUser User data
 loose
 paginate {\"offset\":{}}
 decode text
+secret id
 /id uuid`The unique id` eg \"5034\"
 ?limit int default 20
 ?scope! \"all\"|\"mine\"

@@ -64,6 +64,9 @@ fn write_operation(operation: &Operation, short: &Abbreviations, text: &mut Stri
     if let Some(decode) = &operation.decode {
         line(format!("decode {decode}"));
     }
+    for name in &operation.secrets {
+        line(format!("secret {name}"));
+    }
     for parameter in &operation.parameters {
         let sign = SIGNS.iter().find(|(_, place)| *place == parameter.place);
         let sign = sign.map_or('?', |(sign, _)| *sign);

@@ -123,6 +123,7 @@ impl OpenApi {
             has_loose_keys: false,
             paginate: None,
             decode: None,
+            secrets: Vec::new(),
             parameters: self.parameters(item, operation),
             body: self.body(operation),
             answer: self.answer(operation),

@@ -30,6 +30,8 @@ pub struct Operation {
     pub paginate: Option<Value>,
     /// The format of the answer, as in a query file, if it is not JSON.
     pub decode: Option<String>,
+    /// The parameters and members of the body whose values are secret.
+    pub secrets: Vec<String>,
     /// The parameters.
     pub parameters: Vec<Parameter>,
     /// The body of the request.

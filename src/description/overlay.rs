@@ -71,6 +71,7 @@ fn blank(route: &str) -> Result<Operation, String> {
         has_loose_keys: false,
         paginate: None,
         decode: None,
+        secrets: Vec::new(),
         parameters: names
             .map(|name| parameter(name, ParameterPlace::Path))
             .collect(),
@@ -98,6 +99,10 @@ fn correct(operation: &mut Operation, key: &str, value: &Value) -> Result<(), St
         "id" => operation.id = text()?.to_owned(),
         "tag" => operation.tag = Some(text()?.to_owned()),
         "summary" => operation.summary = Some(text()?.to_owned()),
+        "secrets" => {
+            let names = value.as_array().ok_or("expected a list")?.iter();
+            operation.secrets = names.filter_map(Value::as_str).map(str::to_owned).collect();
+        }
         "decode" => operation.decode = Some(text()?.to_owned()),
         "deprecated" => operation.deprecated = Some(text()?.to_owned()),
         "safe" => operation.is_safe = flag()?,

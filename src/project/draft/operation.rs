@@ -18,6 +18,9 @@ use crate::template::selector::Selector;
 /// The default of a project's slug: that of the repository.
 const OWN_PROJECT: &str = "{{ git.project_slug }}";
 
+/// The columns that come first.
+const FIRST: [&str; 4] = ["id", "name", "slug", "status"];
+
 /// A value of the request before it is placed.
 struct Input<'o> {
     /// The name in the API.
@@ -125,6 +128,11 @@ impl Builder<'_> {
             let fits = schema.allows(value) || (is_list && element.allows(value));
             fits && !value.to_string().contains("{{")
         };
+        let is_secret = self
+            .operation
+            .secrets
+            .iter()
+            .any(|secret| secret == input.name);
         self.vars.push(DraftVar {
             description: input
                 .description
@@ -132,6 +140,7 @@ impl Builder<'_> {
             kind,
             default,
             choices,
+            secret: is_secret,
             example: input.example.filter(fits).cloned(),
             ..DraftVar::required(&name)
         });
@@ -400,6 +409,14 @@ fn columns(operation: &Operation) -> (Option<String>, Vec<(String, Value)>) {
             add_columns(object, "$", operation.has_loose_keys, &mut columns);
         }
     }
+    // What people look for first.
+    let rank = |name: &str| {
+        FIRST
+            .iter()
+            .position(|first| *first == name)
+            .unwrap_or(FIRST.len())
+    };
+    columns.sort_by_key(|(name, _)| rank(name));
     (rows, columns)
 }
 
