@@ -1,29 +1,41 @@
-//! Writes the table of the files that the program carries: all below `resources/` and `queries/`.
+//! Writes the tables of the files that the program carries: all below `resources/` and `queries/`, and
+//! the pages of error codes.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
-const PARTS: [&str; 2] = ["queries", "resources"];
+/// The tables, each with its folders.
+const TABLES: [(&str, &[&str]); 2] = [
+    ("built_in.rs", &["queries", "resources"]),
+    ("code_pages.rs", &["docs/reference/codes"]),
+];
 
 fn main() -> io::Result<()> {
     let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR").expect("cargo sets it"));
+    let out = PathBuf::from(env::var("OUT_DIR").expect("cargo sets it"));
+    for (name, folders) in TABLES {
+        fs::write(out.join(name), table(&root, folders)?)?;
+    }
+    Ok(())
+}
+
+fn table(root: &Path, folders: &[&str]) -> io::Result<String> {
     let mut files = Vec::new();
-    for part in PARTS {
-        println!("cargo::rerun-if-changed={part}");
-        collect(&root.join(part), &mut files)?;
+    for folder in folders {
+        println!("cargo::rerun-if-changed={folder}");
+        collect(&root.join(folder), &mut files)?;
     }
     files.sort();
     let mut table = "[\n".to_owned();
     for file in files {
-        let below = file.strip_prefix(&root).expect("it lies below the root");
+        let below = file.strip_prefix(root).expect("it lies below the root");
         let name = below.to_string_lossy().replace('\\', "/");
         let path = file.to_string_lossy();
         writeln!(table, "    ({name:?}, include_str!({path:?})),").expect("a text can be written");
     }
     table.push_str("]\n");
-    let out = PathBuf::from(env::var("OUT_DIR").expect("cargo sets it"));
-    fs::write(out.join("built_in.rs"), table)
+    Ok(table)
 }
 
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {

@@ -11,13 +11,16 @@ use crate::auth::{
 };
 use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
-use crate::core::document::{Content, Entry, keys};
+use crate::core::document::{Content, Entry};
+use crate::core::key::{ValueForm, keys};
 use crate::core::secret::Secret;
 use crate::http::{HeaderName, header};
 use crate::template::{RenderError, Scope, Template};
 
 pub const FORM: Form = Form {
     key: "basic",
+    takes: ValueForm::Keys(KEYS, &[]),
+    doc: "a user name and a password (RFC 7617)",
     grammar: Some(("### Basic", KEYS)),
     check,
 };
@@ -25,8 +28,8 @@ pub const FORM: Form = Form {
 keys! {
     /// The keys of `basic`.
     const KEYS {
-        username: "template", "required", "the user name, which is not secret";
-        password: "template", "empty", "the password; a literal is refused";
+        username: ValueForm::Template, "template", "required", "the user name, which is not secret";
+        password: ValueForm::Template, "template", "empty", "the password; a literal is refused";
     }
 }
 

@@ -3,9 +3,12 @@
 use crate::auth::{Auth, Form, InHeader, TokenScheme, secret_template};
 use crate::core::diagnostic::Diagnostics;
 use crate::core::document::Entry;
+use crate::core::key::ValueForm;
 
 pub const FORM: Form = Form {
     key: "bearer",
+    takes: ValueForm::Template,
+    doc: "a token, sent as `Authorization: Bearer …`",
     grammar: None,
     check,
 };

@@ -15,6 +15,7 @@ use crate::auth::{
 use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::document::{Content, Entry};
+use crate::core::key::ValueForm;
 use crate::core::secret::{Scrubber, Secret};
 use crate::core::shell;
 use crate::core::shutdown::Cleanup;
@@ -25,6 +26,8 @@ use crate::template::{RenderError, Scope, Template};
 
 pub const FORM: Form = Form {
     key: "command",
+    takes: ValueForm::NonEmptyList(&ValueForm::Scalar),
+    doc: "a program and its arguments, whose output is the token",
     grammar: None,
     check,
 };

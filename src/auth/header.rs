@@ -3,22 +3,25 @@
 use std::sync::Arc;
 
 use crate::auth::{
-    Auth, Authenticate, Context, Credential, CredentialError, Form, Obtaining, TokenScheme,
+    Auth, Authenticate, Context, Credential, CredentialError, FIELD, Form, Obtaining, TokenScheme,
     at_once, filled, in_header, named_value,
 };
 use crate::core::diagnostic::Diagnostics;
 use crate::core::document::Entry;
+use crate::core::key::ValueForm;
 use crate::http::{HeaderName, headers};
 use crate::template::{RenderError, Scope, Template};
 
 pub const FORM: Form = Form {
     key: "header",
+    takes: ValueForm::Keys(FIELD, &[]),
+    doc: "a token, sent in a header field",
     grammar: None,
     check,
 };
 
 fn check(entry: &Entry, _: Option<TokenScheme>, faults: &mut Diagnostics) -> Option<Auth> {
-    let (name, value) = named_value(&entry.value, FORM.key, faults)?;
+    let (name, value) = named_value(&entry.value, FORM.key, FIELD, faults)?;
     let text = name.text("name", faults)?;
     let header = HeaderName::from_bytes(text.value.as_bytes()).ok();
     let Some(header) = header.filter(|header| !headers::is_framing(header)) else {

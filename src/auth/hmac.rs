@@ -14,7 +14,8 @@ use crate::auth::{
 };
 use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
-use crate::core::document::{Entry, Node, keys};
+use crate::core::document::{Entry, Node};
+use crate::core::key::{FIELD_NAME, TextPattern, ValueForm, keys};
 use crate::core::secret::Secret;
 use crate::core::text::hex;
 use crate::http::{HeaderName, HeaderValue, Request, headers};
@@ -22,21 +23,30 @@ use crate::template::{RenderError, Scope, Template};
 
 pub const FORM: Form = Form {
     key: "hmac",
+    takes: ValueForm::Keys(KEYS, &[]),
+    doc: "a signature over each request",
     grammar: Some(("### Signatures", KEYS)),
     check,
 };
 
+/// A template that uses the request.
+const OVER: ValueForm = ValueForm::Pattern(&TextPattern {
+    regex: attempt::NAME,
+    expected: "a template that uses `request`",
+    examples: &["{{ request.method }}\n{{ request.body }}"],
+});
+
 keys! {
     /// The keys of `hmac`.
     const KEYS {
-        key: "template", "required", "the key; a literal is refused";
-        key_encoding: "`hex` or `base64`", "the string is the key", "how the key is written";
-        algorithm: "`sha256`, `sha512` or `sha1`", "`sha256`", "the hash function";
-        over: "template", "required", "the string to sign; it can use `request`";
-        header: "name", "required", "the header field of the signature";
-        encoding: "`hex` or `base64`", "`hex`", "how the signature is written";
-        prefix: "template", "", "a prefix of the signature; it can use `request`";
-        headers: "mapping of templates", "", "additional header fields; they can use `request`";
+        key: ValueForm::Template, "template", "required", "the key; a literal is refused";
+        key_encoding: ValueForm::Words(&Encoding::NAMES), "`hex` or `base64`", "the string is the key", "how the key is written";
+        algorithm: ValueForm::Words(&["sha256", "sha512", "sha1"]), "`sha256`, `sha512` or `sha1`", "`sha256`", "the hash function";
+        over: OVER, "template", "required", "the string to sign; it can use `request`";
+        header: FIELD_NAME, "name", "required", "the header field of the signature";
+        encoding: ValueForm::Words(&Encoding::NAMES), "`hex` or `base64`", "`hex`", "how the signature is written";
+        prefix: ValueForm::Template, "template", "", "a prefix of the signature; it can use `request`";
+        headers: ValueForm::Map(&ValueForm::Template), "mapping of templates", "", "additional header fields; they can use `request`";
     }
 }
 

@@ -25,7 +25,8 @@ use std::time::SystemTime;
 
 use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
-use crate::core::document::{Content, Entry, Fields, Key, Node, quoting_hint};
+use crate::core::document::{Content, Entry, Fields, Node, quoting_hint};
+use crate::core::key::{FIELD_NAME, Key, ValueForm, keys};
 use crate::core::name;
 use crate::core::secret::{Scrubber, Secret, holds_literal_secret};
 use crate::core::source::{Place, Text};
@@ -202,6 +203,39 @@ struct Form {
     grammar: Option<(&'static str, &'static [Key])>,
     /// The scheme is `None` if the kind of API has none.
     check: fn(&Entry, Option<TokenScheme>, &mut Diagnostics) -> Option<Auth>,
+    /// The form of its value.
+    takes: ValueForm,
+    /// The meaning, for people.
+    doc: &'static str,
+}
+
+/// The form of the key `auth`.
+pub const VALUE: ValueForm =
+    ValueForm::Either(&[ValueForm::Words(&["none"]), ValueForm::OneKey(kinds)]);
+
+fn kinds() -> Vec<Key> {
+    let key = |form: &Form| Key {
+        name: form.key,
+        form: form.takes,
+        takes: "",
+        default: "",
+        doc: form.doc,
+    };
+    FORMS.iter().map(key).collect()
+}
+
+keys! {
+    /// The keys of `header`.
+    const FIELD {
+        name: FIELD_NAME, "name", "required", "the name of the header field";
+        value: ValueForm::Template, "template", "required", "the token; a literal is refused";
+    }
+
+    /// The keys of `query`.
+    const PARAM {
+        name: ValueForm::Text, "name", "required", "the name of the parameter";
+        value: ValueForm::Template, "template", "required", "the token; a literal is refused";
+    }
 }
 
 /// Declares the kinds: a module each, and the list for grammar and messages.
@@ -324,9 +358,10 @@ fn needed<'n>(
 fn named_value<'n>(
     node: &'n Node,
     form: &'static str,
+    keys: &'static [Key],
     faults: &mut Diagnostics,
 ) -> Option<(&'n Node, Template)> {
-    let mut fields = node.fields(form, faults);
+    let mut fields = node.fields_of(form, keys, faults);
     let name = fields.get("name");
     let value = fields.get("value");
     fields.finish(faults);

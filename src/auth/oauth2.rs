@@ -18,8 +18,9 @@ use crate::auth::{
 };
 use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
-use crate::core::document::{Entry, Node, keys};
+use crate::core::document::{Entry, Node};
 use crate::core::json;
+use crate::core::key::{ValueForm, keys};
 use crate::core::secret::{Scrubber, Secret, is_secret_param};
 use crate::core::text::{one_line, truncate_to_width};
 use crate::http::loopback::is_loopback;
@@ -30,6 +31,8 @@ use crate::template::{RenderError, Scope, Template};
 
 pub const FORM: Form = Form {
     key: "oauth2",
+    takes: ValueForm::Keys(KEYS, &[]),
+    doc: "an access token by the client credentials grant of OAuth 2.0",
     grammar: Some(("### OAuth 2.0", KEYS)),
     check,
 };
@@ -37,13 +40,13 @@ pub const FORM: Form = Form {
 keys! {
     /// The keys of `oauth2`.
     const KEYS {
-        token_url: "template", "required", "the token endpoint; `https`, or `http` on this machine";
-        client_id: "template", "required", "the client's id, which is not secret";
-        client_secret: "template", "required", "the client's secret; a literal is refused";
-        client_auth: "`basic` or `body`", "`basic`",
+        token_url: ValueForm::Template, "template", "required", "the token endpoint; `https`, or `http` on this machine";
+        client_id: ValueForm::Template, "template", "required", "the client's id, which is not secret";
+        client_secret: ValueForm::Template, "template", "required", "the client's secret; a literal is refused";
+        client_auth: ValueForm::Words(&["basic", "body"]), "`basic` or `body`", "`basic`",
             "sends id and secret by HTTP Basic (form-encoded, as in section 2.3.1), or as parameters of the body";
-        scope: "template", "", "scopes, separated by spaces";
-        params: "mapping of templates", "",
+        scope: ValueForm::Template, "template", "", "scopes, separated by spaces";
+        params: ValueForm::Map(&ValueForm::Template), "mapping of templates", "",
             "additional parameters of the token request, such as `audience`";
     }
 }

@@ -3,22 +3,25 @@
 use std::sync::Arc;
 
 use crate::auth::{
-    Auth, Authenticate, Context, Credential, CredentialError, Form, Obtaining, TokenScheme,
+    Auth, Authenticate, Context, Credential, CredentialError, Form, Obtaining, PARAM, TokenScheme,
     at_once, filled, named_value,
 };
 use crate::core::diagnostic::Diagnostics;
 use crate::core::document::Entry;
+use crate::core::key::ValueForm;
 use crate::core::secret::Secret;
 use crate::template::{RenderError, Scope, Template};
 
 pub const FORM: Form = Form {
     key: "query",
+    takes: ValueForm::Keys(PARAM, &[]),
+    doc: "a token, sent as a URL parameter",
     grammar: None,
     check,
 };
 
 fn check(entry: &Entry, _: Option<TokenScheme>, faults: &mut Diagnostics) -> Option<Auth> {
-    let (name, value) = named_value(&entry.value, FORM.key, faults)?;
+    let (name, value) = named_value(&entry.value, FORM.key, PARAM, faults)?;
     Some(Arc::new(InQuery {
         name: name.text("name", faults)?.value.to_string(),
         value,

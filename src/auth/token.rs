@@ -4,9 +4,12 @@ use crate::auth::{Auth, Form, InHeader, TokenScheme, secret_template};
 use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::document::Entry;
+use crate::core::key::ValueForm;
 
 pub const FORM: Form = Form {
     key: "token",
+    takes: ValueForm::Template,
+    doc: "a token, sent in the scheme of the kind of API",
     grammar: None,
     check,
 };

@@ -22,7 +22,7 @@ use crate::cli::failure::{ErrorFormat, Failure, Stopped};
 use crate::cli::new_query::NewQuery;
 use crate::cli::options::{self, ConnectArgs, MessageArgs, ResultArgs, RunOptions};
 use crate::cli::output::Writers;
-use crate::cli::{carry_out, connect, dry_run, explain, outcome, setup};
+use crate::cli::{carry_out, connect, dry_run, error_hints, outcome, setup};
 use crate::core::code::Code;
 use crate::core::json;
 use crate::engine::{self, Deliver, Exchange, ExecutionOptions, ResultKind, RunReport, Session};
@@ -236,7 +236,7 @@ impl Look<'_> {
             .world
             .binding(self.project, &query, connect, self.app)?;
         let mut plan = Plan::bind(Arc::new(query), &binding, &Inputs::new())
-            .map_err(|error| explain::plan_error_in(&error, &binding, self.app))?;
+            .map_err(|error| error_hints::plan_error_in(&error, &binding, self.app))?;
         if let Some(limit) = self.args.limit {
             plan.limit_to(limit);
         }

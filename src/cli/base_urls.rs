@@ -37,33 +37,36 @@ pub enum Below {
 /// # Errors
 ///
 /// If there is no such resource, or no way to choose.
-pub fn resource(named: Option<&str>, project: &Project) -> Result<String, Failure> {
+pub fn resource(wanted: Option<&str>, project: &Project) -> Result<String, Failure> {
     let files = project.resources();
-    let names: Vec<&str> = files.iter().map(|file| file.name.as_str()).collect();
-    if let Some(wanted) = named {
-        if names.contains(&wanted) {
+    let known: Vec<&str> = files.iter().map(|file| file.name.as_str()).collect();
+    if let Some(wanted) = wanted {
+        if known.contains(&wanted) {
             return Ok(wanted.to_owned());
         }
         let words = format!("no resource `{wanted}`");
         let failure = Failure::usage(Code::UnknownResource, words);
-        return Err(match name::hint(wanted, names) {
+        return Err(match name::hint(wanted, known) {
             Some(hint) => failure.help(hint),
             None => failure,
         });
     }
-    match names.as_slice() {
+    match known.as_slice() {
         [only] => Ok((*only).to_owned()),
         [] => Err(
             Failure::usage(Code::NoResource, "the project has no resources").help(
                 "add `resources/circleci.yaml`, or write a starter project with `runner init`",
             ),
         ),
-        names if names.contains(&USUAL) => Ok(USUAL.to_owned()),
-        names => {
+        several if several.contains(&USUAL) => Ok(USUAL.to_owned()),
+        several => {
             let words = "the project has several resources, and none is named";
-            let example = format!("for example `runner api {} /…`", names[0]);
-            Err(Failure::usage(Code::NoResource, words)
-                .help(format!("name one of {}, {example}", name::one_of(names))))
+            let all = name::one_of(several);
+            let help = format!(
+                "name one of {all}, for example `runner api {} /…`",
+                several[0]
+            );
+            Err(Failure::usage(Code::NoResource, words).help(help))
         }
     }
 }
@@ -75,7 +78,7 @@ pub fn resource(named: Option<&str>, project: &Project) -> Result<String, Failur
 /// If the address is not a URL, or there is no resource of that name.
 pub fn below(
     address: &str,
-    named: Option<&str>,
+    wanted: Option<&str>,
     project: &Project,
     connect: &ConnectArgs,
     app: &App,
@@ -83,12 +86,12 @@ pub fn below(
     let url = Url::parse(address).map_err(|error| {
         Failure::usage(Code::Endpoint, format!("`{address}` is not a URL: {error}"))
     })?;
-    let named = named
+    let wanted = wanted
         .map(|name| resource(Some(name), project))
         .transpose()?;
     let mut known = Vec::new();
     for file in project.resources() {
-        if named.as_ref().is_none_or(|named| *named == file.name)
+        if wanted.as_ref().is_none_or(|name| *name == file.name)
             && let Some(base) = base_url(file, project, connect, app)
         {
             known.push((file.name.clone(), base));

@@ -11,7 +11,7 @@ use crate::cli::failure::{Failure, Stopped};
 use crate::cli::options::RunOptions;
 use crate::cli::output::Writers;
 use crate::cli::state::State;
-use crate::cli::{confirm, connect, execute, explain};
+use crate::cli::{confirm, connect, error_hints, execute};
 use crate::core::code::Code;
 use crate::core::text::counted;
 use crate::engine::{Downloads, ExecutionOptions, Write};
@@ -51,7 +51,7 @@ pub fn admit(plans: &[Rc<Plan>], options: &RunOptions, app: &App) -> Result<(), 
     let has_credential = |requests: RequestPlan<'_>| {
         requests
             .check_credential()
-            .map_err(|error| explain::plan_error(&error, Some(requests.resource()), app))
+            .map_err(|error| error_hints::plan_error(&error, Some(requests.resource()), app))
     };
     execute::admit(plans, options, &has_credential, app)
 }

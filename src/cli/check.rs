@@ -197,8 +197,21 @@ fn text(faults: &[Diagnostic], counts: &Counts, args: &CheckArgs, app: &App) {
         .collect();
     if !found.is_empty() {
         app.eprintln(&format!("{files}: {}", found.join(", ")));
+        // A log is not the place to ask for more.
+        if app.stderr.is_terminal {
+            app.eprintln(&details(faults));
+        }
     } else if !args.quiet {
         app.eprintln(&format!("{files}: no faults"));
+    }
+}
+
+/// Says how to learn more about the codes.
+fn details(faults: &[Diagnostic]) -> String {
+    let code = faults.first().map(|fault| fault.code);
+    match code.filter(|code| faults.iter().all(|fault| fault.code == *code)) {
+        Some(code) => format!("for details: `runner explain {code}`"),
+        None => "for details: `runner explain CODE`".to_owned(),
     }
 }
 

@@ -1,8 +1,12 @@
-//! `runner completions`: prints shell completions.
+//! `runner completions`: prints the script that completes `runner` in a shell.
+//!
+//! In bash, zsh and fish, the script asks `runner complete`, which knows the names of the project. In
+//! other shells, it completes commands and options only.
 
 use std::rc::Rc;
 
 use clap::CommandFactory as _;
+use clap_complete::Shell;
 
 use crate::cli::app::App;
 use crate::cli::exit::Exit;
@@ -20,7 +24,7 @@ Examples:
 pub struct CompletionsArgs {
     /// Shell to complete for
     #[arg(value_enum)]
-    pub shell: clap_complete::Shell,
+    pub shell: Shell,
 }
 
 /// Runs the verb.
@@ -29,13 +33,24 @@ pub struct CompletionsArgs {
 ///
 /// If standard output cannot be written.
 pub fn run(args: &CompletionsArgs, app: &Rc<App>) -> Result<Exit, Stopped> {
+    let script = match args.shell {
+        Shell::Bash => include_str!("completions/runner.bash").to_owned(),
+        Shell::Zsh => include_str!("completions/runner.zsh").to_owned(),
+        Shell::Fish => include_str!("completions/runner.fish").to_owned(),
+        other => fixed(other),
+    };
+    app.print(&script)?;
+    Ok(Exit::Done)
+}
+
+/// Returns a script with the commands and options of this version.
+fn fixed(shell: Shell) -> String {
     let mut script = Vec::new();
     clap_complete::generate(
-        args.shell,
+        shell,
         &mut crate::cli::Cli::command(),
         "runner",
         &mut script,
     );
-    app.print(&String::from_utf8_lossy(&script))?;
-    Ok(Exit::Done)
+    String::from_utf8_lossy(&script).into_owned()
 }

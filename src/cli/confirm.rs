@@ -8,7 +8,7 @@ use crate::cli::app::{App, Stream};
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Stopped};
 use crate::cli::options::RunOptions;
-use crate::cli::{describe, explain, outcome, request_text};
+use crate::cli::{describe, error_hints, outcome, request_text};
 use crate::core::code::Code;
 use crate::core::text::counted;
 use crate::core::text::printable_lines;
@@ -51,7 +51,7 @@ pub fn admit(plan: &Plan, options: &RunOptions, app: &App) -> Result<(), Failure
     }
     let question = writing
         .question()
-        .map_err(|error| explain::render_error(&error, app))?;
+        .map_err(|error| error_hints::render_error(&error, app))?;
     if !app.can_ask {
         let words = action(plan, &request);
         return Err(
@@ -97,10 +97,10 @@ pub async fn approve(
         [site] => writing.shown_request_at(&site.with_data(plan, &found.data)),
         _ => writing.shown_request(),
     };
-    let request = request.map_err(|error| explain::render_error(&error, app))?;
+    let request = request.map_err(|error| error_hints::render_error(&error, app))?;
     let own = writing
         .question_about(&found.sites)
-        .map_err(|error| explain::render_error(&error, app))?;
+        .map_err(|error| error_hints::render_error(&error, app))?;
     if !app.can_ask {
         let requests = counted(count as u64, "request");
         let words = format!("{requests}, {}", action(plan, &request));
@@ -167,7 +167,7 @@ pub async fn preview(
             Ok(request) => text.push_str(&request_text::dry_run(&request)),
             Err(error) => {
                 text.push_str("# the request cannot be rendered\n");
-                let mut failure = explain::render_error(&error, app);
+                let mut failure = error_hints::render_error(&error, app);
                 failure.exit = Exit::Partial;
                 failure.show(app, options.messages.error_format);
                 exit = Exit::Partial;
@@ -221,7 +221,7 @@ fn say_nothing_to_send(plan: &Plan, options: &RunOptions, app: &App) {
 /// Returns the request for every item, with names in place of items.
 fn template_of_requests(plan: RequestPlan<'_>, app: &App) -> Result<ShownRequest, Failure> {
     plan.shown_request()
-        .map_err(|error| explain::render_error(&error, app))
+        .map_err(|error| error_hints::render_error(&error, app))
 }
 
 /// Describes the request in one line.

@@ -24,8 +24,8 @@ use std::sync::Arc;
 
 use crate::cli::app::App;
 use crate::cli::connect::World;
+use crate::cli::error_hints;
 use crate::cli::exit::Exit;
-use crate::cli::explain;
 use crate::cli::failure::{Failure, Stopped};
 use crate::cli::options::{ConnectArgs, MessageArgs};
 use crate::cli::test::case::{self, Setting};
@@ -177,7 +177,7 @@ impl Drift<'_> {
         let inputs = case.vars.iter();
         let inputs = inputs.map(|(name, value, _)| (name.clone(), case::input(value)));
         let plan = Plan::bind(Arc::clone(query), &binding, &inputs.collect());
-        let plan = plan.map_err(|error| explain::plan_error_in(&error, &binding, self.app))?;
+        let plan = plan.map_err(|error| error_hints::plan_error_in(&error, &binding, self.app))?;
         let capture: std::cell::OnceCell<Rc<Capture>> = std::cell::OnceCell::new();
         let around = |inner: Rc<dyn Exchange>| {
             let made = capture.get_or_init(|| {

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use crate::cli::app::App;
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Stopped};
-use crate::cli::{describe, explain, request_text};
+use crate::cli::{describe, error_hints, request_text};
 use crate::core::code::Code;
 use crate::core::text::printable_lines;
 use crate::plan::{Feed, Plan, PlanId};
@@ -37,11 +37,11 @@ pub fn show(plans: &[Rc<Plan>], as_curl: bool, app: &App) -> Result<Exit, Stoppe
 /// Returns the requests of a plan as texts, as far as they are known: for a walk, those of the
 /// queries that it uses first, and one that represents all items.
 fn texts(plan: &Plan, as_curl: bool, app: &App) -> Result<Vec<String>, Failure> {
-    let explained = |error: &RenderError| explain::render_error(error, app);
+    let explained = |error: &RenderError| error_hints::render_error(error, app);
     if let Some(requests) = plan.requests().filter(|plan| plan.data.is_empty()) {
         let sites = plan
             .listed_sites()
-            .map_err(|error| explain::plan_error(&error, Some(requests.resource()), app))?;
+            .map_err(|error| error_hints::plan_error(&error, Some(requests.resource()), app))?;
         if let Some(sites) = sites {
             let texts = sites.iter().map(|site| {
                 let shown = requests.shown_request_at(site);
@@ -99,7 +99,7 @@ impl Chain<'_> {
             return Ok(());
         };
         let shown = requests.shown_request();
-        let shown = shown.map_err(|error| explain::render_error(&error, self.app))?;
+        let shown = shown.map_err(|error| error_hints::render_error(&error, self.app))?;
         let mut about = format!("# {}", plan.query.name);
         if plan.query.is_walk() {
             let loops = plan.loops().iter();

@@ -2,7 +2,6 @@
 
 mod files;
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -143,7 +142,7 @@ fn tests_folder(folder: &Path, known: Option<&Project>) -> PathBuf {
             .map_or_else(|_| PathBuf::from("tests"), Path::to_path_buf);
     }
     let tests = folder.join("tests");
-    let is_used = fs::read_dir(&tests).is_ok_and(|mut entries| entries.next().is_some());
+    let is_used = load::has_entries(&tests);
     let is_own = FILES
         .iter()
         .any(|(part, name, _)| matches!(part, Part::Tests) && folder.join(name).exists());

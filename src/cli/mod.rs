@@ -12,6 +12,7 @@ mod carry_out;
 mod check;
 mod choose;
 mod columns;
+mod complete;
 mod completions;
 mod confirm;
 mod connect;
@@ -19,6 +20,7 @@ mod demo;
 mod describe;
 mod drift;
 mod dry_run;
+mod error_hints;
 mod execute;
 mod exit;
 mod explain;
@@ -30,6 +32,7 @@ mod inputs;
 #[cfg(test)]
 mod kinds;
 mod list;
+mod man;
 mod new;
 mod new_query;
 mod options;
@@ -40,6 +43,7 @@ mod progress;
 mod record;
 mod request_text;
 mod run;
+mod schema;
 mod setup;
 mod show;
 mod show_failure;
@@ -104,8 +108,17 @@ enum Command {
     Ping(ping::PingArgs),
     /// Serve an embedded CircleCI with synthetic data
     Demo(demo::DemoArgs),
-    /// Print shell completions
+    /// Print the JSON Schema of a kind of file, for editors
+    Schema(schema::SchemaArgs),
+    /// Explain an error code
+    Explain(explain::ExplainArgs),
+    /// Show a manual page, or write all of them
+    Man(man::ManArgs),
+    /// Print a script that completes commands, names and values in a shell
     Completions(completions::CompletionsArgs),
+    /// Print the completions of a command line
+    #[command(hide = true)]
+    Complete(complete::CompleteArgs),
 }
 
 impl Command {
@@ -124,7 +137,11 @@ impl Command {
             Self::Show(args) => show::run(args, app),
             Self::Ping(args) => Ok(ping::run(args, app)?),
             Self::Demo(args) => Ok(demo::run(args, app)?),
+            Self::Schema(args) => schema::run(args, app),
+            Self::Explain(args) => explain::run(args, app),
+            Self::Man(args) => man::run(args, app),
             Self::Completions(args) => completions::run(args, app),
+            Self::Complete(args) => complete::run(args, app),
         }
     }
 
@@ -142,7 +159,11 @@ impl Command {
             | Self::List(_)
             | Self::Show(_)
             | Self::Demo(_)
-            | Self::Completions(_) => ErrorFormat::Text,
+            | Self::Schema(_)
+            | Self::Explain(_)
+            | Self::Man(_)
+            | Self::Completions(_)
+            | Self::Complete(_) => ErrorFormat::Text,
         }
     }
 }

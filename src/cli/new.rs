@@ -1,6 +1,6 @@
 //! `runner new`: writes a query file from a request that was sent elsewhere.
 //!
-//! A curl command or an entry of an archive becomes an [`asked::Asked`], which [`make`] turns into a
+//! A curl command or an entry of an archive becomes an [`asked::Asked`], which [`make()`] turns into a
 //! draft of a query, and of a resource if the project has none for the address. Credentials are not
 //! written, and existing files are not changed.
 

@@ -135,13 +135,13 @@ impl<'p> NewQuery<'p> {
 /// If it exists, or cannot be written.
 pub fn write_file(path: &Path, shown: &str, text: &str) -> Result<(), Failure> {
     let written = sink::write_new_file(path, text.as_bytes());
-    written.map_err(|error| match error.kind() {
-        io::ErrorKind::AlreadyExists => exists(shown),
-        _ => {
-            let why = load::plain(&error);
-            let words = format!("cannot write `{shown}`: {why}");
-            Failure::usage(Code::CannotWrite, words)
+    written.map_err(|error| {
+        if error.kind() == io::ErrorKind::AlreadyExists {
+            return exists(shown);
         }
+        let why = load::plain(&error);
+        let words = format!("cannot write `{shown}`: {why}");
+        Failure::usage(Code::CannotWrite, words)
     })
 }
 

@@ -1,8 +1,8 @@
 //! Reports incomplete results.
 
 use crate::cli::app::App;
+use crate::cli::error_hints;
 use crate::cli::exit::Exit;
-use crate::cli::explain;
 use crate::cli::failure::{ErrorFormat, Failure};
 use crate::cli::options::MessageArgs;
 use crate::cli::progress::state_of;
@@ -60,7 +60,7 @@ fn all_failed(plan: &Plan, ledger: &Ledger, messages: MessageArgs, app: &App) ->
     let kinds = ledger.failures();
     // The first of equally frequent ones.
     let usual = kinds.iter().rev().max_by_key(|failures| failures.count);
-    let usual = usual.map(|failures| explain::run_error(&failures.example, plan, app));
+    let usual = usual.map(|failures| error_hints::run_error(&failures.example, plan, app));
     let (exit, code) = usual.map_or((Exit::Partial, Code::Partial), |failure| {
         (failure.exit, failure.code)
     });
@@ -97,7 +97,7 @@ pub fn report_unmet(
 ) -> Option<Failure> {
     let (last, others) = unmet.errors.split_last()?;
     for error in others {
-        explain::run_error(error, plan, app).show(app, messages.error_format);
+        error_hints::run_error(error, plan, app).show(app, messages.error_format);
     }
     if unmet.more > 0 {
         let words = match unmet.more {
@@ -106,7 +106,7 @@ pub fn report_unmet(
         };
         Failure::new(Exit::Expectation, Code::Expectation, words).show(app, messages.error_format);
     }
-    Some(explain::run_error(last, plan, app))
+    Some(error_hints::run_error(last, plan, app))
 }
 
 /// Reports what was found before a run failed, and returns its failure.
@@ -114,13 +114,13 @@ pub fn report_failed(plan: &Plan, failed: &FailedRun, messages: MessageArgs, app
     if let Some(last) = report_unmet(plan, &failed.unmet, messages, app) {
         last.show(app, messages.error_format);
     }
-    explain::run_error(&failed.error, plan, app)
+    error_hints::run_error(&failed.error, plan, app)
 }
 
 /// Reports the failures before a condition kept a query from writing: they may be why it is not
 /// met.
 pub fn report_before_unsent(plan: &Plan, failed: &FailedRun, format: ErrorFormat, app: &App) {
-    if explain::is_unsent(&failed.error, plan) {
+    if error_hints::is_unsent(&failed.error, plan) {
         for failures in failed.ledger.failures().iter().take(KINDS) {
             group(plan, failures, app).show(app, format);
         }
@@ -145,7 +145,7 @@ fn report_listing(plan: &Plan, report: &RunReport, messages: MessageArgs, app: &
             Exit::Done
         }
         Outcome::Broken(error) => {
-            let mut failure = explain::run_error(error, plan, app);
+            let mut failure = error_hints::run_error(error, plan, app);
             if failure.exit == Exit::Expectation {
                 // The poll did not finish: its last state was shown.
                 failure.show(app, messages.error_format);
@@ -260,7 +260,7 @@ fn with_groups(
     let kinds = ledger.failures().iter();
     let groups: Vec<serde_json::Value> = kinds
         .map(|failures| {
-            let example = explain::run_error(&failures.example, plan, app);
+            let example = error_hints::run_error(&failures.example, plan, app);
             serde_json::json!({
                 "query": failures.example.query,
                 "code": example.code,
@@ -278,7 +278,7 @@ fn with_groups(
 
 /// Combines failures of one kind into one, with their count and an example.
 fn group(plan: &Plan, failures: &Failures, app: &App) -> Failure {
-    let mut failure = explain::item_error(&failures.example, plan, app);
+    let mut failure = error_hints::item_error(&failures.example, plan, app);
     let query = &failures.example.query;
     // A query without items still has requests.
     let noun = failures.example.item.as_ref().map_or("request", |_| "item");

@@ -12,7 +12,7 @@ use crate::cli::app::App;
 use crate::cli::columns::{Chosen, listed};
 use crate::cli::failure::{ErrorFormat, Failure, Stopped};
 use crate::cli::options::{MessageArgs, RunOptions};
-use crate::cli::{choose, explain};
+use crate::cli::{choose, error_hints};
 use crate::core::code::Code;
 use crate::core::source::{Place, SourceFile, Span, Text};
 use crate::core::text::counted;
@@ -148,7 +148,7 @@ impl Writer {
         }
         let closed = self.ending.close(&context);
         closed.map_err(|error| match error {
-            EndingError::Render(error) => explain::render_error(&error, app),
+            EndingError::Render(error) => error_hints::render_error(&error, app),
             EndingError::Write(error) => Failure::of_output(&error),
         })
     }
@@ -352,7 +352,7 @@ fn dated(out: &Path, plan: &Plan, app: &App) -> Result<PathBuf, Failure> {
     }
     let path = template
         .text(plan.scope())
-        .map_err(|error| explain::render_error(&error, app))?;
+        .map_err(|error| error_hints::render_error(&error, app))?;
     Ok(PathBuf::from(path))
 }
 
@@ -406,10 +406,11 @@ impl Deliver for WriterDelivery<'_> {
     fn failed(&mut self, error: &RunError) {
         match self.messages.error_format {
             ErrorFormat::Json => {
-                explain::item_error(error, self.plan, self.app).show(self.app, ErrorFormat::Json);
+                error_hints::item_error(error, self.plan, self.app)
+                    .show(self.app, ErrorFormat::Json);
             }
             ErrorFormat::Text if self.messages.verbose > 0 => {
-                let failure = explain::item_error(error, self.plan, self.app);
+                let failure = error_hints::item_error(error, self.plan, self.app);
                 let item = error.item.as_ref();
                 let item = item.map_or("a request", |item| &item.label);
                 self.app.eprintln(&format!(

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use crate::cli::app::App;
 use crate::cli::connect::{self, World};
+use crate::cli::error_hints;
 use crate::cli::exit::Exit;
-use crate::cli::explain;
 use crate::cli::failure::Failure;
 use crate::cli::options::{self, ConnectArgs, MessageArgs};
 use crate::cli::setup;
@@ -165,16 +165,16 @@ async fn ask(
         .map_err(Failure::from_diagnostics)?;
     let binding = world.bound_to(project, [(file.name.clone(), resource)], app)?;
     let plan = Plan::bind(Arc::new(query), &binding, &Inputs::new())
-        .map_err(|error| explain::plan_error_in(&error, &binding, app))?;
+        .map_err(|error| error_hints::plan_error_in(&error, &binding, app))?;
     if let Some(requests) = plan.requests() {
         requests
             .check_credential()
-            .map_err(|error| explain::plan_error(&error, Some(requests.resource()), app))?;
+            .map_err(|error| error_hints::plan_error(&error, Some(requests.resource()), app))?;
     }
     let plan = Rc::new(plan);
     let answer = engine::run(&plan, session, ResultKind::Content, None, &mut Nobody)
         .await
-        .map_err(|failed| explain::run_error(&failed.error, &plan, app))?;
+        .map_err(|failed| error_hints::run_error(&failed.error, &plan, app))?;
     let body: Value = crate::core::json::parse(&answer.body).unwrap_or(Value::Null);
     let who = kind.who(&body);
     if let (None, Some(api)) = (&who, kind.always_names_user()) {

@@ -22,7 +22,7 @@ use crate::cli::inputs::Words;
 use crate::cli::options::{ConnectArgs, MessageArgs};
 use crate::cli::test;
 use crate::cli::test::case::{Played, Setting};
-use crate::cli::{explain, setup};
+use crate::cli::{error_hints, setup};
 use crate::core::code::Code;
 use crate::core::json::{self, plain};
 use crate::core::text::counted;
@@ -197,7 +197,8 @@ impl Taking<'_> {
         }));
         let binding = world.binding(self.project, &self.target.query, &connect, self.app)?;
         let plan = Plan::bind(Arc::clone(&self.target.query), &binding, inputs);
-        let mut plan = plan.map_err(|error| explain::plan_error_in(&error, &binding, self.app))?;
+        let mut plan =
+            plan.map_err(|error| error_hints::plan_error_in(&error, &binding, self.app))?;
         if let Some(limit) = self.args.limit.or(known.and_then(|case| case.limit)) {
             plan.limit_to(limit);
         }

@@ -11,7 +11,7 @@ use crate::cli::failure::{ErrorFormat, Failure, Stopped};
 use crate::cli::inputs::{self, Words};
 use crate::cli::options::{self, CacheArgs, ConnectArgs, MessageArgs, ResultArgs, RunOptions};
 use crate::cli::setup;
-use crate::cli::{carry_out, dry_run, explain};
+use crate::cli::{carry_out, dry_run, error_hints};
 use crate::core::code::Code;
 use crate::core::diagnostic::Diagnostics;
 use crate::format::Format;
@@ -236,7 +236,7 @@ fn plan(
     let own = own_inputs(given.clone(), &query, args);
     let binding = world.binding(project, &query, &args.connect, app)?;
     let mut plan = Plan::bind(query, &binding, &own)
-        .map_err(|error| explain::plan_error_in(&error, &binding, app))?;
+        .map_err(|error| error_hints::plan_error_in(&error, &binding, app))?;
     if let Some(limit) = args.limit {
         plan.limit_to(limit);
     }

@@ -30,7 +30,8 @@ pub fn project_with_tests(app: &App) -> Result<Project, Failure> {
     if project.is_built_in() {
         let words = "no project found, and the built-in queries have no tests";
         return Err(Failure::usage(Code::NoProject, words)
-            .help("run it in a folder with `queries/`, `resources/` or a `runner.yaml`"));
+            .help("run it in a folder with `queries/`, `resources/` or a `runner.yaml`")
+            .help("write a starter project, with tests, with `runner init`"));
     }
     Ok(project)
 }

@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use crate::cli::app::App;
 use crate::cli::connect::World;
+use crate::cli::error_hints;
 use crate::cli::exit::Exit;
-use crate::cli::explain;
 use crate::cli::failure::{ErrorFormat, Failure, Stopped};
 use crate::cli::inputs;
 use crate::cli::options::{self, CacheArgs, ConnectArgs, MessageArgs, ResultArgs, RunOptions};
@@ -128,7 +128,7 @@ pub fn run(args: &SqlArgs, app: &Rc<App>) -> Result<Exit, Stopped> {
     let world = World::new(app, &args.connect, args.messages, args.now.as_deref())?;
     let binding = world.binding(&project, &query, &args.connect, app)?;
     let mut plan = Plan::bind(Arc::new(query), &binding, &given)
-        .map_err(|error| explain::plan_error_in(&error, &binding, app))?;
+        .map_err(|error| error_hints::plan_error_in(&error, &binding, app))?;
     if let Some(limit) = args.limit {
         plan.limit_to(limit);
     }

@@ -14,6 +14,12 @@ macro_rules! codes {
             Http(u16),
         }
 
+        impl Code {
+            /// All codes but those of a status.
+            #[cfg_attr(not(test), expect(dead_code, reason = "the pages are held to it"))]
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+        }
+
         impl serde::Serialize for Code {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.collect_str(self)

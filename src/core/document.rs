@@ -13,6 +13,7 @@ use serde_json::{Map, Number, Value};
 
 use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
+use crate::core::key::Key;
 use crate::core::name;
 use crate::core::source::{Place, Span, Text};
 use crate::core::time::{DURATION_EXAMPLE, parse_duration};
@@ -295,48 +296,6 @@ pub fn quoting_hint(place: &Place) -> Option<&'static str> {
     let is_template = place.file.text()[place.span.start..].starts_with("{{");
     is_template.then_some("a value that begins with `{{` must be quoted: `\"{{ … }}\"`")
 }
-
-/// A key of a mapping. The texts are Markdown, as the file reference has them.
-#[derive(Debug)]
-pub struct Key {
-    /// Its name.
-    pub name: &'static str,
-    /// The type of its value.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "the file reference is held to it")
-    )]
-    pub takes: &'static str,
-    /// The default value; empty if there is none.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "the file reference is held to it")
-    )]
-    pub default: &'static str,
-    /// The meaning.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "the file reference is held to it")
-    )]
-    pub doc: &'static str,
-}
-
-/// Declares tables of keys: per key its name, the type of its value, its default and its meaning.
-macro_rules! keys {
-    ($($(#[$meta:meta])* $visibility:vis const $table:ident {
-        $($name:ident: $takes:literal, $default:literal, $doc:literal;)+
-    })+) => {
-        $($(#[$meta])* $visibility const $table: &[$crate::core::document::Key] = &[
-            $($crate::core::document::Key {
-                name: stringify!($name),
-                takes: $takes,
-                default: $default,
-                doc: $doc,
-            }),+
-        ];)+
-    };
-}
-pub(crate) use keys;
 
 /// A mapping read key by key. Keys that are not in its table, or without one were never requested,
 /// are unknown.

@@ -9,6 +9,7 @@ pub mod document;
 pub mod file_ending;
 pub mod graph;
 pub mod json;
+pub mod key;
 pub mod markdown;
 pub mod name;
 pub mod percent;

@@ -6,7 +6,7 @@ use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::document::{Fields, Node};
 use crate::paginate::size::Size;
-use crate::paginate::{Next, Page, RequestPlace, path};
+use crate::paginate::{COUNTER, Next, Page, RequestPlace, path};
 use crate::template::selector::Selector;
 
 /// The settings of a style that counts.
@@ -23,7 +23,7 @@ pub struct Counter {
 impl Counter {
     /// Reads the settings below `key`, which is also the usual parameter. `start` is the default.
     pub fn check(key: &str, start: u64, node: &Node, faults: &mut Diagnostics) -> Option<Self> {
-        let mut fields = node.fields(key, faults);
+        let mut fields = node.fields_of(key, COUNTER, faults);
         let place = number_place(&mut fields, key, faults);
         let own_start = fields.get("start");
         let list = fields.get("list");

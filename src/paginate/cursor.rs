@@ -9,14 +9,19 @@ use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::document::Node;
 use crate::core::json;
+use crate::core::key::ValueForm;
 use crate::http::HeaderName;
-use crate::paginate::{Form, Next, Page, Paginate, RequestPlace, Style, path, word};
+use crate::paginate::{
+    CURSOR, CURSOR_RULES, Form, Next, Page, Paginate, RequestPlace, Style, path, word,
+};
 use crate::template::selector::Selector;
 
 pub const FORM: Form = Form {
     key: "cursor",
     check,
     alone: None,
+    takes: ValueForm::Keys(CURSOR, CURSOR_RULES),
+    doc: "the next page is requested with a token of the response",
 };
 
 /// A cursor.
@@ -39,7 +44,7 @@ impl Cursor {
 }
 
 fn check(node: &Node, faults: &mut Diagnostics) -> Option<Style> {
-    let mut fields = node.fields(FORM.key, faults);
+    let mut fields = node.fields_of(FORM.key, CURSOR, faults);
     let token = fields.get("path");
     let param = fields.get("param");
     let header = fields.get("header");

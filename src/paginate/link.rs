@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::core::diagnostic::Diagnostics;
 use crate::core::document::{Content, Node};
+use crate::core::key::ValueForm;
 use crate::http::link;
 use crate::paginate::{Form, Next, Page, Paginate, Style, follow};
 
@@ -11,6 +12,12 @@ pub const FORM: Form = Form {
     key: "link",
     check,
     alone: Some(Link::preset),
+    takes: ValueForm::Either(&[
+        ValueForm::Constant(true),
+        ValueForm::Null,
+        ValueForm::Keys(&[], &[]),
+    ]),
+    doc: "the next page is at the URL of the header field `Link` (RFC 8288)",
 };
 
 /// A link to the next page.

@@ -20,6 +20,7 @@ use serde_json::Value;
 use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::document::{Content, Entry, Node};
+use crate::core::key::{FIELD_NAME, Key, Rule, UNBOUNDED, ValueForm, WORD, keys};
 use crate::core::name;
 use crate::http::{HeaderMap, Request};
 use crate::template::selector::Selector;
@@ -155,7 +156,85 @@ struct Form {
     check: fn(&Node, &mut Diagnostics) -> Option<Style>,
     /// Creates the style if its key is the whole of `paginate`; `None` if it needs settings.
     alone: Option<fn() -> Style>,
+    /// The form of its value.
+    takes: ValueForm,
+    /// The meaning, for people.
+    doc: &'static str,
 }
+
+/// The form of the key `paginate`.
+pub const VALUE: ValueForm = ValueForm::Either(&[
+    ValueForm::Words(&["auto"]),
+    ValueForm::Constant(false),
+    ValueForm::WordsOf(styles_alone),
+    ValueForm::AllKeys(settings, &[Rule::AtMostOneOf(styles), Rule::NotEmpty]),
+]);
+
+fn styles() -> Vec<&'static str> {
+    FORMS.iter().map(|form| form.key).collect()
+}
+
+fn styles_alone() -> Vec<&'static str> {
+    let alone = FORMS.iter().filter(|form| form.alone.is_some());
+    alone.map(|form| form.key).collect()
+}
+
+fn settings() -> Vec<Key> {
+    let style = |form: &Form| Key {
+        name: form.key,
+        form: form.takes,
+        takes: "",
+        default: "",
+        doc: form.doc,
+    };
+    FORMS.iter().map(style).chain(BESIDE.to_vec()).collect()
+}
+
+keys! {
+    /// The keys beside a style.
+    const BESIDE {
+        max_pages: ValueForm::Integer(1, UNBOUNDED), "1 or more", "", "the maximum number of pages; a longer listing is incomplete";
+        max_rows: ValueForm::Integer(1, UNBOUNDED), "1 or more", "", "the maximum number of records; a longer listing is incomplete";
+        while: ValueForm::Text, "JSONPath, or expression over `response`", "", "there are more pages while it is true";
+    }
+
+    /// The keys of `cursor`.
+    const CURSOR {
+        path: ValueForm::Path, "JSONPath", "required", "the token of the next page in the response";
+        param: WORD, "name", "", "the URL parameter that sends the token";
+        header: FIELD_NAME, "name", "", "the header field that sends the token";
+        body: WORD, "path", "", "the member of the JSON body that sends the token: `page.cursor`";
+    }
+
+    /// The keys of `page` and `offset`.
+    const COUNTER {
+        param: WORD, "name", "the style's name", "the URL parameter of the number";
+        body: WORD, "path", "", "the member of the JSON body for the number, instead of `param`";
+        start: ValueForm::Integer(0, UNBOUNDED), "0 or more", "1 for `page`, 0 for `offset`", "the number of the first page or row";
+        list: ValueForm::Path, "JSONPath", "that of `rows`", "the list whose elements are counted";
+        size_param: WORD, "name", "", "the URL parameter of the page size";
+        size_body: WORD, "path", "", "the member of the JSON body for the page size, instead of `size_param`";
+        size: ValueForm::Integer(1, 1_000_000), "1 to 1,000,000", "", "the page size that is requested";
+    }
+
+    /// The keys of `next`.
+    const NEXT {
+        path: ValueForm::Path, "JSONPath", "required", "the URL of the next page in the response";
+    }
+}
+
+const CURSOR_RULES: &[Rule] = &[
+    Rule::AnyOf(&["param", "header", "body"]),
+    Rule::AtMostOne(&["param", "header", "body"]),
+];
+
+const COUNTER_RULES: &[Rule] = &[
+    Rule::AtMostOne(&["param", "body"]),
+    Rule::AtMostOne(&["size_param", "size_body"]),
+    Rule::NeedsAny("size", &["size_param", "size_body"]),
+    Rule::Needs("size_param", &["size"]),
+    Rule::Needs("size_body", &["size"]),
+];
 
 impl Form {
     /// Returns the style if its key is the whole of `paginate`.

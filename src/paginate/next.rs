@@ -7,13 +7,16 @@ use serde_json::Value;
 use crate::core::diagnostic::Diagnostics;
 use crate::core::document::{Content, Node};
 use crate::core::json;
-use crate::paginate::{Form, Next, Page, Paginate, Style, follow, path};
+use crate::core::key::ValueForm;
+use crate::paginate::{Form, NEXT, Next, Page, Paginate, Style, follow, path};
 use crate::template::selector::Selector;
 
 pub const FORM: Form = Form {
     key: "next",
     check,
     alone: None,
+    takes: ValueForm::Either(&[ValueForm::Path, ValueForm::Keys(NEXT, &[])]),
+    doc: "the next page is at a URL in the response",
 };
 
 /// A URL in the response body.
@@ -26,7 +29,7 @@ pub struct Address {
 fn check(node: &Node, faults: &mut Diagnostics) -> Option<Style> {
     let path = match &node.content {
         Content::Map(_) => {
-            let mut fields = node.fields(FORM.key, faults);
+            let mut fields = node.fields_of(FORM.key, NEXT, faults);
             let address = fields.get("path");
             fields.finish(faults);
             let Some(address) = address else {

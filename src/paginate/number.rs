@@ -6,14 +6,17 @@ use serde_json::Value;
 
 use crate::core::diagnostic::Diagnostics;
 use crate::core::document::Node;
+use crate::core::key::ValueForm;
 use crate::paginate::counter::Counter;
-use crate::paginate::{Form, Next, Page, Paginate, RequestPlace, Style};
+use crate::paginate::{COUNTER, COUNTER_RULES, Form, Next, Page, Paginate, RequestPlace, Style};
 use crate::template::selector::Selector;
 
 pub const FORM: Form = Form {
     key: "page",
     check,
     alone: None,
+    takes: ValueForm::Keys(COUNTER, COUNTER_RULES),
+    doc: "the next page is requested by its number",
 };
 
 /// Numbered pages.

@@ -6,15 +6,18 @@ use serde_json::Value;
 
 use crate::core::diagnostic::Diagnostics;
 use crate::core::document::Node;
+use crate::core::key::ValueForm;
 use crate::paginate::counter::Counter;
 use crate::paginate::size::Size;
-use crate::paginate::{Form, Next, Page, Paginate, RequestPlace, Style};
+use crate::paginate::{COUNTER, COUNTER_RULES, Form, Next, Page, Paginate, RequestPlace, Style};
 use crate::template::selector::Selector;
 
 pub const FORM: Form = Form {
     key: "offset",
     check,
     alone: None,
+    takes: ValueForm::Keys(COUNTER, COUNTER_RULES),
+    doc: "the next page is requested with the number of rows so far",
 };
 
 /// Counted rows, from 0, or from 1 as in SCIM (RFC 7644, section 3.4.2.4).

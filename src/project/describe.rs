@@ -26,7 +26,10 @@ mod tests {
 
     use serde_json::Value;
 
+    use crate::core::diagnostic::Diagnostics;
+    use crate::core::source::SourceFile;
     use crate::description::{Description, OpenApi, Operation, apply_overlay, circleci, write};
+    use crate::project::yaml;
 
     fn file(name: &str) -> String {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/description/circleci");
@@ -34,13 +37,16 @@ mod tests {
     }
 
     fn yaml(name: &str) -> Value {
-        serde_yaml::from_str(&file(name)).expect("YAML")
+        let source = SourceFile::new(name, name, file(name));
+        let mut faults = Diagnostics::new();
+        let document = yaml::parse(&source, &mut faults);
+        document.expect("YAML").to_json()
     }
 
     /// Compares a generated text with the file, or replaces the file.
     fn settle(name: &str, head: &str, operations: &[Operation]) {
         let text = write(head, operations);
-        if std::env::var_os("DESCRIPTION_UPDATE").is_some() {
+        if option_env!("DESCRIPTION_UPDATE").is_some() {
             let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/description/circleci");
             fs::write(folder.join(name), &text).expect("the file can be written");
         }

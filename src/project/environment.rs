@@ -1,5 +1,7 @@
 //! Chooses the resource of a query in an environment.
 
+use std::collections::BTreeSet;
+
 use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::name;
@@ -31,6 +33,14 @@ impl Project {
                 Diagnostics::from(fault)
             })?;
         self.in_environment(file, environment).map(Some)
+    }
+
+    /// Returns the names of the environments of all resources, sorted.
+    pub fn environment_names(&self) -> Vec<String> {
+        let files = self.resources.iter();
+        let names = files.flat_map(|file| file.environments.keys().cloned());
+        let names: BTreeSet<String> = names.collect();
+        names.into_iter().collect()
     }
 
     /// Returns a resource in an environment.

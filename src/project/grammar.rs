@@ -3,263 +3,514 @@
 //!
 //! The texts are Markdown, as the pages have them.
 
-use crate::core::document::keys;
+use crate::auth;
+use crate::core::key::{
+    DURATION, Key, NameKind, POSITIVE_DURATION, Rule, TEMPLATES, TextPattern, UNBOUNDED, ValueForm,
+    keys,
+};
+use crate::decode::BodyKind;
+use crate::paginate;
+use crate::project::query::{StatusMeaning, Take, VarType};
+use crate::resource::{Access, KINDS};
+
+/// The methods of a request.
+pub const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+
+/// The name of a resource or query.
+const NAME: ValueForm = ValueForm::Pattern(&TextPattern {
+    // Letters of any script, digits, `-`, `_` and `.`.
+    regex: r"^[^\x00-,/:-@\[-^`{-\x7f]+$",
+    expected: "letters, digits, `-`, `_` and `.`",
+    examples: &[],
+});
+
+/// A size in bytes.
+const SIZE: ValueForm = ValueForm::Either(&[
+    ValueForm::Integer(1, UNBOUNDED),
+    ValueForm::Pattern(&TextPattern {
+        regex: r"^\s*0*[1-9]\d*\s*(KiB|MiB|GiB|kB|MB|GB)?\s*$",
+        expected: "a size such as `64MiB`",
+        examples: &["64MiB", "10MB"],
+    }),
+]);
+
+/// The separator of `csv`.
+const SEPARATOR: ValueForm = ValueForm::Pattern(&TextPattern {
+    regex: r#"^[\t !#-/:-@\[-`{-~]$"#,
+    expected: "one character such as `;`, not a letter, digit or quote",
+    examples: &[";", "\t"],
+});
+
+/// A point in time.
+const TIME: ValueForm = ValueForm::Pattern(&TextPattern {
+    regex: r"^\s*\d{4}-\d\d-\d\d",
+    expected: "a time such as `2026-11-02T09:00:00Z` or `2026-11-02`",
+    examples: &["2026-11-02T09:00:00Z", "2026-11-02"],
+});
+
+/// A JSONPath or a template.
+const PATH_OR_TEMPLATE: ValueForm = ValueForm::Pattern(&TextPattern {
+    regex: r"^\s*\$|\{\{|\{%",
+    expected: "a JSONPath, which starts with `$`, or a template with `{{ … }}`",
+    examples: &["$.id", "{{ row.name }}"],
+});
+
+/// A string that has a template in it.
+const WITH_TEMPLATE: ValueForm = ValueForm::Pattern(&TextPattern {
+    regex: r"\{\{",
+    expected: "a template with `{{ … }}`",
+    examples: &["{{ list }}"],
+});
+
+/// A maximum number of records.
+const LIMIT: ValueForm = ValueForm::Either(&[ValueForm::Integer(1, UNBOUNDED), WITH_TEMPLATE]);
+
+/// A value, or a list of values.
+const FLAT: ValueForm = ValueForm::Either(&[
+    ValueForm::Scalar,
+    ValueForm::Null,
+    ValueForm::List(&ValueForm::Either(&[ValueForm::Scalar, ValueForm::Null])),
+]);
+
+/// The default of a var, written without a declaration.
+const NOT_A_MAPPING: ValueForm = ValueForm::Either(&[
+    ValueForm::Scalar,
+    ValueForm::Null,
+    ValueForm::List(&ValueForm::Any),
+]);
+
+/// Conditions, each with or without a message.
+const REQUIREMENTS: ValueForm = ValueForm::OneOrMore(&ValueForm::Either(&[
+    ValueForm::Expression,
+    ValueForm::Keys(REQUIREMENT, &[]),
+]));
+
+/// A resource file.
+pub const RESOURCE_FILE: ValueForm = ValueForm::Keys(
+    RESOURCE,
+    &[
+        // An environment can define what the file itself lacks.
+        Rule::AnyOf(&["type", "environments"]),
+        Rule::ExcludesFor("type", "rest", &["api"]),
+        Rule::NeedsAnyFor("type", "rest", &["base_url", "environments"]),
+    ],
+);
+
+/// A query file.
+pub const QUERY_FILE: ValueForm = ValueForm::Keys(
+    QUERY,
+    &[
+        Rule::AnyOf(&["endpoint", "url", "sql", "report"]),
+        Rule::AtMostOne(&["endpoint", "url", "sql"]),
+        Rule::Needs("endpoint", &["resource"]),
+        Rule::Needs("url", &["resource"]),
+        Rule::OnlyWith(&["endpoint", "url"], &OF_REQUESTS),
+    ],
+);
+
+/// The keys that only apply to requests.
+pub const OF_REQUESTS: [&str; 16] = [
+    "decode",
+    "download",
+    "retry",
+    "cache",
+    "method",
+    "safe",
+    "undocumented",
+    "params",
+    "headers",
+    "body",
+    "paginate",
+    "for_each",
+    "poll",
+    "on_status",
+    "confirm",
+    "rows",
+];
+
+/// The project file.
+pub const PROJECT_FILE: ValueForm = ValueForm::Keys(PROJECT, &[]);
+
+/// A file of test cases.
+pub const FILE_OF_TESTS: ValueForm = ValueForm::Keys(TEST_FILE, &[]);
+
+const TLS_RULES: &[Rule] = &[
+    Rule::Needs("client_cert", &["client_key"]),
+    Rule::Needs("client_key", &["client_cert"]),
+];
+
+const FOR_EACH_RULES: &[Rule] = &[
+    Rule::AnyOf(&["query", "file", "in"]),
+    Rule::AtMostOne(&["query", "file", "in"]),
+    Rule::OnlyWith(&["query"], &["vars"]),
+];
+
+const DATA_RULES: &[Rule] = &[
+    Rule::AnyOf(&["query", "file"]),
+    Rule::AtMostOne(&["query", "file"]),
+    Rule::OnlyWith(&["query"], &["vars"]),
+];
+
+const REPORT_RULES: &[Rule] = &[
+    Rule::AnyOf(&["template", "template_file"]),
+    Rule::AtMostOne(&["template", "template_file"]),
+];
+
+const GRAPHQL_RULES: &[Rule] = &[
+    Rule::AnyOf(&["query", "query_file"]),
+    Rule::AtMostOne(&["query", "query_file"]),
+];
+
+const ANSWER_RULES: &[Rule] = &[
+    Rule::AtMostOne(&["body", "text", "base64"]),
+    Rule::AtMostOne(&["sent", "sent_text"]),
+    Rule::Excludes("broken", &["body", "text", "base64"]),
+];
+
+fn types() -> Vec<&'static str> {
+    let mut types: Vec<_> = KINDS.iter().map(|kind| kind.kind()).collect();
+    types.dedup();
+    types
+}
+
+fn apis() -> Vec<&'static str> {
+    KINDS.iter().filter_map(|kind| kind.api()).collect()
+}
+
+fn accesses() -> Vec<&'static str> {
+    Access::names().to_vec()
+}
+
+fn contents() -> Vec<&'static str> {
+    BodyKind::ALL.map(BodyKind::name).to_vec()
+}
+
+fn meanings() -> Vec<&'static str> {
+    StatusMeaning::ALL.map(|(word, _)| word).to_vec()
+}
+
+fn takes() -> Vec<&'static str> {
+    Take::ALL.map(|(word, _)| word).to_vec()
+}
+
+fn var_types() -> Vec<&'static str> {
+    VarType::ALL.map(|(word, _)| word).to_vec()
+}
+
+fn bodies() -> Vec<Key> {
+    BODY.to_vec()
+}
+
+/// The keys of an environment: those of a resource file, each optional.
+fn of_environment() -> Vec<Key> {
+    let is_own = |key: &&Key| !["name", "environments"].contains(&key.name);
+    let optional = |key: &Key| Key {
+        default: "",
+        ..*key
+    };
+    RESOURCE.iter().filter(is_own).map(optional).collect()
+}
 
 keys! {
     /// The keys of a resource file.
     pub const RESOURCE {
-        name: "text", "the file's stem", "the name in queries; letters, digits, `-`, `_`, `.`";
-        folder: "text", "the sub-folder of `resources/`", "the group in `list`";
-        description: "text", "", "a description for people";
-        type: "`circleci` or `rest`", "required", "the kind of API, see [Presets](#presets)";
-        api: "`v2`, `v3`, `v1.1` or `artifacts`", "`v2`", "for `circleci`: the version of the API";
-        base_url: "template", "the preset's",
+        name: NAME, "text", "the file's stem", "the name in queries; letters, digits, `-`, `_`, `.`";
+        folder: ValueForm::Text, "text", "the sub-folder of `resources/`", "the group in `list`";
+        description: ValueForm::Text, "text", "", "a description for people";
+        type: ValueForm::WordsOf(types), "`circleci` or `rest`", "required", "the kind of API, see [Presets](#presets)";
+        api: ValueForm::WordsOf(apis), "`v2`, `v3`, `v1.1` or `artifacts`", "`v2`", "for `circleci`: the version of the API";
+        base_url: ValueForm::Template, "template", "the preset's",
             "the URL to which endpoints are appended, including its path; `http` or `https`, without user, `?` and `#`";
-        auth: "see [Auth](#auth)", "the preset's", "authentication";
-        headers: "mapping of templates", "",
+        auth: auth::VALUE, "see [Auth](#auth)", "the preset's", "authentication";
+        headers: TEMPLATES, "mapping of templates", "",
             "header fields of every request; overridden by those of a query, where `null` removes one";
-        params: "mapping of templates", "",
+        params: TEMPLATES, "mapping of templates", "",
             "URL parameters of every request; overridden by those of a query, where `null` removes one";
-        access: "`read-write`, `read-only` or `write-only`", "`read-write`",
+        access: ValueForm::WordsOf(accesses), "`read-write`, `read-only` or `write-only`", "`read-write`",
             "`read-only` refuses every request that is not [safe](query-file.md#requests-that-change-nothing); `write-only`, for webhooks, refuses safe requests, and `ping` skips it";
-        timeout: "duration", "`30s`", "timeout of a complete response; with `decode` and `download`, of each 16 KiB of it";
-        connect_timeout: "duration", "`10s`", "timeout of a connection";
-        max_body: "size: `64MiB`, `10MB`, bytes", "`64MiB`",
+        timeout: POSITIVE_DURATION, "duration", "`30s`", "timeout of a complete response; with `decode` and `download`, of each 16 KiB of it";
+        connect_timeout: POSITIVE_DURATION, "duration", "`10s`", "timeout of a connection";
+        max_body: SIZE, "size: `64MiB`, `10MB`, bytes", "`64MiB`",
             "maximum size of a decompressed response; with `decode`, of what is held in memory";
-        retry: "see [Retries](#retries)", "", "when a request is retried";
-        rate_limit: "see [Rate limits](#rate-limits)", "none", "how fast requests are sent";
-        concurrency: "1 to 1024", "`8`", "maximum number of concurrent requests";
-        paginate: "see [Pagination](query-file.md#pagination)", "`auto`", "the default for its queries";
-        links: "list of hosts", "the preset's",
+        retry: ValueForm::Keys(RETRY, &[]), "see [Retries](#retries)", "", "when a request is retried";
+        rate_limit: ValueForm::Keys(RATE_LIMIT, &[]), "see [Rate limits](#rate-limits)", "none", "how fast requests are sent";
+        concurrency: ValueForm::Integer(1, 1024), "1 to 1024", "`8`", "maximum number of concurrent requests";
+        paginate: paginate::VALUE, "see [Pagination](query-file.md#pagination)", "`auto`", "the default for its queries";
+        links: ValueForm::OneOrMore(&ValueForm::Text), "list of hosts", "the preset's",
             "hosts other than the resource's own origin to which a URL in a response may lead: `host`, `host:port` or `*.domain`; see [Addresses](query-file.md#addresses-from-responses)";
-        redact: "mapping", "the preset's",
+        redact: ValueForm::Map(&ValueForm::Either(&[ValueForm::Words(&["hide", "alias"]), ValueForm::Null])), "mapping", "the preset's",
             "JSONPath → `hide` or `alias`: values of responses that recordings do not keep; see [Redaction](#redaction)";
-        tls: "see [TLS](#tls)", "", "certificates";
-        proxy: "template", "the [environment](environment.md)'s",
+        tls: ValueForm::Keys(TLS, TLS_RULES), "see [TLS](#tls)", "", "certificates";
+        proxy: ValueForm::Template, "template", "the [environment](environment.md)'s",
             "`http`, `https`, `socks5` or `socks5h` URL";
-        environments: "mapping", "",
+        environments: ValueForm::Map(&ValueForm::AllKeys(of_environment, &[])), "mapping", "",
             "name → differences; see [Use several environments](../how-to/connect.md#use-several-environments)";
     }
 
     /// The keys of `retry`.
     pub const RETRY {
-        max_attempts: "1 to 100", "`5`", "the maximum number of attempts, including the first one";
-        base_delay: "duration", "`100ms`", "the upper bound of the first delay, which then doubles";
-        max_delay: "duration", "`30s`", "the maximum of that bound";
-        statuses: "status or list, 400 to 599", "", "additional statuses that are retried";
+        max_attempts: ValueForm::Integer(1, 100), "1 to 100", "`5`", "the maximum number of attempts, including the first one";
+        base_delay: DURATION, "duration", "`100ms`", "the upper bound of the first delay, which then doubles";
+        max_delay: DURATION, "duration", "`30s`", "the maximum of that bound";
+        statuses: ValueForm::OneOrMore(&ValueForm::Integer(400, 599)), "status or list, 400 to 599", "", "additional statuses that are retried";
     }
 
     /// The keys of `rate_limit`.
     pub const RATE_LIMIT {
-        requests: "1 to 1000000", "required", "the maximum number of requests within `per`";
-        per: "duration", "`1s`", "the period of the limit";
-        burst: "1 to 1000000", "`1`", "the number of requests that can be sent at once";
+        requests: ValueForm::Integer(1, 1_000_000), "1 to 1000000", "required", "the maximum number of requests within `per`";
+        per: POSITIVE_DURATION, "duration", "`1s`", "the period of the limit";
+        burst: ValueForm::Integer(1, 1_000_000), "1 to 1000000", "`1`", "the number of requests that can be sent at once";
     }
 
     /// The keys of `tls`.
     pub const TLS {
-        ca_file: "path", "", "additional trusted certificate authorities, as PEM";
-        client_cert: "path", "",
+        ca_file: ValueForm::Text, "path", "", "additional trusted certificate authorities, as PEM";
+        client_cert: ValueForm::Text, "path", "",
             "the client certificate with its chain, as PEM";
-        client_key: "path", "", "the key of the client certificate, as PEM; required with `client_cert`";
-        system_certs: "bool", "`false`", "also trusts the certificate authorities of the operating system";
+        client_key: ValueForm::Text, "path", "", "the key of the client certificate, as PEM; required with `client_cert`";
+        system_certs: ValueForm::Bool, "bool", "`false`", "also trusts the certificate authorities of the operating system";
     }
 
     /// The keys of the project file.
     pub const PROJECT {
-        vars: "mapping", "",
+        vars: ValueForm::Map(&ValueForm::Any), "mapping", "",
             "defaults for vars of these names in all queries, instead of the queries' own defaults; they can be templates over `env`, `git` and `now()`. In order of precedence: the command line, `RUNNER_VAR_NAME`, this file, the query's own default. A value that the declaration of a var does not allow is an error in this file, even if the value is overridden";
-        environment: "name", "",
+        environment: ValueForm::Name(NameKind::Environment), "name", "",
             "the environment, unless it is set by `--env` or `RUNNER_ENV`";
-        tests: "see [Tests](#tests)", "", "the folder of the [test files](test-file.md)";
+        tests: ValueForm::Keys(TESTS, &[]), "see [Tests](#tests)", "", "the folder of the [test files](test-file.md)";
     }
 
     /// The keys of `tests` in the project file.
     pub const TESTS {
-        folder: "path", "`tests`",
+        folder: ValueForm::Text, "path", "`tests`",
             "the folder, inside the project; every YAML file below it is a test file";
-        max_age: "duration", "", "the age at which `runner test` warns about a recording: `180d`";
+        max_age: DURATION, "duration", "", "the age at which `runner test` warns about a recording: `180d`";
     }
 
     /// The keys of a query file.
     pub const QUERY {
-        name: "text", "the file's stem", "the name on the command line and in other queries";
-        folder: "text", "the sub-folder of `queries/`", "the group in `list`";
-        description: "text", "", "a description for people";
-        resource: "name", "required with `endpoint`", "the connection";
-        vars: "mapping", "", "inputs, see [Vars](#vars)";
-        method: "`GET`, `HEAD`, `POST`, `PUT`, `PATCH`, `DELETE`, `OPTIONS`",
+        name: NAME, "text", "the file's stem", "the name on the command line and in other queries";
+        folder: ValueForm::Text, "text", "the sub-folder of `queries/`", "the group in `list`";
+        description: ValueForm::Text, "text", "", "a description for people";
+        resource: ValueForm::Name(NameKind::Resource), "name", "required with `endpoint`", "the connection";
+        vars: ValueForm::Map(&ValueForm::Either(&[ValueForm::Keys(VAR, &[]), NOT_A_MAPPING])), "mapping", "", "inputs, see [Vars](#vars)";
+        method: ValueForm::Words(&METHODS), "`GET`, `HEAD`, `POST`, `PUT`, `PATCH`, `DELETE`, `OPTIONS`",
             "`GET`; `POST` for GraphQL", "";
-        safe: "`true` or `false`", "depends on the method",
+        safe: ValueForm::Bool, "`true` or `false`", "depends on the method",
             "`true`: the request changes nothing, regardless of its method; see [Requests that change nothing](#requests-that-change-nothing)";
-        undocumented: "`true` or `false`", "`false`",
+        undocumented: ValueForm::Bool, "`true` or `false`", "`false`",
             "`true`: `check` does not compare the request and its response with the API's description; see [Operations](operations.md)";
-        endpoint: "template", "required unless there is `url`, `sql` or `report`",
+        endpoint: ValueForm::Template, "template", "required unless there is `url`, `sql` or `report`",
             "the path below the resource's `base_url`; see [How values are sent](templates.md#how-values-are-sent)";
-        url: "template", "",
+        url: ValueForm::Template, "template", "",
             "instead of `endpoint`: a complete URL from a response, such as `\"{{ artifact.url }}\"`; see [Addresses](#addresses-from-responses)";
-        params: "mapping", "", "URL parameters: a list repeats the name, null omits it";
-        headers: "mapping of templates", "", "header fields of the request; `null` removes one of the resource's";
-        body: "see [Body](#body)", "", "not with GET and HEAD";
-        for_each: "see [For each](#for-each), [Walks](../how-to/walk.md)", "",
+        params: ValueForm::Map(&FLAT), "mapping", "", "URL parameters: a list repeats the name, null omits it";
+        headers: TEMPLATES, "mapping of templates", "", "header fields of the request; `null` removes one of the resource's";
+        body: ValueForm::OneKey(bodies), "see [Body](#body)", "", "not with GET and HEAD";
+        for_each: ValueForm::Map(&ValueForm::Keys(FOR_EACH, FOR_EACH_RULES)), "see [For each](#for-each), [Walks](../how-to/walk.md)", "",
             "sends one request for every record of another query or file, or item of a list";
-        poll: "see [Polling](#polling)", "", "repeats the request until a condition holds";
-        retry: "see [Retries](resource-file.md#retries)", "the resource's",
+        poll: ValueForm::Keys(POLL, &[]), "see [Polling](#polling)", "", "repeats the request until a condition holds";
+        retry: ValueForm::Keys(RETRY, &[]), "see [Retries](resource-file.md#retries)", "the resource's",
             "when a request is retried; each key replaces that of the resource";
-        cache: "duration or `finished`", "",
+        cache: ValueForm::Either(&[ValueForm::Words(&["finished"]), DURATION]), "duration or `finished`", "",
             "responses that later runs reuse, see [Caching](#caching)";
-        paginate: "see [Pagination](#pagination)", "the resource's", "how to get the next page";
-        decode: "`json`, `ndjson`, `csv`, `tsv`, `lines`, `text`, `bytes`, or `{ as, last }`", "`json`",
+        paginate: paginate::VALUE, "see [Pagination](#pagination)", "the resource's", "how to get the next page";
+        decode: ValueForm::Either(&[ValueForm::WordsOf(contents), ValueForm::Keys(DECODE, &[])]), "`json`, `ndjson`, `csv`, `tsv`, `lines`, `text`, `bytes`, or `{ as, last }`", "`json`",
             "the format of the response body; see [Content other than JSON](#content-other-than-json)";
-        download: "template", "",
+        download: ValueForm::Template, "template", "",
             "the path of the file to which the response body is written; see [Downloads](#downloads)";
-        rows: "JSONPath", "", "the path of the records; without it, the response is one record";
-        extract: "mapping", "",
+        rows: ValueForm::Path, "JSONPath", "", "the path of the records; without it, the response is one record";
+        extract: ValueForm::Map(&ValueForm::Either(&[PATH_OR_TEMPLATE, ValueForm::Keys(COLUMN, &[])])), "mapping", "",
             "columns, see [Extract](#extract); without it, records are unchanged";
-        where: "expression", "", "the condition that selects records";
-        stop_when: "expression", "",
+        where: ValueForm::Expression, "expression", "", "the condition that selects records";
+        stop_when: ValueForm::Expression, "expression", "",
             "the condition that ends the list at the first record that meets it";
-        sort: "column, expression, or a list", "",
+        sort: ValueForm::OneOrMore(&ValueForm::Text), "column, expression, or a list", "",
             "a leading `-` sorts in descending order. Null is always last; numbers are sorted by value, strings by character";
-        limit: "number or template", "", "the maximum number of records; overridden by `--limit`";
-        unique: "`true`, a column, or a list", "`false`",
+        limit: LIMIT, "number or template", "", "the maximum number of records; overridden by `--limit`";
+        unique: ValueForm::Either(&[ValueForm::Bool, ValueForm::OneOrMore(&ValueForm::Text)]), "`true`, a column, or a list", "`false`",
             "keeps only the first of equal records (equal in those columns)";
-        require: "like `expect`", "",
+        require: REQUIREMENTS, "like `expect`", "",
             "conditions on the vars, checked before anything is sent: exit code 2 with the message of each condition that fails. They also apply if other queries use this one, and can use `vars`, `env`, `git`, `now()`";
-        expect: "expression, `{ that, message }`, or a list", "",
+        expect: REQUIREMENTS, "expression, `{ that, message }`, or a list", "",
             "conditions on the result; if one fails, the records are still printed, with exit code 1. They also apply if other queries use this one, see [Expectations of inner queries](#expectations-of-inner-queries). `message` is a template over the same names: `\"{{ branch }} is not green\"`";
-        on_status: "mapping", "",
+        on_status: ValueForm::MapOf("^[1-5][0-9][0-9]$", &ValueForm::WordsOf(meanings)), "mapping", "",
             "status → `ok` (a normal response), `empty` (no records) or `fail`. By default 2xx are ok, 204 and 304 empty, all others fail";
-        confirm: "template", "`Send this?`; for a walk, the method, the path and the number",
+        confirm: ValueForm::Template, "template", "`Send this?`; for a walk, the method, the path and the number",
             "the confirmation prompt of a request that writes (a `safe` one has none); for a walk, it can use `items`";
-        output: "a format", "", "the format if neither `-o` nor `--out` chooses one";
-        csv: "see [CSV](#csv)", "", "options of the format `csv`; overridden by `--csv`";
-        data: "mapping", "",
+        output: ValueForm::Name(NameKind::Format), "a format", "", "the format if neither `-o` nor `--out` chooses one";
+        csv: ValueForm::Keys(CSV, &[]), "see [CSV](#csv)", "", "options of the format `csv`; overridden by `--csv`";
+        data: ValueForm::Map(&ValueForm::Either(&[ValueForm::Keys(DATA, DATA_RULES), ValueForm::Null])), "mapping", "",
             "name → `{ query, vars }` or `{ file }`: other queries, or [files](#files-as-data), whose records are available by that name in `sql`, `report`, `expect` and the request; see [Reports](../how-to/report.md)";
-        sql: "text", "", "instead of `endpoint`: one `SELECT` over `data`; vars as `:name`";
-        report: "`{ template }` or `{ template_file }`", "",
+        sql: ValueForm::Text, "text", "", "instead of `endpoint`: one `SELECT` over `data`; vars as `:name`";
+        report: ValueForm::Keys(REPORT, REPORT_RULES), "`{ template }` or `{ template_file }`", "",
             "the document to render; `template_file` is a path, or a list with one path per kind (`.md`, `.html`, `.txt`, each also with `.jinja`)";
     }
 
     /// The keys of `decode`.
     pub const DECODE {
-        as: "`json`, `ndjson`, `csv`, `tsv`, `lines`, `text`, `bytes`", "required", "the format of the body";
-        last: "1 to 1,000,000", "all", "for `lines` and `text`: the number of lines at the end to return";
+        as: ValueForm::WordsOf(contents), "`json`, `ndjson`, `csv`, `tsv`, `lines`, `text`, `bytes`", "required", "the format of the body";
+        last: ValueForm::Integer(1, 1_000_000), "1 to 1,000,000", "all", "for `lines` and `text`: the number of lines at the end to return";
     }
 
     /// The keys of a var declaration.
     pub const VAR {
-        description: "text", "", "shown by `show`, and in the error if a value is missing";
-        type: "see below", "`string`", "";
-        default: "a value or template", "",
+        description: ValueForm::Text, "text", "", "shown by `show`, and in the error if a value is missing";
+        type: ValueForm::WordsOf(var_types), "see below", "`string`", "";
+        default: ValueForm::Any, "a value or template", "",
             "the default value, which makes the var optional; can use `env`, `git`, `now()` and the vars above. `null` is a default too";
-        required: "bool", "if there is no default", "";
-        enum: "list", "", "the allowed values; for a `list`, those of its items";
-        pattern: "regular expression", "",
+        required: ValueForm::Bool, "bool", "if there is no default", "";
+        enum: ValueForm::NonEmptyList(&ValueForm::Any), "list", "", "the allowed values; for a `list`, those of its items";
+        pattern: ValueForm::Text, "regular expression", "",
             "must match the whole text; for a `list`, each item";
-        min: "a number, a duration", "", "the smallest `int`, `number` or `duration`";
-        max: "a number, a duration", "", "the largest";
-        secret: "bool", "`false`", "masked in all output";
-        example: "a value", "", "shown by `show` and in hints";
+        min: ValueForm::Scalar, "a number, a duration", "", "the smallest `int`, `number` or `duration`";
+        max: ValueForm::Scalar, "a number, a duration", "", "the largest";
+        secret: ValueForm::Bool, "bool", "`false`", "masked in all output";
+        example: ValueForm::Any, "a value", "", "shown by `show` and in hints";
     }
 
     /// The keys of a column under `extract`.
     pub const COLUMN {
-        path: "JSONPath or template", "required", "";
-        take: "`first`, `one`, `all`, `count`", "`first` for a singular path, else `all`",
+        path: PATH_OR_TEMPLATE, "JSONPath or template", "required", "";
+        take: ValueForm::WordsOf(takes), "`first`, `one`, `all`, `count`", "`first` for a singular path, else `all`",
             "the selection among the values found; with `one`, more than one is an error";
-        default: "a value", "null",
+        default: ValueForm::Any, "a value", "null",
             "the value if the member is missing or null; `default: null` declares that the member may be absent";
-        required: "bool", "`false`",
+        required: ValueForm::Bool, "bool", "`false`",
             "must not be missing. If it is, although the response has a success status, the run fails with exit code 1 and the message of the response";
     }
 
     /// The keys of `body: { graphql }`.
     pub const GRAPHQL {
-        query: "text", "required unless there is `query_file`",
+        query: ValueForm::Text, "text", "required unless there is `query_file`",
             "the document, sent as written: it is not a template";
-        query_file: "path", "",
+        query_file: ValueForm::Text, "path", "",
             "a file with the document, inside the project's folder; relative to the query or to that folder";
-        operation: "name", "the only one", "the operation of the document to carry out";
-        variables: "mapping", "",
+        operation: ValueForm::Text, "name", "the only one", "the operation of the document to carry out";
+        variables: ValueForm::Map(&ValueForm::Any), "mapping", "",
             "the values of the variables, as in `json`: a single `{{ expression }}` keeps its type";
     }
 
     /// The keys of an item's source under `for_each`.
     pub const FOR_EACH {
-        query: "name", "required unless there is `file` or `in`",
+        query: ValueForm::Name(NameKind::Query), "name", "required unless there is `file` or `in`",
             "another query, whose records are the items; it receives the vars of the same name";
-        vars: "mapping", "", "other values for the vars of that query, as templates";
-        file: "path or pattern", "required unless there is `query` or `in`",
+        vars: ValueForm::Map(&ValueForm::Any), "mapping", "", "other values for the vars of that query, as templates";
+        file: ValueForm::Text, "path or pattern", "required unless there is `query` or `in`",
             "[files](#files-as-data), whose records are the items";
-        in: "list or template", "required unless there is `query` or `file`",
+        in: ValueForm::Either(&[ValueForm::List(&ValueForm::Any), WITH_TEMPLATE]), "list or template", "required unless there is `query` or `file`",
             "the items, or a template that evaluates to a list";
-        where: "expression", "",
+        where: ValueForm::Expression, "expression", "",
             "the condition for an item, for example `workflow.branch == \"main\"`. It can use the item, `vars` and earlier items";
-        limit: "number or template", "",
+        limit: LIMIT, "number or template", "",
             "the maximum number of items, for each item of the names before it";
     }
 
     /// The keys of `csv`.
     pub const CSV {
-        bom: "bool", "`false`",
+        bom: ValueForm::Bool, "bool", "`false`",
             "begins the file with a byte order mark, by which Excel recognizes UTF-8";
-        separator: "character", "`,`",
+        separator: SEPARATOR, "character", "`,`",
             "any ASCII character such as `;`, except letters, digits and quotes";
-        formulas: "`keep` or `escape`", "`keep`",
+        formulas: ValueForm::Words(&["keep", "escape"]), "`keep` or `escape`", "`keep`",
             "`escape` puts an apostrophe before strings that a spreadsheet would run as formulas";
     }
 
     /// The keys of `poll`.
     pub const POLL {
-        until: "expression", "required",
+        until: ValueForm::Expression, "expression", "required",
             "polls until it is true; can use the same names as `where`, and `rows`";
-        every: "duration", "`2s`, growing to `30s`", "the polling interval";
-        timeout: "duration", "`30m`", "the polling timeout";
-        endpoint: "template", "the query's own",
+        every: POSITIVE_DURATION, "duration", "`2s`, growing to `30s`", "the polling interval";
+        timeout: POSITIVE_DURATION, "duration", "`30m`", "the polling timeout";
+        endpoint: ValueForm::Template, "template", "the query's own",
             "the path that is polled, with GET, after the query's own request was sent once; `row` is the response to that request";
+    }
+
+    /// The keys of `report`.
+    pub const REPORT {
+        template: ValueForm::Text, "template", "", "the template of the document";
+        template_file: ValueForm::OneOrMore(&ValueForm::Text), "path or list", "",
+            "the file of the template, or one for each kind of document: `.md`, `.html`, `.txt`, each also with `.jinja`";
+    }
+
+    /// The keys of an entry of `data`.
+    pub const DATA {
+        query: ValueForm::Name(NameKind::Query), "name", "required unless there is `file`", "another query";
+        vars: ValueForm::Map(&ValueForm::Any), "mapping", "", "values for the vars of that query, as templates";
+        file: ValueForm::Text, "path or pattern", "required unless there is `query`", "files of records";
+    }
+
+    /// The keys of a condition of `require` and `expect`.
+    pub const REQUIREMENT {
+        that: ValueForm::Expression, "expression", "required", "the condition";
+        message: ValueForm::Text, "template", "", "the message if it is not met";
+    }
+
+    /// The kinds of `body`.
+    pub const BODY {
+        json: ValueForm::Any, "any value", "", "a JSON body; a string that is a single `{{ expression }}` keeps the type of its value";
+        form: ValueForm::Map(&FLAT), "mapping", "", "form fields, URL-encoded; a list repeats the name";
+        multipart: ValueForm::Map(&ValueForm::Either(&[FLAT, ValueForm::Keys(MULTIPART_FILE, &[])])), "mapping", "",
+            "fields of `multipart/form-data`: a value, or `{ file, file_name, content_type }`";
+        text: ValueForm::Scalar, "template", "", "any text";
+        file: ValueForm::Template, "path", "", "the contents of a file";
+        graphql: ValueForm::Keys(GRAPHQL, GRAPHQL_RULES), "see [GraphQL](#graphql)", "", "a GraphQL document and its variables";
+    }
+
+    /// The keys of a file in a `multipart` body.
+    pub const MULTIPART_FILE {
+        file: ValueForm::Template, "path", "required", "the file that is sent";
+        file_name: ValueForm::Template, "template", "the name of the file", "the name that is sent";
+        content_type: ValueForm::Template, "template", "", "the media type that is sent";
+    }
+
+    /// The keys of `git` in a case.
+    pub const GIT {
+        branch: ValueForm::Scalar, "text", "", "the current branch";
+        sha: ValueForm::Scalar, "text", "", "the current commit";
+        project_slug: ValueForm::Scalar, "text", "", "the project slug of the repository";
     }
 
     /// The keys of a test file.
     pub const TEST_FILE {
-        query: "name or path", "the file's path below the folder",
+        query: ValueForm::Name(NameKind::Query), "name or path", "the file's path below the folder",
             "the tested query: its name, or its path from the project's folder";
-        cases: "mapping", "required", "name → case; see [Cases](#cases)";
+        cases: ValueForm::NonEmptyMap(&ValueForm::Either(&[ValueForm::Keys(CASE, &[]), ValueForm::Null])), "mapping", "required", "name → case; see [Cases](#cases)";
     }
 
     /// The keys of a case.
     pub const CASE {
-        vars: "mapping", "", "values of the query's vars; a string is read as on the command line";
-        now: "time", "when the answers were recorded", "the time of the run: RFC 3339, or a date in UTC";
-        env: "mapping", "", "the environment variables that the files can read; no others are set";
-        git: "mapping", "", "`branch`, `sha`, `project_slug`";
-        environment: "name", "the project's", "the environment of the resources";
-        like: "name of a case", "", "the case of the same file that this one starts from, see [Like](#like)";
-        given: "mapping", "",
+        vars: ValueForm::Map(&ValueForm::Any), "mapping", "", "values of the query's vars; a string is read as on the command line";
+        now: TIME, "time", "when the answers were recorded", "the time of the run: RFC 3339, or a date in UTC";
+        env: ValueForm::Map(&ValueForm::Scalar), "mapping", "", "the environment variables that the files can read; no others are set";
+        git: ValueForm::Keys(GIT, &[]), "mapping", "", "`branch`, `sha`, `project_slug`";
+        environment: ValueForm::Name(NameKind::Environment), "name", "the project's", "the environment of the resources";
+        like: ValueForm::Text, "name of a case", "", "the case of the same file that this one starts from, see [Like](#like)";
+        given: ValueForm::Map(&ValueForm::List(&ValueForm::Any)), "mapping", "",
             "name of a query → list of records that stand in for its result; columns that are not written are null";
-        previous: "mapping", "",
+        previous: ValueForm::Map(&ValueForm::Any), "mapping", "",
             "the result of the last run, as `previous` in the report: names of `data`, `rows`, `started`";
-        answers: "list", "",
+        answers: ValueForm::OneOrMore(&ValueForm::Keys(ANSWER, ANSWER_RULES)), "list", "",
             "answers in place of recorded ones, see [Answers](#answers); the first that matches a request is used";
-        exit: "0 to 130", "`0`", "the expected [exit code](exit-codes.md)";
-        expect: "like `expect` of a query", "", "conditions on the result, see [Expectations](#expectations)";
-        show: "format or list", "", "formats of additional snapshots; not `raw`";
-        limit: "1 or more", "", "the maximum number of records, as with `--limit`";
+        exit: ValueForm::Integer(0, 130), "0 to 130", "`0`", "the expected [exit code](exit-codes.md)";
+        expect: REQUIREMENTS, "like `expect` of a query", "", "conditions on the result, see [Expectations](#expectations)";
+        show: ValueForm::OneOrMore(&ValueForm::Name(NameKind::SnapshotFormat)), "format or list", "", "formats of additional snapshots; not `raw`";
+        limit: ValueForm::Integer(1, UNBOUNDED), "1 or more", "", "the maximum number of records, as with `--limit`";
     }
 
     /// The keys of an answer.
     pub const ANSWER {
-        ask: "text", "required", "the requests: `GET /workflow/*/job`, see [Requests](#requests)";
-        sent: "a value", "", "the JSON body that the request must have";
-        sent_text: "text", "", "the body that the request must have, if it is not JSON";
-        nth: "1 or more", "all", "which of these requests is answered so, counted from 1";
-        status: "100 to 599", "`200`", "the status";
-        headers: "mapping", "", "header fields; a list repeats the name";
-        body: "a value", "", "the body, sent as JSON";
-        text: "text", "", "instead of `body`: any other text";
-        base64: "text", "", "instead of `body`: any bytes";
-        delay: "duration", "`0s`", "the time until the answer arrives; tests do not wait for it";
-        broken: "`connection` or `half`", "",
+        ask: ValueForm::Text, "text", "required", "the requests: `GET /workflow/*/job`, see [Requests](#requests)";
+        sent: ValueForm::Any, "a value", "", "the JSON body that the request must have";
+        sent_text: ValueForm::Text, "text", "", "the body that the request must have, if it is not JSON";
+        nth: ValueForm::Integer(1, 4_294_967_295), "1 or more", "all", "which of these requests is answered so, counted from 1";
+        status: ValueForm::Integer(100, 599), "100 to 599", "`200`", "the status";
+        headers: ValueForm::Map(&ValueForm::Either(&[ValueForm::OneOrMore(&ValueForm::Scalar), ValueForm::Null])), "mapping", "", "header fields; a list repeats the name";
+        body: ValueForm::Any, "a value", "", "the body, sent as JSON";
+        text: ValueForm::Text, "text", "", "instead of `body`: any other text";
+        base64: ValueForm::Text, "text", "", "instead of `body`: any bytes";
+        delay: DURATION, "duration", "`0s`", "the time until the answer arrives; tests do not wait for it";
+        broken: ValueForm::Words(&["connection", "half"]), "`connection` or `half`", "",
             "instead of a body: the connection cannot be opened, or ends in the middle of the answer";
     }
 }
@@ -267,8 +518,6 @@ keys! {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::auth;
-    use crate::core::document::Key;
 
     const RESOURCE_PAGE: &str = include_str!("../../docs/reference/resource-file.md");
     const PROJECT_PAGE: &str = include_str!("../../docs/reference/project-file.md");

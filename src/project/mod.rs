@@ -21,6 +21,7 @@ mod query_file;
 mod redact;
 mod resource_file;
 mod retry;
+pub mod schema;
 mod sends;
 mod settings;
 mod size;
@@ -109,6 +110,7 @@ impl Project {
                     format!("no project found in `{place}` or its parents"),
                 )
                 .help("a project is a folder with `queries/`, `resources/` or a `runner.yaml`")
+                .help("write a starter project with `runner init`")
             } else {
                 Diagnostic::general(Code::NoFile, format!("no file `{place}`"))
             });

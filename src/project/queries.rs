@@ -220,8 +220,20 @@ impl Project {
         self.named().iter().any(|(known, _)| known == name)
     }
 
+    /// Returns the names of all queries, even of invalid ones, sorted by file.
+    pub fn query_names(&self) -> impl Iterator<Item = &str> {
+        self.named().iter().map(|(name, _)| name.as_str())
+    }
+
+    /// Returns the description of a query file, even if the rest of it is invalid.
+    pub fn description_at(&self, path: &Path) -> Option<String> {
+        let source = load::source(path, &self.working_directory).ok()?;
+        let node = yaml::parse(&source, &mut Diagnostics::new())?;
+        node.get("description")?.scalar()
+    }
+
     /// Returns all query files by name, cached.
-    fn named(&self) -> &[(String, PathBuf)] {
+    pub fn named(&self) -> &[(String, PathBuf)] {
         self.named.get_or_init(|| {
             self.query_files(&mut Diagnostics::new())
                 .into_iter()

@@ -4,6 +4,7 @@ use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::document::{Content, Node};
 use crate::core::text::one_line;
+use crate::project::grammar;
 use crate::project::template::{Names, expression, record_template};
 use crate::template::{Expression, Scope, Template};
 
@@ -64,7 +65,7 @@ fn requirement(
             message: None,
         });
     }
-    let mut fields = node.fields(key, faults);
+    let mut fields = node.fields_of(key, grammar::REQUIREMENT, faults);
     let that_node = fields.get("that");
     let message_node = fields.get("message");
     let that = that_node.and_then(|node| expression(node, "that", names, faults));

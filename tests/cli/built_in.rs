@@ -189,3 +189,41 @@ fn a_folder_in_a_git_repository_gives_its_slug() {
     let text = shown.assert_exit(0).stdout_text();
     assert!(text.contains("/project/gh%2Facme%2Fweb/pipeline"), "{text}");
 }
+
+#[test]
+fn every_verb_says_what_to_do_without_a_project() {
+    let none = Project::none();
+    for (args, exit, part) in [
+        (&[][..], 2, "  runner init  "),
+        (&["list"], 0, "weekly-report"),
+        (&["show", "failed-jobs"], 0, "runner run failed-jobs"),
+        (&["check"], 0, "no faults"),
+        (&["test"], 2, "with `runner init`"),
+        (&["record", "me"], 2, "with `runner init`"),
+        (&["run", "me"], 4, "or use `--demo`"),
+        (&["api", "/me"], 4, "or use `--demo`"),
+        (&["run", "queries/me.yaml"], 2, "no file `queries/me.yaml`"),
+    ] {
+        let outcome = Run::in_(&none)
+            .args(args)
+            .without_env("CIRCLE_TOKEN")
+            .outcome();
+        outcome.assert_exit(exit);
+        let text = outcome.stdout_text() + &outcome.stderr_text();
+        assert!(text.contains(part), "{args:?}: {text}");
+    }
+    let sql = run(
+        &none,
+        &[
+            "sql",
+            "select count(*) as n from p",
+            "--from",
+            "p=project-pipelines",
+            "--demo",
+            "-q",
+            "-o",
+            "csv",
+        ],
+    );
+    assert_eq!(sql.assert_exit(0).stdout_text(), "n\n20\n");
+}

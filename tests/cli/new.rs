@@ -201,6 +201,7 @@ fn what_is_not_understood_is_explained() {
     let project = project();
     let cases: &[&[&str]] = &[
         &["it"],
+        &["it", "that", "--curl", "curl x.example"],
         &["it", "--curl", "wget https://circleci.com"],
         &[
             "it",

@@ -9,8 +9,8 @@ use serde_json::Value;
 use crate::cli::app::App;
 use crate::cli::drift::CaseRequests;
 use crate::cli::drift::capture::{Captured, Sender};
+use crate::cli::error_hints;
 use crate::cli::exit::Exit;
-use crate::cli::explain;
 use crate::core::json;
 use crate::engine::Session;
 use crate::http::TransportErrorKind;
@@ -163,7 +163,7 @@ async fn send(session: &Session, chosen: &Chosen, app: &App) -> Result<Live, Una
         });
     };
     part.check_credential().map_err(|error| {
-        let failure = explain::plan_error(&error, Some(part.resource()), app);
+        let failure = error_hints::plan_error(&error, Some(part.resource()), app);
         Unanswered {
             reason: failure.words().to_owned(),
             exit: failure.exit,

@@ -17,7 +17,7 @@ pub struct Content {
     /// The body.
     pub body: DraftBody,
     /// The media type, if it is not that of such a body.
-    pub content_type: Option<String>,
+    pub media_type: Option<String>,
     /// What is worth telling.
     pub notes: Vec<String>,
 }
@@ -37,7 +37,7 @@ pub fn content(asked: &Asked) -> Option<Content> {
             }
             return Some(Content {
                 body: DraftBody::Multipart(fields),
-                content_type: None,
+                media_type: None,
                 notes,
             });
         }
@@ -50,7 +50,7 @@ pub fn content(asked: &Asked) -> Option<Content> {
     };
     Some(Content {
         body,
-        content_type,
+        media_type: content_type,
         notes,
     })
 }

@@ -18,7 +18,7 @@ pub struct Entry<'h> {
     pub url: &'h str,
     /// The status of the answer.
     pub status: u64,
-    entry: &'h Value,
+    content: &'h Value,
 }
 
 /// Returns the requests of an archive whose answers are JSON.
@@ -49,7 +49,7 @@ pub fn entries(har: &Value) -> Result<Vec<Entry<'_>>, String> {
                 .pointer("/response/status")
                 .and_then(Value::as_u64)
                 .unwrap_or(0),
-            entry,
+            content: entry,
         })
     });
     Ok(entries.collect())
@@ -64,14 +64,14 @@ impl Entry<'_> {
     pub fn asked(&self) -> Result<Asked, String> {
         let (url, user) = address(self.url)?;
         let list = |pointer: &str| {
-            let list = self.entry.pointer(pointer).and_then(Value::as_array);
+            let list = self.content.pointer(pointer).and_then(Value::as_array);
             list.into_iter().flatten().filter_map(|one| {
                 let text = |name: &str| Some(one.get(name)?.as_str()?.to_owned());
                 Some((text("name")?, text("value").unwrap_or_default()))
             })
         };
         let mut headers: Vec<(String, String)> = list("/request/headers").collect();
-        let text = |pointer: &str| self.entry.pointer(pointer).and_then(Value::as_str);
+        let text = |pointer: &str| self.content.pointer(pointer).and_then(Value::as_str);
         let media_type =
             text("/request/postData/mimeType").filter(|media_type| !media_type.is_empty());
         let has_type = headers
@@ -104,7 +104,7 @@ impl Entry<'_> {
     }
 
     fn answer(&self) -> Option<Value> {
-        let content = self.entry.pointer("/response/content")?;
+        let content = self.content.pointer("/response/content")?;
         let text = content.get("text")?.as_str()?;
         let is_base64 = content.get("encoding").and_then(Value::as_str) == Some("base64");
         let bytes = if is_base64 {

@@ -108,15 +108,13 @@ pub fn make(
     };
     if let Some(Content {
         body,
-        content_type,
+        media_type,
         notes: more,
     }) = content(asked)
     {
         draft.body = Some(body);
-        if let Some(content_type) = content_type {
-            draft
-                .headers
-                .push(("Content-Type".to_owned(), content_type));
+        if let Some(media_type) = media_type {
+            draft.headers.push(("Content-Type".to_owned(), media_type));
         }
         notes.extend(more);
     }

@@ -54,13 +54,15 @@ impl Reader<'_> {
                 '\n' if self.word.is_none() && self.line.words.is_empty() => {}
                 '\n' | ';' | '|' | '<' | '>' | '(' | ')' => {
                     self.end_word();
-                    return self.end(character);
+                    self.end(character);
+                    return Ok(());
                 }
                 '&' if self.word.is_none()
                     || self.rest.peek().is_none_or(|c| *c == '&' || *c == ' ') =>
                 {
                     self.end_word();
-                    return self.end(character);
+                    self.end(character);
+                    return Ok(());
                 }
                 ' ' | '\t' => self.end_word(),
                 '#' if self.word.is_none() => while self.rest.next_if(|c| *c != '\n').is_some() {},
@@ -93,10 +95,9 @@ impl Reader<'_> {
     }
 
     /// Ends the command. Only what could be another command is kept.
-    fn end(&mut self, first: char) -> Result<(), String> {
+    fn end(&mut self, first: char) {
         let rest: String = std::iter::once(first).chain(self.rest.by_ref()).collect();
         rest.trim().clone_into(&mut self.line.rest);
-        Ok(())
     }
 
     fn single(&mut self) -> Result<(), String> {

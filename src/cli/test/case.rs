@@ -9,9 +9,9 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::cli::app::App;
+use crate::cli::error_hints;
 use crate::cli::execute::{self, Execution};
 use crate::cli::exit::Exit;
-use crate::cli::explain;
 use crate::cli::failure::{ErrorFormat, Failure, Stopped};
 use crate::cli::in_memory::Collecting;
 use crate::cli::options::RunOptions;
@@ -161,7 +161,7 @@ impl Setting<'_> {
         let inputs = self.case.vars.iter();
         let inputs = inputs.map(|(name, value, _)| (name.clone(), input(value)));
         let plan = Plan::bind(Arc::clone(self.query), &binding, &inputs.collect());
-        let mut plan = plan.map_err(|error| explain::plan_error_in(&error, &binding, app))?;
+        let mut plan = plan.map_err(|error| error_hints::plan_error_in(&error, &binding, app))?;
         if let Some(limit) = self.case.limit {
             plan.limit_to(limit);
         }

@@ -60,13 +60,13 @@ impl Layout {
     }
 
     /// Appends a mapping, one entry a line, unless it is empty.
-    pub fn mapping(&mut self, key: &str, members: Map<String, Value>) {
+    pub fn mapping(&mut self, key: &str, members: &Map<String, Value>) {
         if members.is_empty() {
             return;
         }
         push_string(key, Around::Block, &mut self.text);
         self.text.push_str(":\n");
-        self.push_members(&members, 2);
+        self.push_members(members, 2);
     }
 
     /// Appends a mapping with one entry, whose own entries have a line each.
@@ -81,7 +81,7 @@ impl Layout {
             }
             other => self.mapping(
                 key,
-                [(inner.to_owned(), other.clone())].into_iter().collect(),
+                &[(inner.to_owned(), other.clone())].into_iter().collect(),
             ),
         }
     }

@@ -4,28 +4,32 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-/// Returns a template for a literal text: `{{`, `{%` and `{#` are written as expressions.
+/// Returns a template for a literal text: `{{`, `{%` and `{#` are written as expressions. Another
+/// expression may follow it.
 pub fn literal(text: &str) -> Cow<'_, str> {
     let needs_escape = ["{{", "{%", "{#"].iter().any(|start| text.contains(start));
-    if !needs_escape && !text.ends_with('\n') {
+    if !needs_escape && !text.ends_with(['\n', '\r', '{']) {
         return Cow::Borrowed(text);
     }
     // The last line break of a template is dropped (as in Jinja).
-    let (body, end) = match text.strip_suffix('\n') {
-        Some(body) => (body, r"{{ '\n' }}"),
-        None => (text, ""),
+    let (body, end) = match (text.strip_suffix('\n'), text.strip_suffix('\r')) {
+        (Some(body), _) => (body, r"{{ '\n' }}"),
+        (None, Some(body)) => (body, r"{{ '\r' }}"),
+        (None, None) => (text, ""),
     };
     let mut escaped = String::with_capacity(text.len() + 16);
     let mut rest = body;
     while let Some(at) = rest.find('{') {
         escaped.push_str(&rest[..at]);
         rest = &rest[at..];
-        let length = match rest.as_bytes().get(1) {
-            Some(b'{' | b'%' | b'#') => 2,
-            _ => 1,
+        let (length, is_escaped) = match rest.as_bytes().get(1) {
+            Some(b'{' | b'%' | b'#') => (2, true),
+            // With what follows, it could begin an expression.
+            None => (1, true),
+            Some(_) => (1, false),
         };
         let (brace, after) = rest.split_at(length);
-        if length == 2 {
+        if is_escaped {
             escaped.push_str("{{ '");
             escaped.push_str(brace);
             escaped.push_str("' }}");

@@ -3,7 +3,7 @@
 //!
 //! A [`Draft`] holds the values of the keys, and [`Draft::to_yaml`] lays them out as a person would.
 //! Strings are what the file will say, so they are templates; text from elsewhere is passed through
-//! [`literal`] first.
+//! [`literal()`] first.
 //!
 //! ```ignore
 //! let draft = Draft {
@@ -197,7 +197,7 @@ impl Draft {
             .vars
             .iter()
             .map(|var| (var.name.clone(), var.declaration()));
-        layout.mapping("vars", vars.collect());
+        layout.mapping("vars", &vars.collect());
         if self.method != Method::GET {
             layout.text("method", Some(self.method.as_str()));
         }
@@ -207,10 +207,10 @@ impl Draft {
             "undocumented",
             self.undocumented.then_some(Value::Bool(true)),
         );
-        layout.mapping("params", self.params.iter().cloned().collect());
+        layout.mapping("params", &self.params.iter().cloned().collect());
         let headers = self.headers.iter();
         let headers = headers.map(|(name, value)| (name.clone(), value.as_str().into()));
-        layout.mapping("headers", headers.collect());
+        layout.mapping("headers", &headers.collect());
         if let Some(body) = &self.body {
             let (form, content) = body.parts();
             layout.inner("body", form, &content);
@@ -219,7 +219,7 @@ impl Draft {
         layout.value("paginate", self.paginate.clone());
         layout.text("decode", self.decode.as_deref());
         layout.text("rows", self.rows.as_deref());
-        layout.mapping("extract", self.extract.iter().cloned().collect());
+        layout.mapping("extract", &self.extract.iter().cloned().collect());
         layout.finish()
     }
 }

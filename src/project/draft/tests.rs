@@ -229,6 +229,10 @@ fn a_literal_renders_to_itself() {
         let template = template.unwrap_or_else(|faults| panic!("{source:?}: {faults:?}"));
         let rendered = template.text(&scope).expect("it is constant");
         assert_eq!(rendered, text, "{source:?}");
+        let followed = format!("{source}{{{{ 'x' }}}}");
+        let template = Template::parse(&Text::new(followed.as_str(), &nowhere)).expect("it parses");
+        let rendered = template.text(&scope).expect("it is constant");
+        assert_eq!(rendered, text.clone() + "x", "{followed:?}");
     }
 }
 

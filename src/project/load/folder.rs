@@ -31,6 +31,11 @@ fn around(start: &Path) -> Option<&Path> {
     marked.or_else(|| start.ancestors().find(has_parts))
 }
 
+/// Returns true if a folder exists and is not empty.
+pub fn has_entries(folder: &Path) -> bool {
+    fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some())
+}
+
 /// Returns true if a path goes through a link that leaves its project.
 pub fn leads_out(path: &Path) -> bool {
     let root = around(path).and_then(|root| fs::canonicalize(root).ok());

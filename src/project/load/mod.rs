@@ -19,7 +19,9 @@ use crate::project::operations;
 use crate::resource::TlsFiles;
 
 pub use built_in::{ROOT as BUILT_IN, has_query as is_built_in_query, holds as is_built_in};
-pub use folder::{PARTS, all_files, goes_through_link, leads_out, outside, root_of, yaml_files};
+pub use folder::{
+    PARTS, all_files, goes_through_link, has_entries, leads_out, outside, root_of, yaml_files,
+};
 
 /// The maximum size of a project file.
 const LONGEST_FILE: u64 = 1024 * 1024;

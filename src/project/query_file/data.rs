@@ -5,13 +5,13 @@ use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::document::{Content, Node};
 use crate::core::name;
 use crate::core::source::Text;
-use crate::project::failures;
 use crate::project::query::{Data, Items, Statement, Var};
 use crate::project::query_file::for_each::called;
 use crate::project::query_file::{Surroundings, files};
 use crate::project::table::Table;
 use crate::project::template::Names;
 use crate::project::var_declaration;
+use crate::project::{failures, grammar};
 use crate::sql;
 
 /// Reads `data`.
@@ -28,7 +28,7 @@ pub fn data(
         if !var_declaration::check_name(entry, faults) {
             continue;
         }
-        let mut fields = entry.value.fields(&entry.key, faults);
+        let mut fields = entry.value.fields_of(&entry.key, grammar::DATA, faults);
         let query = fields.get("query");
         let file = fields.get("file");
         let given = fields.get("vars");

@@ -79,7 +79,7 @@ fn report(
     faults: &mut Diagnostics,
 ) -> Option<Report> {
     let node = node?;
-    let mut fields = node.fields("report", faults);
+    let mut fields = node.fields_of("report", grammar::REPORT, faults);
     let inline = fields.get("template");
     let files = fields.get("template_file");
     if !matches!(node.content, Content::Map(_)) {

@@ -185,24 +185,6 @@ fn require_endpoint(
 
 /// Refuses keys that have no effect beside `sql`, or without a request.
 fn refuse_beside(node: &Node, has_endpoint: bool, faults: &mut Diagnostics) {
-    const OF_REQUESTS: [&str; 16] = [
-        "decode",
-        "download",
-        "retry",
-        "cache",
-        "method",
-        "safe",
-        "undocumented",
-        "params",
-        "headers",
-        "body",
-        "paginate",
-        "for_each",
-        "poll",
-        "on_status",
-        "confirm",
-        "rows",
-    ];
     let has_sql = node.get("sql").is_some();
     if has_sql && has_endpoint {
         let words = "a query has either an `endpoint` or `sql`";
@@ -216,7 +198,7 @@ fn refuse_beside(node: &Node, has_endpoint: bool, faults: &mut Diagnostics) {
     if has_endpoint || !has_other_way(node) {
         return;
     }
-    for key in OF_REQUESTS {
+    for key in grammar::OF_REQUESTS {
         if let Some(value) = node.get(key).filter(|value| !value.is_null()) {
             let words = format!("`{key}` is for requests, and the query has no `endpoint`");
             faults.push(Diagnostic::at(&value.place, Code::NoRequest, words));

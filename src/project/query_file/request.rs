@@ -8,14 +8,12 @@ use crate::core::percent;
 use crate::core::secret::is_secret_param;
 use crate::core::source::Text;
 use crate::http::{HeaderName, Method};
-use crate::project::literal;
 use crate::project::query::{Address, Body, MultipartField};
 use crate::project::query_file::{Surroundings, graphql, url};
 use crate::project::resource_file::headers;
 use crate::project::template::{Names, ValueTemplate, scalar_template, template};
+use crate::project::{grammar, literal};
 use crate::template::{Piece, Template};
-
-const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
 /// The parts of the request that could be read.
 pub struct RequestParts {
@@ -41,7 +39,7 @@ pub fn read(
         None if is_graphql => Some(Method::POST),
         None => Some(Method::GET),
         Some(node) => node
-            .one_of("method", &METHODS, faults)
+            .one_of("method", &grammar::METHODS, faults)
             .and_then(|word| word.parse().ok()),
     };
     let endpoint_node = fields.get("endpoint");
@@ -188,7 +186,6 @@ fn body(
     around: &Surroundings<'_>,
     faults: &mut Diagnostics,
 ) -> Option<Body> {
-    const FORMS: [&str; 6] = ["json", "form", "multipart", "text", "file", graphql::FORM];
     if matches!(*method, Method::GET | Method::HEAD) {
         faults.push(
             Diagnostic::at(
@@ -200,7 +197,8 @@ fn body(
         );
         return None;
     }
-    let expected = format!("one of {}", name::one_of(&FORMS));
+    let forms: Vec<&str> = grammar::BODY.iter().map(|key| key.name).collect();
+    let expected = format!("one of {}", name::one_of(&forms));
     let form = match &entry.value.content {
         Content::Map(entries) if entries.len() == 1 => &entries[0],
         _ => {
@@ -252,7 +250,7 @@ fn body(
             let words = format!("no kind of `body` is named `{other}`");
             faults.push(
                 Diagnostic::at(&form.key_place, Code::UnknownKey, words)
-                    .maybe_help(name::hint(other, FORMS)),
+                    .maybe_help(name::hint(other, forms)),
             );
             None
         }
@@ -267,7 +265,7 @@ fn multipart_field(node: &Node, names: &Names, faults: &mut Diagnostics) -> Opti
         }
         return ValueTemplate::read(&node.as_written(), names, faults).map(MultipartField::Value);
     }
-    let mut fields = node.fields("multipart", faults);
+    let mut fields = node.fields_of("multipart", grammar::MULTIPART_FILE, faults);
     let mut part = |key: &'static str, faults: &mut Diagnostics| {
         fields
             .text(key, faults)

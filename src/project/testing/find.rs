@@ -93,6 +93,21 @@ impl Project {
         tests
     }
 
+    /// Returns the names of all test files with those of their cases, without checking them.
+    pub fn case_names(&self) -> Vec<(String, Vec<String>)> {
+        if self.is_built_in() {
+            return Vec::new();
+        }
+        let all = load::all_files(&self.root, self.tests_part(), &mut Diagnostics::new());
+        let (candidates, _) = self.candidates(&all);
+        let names = candidates.iter().filter_map(|candidate| {
+            let cases = candidate.node.as_ref().and_then(file::entries)?;
+            let cases = cases.iter().map(|case| case.key.clone()).collect();
+            Some((self.name_of_tests(&candidate.path), cases))
+        });
+        names.collect()
+    }
+
     /// Reads a test file from a text, as if it were at this path.
     pub fn tests_from(&self, path: &Path, text: &str) -> Tests {
         let mut tests = Tests {

@@ -4,8 +4,8 @@ fn asked(text: &str) -> Asked {
     read(text).unwrap_or_else(|words| panic!("{text}: {words}"))
 }
 
-fn text(body: &str) -> Option<AskedBody> {
-    Some(AskedBody::Text(body.to_owned()))
+fn text(body: &str) -> AskedBody {
+    AskedBody::Text(body.to_owned())
 }
 
 #[test]
@@ -48,11 +48,11 @@ fn options_may_be_combined_and_have_their_value_attached() {
 #[test]
 fn data_is_joined_and_encoded() {
     let joined = asked("curl x.example -d a=1 --data-urlencode 'b=x y&z' --data-urlencode '=c d'");
-    assert_eq!(joined.body, text("a=1&b=x%20y%26z&c%20d"));
+    assert_eq!(joined.body, Some(text("a=1&b=x%20y%26z&c%20d")));
     let moved = asked("curl -G x.example/?z=0 -d a=1 -d b=2");
     assert_eq!((moved.url.query(), moved.body), (Some("z=0&a=1&b=2"), None));
     let raw = asked("curl x.example --data-raw '@not a file'");
-    assert_eq!(raw.body, text("@not a file"));
+    assert_eq!(raw.body, Some(text("@not a file")));
     let file = asked("curl x.example --data-binary @report.json");
     assert_eq!(file.body, Some(AskedBody::File("report.json".to_owned())));
     let json = asked("curl x.example --json '{\"a\":1}'");
