@@ -60,7 +60,7 @@ pub fn ending(
         }),
     };
     Ok(match looks {
-        Looks::Document(document) => Box::new(Report::new(document, output)),
+        Looks::Document(document) => Box::new(Report::new(*document, output)),
         Looks::Records(format) if format.shows_body => Box::new(Content::new(format, output)),
         Looks::Records(format) => {
             let chosen_none = options.results.columns.is_empty();
@@ -165,7 +165,7 @@ fn columns(plan: &Plan, options: &RunOptions) -> Option<Vec<String>> {
 /// The presentation of a result.
 enum Looks {
     /// A report.
-    Document(Document),
+    Document(Box<Document>),
     /// Records in a format.
     Records(&'static Format),
     /// A binary file.
@@ -201,7 +201,7 @@ fn looks(
     };
     if let Some(document) = named {
         refuse_columns_of_report(plan, options)?;
-        return Ok(Looks::Document(document));
+        return Ok(Looks::Document(Box::new(document)));
     }
     let working_directory = &app.working_directory;
     let path = file.filter(|path| !sink::is_stream(&working_directory.join(path)));

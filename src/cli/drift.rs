@@ -57,11 +57,11 @@ pub fn run(args: &TestArgs, app: &Rc<App>) -> Result<Exit, Stopped> {
             .into());
     }
     let project = test::open(app)?;
-    let Tests { files, faults, .. } = project.tests(&[]);
+    let Tests { files, faults, .. } = project.tests(&test::below(&project, &args.names, app));
     if !faults.is_empty() {
         return Err(Failure::from_diagnostics(faults).into());
     }
-    let tasks = test::tasks(&project, &files, args)?;
+    let tasks = test::tasks(&project, &files, args, app)?;
     let messages = MessageArgs {
         quiet: args.quiet,
         ..MessageArgs::default()

@@ -332,6 +332,11 @@ impl<'e> Execution<'e> {
             failures: report.failures.clone(),
             previous: previous.unwrap_or_else(|| json!({})),
             is_quiet: self.options.messages.quiet,
+            cover: self
+                .session
+                .borrow()
+                .as_ref()
+                .and_then(|session| session.shared_cover()),
         }
     }
 }

@@ -17,7 +17,7 @@ use crate::core::code::Code;
 use crate::core::source::{Place, SourceFile, Span, Text};
 use crate::core::text::counted;
 use crate::ending::{self, Ending, EndingError, Shows};
-use crate::engine::{self, Deliver, ResultKind, RunError};
+use crate::engine::{self, Cover, Deliver, ResultKind, RunError};
 use crate::format::Shortened;
 use crate::plan::{DataValues, Facts, Plan};
 use crate::project::load;
@@ -56,6 +56,8 @@ pub struct ReportFacts {
     pub previous: Value,
     /// True to suppress notes.
     pub is_quiet: bool,
+    /// Takes note of the used parts of the template.
+    pub cover: Option<Rc<dyn Cover>>,
 }
 
 impl ReportFacts {
@@ -72,8 +74,9 @@ impl ReportFacts {
             run: self.run.clone(),
             failures: self.failures.clone(),
             previous: self.previous.clone(),
+            taken: None,
         };
-        let rendered = self.plan.document(document, &facts)?;
+        let rendered = engine::render(&self.plan, document, facts, self.cover.as_deref())?;
         for note in engine::unreadable_notes(&self.plan.query.name, &rendered.unreadable) {
             if !self.is_quiet {
                 app.eprintln(&format!("note: {}", app.scrubber.text(&note)));

@@ -6,6 +6,7 @@ mod order;
 mod settings;
 mod take;
 mod target;
+mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -26,19 +27,17 @@ use crate::cli::{error_hints, setup};
 use crate::core::code::Code;
 use crate::core::json::{self, plain};
 use crate::core::text::counted;
-use crate::format::FORMATS;
 use crate::plan::{Inputs, Plan};
-use crate::project::testing::{ANSWERS, slug};
-use crate::project::{Project, Query, load};
+use crate::project::{Project, Query};
+use crate::recording::Recording;
 use crate::recording::redact::{Redactions, Rule};
-use crate::recording::{Recording, write};
-use crate::sink;
 use crate::template::Clock;
 
 use case_text::Settings;
 use settings::Facts;
 use take::Taken;
 use target::Target;
+use write::Done;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -132,7 +131,9 @@ impl Taking<'_> {
         let inputs = self.inputs()?;
         let used = Arc::new(Mutex::new(BTreeMap::new()));
         let plan = self.plan(&inputs, &used)?;
+        self.refuse_replacements(&plan)?;
         // Nothing is sent for a case that cannot be written.
+        self.refuse_unwritable()?;
         self.case_file(&Settings::default())?;
         let mut taken = if let Some(path) = &self.args.from_har {
             self.import(path, &plan)?
@@ -147,6 +148,9 @@ impl Taking<'_> {
         let mut redactions = Redactions::new(rules(&plan));
         redactions.apply(&mut exchanges);
         let mut settings = self.settings(&plan, &inputs, &used, &redactions, taken.exit);
+        if let Some(started) = taken.started.filter(|_| self.args.now.is_none()) {
+            settings.now = whole_second(Clock(started)).0;
+        }
         let mut resources: Vec<String> = Vec::new();
         for part in plan.with_fed_by().into_iter().filter_map(Plan::requests) {
             let name = &part.resource().name;
@@ -155,7 +159,7 @@ impl Taking<'_> {
             }
         }
         let mut recording = Recording {
-            recorded: Some(self.world.outside.clock.0),
+            recorded: Some(settings.now),
             resources,
             exchanges,
         };
@@ -177,8 +181,20 @@ impl Taking<'_> {
             played = self.replay(&text, &recording)?;
         }
         let is_same = Self::compare(&taken, &played, &redactions)?;
-        self.write(&text, &recording, &played, is_same)?;
+        let done = Done {
+            text,
+            recording,
+            played,
+            is_same,
+        };
+        self.write(done, &settings)?;
         Ok(Exit::Done)
+    }
+
+    /// Returns the maximum number of elements of each list in an answer.
+    fn keep(&self) -> Option<u64> {
+        let known = || self.target.case().and_then(|case| case.keep);
+        self.args.keep.or_else(known)
     }
 
     fn plan(&self, inputs: &Inputs, used: &Facts) -> Result<Rc<Plan>, Failure> {
@@ -224,7 +240,7 @@ impl Taking<'_> {
             return Ok(case_text::new_file(&target.name, settings));
         };
         let text = match target.case() {
-            Some(case) => case_text::with_now(file, case, settings.now),
+            Some(case) => case_text::renewed(file, case, settings),
             None => case_text::with_case(file, &target.name, settings),
         };
         text.ok_or_else(|| {
@@ -299,78 +315,6 @@ impl Taking<'_> {
             }
         }
         Ok(true)
-    }
-
-    /// Returns the recordings and snapshots beside the new ones that no case has any more.
-    fn orphans(&self, text: &str) -> Vec<PathBuf> {
-        let tests = self.project.tests_from(&self.target.path, text);
-        let extensions = FORMATS.iter().flat_map(|format| format.extensions);
-        let extensions: Vec<&str> = extensions.copied().collect();
-        let file = tests.files.first();
-        file.map_or_else(Vec::new, |file| {
-            file.orphans(self.project.root(), &extensions)
-        })
-    }
-
-    fn write(
-        &self,
-        text: &str,
-        recording: &Recording,
-        played: &Played,
-        is_same: bool,
-    ) -> Result<(), Stopped> {
-        let root = self.project.root();
-        let folder = self.target.path.with_extension("");
-        let slug = slug(&self.target.name);
-        let mut files = vec![
-            (self.target.path.clone(), text.as_bytes().to_vec()),
-            (
-                folder.join(format!("{slug}{ANSWERS}")),
-                write::text(recording).into_bytes(),
-            ),
-        ];
-        for (extension, bytes) in &played.outputs {
-            files.push((folder.join(format!("{slug}.{extension}")), bytes.clone()));
-        }
-        let mut lines = String::new();
-        for (path, _) in &files {
-            test::refuse_links(root, path)?;
-        }
-        for (path, bytes) in &files {
-            sink::write_file(path, bytes).map_err(|error| {
-                let why = load::plain(&error);
-                let words = format!("cannot write `{}`: {why}", path.display());
-                Failure::usage(Code::Out, words)
-            })?;
-            lines.push_str(&format!("wrote {}\n", load::shown(path, root)));
-        }
-        for path in self.orphans(text) {
-            sink::remove_file(&path).map_err(|error| {
-                let why = load::plain(&error);
-                let words = format!("cannot remove `{}`: {why}", path.display());
-                Failure::usage(Code::Out, words)
-            })?;
-            lines.push_str(&format!("removed {}\n", load::shown(&path, root)));
-        }
-        if !self.args.messages.quiet {
-            self.app.print(&lines)?;
-            let requests = counted(recording.exchanges.len() as u64, "request");
-            let records = counted(played.rows.len() as u64, "record");
-            let replayed = if is_same {
-                "replayed with the same result"
-            } else {
-                "replayed; the result depends on redacted values and was not compared"
-            };
-            self.app
-                .eprintln(&format!("{requests}, {records}; {replayed}"));
-            if let Some(case) = self.target.case().filter(|case| case.exit != played.exit) {
-                let (got, expected) = (played.exit, case.exit);
-                self.app.eprintln(&format!(
-                    "note: the exit code is {got}, and the case expects {expected}"
-                ));
-            }
-        }
-        Ok(())
     }
 }
 

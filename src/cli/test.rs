@@ -5,11 +5,14 @@
 
 mod age;
 pub mod case;
+mod choose;
 mod compare;
 mod coverage;
 pub mod judge;
 pub mod show;
+mod stray;
 mod used;
+mod xml;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -22,17 +25,17 @@ use serde_json::Value;
 
 use crate::cli::app::App;
 use crate::cli::exit::Exit;
-use crate::cli::failure::{Failure, Stopped};
+use crate::cli::failure::{ErrorFormat, Failure, Stopped};
 use crate::cli::options::duration;
 use crate::cli::setup;
 use crate::core::code::Code;
-use crate::core::name;
 use crate::project::testing::{Case, TestFile, Tests};
-use crate::project::{Project, Query, load};
+use crate::project::{Project, load};
 use crate::recording::har::{self, Exchanged};
 use crate::resource::Resource;
 use crate::sink;
 
+pub use choose::{below, resources, tasks};
 use coverage::Coverage;
 use judge::{Verdict, Wants, judge};
 use show::{Results, TestFormat};
@@ -54,7 +57,7 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(after_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
 pub struct TestArgs {
-    /// Files of tests (`failed-jobs`) or single cases (`failed-jobs/usual`) (default: all)
+    /// Folders or files of tests (`failed-jobs`), or single cases (`failed-jobs/usual`) (default: all)
     #[arg(value_name = "NAME")]
     pub names: Vec<String>,
 
@@ -126,8 +129,8 @@ pub struct TestArgs {
 const EXIT_CODES: &str = "\
 Exit codes:
   0  all cases passed
-  1  a case failed, the coverage is below `--min`, or the API changed what a query reads (`--drift`)
-  2  invalid usage or files
+  1  a case failed, a recording or snapshot has no case, the coverage is below `--min`, or the API changed what a query reads (`--drift`)
+  2  invalid usage or files; the cases of the other files are run
   3  `--drift` could check nothing: the API refused; 4: credentials; 5: network";
 
 /// A case and everything it needs to run.
@@ -147,14 +150,33 @@ pub struct Task<'t> {
 pub fn run(args: &TestArgs, app: &Rc<App>) -> Result<Exit, Stopped> {
     let started = Instant::now();
     let project = open(app)?;
-    let Tests { files, faults, .. } = project.tests(&below(&project, &args.names));
+    let Tests {
+        files,
+        faults,
+        orphans,
+        ..
+    } = project.tests(&below(&project, &args.names, app));
+    let is_all = args.names.is_empty() && args.filter.is_none();
+    let faults = faults.into_sorted();
+    let tasks = match tasks(&project, &files, args, app) {
+        // Nothing else is known of the names in these files.
+        Err(_) if !faults.is_empty() => return Err(Failure::from_list(faults).into()),
+        tasks => tasks?,
+    };
     if !faults.is_empty() {
-        return Err(Failure::from_diagnostics(faults).into());
+        // The other files are run nevertheless.
+        Failure::from_list(faults.clone()).show(app, ErrorFormat::Text);
     }
-    let tasks = tasks(&project, &files, args)?;
     if args.list {
-        return list(&tasks, args, app);
+        list(&tasks, args, app)?;
+        return Ok(if faults.is_empty() {
+            Exit::Done
+        } else {
+            Exit::Usage
+        });
     }
+    let orphans = orphans.into_sorted();
+    let strays = stray::of(&faults, if is_all { &orphans } else { &[] });
     let wants = Wants {
         updates: args.update,
         exchanges: args.har.is_some(),
@@ -169,12 +191,12 @@ pub fn run(args: &TestArgs, app: &Rc<App>) -> Result<Exit, Stopped> {
     if let Some(path) = &args.har {
         write(path, archive(&verdicts).as_bytes(), app)?;
     }
-    let is_all = args.names.is_empty() && args.filter.is_none();
     let coverage = args
         .coverage
         .then(|| Coverage::of(&project, &verdicts, is_all));
     let results = Results {
         verdicts: &verdicts,
+        strays: &strays,
         coverage: coverage.as_ref(),
         elapsed: started.elapsed(),
     };
@@ -191,7 +213,9 @@ pub fn run(args: &TestArgs, app: &Rc<App>) -> Result<Exit, Stopped> {
     let is_uncovered =
         coverage.is_some_and(|coverage| args.min.is_some_and(|least| coverage.is_below(least)));
     let failed = verdicts.iter().any(|verdict| !verdict.problems.is_empty());
-    Ok(if failed || is_uncovered {
+    Ok(if !faults.is_empty() {
+        Exit::Usage
+    } else if failed || is_uncovered || !strays.is_empty() {
         Exit::Expectation
     } else {
         Exit::Done
@@ -199,14 +223,13 @@ pub fn run(args: &TestArgs, app: &Rc<App>) -> Result<Exit, Stopped> {
 }
 
 /// Prints the full names of the cases.
-fn list(tasks: &[Task<'_>], args: &TestArgs, app: &App) -> Result<Exit, Stopped> {
+fn list(tasks: &[Task<'_>], args: &TestArgs, app: &App) -> Result<(), Stopped> {
     let names: Vec<String> = tasks.iter().map(Task::name).collect();
     let text = match args.format {
         TestFormat::Json => format!("{:#}\n", Value::from(names)),
         _ => names.join("\n") + "\n",
     };
-    app.print(&text)?;
-    Ok(Exit::Done)
+    app.print(&text)
 }
 
 /// Prints a text, or writes it to the file of `--out`.
@@ -236,126 +259,6 @@ impl Task<'_> {
     pub fn name(&self) -> String {
         format!("{}/{}", self.file.name, self.case.name)
     }
-}
-
-/// Returns the files that the names are about, so that faults of others do not matter. All, if one of
-/// them is no file.
-fn below(project: &Project, names: &[String]) -> Vec<PathBuf> {
-    let folder = project.tests_folder();
-    let file_of = |name: &String| {
-        let name = name.strip_suffix(".yaml").unwrap_or(name);
-        let case_of = name.rsplit_once('/').map(|(file, _)| file);
-        let mut files = [Some(name), case_of].into_iter().flatten();
-        files.find_map(|file| {
-            let path = folder.join(format!("{file}.yaml"));
-            path.is_file().then_some(path)
-        })
-    };
-    let files: Option<Vec<PathBuf>> = names.iter().map(file_of).collect();
-    files.unwrap_or_default()
-}
-
-/// Chooses the cases.
-///
-/// # Errors
-///
-/// If a name is unknown, or nothing is left.
-pub fn tasks<'t>(
-    project: &Project,
-    files: &'t [TestFile],
-    args: &TestArgs,
-) -> Result<Vec<Task<'t>>, Failure> {
-    let all = files
-        .iter()
-        .flat_map(|file| file.cases.iter().map(move |case| (file, case)));
-    let all: Vec<(&TestFile, &Case, String)> = all
-        .map(|(file, case)| (file, case, format!("{}/{}", file.name, case.name)))
-        .collect();
-    if all.is_empty() {
-        return Err(
-            Failure::usage(Code::NoTest, "the project has no tests").help(
-                "write cases to `tests/QUERY.yaml`, or record one: `runner record QUERY/usual`",
-            ),
-        );
-    }
-    let is_named = |wanted: &str, file: &TestFile, case: &Case| {
-        let wanted = wanted.strip_suffix(".yaml").unwrap_or(wanted);
-        let rest = wanted.strip_prefix(&file.name);
-        let of_case = rest.and_then(|rest| rest.strip_prefix('/'));
-        wanted == file.name
-            || of_case.is_some_and(|wanted| wanted == case.name || wanted == case.slug)
-            || file.source.name().strip_suffix(".yaml") == Some(wanted)
-    };
-    for wanted in &args.names {
-        if !all
-            .iter()
-            .any(|(file, case, _)| is_named(wanted, file, case))
-        {
-            let files = files.iter().map(|file| file.name.as_str());
-            let names = all.iter().map(|(_, _, name)| name.as_str());
-            let near = name::nearest(wanted, files.chain(names));
-            let failure = Failure::usage(Code::NoTest, format!("no test `{wanted}`"));
-            return Err(match near {
-                Some(near) => failure.help(format!("did you mean `{near}`?")),
-                None => failure.help("list them with `runner test --list`"),
-            });
-        }
-    }
-    let chosen = all.into_iter().filter(|(file, case, name)| {
-        let names = &args.names;
-        (names.is_empty() || names.iter().any(|wanted| is_named(wanted, file, case)))
-            && args
-                .filter
-                .as_ref()
-                .is_none_or(|filter| matches(filter, name))
-    });
-    let mut tasks = Vec::new();
-    for (file, case, _) in chosen {
-        let resources = resources(project, &file.query, case)?;
-        tasks.push(Task {
-            file,
-            case,
-            resources,
-        });
-    }
-    if tasks.is_empty() {
-        let filter = args.filter.as_deref().unwrap_or_default();
-        let words = format!("no case matches `{filter}`");
-        return Err(Failure::usage(Code::NoTest, words).help("list them with `runner test --list`"));
-    }
-    Ok(tasks)
-}
-
-/// Returns the resources of a query and those it uses, in the environment of a case.
-///
-/// # Errors
-///
-/// If one of them cannot be read.
-pub fn resources(
-    project: &Project,
-    query: &Query,
-    case: &Case,
-) -> Result<BTreeMap<String, Arc<Resource>>, Failure> {
-    let mut resources = BTreeMap::new();
-    for query in query.with_fed_by() {
-        let found = project.resource_of(query, case.environment.as_deref());
-        if let Some(resource) = found.map_err(Failure::from_diagnostics)? {
-            resources.insert(resource.name.clone(), Arc::new(resource));
-        }
-    }
-    Ok(resources)
-}
-
-/// Returns true if a name contains a pattern, whose `*` matches anything.
-fn matches(pattern: &str, name: &str) -> bool {
-    let mut rest = name;
-    for part in pattern.split('*') {
-        match rest.find(part) {
-            Some(at) => rest = &rest[at + part.len()..],
-            None => return false,
-        }
-    }
-    true
 }
 
 /// Runs all cases, as many at a time as there are processors.

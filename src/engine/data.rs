@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::core::time::format_time;
+use crate::engine::cover;
 use crate::engine::levels::Level;
 use crate::engine::outcome::{End, Outcome};
 use crate::engine::outlet::{Outlet, Taker};
@@ -86,8 +87,9 @@ async fn value(run: &Rc<Run>, plan: &Rc<Plan>) -> DataValue {
         run: run_facts(plan, run.requests(), is_partial),
         failures,
         previous: Value::Null,
+        taken: None,
     };
-    match plan.document(document, &facts) {
+    match cover::render(plan, document, facts, run.session.cover()) {
         Ok(rendered) => {
             let mut findings = run.findings.borrow_mut();
             findings.add_unreadable_values(plan, rendered.unreadable);

@@ -55,7 +55,7 @@ mod walk;
 mod writes;
 
 pub use cache::{Archive, Cache};
-pub use cover::{Cover, UsedPart};
+pub use cover::{Cover, UsedPart, render};
 pub use data::run_facts;
 pub use drive::run;
 pub use error::{FailedItem, Refusal, Remedy, RunError, RunErrorKind, Unmet, transport_code};

@@ -2,9 +2,10 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
+use jiff::Timestamp;
 
 use crate::core::secret::Secret;
 use crate::engine::exchange::{Exchange, Pending};
@@ -19,6 +20,8 @@ use crate::recording::{Answer, Ask, Broken, Content, Origin, Recorded};
 /// Answers the requests of a run from a recording.
 pub struct Replay {
     library: Rc<Library>,
+    /// The time of the servers: the real one must not matter.
+    now: SystemTime,
     asked: RefCell<Vec<Ask>>,
     misses: RefCell<Vec<Miss>>,
     /// The exchanges with the base URLs of their resources, if they are kept.
@@ -27,9 +30,10 @@ pub struct Replay {
 
 impl Replay {
     /// Creates the exchange.
-    pub fn new(library: Rc<Library>) -> Self {
+    pub fn new(library: Rc<Library>, now: Timestamp) -> Self {
         Self {
             library,
+            now: now.into(),
             asked: RefCell::default(),
             misses: RefCell::default(),
             exchanges: None,
@@ -104,7 +108,7 @@ impl Replay {
         match answer.broken {
             Some(Broken::Connection) => Err(failed(TransportErrorKind::Connect, false)),
             Some(Broken::Half) => Err(failed(TransportErrorKind::Broken, true)),
-            None => response(&answer, request),
+            None => response(&answer, request, self.now),
         }
     }
 }
@@ -119,7 +123,11 @@ impl Exchange for Replay {
     }
 }
 
-fn response(answer: &Answer, request: &Request) -> Result<Response, TransportError> {
+fn response(
+    answer: &Answer,
+    request: &Request,
+    now: SystemTime,
+) -> Result<Response, TransportError> {
     let mut headers = HeaderMap::new();
     for (name, value) in &answer.headers {
         let name = HeaderName::from_bytes(name.as_bytes());
@@ -134,6 +142,10 @@ fn response(answer: &Answer, request: &Request) -> Result<Response, TransportErr
     if matches!(answer.body, Content::Text(_)) {
         let text = HeaderValue::from_static("text/plain; charset=utf-8");
         headers.entry(header::CONTENT_TYPE).or_insert(text);
+    }
+    // The times in other fields are relative to it.
+    if let Ok(date) = HeaderValue::from_str(&httpdate::fmt_http_date(now)) {
+        headers.entry(header::DATE).or_insert(date);
     }
     let body = bytes_of(&answer.body);
     let mut response = Response {

@@ -126,6 +126,11 @@ impl Session {
         self.execution.cover.as_deref()
     }
 
+    /// As [`Session::cover`], for what outlives the session.
+    pub fn shared_cover(&self) -> Option<Rc<dyn Cover>> {
+        self.execution.cover.clone()
+    }
+
     /// Returns true if records are delivered as they are found.
     pub fn is_unordered(&self) -> bool {
         self.execution.unordered

@@ -93,6 +93,8 @@ const LONGEST_RESET: Duration = Duration::from_secs(86_400);
 /// Returns the delay after a refusal: `Retry-After`, or else the last reset of the limits that are
 /// used up.
 pub fn refusal(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    // A wrong clock on either side does not matter. What is refused is not from a cache.
+    let now = headers::date(headers).unwrap_or(now);
     headers::retry_after(headers, now).or_else(|| {
         allowances(headers, now)
             .iter()

@@ -38,7 +38,7 @@ use crate::template::{Clock, Lookup, Mentions, Records, RenderError, Scope, Veil
 
 pub use bind::{Input, Inputs, variable_of, vars_to_give};
 pub use feed::{Feed, Site, identifying_member};
-pub use report::{DataValue, DataValues, Facts};
+pub use report::{DataValue, DataValues, Facts, Rendered};
 pub use requests::RequestPlan;
 pub use shared::{PlanId, SharedPlans};
 pub use shown::ShownRequest;

@@ -7,7 +7,9 @@ use serde_json::{Map, Value, json};
 
 use crate::plan::scopes::masked_scope;
 use crate::plan::{Plan, disguise};
-use crate::template::{Document, ListOrText, Records, RenderError, Scope, UnreadableValues};
+use crate::template::{
+    Document, ListOrText, Records, RenderError, Scope, TakenBranches, UnreadableValues,
+};
 
 /// The result of a query of `data`.
 #[derive(Debug, Clone)]
@@ -33,6 +35,8 @@ pub struct Facts {
     pub failures: Records,
     /// The stored result of the last run with `--state`; null on the first run.
     pub previous: Value,
+    /// Takes note of the branches of the template that are taken, if that is wanted.
+    pub taken: Option<Arc<TakenBranches>>,
 }
 
 /// A rendered document.
@@ -80,7 +84,10 @@ impl Plan {
         if self.secrecy.taints(document.mentions()) {
             self.scrubber.note_mask();
         }
-        let text = document.render(&scope)?;
+        let text = match &facts.taken {
+            None => document.render(&scope),
+            Some(taken) => document.render_noting(&scope, taken),
+        }?;
         Ok(Rendered {
             text: self.scrubber.text(&disguise::masked(&text)).into_owned(),
             unreadable: scope.take_unreadable(),

@@ -98,6 +98,7 @@ impl Project {
         checked.test_files = tests.file_count;
         checked.cases = tests.case_count;
         checked.faults.extend(tests.faults);
+        checked.faults.extend(tests.orphans);
         if below.is_empty() {
             self.check_environment(&mut checked.faults);
             if !is_unread {

@@ -496,6 +496,8 @@ keys! {
         expect: REQUIREMENTS, "like `expect` of a query", "", "conditions on the result, see [Expectations](#expectations)";
         show: ValueForm::OneOrMore(&ValueForm::Name(NameKind::SnapshotFormat)), "format or list", "", "formats of additional snapshots; not `raw`";
         limit: ValueForm::Integer(1, UNBOUNDED), "1 or more", "", "the maximum number of records, as with `--limit`";
+        keep: ValueForm::Integer(1, UNBOUNDED), "1 or more", "",
+            "the maximum number of elements of each list in a new recording, as with `--keep` of `runner record`";
     }
 
     /// The keys of an answer.

@@ -28,6 +28,7 @@ mod size;
 mod statement;
 mod trust;
 mod var_declaration;
+mod variables;
 mod yaml;
 
 pub mod draft;
@@ -62,6 +63,7 @@ pub use sends::Sent;
 use settings::Settings;
 pub use statement::{Grounds, Parameter, query as statement_query};
 pub use trust::Trust;
+pub use variables::variables_read_by;
 
 /// A folder with resources and queries.
 pub struct Project {

@@ -9,7 +9,7 @@ use crate::core::source::{Place, Text};
 use crate::project::query::{Call, Column, ColumnSource, Items, SortBy};
 use crate::project::{Query, yaml};
 use crate::template::selector::{PathStep, Selector};
-use crate::template::{Comparison, Expression, Mention, Mentions, Template};
+use crate::template::{Comparison, Document, Expression, Mention, Mentions, Template};
 
 /// A place in a file that reads a part of an answer.
 #[derive(Debug, Clone)]
@@ -94,6 +94,9 @@ pub fn readings(query: &Query, form: Form) -> Vec<Reading> {
         reader.column(column);
     }
     reader.conditions();
+    if query.shape.extract.is_empty() {
+        reader.report(query, &["rows"]);
+    }
     reader.readings
 }
 
@@ -343,11 +346,28 @@ impl<'q> Reader<'q> {
         }
     }
 
+    /// Reads what a report reads of the records of a list in loops over it.
+    fn report(&mut self, query: &Query, list: &[&str]) {
+        let base = self.base.len();
+        let documents = query.report.iter().flat_map(|report| &report.documents);
+        for document in documents.flat_map(Document::with_included) {
+            for mention in document.mentions().members_in_loops(list) {
+                let path = self.below_rows(&names(&mention.path[1..]));
+                self.push(path, base, document.place_of(mention));
+            }
+        }
+    }
+
     /// Reads what a query reads of its items.
     fn consumer(&mut self, consumer: &Query) {
         let base = self.base.len();
         let columns = self.columns();
         let has_columns = !self.query.shape.extract.is_empty();
+        for data in consumer.data.iter().filter(|_| !has_columns) {
+            if data.query.source.path() == self.query.source.path() {
+                self.report(consumer, &["data", &data.name]);
+            }
+        }
         for feed in consumer.loops() {
             let Items::Query { query, .. } = &feed.items else {
                 continue;

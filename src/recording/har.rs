@@ -9,7 +9,7 @@ use url::{Url, form_urlencoded};
 
 use crate::core::json::{kind, parse};
 use crate::core::secret::is_secret_param;
-use crate::core::time::format_time;
+use crate::core::time::{format_time, parse_timestamp};
 use crate::recording::ask::{below, is_json};
 use crate::recording::headers::is_kept_header;
 use crate::recording::{Answer, Ask, Content, Origin, Recorded};
@@ -174,6 +174,8 @@ fn body(content: &Content, content_type: Option<&str>) -> Option<Body> {
 pub struct Imported {
     /// The exchanges, in the order of the archive.
     pub exchanges: Vec<Recorded>,
+    /// The time of the first of them.
+    pub started: Option<Timestamp>,
     /// The names of the resources whose exchanges are among them.
     pub resources: Vec<String>,
     /// The entries that were left out, with the reason: "GET https://… (another host)".
@@ -242,6 +244,8 @@ pub fn from_har(har: &Value, base_urls: &[(String, Url)]) -> Result<Imported, Ve
                     imported.resources.push(resource.to_owned());
                 }
                 imported.exchanges.push(*recorded);
+                let started = entry.get("startedDateTime").and_then(Value::as_str);
+                imported.started = imported.started.or(started.and_then(parse_timestamp));
             }
             Ok(Import::Skipped(reason)) => imported.skipped.push(reason),
             Err(fault) => faults.push(format!("`log.entries[{index}]`: {fault}")),

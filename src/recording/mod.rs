@@ -31,6 +31,7 @@ mod nearest;
 mod needles;
 pub mod read;
 pub mod redact;
+pub mod replacement;
 pub mod secrets;
 pub mod size;
 mod target;

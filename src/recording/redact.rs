@@ -38,7 +38,7 @@ const LONG: usize = 6;
 const DIGITS: usize = 4;
 
 /// The number before the first alias of a number.
-const BEFORE_FIRST: u64 = 1_000_000;
+pub(super) const BEFORE_FIRST: u64 = 1_000_000;
 
 /// A rule of a resource: `redact: [{path: $..email, as: alias}]`.
 #[derive(Debug, Clone)]

@@ -9,7 +9,7 @@ use serde_json::Value;
 use std::sync::LazyLock;
 use url::form_urlencoded;
 
-use crate::core::secret::{MASK, Scrubber, is_secret_param};
+use crate::core::secret::{LooseForms, MASK, Scrubber, is_secret_param};
 use crate::core::time::parse_written;
 use crate::recording::json_path::JsonPath;
 use crate::recording::{Content, Recorded};
@@ -60,8 +60,8 @@ const POSITIONS: [&str; 4] = ["page", "cursor", "next", "continuation"];
 
 /// Returns the first secret in an exchange: in its address, its sent body, the headers or the body
 /// of its answer.
-pub fn find(recorded: &Recorded, known: &Scrubber) -> Option<Found> {
-    let search = Search { known };
+pub fn find(recorded: &Recorded, known: &Scrubber, loose: &LooseForms) -> Option<Found> {
+    let search = Search { known, loose };
     let found = |path: String, what| Some(Found { path, what });
     if let Some(what) = search.target(&recorded.ask.target) {
         return found("the address".to_owned(), what);
@@ -86,6 +86,7 @@ pub fn find(recorded: &Recorded, known: &Scrubber) -> Option<Found> {
 
 struct Search<'s> {
     known: &'s Scrubber,
+    loose: &'s LooseForms,
 }
 
 impl Search<'_> {
@@ -109,7 +110,7 @@ impl Search<'_> {
             }
             Content::Text(text) => Some((None, self.text(text)?)),
             Content::Bytes(bytes) => {
-                let is_known = self.known.finds(bytes);
+                let is_known = self.known.finds(bytes) || self.loose.find(bytes);
                 let what = if is_known {
                     KNOWN
                 } else {
@@ -156,7 +157,7 @@ impl Search<'_> {
     }
 
     fn text(&self, text: &str) -> Option<&'static str> {
-        if self.known.finds(text.as_bytes()) {
+        if self.known.finds(text.as_bytes()) || self.loose.find(text.as_bytes()) {
             return Some(KNOWN);
         }
         if text.len() < SHORTEST_VALUE {
@@ -359,7 +360,7 @@ mod tests {
         scrubber.add(&Secret::new("canary-4f9a/81c7"));
         scrubber.add(&Secret::new("5550123"));
         let recording = reading(&format!("--- # runner answers 1\n{source}\n"));
-        let found = find(&recording.exchanges[0], &scrubber)?;
+        let found = find(&recording.exchanges[0], &scrubber, &scrubber.loose_forms())?;
         Some(format!("{}: {}", found.path, found.what))
     }
 
@@ -410,6 +411,14 @@ mod tests {
             (
                 "ask: GET /a\ntext: \"a canary-4f9a/81c7\"",
                 "the body: a known secret",
+            ),
+            (
+                "ask: GET /a\nbody: [\"CANARY-4F9A/81C7\"]",
+                "$[0]: a known secret",
+            ),
+            (
+                "ask: GET /a\nbody: [\"63616E6172792d346639612f38316337\"]",
+                "$[0]: a known secret",
             ),
             (
                 "ask: GET /a\nof: { item: \"canary-4f9a/81c7\" }",

@@ -83,6 +83,18 @@ impl FileSink {
         }
     }
 
+    /// Writes what was written aside to the disk.
+    ///
+    /// # Errors
+    ///
+    /// Any error of the operating system.
+    pub fn sync(&self) -> io::Result<()> {
+        match &self.target {
+            Target::Aside(file, _) => file.as_file().sync_all(),
+            Target::Direct(_) | Target::Stream(_) => Ok(()),
+        }
+    }
+
     /// Prepares to write a file that only the user may read. Links are not followed.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! A lock file.
+//! Locks: of a file, or of a folder.
 
 use std::fs::{File, TryLockError};
 use std::io;
@@ -33,6 +33,23 @@ impl Lock {
     }
 }
 
+/// A lock of a folder, held until it is dropped or the process ends. It leaves no file behind.
+#[derive(Debug)]
+pub struct FolderLock {
+    _folder: Option<File>,
+}
+
+impl FolderLock {
+    /// Waits for the lock. Some network file systems cannot lock folders: there, and on Windows,
+    /// nothing is locked.
+    pub fn wait(path: &Path) -> Self {
+        let folder = File::open(path).ok();
+        Self {
+            _folder: folder.filter(|folder| folder.lock().is_ok()),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -45,5 +62,17 @@ mod tests {
         assert!(Lock::take(&path).expect("a file").is_none());
         drop(first);
         assert!(Lock::take(&path).expect("a file").is_some());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_folder_is_locked_without_a_file() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let lock = FolderLock::wait(folder.path());
+        let other = File::open(folder.path()).expect("the folder");
+        assert!(other.try_lock().is_err());
+        drop(lock);
+        other.try_lock().expect("it is free");
+        assert_eq!(folder.path().read_dir().expect("read").count(), 0);
     }
 }

@@ -15,6 +15,7 @@ mod memory;
 mod name;
 mod place;
 mod scratch;
+mod several;
 mod spool;
 mod stdout;
 
@@ -24,11 +25,12 @@ pub use beneath::FileBeneath;
 pub use cache::CacheFolder;
 pub use file::{FileSink, private_folder, remove_file, write_file, write_new_file};
 pub use folder::{Folder, Slot};
-pub use lock::Lock;
+pub use lock::{FolderLock, Lock};
 pub use memory::MemorySink;
 pub use name::check as check_name;
 pub use place::{is_stdout, is_stream};
 pub use scratch::{Scratch, TemporaryFolder};
+pub use several::{NotWritten, try_to_write, write_files};
 pub use spool::{Spool, Spooled};
 pub use stdout::{StderrSink, StdoutSink};
 

@@ -10,12 +10,13 @@ use minijinja::value::ValueKind;
 use minijinja::{AutoEscape, Environment, Error, HtmlEscape, Output, State, Value};
 
 use crate::core::file_ending;
-use crate::core::source::Text;
+use crate::core::source::{Place, SourceFile, Span, Text};
 use crate::template::bounds::Rendering;
+use crate::template::branches::{self, Branch, NOTE, TakenBranches};
 use crate::template::environment::{self, Rules, to_text};
 use crate::template::rewrite::Rewritten;
 use crate::template::scope::DOCUMENT;
-use crate::template::{Mentions, RenderError, Scope, SyntaxError, inspect};
+use crate::template::{Mention, Mentions, RenderError, Scope, SyntaxError, inspect};
 
 /// Reads a file for a document, by its path from the project's folder. Returns its text, `None` if
 /// it does not exist, or a message if it cannot be read.
@@ -145,6 +146,11 @@ impl Document {
         &self.mentions
     }
 
+    /// Returns the place of one of these names.
+    pub fn place_of(&self, mention: &Mention) -> Place {
+        self.text.locate(mention.range.clone())
+    }
+
     /// Returns the included files, as written.
     pub fn uses(&self) -> &[String] {
         &self.uses
@@ -157,11 +163,83 @@ impl Document {
     /// If a name is undefined, values do not match operators and filters, a file is missing, or the
     /// template exceeds its limits.
     pub fn render(&self, scope: &Scope) -> Result<String, RenderError> {
-        let environment = self.environment();
+        self.render_with(&self.environment(), &self.rewritten, scope)
+    }
+
+    /// As [`Document::render`], and takes note of the branches that are taken, also before an error.
+    ///
+    /// # Errors
+    ///
+    /// As [`Document::render`].
+    pub fn render_noting(
+        &self,
+        scope: &Scope,
+        taken: &Arc<TakenBranches>,
+    ) -> Result<String, RenderError> {
+        let mut environment = self.environment();
+        // Notes take steps, too.
+        environment.set_fuel(Some(2 * FUEL));
+        let taken = Arc::clone(taken);
+        environment.add_function(NOTE, move |file: &str, start: usize| taken.add(file, start));
+        let files = Arc::clone(&self.files);
+        environment.set_loader(move |name| {
+            let text = read(&files, name)?;
+            Ok(text.map(|text| Rewritten::noting_branches(&text, name).source))
+        });
+        let rewritten = Rewritten::noting_branches(&self.text.value, &self.name);
+        self.render_with(&environment, &rewritten, scope)
+    }
+
+    /// Returns all branches, including those of included files.
+    pub fn branches(&self) -> Vec<Branch> {
+        let mut branches = Vec::new();
+        for document in self.with_included() {
+            let source = &document.text.value;
+            branches.extend(branches::tags(source).into_iter().map(|tag| Branch {
+                file: document.name.clone(),
+                start: tag.range.start,
+                words: tag.words(source),
+                place: document.text.locate(tag.range),
+            }));
+        }
+        branches
+    }
+
+    /// Returns this document and the files it includes, each once. Those that cannot be read are
+    /// left out.
+    pub fn with_included(&self) -> Vec<Self> {
+        let mut documents = vec![self.clone()];
+        let mut next = 0;
+        while let Some(document) = documents.get(next).cloned() {
+            next += 1;
+            for used in &document.uses {
+                let is_there = |path: &str| !matches!((self.files)(path), Ok(None));
+                let path = join(used, &document.name, &is_there);
+                let is_known = documents.iter().any(|known| known.name == path);
+                documents.extend(self.included(&path).filter(|_| !is_known));
+            }
+        }
+        documents
+    }
+
+    fn included(&self, path: &str) -> Option<Self> {
+        let text = (self.files)(path).ok()??;
+        let span = Span::new(0, text.len());
+        let file = SourceFile::new(path, path, text.clone());
+        let text = Text::new(text, &Place { file, span });
+        Self::parse(&text, path, self.kind, Arc::clone(&self.files)).ok()
+    }
+
+    fn render_with(
+        &self,
+        environment: &Environment<'_>,
+        rewritten: &Rewritten,
+        scope: &Scope,
+    ) -> Result<String, RenderError> {
         let _rendering = Rendering::of(&self.text, 0..0);
         let rendered = environment
-            .render_named_str(&self.name, &self.rewritten.source, scope.to_value())
-            .map_err(|error| self.fault(&error));
+            .render_named_str(&self.name, &rewritten.source, scope.to_value())
+            .map_err(|error| self.fault(rewritten, &error));
         scope.settle_unreadable(&self.name, &self.mentions);
         let rendered = rendered?;
         // A file ends with a newline.
@@ -193,9 +271,8 @@ impl Document {
         let files = Arc::clone(&self.files);
         let known = Arc::clone(&self.files);
         environment.set_loader(move |name| {
-            let file = files(name)
-                .map_err(|words| Error::new(minijinja::ErrorKind::InvalidOperation, words))?;
-            Ok(file.map(|text| Rewritten::template(&text).source))
+            let text = read(&files, name)?;
+            Ok(text.map(|text| Rewritten::template(&text).source))
         });
         environment.set_path_join_callback(move |name, parent| {
             // A file that must not be read counts as existing and is reported.
@@ -204,7 +281,7 @@ impl Document {
         environment
     }
 
-    fn fault(&self, error: &Error) -> RenderError {
+    fn fault(&self, rewritten: &Rewritten, error: &Error) -> RenderError {
         // The innermost error is the cause; the outer ones only give its location.
         let mut inner = error;
         let is_in_own = |error: &Error| error.name().is_none_or(|name| name == self.name);
@@ -218,7 +295,7 @@ impl Document {
         let is_own = is_in_own(inner);
         // An error in another file is shown where this one includes it.
         let place = match inner.range().filter(|_| is_own).or(range) {
-            Some(range) => self.text.locate(self.rewritten.original(range)),
+            Some(range) => self.text.locate(rewritten.original(range)),
             None => self.text.place.clone(),
         };
         let mut fault = crate::template::expression::fault(&place, inner);
@@ -228,6 +305,11 @@ impl Document {
         }
         fault
     }
+}
+
+/// Reads an included file.
+fn read(files: &Files, name: &str) -> Result<Option<String>, Error> {
+    files(name).map_err(|words| Error::new(minijinja::ErrorKind::InvalidOperation, words))
 }
 
 /// Returns the path of an included file: beside the including file, or else from the project's

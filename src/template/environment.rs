@@ -11,6 +11,7 @@ use crate::template::bounds::check_value;
 use crate::template::filters::{self, SlashedPath};
 use crate::template::order;
 use crate::template::value::unsigned_zero;
+use crate::template::watched::is_no_record;
 
 /// The maximum number of instructions per rendering: enough for a large template, and a limit for
 /// an endless one.
@@ -181,7 +182,7 @@ pub fn environment(rules: Rules) -> &'static Environment<'static> {
 
 /// Returns true for null and undefined, which are the same in a record.
 fn is_null(value: &Value) -> bool {
-    value.is_none() || value.is_undefined()
+    value.is_none() || value.is_undefined() || is_no_record(value)
 }
 
 /// Returns the names of all filters.

@@ -72,6 +72,8 @@ struct Walker<'s> {
     mentions: Vec<Mention>,
     presences: Vec<Presence>,
     comparisons: Vec<Comparison>,
+    tested: Vec<String>,
+    bindings: Vec<(String, Option<Vec<String>>)>,
     /// Names set by the template itself. Their scope is left to rendering.
     locals: BTreeSet<String>,
     /// The included files, if includes are allowed.
@@ -87,6 +89,8 @@ impl<'s> Walker<'s> {
             mentions: Vec::new(),
             presences: Vec::new(),
             comparisons: Vec::new(),
+            tested: Vec::new(),
+            bindings: Vec::new(),
             locals: BTreeSet::new(),
             files: None,
             faults: Vec::new(),
@@ -108,6 +112,8 @@ impl<'s> Walker<'s> {
             shadowed,
             presences,
             comparisons,
+            tested: self.tested,
+            bindings: self.bindings,
         }
     }
 
@@ -156,6 +162,7 @@ impl<'s> Walker<'s> {
         match target {
             Expr::Var(var) => {
                 self.locals.insert(var.id.to_owned());
+                self.bindings.push((var.id.to_owned(), None));
             }
             Expr::List(list) => list.items.iter().for_each(|item| self.target(item)),
             Expr::Tuple(tuple) => tuple.items.iter().for_each(|item| self.target(item)),
@@ -171,6 +178,11 @@ impl<'s> Walker<'s> {
             Stmt::ForLoop(for_loop) => {
                 self.locals.insert("loop".to_owned());
                 self.target(&for_loop.target);
+                if let (Expr::Var(_), Some(list)) = (&for_loop.target, self.path(&for_loop.iter))
+                    && let Some((_, of)) = self.bindings.last_mut()
+                {
+                    *of = Some(list.path);
+                }
                 self.expr(&for_loop.iter);
                 for_loop.filter_expr.iter().for_each(|expr| self.expr(expr));
                 self.block(&for_loop.body);
@@ -301,6 +313,9 @@ impl<'s> Walker<'s> {
             Expr::Filter(filter) => {
                 filter.expr.iter().for_each(|expr| self.expr(expr));
                 self.args(&filter.args);
+                if matches!(filter.name, "default" | "d") {
+                    self.tested.extend(filter.expr.as_ref().and_then(indexed));
+                }
                 let known = filter_names().collect();
                 self.known(Code::UnknownFilter, filter.name, filter.span(), known);
             }
@@ -412,6 +427,9 @@ impl<'s> Walker<'s> {
 
     /// Adds a `defined` test.
     fn defined(&mut self, test: &Test) {
+        if matches!(test.name, "defined" | "undefined") {
+            self.tested.extend(indexed(&test.expr));
+        }
         if matches!(test.name, "defined" | "undefined")
             && let Some(of) = self.path(&test.expr)
         {
@@ -425,6 +443,14 @@ impl<'s> Walker<'s> {
 
     /// Adds a test for a key of a mapping.
     fn key(&mut self, key: &Expr, container: &Expr, is_positive: bool) {
+        if let Some(container) = indexed(container) {
+            let key = match key {
+                Expr::Const(constant) => constant.value.as_str(),
+                _ => None,
+            };
+            self.tested
+                .push(format!("{container}.{}", key.unwrap_or("*")));
+        }
         if let Some(of) = self.path(container) {
             let key = match key {
                 Expr::Const(constant) => constant.value.as_str().map(str::to_owned),
@@ -460,6 +486,30 @@ impl<'s> Walker<'s> {
         mention.path.push(attribute);
         mention.range.end = mention.range.end.max(self.range(span).end);
         Some(mention)
+    }
+}
+
+/// Returns a path with indices as it is written: `rows[5].id`. A computed index is `[*]`.
+fn indexed(expr: &Expr) -> Option<String> {
+    match expr {
+        Expr::Var(var) => Some(var.id.to_owned()),
+        Expr::GetAttr(attribute) => {
+            let inner = indexed(&attribute.expr)?;
+            Some(format!("{inner}.{}", attribute.name))
+        }
+        Expr::GetItem(item) => {
+            let inner = indexed(&item.expr)?;
+            let key = match &item.subscript_expr {
+                Expr::Const(key) => Some(&key.value),
+                _ => None,
+            };
+            Some(match key.map(|key| (key.as_i64(), key.as_str())) {
+                Some((Some(index), _)) => format!("{inner}[{index}]"),
+                Some((None, Some(name))) => format!("{inner}.{name}"),
+                _ => format!("{inner}[*]"),
+            })
+        }
+        _ => None,
     }
 }
 
@@ -499,6 +549,25 @@ mod tests {
             paths("{{ today(tz=zone).start }} {{ today }} {{ diff(a, b, key='c') }}"),
             ["zone", "today", "a", "b"]
         );
+    }
+
+    #[test]
+    fn members_of_records_are_found_in_loops() {
+        let members = |source: &str| {
+            let mentions = statements(source, &mut Vec::new()).expect("it parses");
+            let members = mentions.members_in_loops(&["data", "jobs"]);
+            members
+                .map(|mention| mention.path.join("."))
+                .collect::<Vec<_>>()
+        };
+        let body = "{{ job.name }}{% if job.a.b %}{{ job }}{% endif %}{% endfor %}";
+        let once = format!("{{% for job in data.jobs if job.c %}}{body}");
+        assert_eq!(members(&once), ["job.c", "job.name", "job.a.b"]);
+        assert_eq!(members(&format!("{once}{once}")).len(), 6);
+        let filtered = format!("{{% for job in data.jobs | sort %}}{body}");
+        assert!(members(&filtered).is_empty());
+        assert!(members(&format!("{once}{filtered}")).is_empty());
+        assert!(members(&format!("{once}{{% set job = 1 %}}")).is_empty());
     }
 
     #[test]

@@ -12,6 +12,7 @@
 
 mod blocks;
 mod bounds;
+mod branches;
 mod calendar;
 mod chart;
 mod convert;
@@ -41,10 +42,12 @@ mod tests;
 mod text;
 mod unreadable;
 mod value;
+mod watched;
 
 pub mod selector;
 
 pub use bounds::under_way;
+pub use branches::TakenBranches;
 pub use document::{Document, DocumentKind, Files, join as join_path};
 pub use error::{RenderError, SyntaxError};
 pub use expression::Expression;
@@ -53,3 +56,4 @@ pub use objects::{Lookup, Records};
 pub use scope::{Clock, ListOrText, ResponseFacts, Scope, Veil};
 pub use text::{Piece, Template};
 pub use unreadable::{Expected, UnreadableValues};
+pub use watched::Absences;

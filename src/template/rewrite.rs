@@ -19,7 +19,7 @@ use minijinja::machinery::{Token, tokenize};
 use minijinja::syntax::SyntaxConfig;
 
 use crate::template::order::{CHAINED, Comparison};
-use crate::template::{SyntaxError, syntax};
+use crate::template::{SyntaxError, branches, syntax};
 
 /// A source rewritten for minijinja.
 #[derive(Debug, Clone)]
@@ -50,13 +50,32 @@ impl Rewritten {
         Self::new(source, false)
     }
 
+    /// As [`Rewritten::template`], with a call after each tag that begins a branch.
+    pub fn noting_branches(source: &str, file: &str) -> Self {
+        let notes = branches::tags(source).into_iter().map(|tag| Edit {
+            range: tag.range.end..tag.range.end,
+            text: tag.note(source, file),
+            comparison: None,
+        });
+        let mut edits = Self::edits(source, false);
+        edits.extend(notes);
+        Self::with(source, edits)
+    }
+
     fn new(source: &str, is_expression: bool) -> Self {
+        Self::with(source, Self::edits(source, is_expression))
+    }
+
+    fn edits(source: &str, is_expression: bool) -> Vec<Edit> {
         let may_compare = source.contains(['<', '>']) || source.contains("not ");
-        let mut edits = if may_compare {
+        if may_compare {
             Reader::read(source, is_expression)
         } else {
             Vec::new()
-        };
+        }
+    }
+
+    fn with(source: &str, mut edits: Vec<Edit>) -> Self {
         edits.sort_by_key(|edit| edit.range.start);
         let mut text = String::with_capacity(source.len() + 16 * edits.len());
         let mut from = 0;

@@ -13,6 +13,7 @@ use crate::core::time;
 use crate::template::convert::{from_json, is_exact};
 use crate::template::objects::{Headers, List, LookedUp, Record, Vars, lenient};
 use crate::template::unreadable::{UNREADABLE, Unreadable};
+use crate::template::watched::{Absences, no_record, watched};
 use crate::template::{Lookup, Mention, Mentions, Records, RenderError, UnreadableValues};
 
 /// The time of `now()` and the reference for `ago`. A run has one.
@@ -330,6 +331,34 @@ impl Scope {
             .collect();
         let names = BTreeMap::from([(name.to_owned(), Value::from(members))]);
         self.inner(names, BTreeMap::new())
+    }
+
+    /// Adds a layer with a value that takes note of what expressions look for in vain: elements of
+    /// lists, and members of the records of the list that are not among the given ones.
+    #[must_use]
+    pub fn with_watched(
+        &self,
+        name: &str,
+        value: &Json,
+        members: Option<&[String]>,
+        absences: &Absences,
+    ) -> Self {
+        let watched = watched(value, name, members, absences);
+        self.inner(
+            BTreeMap::from([(name.to_owned(), watched)]),
+            exact_of([(name, value)]),
+        )
+    }
+
+    /// Adds a layer with a record that is not there: it is null, and takes note of each use of a
+    /// member.
+    #[must_use]
+    pub fn with_no_record(&self, name: &str, absences: &Absences) -> Self {
+        let nothing = no_record(name, absences);
+        self.inner(
+            BTreeMap::from([(name.to_owned(), nothing)]),
+            BTreeMap::new(),
+        )
     }
 
     /// Adds a layer with several names.

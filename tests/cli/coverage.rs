@@ -165,3 +165,92 @@ fn an_old_recording_is_a_warning() {
     let project = project.file("runner.yaml", "tests: { max_age: 90000d }\n");
     assert_eq!(test_of(&project, &[]).assert_exit(0).stderr_text(), "");
 }
+
+const REPORT: &str = "\
+data: { all: { query: list } }
+sql: |
+  select a.id as id, upper(a.branch) as branch, null as never_there
+  from all a
+  where a.id < 100
+report:
+  template: |
+    {% if rows %}
+    {%- for row in rows -%}
+    {{ row.id }}
+    {% else %}
+    none
+    {% endfor %}
+    {% elif data.all | length > 5 %}
+    many
+    {% else -%}
+      nothing
+    {% endif %}
+    {% include \"parts/end.md\" %}
+";
+
+fn report() -> Project {
+    let case = |name: &str, items: &str| {
+        format!(
+            "  {name}:\n    answers: [{{ ask: GET /list, body: {{ items: {items}, next_page_token: null }} }}]\n    expect: exit == 0\n"
+        )
+    };
+    Project::new()
+        .circleci_at("http://127.0.0.1:1", "")
+        .query("list", LIST)
+        .query("report", &REPORT.replace("from all a", "from \"all\" a"))
+        .file(
+            "parts/end.md",
+            "{% macro note(x) %}note {{ x }}{% endmacro %}\n\
+             {% if rows | length < 100 %}end{% else %}the end{% endif %}\n",
+        )
+        .file(
+            "tests/report.yaml",
+            format!(
+                "cases:\n{}{}",
+                case("usual", "[{ id: 2, branch: x }]"),
+                case("empty", "[]")
+            ),
+        )
+}
+
+#[test]
+fn branches_of_reports_and_columns_of_statements_are_parts() {
+    let outcome = test_of(&report(), &["report", "--coverage"]);
+    insta::assert_snapshot!(shown(outcome.assert_exit(0)));
+    let one = test_of(&report(), &["report/usual", "--coverage"]);
+    insta::assert_snapshot!("branches_of_one_case", shown(one.assert_exit(0)));
+}
+
+/// Taking note of branches must not change what is rendered.
+#[test]
+fn coverage_does_not_change_a_document() {
+    let project = report();
+    let cases = project.read("tests/report.yaml").unwrap();
+    project.write(
+        "tests/report.yaml",
+        cases.replace("    expect: exit == 0\n", ""),
+    );
+    test_of(&project, &["--update"]).assert_exit(0);
+    let document = project.read("tests/report/empty.txt").unwrap();
+    test_of(&project, &["report", "--coverage"]).assert_exit(0);
+    assert!(document.starts_with("nothing\n"), "{document}");
+}
+
+/// The second report takes what the first one does not, and the other way round.
+#[test]
+fn a_file_of_several_reports_counts_once() {
+    let second = "data: { all: { query: list } }\nreport:\n  template: \"{% set rows = range(100) | list %}\
+                  {% include 'parts/end.md' %}\"\n";
+    let project = report().query("second", second).file(
+        "tests/second.yaml",
+        "cases:\n  usual:\n    answers: [{ ask: GET /list, body: { items: [] } }]\n    expect: text == \"the end\\n\"\n",
+    );
+    let outcome = test_of(&project, &["report", "second", "--coverage"]);
+    let text = outcome.assert_exit(0).stdout_text();
+    assert_eq!(text.matches("parts/end.md").count(), 1, "{text}");
+    assert!(
+        text.contains("parts/end.md:1: `{% macro note(x) %}` is never called"),
+        "{text}"
+    );
+    assert!(text.contains("(9 of 13 parts; 2 of 2 queries)"), "{text}");
+}

@@ -205,3 +205,58 @@ fn the_demo_does_not_drift() {
         outcome.snapshot()
     );
 }
+
+#[test]
+fn what_cannot_be_checked_is_grouped_by_reason() {
+    let refusing = Server::refusing();
+    let cases = ["a", "b"].map(|case| {
+        format!("  {case}:\n    vars: {{ workflow_id: {case} }}\n    now: 2026-11-25T09:00:00Z\n")
+    });
+    let mut project = Project::new().circleci_at(&refusing.url(), "retry: { max_attempts: 1 }\n");
+    for query in ["one", "two", "three"] {
+        project = project.query(query, QUERY).file(
+            &format!("tests/{query}.yaml"),
+            format!("cases:\n{}", cases.concat()),
+        );
+        for case in ["a", "b"] {
+            project.write(
+                &format!("tests/{query}/{case}.answers.yaml"),
+                ANSWERS.replace("w1", case),
+            );
+        }
+    }
+    for format in ["text", "github"] {
+        let outcome = drift_of(&project, &["--format", format]);
+        insta::assert_snapshot!(
+            format!("unchecked_as_{format}"),
+            outcome.assert_exit(5).snapshot()
+        );
+    }
+}
+
+#[test]
+fn what_a_report_reads_in_a_loop_is_known() {
+    let server = Server::start(vec![Exchange::get("/api/v2/list").answers(json!({
+        "items": [{ "id": 1, "title": 7, "unread": "x" }], "next_page_token": null,
+    }))]);
+    let project = Project::new()
+        .circleci_at(&server.url(), "")
+        .query(
+            "list",
+            "resource: circleci\nendpoint: /list\nrows: $.items[*]\n",
+        )
+        .query(
+            "q",
+            "data: { all: { query: list } }\nreport:\n  template: |\n    \
+             {% for one in data.all %}\n    {{ one.id }} {{ one.title }}\n    {% endfor %}\n",
+        )
+        .file("tests/q.yaml", "cases:\n  usual: { expect: exit == 0 }\n")
+        .file(
+            "tests/q/usual.answers.yaml",
+            "--- # runner answers 1\nask: GET /list\nstatus: 200\nbody: { \"items\": \
+             [{ \"id\": 1, \"title\": \"a\", \"unread\": 1 }], \"next_page_token\": null }\n",
+        );
+    let outcome = drift_of(&project, &[]);
+    server.finish();
+    insta::assert_snapshot!(outcome.assert_exit(1).snapshot());
+}

@@ -1,5 +1,7 @@
 //! `runner record`: what it asks, writes and refuses.
 
+mod again;
+mod canary;
 mod secrets;
 
 use std::time::Duration;

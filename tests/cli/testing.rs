@@ -1,8 +1,11 @@
 //! `runner test`: cases that are replayed without a network.
 
+mod absent;
 mod answers;
+mod mutations;
 mod reporting;
 mod snapshots;
+mod strays;
 mod trees;
 
 use crate::support::{Outcome, Project, Run};

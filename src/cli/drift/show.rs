@@ -13,6 +13,9 @@ use crate::core::code::Code;
 use crate::core::diagnostic::Diagnostic;
 use crate::core::text::{counted, printable_lines};
 
+/// The number of examples of what could not be checked for one reason.
+const EXAMPLES: usize = 3;
+
 /// Renders the report.
 pub fn render(report: &Report, args: &TestArgs, app: &App) -> String {
     match args.format {
@@ -72,10 +75,8 @@ fn text(report: &Report, args: &TestArgs, app: &App) -> String {
     {
         text.push_str(&format!("note: {}\n", printable_lines(&note(found))));
     }
-    for unchecked in &report.unchecked {
-        let line = format!("not checked: {}: {}", unchecked.what, unchecked.reason);
-        text.push_str(&printable_lines(&line));
-        text.push('\n');
+    for line in unchecked(report) {
+        text.push_str(&format!("not checked: {}\n", printable_lines(&line)));
     }
     text.push_str(&summary(report));
     text.push('\n');
@@ -85,6 +86,34 @@ fn text(report: &Report, args: &TestArgs, app: &App) -> String {
         ));
     }
     text
+}
+
+/// Returns a line for each reason why requests could not be checked, with the first of them.
+fn unchecked(report: &Report) -> Vec<String> {
+    let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
+    for unchecked in &report.unchecked {
+        let (reason, what) = (unchecked.reason.as_str(), unchecked.what.as_str());
+        match reasons.iter_mut().find(|(known, _)| *known == reason) {
+            Some((_, all)) => all.push(what),
+            None => reasons.push((reason, vec![what])),
+        }
+    }
+    let line = |(reason, all): (&str, Vec<&str>)| match all.as_slice() {
+        [only] => format!("{only}: {reason}"),
+        all => {
+            // Several queries may send the same request.
+            let mut examples = all.to_vec();
+            examples.sort_unstable();
+            examples.dedup();
+            examples.truncate(EXAMPLES);
+            format!(
+                "{} requests, such as {}: {reason}",
+                all.len(),
+                examples.join(", ")
+            )
+        }
+    };
+    reasons.into_iter().map(line).collect()
 }
 
 fn diagnostic(found: &Found) -> Diagnostic {
@@ -145,8 +174,7 @@ fn github(report: &Report) -> String {
             annotation::notice(place, &title, &words)
         });
     }
-    for unchecked in &report.unchecked {
-        let words = format!("{}: {}", unchecked.what, unchecked.reason);
+    for words in unchecked(report) {
         text.push_str(&annotation::notice(None, "drift: not checked", &words));
     }
     text

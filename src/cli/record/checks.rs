@@ -13,8 +13,9 @@ pub fn refuse_secrets(
     query: &Query,
     scrubber: &Scrubber,
 ) -> Result<(), Failure> {
+    let loose = scrubber.loose_forms();
     for recorded in &recording.exchanges {
-        if let Some(found) = secrets::find(recorded, scrubber) {
+        if let Some(found) = secrets::find(recorded, scrubber, &loose) {
             let label = recorded.ask.label();
             let words = if found.path.starts_with('$') {
                 let path = &found.path;

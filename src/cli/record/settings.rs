@@ -13,9 +13,12 @@ use crate::cli::record::case_text::Settings;
 use crate::cli::test::case;
 use crate::core::code::Code;
 use crate::core::secret::is_secret_name;
+use crate::core::shell::word;
 use crate::plan::{Input, Inputs, Plan, variable_of};
 use crate::project::testing::Case;
+use crate::project::variables_read_by;
 use crate::recording::redact::Redactions;
+use crate::recording::replacement;
 
 /// The value of a secret in a test file.
 const STAND_IN: &str = "not-recorded";
@@ -30,12 +33,7 @@ impl Taking<'_> {
     ///
     /// If the call has other values than the known case, which stays as it is.
     pub(super) fn inputs(&self) -> Result<Inputs, Failure> {
-        let args = self.args;
-        let given = inputs::read(
-            &args.vars_files,
-            &args.words.assignments,
-            &self.app.working_directory,
-        )?;
+        let given = self.given()?;
         let Some(case) = self.target.case() else {
             return Ok(given);
         };
@@ -50,6 +48,65 @@ impl Taking<'_> {
         Ok(inputs)
     }
 
+    /// Returns the values of the call.
+    fn given(&self) -> Result<Inputs, Failure> {
+        let args = self.args;
+        inputs::read(
+            &args.vars_files,
+            &args.words.assignments,
+            &self.app.working_directory,
+        )
+    }
+
+    /// Refuses to ask with values that stand for redacted ones: no server knows them.
+    ///
+    /// # Errors
+    ///
+    /// If the known case has such a value, and the call does not replace it.
+    pub(super) fn refuse_replacements(&self, plan: &Plan) -> Result<(), Failure> {
+        let Some(case) = self.target.case().filter(|_| self.args.from_har.is_none()) else {
+            return Ok(());
+        };
+        let given = self.given()?;
+        let mut parts = plan.with_fed_by().into_iter().filter_map(Plan::requests);
+        let is_redacted = parts.any(|part| !part.resource().redact.is_empty());
+        let fault = |what: &str, found: &str, place: &str| {
+            let words = format!(
+                "{what} of the case `{}` has `{found}`, which stands for a redacted value, and the API does not know it",
+                case.name
+            );
+            Failure::usage(Code::Case, words).fact("file", place.to_owned())
+        };
+        for (name, value, place) in &case.vars {
+            let found = replacement::in_value(value, is_redacted);
+            if let Some(found) = found.filter(|_| !given.contains_key(name)) {
+                let call = format!("runner record {} {name}=VALUE", word(self.word()));
+                return Err(
+                    fault(&format!("`{name}`"), &found, &place.short()).help(format!(
+                        "give the real value, which is redacted again: `{call}`"
+                    )),
+                );
+            }
+        }
+        for stand_in in &case.given {
+            let rows = stand_in.rows.iter();
+            let found = rows
+                .into_iter()
+                .find_map(|row| replacement::in_value(row, is_redacted));
+            if let Some(found) = found {
+                let what = format!("`given` for `{}`", stand_in.query);
+                return Err(fault(&what, &found, &case.place.short())
+                    .help("record a case without `given`, or write the answers to the test file"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the name of the case on the command line.
+    pub(super) fn word(&self) -> &str {
+        self.args.words.queries.first().map_or("", String::as_str)
+    }
+
     fn refuse_changes(&self, case: &Case, known: &Inputs, given: &Inputs) -> Result<(), Failure> {
         let is_secret = |name: &str| {
             let mut vars = self.target.query.vars.iter();
@@ -60,9 +117,10 @@ impl Taking<'_> {
             other => other.to_string(),
         };
         let var = given.iter().find(|(name, input)| {
-            let same = known
-                .get(*name)
-                .is_some_and(|known| text(known) == text(input));
+            let same = known.get(*name).is_some_and(|known| {
+                let is_replacement = replacement::in_value(&written(known), true).is_some();
+                text(known) == text(input) || is_replacement
+            });
             !same && !is_secret(name)
         });
         let environment = self.args.connect.environment();
@@ -114,6 +172,7 @@ impl Taking<'_> {
             env: env.collect(),
             environment: self.args.connect.environment().map(str::to_owned),
             limit: self.args.limit.or(known.and_then(|case| case.limit)),
+            keep: self.keep(),
             exit: exit.code(),
         }
     }
@@ -149,12 +208,7 @@ impl Taking<'_> {
         let query = &self.target.query;
         let mut names: BTreeSet<String> = BTreeSet::new();
         for query in query.with_fed_by() {
-            names.extend(variables_in(query.source.text()));
-            let report = query.report.iter();
-            for document in report.flat_map(|report| &report.documents) {
-                let read = document.mentions().attributes("env");
-                names.extend(read.map(str::to_owned));
-            }
+            names.extend(variables_read_by(query));
         }
         for sent in self.project.sends(query) {
             names.extend(sent.variables);
@@ -169,15 +223,4 @@ fn written(input: &Input) -> Value {
         Input::Text(text) | Input::Environment(text) => Value::from(text.as_str()),
         Input::Json(value) | Input::Number(value, _) | Input::Secret(value) => value.clone(),
     }
-}
-
-/// Returns the names after `env.` in a text.
-fn variables_in(text: &str) -> impl Iterator<Item = String> {
-    let is_word = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
-    text.match_indices("env.").filter_map(move |(at, mark)| {
-        let is_start = !text[..at].ends_with(|before: char| is_word(before) || before == '.');
-        let rest = &text[at + mark.len()..];
-        let end = rest.find(|letter| !is_word(letter)).unwrap_or(rest.len());
-        (is_start && end > 0).then(|| rest[..end].to_owned())
-    })
 }

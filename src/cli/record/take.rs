@@ -1,8 +1,11 @@
 //! Takes answers: over the network, or from an archive.
 
 use std::cell::OnceCell;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::rc::Rc;
+
+use jiff::Timestamp;
 
 use crate::cli::execute::{self, Execution};
 use crate::cli::exit::Exit;
@@ -34,6 +37,8 @@ pub struct Taken {
     pub records: Option<usize>,
     /// The exit code.
     pub exit: Exit,
+    /// The time at which an archive begins.
+    pub started: Option<Timestamp>,
 }
 
 impl Taking<'_> {
@@ -59,10 +64,11 @@ impl Taking<'_> {
             remembers: execute::remembers(&plans),
             downloads: case::downloads(plan, &folder)?,
             is_steady: true,
+            given: case.map_or_else(BTreeMap::new, case::given),
             ..ExecutionOptions::default()
         };
         let recorder: OnceCell<Rc<Recorder>> = OnceCell::new();
-        let keep = self.args.keep.and_then(|keep| usize::try_from(keep).ok());
+        let keep = self.keep().and_then(|keep| usize::try_from(keep).ok());
         let around = |live: Rc<dyn Exchange>| {
             let around = recorder.get_or_init(|| Rc::new(Recorder::new(live, keep)));
             Rc::clone(around) as Rc<dyn Exchange>
@@ -93,6 +99,7 @@ impl Taking<'_> {
             outputs,
             records: Some(rows.len()),
             exit,
+            started: None,
         })
     }
 
@@ -125,6 +132,7 @@ impl Taking<'_> {
             outputs: Vec::new(),
             records: None,
             exit: Exit::Done,
+            started: imported.started,
         })
     }
 

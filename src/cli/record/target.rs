@@ -8,8 +8,12 @@ use crate::cli::failure::Failure;
 use crate::cli::setup;
 use crate::core::code::Code;
 use crate::core::diagnostic::Diagnostics;
+use crate::core::file_ending::YAML;
 use crate::project::testing::{Case, TestFile, Tests, name_fault};
 use crate::project::{Project, Query, load};
+
+/// The folder of the queries of a project.
+const QUERIES: &str = "queries";
 
 /// The case to record.
 pub struct Target {
@@ -57,15 +61,21 @@ impl Target {
                 file: Some(file),
             });
         }
-        let query = if is_query_file {
-            project.query_at(&path)
+        // `parts/approvers` is a query in a folder, or the case `approvers` of `parts`.
+        let (query, name) = if is_query_file {
+            (project.query_at(&path), name)
+        } else if let Some(path) = in_folder(word, project) {
+            (project.query_at(&path), "usual")
+        } else if let Some(path) = in_folder(start, project) {
+            (project.query_at(&path), name)
         } else {
-            project.query_named(start)
+            (project.query_named(start), name)
         };
         let query = query.map_err(Failure::from_diagnostics)?;
-        let own = files.into_iter().find(|file| file.query.name == query.name);
-        let tests = project.tests_folder();
-        let default = tests.join(format!("{}.yaml", query.name));
+        let real = |query: &Query| load::real_path(query.source.path());
+        let source = real(&query);
+        let own = files.into_iter().find(|file| real(&file.query) == source);
+        let default = project.tests_folder().join(mirrored(&query, project));
         let path = own
             .as_ref()
             .map_or(default, |file| file.source.path().to_path_buf());
@@ -87,6 +97,27 @@ impl Target {
     pub fn case(&self) -> Option<&Case> {
         self.file.as_ref()?.case(&self.name)
     }
+}
+
+/// Returns the path of a query in a folder of `queries/` by its path below, without extension.
+fn in_folder(word: &str, project: &Project) -> Option<PathBuf> {
+    let below = project.root().join(QUERIES);
+    let mut paths = YAML
+        .iter()
+        .map(|ending| below.join(format!("{word}.{ending}")));
+    paths.find(|path| word.contains('/') && path.is_file())
+}
+
+/// Returns the path of the test file of a query below the folder of tests: its name, or in a folder
+/// the path below `queries/`.
+fn mirrored(query: &Query, project: &Project) -> PathBuf {
+    let queries = project.root().join(QUERIES);
+    let below = query.source.path().strip_prefix(queries).ok();
+    let is_in_folder = |path: &&Path| path.components().count() > 1;
+    below.filter(is_in_folder).map_or_else(
+        || PathBuf::from(format!("{}.yaml", query.name)),
+        |path| path.with_extension("yaml"),
+    )
 }
 
 /// Returns the faults of one test file, or all of them if it has none of its own.

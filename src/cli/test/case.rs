@@ -30,7 +30,7 @@ use crate::recording::matching::{Library, Miss};
 use crate::recording::{Ask, Content, Recorded, Recording};
 use crate::resource::Resource;
 use crate::sink::{Folder, TemporaryFolder};
-use crate::template::{Clock, Scope};
+use crate::template::{Absences, Clock, Mention, Scope};
 
 /// The maximum width of a value in terminal columns.
 const SHOWN: usize = 60;
@@ -106,7 +106,7 @@ impl Setting<'_> {
         let app = Rc::new(App::of_case(env, self.root.to_path_buf(), now));
         let recorded = self.recording.exchanges.clone();
         let library = Rc::new(Library::new(self.case.overrides.clone(), recorded));
-        let replay = Replay::new(Rc::clone(&library));
+        let replay = Replay::new(Rc::clone(&library), now);
         let replay = Rc::new(if self.keeps_exchanges {
             replay.keeping_exchanges()
         } else {
@@ -187,13 +187,11 @@ impl Setting<'_> {
         let (collecting, writers) = Collecting::new(plan, &self.case.show)?;
         let folder = TemporaryFolder::default();
         let cover = self.covers.then(|| Rc::new(Notes::default()));
-        let given = self.case.given.iter();
-        let given = given.map(|given| (given.query.clone(), Arc::new(given.rows.clone())));
         let execution = ExecutionOptions {
             remembers: execute::remembers(&plans),
             downloads: downloads(plan, &folder)?,
             is_steady: true,
-            given: given.collect(),
+            given: given(self.case),
             cover: cover.clone().map(|cover| cover as Rc<dyn Cover>),
             ..ExecutionOptions::default()
         };
@@ -228,6 +226,44 @@ impl Setting<'_> {
 
     /// Evaluates `expect`. A run that did not start has messages and an exit code, too.
     fn check(&self, played: &mut Played, plan: Option<&Plan>) {
+        if self.case.expect.is_empty() {
+            return;
+        }
+        let absences = Absences::default();
+        let scope = self.result_scope(played, plan, &absences);
+        for requirement in &self.case.expect {
+            let mentions = requirement.that.mentions();
+            let is_member = |mention: &Mention| mention.root() == "row" && mention.path.len() > 1;
+            let scope = if played.rows.is_empty()
+                && mentions
+                    .iter()
+                    .all(|mention| is_member(mention) || mention.root() != "row")
+            {
+                &scope.with_no_record("row", &absences)
+            } else {
+                &scope
+            };
+            absences.take();
+            let holds = requirement.that.holds(scope);
+            let mut absent = absences.take();
+            absent.retain(|absence| !mentions.expects_absence_of(&absence.path));
+            let absent = absent.into_iter().next().map(|absence| absence.words);
+            let words = match holds {
+                Ok(true) if absent.is_none() => continue,
+                Ok(true) => absent,
+                Ok(false) => requirement.words(scope).or(absent),
+                Err(error) => absent.or(Some(error.message)),
+            };
+            played.unmet.push(UnmetCondition {
+                that: requirement.source(),
+                words,
+                values: values_of(requirement, scope),
+            });
+        }
+    }
+
+    /// Returns the names of `expect`.
+    fn result_scope(&self, played: &Played, plan: Option<&Plan>, absences: &Absences) -> Scope {
         let rows = Value::Array(played.rows.clone());
         let row = played.rows.first().cloned().unwrap_or_default();
         let text = played.outputs.first();
@@ -235,28 +271,15 @@ impl Setting<'_> {
         let requests: Vec<Value> = played.asked.iter().map(request_facts).collect();
         let lines: Vec<&str> = played.messages.lines().collect();
         let (exit, text) = (json!(played.exit), json!(text.unwrap_or_default()));
-        let (lines, requests) = (json!(lines), Value::Array(requests));
         let bare = Scope::new(Clock(NOW), []);
-        let scope = plan.map_or(&bare, Plan::scope).with_all([
-            ("rows", &rows),
-            ("row", &row),
-            ("exit", &exit),
-            ("text", &text),
-            ("messages", &lines),
-            ("requests", &requests),
-        ]);
-        for requirement in &self.case.expect {
-            let words = match requirement.that.holds(&scope) {
-                Ok(true) => continue,
-                Ok(false) => requirement.words(&scope),
-                Err(error) => Some(error.message),
-            };
-            played.unmet.push(UnmetCondition {
-                that: requirement.source(),
-                words,
-                values: values_of(requirement, &scope),
-            });
-        }
+        let columns = self.query.columns();
+        let facts = REQUEST.map(str::to_owned);
+        plan.map_or(&bare, Plan::scope)
+            .with_all([("exit", &exit), ("text", &text)])
+            .with_watched("rows", &rows, columns.as_deref(), absences)
+            .with_watched("row", &row, None, absences)
+            .with_watched("messages", &json!(lines), None, absences)
+            .with_watched("requests", &Value::Array(requests), Some(&facts), absences)
     }
 }
 
@@ -292,6 +315,13 @@ fn values_of(requirement: &Requirement, scope: &Scope) -> Vec<String> {
     values
 }
 
+/// Returns the records that stand in for queries, by name.
+pub fn given(case: &Case) -> BTreeMap<String, Arc<Vec<Value>>> {
+    let given = case.given.iter();
+    let given = given.map(|given| (given.query.clone(), Arc::new(given.rows.clone())));
+    given.collect()
+}
+
 /// Returns the folder for downloads, if the query has them: a temporary one.
 ///
 /// # Errors
@@ -315,6 +345,9 @@ pub fn input(value: &Value) -> Input {
         other => Input::Json(other.clone()),
     }
 }
+
+/// The members of a request in `expect`.
+const REQUEST: [&str; 3] = ["method", "target", "sent"];
 
 fn request_facts(ask: &Ask) -> Value {
     json!({

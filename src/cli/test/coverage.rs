@@ -3,16 +3,16 @@
 //! | part | used if |
 //! | --- | --- |
 //! | a query | a case runs it, or a query that uses it |
-//! | a column | it has a value in a record |
+//! | a column of `extract` or `sql` | it has a value in a record |
 //! | `where` | it keeps a record; it drops one |
 //! | an entry of `on_status` | an answer has the status |
 //! | `poll` | it asks again |
 //! | a condition of `expect` | it fails |
 //! | `where` of a loop | it takes an item; it skips one |
-//!
-//! Blocks of templates are not looked into.
+//! | a branch of a template of the report: `if`, `elif`, `else`, `for`, `macro` | it is rendered |
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
@@ -23,7 +23,9 @@ use crate::cli::test::used::Part;
 use crate::core::diagnostic::Diagnostics;
 use crate::core::source::{Place, Span};
 use crate::core::text::{counted, printable_lines};
+use crate::project::query::Call;
 use crate::project::{Project, Query, place_of_value};
+use crate::template::Document;
 
 /// The coverage of all cases.
 #[derive(Debug)]
@@ -49,9 +51,14 @@ impl Coverage {
     /// those of the cases.
     pub fn of(project: &Project, verdicts: &[Verdict<'_>], is_all: bool) -> Self {
         let mut used: BTreeSet<&(PathBuf, Part)> = BTreeSet::new();
+        // Reports share files: what one of them takes is used, and counts for the first of them.
+        let mut taken: BTreeSet<&Part> = BTreeSet::new();
+        let mut known: BTreeSet<Part> = BTreeSet::new();
         let mut own: BTreeSet<PathBuf> = BTreeSet::new();
         for verdict in verdicts {
             used.extend(&verdict.used.0);
+            let parts = verdict.used.0.iter().map(|(_, part)| part);
+            taken.extend(parts.filter(|part| part.is_branch()));
             own.insert(verdict.task.file.query.source.path().to_path_buf());
         }
         let mut queries = Vec::new();
@@ -65,10 +72,11 @@ impl Coverage {
                 continue;
             }
             let mut parts = parts(&query);
+            parts.retain(|(part, ..)| !part.is_branch() || known.insert(part.clone()));
             let count = parts.len();
             let is_own = own.contains(&path);
             parts.retain(|(part, ..)| {
-                let is_used = used.contains(&(path.clone(), part.clone()));
+                let is_used = used.contains(&(path.clone(), part.clone())) || taken.contains(part);
                 !(is_used || is_own && *part == Part::Query)
             });
             let runs = !parts.iter().any(|(part, ..)| *part == Part::Query);
@@ -76,7 +84,11 @@ impl Coverage {
                 .into_iter()
                 .map(|(_, place, words)| (place, words))
                 .collect();
-            unused.sort_by_key(|(place, _)| place.span.start);
+            let own = query.source.name();
+            unused.sort_by_cached_key(|(place, _)| {
+                let name = place.file.name();
+                (name != own, name.to_owned(), place.span.start)
+            });
             queries.push(QueryCoverage {
                 name: query.name.clone(),
                 place: start_of(&query),
@@ -208,8 +220,11 @@ fn start_of(query: &Query) -> Place {
     }
 }
 
+/// A part with its place, and the words for a part that no case uses.
+type QueryPart = (Part, Place, String);
+
 /// Returns the parts of a query that cases can use, with the words for those that they do not.
-fn parts(query: &Query) -> Vec<(Part, Place, String)> {
+fn parts(query: &Query) -> Vec<QueryPart> {
     let mut parts = vec![(Part::Query, start_of(query), "no case runs it".to_owned())];
     for column in &query.shape.extract {
         let words = format!("`{}` never has a value", column.name);
@@ -229,9 +244,68 @@ fn parts(query: &Query) -> Vec<(Part, Place, String)> {
         let words = format!("`expect` never fails: `{condition}`");
         parts.push((Part::Unmet(condition), requirement.that.place(), words));
     }
-    let Some(call) = query.call() else {
-        return parts;
+    parts.extend(of_statement(query));
+    parts.extend(of_report(query));
+    if let Some(call) = query.call() {
+        push_parts_of_call(query, call, &mut parts);
+    }
+    parts
+}
+
+/// Returns the columns of a statement, if all of them are known.
+fn of_statement(query: &Query) -> Vec<QueryPart> {
+    let Some(statement) = query.statement().filter(|_| query.shape.extract.is_empty()) else {
+        return Vec::new();
     };
+    let columns = query.columns().unwrap_or_default().into_iter();
+    let part = |column: String| {
+        let text = &statement.text;
+        let at = named_in(&text.value, &column);
+        let place = at.map_or_else(|| text.place.clone(), |at| text.locate(at));
+        let words = format!("`{column}` never has a value");
+        (Part::Column(column), place, words)
+    };
+    columns.map(part).collect()
+}
+
+/// Returns the bytes of a column's name in a statement: the last one after `as`, or else the first.
+fn named_in(statement: &str, word: &str) -> Option<Range<usize>> {
+    let is_part = |letter: char| letter.is_alphanumeric() || letter == '_';
+    let is_whole = |at: &usize| {
+        !statement[..*at].ends_with(is_part) && !statement[at + word.len()..].starts_with(is_part)
+    };
+    let found: Vec<usize> = statement
+        .match_indices(word)
+        .map(|(at, _)| at)
+        .filter(is_whole)
+        .collect();
+    let named = |at: &&usize| {
+        let before = statement[..**at]
+            .trim_end_matches(['"', '`', '['])
+            .trim_end();
+        let rest = before
+            .strip_suffix(['s', 'S'])
+            .and_then(|rest| rest.strip_suffix(['a', 'A']));
+        rest.is_some_and(|rest| rest.ends_with(char::is_whitespace))
+    };
+    let at = found.iter().rfind(named).or(found.first())?;
+    Some(*at..at + word.len())
+}
+
+/// Returns the branches of the templates of a report. Several may include the same file.
+fn of_report(query: &Query) -> Vec<QueryPart> {
+    let documents = query.report.iter().flat_map(|report| &report.documents);
+    let mut parts: Vec<QueryPart> = Vec::new();
+    for branch in documents.flat_map(Document::branches) {
+        let part = Part::Branch(branch.file, branch.start);
+        if !parts.iter().any(|(known, ..)| *known == part) {
+            parts.push((part, branch.place, branch.words));
+        }
+    }
+    parts
+}
+
+fn push_parts_of_call(query: &Query, call: &Call, parts: &mut Vec<QueryPart>) {
     for status in call.on_status.keys() {
         let keys = ["on_status", &status.to_string()];
         let place = place_of_value(&query.source, &keys).unwrap_or_else(|| start_of(query));
@@ -250,5 +324,4 @@ fn parts(query: &Query) -> Vec<(Part, Place, String)> {
             parts.push((Part::Skipped(name()), filter.place(), words("skips")));
         }
     }
-    parts
 }

@@ -173,20 +173,19 @@ pub fn recording_of(
 ) -> Result<(Option<Recording>, bool), Vec<Problem>> {
     let own = task.file.answers_path(task.case);
     let recordings = task.file.recordings(task.case);
-    let Some(path) = recordings.into_iter().find(|path| path.is_file()) else {
+    let Some(path) = recordings.into_iter().find(|path| is_there(path)) else {
         return Ok((None, true));
     };
     let is_own = path == own;
     let shown = load::shown(&path, root);
-    let unreadable = |words: String| {
-        vec![Problem::new(
-            "answers",
-            format!("`{shown}` cannot be read: {words}"),
-        )]
-    };
+    let unreadable = |words: String| vec![Problem::new("answers", format!("`{shown}` {words}"))];
+    if load::leads_out(&path) {
+        let words = "leaves the project through a link, and is not read";
+        return Err(unreadable(words.to_owned()));
+    }
     let bytes = load::bounded::regular(&path, read::LARGEST as u64).map_err(unreadable)?;
     let text = String::from_utf8(bytes);
-    let text = text.map_err(|_| unreadable("it is not UTF-8".to_owned()))?;
+    let text = text.map_err(|_| unreadable("is not UTF-8".to_owned()))?;
     let source = SourceFile::new(shown, path, text);
     let read = read::read(&source).map_err(|faults| {
         let problems = faults.into_iter().map(|fault| {
@@ -329,7 +328,7 @@ impl Verdict<'_> {
             let path = file.snapshot_path(case, extension);
             known.push(path.clone());
             let shown = load::shown(&path, root);
-            let is_there = path.is_file();
+            let is_there = is_there(&path);
             // Conditions stand for a snapshot, unless `show` asks for one.
             let is_shown = case.show.iter().any(|name| {
                 let format = format::by_name(name);
@@ -345,7 +344,12 @@ impl Verdict<'_> {
                 Ok(Vec::new())
             };
             let mut problem = match expected {
-                Err(words) => Problem::new("snapshot", format!("`{shown}` {words}")),
+                // Nothing that could be replaced.
+                Err(words) => {
+                    let problem = Problem::new("snapshot-file", format!("`{shown}` {words}"));
+                    self.problems.push(problem);
+                    continue;
+                }
                 Ok(_) if !is_there => {
                     Problem::new("no-snapshot", format!("there is no snapshot `{shown}`"))
                 }
@@ -392,6 +396,12 @@ impl Verdict<'_> {
             }
         }
     }
+}
+
+/// Returns true if there is anything with this path: a folder or a broken link in place of a file is a
+/// fault, not a missing file.
+fn is_there(path: &Path) -> bool {
+    path.symlink_metadata().is_ok()
 }
 
 fn note(text: &str) -> Line {

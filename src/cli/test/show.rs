@@ -1,5 +1,6 @@
 //! Shows the verdicts on test cases: as text, `JUnit` XML, JSON, or annotations.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
@@ -11,6 +12,8 @@ use crate::cli::test::TestArgs;
 use crate::cli::test::compare::{Line, LineKind};
 use crate::cli::test::coverage::Coverage;
 use crate::cli::test::judge::{Problem, Verdict};
+use crate::cli::test::stray::Stray;
+use crate::cli::test::xml::escaped;
 use crate::core::text::{counted, printable_lines};
 use crate::core::time::format_duration;
 
@@ -34,6 +37,8 @@ pub enum TestFormat {
 pub struct Results<'r> {
     /// The verdicts.
     pub verdicts: &'r [Verdict<'r>],
+    /// The files of no case that is run.
+    pub strays: &'r [Stray<'r>],
     /// The parts of queries that they use, if that is wanted.
     pub coverage: Option<&'r Coverage>,
     /// The time that all took.
@@ -42,14 +47,13 @@ pub struct Results<'r> {
 
 /// Renders all results.
 pub fn render(results: &Results<'_>, args: &TestArgs, app: &App) -> String {
-    let verdicts = results.verdicts;
     match args.format {
         TestFormat::Text => text(results, args, app.stdout.color && args.out.is_none()),
         // The format has no place for coverage.
-        TestFormat::Junit => junit(verdicts, results.elapsed),
+        TestFormat::Junit => junit(results),
         TestFormat::Json => json(results),
         TestFormat::Github => {
-            let mut text = github(verdicts);
+            let mut text = github(results);
             if let Some(coverage) = results.coverage {
                 text.push_str(&coverage.github(args.min));
             }
@@ -69,10 +73,20 @@ pub fn summary(results: &Results<'_>) -> String {
     let cases = counted(verdicts.len() as u64, "case");
     let rounded = Duration::from_millis(u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX));
     let took = format_duration(rounded);
-    if failed == 0 {
+    let mut strays = String::new();
+    for (is_orphan, what) in [(true, "without a case"), (false, "with faults")] {
+        let found = results.strays.iter();
+        let found = found.filter(|stray| stray.is_orphan == is_orphan);
+        let files: BTreeSet<String> = found.map(Stray::name).collect();
+        let count = files.len();
+        if count > 0 {
+            strays.push_str(&format!(", {} {what}", counted(count as u64, "file")));
+        }
+    }
+    if failed == 0 && strays.is_empty() {
         format!("{cases} passed in {took}")
     } else {
-        format!("{cases}: {passed} passed, {failed} failed in {took}")
+        format!("{cases}: {passed} passed, {failed} failed{strays} in {took}")
     }
 }
 
@@ -115,6 +129,14 @@ fn text(results: &Results<'_>, args: &TestArgs, color: bool) -> String {
             push_problem(problem, color, &mut text);
         }
         text.push('\n');
+    }
+    for orphan in results.strays.iter().filter(|stray| stray.is_orphan) {
+        let failed = styled("FAILED", RED, color);
+        text.push_str(&format!(
+            "{failed}  {}\n{}\n",
+            orphan.name(),
+            orphan.details()
+        ));
     }
     if args.quiet {
         return text;
@@ -164,16 +186,17 @@ fn details(problem: &Problem) -> String {
     text
 }
 
-fn junit(verdicts: &[Verdict<'_>], elapsed: Duration) -> String {
+fn junit(results: &Results<'_>) -> String {
+    let (verdicts, strays) = (results.verdicts, results.strays);
     let failed = verdicts
         .iter()
         .filter(|verdict| !verdict.problems.is_empty());
     let mut xml = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
          <testsuites name=\"runner\" tests=\"{}\" failures=\"{}\" time=\"{:.3}\">\n",
-        verdicts.len(),
-        failed.count(),
-        elapsed.as_secs_f64()
+        verdicts.len() + strays.len(),
+        failed.count() + strays.len(),
+        results.elapsed.as_secs_f64()
     );
     for suite in verdicts.chunk_by(|one, other| one.task.file.name == other.task.file.name) {
         let failed = suite.iter().filter(|verdict| !verdict.problems.is_empty());
@@ -212,26 +235,16 @@ fn junit(verdicts: &[Verdict<'_>], elapsed: Duration) -> String {
         }
         xml.push_str("  </testsuite>\n");
     }
+    if !strays.is_empty() {
+        let count = strays.len();
+        xml.push_str(&format!(
+            "  <testsuite name=\"files\" tests=\"{count}\" failures=\"{count}\" time=\"0.000\">\n"
+        ));
+        xml.extend(strays.iter().map(Stray::junit));
+        xml.push_str("  </testsuite>\n");
+    }
     xml.push_str("</testsuites>\n");
     xml
-}
-
-/// Escapes text for XML 1.0, in which most control characters are not allowed at all.
-fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\n' | '\t' => escaped.push(character),
-            '\u{fffe}' | '\u{ffff}' => escaped.push('\u{fffd}'),
-            control if control.is_control() => escaped.push('\u{fffd}'),
-            other => escaped.push(other),
-        }
-    }
-    escaped
 }
 
 fn json(results: &Results<'_>) -> String {
@@ -266,7 +279,8 @@ fn json(results: &Results<'_>) -> String {
             "removed": verdict.removed,
         })
     });
-    let cases = Value::Array(cases.collect());
+    let strays = results.strays.iter().map(Stray::json);
+    let cases = Value::Array(cases.chain(strays).collect());
     let document = match results.coverage {
         None => cases,
         Some(coverage) => json!({ "cases": cases, "coverage": coverage.json() }),
@@ -274,9 +288,9 @@ fn json(results: &Results<'_>) -> String {
     format!("{document:#}\n")
 }
 
-fn github(verdicts: &[Verdict<'_>]) -> String {
-    let mut text = String::new();
-    for verdict in verdicts {
+fn github(results: &Results<'_>) -> String {
+    let mut text: String = results.strays.iter().map(Stray::github).collect();
+    for verdict in results.verdicts {
         for problem in &verdict.problems {
             let place = problem.place.as_ref().unwrap_or(&verdict.task.case.place);
             let title = format!("{}: {}", verdict.task.name(), problem.kind);

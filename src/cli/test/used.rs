@@ -28,6 +28,15 @@ pub enum Part {
     Taken(String),
     /// The `where` of a loop, if it skips an item.
     Skipped(String),
+    /// A branch of a template: its file, and the start of its tag there.
+    Branch(String, usize),
+}
+
+impl Part {
+    /// Returns true for a branch of a template, whichever query renders it.
+    pub fn is_branch(&self) -> bool {
+        matches!(self, Self::Branch(..))
+    }
 }
 
 /// The used parts, by the path of the query.
@@ -67,6 +76,7 @@ impl Cover for Notes {
             UsedPart::Unmet(condition) => add(Part::Unmet(condition.to_owned())),
             UsedPart::Taken(name) => add(Part::Taken(name.to_owned())),
             UsedPart::Skipped(name) => add(Part::Skipped(name.to_owned())),
+            UsedPart::Branch { file, start } => add(Part::Branch(file.to_owned(), start)),
         }
     }
 }

@@ -17,6 +17,7 @@
 mod decoded;
 mod forms;
 mod literals;
+mod loosely;
 mod mixed;
 mod names;
 mod scrubber;
@@ -25,6 +26,7 @@ mod shape;
 use std::fmt;
 
 pub use literals::Literals;
+pub use loosely::LooseForms;
 pub use mixed::holds_literal_secret;
 pub use names::{is_secret_name, is_secret_param};
 pub use scrubber::Scrubber;

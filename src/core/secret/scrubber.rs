@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::core::secret::decoded::Decoded;
 use crate::core::secret::forms::forms;
-use crate::core::secret::{MASK, SHORTEST, Secret};
+use crate::core::secret::{LooseForms, MASK, SHORTEST, Secret};
 
 /// Above this total length of secrets, a slower but far smaller automaton is used.
 const LARGE: usize = 16 * 1024;
@@ -89,6 +89,11 @@ impl Scrubber {
     /// Returns true if there are no values.
     pub fn is_empty(&self) -> bool {
         self.read().values.is_empty()
+    }
+
+    /// Returns the values in the forms that only matter for what is kept.
+    pub fn loose_forms(&self) -> LooseForms {
+        LooseForms::of(self.read().values.iter())
     }
 
     /// Returns true if the bytes contain a secret.

@@ -88,12 +88,14 @@ impl Project {
         }
     }
 
-    /// Compares what a query reads of its items with the answers that they come from.
+    /// Compares what a query reads of its items and data with the answers that they come from.
     fn check_items(&self, query: &Query, faults: &mut Diagnostics) {
-        for feed in query.loops() {
-            let Items::Query { query: inner, .. } = &feed.items else {
-                continue;
-            };
+        let feeds = query.loops().iter().filter_map(|feed| match &feed.items {
+            Items::Query { query, .. } => Some(query),
+            Items::List(_) => None,
+        });
+        let data = query.data.iter().map(|data| &data.query);
+        for inner in feeds.chain(data) {
             if let Some((index, description)) = self.operation_behind(inner) {
                 let readings = readings_of_consumer(inner, query);
                 read::check(description.operation(index), &readings, faults);

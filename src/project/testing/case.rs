@@ -51,6 +51,8 @@ pub fn read(entry: &Entry, around: &Around<'_>, faults: &mut Diagnostics) -> Cas
     let expect = requirement::read(fields.get("expect"), "expect", &around.names(), faults);
     let show = show(fields.get("show"), around.formats, faults);
     let limit = fields.integer("limit", 1..=u64::MAX, faults);
+    let keep_place = fields.get("keep").map(|node| node.place.clone());
+    let keep = fields.integer("keep", 1..=u64::MAX, faults);
     fields.finish(faults);
     Case {
         name: entry.key.clone(),
@@ -73,6 +75,8 @@ pub fn read(entry: &Entry, around: &Around<'_>, faults: &mut Diagnostics) -> Cas
         expect,
         show,
         limit,
+        keep,
+        keep_place,
     }
 }
 

@@ -55,6 +55,7 @@ impl Project {
         let mut tests = Tests {
             files: Vec::new(),
             faults: self.settings_faults.clone(),
+            orphans: Diagnostics::new(),
             file_count: 0,
             case_count: 0,
         };
@@ -84,7 +85,7 @@ impl Project {
         for path in all.iter().filter(|path| !known.contains(path.as_path())) {
             let is_wanted = below.is_empty() || below.iter().any(|other| path.starts_with(other));
             if let Some(fault) = orphans::fault(path, &layouts, self).filter(|_| is_wanted) {
-                tests.faults.push(fault);
+                tests.orphans.push(fault);
             }
         }
         tests
@@ -113,6 +114,7 @@ impl Project {
         let mut tests = Tests {
             files: Vec::new(),
             faults: Diagnostics::new(),
+            orphans: Diagnostics::new(),
             file_count: 0,
             case_count: 0,
         };

@@ -170,5 +170,6 @@ fn inherit(case: &mut Case, other: Case) {
     case.now = case.now.or(other.now);
     case.environment = case.environment.take().or(other.environment);
     case.limit = case.limit.or(other.limit);
+    case.keep = case.keep.or(other.keep);
     case.overrides.extend(other.overrides);
 }

@@ -45,6 +45,8 @@ pub struct Tests {
     pub files: Vec<TestFile>,
     /// The faults of the others, of the project file, and of the tested queries.
     pub faults: Diagnostics,
+    /// The recordings and snapshots without a case.
+    pub orphans: Diagnostics,
     /// The number of files, with and without faults.
     pub file_count: usize,
     /// The number of their cases.
@@ -162,6 +164,10 @@ pub struct Case {
     pub show: Vec<&'static str>,
     /// The maximum number of records (`--limit`).
     pub limit: Option<u64>,
+    /// The maximum number of elements of each list in its recording (`--keep`).
+    pub keep: Option<u64>,
+    /// The place of `keep`, if the case itself has it.
+    pub keep_place: Option<Place>,
 }
 
 /// Records in place of a query.

@@ -165,3 +165,28 @@ fn nothing_connects_to_a_server() {
     test(&project, &["--update"]).assert_exit(1);
     assert_eq!(server.connections(), 0, "{}", outcome.snapshot());
 }
+
+/// Times until which a server asks to wait are relative to the clock of the case, not to that of the machine.
+#[test]
+fn the_real_clock_does_not_matter() {
+    let answer = |headers: &str| {
+        format!("answers: [{{ ask: GET /list, status: 429, headers: {{ {headers} }} }}]")
+    };
+    let cases = format!(
+        "  date:\n    now: 2031-01-01T00:00:00Z\n    exit: 3\n    {}\n    expect: '\"45s\" in (messages | join(\" \"))'\n  \
+         number:\n    now: 2031-01-01T00:00:00Z\n    exit: 3\n    {}\n    expect: '\"45s\" in (messages | join(\" \"))'\n",
+        answer("retry-after: \"Wed, 01 Jan 2031 00:00:45 GMT\""),
+        answer("x-ratelimit-remaining: 0, x-ratelimit-limit: 5, x-ratelimit-reset: 1924992045"),
+    );
+    passes(LIST, &cases);
+}
+
+/// Neither a case nor its recording has a time.
+#[test]
+fn a_case_without_a_time_has_a_fixed_one() {
+    passes(
+        "endpoint: /list\nrows: $.items[*]\nextract: { now: \"{{ now() }}\" }",
+        "  usual:\n    answers: [{ ask: GET /list, body: { items: [{}] } }]\n    \
+         expect: row.now == '2026-01-01T00:00:00Z'\n",
+    );
+}
