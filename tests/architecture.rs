@@ -350,7 +350,12 @@ const HOMES: &[Home] = &[
         why: "an empty field is not an empty text, which another reader does not tell apart",
     },
     Home {
-        words: &["clap::", "clap_complete::", "terminal_size::"],
+        words: &[
+            "clap::",
+            "clap_complete::",
+            "clap_mangen::",
+            "terminal_size::",
+        ],
         places: &["cli/"],
         why: "only the verbs know the command line",
     },

@@ -17,9 +17,10 @@ use std::rc::Rc;
 use clap::CommandFactory as _;
 
 use crate::cli::app::App;
-use crate::cli::complete::candidate::{Candidate, Completions};
+use crate::cli::complete::candidate::{Candidate, CompletingShell, Completions};
 use crate::cli::complete::line::Line;
 use crate::cli::complete::position::Position;
+use crate::cli::complete::values::CommandLine;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Stopped;
 
@@ -44,17 +45,6 @@ pub struct CompleteArgs {
     pub words: Vec<String>,
 }
 
-/// The shells that ask for completions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum CompletingShell {
-    /// GNU Bash
-    Bash,
-    /// The Z shell
-    Zsh,
-    /// The friendly interactive shell
-    Fish,
-}
-
 /// Runs the verb.
 ///
 /// # Errors
@@ -67,7 +57,7 @@ pub fn run(args: &CompleteArgs, app: &Rc<App>) -> Result<Exit, Stopped> {
     };
     let describes = args.shell != CompletingShell::Bash;
     let found = completions(&line, describes, app);
-    app.print(&found.text(args, &line))?;
+    app.print(&found.text(args.shell, &args.breaks, &line))?;
     Ok(Exit::Done)
 }
 
@@ -87,21 +77,21 @@ fn completions(line: &Line, describes: bool, app: &App) -> Completions {
     match Position::of(command, words, &line.current) {
         Position::Option => options::names(command, words),
         Position::Value { option, before } => {
-            let words = values::Words {
+            let call = CommandLine {
                 verb,
-                words,
+                before: words,
                 describes,
             };
-            let found = values::of_option(option, &line.current[before.len()..], &words, app);
+            let found = values::of_option(option, &line.current[before.len()..], &call, app);
             found.after(&before)
         }
         Position::Argument(index) => {
-            let words = values::Words {
+            let call = CommandLine {
                 verb,
-                words,
+                before: words,
                 describes,
             };
-            values::of_argument(command, index, &line.current, &words, app)
+            values::of_argument(command, index, &line.current, &call, app)
         }
     }
 }

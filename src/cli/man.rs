@@ -94,7 +94,6 @@ fn write_all(root: &Command, folder: &std::path::Path, app: &App) -> Result<Exit
         let words = format!("cannot write `{}`: {}", path.display(), load::plain(error));
         Failure::usage(Code::CannotWrite, words)
     };
-    std::fs::create_dir_all(folder).map_err(|error| failed(folder, &error))?;
     let mut count = 0;
     for command in std::iter::once(root).chain(commands(root)) {
         let path = folder.join(format!("{}.1", page_name(command)));

@@ -36,7 +36,7 @@ const SIZE: ValueForm = ValueForm::Either(&[
 
 /// The separator of `csv`.
 const SEPARATOR: ValueForm = ValueForm::Pattern(&TextPattern {
-    regex: r#"^[\t !#-/:-@\[-`{-~]$"#,
+    regex: r"^[\t !#-/:-@\[-`{-~]$",
     expected: "one character such as `;`, not a letter, digit or quote",
     examples: &[";", "\t"],
 });

@@ -152,9 +152,9 @@ mod tests {
 
     #[test]
     fn every_operation_is_a_query_that_its_description_accepts() {
-        let here = std::env::current_dir().expect("a working directory");
+        let here = Path::new("/");
         let trust = Trust::new(&std::collections::BTreeMap::new());
-        let project = Project::built_in(&here, &["json"], &trust);
+        let project = Project::built_in(here, &["json"], &trust);
         let mut count = 0;
         for (file, description) in project.described_resources() {
             for entry in description.entries() {

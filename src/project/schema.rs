@@ -11,7 +11,7 @@ mod rules;
 
 use serde_json::{Map, Value, json};
 
-use crate::core::key::{Key, NameKind, TextPattern, ValueForm};
+use crate::core::key::{Key, NameKind, Rule, TextPattern, ValueForm};
 use crate::project::grammar;
 
 /// The dialect.
@@ -159,7 +159,7 @@ impl Schema<'_> {
         }
     }
 
-    /// ProjectNames are suggestions, except for formats, all of which are known.
+    /// Names are suggestions, except for formats, all of which are known.
     fn name(&self, kind: NameKind) -> Value {
         let names = match kind {
             NameKind::Format => return json!({ "enum": self.names.formats }),
@@ -174,7 +174,7 @@ impl Schema<'_> {
         json!({ "anyOf": [{ "enum": names }, { "type": "string" }] })
     }
 
-    fn mapping(&self, keys: &[Key], rules: &[crate::core::key::Rule]) -> Value {
+    fn mapping(&self, keys: &[Key], rules: &[Rule]) -> Value {
         let properties: Map<String, Value> = keys
             .iter()
             .map(|key| (key.name.to_owned(), self.key(key)))
@@ -255,19 +255,18 @@ fn object_mut(schema: &mut Value) -> &mut Map<String, Value> {
 
 /// Returns the meaning of a key, its type and its default.
 fn described(key: &Key) -> String {
-    let mut parts = Vec::new();
-    for (label, text) in [
-        ("", key.doc),
-        ("Takes: ", key.takes),
-        ("Default: ", key.default),
-    ] {
-        let text = without_targets(text);
-        let is_link = text.starts_with("see ");
-        if !text.is_empty() && !(label == "Default: " && text.starts_with("required")) && !is_link {
-            parts.push(format!("{label}{text}"));
-        }
-    }
-    parts.join("\n\n")
+    let of_default = Some(key.default).filter(|text| !text.starts_with("required"));
+    let of_type = Some(key.takes).filter(|text| !text.starts_with("see "));
+    let parts = [
+        ("", Some(key.doc)),
+        ("Takes: ", of_type),
+        ("Default: ", of_default),
+    ];
+    let parts = parts.into_iter().filter_map(|(label, text)| {
+        let text = text.filter(|text| !text.is_empty())?;
+        Some(format!("{label}{}", without_targets(text)))
+    });
+    parts.collect::<Vec<_>>().join("\n\n")
 }
 
 /// Removes the targets of links, which are relative to the pages.

@@ -1,8 +1,18 @@
 //! Candidates, and their text for a shell.
 
 use crate::cli::complete::line::Line;
-use crate::cli::complete::{CompleteArgs, CompletingShell};
 use crate::core::text::{one_line, printable};
+
+/// The shells that ask for completions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum CompletingShell {
+    /// GNU Bash
+    Bash,
+    /// The Z shell
+    Zsh,
+    /// The friendly interactive shell
+    Fish,
+}
 
 /// A possible word.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,10 +72,10 @@ impl Completions {
     }
 
     /// Formats the completions for a shell: those that begin as the word does.
-    pub fn text(&self, args: &CompleteArgs, line: &Line) -> String {
+    pub fn text(&self, shell: CompletingShell, breaks: &str, line: &Line) -> String {
         let mut text = String::from(if self.has_files { "files\n" } else { "words\n" });
-        let kept = match args.shell {
-            CompletingShell::Bash => line.kept(&args.breaks),
+        let kept = match shell {
+            CompletingShell::Bash => line.kept(breaks),
             CompletingShell::Zsh | CompletingShell::Fish => 0,
         };
         for candidate in &self.candidates {
@@ -74,7 +84,7 @@ impl Completions {
             if !is_plain || !candidate.word.starts_with(&line.current) {
                 continue;
             }
-            match args.shell {
+            match shell {
                 CompletingShell::Bash => text.push_str(&line.quoted(&candidate.word[kept..])),
                 CompletingShell::Zsh | CompletingShell::Fish => {
                     text.push_str(&candidate.word);

@@ -15,11 +15,11 @@ use crate::project::query::{Var, VarType};
 use crate::project::{Project, Query};
 
 /// The words before the one at the cursor.
-pub struct Words<'w> {
+pub struct CommandLine<'w> {
     /// The verb.
     pub verb: &'w str,
     /// The words after it.
-    pub words: &'w [String],
+    pub before: &'w [String],
     /// True if the shell shows descriptions.
     pub describes: bool,
 }
@@ -28,19 +28,19 @@ pub struct Words<'w> {
 const PATHS: [&str; 4] = ["FILE", "DIR", "PATH", "FOLDER"];
 
 /// Returns the values of an option that begin as written.
-pub fn of_option(option: &Arg, written: &str, words: &Words<'_>, app: &App) -> Completions {
+pub fn of_option(option: &Arg, written: &str, line: &CommandLine<'_>, app: &App) -> Completions {
     let possible = possible_values(option);
     if !possible.is_empty() {
         return Completions::words(possible);
     }
     match option.get_id().as_str() {
         "output" => Completions::words(format_names().into_iter().map(Candidate::new).collect()),
-        "columns" => columns(written, words, app),
-        "vars" if words.verb != "sql" && option.get_long() == Some("var") => {
-            Completions::words(assignments(written, words, app))
+        "columns" => columns(written, line, app),
+        "vars" if line.verb != "sql" && option.get_long() == Some("var") => {
+            Completions::words(assignments(written, line, app))
         }
-        "from" => sources(written, words, app),
-        _ if option.get_long() == Some("env") => environments(app),
+        "from" => sources(written, line, app),
+        "env" => environments(app),
         _ if takes_path(option) => Completions::files(),
         _ => Completions::default(),
     }
@@ -51,18 +51,18 @@ pub fn of_argument(
     command: &Command,
     index: usize,
     written: &str,
-    words: &Words<'_>,
+    line: &CommandLine<'_>,
     app: &App,
 ) -> Completions {
-    match words.verb {
-        "run" => queries_and_vars(written, words, app),
+    match line.verb {
+        "run" => queries_and_vars(written, line, app),
         "record" => match index {
             0 => Completions::words(cases(app)),
-            _ => Completions::words(assignments(written, words, app)),
+            _ => Completions::words(assignments(written, line, app)),
         },
         "test" => Completions::words(cases(app)),
         "show" => {
-            let mut names = queries(words, app);
+            let mut names = queries(line, app);
             names.extend(resources(app));
             or_files(written, names)
         }
@@ -114,18 +114,18 @@ fn or_files(written: &str, names: Vec<Candidate>) -> Completions {
 }
 
 /// Returns the queries of `run`, and the vars of those that were named.
-fn queries_and_vars(written: &str, words: &Words<'_>, app: &App) -> Completions {
+fn queries_and_vars(written: &str, line: &CommandLine<'_>, app: &App) -> Completions {
     if written.contains('=') {
-        return Completions::words(assignments(written, words, app));
+        return Completions::words(assignments(written, line, app));
     }
     if written.contains(':') {
         return Completions::words(operations(written, app));
     }
     // `run` takes several queries, but after one its vars are more likely.
-    let mut vars = assignments(written, words, app);
+    let mut vars = assignments(written, line, app);
     vars.retain(|var| var.word.starts_with(written));
     if vars.is_empty() {
-        vars = queries(words, app);
+        vars = queries(line, app);
     }
     or_files(written, vars)
 }
@@ -135,15 +135,15 @@ fn project(app: &App) -> Option<Project> {
 }
 
 /// Returns the queries of the project, except those that were named.
-fn queries(words: &Words<'_>, app: &App) -> Vec<Candidate> {
+fn queries(line: &CommandLine<'_>, app: &App) -> Vec<Candidate> {
     let Some(project) = project(app) else {
         return Vec::new();
     };
-    let is_new = |name: &str| !words.words.iter().any(|word| word == name);
+    let is_new = |name: &str| !line.before.iter().any(|word| word == name);
     let named = project.named().iter().filter(|(name, _)| is_new(name));
     let mut queries: Vec<Candidate> = named
         .map(|(name, path)| {
-            let description = words.describes.then(|| project.description_at(path));
+            let description = line.describes.then(|| project.description_at(path));
             Candidate::described(name.as_str(), description.flatten())
         })
         .collect();
@@ -183,12 +183,12 @@ fn cases(app: &App) -> Vec<Candidate> {
 }
 
 /// Returns the queries that were named, as far as they can be read.
-fn named_queries(words: &Words<'_>, app: &App) -> Vec<Arc<Query>> {
-    let plain: Vec<String> = words
-        .words
+fn named_queries(line: &CommandLine<'_>, app: &App) -> Vec<Arc<Query>> {
+    let plain: Vec<String> = line
+        .before
         .iter()
         .filter(|word| !word.starts_with('-'))
-        .map(|word| match words.verb {
+        .map(|word| match line.verb {
             // `record` names a case: QUERY/CASE.
             "record" if !setup::is_path(word.split('/').next().unwrap_or(word), app) => {
                 word.split('/').next().unwrap_or(word).to_owned()
@@ -202,8 +202,8 @@ fn named_queries(words: &Words<'_>, app: &App) -> Vec<Arc<Query>> {
 }
 
 /// Returns `NAME=` for each var that has no value yet, or `NAME=VALUE` for the words of one.
-fn assignments(written: &str, words: &Words<'_>, app: &App) -> Vec<Candidate> {
-    let queries = named_queries(words, app);
+fn assignments(written: &str, line: &CommandLine<'_>, app: &App) -> Vec<Candidate> {
+    let queries = named_queries(line, app);
     let mut seen = BTreeSet::new();
     let vars = queries.iter().flat_map(|query| &query.vars);
     let vars = vars.filter(|var| seen.insert(var.name.clone()));
@@ -213,7 +213,7 @@ fn assignments(written: &str, words: &Words<'_>, app: &App) -> Vec<Candidate> {
             .flat_map(|var| choices(var, name))
             .collect(),
         None => vars
-            .filter(|var| !is_given(&var.name, words.words))
+            .filter(|var| !is_given(&var.name, line.before))
             .map(|var| Candidate::described(format!("{}=", var.name), var.description.clone()))
             .collect(),
     }
@@ -242,7 +242,7 @@ fn choices(var: &Var, name: &str) -> Vec<Candidate> {
 }
 
 /// Returns the columns of the queries after those that are written.
-fn columns(written: &str, words: &Words<'_>, app: &App) -> Completions {
+fn columns(written: &str, line: &CommandLine<'_>, app: &App) -> Completions {
     let (before, _) = written.rsplit_once(',').unwrap_or_default();
     let chosen: Vec<&str> = before.split(',').collect();
     let before = match before {
@@ -250,7 +250,7 @@ fn columns(written: &str, words: &Words<'_>, app: &App) -> Completions {
         before => format!("{before},"),
     };
     let mut candidates: Vec<Candidate> = Vec::new();
-    for query in named_queries(words, app) {
+    for query in named_queries(line, app) {
         for column in query.columns().into_iter().flatten() {
             let candidate = Candidate::new(format!("{before}{column}"));
             if !chosen.contains(&column.as_str()) && !candidates.contains(&candidate) {
@@ -262,10 +262,10 @@ fn columns(written: &str, words: &Words<'_>, app: &App) -> Completions {
 }
 
 /// Returns the sources of a table, `NAME=QUERY`.
-fn sources(written: &str, words: &Words<'_>, app: &App) -> Completions {
+fn sources(written: &str, line: &CommandLine<'_>, app: &App) -> Completions {
     let Some((name, source)) = written.split_once('=') else {
         // The usual name of a table is that of its query.
-        let names = queries(words, app).into_iter().map(|query| {
+        let names = queries(line, app).into_iter().map(|query| {
             let word = format!("{}={}", query.word.replace(['-', '.'], "_"), query.word);
             Candidate::described(word, query.description)
         });
@@ -274,5 +274,5 @@ fn sources(written: &str, words: &Words<'_>, app: &App) -> Completions {
     if source.contains(':') {
         return Completions::words(operations(source, app)).after(&format!("{name}="));
     }
-    Completions::words(queries(words, app)).after(&format!("{name}="))
+    Completions::words(queries(line, app)).after(&format!("{name}="))
 }
