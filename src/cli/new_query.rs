@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::app::App;
 use crate::cli::failure::Failure;
+use crate::cli::schema;
 use crate::core::code::Code;
 use crate::core::text::counted;
 use crate::project::draft::Draft;
@@ -106,7 +107,7 @@ impl<'p> NewQuery<'p> {
         app: &App,
     ) -> Result<(), Failure> {
         let query = self.read(draft, has_new_resource)?;
-        write_file(&self.path, &self.shown, &draft.to_yaml())?;
+        write_file(&self.path, &self.shown, &(self.modeline() + &draft.to_yaml()))?;
         if quiet {
             return Ok(());
         }
@@ -125,6 +126,18 @@ impl<'p> NewQuery<'p> {
             self.shown
         ));
         Ok(())
+    }
+}
+
+impl NewQuery<'_> {
+    /// Returns the line that names the schema for editors, if the project has it.
+    fn modeline(&self) -> String {
+        let root = self.project.root();
+        let has_schema = root.join(schema::FOLDER).join("query.json").exists();
+        match self.path.strip_prefix(root) {
+            Ok(file) if has_schema => schema::modeline("query", file),
+            _ => String::new(),
+        }
     }
 }
 

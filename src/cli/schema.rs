@@ -1,6 +1,6 @@
 //! `runner schema`: prints the JSON Schema of a kind of file.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use crate::cli::app::App;
@@ -64,20 +64,51 @@ impl SchemaKind {
 /// If there is no project where names were requested, or standard output cannot be written.
 pub fn run(args: &SchemaArgs, app: &Rc<App>) -> Result<Exit, Stopped> {
     let names = names(args, app)?;
-    let schema = schema(args.kind.file_kind(), &names);
-    app.print(&format!("{schema:#}\n"))?;
+    app.print(&text(args.kind, &names))?;
     Ok(Exit::Done)
 }
 
-fn names(args: &SchemaArgs, app: &App) -> Result<ProjectNames, Failure> {
+/// Returns the text of a schema.
+fn text(kind: SchemaKind, names: &ProjectNames) -> String {
+    format!("{:#}\n", schema(kind.file_kind(), names))
+}
+
+/// The folder of a project's schemas.
+pub const FOLDER: &str = ".schemas";
+
+/// Returns the schemas of all kinds with the names of a project, each with the name of its file.
+pub fn all(project: &Project) -> Vec<(&'static str, String)> {
+    let mut names = formats_only();
+    add_names(project, &mut names);
+    let kinds = [
+        ("resource.json", SchemaKind::Resource),
+        ("query.json", SchemaKind::Query),
+        ("test.json", SchemaKind::Test),
+        ("project.json", SchemaKind::Project),
+    ];
+    kinds.map(|(file, kind)| (file, text(kind, &names))).to_vec()
+}
+
+/// Returns the first line of a YAML file by which editors find its schema. `file` is its path below the
+/// project's folder.
+pub fn modeline(kind: &str, file: &Path) -> String {
+    let up = "../".repeat(file.components().count().saturating_sub(1));
+    format!("# yaml-language-server: $schema={up}{FOLDER}/{kind}.json\n")
+}
+
+fn formats_only() -> ProjectNames {
     let formats = format_names();
     // A snapshot of an unchanged response would be the recording.
     let snapshots = formats.iter().copied().filter(|name| *name != "raw");
-    let mut names = ProjectNames {
+    ProjectNames {
         snapshot_formats: snapshots.collect(),
         formats,
         ..ProjectNames::default()
-    };
+    }
+}
+
+fn names(args: &SchemaArgs, app: &App) -> Result<ProjectNames, Failure> {
+    let mut names = formats_only();
     if let Some(folder) = &args.project {
         let project = setup::project(&app.working_directory.join(folder), app)?;
         add_names(&project, &mut names);

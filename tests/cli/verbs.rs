@@ -156,8 +156,8 @@ mod check {
     fn no_faults_are_reported_unless_it_is_to_be_quiet() {
         let project = Project::new()
             .file("resources/circleci.yaml", "type: circleci\n")
-            .query("a", "resource: circleci\nendpoint: /x\n")
-            .query("b", "resource: circleci\nendpoint: /x\n");
+            .query("a", "resource: circleci\nendpoint: /me\n")
+            .query("b", "resource: circleci\nendpoint: /me\n");
         let all = [
             run(&project, &["check"]),
             run(&project, &["check", "queries/a.yaml"]),

@@ -15,6 +15,19 @@ pub enum Part {
     Ci,
 }
 
+impl Part {
+    /// Returns the name of the schema of its YAML files, if they have one.
+    pub fn schema(self) -> Option<&'static str> {
+        match self {
+            Self::Settings => Some("project"),
+            Self::Resource => Some("resource"),
+            Self::Queries => Some("query"),
+            Self::Tests => Some("test"),
+            Self::Ci => None,
+        }
+    }
+}
+
 macro_rules! starter {
     ($($part:ident $name:literal),+ $(,)?) => {
         /// All files: part, path and content.
