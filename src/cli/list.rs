@@ -85,7 +85,10 @@ pub fn run(args: &ListArgs, app: &Rc<App>) -> Result<Exit, Failure> {
         };
         let of_apis: Vec<String> = described
             .iter()
-            .map(|(name, count)| format!("  {name}:  {count}, listed by `runner list {name}:`\n"))
+            .map(|(name, count)| match count {
+                Some(count) => format!("  {name}:  {count}, listed by `runner list {name}:`\n"),
+                None => format!("  {name}:  (broken)\n"),
+            })
             .collect();
         let of_apis = if of_apis.is_empty() {
             String::new()
@@ -104,12 +107,10 @@ pub fn run(args: &ListArgs, app: &Rc<App>) -> Result<Exit, Failure> {
         )
     };
     app.print_to_any(&printable_lines(&text))?;
-    let broken = resources
-        .iter()
-        .chain(&queries)
-        .filter(|item| item.is_broken)
-        .count();
-    if broken > 0 && app.stderr.is_terminal {
+    let items = resources.iter().chain(&queries);
+    let is_broken = items.into_iter().any(|item| item.is_broken)
+        || described.iter().any(|(_, count)| count.is_none());
+    if is_broken && app.stderr.is_terminal {
         app.eprintln("run `runner check` for the faults of the broken files");
     }
     Ok(Exit::Done)
@@ -177,12 +178,13 @@ fn queries(project: &Project, app: &App) -> Vec<Item> {
         .collect()
 }
 
-/// Returns the resources whose APIs are described, with the numbers of their operations.
-fn described(project: &Project) -> Vec<(String, usize)> {
+/// Returns the resources whose APIs are described, with the numbers of their operations; without one
+/// if the description cannot be used.
+fn described(project: &Project) -> Vec<(String, Option<usize>)> {
     let described = project.described_resources();
     let counted = described.map(|(file, description)| {
-        let count = description.entries().len();
-        (file.name.clone(), count)
+        let count = description.map(|description| description.entries().len());
+        (file.name.clone(), count.ok())
     });
     counted.collect()
 }

@@ -145,6 +145,8 @@ codes! {
     NotJson = "not-json",
     Now = "now",
     OnStatus = "on-status",
+    /// The description of an API cannot be used.
+    OpenApi = "openapi",
     /// A recording or a snapshot without a case.
     Orphan = "orphan",
     Out = "out",

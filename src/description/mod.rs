@@ -22,13 +22,18 @@ pub mod circleci;
 use std::cell::OnceCell;
 use std::fmt;
 
+use serde_json::Value;
+
 #[cfg(test)]
 pub use generate::write;
 pub use openapi::OpenApi;
 pub use operation::{BodyKind, Operation, Parameter, ParameterPlace, RequestBody};
+pub use overlay::OverlayFault;
+#[cfg(test)]
 pub use overlay::apply as apply_overlay;
 pub use route::{RouteMatch, Segment};
 pub use schema::{Found, Member, Object, Others, Schema, TextKind};
+#[cfg(test)]
 pub use schema_text::parse_schema;
 
 use compact::Compact;
@@ -82,6 +87,46 @@ impl Description {
     pub fn from_openapi(document: OpenApi) -> Self {
         let entries = document.entries();
         Self::new(entries, Source::OpenApi(document))
+    }
+
+    /// Corrects an OpenAPI document. Its operations are named by their routes as it writes them;
+    /// others are added to it. Only those that are named are converted.
+    ///
+    /// # Errors
+    ///
+    /// The first fault of the corrections.
+    pub fn from_corrected(mut document: OpenApi, overlay: &Value) -> Result<Self, OverlayFault> {
+        let mut entries = document.entries();
+        let mut corrected = Vec::new();
+        for (route, corrections) in overlay::routes(overlay)? {
+            let known = document.index_of(route);
+            let mut operation = match known {
+                Some(index) => document.operation(index),
+                None => overlay::blank(route)?,
+            };
+            let id = operation.id.clone();
+            overlay::correct_all(&mut operation, route, corrections)?;
+            if known.is_none() {
+                operation.path.insert_str(0, document.prefix());
+            }
+            if known.is_none() || operation.id != id {
+                operation.id = document.unique_id(&operation.id);
+            }
+            let entry = operation.entry();
+            let index = known.unwrap_or(entries.len());
+            if index < entries.len() {
+                entries[index] = entry;
+            } else {
+                entries.push(entry);
+            }
+            corrected.push((index, operation));
+        }
+        let description = Self::new(entries, Source::OpenApi(document));
+        for (index, operation) in corrected {
+            // Routes are unique, so that each is set once.
+            let _ = description.read[index].set(operation);
+        }
+        Ok(description)
     }
 
     fn new(entries: Vec<Entry>, source: Source) -> Self {

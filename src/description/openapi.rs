@@ -4,20 +4,41 @@
 //! 10 MB costs little more than its parsing.
 
 mod convert;
+mod id;
 mod reference;
+mod server;
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use self::id::Ids;
 use self::reference::At;
+use self::server::Server;
 use crate::description::Entry;
 use crate::description::operation::{BodyKind, Operation, Parameter, ParameterPlace, RequestBody};
 use crate::description::schema::Schema;
 
+pub use self::id::derived_id;
+
 /// The methods of a path item.
 const METHODS: [&str; 7] = ["get", "head", "post", "put", "patch", "delete", "options"];
+
+/// Header fields that are no parameters: content and credentials set them, or the connection.
+const SET_ELSEWHERE: [&str; 11] = [
+    "accept",
+    "accept-encoding",
+    "authorization",
+    "connection",
+    "content-length",
+    "content-type",
+    "host",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
 
 /// The maximum number of operations.
 const MOST_OPERATIONS: usize = 20_000;
@@ -31,33 +52,67 @@ pub struct OpenApi {
     documents: Vec<(String, Value)>,
     /// Converted schemas by file and pointer; `None` while one is being converted.
     schemas: RefCell<BTreeMap<(usize, String), Option<Schema>>>,
-    entries: Vec<Entry>,
+    listed: Vec<Listed>,
+    /// The part of the paths that the base URL lacks.
+    prefix: String,
+    ids: Ids,
+}
+
+/// An operation of the document.
+struct Listed {
+    entry: Entry,
+    /// The path in the document.
+    path: String,
 }
 
 impl OpenApi {
-    /// Reads a document. `read_file` reads a file that it refers to, by its path relative to the
-    /// document.
+    /// Reads a document. `base_path` is the path of the URL to which endpoints are appended; if it is
+    /// not known, it is that of the document's server. `read_file` reads a file that the document
+    /// refers to, by its path relative to it.
     ///
     /// # Errors
     ///
     /// A message, if it is not an OpenAPI document of version 3, or a file cannot be read.
     pub fn read(
         root: Value,
+        base_path: Option<&str>,
         read_file: &mut dyn FnMut(&str) -> Result<Value, String>,
     ) -> Result<Self, String> {
         check_version(&root)?;
         let mut document = Self {
             documents: reference::with_files(root, read_file)?,
             schemas: RefCell::default(),
-            entries: Vec::new(),
+            listed: Vec::new(),
+            prefix: String::new(),
+            ids: Ids::default(),
         };
-        document.entries = document.list()?;
+        document.list(base_path)?;
         Ok(document)
     }
 
     /// Returns the operations, in the order of the document.
     pub fn entries(&self) -> Vec<Entry> {
-        self.entries.clone()
+        self.listed.iter().map(|one| one.entry.clone()).collect()
+    }
+
+    /// Returns the index of an operation by its route as the document writes it: `GET /pets`.
+    pub fn index_of(&self, route: &str) -> Option<usize> {
+        self.listed.iter().position(|one| {
+            route
+                .strip_prefix(&one.entry.method)
+                .and_then(|rest| rest.strip_prefix(' '))
+                == Some(&one.path)
+        })
+    }
+
+    /// Returns the part of the paths that the base URL lacks.
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// Makes an id unique among those of the document.
+    pub fn unique_id(&mut self, id: &str) -> String {
+        self.ids.unique(&id::plain(id))
     }
 
     fn root(&self) -> At<'_> {
@@ -67,49 +122,52 @@ impl OpenApi {
         }
     }
 
-    fn list(&self) -> Result<Vec<Entry>, String> {
-        let mut entries = Vec::new();
-        let mut ids = HashSet::new();
+    fn list(&mut self, base_path: Option<&str>) -> Result<(), String> {
         let Some(Value::Object(paths)) = self.root().value.get("paths") else {
             return Err("it has no `paths`".to_owned());
         };
-        for path in paths.keys().filter(|path| path.starts_with('/')) {
+        let of_document = Server::first(self.root().get("servers")).unwrap_or_default();
+        let prefix =
+            |server: &Server| base_path.map_or_else(String::new, |base| server.prefix(base));
+        let mut ids = Ids::default();
+        let mut listed = Vec::new();
+        for path in paths.keys().filter(|path| !path.starts_with("x-")) {
+            if !path.starts_with('/') {
+                return Err(format!("its path `{path}` does not begin with `/`"));
+            }
             let item = self.resolve(self.root().get("paths").get(path));
             for method in METHODS {
                 let operation = item.get(method);
                 if !operation.value.is_object() {
                     continue;
                 }
-                if entries.len() >= MOST_OPERATIONS {
+                if listed.len() >= MOST_OPERATIONS {
                     return Err(format!("it has more than {MOST_OPERATIONS} operations"));
                 }
-                let text = |key: &str| operation.get(key).value.as_str();
-                let given = text("operationId").filter(|id| !id.trim().is_empty());
-                let id = given.map_or_else(|| derived_id(method, path), plain_id);
-                let mut unique = id.clone();
-                let mut number = 2;
-                while !ids.insert(unique.clone()) {
-                    unique = format!("{id}_{number}");
-                    number += 1;
+                let servers = [operation.get("servers"), item.get("servers")];
+                let own = servers.into_iter().find_map(Server::first);
+                let server = own.as_ref().unwrap_or(&of_document);
+                // A request to another host would be another resource's.
+                if !server.is_at(&of_document) {
+                    continue;
                 }
-                let tag = operation.get("tags").value.get(0).and_then(Value::as_str);
-                let summary = text("summary").or_else(|| text("description"));
-                entries.push(Entry {
-                    method: method.to_uppercase(),
+                let path_below = format!("{}{path}", prefix(server));
+                listed.push(Listed {
+                    entry: entry(method, path_below, path, operation, &mut ids),
                     path: path.clone(),
-                    id: unique,
-                    tag: tag.map(one_line),
-                    summary: summary.and_then(sentence),
                 });
             }
         }
-        Ok(entries)
+        self.prefix = prefix(&of_document);
+        self.listed = listed;
+        self.ids = ids;
+        Ok(())
     }
 
     /// Converts an operation.
     pub fn operation(&self, index: usize) -> Operation {
-        let entry = &self.entries[index];
-        let item = self.resolve(self.root().get("paths").get(&entry.path));
+        let Listed { entry, path } = &self.listed[index];
+        let item = self.resolve(self.root().get("paths").get(path));
         let operation = item.get(&entry.method.to_lowercase());
         let deprecated = operation.get("deprecated").value == &Value::Bool(true);
         Operation {
@@ -156,10 +214,10 @@ impl OpenApi {
             _ => return None,
         };
         let name = at.get("name").value.as_str()?;
-        let is_set_by_runner = ["accept", "content-type", "authorization"]
+        let is_set_elsewhere = SET_ELSEWHERE
             .iter()
             .any(|known| name.eq_ignore_ascii_case(known));
-        if place == ParameterPlace::Header && is_set_by_runner {
+        if name.is_empty() || place == ParameterPlace::Header && is_set_elsewhere {
             return None;
         }
         let declared = at.get("schema");
@@ -278,22 +336,22 @@ fn is_json(media: &str) -> bool {
     media == "application/json" || media.ends_with("+json") || media == "*/*"
 }
 
-/// Replaces the characters that an id cannot have.
-fn plain_id(id: &str) -> String {
-    let is_plain = |c: char| c.is_alphanumeric() || "-_./".contains(c);
-    let replaced = id.trim().chars().map(|c| if is_plain(c) { c } else { '_' });
-    replaced.collect()
-}
-
-/// Makes an id from a route: `GET /users/{id}/keys` → `getUsersIdKeys`.
-pub fn derived_id(method: &str, path: &str) -> String {
-    let mut id = method.to_lowercase();
-    for word in path.split(|c: char| !c.is_alphanumeric()) {
-        let mut characters = word.chars();
-        id.extend(characters.next().into_iter().flat_map(char::to_uppercase));
-        id.push_str(characters.as_str());
+/// Describes an operation before it is converted. `path` is that of the document.
+fn entry(method: &str, path_below: String, path: &str, operation: At<'_>, ids: &mut Ids) -> Entry {
+    let text = |key: &str| operation.get(key).value.as_str();
+    let id = text("operationId")
+        .map(id::plain)
+        .filter(|id| !id.is_empty());
+    let id = id.unwrap_or_else(|| derived_id(method, path));
+    let tag = operation.get("tags").value.get(0).and_then(Value::as_str);
+    let summary = [text("summary"), text("description")];
+    Entry {
+        method: method.to_uppercase(),
+        path: path_below,
+        id: ids.unique(&id),
+        tag: tag.map(one_line).filter(|tag| !tag.is_empty()),
+        summary: summary.into_iter().flatten().find_map(sentence),
     }
-    id
 }
 
 fn one_line(text: &str) -> String {

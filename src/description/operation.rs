@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::description::Entry;
 use crate::description::schema::Schema;
 
 /// An operation.
@@ -106,6 +107,7 @@ impl BodyKind {
     ];
 
     /// Returns the name.
+    #[cfg(test)]
     pub fn name(self) -> &'static str {
         let found = Self::ALL.iter().find(|(_, kind)| *kind == self);
         found.map_or("json", |(name, _)| name)
@@ -130,6 +132,17 @@ impl Operation {
     pub fn parameters_at(&self, place: ParameterPlace) -> impl Iterator<Item = &Parameter> {
         let parameters = self.parameters.iter();
         parameters.filter(move |parameter| parameter.place == place)
+    }
+
+    /// Returns what lists show of it.
+    pub fn entry(&self) -> Entry {
+        Entry {
+            method: self.method.clone(),
+            path: self.path.clone(),
+            id: self.id.clone(),
+            tag: self.tag.clone(),
+            summary: self.summary.clone(),
+        }
     }
 
     /// Returns `METHOD /path`.

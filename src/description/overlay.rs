@@ -12,6 +12,7 @@
 //!
 //! An entry whose route is unknown adds an operation.
 
+use std::fmt;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -21,43 +22,117 @@ use crate::description::operation::{BodyKind, Operation, Parameter, ParameterPla
 use crate::description::schema::{Member, Object, Schema, TextKind};
 use crate::description::schema_text::parse_schema;
 
+/// The methods of routes.
+const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+
+/// A fault of a file of corrections.
+#[derive(Debug, PartialEq, Eq)]
+pub struct OverlayFault {
+    /// The keys that lead to its place, outermost first.
+    pub keys: Vec<String>,
+    /// The message.
+    pub message: String,
+}
+
+impl OverlayFault {
+    fn new(keys: &[&str], message: impl Into<String>) -> Self {
+        Self {
+            keys: keys.iter().map(|key| (*key).to_owned()).collect(),
+            message: message.into(),
+        }
+    }
+
+    fn below(mut self, key: &str) -> Self {
+        self.keys.insert(0, key.to_owned());
+        self
+    }
+}
+
+impl From<&str> for OverlayFault {
+    fn from(message: &str) -> Self {
+        Self::new(&[], message)
+    }
+}
+
+impl From<String> for OverlayFault {
+    fn from(message: String) -> Self {
+        Self::new(&[], message)
+    }
+}
+
+impl fmt::Display for OverlayFault {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (depth, key) in self.keys.iter().enumerate() {
+            if depth == 0 {
+                write!(formatter, "{key}: ")?;
+            } else {
+                write!(formatter, "`{key}`: ")?;
+            }
+        }
+        formatter.write_str(&self.message)
+    }
+}
+
 /// Applies corrections.
 ///
 /// # Errors
 ///
-/// A message with the route and the key, if one is malformed.
-pub fn apply(operations: &mut Vec<Operation>, overlay: &Value) -> Result<(), String> {
-    let Some(entries) = overlay.as_object() else {
-        return Err("expected a mapping of `METHOD /path`".to_owned());
-    };
-    for (route, corrections) in entries {
+/// The first fault, with the route and the key.
+#[cfg(test)]
+pub fn apply(operations: &mut Vec<Operation>, overlay: &Value) -> Result<(), OverlayFault> {
+    for (route, corrections) in routes(overlay)? {
         let known = operations
             .iter()
             .position(|operation| operation.route() == *route);
-        let index = match known {
-            Some(index) => index,
-            None => {
-                operations.push(blank(route)?);
-                operations.len() - 1
-            }
-        };
-        let corrections = corrections
-            .as_object()
-            .ok_or_else(|| format!("{route}: expected a mapping"))?;
-        for (key, value) in corrections {
-            correct(&mut operations[index], key, value)
-                .map_err(|fault| format!("{route}: `{key}`: {fault}"))?;
+        let index = known.unwrap_or(operations.len());
+        if known.is_none() {
+            operations.push(blank(route)?);
         }
+        correct_all(&mut operations[index], route, corrections)?;
+    }
+    Ok(())
+}
+
+/// Returns the entries of a file of corrections.
+///
+/// # Errors
+///
+/// If it is not a mapping.
+pub fn routes(overlay: &Value) -> Result<&Map<String, Value>, OverlayFault> {
+    let entries = overlay.as_object();
+    entries.ok_or_else(|| OverlayFault::from("expected a mapping of `METHOD /path`"))
+}
+
+/// Applies the corrections of a route to its operation.
+///
+/// # Errors
+///
+/// The first fault, with the route and the key.
+pub fn correct_all(
+    operation: &mut Operation,
+    route: &str,
+    corrections: &Value,
+) -> Result<(), OverlayFault> {
+    let corrections = corrections
+        .as_object()
+        .ok_or_else(|| OverlayFault::new(&[route], "expected a mapping"))?;
+    for (key, value) in corrections {
+        let fault = |fault: OverlayFault| fault.below(key).below(route);
+        correct(operation, key, value).map_err(fault)?;
     }
     Ok(())
 }
 
 /// Creates an operation of which only the route is known.
-fn blank(route: &str) -> Result<Operation, String> {
+///
+/// # Errors
+///
+/// If it is none.
+pub fn blank(route: &str) -> Result<Operation, OverlayFault> {
     let (method, path) = route
         .split_once(' ')
-        .filter(|(_, path)| path.starts_with('/'))
-        .ok_or_else(|| format!("{route}: expected `METHOD /path`"))?;
+        .filter(|(method, path)| METHODS.contains(method) && path.starts_with('/'))
+        .ok_or_else(|| OverlayFault::new(&[route], "expected `METHOD /path`"))?;
     let names = path.split('{').skip(1);
     let names = names.filter_map(|part| part.split('}').next());
     Ok(Operation {
@@ -92,11 +167,11 @@ fn parameter(name: &str, place: ParameterPlace) -> Parameter {
     }
 }
 
-fn correct(operation: &mut Operation, key: &str, value: &Value) -> Result<(), String> {
+fn correct(operation: &mut Operation, key: &str, value: &Value) -> Result<(), OverlayFault> {
     let text = || value.as_str().ok_or("expected a string");
     let flag = || value.as_bool().ok_or("expected `true` or `false`");
     match key {
-        "id" => operation.id = text()?.to_owned(),
+        "id" => text()?.clone_into(&mut operation.id),
         "tag" => operation.tag = Some(text()?.to_owned()),
         "summary" => operation.summary = Some(text()?.to_owned()),
         "secrets" => {
@@ -107,7 +182,7 @@ fn correct(operation: &mut Operation, key: &str, value: &Value) -> Result<(), St
         "deprecated" => operation.deprecated = Some(text()?.to_owned()),
         "safe" => operation.is_safe = flag()?,
         "keys" if value == "both" => operation.has_loose_keys = true,
-        "keys" => return Err("expected `both`".to_owned()),
+        "keys" => return Err("expected `both`".into()),
         // For people.
         "from" | "note" => {}
         "paginate" => operation.paginate = Some(value.clone()),
@@ -153,11 +228,11 @@ fn correct(operation: &mut Operation, key: &str, value: &Value) -> Result<(), St
         "params" => {
             let params = value.as_object().ok_or("expected a mapping")?;
             for (name, corrections) in params {
-                let fault = |fault: String| format!("`{name}`: {fault}");
+                let fault = |fault: String| OverlayFault::new(&[name], fault);
                 correct_parameter(operation, name, corrections).map_err(fault)?;
             }
         }
-        _ => return Err("unknown key".to_owned()),
+        _ => return Err("unknown key".into()),
     }
     Ok(())
 }
@@ -318,7 +393,9 @@ mod tests {
                 "GET /: `params`: `a`: unknown key `type`",
             ),
         ] {
-            assert_eq!(apply(&mut Vec::new(), &overlay), Err(fault.to_owned()));
+            let applied = apply(&mut Vec::new(), &overlay);
+            let found = applied.expect_err("malformed").to_string();
+            assert_eq!(found, fault);
         }
     }
 }

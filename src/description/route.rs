@@ -126,7 +126,9 @@ impl Description {
 }
 
 fn split(path: &str) -> Vec<&str> {
-    path.trim_matches('/').split('/').collect()
+    // A fragment tells routes apart in some documents.
+    let path = path.split(['?', '#']).next().unwrap_or_default();
+    path.split('/').filter(|part| !part.is_empty()).collect()
 }
 
 /// Compares a path with an endpoint, segment by segment.

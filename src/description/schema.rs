@@ -6,8 +6,17 @@ use serde_json::{Map, Value};
 
 use crate::template::selector::PathStep;
 
+/// The maximum depth of a sample.
+const DEEPEST_SAMPLE: usize = 8;
+
+/// The maximum number of values in a sample.
+const MOST_SAMPLED: usize = 10_000;
+
 /// The shape of a value.
-#[derive(Debug, Clone, PartialEq)]
+///
+/// Shapes share their parts. Comparing is fast since equal parts are mostly the same one, which `Arc`
+/// notices for types that are [`Eq`].
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Schema {
     /// Any value: nothing is known.
     Any,
@@ -67,7 +76,7 @@ impl TextKind {
 }
 
 /// The shape of an object.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Object {
     /// Its known members.
     pub members: Vec<Member>,
@@ -76,7 +85,7 @@ pub struct Object {
 }
 
 /// A known member of an object.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Member {
     /// The name.
     pub name: Arc<str>,
@@ -89,7 +98,7 @@ pub struct Member {
 }
 
 /// The members of an object that are not known by name.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Others {
     /// There are none.
     #[default]
@@ -292,8 +301,17 @@ impl Schema {
         }
     }
 
-    /// Returns a value of this shape, with one element in every list.
+    /// Returns a value of this shape, with one element in every list. What is nested deep is null, and
+    /// so is what exceeds a maximum number of values: shared parts can be very many.
     pub fn sample(&self) -> Value {
+        self.sample_within(0, &mut MOST_SAMPLED.clone())
+    }
+
+    fn sample_within(&self, depth: usize, room: &mut usize) -> Value {
+        if depth > DEEPEST_SAMPLE || *room == 0 {
+            return Value::Null;
+        }
+        *room -= 1;
         match self {
             Self::Any => Value::Object(Map::new()),
             Self::Null => Value::Null,
@@ -307,20 +325,24 @@ impl Schema {
                 TextKind::Url => "https://example.com/",
             }),
             Self::Word(word) => Value::from(&**word),
-            Self::List(element) => Value::Array(vec![element.sample()]),
+            Self::List(element) => Value::Array(vec![element.sample_within(depth + 1, room)]),
             Self::Object(object) => {
-                let members = object.members.iter();
-                let members = members.map(|one| (one.name.to_string(), one.schema.sample()));
-                Value::Object(members.collect())
+                let mut members = Map::with_capacity(object.members.len());
+                for member in &object.members {
+                    let value = member.schema.sample_within(depth + 1, room);
+                    members.insert(member.name.to_string(), value);
+                }
+                Value::Object(members)
             }
             Self::Union(list) => list
                 .iter()
                 .find(|one| **one != Self::Null)
-                .map_or(Value::Null, Self::sample),
+                .map_or(Value::Null, |one| one.sample_within(depth, room)),
         }
     }
 
     /// Returns the shape without the meanings of members.
+    #[cfg(test)]
     #[must_use]
     pub fn without_meanings(&self) -> Self {
         match self {

@@ -208,13 +208,13 @@ impl<'t> Cursor<'t> {
             "bool" => Schema::Bool,
             "int" => Schema::Int,
             "number" => Schema::Number,
-            _ => match text {
-                Some((_, kind)) => Schema::Text(*kind),
-                None => {
+            _ => {
+                let Some((_, kind)) = text else {
                     self.at = start;
                     return Err(self.fault("a type"));
-                }
-            },
+                };
+                Schema::Text(*kind)
+            }
         })
     }
 

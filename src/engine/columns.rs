@@ -56,8 +56,12 @@ impl ColumnsSeen {
     }
 }
 
-/// Returns the indexes of columns that could be missing: those with a path and without a default.
+/// Returns the indexes of columns that could be missing: those with a path and without a default. The
+/// columns of an operation are all that its description knows, and many are optional.
 pub fn with_path(plan: &Plan) -> Vec<usize> {
+    if plan.query.is_operation() {
+        return Vec::new();
+    }
     let columns = plan.query.shape.extract.iter().enumerate();
     columns
         .filter(|(_, column)| {

@@ -47,6 +47,9 @@ impl Project {
             .filter(|file| wanted(file.source.path()))
         {
             Self::check_server(file, &mut checked.faults);
+            if let Some(Err(fault)) = self.description_of(file) {
+                checked.faults.push(fault);
+            }
         }
         let resources = self.root.join("resources");
         let files = load::yaml_files(&self.root, "resources", &mut Diagnostics::new());

@@ -203,7 +203,7 @@ fn bodies() -> Vec<Key> {
 
 /// The keys of an environment: those of a resource file, each optional.
 fn of_environment() -> Vec<Key> {
-    let is_own = |key: &&Key| !["name", "environments"].contains(&key.name);
+    let is_own = |key: &&Key| !["name", "environments", "openapi"].contains(&key.name);
     let optional = |key: &Key| Key {
         default: "",
         ..*key
@@ -219,6 +219,8 @@ keys! {
         description: ValueForm::Text, "text", "", "a description for people";
         type: ValueForm::WordsOf(types), "`circleci` or `rest`", "required", "the kind of API, see [Presets](#presets)";
         api: ValueForm::WordsOf(apis), "`v2`, `v3`, `v1.1` or `artifacts`", "`v2`", "for `circleci`: the version of the API";
+        openapi: ValueForm::Either(&[ValueForm::Text, ValueForm::Keys(OPENAPI, &[])]), "path or `{ file, overlay }`", "",
+            "for `rest`: the OpenAPI description of the API, 3.0 or 3.1, as JSON or YAML, and a file of corrections; see [Operations](operations.md#describe-another-api)";
         base_url: ValueForm::Template, "template", "the preset's",
             "the URL to which endpoints are appended, including its path; `http` or `https`, without user, `?` and `#`";
         auth: auth::VALUE, "see [Auth](#auth)", "the preset's", "authentication";
@@ -245,6 +247,12 @@ keys! {
             "`http`, `https`, `socks5` or `socks5h` URL";
         environments: ValueForm::Map(&ValueForm::AllKeys(of_environment, &[])), "mapping", "",
             "name → differences; see [Use several environments](../how-to/connect.md#use-several-environments)";
+    }
+
+    /// The keys of `openapi`.
+    pub const OPENAPI {
+        file: ValueForm::Text, "path", "required", "the description; relative to the resource file or to the project's folder";
+        overlay: ValueForm::Text, "path", "", "corrections, see [Corrections](operations.md#corrections)";
     }
 
     /// The keys of `retry`.

@@ -44,7 +44,6 @@ pub mod testing;
 use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
 use std::sync::Arc;
 
 use url::Url;
@@ -53,7 +52,6 @@ use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::document::Node;
 use crate::core::source::{Place, SourceFile};
-use crate::description::Description;
 
 pub use check::Checked;
 pub use operations::split_name as split_operation;
@@ -80,8 +78,8 @@ pub struct Project {
     settings_faults: Diagnostics,
     named: OnceCell<Vec<(String, PathBuf)>>,
     read: RefCell<BTreeMap<PathBuf, queries::ReadQuery>>,
-    /// The descriptions of APIs that were read, by the address of their text.
-    descriptions: RefCell<BTreeMap<usize, Rc<Description>>>,
+    /// The descriptions of APIs that were read.
+    descriptions: RefCell<BTreeMap<describe::DescriptionKey, describe::ReadDescription>>,
 }
 
 impl Project {

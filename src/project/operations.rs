@@ -13,8 +13,10 @@ use crate::core::diagnostic::Diagnostic;
 use crate::core::name;
 use crate::core::source::SourceFile;
 use crate::description::Description;
+use crate::project::describe::ReadDescription;
 use crate::project::draft::{Draft, of_operation};
 use crate::project::{Project, ResourceFile};
+use crate::resource::Speak;
 
 /// The folder of all operations; no file on disk is in it, since paths of projects are absolute.
 const FOLDER: &str = "operation:";
@@ -93,7 +95,7 @@ impl Project {
     ///
     /// # Errors
     ///
-    /// If there is no such resource, or no description.
+    /// If there is no such resource, or no description that can be used.
     pub fn described_resource(
         &self,
         name: &str,
@@ -104,20 +106,19 @@ impl Project {
             let words = format!("no resource `{name}`, whose operations could be used");
             return Err(Diagnostic::general(Code::UnknownResource, words).maybe_help(hint));
         };
-        let description = file.kind().and_then(|kind| self.description_of(kind));
-        description
-            .map(|description| (file, description))
-            .ok_or_else(|| {
-                let words = format!("the API of the resource `{name}` has no description");
-                Diagnostic::general(Code::UnknownQuery, words)
-            })
+        let Some(description) = self.description_of(file) else {
+            let words = format!("the API of the resource `{name}` has no description");
+            let takes_file = file.kind().is_some_and(Speak::takes_openapi);
+            let help = takes_file.then_some("name an OpenAPI document as its `openapi`");
+            return Err(Diagnostic::general(Code::UnknownQuery, words).maybe_help(help));
+        };
+        Ok((file, description?))
     }
 
     /// Returns the resources whose APIs are described.
-    pub fn described_resources(&self) -> impl Iterator<Item = (&ResourceFile, Rc<Description>)> {
-        self.resources
-            .iter()
-            .filter_map(|file| Some((file, self.description_of(file.kind()?)?)))
+    pub fn described_resources(&self) -> impl Iterator<Item = (&ResourceFile, ReadDescription)> {
+        let files = self.resources.iter();
+        files.filter_map(|file| Some((file, self.description_of(file)?)))
     }
 
     /// Returns the query of an operation, to be written to a file.
@@ -157,6 +158,7 @@ mod tests {
         let project = Project::built_in(here, &["json"], &trust);
         let mut count = 0;
         for (file, description) in project.described_resources() {
+            let description = description.expect("a built-in description");
             for entry in description.entries() {
                 let name = format!("{}:{}", file.name, entry.id);
                 let query = project

@@ -38,6 +38,17 @@ pub struct ResourceFile {
     pub base: Option<Resource>,
     /// The resource in each environment, by name.
     pub environments: BTreeMap<String, Resource>,
+    /// The description of the API, if the file names one.
+    pub openapi: Option<OpenApiFiles>,
+}
+
+/// The files that describe an API.
+#[derive(Debug, Clone)]
+pub struct OpenApiFiles {
+    /// The path of the OpenAPI document.
+    pub document: Text,
+    /// The path of its corrections.
+    pub overlay: Option<Text>,
 }
 
 impl ResourceFile {
@@ -71,6 +82,12 @@ pub fn read(
         faults.push(node.mismatch("a resource file", "a mapping"));
         return None;
     }
+    if let (Some(version), Some(_)) = (node.get("openapi"), node.get("paths")) {
+        let words = format!("`{}` is an OpenAPI document, not a resource", source.name());
+        let help = "keep it outside of `resources`, and write its path as `openapi` in a resource";
+        faults.push(Diagnostic::at(&version.place, Code::UnknownKey, words).help(help));
+        return None;
+    }
     literal::check(node, faults);
     let overlays: Vec<&Entry> = match node.get("environments") {
         None => Vec::new(),
@@ -85,6 +102,7 @@ pub fn read(
         place: node.get("name").unwrap_or(node).place.clone(),
         base: None,
         environments: BTreeMap::new(),
+        openapi: node.get("openapi").and_then(|node| openapi(node, faults)),
     };
     let context = Context {
         name: file.name.clone(),
@@ -105,7 +123,7 @@ pub fn read(
             faults.push(entry.value.mismatch(&entry.key, "a mapping"));
             continue;
         }
-        if let Some(inner) = ["name", "environments"]
+        if let Some(inner) = ["name", "environments", "openapi"]
             .iter()
             .find(|key| entry.value.get(key).is_some())
         {
@@ -171,6 +189,7 @@ fn resource(node: &Node, context: &Context, faults: &mut Diagnostics) -> Option<
     let mut fields = node.fields_of("a resource file", grammar::RESOURCE, faults);
     fields.get("name");
     fields.get("environments");
+    let openapi_node = fields.get("openapi");
     let folder = fields.text("folder", faults);
     let description = fields.text("description", faults);
     let type_node = fields.get("type");
@@ -203,6 +222,12 @@ fn resource(node: &Node, context: &Context, faults: &mut Diagnostics) -> Option<
         }
         return None;
     };
+    if let Some(node) = openapi_node
+        && !kind.takes_openapi()
+    {
+        let words = format!("a resource of type `{}` has no `openapi`", kind.kind());
+        faults.push(Diagnostic::at(&node.place, Code::UnknownKey, words));
+    }
     let base_url = base_url_template(node, base_url, kind, &names, faults);
     let auth = auth(node, auth_node, kind, &names, faults);
     Some(Resource {
@@ -234,6 +259,30 @@ fn resource(node: &Node, context: &Context, faults: &mut Diagnostics) -> Option<
         redact: redact::read(redact_node, kind, &node.place, faults),
         tls: tls.unwrap_or_default(),
         proxy,
+    })
+}
+
+/// Reads `openapi`: a path, or a mapping with the file of corrections.
+fn openapi(node: &Node, faults: &mut Diagnostics) -> Option<OpenApiFiles> {
+    if !matches!(node.content, Content::Map(_)) {
+        let document = node.text("openapi", faults)?;
+        return Some(OpenApiFiles {
+            document,
+            overlay: None,
+        });
+    }
+    let mut fields = node.fields_of("openapi", grammar::OPENAPI, faults);
+    let document = fields.text("file", faults);
+    let has_file = node.get("file").is_some();
+    let overlay = fields.text("overlay", faults);
+    fields.finish(faults);
+    if !has_file {
+        let words = "`openapi` needs `file`, for example `{ file: api.yaml }`";
+        faults.push(Diagnostic::at(&node.place, Code::MissingKey, words));
+    }
+    Some(OpenApiFiles {
+        document: document?,
+        overlay,
     })
 }
 

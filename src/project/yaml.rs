@@ -6,6 +6,7 @@
 //! error instead of a hang.
 
 mod fault;
+mod large;
 mod places;
 mod value;
 
@@ -22,6 +23,8 @@ use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::document::{Content, Entry, Node, quoting_hint};
 use crate::core::json::number;
 use crate::core::source::SourceFile;
+
+pub use self::large::large_value;
 
 /// Parses a file. Returns `None` if it is unusable as a whole; the reasons are in `faults`.
 pub fn parse(file: &Arc<SourceFile>, faults: &mut Diagnostics) -> Option<Node> {

@@ -85,6 +85,11 @@ pub trait Speak: Sync {
         None
     }
 
+    /// Returns true if a resource file can name a description of its API.
+    fn takes_openapi(&self) -> bool {
+        false
+    }
+
     /// Returns the endpoint that `ping` requests, relative to the base URL; `None` if there is none
     /// that shows anything.
     fn health_check(&self) -> Option<&'static str> {

@@ -14,6 +14,10 @@ impl Speak for Rest {
         "rest"
     }
 
+    fn takes_openapi(&self) -> bool {
+        true
+    }
+
     fn pagination(&self, method: &Method, _: &str) -> Option<Style> {
         (*method == Method::GET).then(Link::preset)
     }

@@ -132,11 +132,6 @@ impl Expression {
         &self.mentions
     }
 
-    /// Returns the place of one of these names.
-    pub fn place_of(&self, mention: &Mention) -> Place {
-        self.text.locate(mention.range.clone())
-    }
-
     /// Evaluates the expression to JSON.
     ///
     /// # Errors

@@ -36,6 +36,7 @@ mod limits;
 mod listings;
 mod man;
 mod new;
+mod operations;
 mod output;
 mod pages;
 mod parts;

@@ -11,6 +11,9 @@ use crate::description::schema::{Member, Object, Others, Schema, TextKind};
 /// The maximum depth; below it, nothing is known.
 const DEEPEST: usize = 40;
 
+/// The maximum number of words of an enumeration; a longer one is any value of its type.
+const MOST_WORDS: usize = 500;
+
 impl OpenApi {
     /// Converts a schema.
     pub(super) fn schema(&self, at: At<'_>) -> Schema {
@@ -55,7 +58,9 @@ impl OpenApi {
         if !value("const").is_null() {
             return constant(value("const"));
         }
-        if let Value::Array(words) = value("enum") {
+        if let Value::Array(words) = value("enum")
+            && words.len() <= MOST_WORDS
+        {
             return Schema::union(words.iter().map(constant));
         }
         if value("allOf").is_array() {

@@ -75,10 +75,36 @@ fn join(base: &str, file: &str) -> String {
     path.join("/")
 }
 
-/// Returns true for the address of a document elsewhere, which is never fetched.
-fn is_elsewhere(file: &str) -> bool {
-    file.contains("://")
+/// Returns the path of a file, with its escapes decoded.
+///
+/// # Errors
+///
+/// A message, if it is an address or an absolute path.
+fn relative(file: &str) -> Result<String, String> {
+    let is_address = file.contains("://") || file.starts_with("//");
+    if is_address
+        || file
+            .get(..5)
+            .is_some_and(|start| start.eq_ignore_ascii_case("file:"))
+    {
+        return Err(format!(
+            "it refers to `{file}`, which is never fetched: save it beside the document"
+        ));
+    }
+    if file.starts_with(['/', '\\']) {
+        return Err(format!(
+            "it refers to `{file}`: only files inside the project are read"
+        ));
+    }
+    let decoded = percent_encoding::percent_decode_str(file).decode_utf8_lossy();
+    Ok(decoded.into_owned())
 }
+
+/// The members whose content is data of the API, in which a `$ref` has no meaning.
+const DATA: [&str; 5] = ["example", "examples", "default", "enum", "const"];
+
+/// The members whose own members have any names.
+const NAMED: [&str; 4] = ["properties", "patternProperties", "$defs", "definitions"];
 
 /// Reads all files that a document refers to, directly or not.
 pub fn with_files(
@@ -92,7 +118,7 @@ pub fn with_files(
         collect(&documents[next].1, &mut named);
         let base = documents[next].0.clone();
         for file in named {
-            let path = join(&base, &file);
+            let path = join(&base, &relative(&file)?);
             if documents.iter().any(|(known, _)| *known == path) {
                 continue;
             }
@@ -114,14 +140,19 @@ fn collect(value: &Value, found: &mut Vec<String>) {
         Value::Object(members) => {
             if let Some(Value::String(reference)) = members.get("$ref") {
                 let (file, _) = parts(reference);
-                if !file.is_empty()
-                    && !is_elsewhere(file)
-                    && !found.iter().any(|known| known == file)
-                {
+                if !file.is_empty() && !found.iter().any(|known| known == file) {
                     found.push(file.to_owned());
                 }
             }
-            members.values().for_each(|member| collect(member, found));
+            for (name, member) in members {
+                match member {
+                    Value::Object(named) if NAMED.contains(&name.as_str()) => {
+                        named.values().for_each(|member| collect(member, found));
+                    }
+                    _ if DATA.contains(&name.as_str()) || name.starts_with("x-") => {}
+                    _ => collect(member, found),
+                }
+            }
         }
         _ => {}
     }
@@ -150,8 +181,10 @@ impl OpenApi {
         let document = if file.is_empty() {
             Some(document)
         } else {
-            let path = join(&self.documents[document].0, file);
-            self.documents.iter().position(|(known, _)| *known == path)
+            relative(file).ok().and_then(|file| {
+                let path = join(&self.documents[document].0, &file);
+                self.documents.iter().position(|(known, _)| *known == path)
+            })
         };
         let Some(document) = document else {
             return nowhere;

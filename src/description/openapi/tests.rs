@@ -5,10 +5,10 @@ use serde_json::{Value, json};
 use super::*;
 
 fn read(root: Value) -> OpenApi {
-    OpenApi::read(root, &mut |path| Err(format!("no {path}"))).expect("a document")
+    OpenApi::read(root, Some("/"), &mut |path| Err(format!("no {path}"))).expect("a document")
 }
 
-fn with_schema(schema: Value, schemas: Value) -> Value {
+fn with_schema(schema: &Value, schemas: &Value) -> Value {
     json!({
         "openapi": "3.1.0",
         "paths": {"/a": {"get": {"responses": {"200": {
@@ -18,7 +18,7 @@ fn with_schema(schema: Value, schemas: Value) -> Value {
     })
 }
 
-fn answer(schema: Value, schemas: Value) -> String {
+fn answer(schema: &Value, schemas: &Value) -> String {
     let document = read(with_schema(schema, schemas));
     let answer = document.operation(0).answer.expect("an answer");
     answer.to_string()
@@ -72,10 +72,9 @@ fn schemas_become_shapes() {
             "{k?:string,b?:int}|{k?:string,c?:null}",
         ),
         (json!({"$ref": "#/components/schemas/none"}), "any"),
-        (json!({"$ref": "https://example.com/a.json"}), "any"),
     ] {
         let schemas = json!({"b": {"type": "object", "properties": {"b": {"type": "integer"}}}});
-        assert_eq!(answer(schema.clone(), schemas), expected, "{schema}");
+        assert_eq!(answer(&schema, &schemas), expected, "{schema}");
     }
 }
 
@@ -86,12 +85,12 @@ fn a_schema_that_contains_itself_ends() {
         "children": {"type": "array", "items": {"$ref": "#/components/schemas/tree"}},
     }}});
     let own = json!({"$ref": "#/components/schemas/tree"});
-    assert_eq!(answer(own, tree), "{name?:string,children?:[any]}");
+    assert_eq!(answer(&own, &tree), "{name?:string,children?:[any]}");
     let round = json!({
         "a": {"$ref": "#/components/schemas/b"}, "b": {"$ref": "#/components/schemas/a"},
     });
     assert_eq!(
-        answer(json!({"$ref": "#/components/schemas/a"}), round),
+        answer(&json!({"$ref": "#/components/schemas/a"}), &round),
         "any"
     );
 }
@@ -144,7 +143,7 @@ fn files_beside_the_document_are_read() {
         "paths": {"/a": {"$ref": "paths/a.yaml"}},
     });
     let mut asked = Vec::new();
-    let document = OpenApi::read(root, &mut |path| {
+    let document = OpenApi::read(root, Some("/"), &mut |path| {
         asked.push(path.to_owned());
         Ok(match path {
             "paths/a.yaml" => json!({"post": {"responses": {"201": {"content": {
@@ -183,7 +182,7 @@ fn other_documents_are_refused() {
         ),
         (json!({"openapi": "3.0.0"}), "it has no `paths`"),
     ] {
-        let read = OpenApi::read(root, &mut |_| Err(String::new()));
+        let read = OpenApi::read(root, Some("/"), &mut |_| Err(String::new()));
         assert_eq!(read.err().as_deref(), Some(fault));
     }
 }

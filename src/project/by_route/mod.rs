@@ -106,7 +106,8 @@ impl Project {
     /// Returns a resource with the description of its API, if all its environments have the same.
     fn described(&self, name: &str) -> Option<(&ResourceFile, Rc<Description>)> {
         let file = self.resources.iter().find(|file| file.name == name)?;
-        let description = self.description_of(file.kind()?)?;
+        // A faulty one is reported once, at its resource.
+        let description = self.description_of(file)?.ok()?;
         Some((file, description))
     }
 
@@ -124,7 +125,10 @@ impl Project {
         let method = if method == "HEAD" { "GET" } else { method };
         let place = endpoint.place();
         let route = format!("{method} {}", shown(&segments));
-        let api = file.kind().map_or_else(|| file.name.clone(), api_name);
+        let api = match file.kind() {
+            Some(kind) if file.openapi.is_none() => api_name(kind),
+            _ => format!("`{}`", file.name),
+        };
         let fault = |words: String| Diagnostic::at(place, Code::ApiUnknownRoute, words);
         match description.matching(method, &segments) {
             RouteMatch::One(index) => return Some(index),
@@ -166,7 +170,7 @@ impl Project {
             kind.kind() == own.kind() && kind.api() != own.api()
         });
         others.find(|kind| {
-            let description = self.description_of(*kind);
+            let description = self.built_in_description(*kind);
             description.is_some_and(|description| {
                 matches!(description.matching(method, segments), RouteMatch::One(_))
             })

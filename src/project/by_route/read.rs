@@ -88,7 +88,7 @@ fn words(operation: &Operation, reading: &Reading, schemas: &[&Schema], faults: 
     if reading.words.is_empty() {
         return;
     }
-    let found = Schema::union(schemas.iter().map(|schema| Schema::clone(schema)));
+    let found = Schema::union(schemas.iter().copied().cloned());
     let Some(known) = found.words() else {
         return;
     };

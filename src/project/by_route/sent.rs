@@ -8,6 +8,7 @@ use crate::core::document::{Content, Entry, Node};
 use crate::core::name;
 use crate::core::source::Place;
 use crate::description::{BodyKind, Object, Operation, Others, Parameter, ParameterPlace, Schema};
+use crate::http::Method;
 use crate::paginate::{Choice, RequestPlace, Style};
 use crate::project::query::{Call, Var, VarType};
 use crate::project::{Query, ResourceFile};
@@ -212,7 +213,9 @@ impl Sent<'_> {
             return;
         };
         let Some(node) = node else {
-            if expected.is_needed() {
+            // A GET has none, whatever the description says.
+            let can_have_one = !matches!(self.call.method, Method::GET | Method::HEAD);
+            if can_have_one && expected.is_needed() {
                 let words = format!("`{route}` requires a body");
                 let place = self.call.address.template().place();
                 faults.push(Diagnostic::at(place, Code::ApiRequired, words));

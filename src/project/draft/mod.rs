@@ -18,6 +18,7 @@
 //! ```
 
 mod answer;
+mod fitting;
 mod layout;
 mod literal;
 mod operation;

@@ -5,10 +5,12 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 use crate::description::{
-    BodyKind, Found, Object, Operation, Parameter, ParameterPlace, RequestBody, Schema, TextKind,
+    BodyKind, Found, Member, Object, Operation, Parameter, ParameterPlace, RequestBody, Schema,
+    TextKind,
 };
 use crate::http::Method;
 use crate::paginate::RequestPlace;
+use crate::project::draft::fitting::fitted;
 use crate::project::draft::{Draft, DraftBody, DraftVar, literal, rows_of};
 use crate::project::query::VarType;
 use crate::resource::Resource;
@@ -58,7 +60,10 @@ pub fn of_operation(operation: &Operation, resource: &Resource) -> Draft {
     let endpoint = builder.endpoint();
     let params = builder.params(&method);
     let headers = builder.headers();
-    let body = operation.body.as_ref().and_then(|body| builder.body(body));
+    // RFC 9110, section 9.3.1: a GET has no body, whatever the description says.
+    let has_body = !matches!(method, Method::GET | Method::HEAD);
+    let body = operation.body.as_ref().filter(|_| has_body);
+    let body = body.map(|body| builder.body(body));
     let (rows, extract) = columns(operation);
     let deprecated = operation.deprecated.as_ref().map(|replacement| {
         let instead = if replacement.is_empty() {
@@ -104,7 +109,6 @@ impl Builder<'_> {
             name.push('_');
         }
         let schema = input.schema.without_null().unwrap_or(input.schema);
-        let is_list = matches!(schema, Schema::List(_));
         let element = match schema {
             Schema::List(element) => &**element,
             other => other,
@@ -116,17 +120,14 @@ impl Builder<'_> {
             .map(Value::from)
             .collect();
         let kind = var_type(schema);
-        let default = match input.default {
-            Some(default) => Some(default.clone()),
+        let fitting = |value: &Value| fitted(value, kind, schema);
+        let default = match input.default.and_then(fitting) {
+            Some(default) => Some(default),
             None if input.name == "project-slug" && self.resource.kind.kind() == "circleci" => {
                 Some(Value::from(OWN_PROJECT))
             }
             None if !input.is_required => Some(Value::Null),
             None => None,
-        };
-        let fits = |value: &&Value| {
-            let fits = schema.allows(value) || (is_list && element.allows(value));
-            fits && !value.to_string().contains("{{")
         };
         let is_secret = self
             .operation
@@ -141,7 +142,7 @@ impl Builder<'_> {
             default,
             choices,
             secret: is_secret,
-            example: input.example.filter(fits).cloned(),
+            example: input.example.and_then(fitting),
             ..DraftVar::required(&name)
         });
         name
@@ -150,12 +151,13 @@ impl Builder<'_> {
     /// Returns the path with a template for each parameter.
     fn endpoint(&mut self) -> String {
         let mut endpoint = String::new();
-        let mut rest = self.operation.path.as_str();
+        // A fragment, which tells routes apart in some documents, is never sent.
+        let mut rest = self.operation.path.split('#').next().unwrap_or_default();
         let parameters: Vec<&Parameter> =
             self.operation.parameters_at(ParameterPlace::Path).collect();
         while let Some((before, after)) = rest.split_once('{') {
             let (name, after) = after.split_once('}').unwrap_or((after, ""));
-            endpoint.push_str(before);
+            endpoint.push_str(&literal(before));
             let known = parameters.iter().find(|known| &*known.name == name);
             let text = Schema::Text(TextKind::Plain);
             let input = known.map_or(
@@ -170,10 +172,12 @@ impl Builder<'_> {
                 |known| Input::of(known),
             );
             let var = self.declare(&input);
-            endpoint.push_str(&format!("{{{{ {var} }}}}"));
+            let is_list = matches!(input.schema.without_null(), Some(Schema::List(_)));
+            let joined = if is_list { " | join(\",\")" } else { "" };
+            endpoint.push_str(&format!("{{{{ {var}{joined} }}}}"));
             rest = after;
         }
-        endpoint.push_str(rest);
+        endpoint.push_str(&literal(rest));
         endpoint
     }
 
@@ -214,26 +218,24 @@ impl Builder<'_> {
         headers
     }
 
-    fn body(&mut self, body: &RequestBody) -> Option<DraftBody> {
+    fn body(&mut self, body: &RequestBody) -> DraftBody {
         let object = match body.schema.without_null() {
             Some(Schema::Object(object)) if !object.members.is_empty() => Some(&**object),
             _ => None,
         };
         match (body.kind, object) {
-            (BodyKind::Json, Some(object)) => Some(DraftBody::Json(self.members(object, body))),
+            (BodyKind::Json, Some(object)) => DraftBody::Json(self.members(object, body)),
             (BodyKind::Form, Some(object)) => {
-                Some(DraftBody::Form(self.fields(object, body, expression)))
+                DraftBody::Form(self.fields(object, body, expression))
             }
-            (BodyKind::Multipart, Some(object)) => {
-                Some(DraftBody::Multipart(self.parts(object, body)))
-            }
+            (BodyKind::Multipart, Some(object)) => DraftBody::Multipart(self.parts(object, body)),
             (BodyKind::Json, None) => {
                 let var = self.whole(body, "body", VarType::Json);
-                Some(DraftBody::Json(expression(&var)))
+                DraftBody::Json(expression(&var))
             }
             (_, None) | (BodyKind::Other, Some(_)) => {
                 let var = self.whole(body, "body_file", VarType::String);
-                Some(DraftBody::File(format!("{{{{ {var} }}}}")))
+                DraftBody::File(format!("{{{{ {var} }}}}"))
             }
         }
     }
@@ -274,7 +276,8 @@ impl Builder<'_> {
             let var = self.declare(&Input {
                 name: &member.name,
                 schema: &member.schema,
-                is_required: member.is_required,
+                // The path of a file cannot be null.
+                is_required: member.is_required || is_file(member),
                 description: member.description.as_deref(),
                 default: None,
                 example,
@@ -302,15 +305,11 @@ impl Builder<'_> {
     }
 
     fn parts(&mut self, object: &Object, body: &RequestBody) -> Vec<(String, Value)> {
-        let is_file: Vec<bool> = object
-            .members
-            .iter()
-            .map(|member| member.schema.without_null() == Some(&Schema::Text(TextKind::Binary)))
-            .collect();
+        let are_files: Vec<bool> = object.members.iter().map(is_file).collect();
         let fields = self
             .fields(object, body, expression)
             .into_iter()
-            .zip(is_file);
+            .zip(are_files);
         let parts = fields.map(|((name, value), is_file)| {
             let value = if is_file {
                 json!({ "file": value })
@@ -321,6 +320,11 @@ impl Builder<'_> {
         });
         parts.collect()
     }
+}
+
+/// Returns true for a part whose content is a file.
+fn is_file(member: &Member) -> bool {
+    member.schema.without_null() == Some(&Schema::Text(TextKind::Binary))
 }
 
 fn expression(var: &str) -> Value {

@@ -2,6 +2,8 @@
 
 pub mod bounded;
 mod built_in;
+#[cfg(test)]
+mod describe;
 mod folder;
 pub mod tables;
 
@@ -24,7 +26,7 @@ pub use folder::{
 };
 
 /// The maximum size of a project file.
-const LONGEST_FILE: u64 = 1024 * 1024;
+pub const LONGEST_FILE: u64 = 1024 * 1024;
 
 /// Returns the display name of a path: relative to the working directory, if it is below it.
 pub fn shown(path: &Path, working_directory: &Path) -> String {
@@ -122,6 +124,24 @@ pub fn template(root: &Path, path: &str) -> Result<Option<String>, String> {
         .and_then(bounded::text)
         .map(Some)
         .map_err(|words| format!("`{path}` {words}"))
+}
+
+/// Reads a part of an API's description. `left` is the maximum size, and is reduced by that of the
+/// file.
+///
+/// # Errors
+///
+/// A message without the file's name, if it is outside the project, not text or too long.
+pub fn description(root: &Path, path: &Path, left: &mut u64) -> Result<String, String> {
+    let real =
+        fs::canonicalize(path).map_err(|error| format!("cannot be read: {}", plain(&error)))?;
+    let real_root = fs::canonicalize(root).unwrap_or_else(|_| root.to_path_buf());
+    if !real.starts_with(real_root) {
+        return Err("is outside the project's folder".to_owned());
+    }
+    let bytes = bounded::regular(&real, *left)?;
+    *left = left.saturating_sub(bytes.len() as u64);
+    bounded::text(bytes)
 }
 
 /// The maximum size of a certificate file.

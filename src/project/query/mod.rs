@@ -16,6 +16,7 @@ use crate::core::graph::parents_first;
 use crate::core::shell;
 use crate::core::source::{Place, SourceFile, Text};
 use crate::format::CsvOptions;
+use crate::project::operations;
 use crate::project::requirement::Requirement;
 use crate::project::table::{Table, TableFiles};
 use crate::project::template::ValueTemplate;
@@ -141,6 +142,11 @@ fn has_star(statement: &str) -> bool {
 }
 
 impl Query {
+    /// Returns true for an operation of an API, which has no file.
+    pub fn is_operation(&self) -> bool {
+        operations::is_operation(self.source.path())
+    }
+
     /// Returns the requests, if it sends any.
     pub fn call(&self) -> Option<&Call> {
         match &self.ask {

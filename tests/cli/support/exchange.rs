@@ -36,6 +36,11 @@ impl Exchange {
         Self::new("POST", target)
     }
 
+    /// Expects any request: what came is looked at afterwards.
+    pub fn any() -> Self {
+        Self::new("*", "*")
+    }
+
     /// Expects any method; answers an empty JSON object until told otherwise.
     pub fn new(method: &str, target: &str) -> Self {
         Self {
@@ -113,7 +118,8 @@ impl Exchange {
     }
 
     pub(super) fn is_for(&self, request: &Received) -> bool {
-        self.method == request.method && self.target == request.target
+        let is_any = self.method == "*";
+        is_any || (self.method == request.method && self.target == request.target)
     }
 
     /// The conditions that a request does not meet.
