@@ -36,21 +36,7 @@ impl Project {
             sends: Vec::new(),
         };
         checked.faults.extend(self.settings_faults.clone());
-        for (source, faults) in &self.resource_faults {
-            if wanted(source.path()) {
-                checked.faults.extend(faults.clone());
-            }
-        }
-        for file in self
-            .resources
-            .iter()
-            .filter(|file| wanted(file.source.path()))
-        {
-            Self::check_server(file, &mut checked.faults);
-            if let Some(Err(fault)) = self.description_of(file) {
-                checked.faults.push(fault);
-            }
-        }
+        self.check_resources(&wanted, &mut checked.faults);
         let resources = self.root.join("resources");
         let files = load::yaml_files(&self.root, "resources", &mut Diagnostics::new());
         checked.resources = files.iter().filter(|path| wanted(path)).count();
@@ -109,5 +95,24 @@ impl Project {
             }
         }
         checked
+    }
+
+    /// Checks the resources at wanted paths.
+    fn check_resources(&self, wanted: &dyn Fn(&Path) -> bool, found: &mut Diagnostics) {
+        for (source, faults) in &self.resource_faults {
+            if wanted(source.path()) {
+                found.extend(faults.clone());
+            }
+        }
+        for file in self
+            .resources
+            .iter()
+            .filter(|file| wanted(file.source.path()))
+        {
+            Self::check_server(file, found);
+            if let Some(Err(fault)) = self.description_of(file) {
+                found.push(fault);
+            }
+        }
     }
 }

@@ -3,64 +3,19 @@
 //!
 //! The texts are Markdown, as the pages have them.
 
+mod patterns;
+mod words;
+
+use self::patterns::{NAME, PATH_OR_TEMPLATE, SEPARATOR, SIZE, TIME, WITH_TEMPLATE};
+use self::words::{accesses, apis, contents, meanings, takes, types, var_types};
 use crate::auth;
 use crate::core::key::{
-    DURATION, Key, NameKind, POSITIVE_DURATION, Rule, TEMPLATES, TextPattern, UNBOUNDED, ValueForm,
-    keys,
+    DURATION, Key, NameKind, POSITIVE_DURATION, Rule, TEMPLATES, UNBOUNDED, ValueForm, keys,
 };
-use crate::decode::BodyKind;
 use crate::paginate;
-use crate::project::query::{StatusMeaning, Take, VarType};
-use crate::resource::{Access, KINDS};
 
 /// The methods of a request.
 pub const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
-
-/// The name of a resource or query.
-const NAME: ValueForm = ValueForm::Pattern(&TextPattern {
-    // Letters of any script, digits, `-`, `_` and `.`.
-    regex: r"^[^\x00-,/:-@\[-^`{-\x7f]+$",
-    expected: "letters, digits, `-`, `_` and `.`",
-    examples: &[],
-});
-
-/// A size in bytes.
-const SIZE: ValueForm = ValueForm::Either(&[
-    ValueForm::Integer(1, UNBOUNDED),
-    ValueForm::Pattern(&TextPattern {
-        regex: r"^\s*0*[1-9]\d*\s*(KiB|MiB|GiB|kB|MB|GB)?\s*$",
-        expected: "a size such as `64MiB`",
-        examples: &["64MiB", "10MB"],
-    }),
-]);
-
-/// The separator of `csv`.
-const SEPARATOR: ValueForm = ValueForm::Pattern(&TextPattern {
-    regex: r"^[\t !#-/:-@\[-`{-~]$",
-    expected: "one character such as `;`, not a letter, digit or quote",
-    examples: &[";", "\t"],
-});
-
-/// A point in time.
-const TIME: ValueForm = ValueForm::Pattern(&TextPattern {
-    regex: r"^\s*\d{4}-\d\d-\d\d",
-    expected: "a time such as `2026-11-02T09:00:00Z` or `2026-11-02`",
-    examples: &["2026-11-02T09:00:00Z", "2026-11-02"],
-});
-
-/// A JSONPath or a template.
-const PATH_OR_TEMPLATE: ValueForm = ValueForm::Pattern(&TextPattern {
-    regex: r"^\s*\$|\{\{|\{%",
-    expected: "a JSONPath, which starts with `$`, or a template with `{{ … }}`",
-    examples: &["$.id", "{{ row.name }}"],
-});
-
-/// A string that has a template in it.
-const WITH_TEMPLATE: ValueForm = ValueForm::Pattern(&TextPattern {
-    regex: r"\{\{",
-    expected: "a template with `{{ … }}`",
-    examples: &["{{ list }}"],
-});
 
 /// A maximum number of records.
 const LIMIT: ValueForm = ValueForm::Either(&[ValueForm::Integer(1, UNBOUNDED), WITH_TEMPLATE]);
@@ -166,36 +121,6 @@ const ANSWER_RULES: &[Rule] = &[
     Rule::AtMostOne(&["sent", "sent_text"]),
     Rule::Excludes("broken", &["body", "text", "base64"]),
 ];
-
-fn types() -> Vec<&'static str> {
-    let mut types: Vec<_> = KINDS.iter().map(|kind| kind.kind()).collect();
-    types.dedup();
-    types
-}
-
-fn apis() -> Vec<&'static str> {
-    KINDS.iter().filter_map(|kind| kind.api()).collect()
-}
-
-fn accesses() -> Vec<&'static str> {
-    Access::names().to_vec()
-}
-
-fn contents() -> Vec<&'static str> {
-    BodyKind::ALL.map(BodyKind::name).to_vec()
-}
-
-fn meanings() -> Vec<&'static str> {
-    StatusMeaning::ALL.map(|(word, _)| word).to_vec()
-}
-
-fn takes() -> Vec<&'static str> {
-    Take::ALL.map(|(word, _)| word).to_vec()
-}
-
-fn var_types() -> Vec<&'static str> {
-    VarType::ALL.map(|(word, _)| word).to_vec()
-}
 
 fn bodies() -> Vec<Key> {
     BODY.to_vec()

@@ -1,6 +1,8 @@
 //! Reads a resource file into a [`Resource`], once without an environment and once for each
 //! environment.
 
+mod file;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,53 +24,10 @@ use crate::project::{grammar, literal, redact, retry, size};
 use crate::resource::{Access, CONCURRENCY, KINDS, Resource, Speak, TlsFiles};
 use crate::template::Template;
 
+pub use self::file::{OpenApiFiles, ResourceFile};
+
 /// The default of `max_body`: 64 MiB.
 const MAX_BODY: u64 = 64 * 1024 * 1024;
-
-/// A resource with its environments.
-#[derive(Clone)]
-pub struct ResourceFile {
-    /// The name in queries.
-    pub name: String,
-    /// The file.
-    pub source: Arc<SourceFile>,
-    /// The place of the name, or the start of the file.
-    pub place: crate::core::source::Place,
-    /// The resource without an environment; `None` if the file requires one.
-    pub base: Option<Resource>,
-    /// The resource in each environment, by name.
-    pub environments: BTreeMap<String, Resource>,
-    /// The description of the API, if the file names one.
-    pub openapi: Option<OpenApiFiles>,
-}
-
-/// The files that describe an API.
-#[derive(Debug, Clone)]
-pub struct OpenApiFiles {
-    /// The path of the OpenAPI document.
-    pub document: Text,
-    /// The path of its corrections.
-    pub overlay: Option<Text>,
-}
-
-impl ResourceFile {
-    /// Returns the kind of API, if all environments have the same.
-    pub fn kind(&self) -> Option<&'static dyn Speak> {
-        let mut kinds = (self.base.iter().chain(self.environments.values())).map(|one| one.kind);
-        let first = kinds.next()?;
-        let is_same =
-            |other: &'static dyn Speak| (other.kind(), other.api()) == (first.kind(), first.api());
-        kinds.all(is_same).then_some(first)
-    }
-
-    /// Returns true if its credential is printed by a program, in any environment.
-    pub fn runs_command(&self) -> bool {
-        self.base
-            .iter()
-            .chain(self.environments.values())
-            .any(|resource| resource.auth.runs_program())
-    }
-}
 
 /// Reads a resource file. Faults are added to `faults`.
 pub fn read(
@@ -102,7 +61,9 @@ pub fn read(
         place: node.get("name").unwrap_or(node).place.clone(),
         base: None,
         environments: BTreeMap::new(),
-        openapi: node.get("openapi").and_then(|node| openapi(node, faults)),
+        openapi: node
+            .get("openapi")
+            .and_then(|node| file::openapi(node, faults)),
     };
     let context = Context {
         name: file.name.clone(),
@@ -259,30 +220,6 @@ fn resource(node: &Node, context: &Context, faults: &mut Diagnostics) -> Option<
         redact: redact::read(redact_node, kind, &node.place, faults),
         tls: tls.unwrap_or_default(),
         proxy,
-    })
-}
-
-/// Reads `openapi`: a path, or a mapping with the file of corrections.
-fn openapi(node: &Node, faults: &mut Diagnostics) -> Option<OpenApiFiles> {
-    if !matches!(node.content, Content::Map(_)) {
-        let document = node.text("openapi", faults)?;
-        return Some(OpenApiFiles {
-            document,
-            overlay: None,
-        });
-    }
-    let mut fields = node.fields_of("openapi", grammar::OPENAPI, faults);
-    let document = fields.text("file", faults);
-    let has_file = node.get("file").is_some();
-    let overlay = fields.text("overlay", faults);
-    fields.finish(faults);
-    if !has_file {
-        let words = "`openapi` needs `file`, for example `{ file: api.yaml }`";
-        faults.push(Diagnostic::at(&node.place, Code::MissingKey, words));
-    }
-    Some(OpenApiFiles {
-        document: document?,
-        overlay,
     })
 }
 

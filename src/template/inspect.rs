@@ -1,13 +1,15 @@
 //! Finds the names, filters and tests in a template without rendering it.
 //!
 //! This reads minijinja's syntax tree, which may change in any release: the version is pinned in
-//! `Cargo.toml`, and no other file uses the tree.
+//! `Cargo.toml`, and only this module uses the tree.
+
+mod conditions;
 
 use std::collections::BTreeSet;
 use std::ops::Range;
 
 use minijinja::machinery::ast::{
-    BinOpKind, CallArg, Compare, CompareOpKind, Expr, Stmt, Test, UnaryOp, UnaryOpKind,
+    BinOpKind, CallArg, Compare, CompareOpKind, Expr, Stmt, UnaryOp, UnaryOpKind,
 };
 use minijinja::machinery::{Span, parse, parse_expr};
 use minijinja::syntax::SyntaxConfig;
@@ -15,7 +17,7 @@ use minijinja::syntax::SyntaxConfig;
 use crate::core::code::Code;
 use crate::core::name;
 use crate::template::environment::{GLOBALS, filter_names, function_names, test_names};
-use crate::template::{Comparison, Mention, Mentions, Presence, PresenceKind, SyntaxError, syntax};
+use crate::template::{Comparison, Mention, Mentions, Presence, SyntaxError, syntax};
 
 /// Inspects an expression; `offset` is its start in the template.
 pub fn expression(source: &str, offset: usize, faults: &mut Vec<SyntaxError>) -> Option<Mentions> {
@@ -402,65 +404,6 @@ impl<'s> Walker<'s> {
                 _ => {}
             }
             left = &op.expr;
-        }
-    }
-
-    /// Adds a comparison of a plain path with a word, or with the words of a list.
-    fn compared(&mut self, value: &Expr, with: &Expr) {
-        let mut words = Vec::new();
-        let items = match with {
-            Expr::List(list) => list.items.as_slice(),
-            Expr::Tuple(tuple) => tuple.items.as_slice(),
-            other => std::slice::from_ref(other),
-        };
-        for item in items {
-            if let Expr::Const(constant) = item
-                && let Some(word) = constant.value.as_str()
-            {
-                words.push((word.to_owned(), self.word(constant.span(), word)));
-            }
-        }
-        if let (Some(of), false) = (self.path(value), words.is_empty()) {
-            self.comparisons.push(Comparison { of, words });
-        }
-    }
-
-    /// Adds a `defined` test.
-    fn defined(&mut self, test: &Test) {
-        if matches!(test.name, "defined" | "undefined") {
-            self.tested.extend(indexed(&test.expr));
-        }
-        if matches!(test.name, "defined" | "undefined")
-            && let Some(of) = self.path(&test.expr)
-        {
-            self.presences.push(Presence {
-                of,
-                kind: PresenceKind::Defined,
-                is_positive: test.name == "defined",
-            });
-        }
-    }
-
-    /// Adds a test for a key of a mapping.
-    fn key(&mut self, key: &Expr, container: &Expr, is_positive: bool) {
-        if let Some(container) = indexed(container) {
-            let key = match key {
-                Expr::Const(constant) => constant.value.as_str(),
-                _ => None,
-            };
-            self.tested
-                .push(format!("{container}.{}", key.unwrap_or("*")));
-        }
-        if let Some(of) = self.path(container) {
-            let key = match key {
-                Expr::Const(constant) => constant.value.as_str().map(str::to_owned),
-                _ => None,
-            };
-            self.presences.push(Presence {
-                of,
-                kind: PresenceKind::Key(key),
-                is_positive,
-            });
         }
     }
 

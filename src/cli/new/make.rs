@@ -64,25 +64,7 @@ pub fn make(
             (new.name.clone(), Some(new), AddressParts::default())
         }
         Below::None { .. } => {
-            let taken: Vec<&str> = project
-                .resources()
-                .iter()
-                .map(|file| file.name.as_str())
-                .collect();
-            let of_query =
-                AddressParts::of(&format!("/?{}", asked.url.query().unwrap_or("")), false);
-            let credentials = Credentials {
-                fields: &fields,
-                user: asked.user.as_deref(),
-                params: &of_query.secret,
-            };
-            let new = NewResource::new(&asked.url, &credentials, &taken);
-            let path = &asked.url.path()[new.base_path.len()..];
-            let query = asked
-                .url
-                .query()
-                .map_or_else(String::new, |query| format!("?{query}"));
-            let parts = AddressParts::of(&format!("{path}{query}"), false);
+            let (new, parts) = of_new_resource(asked, &fields, project);
             (new.name.clone(), Some(new), parts)
         }
     };
@@ -94,9 +76,52 @@ pub fn make(
         let fields = counted(fields.noise as u64, "header field");
         notes.push(format!("left out: {fields} that a client adds by itself"));
     }
+    let draft = draft(asked, name, &fields, parts, &mut notes);
+    Ok(Made {
+        draft,
+        resource: new_resource,
+        notes,
+    })
+}
+
+/// Makes a resource for an address that no resource has, and splits the address.
+fn of_new_resource(
+    asked: &Asked,
+    fields: &Fields,
+    project: &Project,
+) -> (NewResource, AddressParts) {
+    let taken: Vec<&str> = project
+        .resources()
+        .iter()
+        .map(|file| file.name.as_str())
+        .collect();
+    let of_query = AddressParts::of(&format!("/?{}", asked.url.query().unwrap_or("")), false);
+    let credentials = Credentials {
+        fields,
+        user: asked.user.as_deref(),
+        params: &of_query.secret,
+    };
+    let new = NewResource::new(&asked.url, &credentials, &taken);
+    let path = &asked.url.path()[new.base_path.len()..];
+    let query = asked
+        .url
+        .query()
+        .map_or_else(String::new, |query| format!("?{query}"));
+    let parts = AddressParts::of(&format!("{path}{query}"), false);
+    (new, parts)
+}
+
+/// Makes the query of a request.
+fn draft(
+    asked: &Asked,
+    resource: String,
+    fields: &Fields,
+    parts: AddressParts,
+    notes: &mut Vec<String>,
+) -> Draft {
     notes.extend(parts.notes);
     let mut draft = Draft {
-        resource: Some(name),
+        resource: Some(resource),
         vars: parts.vars,
         method: asked.method.parse().unwrap_or_default(),
         endpoint: parts.endpoint,
@@ -126,11 +151,7 @@ pub fn make(
     if asked.answer.is_none() && draft.method.is_safe() {
         notes.push("its answer is not known here: add `rows` and `extract`".to_owned());
     }
-    Ok(Made {
-        draft,
-        resource: new_resource,
-        notes,
-    })
+    draft
 }
 
 /// Hides the credentials in all messages from now on.
