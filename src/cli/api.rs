@@ -36,7 +36,7 @@ Examples:
   runner api /me
   runner api /me --demo
   runner api /project/gh/acme/web/pipeline -F branch=main --all -o csv
-  runner api circleci-v3 /orgs -f 'page[limit]=5'
+  runner api circleci-v3 /users -f 'filter[user_id]=me'
   runner api -X POST /project/gh/acme/web/pipeline --json branch=main --yes
   runner api /project/gh/acme/web/pipeline --save my-pipelines";
 

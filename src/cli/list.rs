@@ -27,7 +27,7 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct ListArgs {
-    /// Operations of a resource's API, perhaps only those with a word in their name or group
+    /// Operations of a resource's API, perhaps only those with a word in their id, path or group
     #[arg(value_name = "RESOURCE:[WORD]")]
     pub operations: Option<String>,
 
@@ -215,7 +215,7 @@ fn operations(project: &Project, wanted: &str) -> Result<Vec<Item>, Failure> {
         })
         .collect();
     if items.is_empty() {
-        let words = format!("no operation of `{resource}` has `{word}` in its name or group");
+        let words = format!("no operation of `{resource}` has `{word}` in its id, path or group");
         let help = format!("list all with `runner list {resource}:`");
         return Err(Failure::usage(Code::UnknownQuery, words).help(help));
     }

@@ -92,7 +92,7 @@ enum Command {
     Api(Box<api::ApiArgs>),
     /// Write a starter project: a connection, queries, a report, tests
     Init(init::InitArgs),
-    /// Write a query file from a curl command or a HAR file
+    /// Write a query file from an operation, a curl command or a HAR file
     New(new::NewArgs),
     /// Check files without sending a request
     Check(check::CheckArgs),

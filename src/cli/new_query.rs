@@ -107,7 +107,11 @@ impl<'p> NewQuery<'p> {
         app: &App,
     ) -> Result<(), Failure> {
         let query = self.read(draft, has_new_resource)?;
-        write_file(&self.path, &self.shown, &(self.modeline() + &draft.to_yaml()))?;
+        write_file(
+            &self.path,
+            &self.shown,
+            &(self.modeline() + &draft.to_yaml()),
+        )?;
         if quiet {
             return Ok(());
         }

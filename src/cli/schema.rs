@@ -86,7 +86,9 @@ pub fn all(project: &Project) -> Vec<(&'static str, String)> {
         ("test.json", SchemaKind::Test),
         ("project.json", SchemaKind::Project),
     ];
-    kinds.map(|(file, kind)| (file, text(kind, &names))).to_vec()
+    kinds
+        .map(|(file, kind)| (file, text(kind, &names)))
+        .to_vec()
 }
 
 /// Returns the first line of a YAML file by which editors find its schema. `file` is its path below the

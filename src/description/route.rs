@@ -30,6 +30,9 @@ pub enum RouteMatch<'d> {
 /// The names of parameters whose value is written with slashes: a slug.
 const SLUG: &str = "slug";
 
+/// The first segments of slugs.
+const HOSTS: [&str; 5] = ["gh", "github", "bb", "bitbucket", "circleci"];
+
 /// The number of segments of the longest slug.
 const LONGEST_SLUG: usize = 3;
 
@@ -146,7 +149,13 @@ fn score(path: &[&str], segments: &[Segment]) -> Option<Score> {
             .map(|score| score.plus(3)),
         Segment::Value if !is_parameter => next(path_rest, segments_rest).map(Score::uncertain),
         Segment::Literal(_) | Segment::Value => {
-            let most = if part.contains(SLUG) { LONGEST_SLUG } else { 1 };
+            let is_written =
+                matches!(segment, Segment::Literal(text) if HOSTS.contains(&text.as_str()));
+            let most = if part.contains(SLUG) && is_written {
+                LONGEST_SLUG
+            } else {
+                1
+            };
             let takes = (1..=most.min(segments.len())).filter(|count| {
                 *count == 1 || segments[..*count].iter().all(|one| *one != Segment::Values)
             });
@@ -226,6 +235,9 @@ GET /workflow/{id}/job listJobs
         }
         for (route, expected) in [
             ("GET /*/*/job", RouteMatch::Uncertain),
+            // The last value may be `pipeline`.
+            ("GET /project/*/*", RouteMatch::Uncertain),
+            ("GET /project/*/*/*", RouteMatch::Uncertain),
             ("PUT /workflow/*/job", RouteMatch::OtherMethods(vec!["GET"])),
             (
                 "GET /workflow/*/jobs",

@@ -12,7 +12,7 @@ use crate::core::code::Code;
 use crate::core::diagnostic::Diagnostic;
 use crate::core::name;
 use crate::core::source::SourceFile;
-use crate::description::Description;
+use crate::description::{Description, Entry};
 use crate::project::describe::ReadDescription;
 use crate::project::draft::{Draft, of_operation};
 use crate::project::{Project, ResourceFile};
@@ -77,17 +77,13 @@ impl Project {
         if let Some(index) = description.find(wanted) {
             return Ok((file, description, index));
         }
-        let words = format!("`{resource}` has no operation `{wanted}`");
-        let entries = description.entries().iter();
-        let names: Vec<String> = if wanted.contains(' ') {
-            entries.map(ToString::to_string).collect()
+        let words = if wanted.is_empty() {
+            format!("`{resource}:` names no operation")
         } else {
-            entries.map(|entry| entry.id.clone()).collect()
+            format!("`{resource}` has no operation `{wanted}`")
         };
-        let near = name::nearest(wanted, names.iter().map(String::as_str));
-        let near = near.map(|near| format!("did you mean `{resource}:{near}`?"));
         Err(unknown(words)
-            .maybe_help(near)
+            .maybe_help(near_operation(resource, wanted, &description))
             .help(format!("list them with `runner list {resource}:`")))
     }
 
@@ -143,6 +139,34 @@ impl Project {
         let draft = self.operation_draft(&name)?;
         Ok(SourceFile::new(name, path, draft.to_yaml()))
     }
+}
+
+/// Returns a hint on the operation that was meant: another method of the same path, or a similar name.
+fn near_operation(resource: &str, wanted: &str, description: &Description) -> Option<String> {
+    let entries = description.entries();
+    let Some((method, path)) = wanted.split_once(' ') else {
+        let near = name::nearest(wanted, entries.iter().map(|entry| entry.id.as_str()));
+        return near.map(|near| format!("did you mean `{resource}:{near}`?"));
+    };
+    let is_path = |entry: &&Entry| entry.path.trim_matches('/') == path.trim().trim_matches('/');
+    let methods: Vec<&str> = entries
+        .iter()
+        .filter(is_path)
+        .map(|entry| entry.method.as_str())
+        .collect();
+    if !methods.is_empty() {
+        let methods = name::one_of(&methods).replace(" or ", " and ");
+        return Some(format!("the path takes {methods}"));
+    }
+    let same = entries
+        .iter()
+        .filter(|entry| entry.method.eq_ignore_ascii_case(method));
+    let paths: Vec<&str> = same.map(|entry| entry.path.as_str()).collect();
+    let near = name::nearest(path.trim(), paths)?;
+    Some(format!(
+        "did you mean `{resource}:{} {near}`?",
+        method.to_uppercase()
+    ))
 }
 
 #[cfg(test)]

@@ -101,7 +101,8 @@ pub fn readings(query: &Query, form: Form) -> Vec<Reading> {
 }
 
 /// Returns the parts of a query's answers that another query reads, whose items its records are.
-/// With `extract`, they have no other members, and only comparisons with words are returned.
+/// With `extract`, they have no other members, and only what is below columns and comparisons with words
+/// are returned.
 pub fn readings_of_consumer(query: &Query, consumer: &Query) -> Vec<Reading> {
     let Some(mut reader) = Reader::of(query) else {
         return Vec::new();
@@ -344,6 +345,20 @@ impl<'q> Reader<'q> {
         if let Some(poll) = &self.call.poll {
             self.expression(&poll.until, &path_of, base);
         }
+        self.forget_defaults();
+    }
+
+    /// Removes words that are the default of a column, which no answer needs to have.
+    fn forget_defaults(&mut self) {
+        let columns = self.query.shape.extract.iter();
+        let defaults: Vec<&str> = columns
+            .filter_map(|column| column.default.as_ref()?.as_str())
+            .collect();
+        for reading in &mut self.readings {
+            reading
+                .words
+                .retain(|compared| !defaults.contains(&compared.word.as_str()));
+        }
     }
 
     /// Reads what a report reads of the records of a list in loops over it.
@@ -410,8 +425,14 @@ impl<'q> Reader<'q> {
         }
         if has_columns {
             // The columns themselves are read already.
-            self.readings.retain(|reading| !reading.words.is_empty());
+            let whole: Vec<Vec<PathStep>> = columns
+                .iter()
+                .map(|(_, path)| self.below_rows(path))
+                .collect();
+            self.readings
+                .retain(|reading| !reading.words.is_empty() || !whole.contains(&reading.path));
         }
+        self.forget_defaults();
     }
 }
 

@@ -61,6 +61,9 @@ pub fn of_argument(
             _ => Completions::words(assignments(written, line, app)),
         },
         "test" => Completions::words(cases(app)),
+        "show" | "new" | "list" if written.contains(':') => {
+            Completions::words(operations(written, app))
+        }
         "show" => {
             let mut names = queries(line, app);
             names.extend(resources(app));

@@ -154,6 +154,9 @@ fn draft(
     draft
 }
 
+/// The length of the shortest password that is masked in messages.
+const SHORTEST_MASKED: usize = 8;
+
 /// Hides the credentials in all messages from now on.
 fn conceal(asked: &Asked, fields: &Fields, app: &App) {
     for (_, value) in &fields.secret {
@@ -162,7 +165,10 @@ fn conceal(asked: &Asked, fields: &Fields, app: &App) {
             app.scrubber.add(&Secret::new(token));
         }
     }
-    if let Some((_, password)) = asked.user.as_deref().and_then(|user| user.split_once(':')) {
+    // A short one would be masked inside of other words; it is written nowhere.
+    if let Some((_, password)) = asked.user.as_deref().and_then(|user| user.split_once(':'))
+        && password.len() >= SHORTEST_MASKED
+    {
         app.scrubber.add(&Secret::new(password));
     }
 }

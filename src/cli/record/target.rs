@@ -10,7 +10,7 @@ use crate::core::code::Code;
 use crate::core::diagnostic::Diagnostics;
 use crate::core::file_ending::YAML;
 use crate::project::testing::{Case, TestFile, Tests, name_fault};
-use crate::project::{Project, Query, load};
+use crate::project::{Project, Query, load, split_operation};
 
 /// The folder of the queries of a project.
 const QUERIES: &str = "queries";
@@ -72,6 +72,11 @@ impl Target {
             (project.query_named(start), name)
         };
         let query = query.map_err(Failure::from_diagnostics)?;
+        if split_operation(&query.name).is_some() {
+            let words = format!("`{}` has no file whose cases could be recorded", query.name);
+            let help = format!("write it to one with `runner new {}`", query.name);
+            return Err(Failure::usage(Code::Case, words).help(help));
+        }
         let real = |query: &Query| load::real_path(query.source.path());
         let source = real(&query);
         let own = files.into_iter().find(|file| real(&file.query) == source);

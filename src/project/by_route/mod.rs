@@ -54,7 +54,14 @@ impl Project {
                 sent.check(faults);
             }
             if reads_json(call) {
-                read::check(operation, &readings(query, Form::Own), faults);
+                let readings = readings(query, Form::Own);
+                let rows = call.rows.as_ref().filter(|rows| rows.is_singular());
+                let is_good = rows.zip(readings.first()).is_none_or(|(_, reading)| {
+                    read::check_rows(operation, &reading.path, &reading.place, faults)
+                });
+                if is_good {
+                    read::check(operation, &readings, faults);
+                }
             }
         }
         if let Some(polled) = call.polled_endpoint() {

@@ -10,6 +10,41 @@ use crate::description::{Found, Operation, Schema};
 use crate::project::readings::Reading;
 use crate::template::selector::{PathStep, shown_steps};
 
+/// Reports rows that are a list, not its elements. Returns true if they are what they should be.
+pub fn check_rows(
+    operation: &Operation,
+    path: &[PathStep],
+    place: &Place,
+    faults: &mut Diagnostics,
+) -> bool {
+    let found = operation
+        .answer
+        .as_ref()
+        .map(|answer| answer.follow(path, operation.has_loose_keys));
+    let Some(Found::Known(schemas)) = found else {
+        return true;
+    };
+    let mut others = schemas
+        .into_iter()
+        .filter(|schema| **schema != Schema::Null);
+    let is_list = |schema: &Schema| matches!(schema, Schema::List(_));
+    if !others.next().is_some_and(is_list) || !others.all(is_list) {
+        return true;
+    }
+    let path = shown_steps(path);
+    let words = format!(
+        "`{path}` is a list in the answers of `{}`",
+        operation.route()
+    );
+    let fault = Diagnostic::at(place, Code::ApiField, words);
+    faults.push(
+        fault
+            .help(format!("for its elements, write `{path}[*]`"))
+            .warning(),
+    );
+    false
+}
+
 /// Reports members and words that no answer has, as warnings.
 pub fn check(operation: &Operation, readings: &[Reading], faults: &mut Diagnostics) {
     let Some(answer) = &operation.answer else {
@@ -69,7 +104,10 @@ fn scalar(operation: &Operation, reading: &Reading, step: usize, schema: &Schema
         schema.kind(),
         operation.route(),
     );
-    let of_elements = matches!(schema, Schema::List(_)).then_some("its elements are `[*]`");
+    let of_elements = matches!(schema, Schema::List(_)).then(|| {
+        let list = shown_steps(&reading.path[..step]);
+        format!("its elements are `{list}[*]`")
+    });
     Diagnostic::at(&place, Code::ApiField, words)
         .maybe_help(of_elements)
         .warning()
@@ -92,7 +130,11 @@ fn words(operation: &Operation, reading: &Reading, schemas: &[&Schema], faults: 
     let Some(known) = found.words() else {
         return;
     };
-    for compared in &reading.words {
+    for compared in reading
+        .words
+        .iter()
+        .filter(|compared| !compared.word.is_empty())
+    {
         if known.contains(&compared.word.as_str()) {
             continue;
         }

@@ -40,8 +40,8 @@ enum Given<'s> {
 impl Sent<'_> {
     /// Reports all that the operation does not take.
     pub fn check(&self, faults: &mut Diagnostics) {
-        self.params(faults);
-        self.required(faults);
+        let misspelt = self.params(faults);
+        self.required(&misspelt, faults);
         self.body(faults);
     }
 
@@ -52,20 +52,27 @@ impl Sent<'_> {
         }
     }
 
-    fn params(&self, faults: &mut Diagnostics) {
+    /// Compares the parameters, and returns the names that unknown ones may stand for.
+    fn params(&self, faults: &mut Diagnostics) -> Vec<String> {
+        let mut misspelt = Vec::new();
         let known = || self.operation.parameters_at(ParameterPlace::Query);
+        let mut unknown = |name: &str, place: &Place, faults: &mut Diagnostics| {
+            let names: Vec<&str> = known().map(|known| &*known.name).collect();
+            let words = format!("`{}` has no parameter `{name}`", self.operation.route());
+            let hint = name::hint(name, names.iter().copied());
+            misspelt.extend(name::nearest(name, names).map(str::to_owned));
+            faults.push(Diagnostic::at(place, Code::ApiParam, words).maybe_help(hint));
+        };
+        for (name, place) in self.in_endpoint() {
+            if known().all(|known| *known.name != *name) && !self.is_sent_otherwise(&name) {
+                unknown(&name, &place, faults);
+            }
+        }
         for entry in self.entries("params") {
             let parameter = known().find(|known| *known.name == *entry.key);
             let Some(parameter) = parameter else {
                 if !self.is_sent_otherwise(&entry.key) {
-                    let words = format!(
-                        "`{}` has no parameter `{}`",
-                        self.operation.route(),
-                        entry.key
-                    );
-                    let hint = name::hint(&entry.key, known().map(|known| &*known.name));
-                    let fault = Diagnostic::at(&entry.key_place, Code::ApiParam, words);
-                    faults.push(fault.maybe_help(hint));
+                    unknown(&entry.key, &entry.key_place, faults);
                 }
                 continue;
             };
@@ -73,6 +80,26 @@ impl Sent<'_> {
                 self.param(parameter, item, faults);
             }
         }
+        misspelt
+    }
+
+    /// Returns the names of parameters that are written into the endpoint, with their places.
+    fn in_endpoint(&self) -> Vec<(String, Place)> {
+        let template = self.call.address.template();
+        let text = template.text_in_file();
+        let Some(start) = text.value.find('?') else {
+            return Vec::new();
+        };
+        let mut at = start + 1;
+        let mut names = Vec::new();
+        for part in text.value[at..].split('&') {
+            let name = part.split('=').next().unwrap_or_default();
+            if !name.is_empty() && !name.contains(['{', '}', '%', ' ']) {
+                names.push((name.to_owned(), text.locate(at..at + name.len())));
+            }
+            at += part.len() + 1;
+        }
+        names
     }
 
     /// Compares a value of a parameter. URLs have no types, so that a number may be written as text.
@@ -86,7 +113,7 @@ impl Sent<'_> {
                 if let Some(fault) = self.word(schema, &text, &named, &node.place) {
                     faults.push(fault);
                 } else if !fits_text(schema, &text) && !value.is_null() {
-                    let words = format!("{named} is {}, got `{text}`", schema.kind());
+                    let words = format!("{named} takes {}, got `{text}`", schema.kind());
                     faults.push(Diagnostic::at(&node.place, Code::ApiParam, words));
                 }
             }
@@ -152,20 +179,15 @@ impl Sent<'_> {
             || resource.params.iter().any(|(known, _)| known == name)
     }
 
-    fn required(&self, faults: &mut Diagnostics) {
-        let endpoint = self.call.address.source();
-        let (_, in_endpoint) = endpoint.split_once('?').unwrap_or_default();
-        let in_endpoint: Vec<&str> = in_endpoint
-            .split('&')
-            .map(|part| part.split('=').next().unwrap_or_default())
-            .collect();
+    fn required(&self, misspelt: &[String], faults: &mut Diagnostics) {
+        let in_endpoint = self.in_endpoint();
         for parameter in &self.operation.parameters {
             let name = &*parameter.name;
             let is_given = match parameter.place {
                 ParameterPlace::Path => true,
                 ParameterPlace::Query => {
                     self.entries("params").iter().any(|entry| entry.key == name)
-                        || in_endpoint.contains(&name)
+                        || in_endpoint.iter().any(|(known, _)| known == name)
                         || self.is_sent_otherwise(name)
                 }
                 ParameterPlace::Header => {
@@ -173,7 +195,7 @@ impl Sent<'_> {
                     self.entries("headers").iter().any(is_it) || self.resource_has_header(name)
                 }
             };
-            if is_given || !parameter.is_required {
+            if is_given || !parameter.is_required || misspelt.iter().any(|near| near == name) {
                 continue;
             }
             let what = match parameter.place {
@@ -270,8 +292,9 @@ impl Sent<'_> {
                     faults.push(self.mismatch(schema, "a list", named, &node.place));
                     return;
                 }
+                let each = format!("each element of {named}");
                 for item in items {
-                    self.value(&element, item, named, faults);
+                    self.value(&element, item, &each, faults);
                 }
             }
             _ => match self.given(node) {
@@ -331,7 +354,7 @@ impl Sent<'_> {
         let mut kinds: Vec<&str> = kinds.into_iter().filter(|kind| *kind != "null").collect();
         kinds.dedup();
         let words = format!(
-            "{named} of `{}` is {}, got {got}",
+            "{named} of `{}` takes {}, got {got}",
             self.operation.route(),
             kinds.join(" or ")
         );
@@ -346,6 +369,7 @@ impl Sent<'_> {
         named: &str,
         faults: &mut Diagnostics,
     ) {
+        let mut misspelt: Vec<&str> = Vec::new();
         for entry in entries {
             let inner = match object.member(&entry.key, false) {
                 Some(member) => &member.schema,
@@ -360,15 +384,21 @@ impl Sent<'_> {
                             entry.key
                         );
                         let fault = Diagnostic::at(&entry.key_place, Code::ApiBody, words);
+                        misspelt.extend(name::nearest(&entry.key, known.clone()));
                         faults.push(fault.maybe_help(name::hint(&entry.key, known)));
                         continue;
                     }
                 },
             };
-            self.value(inner, &entry.value, &format!("`{}`", entry.key), faults);
+            let path = match named.strip_prefix('`') {
+                Some(above) => format!("`{}.{}`", above.trim_end_matches('`'), entry.key),
+                None => format!("`{}`", entry.key),
+            };
+            self.value(inner, &entry.value, &path, faults);
         }
         for member in object.members.iter().filter(|member| member.is_required) {
-            if !entries.iter().any(|entry| *entry.key == *member.name) {
+            let is_given = entries.iter().any(|entry| *entry.key == *member.name);
+            if !is_given && !misspelt.contains(&&*member.name) {
                 let words = format!(
                     "{named} of `{}` requires the member `{}`",
                     self.operation.route(),

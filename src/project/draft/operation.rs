@@ -444,10 +444,13 @@ fn add_columns(object: &Object, path: &str, is_loose: bool, columns: &mut Vec<(S
             continue;
         }
         let path = format!("{path}{step}");
-        let value = if is_loose && loose(&path) != path {
-            json!({ "path": loose(&path), "take": "first" })
-        } else {
-            Value::from(path)
+        // A member that may be absent is no sign of a wrong path.
+        let is_always_there = member.is_required && !member.schema.takes_null();
+        let value = match (is_loose && loose(&path) != path, is_always_there) {
+            (true, true) => json!({ "path": loose(&path), "take": "first" }),
+            (true, false) => json!({ "path": loose(&path), "take": "first", "default": null }),
+            (false, true) => Value::from(path),
+            (false, false) => json!({ "path": path, "default": null }),
         };
         columns.push((name, value));
     }
