@@ -65,6 +65,10 @@ pub fn run(args: &InitArgs, app: &App) -> Result<Exit, Stopped> {
     refuse_inside(&folder, app)?;
     let known = known_project(&folder, app)?;
     let tests = tests_folder(&folder, known.as_ref());
+    for (part, name, content) in FILES {
+        let (name, _) = placed(*part, name, content, &tests);
+        refuse_odd_place(&folder, &folder.join(name), app)?;
+    }
     let mut text = String::new();
     let mut is_any = false;
     for (part, name, content) in FILES {
@@ -101,11 +105,34 @@ pub fn run(args: &InitArgs, app: &App) -> Result<Exit, Stopped> {
     Ok(Exit::Done)
 }
 
+/// Refuses a file whose folder is a link or no folder, before anything is written.
+fn refuse_odd_place(root: &Path, path: &Path, app: &App) -> Result<(), Failure> {
+    let inner = path.ancestors().skip(1).take_while(|above| *above != root);
+    for above in inner {
+        let shown = shown(above, app);
+        let words = if load::goes_through_link(root, above) {
+            format!("`{shown}` is a link, which may lead out of the project")
+        } else if above.symlink_metadata().is_ok() && !above.is_dir() {
+            format!("`{shown}` is not a folder")
+        } else {
+            continue;
+        };
+        return Err(Failure::usage(Code::CannotWrite, words)
+            .help("use a folder of its own: `runner init ci-numbers`"));
+    }
+    if path.is_dir() {
+        let words = format!("`{}` is a folder, not a file", shown(path, app));
+        return Err(Failure::usage(Code::CannotWrite, words));
+    }
+    Ok(())
+}
+
 /// Writes the schemas that the first lines of the files name. They are generated, so that Git ignores
 /// them.
 fn schemas(folder: &Path, args: &InitArgs, app: &App) -> Result<String, Failure> {
     let own = folder.join(schema::FOLDER);
     let shown_folder = format!("{}/", shown(&own, app));
+    refuse_odd_place(folder, &own.join("query.json"), app)?;
     if own.symlink_metadata().is_ok() {
         return Ok(format!("kept  {shown_folder} (it exists)\n"));
     }

@@ -27,6 +27,7 @@ use crate::cli::new_query::NewQuery;
 use crate::cli::setup;
 use crate::core::code::Code;
 use crate::core::json;
+use crate::core::secret::holds_token;
 use crate::project::draft::{Draft, DraftBody};
 use crate::project::{Project, load, split_operation};
 
@@ -249,7 +250,7 @@ fn of_har(path: &Path, args: &NewArgs, app: &App) -> Result<Asked, Failure> {
         several => {
             let words = format!("choose one of {} requests", several.len());
             let lines = several.iter().take(MOST_LISTED).map(|entry| {
-                let url = entry.url.split('?').next().unwrap_or_default();
+                let url = without_secrets(entry.url);
                 format!(
                     "--entry {}: {} {url} ({})",
                     entry.number, entry.method, entry.status
@@ -263,6 +264,19 @@ fn of_har(path: &Path, args: &NewArgs, app: &App) -> Result<Asked, Failure> {
             Err(failure)
         }
     }
+}
+
+/// Returns an address without its user, its query and segments that look like tokens.
+fn without_secrets(url: &str) -> String {
+    let url = url.split(['?', '#']).next().unwrap_or_default();
+    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
+    let (origin, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let host = origin.rsplit('@').next().unwrap_or_default();
+    let segments = path
+        .split('/')
+        .map(|part| if holds_token(part) { "***" } else { part });
+    let path = segments.collect::<Vec<_>>().join("/");
+    format!("{scheme}://{host}/{path}")
 }
 
 /// The maximum number of requests that are listed.

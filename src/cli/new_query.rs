@@ -31,7 +31,7 @@ impl<'p> NewQuery<'p> {
         let name = name.strip_suffix(".yaml").unwrap_or(name);
         let is_plain = |part: &str| {
             !part.trim_matches('.').is_empty()
-                && !part.starts_with('-')
+                && !part.starts_with(['-', '.'])
                 && part
                     .chars()
                     .all(|character| character.is_alphanumeric() || "-_.".contains(character))
@@ -51,6 +51,13 @@ impl<'p> NewQuery<'p> {
         let stem = name.rsplit('/').next().unwrap_or(name).to_owned();
         if path.symlink_metadata().is_ok() {
             return Err(exists(&shown));
+        }
+        if path
+            .parent()
+            .is_some_and(|folder| load::goes_through_link(project.root(), folder))
+        {
+            let words = format!("`{shown}` is below a link, which may lead out of the project");
+            return Err(Failure::usage(Code::CannotWrite, words));
         }
         if project.has_query(&stem) {
             let words = format!("the project has a query `{stem}`");

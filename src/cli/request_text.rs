@@ -40,6 +40,8 @@ pub fn dry_run(shown: &ShownRequest) -> String {
                 text.push_str(&format!("\ncontent-type: {content_type}"));
             }
             let content = match std::str::from_utf8(bytes) {
+                // There, marks are encoded as in a URL.
+                Ok(content) if content_type.contains("form-urlencoded") => masked_url(content),
                 Ok(content) => masked(content),
                 Err(_) => format!("({} bytes)", bytes.len()),
             };

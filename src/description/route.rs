@@ -22,7 +22,13 @@ pub enum RouteMatch<'d> {
     /// It depends on values.
     Uncertain,
     /// The path exists with other methods.
-    OtherMethods(Vec<&'d str>),
+    OtherMethods {
+        /// The methods.
+        methods: Vec<&'d str>,
+        /// False if a text of the endpoint stands in place of a parameter, so that it may be another
+        /// path.
+        is_certain: bool,
+    },
     /// There is none; perhaps one with a similar path.
     None(Option<&'d str>),
 }
@@ -71,6 +77,7 @@ impl Description {
         let mut best: Option<(Score, usize)> = None;
         let mut is_tie = false;
         let mut others = Vec::new();
+        let mut is_same_path = false;
         for (index, entry) in self.entries().iter().enumerate() {
             let path: Vec<&str> = split(&entry.path);
             let Some(score) = score(&path, segments) else {
@@ -79,6 +86,10 @@ impl Description {
             if !entry.method.eq_ignore_ascii_case(method) {
                 if score.is_certain && !others.contains(&entry.method.as_str()) {
                     others.push(entry.method.as_str());
+                    is_same_path |= path.len() == segments.len()
+                        && path.iter().zip(segments).all(|(part, segment)| {
+                            part.contains('{') == !matches!(segment, Segment::Literal(_))
+                        });
                 }
                 continue;
             }
@@ -95,7 +106,10 @@ impl Description {
             Some((score, index)) if score.is_certain && !is_tie => RouteMatch::One(index),
             Some(_) => RouteMatch::Uncertain,
             None if segments.contains(&Segment::Values) => RouteMatch::Uncertain,
-            None if !others.is_empty() => RouteMatch::OtherMethods(others),
+            None if !others.is_empty() => RouteMatch::OtherMethods {
+                methods: others,
+                is_certain: is_same_path,
+            },
             None => RouteMatch::None(self.similar(segments)),
         }
     }
@@ -238,7 +252,13 @@ GET /workflow/{id}/job listJobs
             // The last value may be `pipeline`.
             ("GET /project/*/*", RouteMatch::Uncertain),
             ("GET /project/*/*/*", RouteMatch::Uncertain),
-            ("PUT /workflow/*/job", RouteMatch::OtherMethods(vec!["GET"])),
+            (
+                "PUT /workflow/*/job",
+                RouteMatch::OtherMethods {
+                    methods: vec!["GET"],
+                    is_certain: true,
+                },
+            ),
             (
                 "GET /workflow/*/jobs",
                 RouteMatch::None(Some("/workflow/{id}/job")),

@@ -12,7 +12,7 @@ use crate::core::code::Code;
 use crate::core::diagnostic::Diagnostic;
 use crate::core::name;
 use crate::core::source::SourceFile;
-use crate::description::{Description, Entry};
+use crate::description::{Description, Entry, RouteMatch, Segment};
 use crate::project::describe::ReadDescription;
 use crate::project::draft::{Draft, of_operation};
 use crate::project::{Project, ResourceFile};
@@ -115,6 +115,26 @@ impl Project {
     pub fn described_resources(&self) -> impl Iterator<Item = (&ResourceFile, ReadDescription)> {
         let files = self.resources.iter();
         files.filter_map(|file| Some((file, self.description_of(file)?)))
+    }
+
+    /// Returns the members of a body that are secret by the description of an API. `endpoint` may have
+    /// templates.
+    pub fn secret_members(&self, resource: &str, method: &str, endpoint: &str) -> Vec<String> {
+        let Ok((_, description)) = self.described_resource(resource) else {
+            return Vec::new();
+        };
+        let path = endpoint.split('?').next().unwrap_or_default();
+        let segments = path.split('/').filter(|part| !part.is_empty());
+        let segments: Vec<Segment> = segments
+            .map(|part| match part.contains("{{") {
+                true => Segment::Value,
+                false => Segment::Literal(part.to_owned()),
+            })
+            .collect();
+        match description.matching(method, &segments) {
+            RouteMatch::One(index) => description.operation(index).secrets.clone(),
+            _ => Vec::new(),
+        }
     }
 
     /// Returns the query of an operation, to be written to a file.

@@ -121,9 +121,12 @@ impl Names {
     }
 
     /// Adds a column, with the expression that reads the same value from `row`, if there is one.
-    #[must_use]
-    pub fn with_column(&self, name: &str, field: Option<String>) -> Self {
-        self.add(name, NameKind::Column(field), None)
+    pub fn push_column(&mut self, name: &str, field: Option<String>) {
+        self.known.push(Name {
+            word: name.to_owned(),
+            kind: NameKind::Column(field),
+            members: None,
+        });
     }
 
     /// Adds a name with known members.

@@ -60,6 +60,10 @@ impl Speak for CircleCiV3 {
             )
     }
 
+    fn is_known_in_part(&self) -> bool {
+        true
+    }
+
     fn only_at(&self) -> Option<&'static str> {
         Some("circleci.com")
     }

@@ -75,6 +75,11 @@ pub trait Speak: Sync {
         false
     }
 
+    /// Returns true if the built-in description lacks parts of the API.
+    fn is_known_in_part(&self) -> bool {
+        false
+    }
+
     /// Returns the host of the API, if there is only one.
     fn only_at(&self) -> Option<&'static str> {
         None

@@ -122,6 +122,16 @@ impl Expression {
         &self.text
     }
 
+    /// Returns true if the filter `path` is in it, which keeps the slashes of a value.
+    pub fn keeps_slashes(&self) -> bool {
+        let mut filters = self.source().split('|').skip(1);
+        filters.any(|filter| {
+            let filter = filter.trim_start();
+            let end = filter.find(|c: char| !c.is_alphanumeric() && c != '_');
+            &filter[..end.unwrap_or(filter.len())] == "path"
+        })
+    }
+
     /// Returns the place of the expression.
     pub fn place(&self) -> Place {
         self.text.locate(self.range.clone())

@@ -109,7 +109,13 @@ fn params_of(query: &str) -> Result<Vec<(String, Value)>, Failure> {
                 let words = format!("`?{query}` has a parameter without a name");
                 return Err(Failure::usage(Code::Endpoint, words));
             }
-            Ok((name, Value::from(decoded(value))))
+            // What is percent-encoded is data; a template is written as one.
+            let value = if value.contains("{{") {
+                decoded(value)
+            } else {
+                literal(&decoded(value)).into_owned()
+            };
+            Ok((name, Value::from(value)))
         })
         .collect()
 }

@@ -142,13 +142,29 @@ fn without_secrets(value: &Value, notes: &mut Vec<String>) -> Value {
     }
 }
 
-/// Returns the template of a value; that of a secret reads the environment.
-fn secret_or(name: &str, value: &str, notes: &mut Vec<String>) -> Value {
-    let is_secret = is_secret_param(name) || holds_token(value);
-    let text = template(value);
-    if !is_secret || value.is_empty() || text.contains("{{ env.") {
-        return text.into();
-    }
+/// Variables that are set on every machine, with other values.
+const USUAL_VARIABLES: [&str; 10] = [
+    "EDITOR", "HOME", "HOSTNAME", "LANG", "LOGNAME", "PATH", "PWD", "SHELL", "TERM", "USER",
+];
+
+/// Returns true for the names of signatures and sessions.
+fn is_of_session(name: &str) -> bool {
+    const NAMES: [&str; 9] = [
+        "assertion",
+        "code_verifier",
+        "hmac",
+        "session",
+        "session_id",
+        "sessionid",
+        "sid",
+        "sig",
+        "signature",
+    ];
+    NAMES.contains(&name.to_lowercase().as_str())
+}
+
+/// Returns the template that reads a secret from the environment.
+pub fn from_environment(name: &str, notes: &mut Vec<String>) -> Value {
     let variable: String = name
         .chars()
         .map(|character| match character {
@@ -156,10 +172,25 @@ fn secret_or(name: &str, value: &str, notes: &mut Vec<String>) -> Value {
             _ => '_',
         })
         .collect();
+    let variable = if USUAL_VARIABLES.contains(&variable.as_str()) {
+        format!("API_{variable}")
+    } else {
+        variable
+    };
     notes.push(format!(
         "the value of `{name}` is not written: it is read from `{variable}`"
     ));
     format!("{{{{ env.{variable} }}}}").into()
+}
+
+/// Returns the template of a value; that of a secret reads the environment.
+fn secret_or(name: &str, value: &str, notes: &mut Vec<String>) -> Value {
+    let is_secret = is_secret_param(name) || is_of_session(name) || holds_token(value);
+    let text = template(value);
+    if !is_secret || value.is_empty() || text.contains("{{ env.") {
+        return text.into();
+    }
+    from_environment(name, notes)
 }
 
 fn field(name: &str, part: &AskedPart, notes: &mut Vec<String>) -> Value {

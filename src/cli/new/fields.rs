@@ -2,7 +2,7 @@
 //! credential, and which any client adds.
 
 use crate::cli::new::asked::Asked;
-use crate::core::secret::{Secret, is_secret_name};
+use crate::core::secret::{Secret, holds_token, is_secret_name};
 
 /// The fields of a request, sorted.
 #[derive(Debug, Default)]
@@ -66,7 +66,7 @@ pub fn sorted(asked: &Asked) -> Fields {
         if lower == "content-type" {
             continue;
         }
-        if is_secret_name(name) || lower == "cookie" {
+        if is_secret_name(name) || lower == "cookie" || holds_token(value) {
             fields
                 .secret
                 .push((name.clone(), Secret::new(value.as_str())));

@@ -1,11 +1,13 @@
 //! Makes a query of a request that was sent elsewhere.
 
+use serde_json::Value;
+
 use crate::cli::app::App;
 use crate::cli::base_urls::{self, Below};
 use crate::cli::failure::Failure;
 use crate::cli::new::address_parts::AddressParts;
 use crate::cli::new::asked::Asked;
-use crate::cli::new::content::{Content, content};
+use crate::cli::new::content::{Content, content, from_environment};
 use crate::cli::new::fields::{self, Fields};
 use crate::cli::new::resource::{Credentials, NewResource};
 use crate::cli::new::text::template;
@@ -13,7 +15,7 @@ use crate::cli::options::ConnectArgs;
 use crate::core::secret::{Secret, holds_token};
 use crate::core::text::counted;
 use crate::project::Project;
-use crate::project::draft::{Draft, DraftVar, columns_of, records_of, rows_of};
+use crate::project::draft::{Draft, DraftBody, DraftVar, columns_of, records_of, rows_of};
 
 /// A query to be written.
 pub struct Made {
@@ -76,12 +78,29 @@ pub fn make(
         let fields = counted(fields.noise as u64, "header field");
         notes.push(format!("left out: {fields} that a client adds by itself"));
     }
-    let draft = draft(asked, name, &fields, parts, &mut notes);
+    let mut draft = draft(asked, name, &fields, parts, &mut notes);
+    hide_secrets(&mut draft, project, &mut notes);
     Ok(Made {
         draft,
         resource: new_resource,
         notes,
     })
+}
+
+/// Reads the members of a JSON body from the environment that are secret by the API's description.
+fn hide_secrets(draft: &mut Draft, project: &Project, notes: &mut Vec<String>) {
+    let resource = draft.resource.as_deref().unwrap_or_default();
+    let names = project.secret_members(resource, draft.method.as_str(), &draft.endpoint);
+    let Some(DraftBody::Json(Value::Object(members))) = &mut draft.body else {
+        return;
+    };
+    for name in names {
+        if let Some(value) = members.get_mut(&name)
+            && !value.to_string().contains("{{ env.")
+        {
+            *value = from_environment(&name, notes);
+        }
+    }
 }
 
 /// Makes a resource for an address that no resource has, and splits the address.

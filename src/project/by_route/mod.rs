@@ -140,11 +140,15 @@ impl Project {
         match description.matching(method, &segments) {
             RouteMatch::One(index) => return Some(index),
             RouteMatch::Uncertain => {}
-            RouteMatch::OtherMethods(methods) => faults.push(
-                fault(format!("{api} has no `{route}`"))
+            RouteMatch::OtherMethods {
+                methods,
+                is_certain,
+            } => {
+                let found = fault(format!("{api} has no `{route}`"))
                     .help(format!("the path takes {}", and(&methods)))
-                    .help(UNDOCUMENTED),
-            ),
+                    .help(UNDOCUMENTED);
+                faults.push(if is_certain { found } else { found.note() });
+            }
             RouteMatch::None(near) => {
                 let near = near.map(|near| format!("did you mean `{near}`?"));
                 if let Some(other) = self.other_version(file, method, &segments) {
@@ -237,7 +241,7 @@ fn segments(endpoint: &Template) -> Option<Vec<Segment>> {
                 }
             }
             // The filter `path` keeps slashes.
-            Piece::Hole(hole) if hole.source().contains("path") => {
+            Piece::Hole(hole) if hole.keeps_slashes() => {
                 *segments.last_mut()? = Segment::Values;
             }
             Piece::Hole(_) => {

@@ -61,7 +61,8 @@ impl Sent<'_> {
             let words = format!("`{}` has no parameter `{name}`", self.operation.route());
             let hint = name::hint(name, names.iter().copied());
             misspelt.extend(name::nearest(name, names).map(str::to_owned));
-            faults.push(Diagnostic::at(place, Code::ApiParam, words).maybe_help(hint));
+            let fault = Diagnostic::at(place, Code::ApiParam, words).maybe_help(hint);
+            faults.push(self.unless_partial(fault));
         };
         for (name, place) in self.in_endpoint() {
             if known().all(|known| *known.name != *name) && !self.is_sent_otherwise(&name) {
@@ -81,6 +82,15 @@ impl Sent<'_> {
             }
         }
         misspelt
+    }
+
+    /// Makes a fault about something unknown a note if the API is only known in part.
+    fn unless_partial(&self, fault: Diagnostic) -> Diagnostic {
+        let is_partial = self
+            .resource
+            .kind()
+            .is_some_and(|kind| kind.is_known_in_part());
+        if is_partial { fault.note() } else { fault }
     }
 
     /// Returns the names of parameters that are written into the endpoint, with their places.
@@ -371,7 +381,9 @@ impl Sent<'_> {
     ) {
         let mut misspelt: Vec<&str> = Vec::new();
         for entry in entries {
-            let inner = match object.member(&entry.key, false) {
+            let known = object.member(&entry.key, false);
+            let is_required = known.is_some_and(|member| member.is_required);
+            let inner = match known {
                 Some(member) => &member.schema,
                 None => match &object.others {
                     Others::Any => continue,
@@ -385,7 +397,8 @@ impl Sent<'_> {
                         );
                         let fault = Diagnostic::at(&entry.key_place, Code::ApiBody, words);
                         misspelt.extend(name::nearest(&entry.key, known.clone()));
-                        faults.push(fault.maybe_help(name::hint(&entry.key, known)));
+                        let fault = fault.maybe_help(name::hint(&entry.key, known));
+                        faults.push(self.unless_partial(fault));
                         continue;
                     }
                 },
@@ -394,6 +407,10 @@ impl Sent<'_> {
                 Some(above) => format!("`{}.{}`", above.trim_end_matches('`'), entry.key),
                 None => format!("`{}`", entry.key),
             };
+            // An optional member that is null may be taken as absent.
+            if !is_required && entry.value.is_null() {
+                continue;
+            }
             self.value(inner, &entry.value, &path, faults);
         }
         for member in object.members.iter().filter(|member| member.is_required) {
@@ -414,7 +431,7 @@ impl Sent<'_> {
         let Content::Text(text) = &node.content else {
             return Given::Constant(node.to_json());
         };
-        if !text.contains("{{") && !text.contains("{%") {
+        if !["{{", "{%", "{#"].iter().any(|mark| text.contains(mark)) {
             return Given::Constant(Value::from(text.as_str()));
         }
         let inner = text.trim().strip_prefix("{{");

@@ -96,7 +96,7 @@ fn route(endpoint: &Template) -> Option<String> {
         match piece {
             Piece::Raw(raw) => route.push_str(raw),
             // The filter `path` keeps slashes.
-            Piece::Hole(hole) if hole.source().contains("path") => return None,
+            Piece::Hole(hole) if hole.keeps_slashes() => return None,
             Piece::Hole(_) => route.push_str("{}"),
         }
     }

@@ -32,12 +32,11 @@ pub struct ResultParts {
 impl ResultParts {
     /// Adds the names of the columns.
     pub fn with_columns(&self, names: &Names) -> Names {
-        self.shape
-            .extract
-            .iter()
-            .fold(names.clone(), |names, column| {
-                names.with_column(&column.name, row_form(column))
-            })
+        let mut names = names.clone();
+        for column in &self.shape.extract {
+            names.push_column(&column.name, row_form(column));
+        }
+        names
     }
 }
 
@@ -63,10 +62,11 @@ pub fn read(
     let extract = extract(extract_node, &of_row, faults);
     // A column with a fault still counts, so that it is only reported once.
     let columns: Vec<&str> = extract_node.map_or_else(Vec::new, Node::keys);
-    let of_record = columns.iter().fold(of_row, |names, name| {
+    let mut of_record = of_row;
+    for name in &columns {
         let read = extract.iter().find(|column| column.name == *name);
-        names.with_column(name, read.and_then(row_form))
-    });
+        of_record.push_column(name, read.and_then(row_form));
+    }
     let filter = fields
         .get("where")
         .and_then(|node| expression(node, "where", &of_record, faults));
@@ -115,11 +115,12 @@ fn row_form(column: &Column) -> Option<String> {
 fn extract(node: Option<&Node>, of_row: &Names, faults: &mut Diagnostics) -> Vec<Column> {
     let Some(node) = node else { return Vec::new() };
     let mut columns: Vec<Column> = Vec::new();
+    let mut names = of_row.clone();
     for entry in node.entries("extract", faults) {
-        let names = columns.iter().fold(of_row.clone(), |names, column| {
-            names.with_column(&column.name, row_form(column))
-        });
-        columns.extend(column(entry, &names, faults));
+        if let Some(column) = column(entry, &names, faults) {
+            names.push_column(&column.name, row_form(&column));
+            columns.push(column);
+        }
     }
     columns
 }

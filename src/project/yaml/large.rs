@@ -340,7 +340,7 @@ mod tests {
         for (text, expected) in [
             (
                 bomb.as_str(),
-                "! its aliases stand for more than 300,000 values (line 7)",
+                "! its aliases stand for more than 300,000 values (line 6)",
             ),
             (&"[".repeat(1_000_000), "! "),
             (&"- ".repeat(100_000), "! it is nested more than 127 levels"),
