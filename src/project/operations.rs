@@ -126,9 +126,12 @@ impl Project {
         let path = endpoint.split('?').next().unwrap_or_default();
         let segments = path.split('/').filter(|part| !part.is_empty());
         let segments: Vec<Segment> = segments
-            .map(|part| match part.contains("{{") {
-                true => Segment::Value,
-                false => Segment::Literal(part.to_owned()),
+            .map(|part| {
+                if part.contains("{{") {
+                    Segment::Value
+                } else {
+                    Segment::Literal(part.to_owned())
+                }
             })
             .collect();
         match description.matching(method, &segments) {

@@ -12,6 +12,7 @@ use crate::http::Method;
 use crate::paginate::{Choice, RequestPlace, Style};
 use crate::project::query::{Call, Var, VarType};
 use crate::project::{Query, ResourceFile};
+use crate::resource::Speak;
 
 /// A request with what it may be.
 pub struct Sent<'s> {
@@ -86,10 +87,7 @@ impl Sent<'_> {
 
     /// Makes a fault about something unknown a note if the API is only known in part.
     fn unless_partial(&self, fault: Diagnostic) -> Diagnostic {
-        let is_partial = self
-            .resource
-            .kind()
-            .is_some_and(|kind| kind.is_known_in_part());
+        let is_partial = self.resource.kind().is_some_and(Speak::is_known_in_part);
         if is_partial { fault.note() } else { fault }
     }
 
