@@ -13,6 +13,7 @@ use crate::cli::app::App;
 use crate::cli::exit::{self, Exit};
 use crate::cli::failure::{Failure, Stopped};
 use crate::core::code::Code;
+use crate::core::markdown::without_targets;
 use crate::core::name;
 use crate::project::load;
 use crate::sink;
@@ -236,23 +237,9 @@ fn rows(page: &'static str, head: &'static str) -> impl Iterator<Item = (String,
     rows.filter_map(|row| {
         let mut cells = row.trim_matches('|').splitn(2, " | ");
         let term = cells.next()?.trim().replace('`', "");
-        Some((term, plain(cells.next()?.trim())))
+        let meaning = without_targets(cells.next()?.trim());
+        Some((term, meaning.replace('`', "")))
     })
-}
-
-/// Removes the targets of links and the marks of code.
-fn plain(text: &str) -> String {
-    let mut out = String::new();
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once("](") {
-        let Some((_, after)) = after.split_once(')') else {
-            break;
-        };
-        out.push_str(&before.replacen('[', "", 1));
-        rest = after;
-    }
-    out.push_str(rest);
-    out.replace('`', "")
 }
 
 #[cfg(test)]

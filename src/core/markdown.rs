@@ -1,4 +1,4 @@
-//! Markdown as GitHub renders it: escaping and tables.
+//! Markdown as GitHub renders it: escaping, tables, and links as plain text.
 
 use crate::core::text::{display_width, printable};
 
@@ -131,5 +131,39 @@ fn escape_line(line: &str, escaped: &mut String) {
             _ => escaped.push(character),
         }
         before = character;
+    }
+}
+
+/// Removes the targets of links: `[Vars](../query-file.md#vars)` becomes `Vars`.
+pub fn without_targets(text: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("](") {
+        let Some((_, after)) = after.split_once(')') else {
+            break;
+        };
+        match before.rsplit_once('[') {
+            Some((before, label)) => out.push_str(&format!("{before}{label}")),
+            None => out.push_str(before),
+        }
+        rest = after;
+    }
+    out.push_str(rest);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_lose_their_targets() {
+        for (text, expected) in [
+            ("see [Vars](#vars), [A (b)](c.md)", "see Vars, A (b)"),
+            ("a `[list]` of [names](x.md)", "a `[list]` of names"),
+            ("no link [here] (there)", "no link [here] (there)"),
+        ] {
+            assert_eq!(without_targets(text), expected);
+        }
     }
 }

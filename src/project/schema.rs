@@ -12,6 +12,7 @@ mod rules;
 use serde_json::{Map, Value, json};
 
 use crate::core::key::{Key, NameKind, Rule, TextPattern, ValueForm};
+use crate::core::markdown::without_targets;
 use crate::project::grammar;
 
 /// The dialect.
@@ -269,21 +270,6 @@ fn described(key: &Key) -> String {
     parts.collect::<Vec<_>>().join("\n\n")
 }
 
-/// Removes the targets of links, which are relative to the pages.
-fn without_targets(text: &str) -> String {
-    let mut out = String::new();
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once("](") {
-        let Some((_, after)) = after.split_once(')') else {
-            break;
-        };
-        out.push_str(&before.replacen('[', "", 1));
-        rest = after;
-    }
-    out.push_str(rest);
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -381,14 +367,6 @@ mod tests {
         assert_eq!(
             schema["properties"]["resource"]["anyOf"],
             json!([{ "enum": ["circleci"] }, { "type": "string" }, { "type": "null" }])
-        );
-    }
-
-    #[test]
-    fn links_lose_their_targets() {
-        assert_eq!(
-            without_targets("see [Vars](#vars), [A (b)](c.md)"),
-            "see Vars, A (b)"
         );
     }
 }

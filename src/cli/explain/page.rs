@@ -1,5 +1,6 @@
 //! The pages of error codes: the Markdown files of `docs/reference/codes/`, which are embedded.
 
+use crate::core::markdown::without_targets;
 use crate::core::text::wrap;
 
 /// Path and text of each file.
@@ -118,24 +119,6 @@ fn of_status<'p>(lines: &[&'p str], status: u16) -> Vec<&'p str> {
     let end = part.iter().skip(1).position(|line| line.starts_with("## "));
     let part = &part[..end.map_or(part.len(), |end| end + 1)];
     general.iter().chain(part).copied().collect()
-}
-
-/// Removes the targets of links: `[Vars](../query-file.md#vars)` becomes `Vars`.
-fn without_targets(text: &str) -> String {
-    let mut out = String::new();
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once("](") {
-        let Some((_, after)) = after.split_once(')') else {
-            break;
-        };
-        match before.rsplit_once('[') {
-            Some((before, label)) => out.push_str(&format!("{before}{label}")),
-            None => out.push_str(before),
-        }
-        rest = after;
-    }
-    out.push_str(rest);
-    out
 }
 
 #[cfg(test)]
