@@ -25,7 +25,7 @@ use crate::cli::output::Writers;
 use crate::cli::{carry_out, connect, dry_run, error_hints, outcome, setup};
 use crate::core::code::Code;
 use crate::core::json;
-use crate::engine::{self, Deliver, Exchange, ExecutionOptions, ResultKind, RunReport, Session};
+use crate::engine::{self, Discard, Exchange, ExecutionOptions, ResultKind, RunReport, Session};
 use crate::format::{Format, RAW};
 use crate::plan::{Inputs, Plan};
 use crate::project::Project;
@@ -279,7 +279,7 @@ impl Look<'_> {
 
     /// Sends the request.
     async fn ask(&self, plan: &Rc<Plan>, session: &Rc<Session>) -> Result<RunReport, Stopped> {
-        let report = engine::run(plan, session, ResultKind::Content, None, &mut Nobody).await;
+        let report = engine::run(plan, session, ResultKind::Content, None, &mut Discard).await;
         let report = report.map_err(|failed| {
             outcome::report_failed(plan, &failed, self.args.messages, self.app)
         })?;
@@ -326,18 +326,5 @@ impl Look<'_> {
         }
         let writers = Writers::new(&plans[0], &options, None, self.app)?;
         execution.run(session, vec![writers], &[None]).await
-    }
-}
-
-/// Discards records.
-struct Nobody;
-
-impl Deliver for Nobody {
-    fn record(&mut self, _: Value) -> std::io::Result<()> {
-        Ok(())
-    }
-
-    fn pause(&mut self) -> std::io::Result<()> {
-        Ok(())
     }
 }

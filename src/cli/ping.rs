@@ -14,7 +14,7 @@ use crate::cli::options::{self, ConnectArgs, MessageArgs};
 use crate::cli::setup;
 use crate::core::code::Code;
 use crate::core::name;
-use crate::engine::{self, Deliver, ResultKind, RunReport, Session};
+use crate::engine::{self, Discard, ResultKind, RunReport, Session};
 use crate::format::{self, CsvOptions, Format, Shape};
 use crate::http::HeaderMap;
 use crate::plan::{Inputs, Plan};
@@ -172,7 +172,7 @@ async fn ask(
             .map_err(|error| error_hints::plan_error(&error, Some(requests.resource()), app))?;
     }
     let plan = Rc::new(plan);
-    let answer = engine::run(&plan, session, ResultKind::Content, None, &mut Nobody)
+    let answer = engine::run(&plan, session, ResultKind::Content, None, &mut Discard)
         .await
         .map_err(|failed| error_hints::run_error(&failed.error, &plan, app))?;
     let body: Value = crate::core::json::parse(&answer.body).unwrap_or(Value::Null);
@@ -193,19 +193,6 @@ async fn ask(
         "latency_ms": u64::try_from(answer.elapsed.as_millis()).unwrap_or(u64::MAX),
         "limit_left": limit_left(&answer),
     }))
-}
-
-/// Discards records.
-struct Nobody;
-
-impl Deliver for Nobody {
-    fn record(&mut self, _: Value) -> std::io::Result<()> {
-        Ok(())
-    }
-
-    fn pause(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
 }
 
 /// Returns the smallest number of requests remaining, of all limits in the response.

@@ -92,7 +92,7 @@ pub fn run(args: &ShowArgs, app: &Rc<App>) -> Result<Exit, Stopped> {
     Ok(Exit::Done)
 }
 
-/// What is known of a query beside its file.
+/// Facts about a query that are not in its file.
 struct Facts {
     /// The vars that must be given.
     needed: Vec<String>,

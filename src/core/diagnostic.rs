@@ -9,7 +9,7 @@ use crate::core::code::Code;
 use crate::core::secret::Literals;
 use crate::core::source::Place;
 
-/// How bad a fault is.
+/// The severity of a fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Severity {
     /// The file is wrong.
@@ -35,7 +35,7 @@ impl Severity {
 /// One fault in a file.
 #[derive(Debug, Clone)]
 pub struct Diagnostic {
-    /// How bad it is.
+    /// The severity.
     pub severity: Severity,
     /// The kind of fault.
     pub code: Code,

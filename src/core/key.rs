@@ -102,7 +102,7 @@ pub enum ValueForm {
 pub struct TextPattern {
     /// The regular expression, in the common subset of ECMA 262 and the `regex` crate.
     pub regex: &'static str,
-    /// What it matches, for messages of editors.
+    /// The matching texts in words, for messages of editors.
     pub expected: &'static str,
     /// Examples.
     pub examples: &'static [&'static str],

@@ -45,7 +45,7 @@ pub struct Description {
     read: Vec<OnceCell<Operation>>,
 }
 
-/// What is known of an operation before it is read.
+/// The name and route of an operation, known before the rest of it is read.
 #[derive(Debug, Clone)]
 pub struct Entry {
     /// The method, in capitals.
@@ -56,7 +56,7 @@ pub struct Entry {
     pub id: String,
     /// The group.
     pub tag: Option<String>,
-    /// What it does, in a line.
+    /// The summary, in one line.
     pub summary: Option<String>,
 }
 

@@ -18,7 +18,7 @@ pub struct Operation {
     pub id: String,
     /// The group.
     pub tag: Option<String>,
-    /// What it does, in a line.
+    /// The summary, in one line.
     pub summary: Option<String>,
     /// Set if it is deprecated: what to use instead, perhaps empty.
     pub deprecated: Option<String>,

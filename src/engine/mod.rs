@@ -68,7 +68,7 @@ pub use live::{Live, LiveOptions};
 pub use once::Shelf;
 pub use outcome::{Cut, FailedRun, Outcome, ResultKind, RunReport, first_page_note};
 pub use recorder::Recorder;
-pub use records::Deliver;
+pub use records::{Deliver, Discard};
 pub use replay::Replay;
 pub use session::{Downloads, ExecutionOptions, Session};
 pub use unmet::UnmetExpectations;

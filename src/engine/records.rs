@@ -44,6 +44,19 @@ pub trait Deliver {
     fn failed(&mut self, _: &RunError) {}
 }
 
+/// Discards records: for runs of which only the response matters.
+pub struct Discard;
+
+impl Deliver for Discard {
+    fn record(&mut self, _: Value) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn pause(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// A record with its sort keys.
 pub struct KeyedRecord {
     /// The record; null while it is a row that is still part of its response.

@@ -24,7 +24,7 @@ const LONGEST_DOCUMENT: u64 = 32 * 1024 * 1024;
 /// A description, or the reason why it cannot be used.
 pub type ReadDescription = Result<Rc<Description>, Diagnostic>;
 
-/// What a description was read from.
+/// The source of a description.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum DescriptionKey {
     /// The address of a built-in text.

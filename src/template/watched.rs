@@ -14,7 +14,7 @@ use crate::core::name;
 use crate::core::text::counted;
 use crate::template::convert::from_json;
 
-/// What expressions looked for in vain.
+/// The members that expressions looked for in vain.
 #[derive(Debug, Clone, Default)]
 pub struct Absences(Arc<Mutex<Vec<Absence>>>);
 

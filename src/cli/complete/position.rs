@@ -1,4 +1,4 @@
-//! What the word at the cursor is: an option, the value of one, or an argument.
+//! The role of the word at the cursor: an option, the value of one, or an argument.
 
 use clap::{Arg, Command};
 

@@ -29,7 +29,7 @@ pub struct AddressParts {
     pub params: Vec<(String, Value)>,
     /// Parameters with a credential, which are left out.
     pub secret: Vec<(String, String)>,
-    /// What is worth telling.
+    /// Notes for the user.
     pub notes: Vec<String>,
 }
 

@@ -18,7 +18,7 @@ pub struct Content {
     pub body: DraftBody,
     /// The media type, if it is not that of such a body.
     pub media_type: Option<String>,
-    /// What is worth telling.
+    /// Notes for the user.
     pub notes: Vec<String>,
 }
 

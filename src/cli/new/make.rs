@@ -23,7 +23,7 @@ pub struct Made {
     pub draft: Draft,
     /// The resource that it needs, if the project has none.
     pub resource: Option<NewResource>,
-    /// What is worth telling, one line each.
+    /// Notes for the user, one line each.
     pub notes: Vec<String>,
 }
 

@@ -15,7 +15,7 @@ pub const END: char = '\u{f0001}';
 pub struct Line {
     /// The words. A variable such as `$TOKEN` stands between [`BEGIN`] and [`END`].
     pub words: Vec<String>,
-    /// What follows the command: `| jq .`.
+    /// The rest of the line after the command: `| jq .`.
     pub rest: String,
 }
 

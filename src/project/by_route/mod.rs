@@ -1,7 +1,7 @@
 //! Compares queries with the descriptions of their APIs, by method and route.
 //!
-//! What is sent must be what the API takes: anything else is an error. What is read is compared with
-//! warnings, since descriptions lag behind. `undocumented: true` in a query turns all of it off.
+//! A request must be one that the API takes: anything else is an error. Readings of the answer only
+//! give warnings, since descriptions lag behind. `undocumented: true` in a query turns all of it off.
 
 mod columns;
 mod read;

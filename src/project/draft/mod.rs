@@ -50,7 +50,7 @@ pub struct Draft {
     pub vars: Vec<DraftVar>,
     /// The method; GET is left out.
     pub method: Method,
-    /// Whether the request changes nothing, where the method does not tell.
+    /// True if the request changes nothing; none if the method tells.
     pub safe: Option<bool>,
     /// The path below the resource's base URL, as a template.
     pub endpoint: String,
@@ -64,7 +64,7 @@ pub struct Draft {
     pub body: Option<DraftBody>,
     /// The confirmation prompt.
     pub confirm: Option<String>,
-    /// How to get the next page, if not as the resource says.
+    /// The pagination, if it differs from the resource's.
     pub paginate: Option<Value>,
     /// The format of the response body, if it is not JSON.
     pub decode: Option<String>,

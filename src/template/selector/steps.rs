@@ -15,7 +15,7 @@ pub enum PathStep {
     Deep,
 }
 
-/// What a selector reads.
+/// The paths and words that a selector reads.
 #[derive(Debug, Default)]
 pub struct Reads {
     /// The paths: its own, after those of its filters.
