@@ -19,6 +19,9 @@ use crate::template::RenderError;
 const HAS_STARTED: &str =
     "the job that was started keeps running: check it before starting another";
 
+/// The hint for a value that is not of its column's type.
+const MISFIT: &str = "change `type`, or write `on_misfit: empty` to make such values null";
+
 /// Converts an error of a plan.
 pub fn plan_error(error: &PlanError, resource: Option<&Resource>, app: &App) -> Failure {
     match error {
@@ -195,6 +198,11 @@ fn explained(error: &RunError, plan: &Plan, app: &App, is_whole_run: bool) -> Fa
         }
         RunErrorKind::Missing(words, place) => {
             Failure::new(Exit::Expectation, Code::MissingValue, words.clone()).at(place)
+        }
+        RunErrorKind::Misfit(error) => {
+            Failure::new(Exit::Expectation, Code::Misfit, error.message())
+                .at(&error.place)
+                .help(MISFIT)
         }
         RunErrorKind::Expectation(failed) => unmet(&error.query, failed),
         RunErrorKind::Sink(error) => return Failure::of_output(error),

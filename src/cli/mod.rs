@@ -48,6 +48,7 @@ mod setup;
 mod show;
 mod show_failure;
 #[cfg_attr(not(unix), path = "signal_none.rs")]
+mod shown_columns;
 mod shutdown;
 mod signal;
 mod sql;

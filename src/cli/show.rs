@@ -14,12 +14,12 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Stopped};
 use crate::cli::options::TextFormat;
 use crate::cli::setup;
-use crate::core::text::{display_width, one_line, printable_lines};
+use crate::cli::shown_columns::ShownColumns;
+use crate::core::text::{one_line, printable_lines};
 use crate::core::time::format_duration;
-use crate::description::Schema;
 use crate::http::retry::RetryChange;
 use crate::plan::vars_to_give;
-use crate::project::query::{Call, Column, ColumnSource, Items, Limit, Loop, Report, example_call};
+use crate::project::query::{Call, Items, Limit, Loop, Report, example_call};
 use crate::project::requirement::Requirement;
 use crate::project::{Project, Query, ResourceFile, Sent};
 
@@ -76,7 +76,7 @@ pub fn run(args: &ShowArgs, app: &Rc<App>) -> Result<Exit, Stopped> {
             let facts = Facts {
                 needed: vars_to_give(&query, &World::outside_of(app)),
                 sends: project.sends(&query),
-                schemas: project.column_schemas(&query),
+                shown: ShownColumns::of(&project, &query),
             };
             if args.output == TextFormat::Json {
                 format!("{:#}\n", query_json(&query, &facts))
@@ -98,8 +98,8 @@ struct Facts {
     needed: Vec<String>,
     /// The variables that are sent.
     sends: BTreeSet<Sent>,
-    /// The types of columns, from the API's description.
-    schemas: Vec<(String, Schema)>,
+    /// The columns of its records.
+    shown: ShownColumns,
 }
 
 fn query_text(query: &Query, facts: &Facts) -> String {
@@ -156,7 +156,7 @@ fn query_text(query: &Query, facts: &Facts) -> String {
     if let Some(rows) = query.rows() {
         text.push_str(&format!("\nrecords   {}\n", rows.source()));
     }
-    text.push_str(&columns_text(&query.shape.extract, &facts.schemas));
+    text.push_str(&facts.shown.text(query));
     text.push_str(&format!(
         "\nexample\n  runner run {}\n",
         example_call(query, |var| facts.needed.contains(&var.name))
@@ -212,94 +212,6 @@ fn retry_json(retry: &RetryChange) -> Value {
         "max_delay_seconds": retry.max_delay.map(|delay| delay.as_secs_f64()),
         "statuses": retry.statuses,
     })
-}
-
-/// Lists the columns, each with its path or template, and its type if it is known.
-fn columns_text(columns: &[Column], schemas: &[(String, Schema)]) -> String {
-    let mut text = String::new();
-    if !columns.is_empty() {
-        text.push_str("\ncolumns\n");
-    }
-    let width = columns.iter().map(|column| column.name.len()).max();
-    let width = width.unwrap_or(0);
-    let source = |column: &Column| match &column.source {
-        ColumnSource::Path { selector, .. } => selector.source().to_owned(),
-        ColumnSource::Template(template) => template.source().to_owned(),
-    };
-    let known = |column: &Column| {
-        let schema = schemas.iter().find(|(name, _)| *name == column.name);
-        schema.map(|(_, schema)| type_words(schema))
-    };
-    let typed = columns.iter().filter(|column| known(column).is_some());
-    let room = typed.map(|column| display_width(&source(column))).max();
-    for column in columns {
-        let source = source(column);
-        let line = match known(column) {
-            Some(words) => {
-                let gap = room.unwrap_or(0).saturating_sub(display_width(&source));
-                format!("{source}{:gap$}  {words}", "")
-            }
-            None => source,
-        };
-        text.push_str(&format!("  {:width$}  {line}\n", column.name));
-    }
-    text
-}
-
-/// Describes a type: `time`, `success, failed or null`.
-fn type_words(schema: &Schema) -> String {
-    let words = match schema.words() {
-        Some(words) => words.join(", "),
-        None => schema
-            .alternatives()
-            .iter()
-            .filter(|one| **one != Schema::Null)
-            .map(type_name)
-            .collect::<Vec<_>>()
-            .join(" or "),
-    };
-    let is_nullable = schema.alternatives().contains(&Schema::Null);
-    if is_nullable {
-        format!("{words} or null")
-    } else {
-        words
-    }
-}
-
-fn type_name(schema: &Schema) -> &'static str {
-    match schema {
-        Schema::Any => "any",
-        Schema::Null => "null",
-        Schema::Bool => "bool",
-        Schema::Int => "int",
-        Schema::Number => "number",
-        Schema::Text(kind) => kind.name(),
-        Schema::Word(_) => "string",
-        Schema::List(_) => "list",
-        Schema::Object(_) => "object",
-        Schema::Union(_) => "several",
-    }
-}
-
-/// Returns the type of a column for programs.
-fn type_json(name: &str, schemas: &[(String, Schema)]) -> Value {
-    let known = schemas.iter().find(|(known, _)| known == name);
-    let Some((_, schema)) = known else {
-        return json!({ "name": name, "type": null });
-    };
-    let mut types: Vec<&str> = schema
-        .alternatives()
-        .iter()
-        .filter(|one| **one != Schema::Null)
-        .map(type_name)
-        .collect();
-    types.dedup();
-    let is_nullable = schema.takes_null();
-    let mut shown = json!({ "name": name, "type": types.join("|"), "nullable": is_nullable });
-    if let Some(words) = schema.words() {
-        shown["enum"] = json!(words);
-    }
-    shown
 }
 
 /// Lists the conditions on the vars.
@@ -402,10 +314,7 @@ fn query_json(query: &Query, facts: &Facts) -> Value {
         "expect": requirements(&query.shape.expect),
         "rows": query.rows().map(|rows| rows.source().to_owned()),
         "columns": query.columns(),
-        "schema": query.columns().map(|columns| {
-            let types = columns.iter().map(|name| type_json(name, &facts.schemas));
-            types.collect::<Vec<_>>()
-        }),
+        "schema": facts.shown.json(),
         "example": format!("runner run {}", example_call(query, |var| facts.needed.contains(&var.name))),
     })
 }

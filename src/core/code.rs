@@ -58,6 +58,8 @@ codes! {
     ApiParam = "api-param",
     /// A parameter or member that the API requires.
     ApiRequired = "api-required",
+    /// A declared type that no described value has.
+    ApiType = "api-type",
     /// A route that the API does not have.
     ApiUnknownRoute = "api-unknown-route",
     /// A word that no answer has.
@@ -73,6 +75,8 @@ codes! {
     CannotWrite = "cannot-write",
     /// The name of a case.
     Case = "case",
+    /// The declared type of a column contradicts its other keys.
+    ColumnType = "column-type",
     Columns = "columns",
     Connect = "connect",
     ContentCoding = "content-coding",
@@ -118,6 +122,8 @@ codes! {
     LiteralSecret = "literal-secret",
     Locked = "locked",
     MalformedAnswer = "malformed-answer",
+    /// A value is not of its column's declared type.
+    Misfit = "misfit",
     MissingKey = "missing-key",
     MissingValue = "missing-value",
     MissingVar = "missing-var",

@@ -4,6 +4,7 @@
 //! Nothing here reads a file, the environment or a clock.
 
 pub mod code;
+pub mod column;
 pub mod diagnostic;
 pub mod document;
 pub mod file_ending;

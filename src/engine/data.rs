@@ -136,6 +136,7 @@ pub async fn statement(run: &Rc<Run>, plan: &Rc<Plan>, taker: &Taker, outlet: &O
     };
     let (failures, _) = run.findings.borrow().failures_of(plan);
     let mut rows = start(plan, sql, database, data, failures);
+    let mut before = 0;
     loop {
         let batch = match rows.recv().await {
             None => return End::Done(Outcome::Complete),
@@ -162,7 +163,7 @@ pub async fn statement(run: &Rc<Run>, plan: &Rc<Plan>, taker: &Taker, outlet: &O
                 return End::Failed(RunError::of_plan(plan, fault(sql, error)));
             }
         };
-        if let Some(end) = pass_on(run, plan, &batch, taker, outlet).await {
+        if let Some(end) = pass_on(run, plan, &batch, &mut before, taker, outlet).await {
             return end;
         }
     }
@@ -177,30 +178,34 @@ async fn of_files(
     outlet: &Outlet,
 ) -> End {
     let mut batches = Batches::read(plan, records);
+    let mut before = 0;
     loop {
         let batch = match batches.next().await {
             None => return End::Done(Outcome::Complete),
             Some(Ok(batch)) => batch,
             Some(Err(kind)) => return End::Failed(RunError::of_plan(plan, kind)),
         };
-        if let Some(end) = pass_on(run, plan, &batch, taker, outlet).await {
+        if let Some(end) = pass_on(run, plan, &batch, &mut before, taker, outlet).await {
             return end;
         }
     }
 }
 
-/// Passes on what the query makes of some rows. Returns the end if no more are needed.
+/// Passes on what the query makes of some rows, and adds their number to `before`. Returns the end if
+/// no more are needed.
 async fn pass_on(
     run: &Rc<Run>,
     plan: &Rc<Plan>,
     batch: &[Value],
+    before: &mut u64,
     taker: &Taker,
     outlet: &Outlet,
 ) -> Option<End> {
-    let (kept, read) = match read_rows(plan, batch) {
+    let (kept, read) = match read_rows(plan, batch, *before) {
         Ok(result) => result,
         Err(kind) => return Some(End::Failed(RunError::of_plan(plan, kind))),
     };
+    *before += batch.len() as u64;
     {
         let mut findings = run.findings.borrow_mut();
         findings.add_unreadable(plan);

@@ -73,7 +73,7 @@ impl Listing<'_> {
                 Err(error) => return End::Done(Outcome::Broken(failed(&self, &error).into())),
             };
             let scope = self.site.scope();
-            let (kept, read) = match read_batch(self.plan, scope, batch, &response) {
+            let (kept, read) = match read_batch(self.plan, scope, batch, &response, self.rows) {
                 Ok(read) => read,
                 Err(kind) => return End::Failed(self.fault(Some(&request), kind)),
             };

@@ -73,7 +73,7 @@ impl Listing<'_> {
             "kept": written.is_kept,
         });
         self.note_first(&response, StatusMeaning::Ok, Some(&record));
-        let read = read_batch(self.plan, self.site.scope(), vec![record], &response);
+        let read = read_batch(self.plan, self.site.scope(), vec![record], &response, 0);
         let (kept, read) = read.map_err(|kind| fault(self, kind))?;
         run.findings.borrow_mut().add_unreadable(self.plan);
         run.findings.borrow_mut().add_columns(self.plan, &read);

@@ -8,6 +8,7 @@ use crate::core::code::Code;
 use crate::core::json::plain;
 use crate::core::source::Place;
 use crate::core::text::{one_line, truncate_to_width};
+use crate::engine::extraction::MisfitError;
 use crate::http::masked_addresses;
 use crate::http::{StatusCode, TransportError, TransportErrorKind};
 use crate::plan::disguise::masked_value;
@@ -75,6 +76,7 @@ impl RunError {
             | RunErrorKind::Listing(words)
             | RunErrorKind::Waited(words)
             | RunErrorKind::Missing(words, _) => words.clone(),
+            RunErrorKind::Misfit(error) => error.message(),
             RunErrorKind::Render(error) => error.message.clone(),
             RunErrorKind::Plan(error) => error.message(),
             RunErrorKind::Expectation(failed) => {
@@ -279,6 +281,8 @@ pub enum RunErrorKind {
     Waited(String),
     /// A record lacks a required value, with a message.
     Missing(String, Place),
+    /// A value is not of its column's declared type.
+    Misfit(Box<MisfitError>),
     /// Expectations do not hold.
     Expectation(Vec<Unmet>),
     /// The ending failed to take a record.
@@ -325,6 +329,7 @@ impl RunErrorKind {
             }
             Self::Waited(_) => Code::PollTimeout,
             Self::Missing(..) => Code::MissingValue,
+            Self::Misfit(_) => Code::Misfit,
             Self::Expectation(_) => Code::Expectation,
             Self::Sink(_) => Code::CannotWrite,
         }
@@ -339,6 +344,7 @@ impl RunErrorKind {
             | Self::Table { .. }
             | Self::Rows { .. }
             | Self::Missing(..)
+            | Self::Misfit(_)
             | Self::Sink(_) => true,
             Self::Refused(_)
             | Self::Transport(_)
@@ -418,6 +424,7 @@ impl RunErrorKind {
             Self::Sql { .. } => "sql".to_owned(),
             Self::Waited(_) => "waited".to_owned(),
             Self::Missing(_, place) => format!("missing {}", place.short()),
+            Self::Misfit(error) => format!("misfit {}", error.place.short()),
             Self::Table { words, .. } => general(words),
             Self::Expectation(_) => "expectation".to_owned(),
             Self::Sink(_) => "sink".to_owned(),

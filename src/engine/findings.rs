@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use crate::engine::RunError;
 use crate::engine::columns::ColumnsSeen;
+use crate::engine::extraction::MisfitNotes;
 use crate::engine::failures::records;
 use crate::engine::ledger::Ledger;
 use crate::engine::outcome::{FailedRun, First, Outcome, first_page_note};
@@ -38,6 +39,8 @@ pub struct Findings {
     pub notes: Vec<String>,
     /// The columns that no record had, by query.
     columns: BTreeMap<String, ColumnsSeen>,
+    /// Values that became null, since they are not of their column's type, by query.
+    misfits: BTreeMap<String, MisfitNotes>,
     /// Values that a filter or a function could not read, by query.
     unreadable: BTreeMap<String, UnreadableValues>,
 }
@@ -126,7 +129,7 @@ impl Findings {
         }
     }
 
-    /// Adds the columns missing from the rows of a page.
+    /// Adds the columns missing from the rows of a page, and the values that became null.
     pub fn add_columns(&mut self, plan: &Plan, read: &PageRead) {
         if read.rows == 0 || plan.query.shape.extract.is_empty() {
             return;
@@ -136,6 +139,10 @@ impl Findings {
             None => self.columns.entry(plan.query.name.clone()).or_default(),
         };
         seen.add(read.lacking.clone());
+        if !read.misfits.is_empty() {
+            let known = self.misfits.entry(plan.query.name.clone()).or_default();
+            known.add(plan, &read.misfits);
+        }
     }
 
     /// Returns the failures so far of a plan and its dependencies, and true if the run is
@@ -149,20 +156,27 @@ impl Findings {
         (records, !self.ledger.is_empty())
     }
 
-    /// Takes the notes: probable mistakes, values that could not be read, and columns that no record
-    /// had. `name` is the query's, which notes about its own columns omit.
+    /// Takes the notes: probable mistakes, values that could not be read or are not of their column's
+    /// type, and columns that no record had. `name` is the query's, which notes about its own columns omit.
     pub fn take_notes(&mut self, name: &str) -> Vec<String> {
         let mut notes = std::mem::take(&mut self.notes);
         for (query, met) in std::mem::take(&mut self.unreadable) {
             notes.extend(unreadable_notes(&query, &met));
         }
-        for (query, seen) in std::mem::take(&mut self.columns) {
-            let of_other = if query == name {
+        let of_other = |query: &str| {
+            if query == name {
                 String::new()
             } else {
                 format!("`{query}`, ")
-            };
-            notes.extend(seen.into_words().map(|words| format!("{of_other}{words}")));
+            }
+        };
+        for (query, misfits) in std::mem::take(&mut self.misfits) {
+            let origin = of_other(&query);
+            notes.extend(misfits.into_words().map(|words| format!("{origin}{words}")));
+        }
+        for (query, seen) in std::mem::take(&mut self.columns) {
+            let origin = of_other(&query);
+            notes.extend(seen.into_words().map(|words| format!("{origin}{words}")));
         }
         notes
     }

@@ -203,7 +203,7 @@ pub mod tests {
             taken += 1;
             let mut kept = Vec::new();
             for record in batch.as_array().expect("a list") {
-                let page = read_page(plan, plan.scope(), record, &response, None);
+                let page = read_page(plan, plan.scope(), record, &response, None, 0);
                 let (mut records, _) = page.expect("a page");
                 take_rows(plan, &mut records, record.clone());
                 kept.extend(records);

@@ -228,7 +228,7 @@ impl<'r> Listing<'r> {
         }
         let most = self.requests.caps().rows;
         let most = most.map(|most| most.saturating_sub(self.rows));
-        read_page(plan, self.site.scope(), body, response, most)
+        read_page(plan, self.site.scope(), body, response, most, self.rows)
             .and_then(|(kept, read)| {
                 self.check_records(&kept, &read, body, response)?;
                 Ok((kept, read))

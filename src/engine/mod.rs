@@ -23,6 +23,7 @@ mod error;
 mod exchange;
 mod expectations;
 mod extent;
+mod extraction;
 mod failures;
 mod findings;
 mod gather;

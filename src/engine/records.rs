@@ -8,11 +8,14 @@ use crate::core::json::MOST_VALUES;
 use crate::core::secret::MASK;
 use crate::core::shutdown;
 use crate::engine::columns::{self, Lacking};
+use crate::engine::extraction::{
+    Misfit, Misfits, Unfit, column_value, fitted, is_time, misfit_error, time_key,
+};
 use crate::engine::response::{header_fields, response_facts};
 use crate::engine::{Remedy, RunError, RunErrorKind};
 use crate::http::Response;
 use crate::plan::Plan;
-use crate::project::query::{Column, ColumnSource, SortBy, Take};
+use crate::project::query::{ColumnSource, SortBy};
 use crate::template::selector::Selector;
 use crate::template::{Expression, ResponseFacts, Scope, reserved};
 
@@ -90,9 +93,11 @@ pub struct PageRead {
     pub is_capped: bool,
     /// The columns that none of the rows has.
     pub lacking: Lacking,
+    /// The values that became null, since they are not of their column's type.
+    pub misfits: Misfits,
 }
 
-/// Reads rows that do not come from a response.
+/// Reads rows that do not come from a response; `before` is the number of earlier ones.
 ///
 /// # Errors
 ///
@@ -100,6 +105,7 @@ pub struct PageRead {
 pub fn read_rows(
     plan: &Plan,
     rows: &[Value],
+    before: u64,
 ) -> Result<(Vec<KeyedRecord>, PageRead), RunErrorKind> {
     let reader = Reader {
         plan,
@@ -107,28 +113,31 @@ pub fn read_rows(
         leaves_rows: false,
         may_hold_secrets: false,
         most_values: MOST_VALUES,
+        before,
     };
     let rows: Vec<&Value> = rows.iter().collect();
     reader.read_all(&rows, None)
 }
 
-/// Reads at most `most` rows of a page.
+/// Reads at most `most` rows of a page; `before` is the number of rows of earlier pages.
 ///
 /// # Errors
 ///
-/// If a template or condition fails.
+/// If a template or condition fails, or a value is not of its column's type.
 pub fn read_page(
     plan: &Plan,
     scope: &Scope,
     body: &Value,
     response: &Response,
     most: Option<u64>,
+    before: u64,
 ) -> Result<(Vec<KeyedRecord>, PageRead), RunErrorKind> {
-    let reader = Reader::new(plan, scope, response);
+    let mut reader = Reader::new(plan, scope, response);
+    reader.before = before;
     reader.read_all(&rows(plan, body)?, most)
 }
 
-/// Reads a batch of rows of a decoded response.
+/// Reads a batch of rows of a decoded response; `before` is the number of rows of earlier batches.
 ///
 /// # Errors
 ///
@@ -138,8 +147,10 @@ pub fn read_batch(
     scope: &Scope,
     mut rows: Vec<Value>,
     response: &Response,
+    before: u64,
 ) -> Result<(Vec<KeyedRecord>, PageRead), RunErrorKind> {
     let mut reader = Reader::new(plan, scope, response);
+    reader.before = before;
     reader.may_hold_secrets = plan.scrubber.stand_in(&rows);
     reader.leaves_rows = !reader.may_hold_secrets && plan.query.shape.extract.is_empty();
     let seen: Vec<&Value> = rows.iter().collect();
@@ -227,6 +238,17 @@ struct Reader<'p> {
     may_hold_secrets: bool,
     /// The maximum number of values that `extract` may produce per page.
     most_values: usize,
+    /// The number of rows before these.
+    before: u64,
+}
+
+/// A row as it was read.
+struct ReadRow {
+    record: Value,
+    /// The scope of conditions over the record.
+    scope: Scope,
+    /// The values that are not of their column's type.
+    misfits: Vec<Misfit>,
 }
 
 /// The decision about a row.
@@ -254,6 +276,7 @@ impl<'p> Reader<'p> {
                 && plan.query.rows().is_none_or(Selector::finds_items),
             may_hold_secrets,
             most_values: MOST_VALUES,
+            before: 0,
         }
     }
 
@@ -293,7 +316,11 @@ impl<'p> Reader<'p> {
             read.rows += 1;
             // Usually empty after the first row.
             unfound.retain(|column| columns::lacks(self.plan, *column, row));
-            match self.judge(row, place)? {
+            let (verdict, misfits) = self.judge(row, place)?;
+            for misfit in misfits {
+                read.misfits.add(misfit);
+            }
+            match verdict {
                 Verdict::Stop => {
                     read.is_enough = true;
                     break;
@@ -316,7 +343,7 @@ impl<'p> Reader<'p> {
 
     /// Judges the row as received, and builds the record from the masked row: a template could
     /// transform a secret beyond recognition.
-    fn judge(&self, row: &Value, place: usize) -> Result<Verdict, RunErrorKind> {
+    fn judge(&self, row: &Value, place: usize) -> Result<(Verdict, Vec<Misfit>), RunErrorKind> {
         let scrubbed = if self.may_hold_secrets {
             self.plan.scrubber.record(row)
         } else {
@@ -325,38 +352,70 @@ impl<'p> Reader<'p> {
         let Some(scrubbed) = scrubbed else {
             return self.judge_as_it_is(row, place);
         };
-        let Ok(verdict) = self.judge_as_it_is(row, place) else {
+        let (verdict, misfits) = match self.judge_as_it_is(row, place) {
+            Ok(judged) => judged,
+            Err(RunErrorKind::Misfit(error)) => {
+                return Err(RunErrorKind::Misfit(Box::new(error.without_value())));
+            }
             // The error message could contain a part of the secret.
-            return self.judge_as_it_is(&scrubbed, place);
+            Err(_) => return self.judge_as_it_is(&scrubbed, place),
         };
         // The noted values could contain a part of it, too.
         drop(self.scope.take_unreadable());
-        Ok(match verdict {
-            Verdict::Keep(kept) => Verdict::Keep(KeyedRecord {
-                record: self.read(&scrubbed)?.0,
-                ..kept
-            }),
+        let misfits: Vec<Misfit> = misfits.into_iter().map(Misfit::without_value).collect();
+        let verdict = match verdict {
+            Verdict::Keep(mut kept) => {
+                let mut record = self.read(&scrubbed, Unfit::Stays)?.record;
+                for misfit in &misfits {
+                    misfit.replace(self.plan, &mut record, &kept.record);
+                }
+                kept.record = record;
+                Verdict::Keep(kept)
+            }
             verdict => verdict,
-        })
+        };
+        Ok((verdict, misfits))
     }
 
-    fn judge_as_it_is(&self, row: &Value, place: usize) -> Result<Verdict, RunErrorKind> {
-        let query = &self.plan.query;
-        let (record, scope) = self.read(row)?;
-        if Self::holds(query.shape.stop_when.as_ref(), false, &scope)? {
-            return Ok(Verdict::Stop);
+    /// Also returns the values that are not of their column's type and became null. In a record that
+    /// is not kept, only columns that a condition reads count.
+    fn judge_as_it_is(
+        &self,
+        row: &Value,
+        place: usize,
+    ) -> Result<(Verdict, Vec<Misfit>), RunErrorKind> {
+        let shape = &self.plan.query.shape;
+        let ReadRow {
+            record,
+            scope,
+            misfits,
+        } = self.read(row, Unfit::Counts)?;
+        let refuse = |misfits: &[Misfit]| {
+            let number = (!self.plan.query.is_single()).then(|| self.before + place as u64 + 1);
+            match misfit_error(self.plan, misfits, number) {
+                Some(error) => Err(RunErrorKind::Misfit(Box::new(error))),
+                None => Ok(()),
+            }
+        };
+        let (compared, others): (Vec<Misfit>, Vec<Misfit>) =
+            (misfits.into_iter()).partition(|misfit| misfit.is_compared(shape));
+        refuse(&compared)?;
+        if Self::holds(shape.stop_when.as_ref(), false, &scope)? {
+            return Ok((Verdict::Stop, compared));
         }
-        if !Self::holds(query.shape.filter.as_ref(), true, &scope)? {
-            return Ok(Verdict::Drop);
+        if !Self::holds(shape.filter.as_ref(), true, &scope)? {
+            return Ok((Verdict::Drop, compared));
         }
+        refuse(&others)?;
         let seen = if self.leaves_rows { row } else { &record };
         let keys = self.keys(seen, &scope)?;
         let row = self.leaves_rows.then_some(place);
-        Ok(Verdict::Keep(KeyedRecord { record, row, keys }))
+        let kept = KeyedRecord { record, row, keys };
+        Ok((Verdict::Keep(kept), [compared, others].concat()))
     }
 
-    /// Returns the record of a row, and the scope of conditions over it.
-    fn read(&self, row: &Value) -> Result<(Value, Scope), RunErrorKind> {
+    /// Reads a row.
+    fn read(&self, row: &Value, unfit: Unfit) -> Result<ReadRow, RunErrorKind> {
         let uses = self.plan.uses();
         let scope = if uses.has_row() {
             self.scope
@@ -364,15 +423,22 @@ impl<'p> Reader<'p> {
         } else {
             self.scope.clone()
         };
-        if self.leaves_rows {
-            return Ok((Value::Null, scope));
-        }
-        if self.plan.query.shape.extract.is_empty() {
-            return Ok((row.clone(), scope));
+        let mut misfits = Vec::new();
+        if self.leaves_rows || self.plan.query.shape.extract.is_empty() {
+            let record = if self.leaves_rows {
+                Value::Null
+            } else {
+                row.clone()
+            };
+            return Ok(ReadRow {
+                record,
+                scope,
+                misfits,
+            });
         }
         let mut record = Map::with_capacity(self.plan.query.shape.extract.len());
         let mut seen = scope;
-        for column in &self.plan.query.shape.extract {
+        for (index, column) in self.plan.query.shape.extract.iter().enumerate() {
             let mut value = column_value(column, row, &seen)?;
             if let ColumnSource::Template(template) = &column.source
                 && !value.is_null()
@@ -380,13 +446,19 @@ impl<'p> Reader<'p> {
             {
                 self.plan.scrubber.note_mask();
                 value = Value::from(MASK);
+            } else if let Some(column_type) = column.declared {
+                value = fitted(index, column, column_type, value, unfit, &mut misfits);
             }
             if uses.has_column(&column.name) && !keeps_its_meaning(self.plan, &column.name) {
                 seen = seen.with(&column.name, &value);
             }
             record.insert(column.name.clone(), value);
         }
-        Ok((Value::Object(record), seen))
+        Ok(ReadRow {
+            record: Value::Object(record),
+            scope: seen,
+            misfits,
+        })
     }
 
     fn holds(
@@ -403,7 +475,14 @@ impl<'p> Reader<'p> {
     fn keys(&self, record: &Value, scope: &Scope) -> Result<Vec<Value>, RunErrorKind> {
         let keys = self.plan.query.shape.sort.iter();
         keys.map(|key| match &key.by {
-            SortBy::Column(name) => Ok(record.get(name).cloned().unwrap_or(Value::Null)),
+            SortBy::Column(name) => {
+                let value = record.get(name).cloned().unwrap_or(Value::Null);
+                Ok(if is_time(self.plan, name) {
+                    time_key(value)
+                } else {
+                    value
+                })
+            }
             SortBy::Expression(expression) => expression
                 .json_of_record(scope)
                 .map_err(RunErrorKind::Render),
@@ -412,54 +491,13 @@ impl<'p> Reader<'p> {
     }
 }
 
-/// Returns the value of a column.
-fn column_value(column: &Column, row: &Value, scope: &Scope) -> Result<Value, RunErrorKind> {
-    let missing = |words: String| RunErrorKind::Missing(words, column.place.clone());
-    let value = match &column.source {
-        ColumnSource::Template(template) => template
-            .json_of_record(scope)
-            .map_err(RunErrorKind::Render)?,
-        ColumnSource::Path { selector, take } => match take {
-            Take::First => selector.first(row).cloned().unwrap_or(Value::Null),
-            Take::One => {
-                let nodes = selector.select(row);
-                if nodes.len() > 1 {
-                    return Err(missing(format!(
-                        "`{}` matches {} values in a record, expected one",
-                        selector.source(),
-                        nodes.len()
-                    )));
-                }
-                nodes.first().map_or(Value::Null, |node| (*node).clone())
-            }
-            Take::All => selector.select(row).into_iter().cloned().collect(),
-            Take::Count => Value::from(selector.select(row).len()),
-        },
-    };
-    let is_missing = match (&value, &column.source) {
-        (Value::Null, _) => true,
-        // A `take: all` path without matches counts as missing if the file has a default or
-        // requires a value.
-        (
-            Value::Array(items),
-            ColumnSource::Path {
-                take: Take::All, ..
-            },
-        ) => items.is_empty() && (column.required || column.default.is_some()),
-        _ => false,
-    };
-    if !is_missing {
-        return Ok(value);
-    }
-    Ok(column.default.clone().unwrap_or(Value::Null))
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use crate::core::source::{Place, SourceFile, Span};
     use crate::engine::gather::tests::plan;
+    use crate::project::query::{Column, OnMisfit, Take};
 
     use super::*;
 
@@ -477,6 +515,8 @@ mod tests {
             },
             default: None,
             required: false,
+            declared: None,
+            on_misfit: OnMisfit::default(),
         };
         let plan = plan(
             |query| query.shape.extract = vec![column("a"), column("b")],
@@ -485,6 +525,7 @@ mod tests {
         let row = json!({ "a": 1 });
         let read = |rows: usize| {
             let reader = Reader {
+                before: 0,
                 plan: &plan,
                 scope: plan.scope().clone(),
                 leaves_rows: false,

@@ -7,7 +7,9 @@ mod patterns;
 mod words;
 
 use self::patterns::{NAME, PATH_OR_TEMPLATE, SEPARATOR, SIZE, TIME, WITH_TEMPLATE};
-use self::words::{accesses, apis, contents, meanings, takes, types, var_types};
+use self::words::{
+    accesses, apis, column_types, contents, meanings, misfits, takes, types, var_types,
+};
 use crate::auth;
 use crate::core::key::{
     DURATION, Key, NameKind, POSITIVE_DURATION, Rule, TEMPLATES, UNBOUNDED, ValueForm, keys,
@@ -105,6 +107,8 @@ const DATA_RULES: &[Rule] = &[
     Rule::AtMostOne(&["query", "file"]),
     Rule::OnlyWith(&["query"], &["vars"]),
 ];
+
+const COLUMN_RULES: &[Rule] = &[Rule::OnlyWith(&["type"], &["on_misfit"])];
 
 const REPORT_RULES: &[Rule] = &[
     Rule::AnyOf(&["template", "template_file"]),
@@ -253,7 +257,7 @@ keys! {
         download: ValueForm::Template, "template", "",
             "the path of the file to which the response body is written; see [Downloads](#downloads)";
         rows: ValueForm::Path, "JSONPath", "", "the path of the records; without it, the response is one record";
-        extract: ValueForm::Map(&ValueForm::Either(&[PATH_OR_TEMPLATE, ValueForm::Keys(COLUMN, &[])])), "mapping", "",
+        extract: ValueForm::Map(&ValueForm::Either(&[PATH_OR_TEMPLATE, ValueForm::Keys(COLUMN, COLUMN_RULES)])), "mapping", "",
             "columns, see [Extract](#extract); without it, records are unchanged";
         where: ValueForm::Expression, "expression", "", "the condition that selects records";
         stop_when: ValueForm::Expression, "expression", "",
@@ -311,6 +315,10 @@ keys! {
             "the value if the member is missing or null; `default: null` declares that the member may be absent";
         required: ValueForm::Bool, "bool", "`false`",
             "must not be missing. If it is, although the response has a success status, the run fails with exit code 1 and the message of the response";
+        type: ValueForm::WordsOf(column_types), "`text`, `int`, `number`, `bool`, `time`, `json`", "values are unchanged",
+            "the type of the values, see [Types of columns](#types-of-columns)";
+        on_misfit: ValueForm::WordsOf(misfits), "`fail`, `empty`", "`fail`",
+            "beside `type`: the consequence of a value of another type. `fail` ends the run with exit code 1, `empty` makes the value null and prints their number at the end";
     }
 
     /// The keys of `body: { graphql }`.

@@ -18,6 +18,7 @@ mod literal;
 mod operations;
 mod queries;
 mod query_file;
+mod record_schema;
 mod redact;
 mod resource_file;
 mod retry;

@@ -41,6 +41,7 @@ mod needs;
 mod params;
 mod prepare;
 mod result_list;
+mod result_types;
 mod select;
 mod statement;
 mod table;
@@ -67,6 +68,7 @@ pub use error::{SqlError, SqlErrorKind};
 pub use file::{TableFile, check_target};
 pub use needs::Needs;
 pub use params::Params;
+pub use result_types::result_schema;
 pub use value::Row;
 
 /// Instructions of SQLite's virtual machine between two calls of the stop callback: well under a

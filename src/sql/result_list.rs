@@ -59,7 +59,11 @@ impl Statement<'_> {
         })
     }
 
-    fn columns_where(&self, count: usize, holds: impl Fn(&[Token]) -> bool) -> Vec<bool> {
+    pub(super) fn columns_where(
+        &self,
+        count: usize,
+        holds: impl Fn(&[Token]) -> bool,
+    ) -> Vec<bool> {
         let mut flags = vec![false; count];
         let expressions = self.result_list();
         // `*` may be any number of columns: count from both ends up to it.
@@ -171,7 +175,7 @@ impl Statement<'_> {
     }
 
     /// Returns the tokens of an expression outside parentheses.
-    fn outside_parentheses<'t>(&self, expression: &'t [Token]) -> Vec<&'t Token> {
+    pub(super) fn outside_parentheses<'t>(&self, expression: &'t [Token]) -> Vec<&'t Token> {
         let mut depth = 0_usize;
         let mut outer = Vec::new();
         for token in expression {
@@ -190,7 +194,10 @@ impl Statement<'_> {
 }
 
 /// Removes `AS name`, or `name` after an operand.
-fn without_alias<'t, 's>(tokens: &Tokens<'_>, outer: &'s [&'t Token]) -> &'s [&'t Token] {
+pub(super) fn without_alias<'t, 's>(
+    tokens: &Tokens<'_>,
+    outer: &'s [&'t Token],
+) -> &'s [&'t Token] {
     match outer {
         [rest @ .., as_word, _] if tokens.is(as_word, "AS") => rest,
         [rest @ .., before, last]

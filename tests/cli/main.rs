@@ -59,6 +59,7 @@ mod support;
 mod testing;
 mod tls;
 mod trees;
+mod types;
 mod values;
 mod vars;
 mod verbs;

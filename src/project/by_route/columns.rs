@@ -9,7 +9,8 @@ use crate::project::{Project, Query};
 use crate::template::selector::PathStep;
 
 impl Project {
-    /// Returns the shape of each column that is taken from a path of a described answer.
+    /// Returns the shape of each column that is taken from a path of a described answer; without
+    /// `extract`, that of each member of a described record, with null if it may be absent.
     pub fn column_schemas(&self, query: &Query) -> Vec<(String, Schema)> {
         let Some((operation, description)) = self.operation_behind(query) else {
             return Vec::new();
@@ -20,6 +21,12 @@ impl Project {
         };
         let rows = query.rows().and_then(|rows| rows.reads().pop());
         let rows = rows.unwrap_or_default();
+        if query.shape.extract.is_empty() {
+            let Found::Known(found) = answer.follow(&rows, operation.has_loose_keys) else {
+                return Vec::new();
+            };
+            return members(&Schema::union(found.into_iter().cloned()));
+        }
         let mut known = Vec::new();
         for column in &query.shape.extract {
             let ColumnSource::Path { selector, take } = &column.source else {
@@ -59,4 +66,21 @@ impl Project {
             _ => None,
         }
     }
+}
+
+/// Returns the members of an object.
+fn members(record: &Schema) -> Vec<(String, Schema)> {
+    let Some(Schema::Object(object)) = record.without_null() else {
+        return Vec::new();
+    };
+    let members = object.members.iter().map(|member| {
+        let schema = member.schema.clone();
+        let schema = if member.is_required {
+            schema
+        } else {
+            schema.or_null()
+        };
+        (member.name.to_string(), schema)
+    });
+    members.collect()
 }

@@ -6,6 +6,7 @@
 mod columns;
 mod read;
 mod sent;
+mod types;
 
 use std::rc::Rc;
 
@@ -27,6 +28,7 @@ impl Project {
     /// Compares a query with the description of its API, if there is one.
     pub(super) fn check_route(&self, query: &Query, faults: &mut Diagnostics) {
         self.check_items(query, faults);
+        self.check_types(query, faults);
         let Some(call) = query.call().filter(|call| !call.is_undocumented) else {
             return;
         };

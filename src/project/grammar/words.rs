@@ -1,7 +1,8 @@
 //! The words of keys that have a closed list of them, from the code that reads them.
 
+use crate::core::column::ColumnType;
 use crate::decode::BodyKind;
-use crate::project::query::{StatusMeaning, Take, VarType};
+use crate::project::query::{OnMisfit, StatusMeaning, Take, VarType};
 use crate::resource::{Access, KINDS};
 
 /// Returns the types of resources.
@@ -34,6 +35,16 @@ pub fn meanings() -> Vec<&'static str> {
 /// Returns the values of `take`.
 pub fn takes() -> Vec<&'static str> {
     Take::ALL.map(|(word, _)| word).to_vec()
+}
+
+/// Returns the types of columns.
+pub fn column_types() -> Vec<&'static str> {
+    ColumnType::ALL.map(|(word, _)| word).to_vec()
+}
+
+/// Returns the values of `on_misfit`.
+pub fn misfits() -> Vec<&'static str> {
+    OnMisfit::ALL.map(|(word, _)| word).to_vec()
 }
 
 /// Returns the types of vars.

@@ -28,7 +28,7 @@ pub use call::{
     Address, Body, CacheRule, Call, Decode, Items, Loop, MultipartField, Poll, StatusMeaning,
 };
 pub use graphql::GraphqlBody;
-pub use shape::{Column, ColumnSource, Limit, Shape, SortBy, SortKey, Take, Unique};
+pub use shape::{Column, ColumnSource, Limit, OnMisfit, Shape, SortBy, SortKey, Take, Unique};
 pub use var::{Pattern, Var, seconds};
 pub use var_type::VarType;
 

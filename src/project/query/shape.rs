@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::core::column::ColumnType;
 use crate::core::source::Place;
 use crate::project::requirement::Requirement;
 use crate::template::selector::Selector;
@@ -39,6 +40,36 @@ pub struct Column {
     pub default: Option<Value>,
     /// True if a record without a value is an error.
     pub required: bool,
+    /// The declared type of its values, or of the elements of its lists.
+    pub declared: Option<ColumnType>,
+    /// The consequence of a value that is not of this type.
+    pub on_misfit: OnMisfit,
+}
+
+impl Column {
+    /// Returns true if its values are lists.
+    pub fn is_list(&self) -> bool {
+        let take = match &self.source {
+            ColumnSource::Path { take, .. } => Some(*take),
+            ColumnSource::Template(_) => None,
+        };
+        take == Some(Take::All)
+    }
+}
+
+/// The consequence of a value that is not of its column's type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnMisfit {
+    /// An error.
+    #[default]
+    Fail,
+    /// Null in its place, which is counted.
+    Empty,
+}
+
+impl OnMisfit {
+    /// All by name, as under `on_status`.
+    pub const ALL: [(&'static str, Self); 2] = [("fail", Self::Fail), ("empty", Self::Empty)];
 }
 
 /// The source of a column's value.

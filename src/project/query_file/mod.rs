@@ -2,6 +2,7 @@
 
 mod cache;
 mod call;
+mod column;
 mod content;
 mod data;
 mod effect;

@@ -4,16 +4,14 @@ use std::collections::BTreeMap;
 
 use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
-use crate::core::document::{Content, Entry, Fields, Node};
+use crate::core::document::{Content, Fields, Node};
 use crate::core::name;
 use crate::core::source::Text;
-use crate::project::query::{
-    Column, ColumnSource, Limit, Shape, SortBy, SortKey, StatusMeaning, Take, Unique,
-};
+use crate::project::query::{Limit, Shape, SortBy, SortKey, StatusMeaning, Unique};
 use crate::project::query_file::RUN;
-use crate::project::template::{Names, expression, record_template, selector, template};
-use crate::project::{grammar, requirement};
-use crate::template::Template;
+use crate::project::query_file::column::{extract, row_form};
+use crate::project::requirement;
+use crate::project::template::{Names, expression, selector, template};
 use crate::template::selector::Selector;
 
 /// The members of `response` in conditions on the whole response.
@@ -100,110 +98,6 @@ pub fn read(
         },
         on_status: on_status(fields.get("on_status"), faults),
     }
-}
-
-/// Returns the expression that reads a column's value from `row`, if its path is a simple one.
-fn row_form(column: &Column) -> Option<String> {
-    let ColumnSource::Path { selector, .. } = &column.source else {
-        return None;
-    };
-    let members = selector.source().trim().strip_prefix("$.")?;
-    let is_plain = members.split('.').all(name::is_identifier);
-    is_plain.then(|| format!("row.{members}"))
-}
-
-fn extract(node: Option<&Node>, of_row: &Names, faults: &mut Diagnostics) -> Vec<Column> {
-    let Some(node) = node else { return Vec::new() };
-    let mut columns: Vec<Column> = Vec::new();
-    let mut names = of_row.clone();
-    for entry in node.entries("extract", faults) {
-        if let Some(column) = column(entry, &names, faults) {
-            names.push_column(&column.name, row_form(&column));
-            columns.push(column);
-        }
-    }
-    columns
-}
-
-fn column(entry: &Entry, names: &Names, faults: &mut Diagnostics) -> Option<Column> {
-    let mut column = Column {
-        name: entry.key.clone(),
-        place: entry.value.place.clone(),
-        source: ColumnSource::Template(Template::parse(&Text::new("", &entry.key_place)).ok()?),
-        default: None,
-        required: false,
-    };
-    let Content::Map(_) = &entry.value.content else {
-        column.source = column_source(&entry.key, &entry.value, None, names, faults)?;
-        return Some(column);
-    };
-    let mut fields = entry.value.fields_of(&entry.key, grammar::COLUMN, faults);
-    let path = fields.get("path");
-    let words: Vec<&str> = Take::ALL.iter().map(|(word, _)| *word).collect();
-    let take = fields
-        .one_of("take", &words, faults)
-        .and_then(|word| Take::ALL.iter().find(|(known, _)| *known == word))
-        .map(|(_, take)| *take);
-    // Null is a default too: the column may be absent.
-    let default = fields.entry("default").map(|entry| &entry.value);
-    column.default = default.map(Node::to_json);
-    column.required = fields.boolean("required", faults).unwrap_or(false);
-    fields.finish(faults);
-    if let Some(default) = default {
-        if default.scalar().is_some_and(|text| text.contains("{{")) {
-            let words = "a default cannot have templates";
-            faults.push(Diagnostic::at(&default.place, Code::NoTemplateHere, words));
-        }
-        if column.required && !default.is_null() {
-            let words = format!("the column `{}` is required and has a default", entry.key);
-            faults.push(Diagnostic::at(&default.place, Code::RequiredDefault, words));
-        }
-    }
-    let Some(path) = path else {
-        let words = format!("the column `{}` has no `path`", entry.key);
-        faults.push(Diagnostic::at(&entry.value.place, Code::MissingKey, words));
-        return None;
-    };
-    column.source = column_source("path", path, take, names, faults)?;
-    Some(column)
-}
-
-fn column_source(
-    key: &str,
-    node: &Node,
-    take: Option<Take>,
-    names: &Names,
-    faults: &mut Diagnostics,
-) -> Option<ColumnSource> {
-    let Some(text) = node.as_text() else {
-        faults.push(node.mismatch(key, "a JSONPath such as `$.id`, or a template"));
-        return None;
-    };
-    if text.value.trim_start().starts_with('$') {
-        let selector = selector(&text, faults)?;
-        let take = take.unwrap_or(if selector.is_singular() {
-            Take::First
-        } else {
-            Take::All
-        });
-        return Some(ColumnSource::Path { selector, take });
-    }
-    if text.value.contains("{{") || text.value.contains("{%") {
-        if take.is_some() {
-            let words = "`take` is for a JSONPath, and this is a template";
-            faults.push(Diagnostic::at(&node.place, Code::Take, words));
-        }
-        return record_template(&text, names, faults).map(ColumnSource::Template);
-    }
-    let bare = text.value.trim_start_matches('.');
-    faults.push(
-        node.mismatch(
-            key,
-            "a JSONPath, which starts with `$`, or a template with `{{ … }}`",
-        )
-        .help(format!("write `$.{bare}`")),
-    );
-    None
 }
 
 fn sort(
