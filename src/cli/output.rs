@@ -14,6 +14,7 @@ use crate::cli::failure::{ErrorFormat, Failure, Stopped};
 use crate::cli::options::{MessageArgs, RunOptions};
 use crate::cli::{choose, error_hints};
 use crate::core::code::Code;
+use crate::core::records::RecordList;
 use crate::core::source::{Place, SourceFile, Span, Text};
 use crate::core::text::counted;
 use crate::ending::{self, Ending, EndingError, Shows};
@@ -65,11 +66,11 @@ impl ReportFacts {
     fn render(
         &self,
         document: &Document,
-        records: Vec<Value>,
+        records: RecordList,
         app: &App,
     ) -> Result<String, RenderError> {
         let facts = Facts {
-            rows: self.plan.records(Arc::new(records)),
+            rows: self.plan.records(records),
             data: Arc::clone(&self.data),
             run: self.run.clone(),
             failures: self.failures.clone(),

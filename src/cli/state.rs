@@ -88,7 +88,10 @@ impl State {
         let mut data = Map::new();
         for (name, value) in &*report.data {
             let value = match value {
-                DataValue::Records(records) => Value::Array(records.list.to_vec()),
+                DataValue::Records(records) => {
+                    let records = records.list.to_vec();
+                    Value::Array(records.map_err(|error| Failure::of_output(&error))?)
+                }
                 DataValue::Text(text) => Value::from(&**text),
             };
             data.insert(name.clone(), value);

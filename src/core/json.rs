@@ -1,10 +1,14 @@
 //! JSON values: parsing, numbers, and helpers.
 
+mod list;
 pub mod number;
+mod packed;
 mod parse;
 
 use serde_json::Value;
 
+pub use self::list::{ListParser, Step};
+pub use self::packed::{pack, unpack};
 pub use self::parse::{MOST_VALUES, ParseError, parse, parse_many, parse_row};
 
 /// Returns the kind of a JSON value with its article, for messages.

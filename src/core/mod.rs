@@ -14,6 +14,7 @@ pub mod key;
 pub mod markdown;
 pub mod name;
 pub mod percent;
+pub mod records;
 pub mod rows;
 pub mod secret;
 pub mod shell;

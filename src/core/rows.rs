@@ -144,6 +144,16 @@ impl RowBuilder {
         self.guess = 0;
     }
 
+    /// Removes the cells of the current row.
+    pub fn abandon_row(&mut self) {
+        let first = self.batch.cells.get(self.start);
+        if let Some(from) = first.map(|cell| cell.text.start) {
+            self.batch.text.truncate(from);
+        }
+        self.batch.cells.truncate(self.start);
+        self.guess = 0;
+    }
+
     /// Returns true if the batch should be taken.
     pub fn is_full(&self) -> bool {
         self.batch.text.len() >= FULL_TEXT

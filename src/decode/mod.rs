@@ -28,6 +28,7 @@ mod columns;
 mod delimited;
 mod error;
 mod lines;
+mod list;
 mod number;
 mod unpack;
 mod whole;
@@ -47,6 +48,7 @@ use crate::core::rows::RowBuilder;
 use columns::{ColumnScan, TypedRows};
 use delimited::{Dialect, Rows};
 use lines::{JsonLines, LineRecords, Lines, Tail, TailRecords};
+use list::JsonList;
 use whole::{Digest, Whole};
 use window::Window;
 
@@ -231,6 +233,20 @@ impl Decoder {
         })
     }
 
+    /// Reads the records of a JSON document: the items of a list one by one, or a single object.
+    ///
+    /// # Errors
+    ///
+    /// If the source cannot be opened or read, or is neither a list nor an object.
+    pub fn list(self, source: &dyn ByteSource) -> Result<Records, DecodeError> {
+        let mut window = Window::text(source, self.limit)?.with_whole(self.whole);
+        if list::is_list(&mut window)? {
+            return Ok(Records::new(None, Content::List(JsonList::new(window))));
+        }
+        let window = window.with_limit(self.limit.min(self.whole));
+        Ok(Records::ready([list::single(window)?]))
+    }
+
     /// Reads the columns of a table from its header, without their types.
     ///
     /// # Errors
@@ -338,6 +354,7 @@ pub struct Records {
 enum Content {
     Table(TypedRows),
     Ndjson(JsonLines),
+    List(JsonList),
     Lines(LineRecords),
     Tail(TailRecords),
     Ready(VecDeque<Value>),
@@ -372,6 +389,7 @@ impl Records {
         let result = match &mut self.content {
             Content::Table(rows) => rows.read(most, &mut batch),
             Content::Ndjson(lines) => lines.read(most, &mut batch),
+            Content::List(list) => list.read(most, &mut batch),
             Content::Lines(lines) => lines.read(most, &mut batch),
             Content::Tail(lines) => {
                 lines.read(most, &mut batch);
@@ -399,6 +417,7 @@ impl Records {
         match &mut self.content {
             Content::Table(table) => table.read_rows(rows),
             Content::Ndjson(lines) => lines.read_rows(rows),
+            Content::List(list) => list.read_rows(rows),
             Content::Lines(_) | Content::Tail(_) | Content::Ready(_) => {
                 let Some(batch) = self.next_batch(READY)? else {
                     return Ok(false);

@@ -94,6 +94,12 @@ impl Window {
         self.from += count;
     }
 
+    /// Sets the maximum length of the content.
+    pub fn with_limit(mut self, limit: u64) -> Self {
+        self.limit = limit;
+        self
+    }
+
     /// Sets the maximum length of what is held in memory.
     pub fn with_whole(mut self, whole: u64) -> Self {
         self.whole = whole;

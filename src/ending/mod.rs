@@ -27,6 +27,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use crate::core::records::RecordList;
 use crate::format::{Format, Shortened};
 use crate::template::{Document, RenderError};
 
@@ -105,7 +106,7 @@ pub struct CloseContext<'c> {
 }
 
 /// A function that renders a document from records.
-pub type Renderer<'r> = dyn Fn(&Document, Vec<Value>) -> Result<String, RenderError> + 'r;
+pub type Renderer<'r> = dyn Fn(&Document, RecordList) -> Result<String, RenderError> + 'r;
 
 /// An error while completing a result.
 #[derive(Debug)]

@@ -5,12 +5,13 @@ use std::io;
 use serde_json::Value;
 
 use crate::ending::{CloseContext, Ending, EndingError, Output, Shows};
+use crate::sink::RecordSpool;
 use crate::template::Document;
 
-/// Collects all records and renders a document from them.
+/// Collects all records, many of them in a temporary file, and renders a document from them.
 pub struct Report {
     document: Document,
-    records: Vec<Value>,
+    records: RecordSpool,
     output: Output,
     text: Vec<u8>,
 }
@@ -20,7 +21,7 @@ impl Report {
     pub fn new(document: Document, output: Output) -> Self {
         Self {
             document,
-            records: Vec::new(),
+            records: RecordSpool::default(),
             output,
             text: Vec::new(),
         }
@@ -33,12 +34,11 @@ impl Ending for Report {
     }
 
     fn record(&mut self, record: Value) -> io::Result<()> {
-        self.records.push(record);
-        Ok(())
+        self.records.push(record)
     }
 
     fn close(&mut self, context: &CloseContext<'_>) -> Result<(), EndingError> {
-        let records = std::mem::take(&mut self.records);
+        let records = std::mem::take(&mut self.records).into_list()?;
         let text = (context.render)(&self.document, records).map_err(EndingError::Render)?;
         self.text = self.output.text(text);
         Ok(())

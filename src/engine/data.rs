@@ -22,7 +22,7 @@ use crate::engine::{RunError, RunErrorKind};
 use crate::plan::{DataValue, DataValues, Facts, Plan};
 use crate::project::failures;
 use crate::project::query::{FileRecords, Statement};
-use crate::sql::{Database, Params, Row, SqlError, SqlErrorKind};
+use crate::sql::{Database, Needs, Params, Row, SqlError, SqlErrorKind};
 use crate::template::{Expected, Records};
 
 /// The number of result rows sent at a time.
@@ -291,6 +291,7 @@ fn start(
             .any(|name| failures::is_table(name)),
         data,
         failures,
+        needs: Needs::of(&text),
     };
     tokio::task::spawn_blocking(move || {
         let give = |part: Part| match sender.blocking_send(part) {
@@ -333,6 +334,8 @@ struct Read {
     failures: Records,
     /// True if another table has the name of the failures.
     hides_failures: bool,
+    /// The columns that the statement reads.
+    needs: Needs,
 }
 
 /// Completes the database: those of files are in it already.
@@ -347,7 +350,7 @@ fn open(
     for (name, columns) in &read.columns {
         match read.data.get(name) {
             Some(DataValue::Records(records)) => {
-                database.load(name, columns.as_deref(), records.list.iter())?;
+                database.load_list(name, columns.as_deref(), &records.list, &read.needs)?;
             }
             Some(DataValue::Text(text)) => {
                 let record = json!({ "value": &**text });
@@ -360,7 +363,7 @@ fn open(
     }
     if !read.hides_failures {
         let columns = read.failures.columns.as_deref();
-        database.load(failures::TABLE, columns, read.failures.list.iter())?;
+        database.load_list(failures::TABLE, columns, &read.failures.list, &read.needs)?;
     }
     Ok(database)
 }

@@ -105,7 +105,7 @@ async fn drive(
         }
     }
     crew.stop();
-    let finished = collector.finish(deliver);
+    let finished = collector.finish(deliver).await;
     finished.map_err(|error| collector.failed(error))?;
     collector.report_failures(deliver);
     // A walk that failed or was stopped needs no `data`.
@@ -136,10 +136,13 @@ impl Collector<'_> {
         self.deliver(records, deliver)
     }
 
-    fn finish(&mut self, deliver: &mut dyn Deliver) -> Result<(), RunError> {
-        let rest = self.gather.finish();
-        let records = rest.map_err(|kind| self.fault(kind))?;
-        self.deliver(records, deliver)
+    async fn finish(&mut self, deliver: &mut dyn Deliver) -> Result<(), RunError> {
+        while let Some(records) = self.gather.rest().map_err(|kind| self.fault(kind))? {
+            self.deliver(records, deliver)?;
+            // A signal ends the run between batches.
+            tokio::task::yield_now().await;
+        }
+        Ok(())
     }
 
     fn deliver(&mut self, records: Vec<Value>, deliver: &mut dyn Deliver) -> Result<(), RunError> {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::core::records::RecordList;
 use crate::engine::data::{data_of, run_facts};
 use crate::engine::response::all_response_facts;
 use crate::engine::run::Run;
@@ -77,7 +78,7 @@ pub fn expectations(plan: &Plan, result: ResultFacts<'_>) -> Result<Vec<Unmet>, 
 pub async fn check_used(
     run: &Rc<Run>,
     plan: &Rc<Plan>,
-    records: &[Value],
+    records: &RecordList,
     item: Option<Box<FailedItem>>,
 ) {
     // Records of a test are given as they are.
@@ -95,22 +96,21 @@ pub async fn check_used(
     }
     let answer = run.findings.borrow_mut().take_answer(plan);
     let (failures, is_partial) = run.findings.borrow().failures_of(plan);
-    let scrubbed = |record: &Value| {
-        let mut record = record.clone();
-        plan.scrubber.json(&mut record);
-        record
-    };
     let first = answer.first.as_ref();
-    let unmet = expectations(
-        plan,
-        ResultFacts {
-            records: records.iter().map(scrubbed).collect(),
+    let unmet = records.to_vec().map_err(RunErrorKind::Sink);
+    let unmet = unmet.and_then(|mut records| {
+        for record in &mut records {
+            plan.scrubber.json(record);
+        }
+        let facts = ResultFacts {
+            records,
             answer: first.map(|first| (&first.response, &first.json)),
             data: &data,
             run: &run_facts(plan, run.requests(), is_partial),
             failures: &failures,
-        },
-    );
+        };
+        expectations(plan, facts)
+    });
     let error = |kind| RunError {
         request: answer.request.clone(),
         item,

@@ -1,8 +1,6 @@
 //! Failures as records: `run.failures` in documents and expectations, and the table `failures` in
 //! statements.
 
-use std::sync::Arc;
-
 use serde_json::{Map, Value};
 
 use crate::engine::RunError;
@@ -22,7 +20,7 @@ pub fn records<'e>(
         record
     };
     Records {
-        list: Arc::new(failures.into_iter().map(record).collect()),
+        list: failures.into_iter().map(record).collect::<Vec<_>>().into(),
         columns: Some(columns),
     }
 }

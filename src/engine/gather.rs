@@ -1,34 +1,53 @@
 //! Collects the records of a query: order, duplicates, limit.
 
-use std::cmp::Ordering;
 use std::collections::HashSet;
+use std::hash::{BuildHasher, RandomState};
+use std::io;
 use std::rc::Rc;
 
 use serde_json::Value;
 
-use crate::core::json::{number, write_identity};
+use crate::core::json::write_identity;
 use crate::engine::RunErrorKind;
 use crate::engine::records::{KeyedRecord, check_required};
+use crate::engine::sorting::{Sorted, Sorter};
 use crate::plan::Plan;
 use crate::project::query::Unique;
+
+/// The number of sorted records that are returned at a time.
+const BATCH: usize = 256;
 
 /// Collects records in the query's order. Only sorting holds records back.
 pub struct Gather {
     plan: Rc<Plan>,
-    /// The keys seen by `unique`.
-    seen: HashSet<String>,
-    /// The records to be sorted.
-    unsorted: Vec<KeyedRecord>,
+    seen: Seen,
+    sorting: Sorting,
     passed: usize,
+}
+
+/// The state of sorting.
+enum Sorting {
+    /// Records are passed on as they come.
+    Off,
+    /// Records are held back.
+    On(Sorter),
+    /// All records are there.
+    Done(Sorted),
 }
 
 impl Gather {
     /// Creates an empty collection.
     pub fn new(plan: &Rc<Plan>) -> Self {
+        let keys = &plan.query.shape.sort;
+        let sorting = if keys.is_empty() {
+            Sorting::Off
+        } else {
+            Sorting::On(Sorter::new(keys.iter().map(|key| key.descending)))
+        };
         Self {
             plan: Rc::clone(plan),
-            seen: HashSet::new(),
-            unsorted: Vec::new(),
+            seen: Seen::default(),
+            sorting,
             passed: 0,
         }
     }
@@ -44,31 +63,37 @@ impl Gather {
     ///
     /// # Errors
     ///
-    /// If a required value is missing.
+    /// If a required value is missing, or a temporary file cannot be written.
     pub fn pass(&mut self, batch: Vec<KeyedRecord>) -> Result<Vec<Value>, RunErrorKind> {
-        if self.plan.query.shape.sort.is_empty() {
-            return self.take(batch);
+        match &mut self.sorting {
+            Sorting::Off | Sorting::Done(_) => self.take(batch),
+            Sorting::On(sorter) => {
+                sorter.extend(batch).map_err(RunErrorKind::Sink)?;
+                Ok(Vec::new())
+            }
         }
-        self.unsorted.extend(batch);
-        Ok(Vec::new())
     }
 
-    /// Returns the sorted records, without duplicates.
+    /// Returns the next sorted records, without duplicates; `None` at the end. There is nothing to
+    /// add afterwards.
     ///
     /// # Errors
     ///
     /// As [`Gather::pass`].
-    pub fn finish(&mut self) -> Result<Vec<Value>, RunErrorKind> {
-        let mut unsorted = std::mem::take(&mut self.unsorted);
-        let keys = &self.plan.query.shape.sort;
-        unsorted.sort_by(|left, right| {
-            keys.iter()
-                .zip(left.keys.iter().zip(&right.keys))
-                .map(|(key, (left, right))| compare(left, right, key.descending))
-                .find(|order| order.is_ne())
-                .unwrap_or(Ordering::Equal)
-        });
-        self.take(unsorted)
+    pub fn rest(&mut self) -> Result<Option<Vec<Value>>, RunErrorKind> {
+        if let Sorting::On(sorter) = &mut self.sorting {
+            let sorter = std::mem::replace(sorter, Sorter::new([]));
+            self.sorting = Sorting::Done(sorter.finish().map_err(RunErrorKind::Sink)?);
+        }
+        let Sorting::Done(sorted) = &mut self.sorting else {
+            return Ok(None);
+        };
+        let batch = sorted.take(BATCH).collect::<io::Result<Vec<_>>>();
+        let batch = batch.map_err(RunErrorKind::Sink)?;
+        if batch.is_empty() || self.is_full() {
+            return Ok(None);
+        }
+        self.take(batch).map(Some)
     }
 
     fn take(&mut self, batch: Vec<KeyedRecord>) -> Result<Vec<Value>, RunErrorKind> {
@@ -98,32 +123,25 @@ impl Gather {
                 }
             }
         }
-        self.seen.insert(key)
+        self.seen.insert(&key)
     }
 }
 
-/// Compares two values: numbers by value, strings by character, types separately.
-fn compare(left: &Value, right: &Value, descending: bool) -> Ordering {
-    let rank = |value: &Value| match value {
-        Value::Bool(_) => 0,
-        Value::Number(_) => 1,
-        Value::String(_) => 2,
-        Value::Array(_) => 3,
-        Value::Object(_) => 4,
-        Value::Null => 5,
-    };
-    if left.is_null() || right.is_null() {
-        return left.is_null().cmp(&right.is_null());
+/// The keys seen by `unique`, as two independently keyed hashes: together they make a collision
+/// practically impossible, and a key takes the same memory whatever its length.
+#[derive(Default)]
+struct Seen {
+    hashers: [RandomState; 2],
+    known: HashSet<(u64, u64)>,
+}
+
+impl Seen {
+    /// Adds a key. Returns false if it is known.
+    fn insert(&mut self, key: &str) -> bool {
+        let [first, second] = &self.hashers;
+        let hashes = (first.hash_one(key), second.hash_one(key));
+        self.known.insert(hashes)
     }
-    let order = match (left, right) {
-        (Value::Bool(left), Value::Bool(right)) => left.cmp(right),
-        (Value::Number(left), Value::Number(right)) => number::compare(left, right),
-        (Value::String(left), Value::String(right)) => left.cmp(right),
-        (left, right) => rank(left)
-            .cmp(&rank(right))
-            .then_with(|| left.to_string().cmp(&right.to_string())),
-    };
-    if descending { order.reverse() } else { order }
 }
 
 #[cfg(test)]
@@ -210,7 +228,9 @@ pub mod tests {
             }
             found.extend(gather.pass(kept).expect("they are whole"));
         }
-        found.extend(gather.finish().expect("they are whole"));
+        while let Some(rest) = gather.rest().expect("they are whole") {
+            found.extend(rest);
+        }
         (Value::from(found), taken)
     }
 
@@ -279,47 +299,5 @@ pub mod tests {
         assert_eq!(sorted(1), json!([{ "a": "1", "b": 5 }]));
         // The first in the new order, not the first that came.
         assert_eq!(sorted(2), json!([{ "a": "1", "b": 5 }, { "a": 1, "b": 4 }]));
-    }
-
-    fn sorted(values: &Value, descending: bool) -> Value {
-        let mut list = values.as_array().cloned().unwrap_or_default();
-        list.sort_by(|left, right| compare(left, right, descending));
-        Value::Array(list)
-    }
-
-    #[test]
-    fn null_is_last_and_large_integers_keep_their_order() {
-        assert_eq!(
-            sorted(&json!([3, null, 1, 2.5]), false),
-            json!([1, 2.5, 3, null])
-        );
-        assert_eq!(
-            sorted(&json!([3, null, 1, 2.5]), true),
-            json!([3, 2.5, 1, null])
-        );
-        let large = json!([u64::MAX, u64::MAX - 1, i64::MAX]);
-        assert_eq!(
-            sorted(&large, false),
-            json!([i64::MAX, u64::MAX - 1, u64::MAX])
-        );
-        let near = json!([
-            9_007_199_254_740_993_i64,
-            9_007_199_254_740_992.0,
-            1e300,
-            -1e300
-        ]);
-        assert_eq!(
-            sorted(&near, false),
-            json!([
-                -1e300,
-                9_007_199_254_740_992.0,
-                9_007_199_254_740_993_i64,
-                1e300
-            ])
-        );
-        assert_eq!(
-            sorted(&json!(["b", "a", 1, true]), false),
-            json!([true, 1, "a", "b"])
-        );
     }
 }

@@ -47,6 +47,7 @@ mod replay;
 mod response;
 mod run;
 mod session;
+mod sorting;
 mod spooled;
 mod stop;
 mod tables;

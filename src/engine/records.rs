@@ -80,6 +80,14 @@ impl KeyedRecord {
     }
 }
 
+impl KeyedRecord {
+    /// Sets the sort keys.
+    #[must_use]
+    pub fn with_keys(self, keys: Vec<Value>) -> Self {
+        Self { keys, ..self }
+    }
+}
+
 /// The result of reading a page.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PageRead {

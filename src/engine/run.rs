@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::core::records::RecordList;
 use crate::decode;
 use crate::engine::cover::UsedPart;
 use crate::engine::findings::Findings;
@@ -27,12 +28,12 @@ use crate::resource::CONCURRENCY;
 /// Reads all records of a plan, once. Passed in because the walk that implements it depends on this
 /// module.
 pub type ReadAll =
-    for<'r> fn(&'r Rc<Run>, &'r Rc<Plan>) -> Pin<Box<dyn Future<Output = Arc<Vec<Value>>> + 'r>>;
+    for<'r> fn(&'r Rc<Run>, &'r Rc<Plan>) -> Pin<Box<dyn Future<Output = RecordList> + 'r>>;
 
 /// All records of a plan that others use.
 #[derive(Clone)]
 pub struct Walked {
-    pub records: Arc<Vec<Value>>,
+    pub records: RecordList,
     /// True if the walk failed as a whole, not only for some of its items.
     pub has_failed: bool,
 }
@@ -298,7 +299,7 @@ impl Run {
     }
 
     /// Returns all records of a plan that the whole run depends on, read once.
-    pub async fn read_all(self: &Rc<Self>, plan: &Rc<Plan>) -> Arc<Vec<Value>> {
+    pub async fn read_all(self: &Rc<Self>, plan: &Rc<Plan>) -> RecordList {
         (self.read_all)(self, plan).await
     }
 }

@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::core::records::RecordList;
 use crate::core::shutdown;
 use crate::engine::cover::UsedPart;
 use crate::engine::data::{data_of, statement};
@@ -22,13 +23,14 @@ use crate::engine::gather::Gather;
 use crate::engine::levels::Level;
 use crate::engine::listing::Listing;
 use crate::engine::outcome::End;
-use crate::engine::outlet::{Gone, Outlet, Taker, channel};
+use crate::engine::outlet::{Gone, Inlet, Outlet, Taker, channel};
 use crate::engine::records::KeyedRecord;
 use crate::engine::run::{Run, Walked};
 use crate::engine::stop::{Crew, Member};
 use crate::engine::{FailedItem, Outcome, RunError, RunErrorKind};
 use crate::plan::{DataValues, Feed, Plan, Site};
 use crate::project::query::Loop;
+use crate::sink::RecordSpool;
 
 /// A taker that lets records out.
 pub fn let_out() -> Taker {
@@ -269,17 +271,23 @@ impl Walker {
     /// Starts a task for every record of another plan, for at most `most` of them.
     async fn take_all(
         &self,
-        items: &[Value],
+        items: &RecordList,
         most: Option<usize>,
         taker: Taker,
         outlet: &Outlet,
     ) -> Result<(), Gone> {
         let children = self.children(taker, most);
-        for chunk in items.chunks(64) {
-            let kept = chunk.iter().cloned().map(KeyedRecord::new).collect();
-            (children.take)(kept, outlet).await?;
-            if children.are_enough() {
-                break;
+        for block in items.blocks() {
+            let block = match block {
+                Ok(block) => block,
+                Err(error) => return self.fail(RunErrorKind::Sink(error)),
+            };
+            for chunk in block.chunks(64) {
+                let kept = chunk.iter().cloned().map(KeyedRecord::new).collect();
+                (children.take)(kept, outlet).await?;
+                if children.are_enough() {
+                    return Ok(());
+                }
             }
         }
         Ok(())
@@ -322,11 +330,14 @@ impl Walker {
             }
         }
         crew.stop();
-        let rest = match gather.finish() {
-            Ok(rest) => rest,
-            Err(kind) => return self.fail(kind),
-        };
-        (children.take)(rest.into_iter().map(KeyedRecord::new).collect(), &outlet).await
+        loop {
+            let records = match gather.rest() {
+                Ok(Some(records)) => records,
+                Ok(None) => return Ok(()),
+                Err(kind) => return self.fail(kind),
+            };
+            (children.take)(records.into_iter().map(KeyedRecord::new).collect(), &outlet).await?;
+        }
     }
 
     /// Starts a task for every item of a loop that meets its condition, at most `most` of them.
@@ -434,7 +445,7 @@ fn has_expectations(plan: &Plan) -> bool {
 pub fn read_all<'r>(
     run: &'r Rc<Run>,
     plan: &'r Rc<Plan>,
-) -> Pin<Box<dyn Future<Output = Arc<Vec<Value>>> + 'r>> {
+) -> Pin<Box<dyn Future<Output = RecordList> + 'r>> {
     Box::pin(async move { records_of(run, plan, true).await.records })
 }
 
@@ -469,26 +480,47 @@ async fn walk_all(run: &Rc<Run>, plan: &Rc<Plan>, extent: Extent) -> Walked {
     let (outlet, mut inlet) = channel(&run.ahead, true);
     let walker = Walker::within(run, &crew.member(), plan, extent.clone());
     crew.member().spawn(walker.clone().walk(let_out(), outlet));
-    let mut gather = Gather::new(plan);
-    let mut records = Vec::new();
-    let result = loop {
-        let Some(batch) = inlet.next().await else {
-            break gather.finish();
-        };
-        match gather.pass(batch.kept) {
-            Ok(more) => records.extend(more),
-            Err(kind) => break Err(kind),
-        }
-        if gather.is_full() {
-            break gather.finish();
+    let mut records = RecordSpool::default();
+    let result = gather_all(plan, &mut inlet, &mut records).await;
+    let list = result.and_then(|()| {
+        let list = std::mem::take(&mut records).into_list();
+        list.map_err(RunErrorKind::Sink)
+    });
+    let records = match list {
+        Ok(list) => list,
+        Err(kind) => {
+            walker.failed(RunError::of_plan(plan, kind));
+            // Those before a failure are valid.
+            records.into_list().unwrap_or_default()
         }
     };
-    match result {
-        Ok(rest) => records.extend(rest),
-        Err(kind) => walker.failed(RunError::of_plan(plan, kind)),
-    }
     Walked {
-        records: Arc::new(records),
+        records,
         has_failed: extent.has_failed(),
     }
+}
+
+/// Collects the records of a walk in the query's order.
+async fn gather_all(
+    plan: &Rc<Plan>,
+    inlet: &mut Inlet,
+    records: &mut RecordSpool,
+) -> Result<(), RunErrorKind> {
+    let mut gather = Gather::new(plan);
+    while let Some(batch) = inlet.next().await {
+        push_all(records, gather.pass(batch.kept)?)?;
+        if gather.is_full() {
+            break;
+        }
+    }
+    while let Some(rest) = gather.rest()? {
+        push_all(records, rest)?;
+    }
+    Ok(())
+}
+
+fn push_all(spool: &mut RecordSpool, records: Vec<Value>) -> Result<(), RunErrorKind> {
+    let mut records = records.into_iter();
+    let pushed = records.try_for_each(|record| spool.push(record));
+    pushed.map_err(RunErrorKind::Sink)
 }

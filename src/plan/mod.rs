@@ -30,6 +30,7 @@ use serde_json::Value;
 
 use crate::auth::CredentialError;
 use crate::core::diagnostic::Diagnostic;
+use crate::core::records::RecordList;
 use crate::core::secret::Scrubber;
 use crate::project::Query;
 use crate::project::requirement::Requirement;
@@ -152,7 +153,7 @@ impl Plan {
     }
 
     /// Wraps records for a document.
-    pub fn records(&self, list: Arc<Vec<Value>>) -> Records {
+    pub fn records(&self, list: RecordList) -> Records {
         Records {
             list,
             columns: self.query.columns(),

@@ -16,6 +16,7 @@ mod name;
 mod place;
 mod scratch;
 mod several;
+mod spill;
 mod spool;
 mod stdout;
 
@@ -31,6 +32,7 @@ pub use name::check as check_name;
 pub use place::{is_stdout, is_stream};
 pub use scratch::{Scratch, TemporaryFolder};
 pub use several::{NotWritten, try_to_write, write_files};
+pub use spill::{RecordSpool, SpillFile, SpillReader};
 pub use spool::{Spool, Spooled};
 pub use stdout::{StderrSink, StdoutSink};
 

@@ -94,6 +94,14 @@ pub fn own(error: &Error) -> SqlError {
             "tables and results need more than {} MB of memory",
             MOST_MEMORY / 1_000_000
         )),
+        // No statement writes to anything but the temporary file.
+        ErrorCode::DiskFull | ErrorCode::SystemIoFailure | ErrorCode::CannotOpen => {
+            let why = message.as_deref().unwrap_or("disk I/O error");
+            SqlError::values(format!(
+                "the tables do not fit into memory, and the temporary file cannot be used: {why}"
+            ))
+            .help("free some space, or set `TMPDIR` to another folder")
+        }
         _ => {
             let message = message.clone().unwrap_or_else(|| error.to_string());
             SqlError::new(kind, quoted(&message), None)

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::load::Filling;
 use super::table::quote;
-use super::{SqlError, explain};
+use super::{Needs, SqlError, explain};
 
 /// The time to wait for a database that another program is writing.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -46,7 +46,8 @@ impl TableFile {
     ///
     /// As [`super::load::Loader::push`], or if the file cannot be written.
     pub fn push(&mut self, record: &Value) -> Result<(), SqlError> {
-        self.filling.push(&self.connection, record)
+        self.filling
+            .push(&self.connection, record, &Needs::default())
     }
 
     /// Completes the table.

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::table::{Table, fold, quote};
 use super::{Database, Needs, SqlError, SqlErrorKind, explain, value};
+use crate::core::records::RecordList;
 use crate::core::rows::RowBatch;
 
 /// The column of records that are not objects.
@@ -57,6 +58,31 @@ impl Database {
     }
 }
 
+impl Database {
+    /// Creates a table of a list of records and returns their number. Columns that are not needed
+    /// stay NULL.
+    ///
+    /// # Errors
+    ///
+    /// As [`Database::load`], and if a stored record cannot be read.
+    pub fn load_list(
+        &self,
+        name: &str,
+        columns: Option<&[String]>,
+        records: &RecordList,
+        needs: &Needs,
+    ) -> Result<usize, SqlError> {
+        let mut loader = self.loader(name, columns)?;
+        for block in records.blocks() {
+            let block = block.map_err(|error| SqlError::values(error.to_string()))?;
+            for record in &*block {
+                loader.push_needed(record, needs)?;
+            }
+        }
+        Ok(loader.finish())
+    }
+}
+
 impl Loader<'_> {
     /// Adds one record.
     ///
@@ -66,8 +92,18 @@ impl Loader<'_> {
     /// columns have no `value` for a record that is not an object, if a value is larger than
     /// 100 MB, if memory is short, or if the statement was stopped.
     pub fn push(&mut self, record: &Value) -> Result<(), SqlError> {
+        self.push_needed(record, &Needs::default())
+    }
+
+    /// Adds one record, as [`Loader::push`]. Columns that are not needed stay NULL.
+    ///
+    /// # Errors
+    ///
+    /// As [`Loader::push`].
+    pub fn push_needed(&mut self, record: &Value, needs: &Needs) -> Result<(), SqlError> {
         let was_open = self.filling.table.is_open;
-        self.filling.push(&self.database.connection, record)?;
+        self.filling
+            .push(&self.database.connection, record, needs)?;
         if was_open && !self.filling.table.is_open {
             self.publish();
         }
@@ -156,9 +192,14 @@ impl Filling {
     }
 
     /// Adds one record, as [`Loader::push`].
-    pub(super) fn push(&mut self, connection: &Connection, record: &Value) -> Result<(), SqlError> {
+    pub(super) fn push(
+        &mut self,
+        connection: &Connection,
+        record: &Value,
+        needs: &Needs,
+    ) -> Result<(), SqlError> {
         self.count += 1;
-        self.push_record(connection, record)
+        self.push_record(connection, record, needs)
             .map_err(|error| in_record(error, self.count))
     }
 
@@ -201,13 +242,18 @@ impl Filling {
         Ok(())
     }
 
-    fn push_record(&mut self, connection: &Connection, record: &Value) -> Result<(), SqlError> {
+    fn push_record(
+        &mut self,
+        connection: &Connection,
+        record: &Value,
+        needs: &Needs,
+    ) -> Result<(), SqlError> {
         if let Value::Object(object) = record {
             if !self.is_declared {
                 self.widen(connection, object.keys().map(String::as_str))?;
             }
             let fields = object.iter().map(|(key, value)| (key.as_str(), value));
-            self.insert(connection, fields)
+            self.insert(connection, fields, needs)
         } else if self.is_declared && self.table.position(VALUE, 0).is_none() {
             let kind = crate::core::json::kind(record);
             let message = format!("expected an object, got {kind}");
@@ -216,7 +262,7 @@ impl Filling {
             if !self.is_declared {
                 self.widen(connection, [VALUE])?;
             }
-            self.insert(connection, [(VALUE, record)])
+            self.insert(connection, [(VALUE, record)], needs)
         }
     }
 
@@ -257,10 +303,11 @@ impl Filling {
         &mut self,
         connection: &Connection,
         fields: impl IntoIterator<Item = (&'v str, &'v Value)>,
+        needs: &Needs,
     ) -> Result<(), SqlError> {
         // `{}` as a first record is a row without columns.
         self.table.is_open = false;
-        self.try_insert(connection, fields)
+        self.try_insert(connection, fields, needs)
             .map_err(|error| explain::own(&error))?;
         self.has_rows = true;
         Ok(())
@@ -270,13 +317,17 @@ impl Filling {
         &mut self,
         connection: &Connection,
         fields: impl IntoIterator<Item = (&'v str, &'v Value)>,
+        needs: &Needs,
     ) -> rusqlite::Result<()> {
         let mut statement = connection.prepare_cached(&self.insert)?;
         statement.clear_bindings();
         for (index, (key, value)) in fields.into_iter().enumerate() {
             if let Some(at) = self.table.position(key, index) {
-                self.table.columns[at].note(value);
-                statement.raw_bind_parameter(at + 1, value::Bound(value))?;
+                let column = &mut self.table.columns[at];
+                column.note(value);
+                if needs.has(&column.name) {
+                    statement.raw_bind_parameter(at + 1, value::Bound(value))?;
+                }
             }
         }
         statement.raw_execute()?;

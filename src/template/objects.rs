@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use minijinja::Value;
 use minijinja::value::{Enumerator, Object, ObjectRepr};
+use minijinja::{Error, ErrorKind, Value};
 use serde_json::Value as Json;
 
+use crate::core::records::RecordList;
 use crate::template::convert::from_json;
 
 /// Looks up an attribute of a name: `env.NAME`, `git.branch`.
@@ -95,7 +96,7 @@ impl Object for Headers {
 #[derive(Debug, Clone, Default)]
 pub struct Records {
     /// The records.
-    pub list: Arc<Vec<Json>>,
+    pub list: RecordList,
     /// The columns, if all records have the same: any other is a mistake, not a missing field.
     pub columns: Option<Vec<String>>,
 }
@@ -111,8 +112,24 @@ impl Object for List {
     }
 
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        let record = self.0.list.get(key.as_usize()?)?;
-        Some(match record {
+        let read = self
+            .0
+            .list
+            .with(key.as_usize()?, |record| self.value(record));
+        read.unwrap_or_else(|error| {
+            let error = Error::new(ErrorKind::InvalidOperation, error.to_string());
+            Some(Value::from(error))
+        })
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::Seq(self.0.list.len())
+    }
+}
+
+impl List {
+    fn value(&self, record: &Json) -> Value {
+        match record {
             Json::Object(members) if self.0.columns.is_some() => Value::from_object(Row(
                 members
                     .iter()
@@ -121,11 +138,7 @@ impl Object for List {
                 members.keys().cloned().collect(),
             )),
             other => lenient(other),
-        })
-    }
-
-    fn enumerate(self: &Arc<Self>) -> Enumerator {
-        Enumerator::Seq(self.0.list.len())
+        }
     }
 }
 

@@ -53,6 +53,7 @@ mod sending;
 mod settings;
 mod several;
 mod shipped;
+mod spill;
 mod sql;
 mod state;
 mod support;

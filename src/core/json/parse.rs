@@ -56,6 +56,18 @@ impl ParseError {
         self.column
     }
 
+    /// Returns the error for a text that is preceded by `lines` lines, and by `bytes` bytes in its
+    /// first line.
+    #[must_use]
+    pub(super) fn after(self, lines: usize, bytes: usize) -> Self {
+        let is_first = self.line == 1;
+        Self {
+            line: self.line + lines,
+            column: self.column + if is_first { bytes } else { 0 },
+            ..self
+        }
+    }
+
     /// Returns true if the text ends inside the value.
     pub fn is_eof(&self) -> bool {
         self.kind == FaultKind::Cut
@@ -112,7 +124,7 @@ pub fn parse_many(bytes: &[u8]) -> Result<Vec<Value>, ParseError> {
 pub fn parse_row(text: &str, row: &mut RowBuilder) -> Result<(), ParseError> {
     let mut parser = Parser::of_text(text);
     if parser.next("EOF while parsing a value")? == b'{' {
-        parser.row(row)?;
+        parser.row(0, row)?;
     } else {
         let value = parser.value(0)?;
         row.value("value", &value);
@@ -124,9 +136,9 @@ pub fn parse_row(text: &str, row: &mut RowBuilder) -> Result<(), ParseError> {
     }
 }
 
-struct Parser<'t> {
+pub(super) struct Parser<'t> {
     text: &'t str,
-    at: usize,
+    pub(super) at: usize,
     values: usize,
     most_values: usize,
     /// The items of all open lists, innermost last. A list is created once its length is known, so
@@ -151,7 +163,7 @@ impl<'t> Parser<'t> {
         Ok(Self::of_text(text))
     }
 
-    fn of_text(text: &'t str) -> Self {
+    pub(super) fn of_text(text: &'t str) -> Self {
         Self {
             text,
             at: 0,
@@ -162,23 +174,23 @@ impl<'t> Parser<'t> {
         }
     }
 
-    fn peek(&self) -> Option<u8> {
+    pub(super) fn peek(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
     }
 
-    fn skip_blanks(&mut self) {
+    pub(super) fn skip_blanks(&mut self) {
         while let Some(b' ' | b'\n' | b'\t' | b'\r') = self.peek() {
             self.at += 1;
         }
     }
 
     /// Returns the next character that is not white space.
-    fn next(&mut self, missing: &'static str) -> Result<u8, ParseError> {
+    pub(super) fn next(&mut self, missing: &'static str) -> Result<u8, ParseError> {
         self.skip_blanks();
         self.peek().ok_or_else(|| self.cut(missing))
     }
 
-    fn value(&mut self, depth: usize) -> Result<Value, ParseError> {
+    pub(super) fn value(&mut self, depth: usize) -> Result<Value, ParseError> {
         let first = self.next("EOF while parsing a value")?;
         self.values += 1;
         if self.values > self.most_values {
@@ -273,8 +285,8 @@ impl<'t> Parser<'t> {
         }
     }
 
-    /// Adds the members of an object to a row.
-    fn row(&mut self, row: &mut RowBuilder) -> Result<(), ParseError> {
+    /// Adds the members of an object in `depth` lists or objects to a row.
+    pub(super) fn row(&mut self, depth: usize, row: &mut RowBuilder) -> Result<(), ParseError> {
         const CUT: &str = "EOF while parsing an object";
         self.at += 1;
         if self.next(CUT)? == b'}' {
@@ -297,7 +309,7 @@ impl<'t> Parser<'t> {
                 }
                 b'-' | b'0'..=b'9' => row.cell(&key, Scalar::Number(self.number()?)),
                 _ => {
-                    let value = self.value(1)?;
+                    let value = self.value(depth + 1)?;
                     row.value(&key, &value);
                 }
             }
@@ -424,7 +436,7 @@ impl<'t> Parser<'t> {
         Ok(unit)
     }
 
-    fn fault(&self, message: &'static str) -> ParseError {
+    pub(super) fn fault(&self, message: &'static str) -> ParseError {
         self.fault_of(message, FaultKind::Syntax)
     }
 

@@ -39,6 +39,15 @@ pub fn open_regular(path: &Path) -> Result<File, String> {
 ///
 /// A message without the file's name.
 pub fn anything(path: &Path, most: u64) -> Result<Vec<u8>, String> {
+    read(open_anything(path)?, most)
+}
+
+/// Opens anything finite, as [`anything`] does.
+///
+/// # Errors
+///
+/// A message without the file's name.
+pub fn open_anything(path: &Path) -> Result<impl Read, String> {
     let file = open(path).map_err(|error| cannot_read(&error))?;
     let mut start = Vec::new();
     if is_pipe(&file) {
@@ -53,7 +62,7 @@ pub fn anything(path: &Path, most: u64) -> Result<Vec<u8>, String> {
         }
     }
     wait_for_content(&file).map_err(|error| cannot_read(&error))?;
-    read(start.as_slice().chain(file), most)
+    Ok(io::Cursor::new(start).chain(file))
 }
 
 /// Reads up to a limit.
@@ -89,7 +98,8 @@ pub fn text(bytes: Vec<u8>) -> Result<String, String> {
     })
 }
 
-fn cannot_read(error: &io::Error) -> String {
+/// Returns the message for a file that cannot be read, without its name.
+pub fn cannot_read(error: &io::Error) -> String {
     format!("cannot be read: {}", plain(error))
 }
 

@@ -9,13 +9,12 @@ use std::io::{self, Read};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-use bytes::Bytes;
-
 use crate::decode::ByteSource;
 use crate::project::load::{bounded, is_built_in, plain};
+use crate::sink::{Spool, Spooled};
 
-/// The maximum length of a pipe or a device, in bytes: it is held in memory.
-const LONGEST_PIPE: u64 = 256 << 20;
+/// The maximum length of a pipe or a device, in bytes: it is copied to a temporary file.
+const LONGEST_PIPE: u64 = 64 << 30;
 
 /// The maximum number of files of one table.
 const MOST_FILES: usize = 10_000;
@@ -113,8 +112,43 @@ pub fn source(path: &Path) -> Result<Arc<dyn ByteSource>, String> {
         bounded::open_regular(path)?;
         return Ok(Arc::new(RegularFile(path.to_path_buf())));
     }
-    let bytes = bounded::anything(path, LONGEST_PIPE)?;
-    Ok(Arc::new(Bytes::from(bytes)))
+    Ok(Arc::new(Copied(copied(
+        bounded::open_anything(path)?,
+        LONGEST_PIPE,
+    )?)))
+}
+
+/// Copies what can be read once only.
+fn copied(mut input: impl Read, most: u64) -> Result<Spooled, String> {
+    let mut spool = Spool::default();
+    let mut buffer = vec![0; 64 << 10];
+    let mut length = 0;
+    loop {
+        let count = match input.read(&mut buffer) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            read => read.map_err(|error| bounded::cannot_read(&error))?,
+        };
+        if count == 0 {
+            return Ok(spool.into_source());
+        }
+        length += count as u64;
+        if length > most {
+            return Err(format!("is longer than {} GiB", most >> 30));
+        }
+        let taken = spool.push(&buffer[..count]);
+        taken
+            .map_err(|error| format!("cannot be copied to a temporary file: {}", plain(&error)))?;
+    }
+}
+
+/// A copy of what could be read once only.
+#[derive(Debug)]
+struct Copied(Spooled);
+
+impl ByteSource for Copied {
+    fn open(&self) -> io::Result<Box<dyn Read + Send>> {
+        Ok(self.0.reader())
+    }
 }
 
 /// A regular file.

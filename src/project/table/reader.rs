@@ -5,12 +5,8 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::core::json;
 use crate::core::rows::{RowBatch, RowBuilder};
-use crate::decode::{BodyKind, ByteSource, Columns, DecodeError, Decoder, Records, add_record};
-
-/// The number of records of a document that are taken at a time.
-const BATCH: usize = 256;
+use crate::decode::{BodyKind, ByteSource, Columns, DecodeError, Decoder, Records};
 
 /// The reason why a table cannot be read.
 #[derive(Debug)]
@@ -40,8 +36,6 @@ pub struct TableReader {
     sources: VecDeque<NamedSource>,
     columns: Columns,
     current: Option<(String, Records)>,
-    /// The records of a JSON document.
-    list: VecDeque<Value>,
 }
 
 impl TableReader {
@@ -61,7 +55,6 @@ impl TableReader {
             sources: sources.into(),
             columns,
             current: None,
-            list: VecDeque::new(),
         })
     }
 
@@ -77,10 +70,6 @@ impl TableReader {
     /// If a file cannot be read or is damaged.
     pub fn next_batch(&mut self, most: usize) -> Result<Option<Vec<Value>>, TableError> {
         loop {
-            if !self.list.is_empty() {
-                let count = most.min(self.list.len());
-                return Ok(Some(self.list.drain(..count).collect()));
-            }
             if self.current.is_none() && !self.open_next()? {
                 return Ok(None);
             }
@@ -90,10 +79,6 @@ impl TableReader {
             let fault = |error: &DecodeError| TableError::of_content(shown, error);
             match records.next_batch(most).map_err(|error| fault(&error))? {
                 None => self.current = None,
-                Some(batch) if self.decoder.kind == BodyKind::Json => {
-                    let list = document(batch).map_err(|error| fault(&error))?;
-                    self.list = list.into();
-                }
                 Some(batch) => return Ok(Some(batch)),
             }
         }
@@ -110,14 +95,6 @@ impl TableReader {
         loop {
             if rows.is_full() {
                 return Ok(rows.take());
-            }
-            // A document is in memory already.
-            if self.decoder.kind == BodyKind::Json {
-                match self.next_batch(BATCH)? {
-                    None => return Ok(rows.take()),
-                    Some(batch) => batch.iter().for_each(|record| add_record(record, rows)),
-                }
-                continue;
             }
             if self.current.is_none() && !self.open_next()? {
                 return Ok(rows.take());
@@ -148,10 +125,10 @@ fn open(
     source: Arc<dyn ByteSource>,
     columns: &Columns,
 ) -> Result<Records, DecodeError> {
-    if matches!(decoder.kind, BodyKind::Csv | BodyKind::Tsv) {
-        decoder.typed(&*source, columns.clone())
-    } else {
-        decoder.start(source)?.finish()
+    match decoder.kind {
+        BodyKind::Csv | BodyKind::Tsv => decoder.typed(&*source, columns.clone()),
+        BodyKind::Json => decoder.list(&*source),
+        _ => decoder.start(source)?.finish(),
     }
 }
 
@@ -199,18 +176,4 @@ fn all_columns(
         }
     }
     Ok(all)
-}
-
-/// Returns the records of a JSON document.
-fn document(mut values: Vec<Value>) -> Result<Vec<Value>, DecodeError> {
-    match values.pop() {
-        None => Ok(values),
-        Some(Value::Array(records)) => Ok(records),
-        Some(value @ Value::Object(_)) => Ok(vec![value]),
-        Some(other) => {
-            let kind = json::kind(&other);
-            let words = format!("expected a list of records, got {kind}");
-            Err(DecodeError::in_line(1, words))
-        }
-    }
 }
