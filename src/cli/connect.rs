@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::auth::{self, InHeader};
@@ -62,7 +63,18 @@ impl World {
                 demo: None,
             });
         }
-        let demo = Demo::start(demo::Options::default()).map_err(|error| {
+        Self::of_demo(app, messages, demo::Options::default(), moment)
+    }
+
+    /// Starts a demo, with a note, and creates the outside of a run at a moment in it.
+    pub fn of_demo(
+        app: &App,
+        messages: MessageArgs,
+        options: demo::Options,
+        moment: Timestamp,
+    ) -> Result<Self, Failure> {
+        let story = options.story;
+        let demo = Demo::start(options).map_err(|error| {
             Failure::new(
                 Exit::Network,
                 Code::Demo,
@@ -71,6 +83,10 @@ impl World {
         })?;
         if !messages.quiet {
             app.eprintln("demo: using an embedded CircleCI with synthetic data");
+            if let Some(story) = story {
+                let name = story.name;
+                app.eprintln(&format!("demo: the story `{name}` stands at {moment}"));
+            }
         }
         Ok(Self {
             outside: Outside {

@@ -1,9 +1,10 @@
 //! `runner demo`: serves the embedded CircleCI on a port.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 use std::time::Duration;
 
+use clap::builder::PossibleValuesParser;
 use jiff::Timestamp;
 
 use crate::cli::app::App;
@@ -12,7 +13,7 @@ use crate::cli::failure::Failure;
 use crate::cli::options::duration;
 use crate::core::code::Code;
 use crate::core::time::{TIME_EXAMPLE, parse_time};
-use crate::demo::{self, Listeners, Options, RateLimit, Shape};
+use crate::demo::{self, CLOCK_PATH, Listeners, Options, RateLimit, Shape, Story};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -21,6 +22,7 @@ Examples:
   runner demo --latency 20ms --rate-limit 30/1s   slow, with a rate limit
   runner demo --fail-every 53:503                 every 53rd response is a 503
   runner demo --pipelines 200 --shape 2x5         200 pipelines with 2 workflows of 5 jobs
+  runner demo --story week                        ten days, under a clock that requests move
 
 Any token is accepted: `export CIRCLE_TOKEN=demo-token`, and in the resource file
 `base_url: http://127.0.0.1:4010/api/v2`.";
@@ -69,7 +71,16 @@ pub struct DemoArgs {
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
 
-    /// Clock: `real`, or a fixed time (default: a Wednesday in 2026)
+    /// Show a period day by day, as requests move the clock (`POST /__clock`)
+    #[arg(
+        long,
+        value_parser = PossibleValuesParser::new(Story::ALL.map(|story| story.name)),
+        conflicts_with_all = ["pipelines", "shape"],
+        value_name = "NAME"
+    )]
+    pub story: Option<String>,
+
+    /// Clock: `real`, or a fixed time (default: a Wednesday in 2026, or the story's begin)
     #[arg(long, value_name = "TIME")]
     pub now: Option<String>,
 
@@ -142,6 +153,9 @@ pub fn run(args: &DemoArgs, app: &Rc<App>) -> Result<Exit, Failure> {
         app.eprintln(&format!(
             "demo: artifacts, step output and usage exports are on {storage}"
         ));
+        if let Some(story) = options.story {
+            app.eprintln(&introduce(story, options.now, address));
+        }
         tokio::select! {
             result = demo::serve(listeners, options) => {
                 result.map_err(|error| failed(error.to_string()))?;
@@ -152,10 +166,27 @@ pub fn run(args: &DemoArgs, app: &Rc<App>) -> Result<Exit, Failure> {
     })
 }
 
+/// Returns the commands that show and move the clock of a story.
+fn introduce(story: Story, now: Timestamp, address: SocketAddr) -> String {
+    let (name, end) = (story.name, story.end());
+    let clock = format!("http://{address}{CLOCK_PATH}");
+    format!(
+        "demo: the story `{name}` stands at {now} and ends at {end}; its clock is shown and moved by\n  \
+         curl {clock}\n  \
+         curl -d '{{\"by\": \"1d\"}}' {clock}\n  \
+         curl -d '{{\"to\": \"{end}\"}}' {clock}"
+    )
+}
+
 fn options(args: &DemoArgs, real_now: Timestamp) -> Result<Options, Failure> {
     let default = Options::default();
+    let story = args.story.as_deref().and_then(Story::named);
     let (now, ticking) = match args.now.as_deref() {
-        None => (default.now, false),
+        None => (story.map_or(default.now, Story::begin), false),
+        Some("real") if story.is_some() => {
+            let words = "`--now real` does not go with `--story`, whose clock requests move";
+            return Err(Failure::usage(Code::Demo, words));
+        }
         Some("real") => (real_now, true),
         Some(text) => {
             let time = parse_time(text, real_now).ok_or_else(|| {
@@ -168,6 +199,7 @@ fn options(args: &DemoArgs, real_now: Timestamp) -> Result<Options, Failure> {
     Ok(Options {
         seed: args.seed.unwrap_or(default.seed),
         now,
+        story,
         ticking,
         pipelines: args.pipelines.unwrap_or(default.pipelines),
         page_size: args.page_size.unwrap_or(default.page_size).clamp(1, 1000),

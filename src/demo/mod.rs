@@ -3,7 +3,7 @@
 //! It lets people try the program without a token or a network, and is used by tests and benchmarks.
 //! It is deterministic: the data follows from [`Options::seed`], the clock stands still, and
 //! misbehaviour (latency, refusals, failures) is configured by request number. Writes affect later
-//! requests.
+//! requests. With a [`Story`], requests move the clock, and the data follows it.
 //!
 //! Artifacts, output of steps and usage exports are on a second port, see [`Demo::storage_origin`].
 //!
@@ -16,6 +16,7 @@
 //! [`Demo`].
 
 mod api;
+mod clock;
 mod count;
 mod gate;
 mod message;
@@ -26,12 +27,15 @@ mod route;
 mod server;
 mod sign;
 mod storage;
+mod story;
 mod thread;
 mod world;
 
 #[cfg(test)]
 mod tests;
 
+pub use crate::demo::clock::CLOCK_PATH;
 pub use crate::demo::options::{NOW, Options, PROJECT_SLUG, RateLimit, Shape, TOKEN};
 pub use crate::demo::server::{Listeners, serve};
+pub use crate::demo::story::Story;
 pub use crate::demo::thread::Demo;

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::demo::story::Story;
+
 /// The token sent with `--demo`; any other non-empty one is accepted too, unless [`Options::token`]
 /// is set.
 pub const TOKEN: &str = "demo-token";
@@ -40,8 +42,11 @@ pub struct Options {
     /// The seed of everything that looks random: ids, names, statuses.
     pub seed: u64,
     /// The time of the clock. It stands still, except that every write advances it by one second,
-    /// so that later writes have later times.
+    /// so that later writes have later times. With a story, requests move it too.
     pub now: Timestamp,
+    /// The story whose state at the time of the clock is shown. It has its own pipelines: `pipelines`,
+    /// `shape`, `settle_after` and `ticking` are ignored.
+    pub story: Option<Story>,
     /// True to let the clock run from `now` in real time.
     pub ticking: bool,
     /// The initial number of pipelines of each main project.
@@ -94,6 +99,7 @@ impl Default for Options {
         Self {
             seed: 1,
             now: NOW,
+            story: None,
             ticking: false,
             pipelines: 240,
             page_size: 20,

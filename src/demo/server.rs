@@ -19,13 +19,14 @@ use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Instant;
 
+use crate::demo::clock::CLOCK_PATH;
 use crate::demo::count::{COUNTS_PATH, Counters};
 use crate::demo::gate::Gate;
 use crate::demo::message::{Answer, Body, Call};
 use crate::demo::options::Options;
 use crate::demo::world::World;
 use crate::demo::world::id::Kind;
-use crate::demo::{route, storage};
+use crate::demo::{clock, route, storage};
 
 /// The maximum size of a body.
 const MOST_BYTES: usize = 1 << 20;
@@ -181,6 +182,9 @@ async fn answer(shared: &Shared, request: Request<Incoming>) -> Response<Full<By
         let counts = shared.counters.read().show();
         return response(StatusCode::OK, Body::Json(counts), Vec::new());
     }
+    if request.uri().path() == CLOCK_PATH {
+        return set_clock(shared, request).await;
+    }
     let _in_flight = shared.counters.begin();
     let admission = shared.lock().gate.admit(shared.began.elapsed());
     if !shared.latency.is_zero() {
@@ -198,7 +202,9 @@ async fn answer(shared: &Shared, request: Request<Incoming>) -> Response<Full<By
         (None, Ok(body)) => {
             let body = body.to_bytes().to_vec();
             let call = Call::new(parts.method, target(&parts.uri), &parts.headers, body);
-            route::respond(&mut state.world, &call)
+            let answer = route::respond(&mut state.world, &call);
+            state.world.pass_request();
+            answer
         }
     };
     if answer.status == StatusCode::TOO_MANY_REQUESTS {
@@ -213,6 +219,16 @@ async fn answer(shared: &Shared, request: Request<Incoming>) -> Response<Full<By
     ));
     drop(state);
     response(answer.status, answer.body, headers)
+}
+
+/// Answers a request for the clock, which is neither counted nor limited.
+async fn set_clock(shared: &Shared, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    let (parts, body) = request.into_parts();
+    let body = Limited::new(body, MOST_BYTES).collect().await;
+    let body = body.map_or_else(|_| Vec::new(), |body| body.to_bytes().to_vec());
+    let call = Call::new(parts.method, target(&parts.uri), &parts.headers, body);
+    let answer = clock::respond(&mut shared.lock().world, &call);
+    response(answer.status, answer.body, answer.headers)
 }
 
 fn response(

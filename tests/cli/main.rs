@@ -56,6 +56,7 @@ mod shipped;
 mod spill;
 mod sql;
 mod state;
+mod story;
 mod support;
 mod testing;
 mod tls;

@@ -76,9 +76,13 @@ pub fn mine(world: &World, call: &Call, slug: &str) -> Outcome {
     )
 }
 
-/// Page positions are pipeline numbers, so that newly triggered pipelines do not shift the pages.
+/// Page positions are pipeline numbers, so that newly triggered pipelines do not shift the pages. In a
+/// story they do, as in any listing that is read by position.
 fn of_project(world: &World, call: &Call, slug: &str, filter: Filter<'_>) -> Outcome {
     let project = project(world, slug)?;
+    if world.moment().is_some() {
+        return by_position(world, call, vec![project], filter);
+    }
     let listing = Listing::new(world.options.seed, call);
     let begin = listing.asked(call)?.map_or(project.last(), |place| {
         u32::try_from(place).unwrap_or(0).min(project.last())
@@ -117,6 +121,11 @@ pub fn of_organization(world: &World, call: &Call) -> Outcome {
         branch: None,
         mine: call.flag("mine"),
     };
+    by_position(world, call, projects, filter)
+}
+
+/// Returns a page of the pipelines of projects, newest first.
+fn by_position(world: &World, call: &Call, projects: Vec<&Project>, filter: Filter<'_>) -> Outcome {
     let mut pipelines: Vec<Pipeline> = projects
         .into_iter()
         .flat_map(|project| {
@@ -167,6 +176,9 @@ pub fn list_workflows(world: &mut World, call: &Call, id: &str) -> Outcome {
 /// Returns the pipeline with an id, with its workflows: a request for them brings them on.
 pub fn find_for_workflows(world: &mut World, id: &str) -> Result<Pipeline, Fault> {
     let pipeline = look_at(world, id)?;
+    if world.is_forgotten(&pipeline) {
+        return Err(missing());
+    }
     world.look_at_all(&pipeline);
     Ok(pipeline)
 }

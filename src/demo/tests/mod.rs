@@ -8,6 +8,7 @@ mod reading;
 mod shapes;
 mod socket;
 mod storage;
+mod story;
 mod tour;
 mod v3;
 mod writing;

@@ -161,6 +161,7 @@ mod tests {
             status,
             attempt: 0,
             recovers: false,
+            cue: None,
         };
         play(&plan::web()[plan], course, 0, &mut Dice::new(1, &[]))
     }

@@ -20,6 +20,17 @@ pub struct Course {
     pub attempt: u32,
     /// True if a later attempt on the same commit succeeds, so that the failure is a flake.
     pub recovers: bool,
+    /// Its place in a story.
+    pub cue: Option<Cue>,
+}
+
+/// The times of a workflow in a story, in milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cue {
+    /// The start.
+    pub at: i64,
+    /// The time until an approval is given.
+    pub approval: i64,
 }
 
 /// A job of a workflow.
@@ -300,6 +311,7 @@ mod tests {
             status,
             attempt: 0,
             recovers: false,
+            cue: None,
         };
         let jobs = play(&plan::web()[plan], course, 0, &mut Dice::new(1, &[]));
         jobs.iter().map(|job| job.status.as_str()).collect()
@@ -342,6 +354,7 @@ mod tests {
                 status,
                 attempt: 0,
                 recovers: true,
+                cue: None,
             };
             for roll in 0..50 {
                 for job in play(&plan::web()[0], course, 0, &mut Dice::new(roll, &[])) {

@@ -1,7 +1,9 @@
 //! Conversion between objects and their ids.
 
 use crate::demo::world::id::{self, Key, Kind};
+use crate::demo::world::pipeline::Pipeline;
 use crate::demo::world::project::{EXAMPLE, ODD, Project};
+use crate::demo::world::story::LIFETIME;
 use crate::demo::world::workflow::WorkflowKey;
 use crate::demo::world::{EXAMPLE_ID, EXAMPLE_WORKFLOW, World};
 
@@ -29,7 +31,21 @@ impl World {
 
     /// Returns true if the record of a workflow has expired, so that it is shown without an id.
     pub fn has_expired(&self, key: WorkflowKey) -> bool {
+        if let Some(now) = self.moment() {
+            let project = &self.projects[usize::from(key.project)];
+            let pipeline = self.recorded_pipeline(project, key.pipeline);
+            return key.project != EXAMPLE
+                && pipeline.is_some_and(|pipeline| pipeline.created_at + LIFETIME <= now);
+        }
         key.project == ODD && key.pipeline + 6 == self.projects[usize::from(ODD)].newest
+    }
+
+    /// Returns true if the records of a pipeline's workflows have expired so that there is no list of
+    /// them; for every other pipeline the list remains, without their ids.
+    pub fn is_forgotten(&self, pipeline: &Pipeline) -> bool {
+        let expires = pipeline.created_at + LIFETIME;
+        let has_expired = self.moment().is_some_and(|now| expires <= now);
+        has_expired && pipeline.project != EXAMPLE && pipeline.number.is_multiple_of(2)
     }
 
     /// Returns the id of a workflow.

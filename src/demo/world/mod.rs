@@ -7,6 +7,7 @@
 pub mod calendar;
 pub mod change;
 pub mod course;
+pub mod cut;
 pub mod desk;
 pub mod files;
 pub mod id;
@@ -18,6 +19,7 @@ pub mod project;
 pub mod random;
 pub mod status;
 pub mod steps;
+pub mod story;
 pub mod suite;
 pub mod usage;
 mod workflow;
@@ -26,13 +28,17 @@ mod writes;
 use std::collections::HashMap;
 use std::time::Instant;
 
+use jiff::Timestamp;
+
 pub use crate::demo::world::workflow::{Workflow, WorkflowKey};
 
 use crate::demo::options::Options;
+use crate::demo::story::Story;
 use crate::demo::world::change::Change;
 use crate::demo::world::desk::Desk;
 use crate::demo::world::id::Kind;
 use crate::demo::world::pipeline::{Pipeline, Style};
+use crate::demo::world::plan::SETUP;
 use crate::demo::world::project::{EXAMPLE, Project};
 use crate::demo::world::usage::Export;
 use crate::demo::world::workflow::{Rerun, Strides};
@@ -62,6 +68,10 @@ pub struct World {
     pub exports: Vec<Export>,
     /// The origin of the storage, which has another port than the API.
     pub storage_origin: String,
+    /// The time by which each request moves the clock of a story, in milliseconds.
+    pub each_request: i64,
+    /// The clock of a story.
+    clock: i64,
     began: Instant,
     writes: i64,
     reruns: HashMap<(u8, u32), Vec<Rerun>>,
@@ -74,7 +84,12 @@ pub struct World {
 
 impl World {
     /// Creates an unchanged world.
-    pub fn new(options: Options) -> Self {
+    pub fn new(mut options: Options) -> Self {
+        let clock = options.now.as_millisecond();
+        if let Some(story) = options.story {
+            // What is as old as the demo does not depend on where the clock begins.
+            options.now = story.first_day;
+        }
         let projects = project::all(&options);
         let jobs = projects.iter().flat_map(|project| &project.plans);
         let jobs = jobs.map(|plan| plan.jobs.len()).max().unwrap_or(0).max(8);
@@ -86,6 +101,8 @@ impl World {
             desk,
             exports: Vec::new(),
             storage_origin: "http://127.0.0.1:4011".to_owned(),
+            each_request: 0,
+            clock,
             began: Instant::now(),
             writes: 0,
             reruns: HashMap::new(),
@@ -108,6 +125,9 @@ impl World {
 
     /// Returns the time of the demo's clock.
     pub fn now(&self) -> i64 {
+        if self.options.story.is_some() {
+            return self.clock;
+        }
         let start = self.options.now.as_millisecond();
         if self.options.ticking {
             return start.saturating_add(self.elapsed());
@@ -124,7 +144,33 @@ impl World {
     /// same time.
     pub fn moment_of_writing(&mut self) -> i64 {
         self.writes += 1;
+        self.clock += 1000;
         self.now()
+    }
+
+    /// Moves the clock of a story, also backwards. Returns false if it has no such time.
+    pub fn set_clock(&mut self, to: i64) -> bool {
+        let has_time = Timestamp::from_millisecond(to).is_ok();
+        if has_time {
+            self.clock = to;
+        }
+        has_time
+    }
+
+    /// Moves the clock of a story as each request does.
+    pub fn pass_request(&mut self) {
+        self.set_clock(self.clock.saturating_add(self.each_request));
+    }
+
+    /// Returns the time of the clock in a story. Otherwise what happens does not depend on it.
+    pub fn moment(&self) -> Option<i64> {
+        self.options.story.map(|_| self.now())
+    }
+
+    /// Returns the maximum age of a pipeline at which jobs of it start.
+    pub fn latest_rerun(&self) -> i64 {
+        let story = self.options.story;
+        story.map_or(calendar::DAY, |_| story::LATEST_RERUN)
     }
 
     /// Returns the project with a slug.
@@ -145,16 +191,29 @@ impl World {
         if number < project.oldest {
             return None;
         }
-        self.recorded_pipeline(project, number)
+        let pipeline = self.recorded_pipeline(project, number)?;
+        let is_gone = self.moment().is_some_and(|now| {
+            pipeline.deleted_at.is_some_and(|at| at <= now)
+                || pipeline.created_at + story::LISTED <= now
+        });
+        (!is_gone).then_some(pipeline)
     }
 
     /// As [`Self::pipeline`], but also for pipelines that are older than those that are listed.
     pub fn recorded_pipeline(&self, project: &Project, number: u32) -> Option<Pipeline> {
         if number <= project.newest {
-            return Some(pipeline::make(self.style(), project, number));
+            return match self.options.story {
+                Some(story) if project.place != EXAMPLE => {
+                    self.scripted_pipeline(story, project, number)
+                }
+                _ => Some(pipeline::make(self.style(), project, number)),
+            };
         }
         let place = usize::try_from(number - project.newest - 1).ok()?;
         let triggered = project.triggered.get(place)?;
+        if self.moment().is_some_and(|now| triggered.created_at > now) {
+            return None;
+        }
         let mut made = pipeline::of_trigger(self.options.seed, project, number, triggered);
         let looks = self.pipeline_looks.get(&(project.place, number));
         if project.is_app() && looks.is_none_or(|looks| *looks < LOOKS) && made.error.is_none() {
@@ -162,6 +221,23 @@ impl World {
             made.courses.clear();
         }
         Some(made)
+    }
+
+    /// Returns a pipeline of a story if it has started.
+    fn scripted_pipeline(&self, story: Story, project: &Project, number: u32) -> Option<Pipeline> {
+        let now = self.now();
+        let mut pipeline = story::script::make(self.style(), story, project, number);
+        if pipeline.error.is_none() {
+            let starts = pipeline.courses.iter();
+            let starts = starts.filter(|course| course.cue.is_some_and(|cue| cue.at <= now));
+            let begun: Vec<usize> = starts.map(|course| course.plan).collect();
+            pipeline.state = match begun.as_slice() {
+                [] => "pending",
+                [SETUP] => "setup",
+                _ => "created",
+            };
+        }
+        (pipeline.created_at <= now).then_some(pipeline)
     }
 
     fn style(&self) -> Style {

@@ -45,17 +45,24 @@ pub struct Pipeline {
     pub error: Option<(&'static str, &'static str)>,
     /// The parameters.
     pub parameters: Map<String, Value>,
-    /// The workflows, oldest first.
+    /// The workflows, oldest first; in a story also those that have not started.
     pub courses: Vec<Course>,
+    /// The time at which it is deleted.
+    pub deleted_at: Option<i64>,
 }
 
 /// The occasion of a pipeline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Occasion {
+pub(super) enum Occasion {
+    /// A schedule.
     Night,
+    /// A merge into the main branch.
     Merge,
+    /// A push to a branch.
     Push,
+    /// A tag.
     Tag,
+    /// A push that the GitHub App reports.
     App,
 }
 
@@ -132,7 +139,8 @@ const PINNED_API: [Pinned; 6] = [
     (Merge, &[(BUILD, Success), (DEPLOY, Running)]),
 ];
 
-const CONFIG_ERROR: (&str, &str) = (
+/// The error of a pipeline whose configuration cannot be read.
+pub(super) const CONFIG_ERROR: (&str, &str) = (
     "config",
     "Error calling workflow: 'build-and-test'\nCannot find a definition for command named cache-restore",
 );
@@ -169,7 +177,7 @@ pub fn make(style: Style, project: &Project, number: u32) -> Pipeline {
         (Some(workflows), _) => regular(workflows, &mut dice),
         (None, Some(pin)) => set_courses(pin.courses),
         (None, None) if number.is_multiple_of(37) && occasion == Push => Vec::new(),
-        (None, None) => courses(occasion, project.plans.len() > SETUP, &mut dice),
+        (None, None) => set_courses(&outcomes(occasion, project.plans.len() > SETUP, &mut dice)),
     };
     if pipeline.courses.is_empty() {
         if age == 0 {
@@ -244,7 +252,8 @@ fn pinned(project: &Project, age: u32) -> Option<Pin> {
     }
 }
 
-fn occasion(dice: &mut Dice) -> Occasion {
+/// Chooses an occasion other than the night.
+pub(super) fn occasion(dice: &mut Dice) -> Occasion {
     match dice.below(100) {
         0..30 => Merge,
         30..36 => Tag,
@@ -254,7 +263,7 @@ fn occasion(dice: &mut Dice) -> Occasion {
 }
 
 /// Generates the person, branch and commit.
-fn scene(occasion: Occasion, number: u32, dice: &mut Dice) -> Pipeline {
+pub(super) fn scene(occasion: Occasion, number: u32, dice: &mut Dice) -> Pipeline {
     let window = u64::from(number) / 7 + dice.below(4);
     let topic = BRANCHES[usize::try_from(window % BRANCHES.len() as u64).unwrap_or(0)];
     let is_bot = topic.starts_with("renovate/") && matches!(occasion, Push | App);
@@ -301,10 +310,12 @@ fn scene(occasion: Occasion, number: u32, dice: &mut Dice) -> Pipeline {
         error: None,
         parameters: Map::new(),
         courses: Vec::new(),
+        deleted_at: None,
     }
 }
 
-fn disturb(pipeline: &mut Pipeline, dice: &mut Dice) {
+/// Gives the pipeline names that break careless programs.
+pub(super) fn disturb(pipeline: &mut Pipeline, dice: &mut Dice) {
     let name = if dice.chance(10) {
         Cow::Owned(format!("long/{}", "x".repeat(10_000)))
     } else {
@@ -326,10 +337,12 @@ fn course(plan: usize, status: Status) -> Course {
         status,
         attempt: 0,
         recovers: false,
+        cue: None,
     }
 }
 
-fn set_courses(courses: &[(usize, Status)]) -> Vec<Course> {
+/// Makes courses of plans and statuses: later ones of a plan are reruns.
+pub(super) fn set_courses(courses: &[(usize, Status)]) -> Vec<Course> {
     let mut made: Vec<Course> = Vec::with_capacity(courses.len());
     for (place, (plan, status)) in courses.iter().enumerate() {
         let earlier = made.iter().filter(|course| course.plan == *plan).count();
@@ -351,7 +364,12 @@ fn regular(workflows: usize, dice: &mut Dice) -> Vec<Course> {
         .collect()
 }
 
-fn courses(occasion: Occasion, has_setup: bool, dice: &mut Dice) -> Vec<Course> {
+/// Chooses the workflows of a pipeline, with their statuses.
+pub(super) fn outcomes(
+    occasion: Occasion,
+    has_setup: bool,
+    dice: &mut Dice,
+) -> Vec<(usize, Status)> {
     let mut courses = Vec::new();
     match occasion {
         Occasion::Night => courses.push((NIGHTLY, outcome(70, dice))),
@@ -367,7 +385,7 @@ fn courses(occasion: Occasion, has_setup: bool, dice: &mut Dice) -> Vec<Course> 
             }
         }
     }
-    set_courses(&courses)
+    courses
 }
 
 /// Generates a first run and its reruns.

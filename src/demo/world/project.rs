@@ -7,6 +7,7 @@ use crate::demo::options::{
 };
 use crate::demo::world::calendar;
 use crate::demo::world::plan::{self, WorkflowPlan};
+use crate::demo::world::story::calendar as story_calendar;
 
 /// The index of the project in the service's documentation examples.
 pub const EXAMPLE: u8 = 2;
@@ -93,6 +94,10 @@ pub fn all(options: &Options) -> Vec<Project> {
     let now = options.now.as_millisecond();
     let main = |place, slug, name, history: u32, plans| {
         let newest = history.max(options.pipelines);
+        let (oldest, newest) = match options.story {
+            Some(story) => story_calendar::numbers(story, history),
+            None => (newest - options.pipelines + 1, newest),
+        };
         Project {
             place,
             slug,
@@ -100,7 +105,7 @@ pub fn all(options: &Options) -> Vec<Project> {
             org_name: "acme",
             name,
             plans,
-            oldest: newest - options.pipelines + 1,
+            oldest,
             newest,
             newest_slot: calendar::newest_slot(now),
             regular: options.shape.map(|shape| shape.workflows.min(500) as usize),
@@ -133,7 +138,8 @@ pub fn all(options: &Options) -> Vec<Project> {
         org_name: "acme-labs",
         name,
         plans,
-        oldest: newest + 1 - count,
+        // A story is one of the main projects.
+        oldest: newest + 1 - options.story.map_or(count, |_| 0),
         newest,
         newest_slot: calendar::newest_slot(now),
         regular: None,

@@ -143,10 +143,9 @@ fn rows(world: &World, project: &Project, from: i64, to: i64) -> Vec<String> {
     let mut pipelines = Vec::new();
     for number in (1..=project.last()).rev() {
         let Some(pipeline) = world.recorded_pipeline(project, number) else {
-            break;
+            continue;
         };
-        // Jobs start at most hours after their pipeline.
-        if pipeline.created_at < from - DAY {
+        if pipeline.created_at < from - world.latest_rerun() {
             break;
         }
         if pipeline.created_at < to {

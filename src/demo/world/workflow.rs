@@ -1,12 +1,13 @@
 //! The current state of workflows: their generated course plus all changes.
 
-use crate::demo::world::course::{self, Course, Job};
+use crate::demo::world::change::{Change, Deed};
+use crate::demo::world::course::{self, Course, Cue, Job};
 use crate::demo::world::pipeline::Pipeline;
 use crate::demo::world::plan::{JobPlan, WorkflowPlan};
 use crate::demo::world::project::Project;
 use crate::demo::world::random::Dice;
 use crate::demo::world::status::{JobStatus, Status};
-use crate::demo::world::{World, calendar, change, names};
+use crate::demo::world::{World, calendar, change, cut, names};
 
 /// The location of a workflow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -53,6 +54,9 @@ pub struct Rerun {
     pub jobs: Vec<usize>,
 }
 
+/// The time after which a workflow that was changed by a request is done, in a story.
+const SETTLED_AFTER: i64 = 10 * calendar::MINUTE;
+
 /// The allocation of job numbers.
 #[derive(Debug, Clone, Copy)]
 pub struct Strides {
@@ -77,9 +81,14 @@ impl Workflow<'_> {
 impl World {
     /// Returns the workflows of a pipeline, oldest first.
     pub fn workflows(&self, pipeline: &Pipeline) -> Vec<Workflow<'_>> {
-        (0..self.workflow_count(pipeline))
+        let mut workflows: Vec<Workflow<'_>> = (0..self.workflow_count(pipeline))
             .filter_map(|place| self.workflow_in(pipeline, place))
-            .collect()
+            .collect();
+        if self.moment().is_some() {
+            // Reruns by requests come between those of the story.
+            workflows.sort_by_key(|workflow| workflow.created_at);
+        }
+        workflows
     }
 
     /// Returns the number of workflows of a pipeline, including reruns.
@@ -93,26 +102,60 @@ impl World {
     pub fn workflow(&self, key: WorkflowKey) -> Option<Workflow<'_>> {
         let project = self.projects.get(usize::from(key.project))?;
         let pipeline = self.pipeline(project, key.pipeline)?;
-        self.workflow_in(&pipeline, key.place)
+        let is_kept = self.options.story.is_none() || !self.has_expired(key);
+        is_kept.then(|| self.workflow_in(&pipeline, key.place))?
     }
 
     /// Returns a workflow of a given pipeline.
     pub fn workflow_in(&self, pipeline: &Pipeline, place: u16) -> Option<Workflow<'_>> {
+        self.workflow_at(pipeline, place, self.moment())
+    }
+
+    /// Returns a workflow of a given pipeline as it is at a moment of a story.
+    fn workflow_at(
+        &self,
+        pipeline: &Pipeline,
+        place: u16,
+        moment: Option<i64>,
+    ) -> Option<Workflow<'_>> {
         let key = WorkflowKey {
             project: pipeline.project,
             pipeline: pipeline.number,
             place,
         };
         let place = usize::from(place);
+        let has_passed = |at: i64| moment.is_none_or(|now| at <= now);
+        let changes = self.changes.get(&key).into_iter().flatten();
+        let changes: Vec<Change> = changes.copied().filter(|c| has_passed(c.at)).collect();
         let mut workflow = if let Some(course) = pipeline.courses.get(place) {
-            self.original(pipeline, key, *course)?
+            match course.cue.zip(moment) {
+                Some((cue, now)) => {
+                    // The first change leads away from the story.
+                    let now = changes.first().map_or(now, |change| change.at.min(now));
+                    self.scripted_workflow(pipeline, key, *course, cue, now)?
+                }
+                None => self.original(pipeline, key, *course)?,
+            }
         } else {
             let reruns = self.reruns.get(&(key.project, key.pipeline))?;
             let rerun = reruns.get(place - pipeline.courses.len())?;
-            self.again(pipeline, key, rerun)?
+            has_passed(rerun.at).then(|| self.again(pipeline, key, rerun))??
         };
-        for change in self.changes.get(&key).into_iter().flatten() {
+        for change in &changes {
             workflow.status = change.apply(workflow.plan, &mut workflow.jobs);
+        }
+        let course = pipeline.courses.get(place);
+        let is_scripted = changes.is_empty() && course.is_some_and(|course| course.cue.is_some());
+        if let Some(now) = moment.filter(|_| !is_scripted) {
+            let last = changes.last().map_or(workflow.created_at, |last| last.at);
+            let settled = Change {
+                at: last + SETTLED_AFTER,
+                deed: Deed::Settle,
+            };
+            let runs = matches!(workflow.status, Status::Running | Status::Failing);
+            if runs && settled.at <= now {
+                workflow.status = settled.apply(workflow.plan, &mut workflow.jobs);
+            }
         }
         let last = workflow.jobs.iter().filter_map(|job| job.stopped_at).max();
         workflow.stopped_at = workflow
@@ -137,7 +180,7 @@ impl World {
             u64::from(key.place) + 1,
         ];
         let mut dice = Dice::new(self.options.seed, &names);
-        let is_triggered = pipeline.created_at >= self.options.now.as_millisecond();
+        let is_triggered = pipeline.number > self.projects[usize::from(key.project)].newest;
         let pause = i64::from(course.attempt) * dice.between(35, 45) * calendar::MINUTE;
         // Workflows and jobs are shown in whole seconds.
         let began = pipeline.created_at.div_euclid(1000) * 1000;
@@ -164,8 +207,65 @@ impl World {
         })
     }
 
+    /// Returns a workflow of a story as it is at a time, if it has started.
+    fn scripted_workflow(
+        &self,
+        pipeline: &Pipeline,
+        key: WorkflowKey,
+        course: Course,
+        cue: Cue,
+        now: i64,
+    ) -> Option<Workflow<'_>> {
+        if cue.at > now {
+            return None;
+        }
+        let project = &self.projects[usize::from(key.project)];
+        let plan = project.plans.get(course.plan)?;
+        let names = [
+            u64::from(key.project),
+            u64::from(key.pipeline),
+            u64::from(key.place) + 1,
+        ];
+        let mut dice = Dice::new(self.options.seed, &names);
+        let mut timed = plan.clone();
+        for job in timed.jobs.iter_mut().filter(|job| job.approval) {
+            job.seconds = (cue.approval / 1000, cue.approval / 1000);
+        }
+        let mut jobs = course::play(&timed, course, cue.at, &mut dice);
+        let status = cut::cut(plan, &mut jobs, course.status, cue.at, now);
+        Some(Workflow {
+            key,
+            plan,
+            status,
+            created_at: cue.at,
+            stopped_at: None,
+            started_by: pipeline.actor,
+            attempt: course.attempt,
+            recovers: course.recovers,
+            jobs,
+        })
+    }
+
+    /// Returns true if a failure of a workflow has turned out to be a flake: a later run of the same
+    /// commit has passed.
+    pub fn has_recovered(&self, workflow: &Workflow<'_>) -> bool {
+        if !workflow.recovers || self.moment().is_none() {
+            return workflow.recovers;
+        }
+        let key = workflow.key;
+        let project = &self.projects[usize::from(key.project)];
+        let pipeline = self.pipeline(project, key.pipeline);
+        let others = pipeline.map_or_else(Vec::new, |pipeline| self.workflows(&pipeline));
+        others.iter().any(|other| {
+            other.plan.name == workflow.plan.name
+                && other.attempt > workflow.attempt
+                && other.status == Status::Success
+        })
+    }
+
     fn again(&self, pipeline: &Pipeline, key: WorkflowKey, rerun: &Rerun) -> Option<Workflow<'_>> {
-        let original = self.workflow_in(pipeline, rerun.of)?;
+        let moment = self.moment().map(|_| rerun.at);
+        let original = self.workflow_at(pipeline, rerun.of, moment)?;
         let mut jobs = original.jobs;
         for place in &rerun.jobs {
             jobs[*place] = Job::idle(*place, JobStatus::Blocked);

@@ -33,6 +33,10 @@ impl World {
     }
 
     fn settle(&mut self, key: WorkflowKey, looks: u32) {
+        // In a story, only time ends workflows.
+        if self.options.story.is_some() {
+            return;
+        }
         if self.options.settle_after.is_none_or(|limit| looks <= limit) {
             return;
         }

@@ -98,8 +98,7 @@ fn collect<'w>(world: &'w World, project: &Project, filter: Filter<'_>) -> Vec<R
         let Some(pipeline) = world.pipeline(project, number) else {
             continue;
         };
-        // Reruns start at most hours after their pipeline.
-        if pipeline.created_at < filter.window.from - DAY {
+        if pipeline.created_at < filter.window.from - world.latest_rerun() {
             break;
         }
         let branch = pipeline.branch.as_deref().unwrap_or_default();
@@ -116,6 +115,9 @@ fn collect<'w>(world: &'w World, project: &Project, filter: Filter<'_>) -> Vec<R
                     workflow,
                 }),
         );
+    }
+    if world.moment().is_some() {
+        runs.sort_by_key(|run| std::cmp::Reverse(run.workflow.created_at));
     }
     runs
 }

@@ -40,7 +40,7 @@ fn flakes(world: &World, project: &Project) -> BTreeMap<String, Value> {
     let mut found: BTreeMap<String, Value> = BTreeMap::new();
     for run in collect(world, project, filter) {
         let workflow = &run.workflow;
-        if !workflow.recovers {
+        if !world.has_recovered(workflow) {
             continue;
         }
         for job in &workflow.jobs {
