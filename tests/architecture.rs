@@ -261,6 +261,7 @@ fn what_a_floor_does_not_know() {
                 "resource",
                 "sink",
                 "sql",
+                "store",
                 "template",
             ],
             "the engine knows neither formats nor the demo; bodies of responses go to sinks",
@@ -324,8 +325,18 @@ const HOMES: &[Home] = &[
     },
     Home {
         words: &["rusqlite::"],
-        places: &["sql/"],
-        why: "SQL has one home",
+        places: &["sql/", "store/sqlite.rs"],
+        why: "SQL has one home, and the store's file another",
+    },
+    Home {
+        words: &["postgres::", "tokio_postgres_rustls::"],
+        places: &["store/postgres.rs", "store/address.rs"],
+        why: "one place talks to PostgreSQL",
+    },
+    Home {
+        words: &["parquet::"],
+        places: &["store/export/columnar.rs"],
+        why: "one file writes Parquet",
     },
     Home {
         words: &["saphyr_parser::"],
@@ -371,17 +382,21 @@ const HOMES: &[Home] = &[
     },
     Home {
         words: &["tempfile::"],
-        places: &["sink/"],
+        // Tests of the store open files of a database.
+        places: &["sink/", "store/tests.rs", "store/tests/"],
         why: "files appear whole in one place",
     },
     Home {
         words: &["ring::digest", "ring::rand"],
-        // A recording names the files of a form instead of holding them.
+        // A recording names the files of a form instead of holding them; a store shortens keys.
         places: &[
             "sink/cache.rs",
+            // A manifest names the content of files.
+            "sink/staging.rs",
             "decode/whole.rs",
             "engine/download.rs",
             "recording/ask.rs",
+            "store/rows.rs",
         ],
         why: "hashes name what lasts longer than a run",
     },
@@ -445,10 +460,13 @@ const HOMES: &[Home] = &[
         // and read. The name of a temporary file is never seen.
         places: &[
             "cli/",
+            "core/json/list.rs",
+            "engine/sorting.rs",
             "plan/disguise.rs",
             "project/draft/tests.rs",
             "recording/tests.rs",
             "sink/file.rs",
+            "store/tests/rows.rs",
         ],
         why: "clock and chance are passed in",
     },

@@ -242,7 +242,8 @@ impl Call {
         let says_format = arguments.iter().any(|word| word == "-o" || word == "--out");
         // A report is the same everywhere.
         let is_report = arguments.iter().any(|word| word.contains("-report"));
-        let has_table = matches!(arguments[0].as_str(), "run" | "sql" | "ping") && !is_report;
+        let has_table =
+            matches!(arguments[0].as_str(), "run" | "sql" | "sync" | "ping") && !is_report;
         if has_table && !says_format {
             arguments.extend(["-o".to_owned(), "table".to_owned()]);
         }

@@ -146,12 +146,12 @@ fn check(entry: &Entry, scheme: Option<TokenScheme>, faults: &mut Diagnostics) -
     }))
 }
 
-/// Runs the program, without a shell, in the project's folder, and returns its output.
+/// Runs a program, without a shell, in the project's folder, and returns its output.
 ///
 /// # Errors
 ///
 /// A message, if it cannot be started, fails, takes too long, or prints nothing.
-async fn run(command: &[String], folder: &Path, scrubber: &Scrubber) -> Result<Secret, String> {
+pub async fn run(command: &[String], folder: &Path, scrubber: &Scrubber) -> Result<Secret, String> {
     let program = &command[0];
     let mut starting = Command::new(program);
     starting

@@ -33,6 +33,7 @@ use crate::core::source::{Place, Text};
 use crate::http::{HeaderName, HeaderValue, Request, TransportError, TransportErrorKind};
 use crate::template::{RenderError, Scope, Template};
 
+pub use command::run as output_of_command;
 pub use credential::{Credential, CredentialError, Field};
 pub use header::InHeader;
 pub use layer::Authenticated;

@@ -11,7 +11,7 @@ use crate::cli::failure::{Failure, Stopped};
 use crate::cli::options::RunOptions;
 use crate::cli::output::Writers;
 use crate::cli::state::State;
-use crate::cli::{confirm, connect, error_hints, execute};
+use crate::cli::{confirm, connect, error_hints, execute, store_place};
 use crate::core::code::Code;
 use crate::core::text::counted;
 use crate::engine::{Downloads, ExecutionOptions, Write};
@@ -83,6 +83,7 @@ pub fn carry_out(plans: &[Rc<Plan>], options: &RunOptions, app: &Rc<App>) -> Res
         remembers: execute::remembers(plans),
         cache: cache.as_ref().map(RunCache::cache),
         downloads: downloads(plans, options, app)?,
+        store: store_place::read_by(plans, options.store.as_deref(), options.connect.demo, app)?,
         ..ExecutionOptions::default()
     };
     let result = connect::block_on(

@@ -169,6 +169,7 @@ impl World {
             root: project.root().to_path_buf(),
             scrubber: app.scrubber.clone(),
             plans: SharedPlans::default(),
+            since: None,
         }))
     }
 

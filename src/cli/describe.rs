@@ -1,13 +1,13 @@
 //! Describes the parts of a query in words: vars, loops, bodies, rules.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::core::json::plain;
 use crate::core::name;
 use crate::core::time::format_duration;
 use crate::http::retry::RetryChange;
 use crate::plan::Plan;
-use crate::project::query::{Body, CacheRule, Items, Limit, Loop, Var, VarType};
+use crate::project::query::{Body, CacheRule, Items, Keeping, Limit, Loop, Var, VarType};
 use crate::project::template::ValueTemplate;
 
 /// Describes a var: type, required, default, choices, example.
@@ -49,6 +49,37 @@ pub fn var_words(var: &Var) -> String {
         words.push(format!("for example {}", plain(example)));
     }
     words.join(", ")
+}
+
+/// Describes how `runner sync` keeps the records of a query.
+pub fn keeping_words(keeping: &Keeping) -> String {
+    let key: Vec<&str> = keeping.key.iter().map(|name| &*name.value).collect();
+    let mut words = vec![format!("key {}", key.join(", "))];
+    words.extend(keeping.at.as_ref().map(|at| format!("at {}", at.value)));
+    words.extend(
+        keeping
+            .done
+            .as_ref()
+            .map(|done| format!("done when {}", done.source())),
+    );
+    let revisit = keeping.revisit.map(format_duration);
+    words.extend(revisit.map(|age| format!("revisits items up to {age}")));
+    words.extend(keeping.history.then(|| "with history".to_owned()));
+    words.extend(keeping.marks_gone.then(|| "marks what is gone".to_owned()));
+    words.join("; ")
+}
+
+/// Returns the rule by which `runner sync` keeps the records of a query.
+pub fn keeping_json(keeping: &Keeping) -> Value {
+    let key: Vec<&str> = keeping.key.iter().map(|name| &*name.value).collect();
+    json!({
+        "key": key,
+        "at": keeping.at.as_ref().map(|at| &*at.value),
+        "done": keeping.done.as_ref().map(crate::template::Expression::source),
+        "revisit_seconds": keeping.revisit.map(|age| age.as_secs()),
+        "history": keeping.history,
+        "gone": if keeping.marks_gone { "mark" } else { "keep" },
+    })
 }
 
 /// Returns a value as text, as written in the file.

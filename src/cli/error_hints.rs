@@ -193,6 +193,19 @@ fn explained(error: &RunError, plan: &Plan, app: &App, is_whole_run: bool) -> Fa
                 None => failure,
             }
         }
+        RunErrorKind::Stored {
+            words,
+            help,
+            is_connection,
+        } => {
+            let exit = if *is_connection {
+                Exit::Network
+            } else {
+                Exit::Usage
+            };
+            let words = app.scrubber.text(words).into_owned();
+            Failure::new(exit, error.code(), words).helps(help.clone().into_iter().collect())
+        }
         RunErrorKind::Waited(words) => {
             Failure::new(Exit::Expectation, Code::PollTimeout, words.clone())
         }

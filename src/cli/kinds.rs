@@ -195,6 +195,7 @@ fn plan(base_url: &str) -> Rc<Plan> {
         root: root.to_path_buf(),
         scrubber: Scrubber::new(),
         plans: SharedPlans::default(),
+        since: None,
     };
     let text = |text: &str| Input::Text(text.to_owned());
     let inputs = BTreeMap::from([

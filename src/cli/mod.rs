@@ -53,6 +53,10 @@ mod shutdown;
 mod signal;
 mod sql;
 mod state;
+mod store;
+mod store_export;
+mod store_place;
+mod sync;
 mod test;
 mod usage;
 mod watch;
@@ -105,6 +109,10 @@ enum Command {
     List(list::ListArgs),
     /// Show a query or resource
     Show(show::ShowArgs),
+    /// Keep the records of queries in a store, with few requests
+    Sync(Box<sync::SyncArgs>),
+    /// Show, export, shrink or clear what is kept
+    Store(store::StoreArgs),
     /// Check connections and tokens
     Ping(ping::PingArgs),
     /// Serve an embedded CircleCI with synthetic data
@@ -136,6 +144,8 @@ impl Command {
             Self::Record(args) => record::run(args, app),
             Self::List(args) => Ok(list::run(args, app)?),
             Self::Show(args) => show::run(args, app),
+            Self::Sync(args) => sync::run(args, app),
+            Self::Store(args) => store::run(args, app),
             Self::Ping(args) => Ok(ping::run(args, app)?),
             Self::Demo(args) => Ok(demo::run(args, app)?),
             Self::Schema(args) => schema::run(args, app),
@@ -153,6 +163,8 @@ impl Command {
             Self::Api(args) => args.error_format(),
             Self::Check(args) => args.error_format(),
             Self::Ping(args) => args.error_format(),
+            Self::Sync(args) => args.messages.error_format,
+            Self::Store(args) => args.error_format(),
             Self::Record(args) => args.messages.error_format,
             Self::Test(_)
             | Self::Init(_)

@@ -23,6 +23,8 @@ pub struct RunOptions {
     pub results: ResultArgs,
     /// The folder of the state.
     pub state: Option<PathBuf>,
+    /// The store that queries read, if the command line names one.
+    pub store: Option<String>,
     /// True to write without confirmation.
     pub yes: bool,
     /// True to stop at the first failed item.

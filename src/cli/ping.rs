@@ -103,7 +103,7 @@ pub fn run(args: &PingArgs, app: &Rc<App>) -> Result<Exit, Failure> {
         })?;
     let usual = || format::usual(app.stdout.is_terminal);
     let format = args.output.unwrap_or_else(usual);
-    print(&rows, format, app)?;
+    print_rows(&rows, &COLUMNS, format, app)?;
     Ok(exit)
 }
 
@@ -208,13 +208,22 @@ fn limit_left(answer: &RunReport) -> Option<u64> {
         .min()
 }
 
-fn print(rows: &[Value], format: &Format, app: &App) -> Result<(), Failure> {
+/// Prints rows with these columns.
+///
+/// # Errors
+///
+/// If they cannot be printed.
+pub fn print_rows(
+    rows: &[Value],
+    columns: &[&str],
+    format: &Format,
+    app: &App,
+) -> Result<(), Failure> {
     let wrong = |words: String| Failure::usage(Code::CannotWrite, words);
-    let columns = COLUMNS;
     let mut out = Vec::new();
     let mut renderer = format.renderer(&Shape {
         csv: CsvOptions::default(),
-        columns: Some(columns.map(str::to_owned).to_vec()),
+        columns: Some(columns.iter().map(|name| (*name).to_owned()).collect()),
         single: false,
         terminal: app.stdout.terminal(),
         page_width: None,
@@ -223,7 +232,7 @@ fn print(rows: &[Value], format: &Format, app: &App) -> Result<(), Failure> {
         .begin(&mut out)
         .and_then(|()| {
             rows.iter()
-                .try_for_each(|row| renderer.record(&full(row, &columns), &mut out))
+                .try_for_each(|row| renderer.record(&full(row, columns), &mut out))
         })
         .and_then(|()| renderer.finish(&mut out));
     result.map_err(|error| wrong(error.to_string()))?;

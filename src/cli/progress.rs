@@ -252,7 +252,8 @@ fn state_words(record: &Value) -> String {
     }
 }
 
-fn bytes(count: u64) -> String {
+/// Formats a number of bytes.
+pub fn bytes(count: u64) -> String {
     match count {
         0..1_000 => format!("{count} bytes"),
         1_000..1_000_000 => format!("{}.{} kB", count / 1_000, count % 1_000 / 100),

@@ -11,7 +11,7 @@ use crate::cli::failure::{ErrorFormat, Failure, Stopped};
 use crate::cli::inputs::{self, Words};
 use crate::cli::options::{self, CacheArgs, ConnectArgs, MessageArgs, ResultArgs, RunOptions};
 use crate::cli::setup;
-use crate::cli::{carry_out, dry_run, error_hints};
+use crate::cli::{carry_out, dry_run, error_hints, store_place};
 use crate::core::code::Code;
 use crate::core::diagnostic::Diagnostics;
 use crate::format::Format;
@@ -85,6 +85,10 @@ pub struct RunArgs {
     #[arg(long)]
     pub curl: bool,
 
+    /// Read kept rows from this store: a file, or `postgres://user@host/database`
+    #[arg(long, value_name = "STORE")]
+    pub store: Option<String>,
+
     #[command(flatten)]
     pub cache: CacheArgs,
 
@@ -101,6 +105,7 @@ impl RunArgs {
             output: self.output,
             results: self.results.clone(),
             state: self.state.clone(),
+            store: self.store.clone(),
             yes: self.yes,
             fail_fast: self.fail_fast,
             unordered: self.unordered,
@@ -140,7 +145,13 @@ pub fn run(args: &RunArgs, app: &Rc<App>) -> Result<Exit, Stopped> {
     if !args.results.out.is_empty() && queries.len() > 1 {
         return Err(Failure::usage(Code::Out, "`--out` is for a single query, got several").into());
     }
-    let world = World::new(app, &args.connect, args.messages, args.now.as_deref())?;
+    let stored = queries.iter().find(|(_, query)| query.reads_store());
+    let of_demo = match stored.filter(|_| args.connect.demo && args.now.is_none()) {
+        Some((project, _)) => store_place::demo_time(args.store.as_deref(), project, app)?,
+        None => None,
+    };
+    let now = args.now.as_deref().or(of_demo.as_deref());
+    let world = World::new(app, &args.connect, args.messages, now)?;
     let mut plans = Vec::new();
     for (project, query) in queries {
         plans.push(Rc::new(plan(&project, query, &given, &world, args, app)?));

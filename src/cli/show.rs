@@ -8,7 +8,8 @@ use serde_json::{Map, Value, json};
 use crate::cli::app::App;
 use crate::cli::connect::World;
 use crate::cli::describe::{
-    body_source, cache_words, feed_words, retry_words, source_json, value_source, var_words,
+    body_source, cache_words, feed_words, keeping_json, keeping_words, retry_words, source_json,
+    value_source, var_words,
 };
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Stopped};
@@ -133,6 +134,9 @@ fn query_text(query: &Query, facts: &Facts) -> String {
     if let Some(sql) = query.statement() {
         let source = sql.text.value.trim().replace('\n', "\n          ");
         text.push_str(&format!("sql       {source}\n"));
+    }
+    if let Some(keeping) = &query.keeping {
+        text.push_str(&format!("store     {}\n", keeping_words(keeping)));
     }
     if let Some(report) = &query.report {
         let kinds: Vec<&str> = report_formats(report).collect();
@@ -309,6 +313,7 @@ fn query_json(query: &Query, facts: &Facts) -> Value {
             .collect::<Map<_, _>>(),
         "sql": query.statement().map(|sql| sql.text.value.to_string()),
         "report": query.report.as_ref().map(|report| report_formats(report).collect::<Vec<_>>()),
+        "store": query.keeping.as_ref().map(keeping_json),
         "vars": vars,
         "require": requirements(&query.require),
         "expect": requirements(&query.shape.expect),

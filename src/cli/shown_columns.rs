@@ -11,7 +11,7 @@ use crate::project::{Project, Query};
 /// The columns of a query's records.
 pub struct ShownColumns {
     schema: Vec<RecordColumn>,
-    /// What the API's description says of them, by name.
+    /// The columns in the API's description, by name.
     described: Vec<(String, Schema)>,
 }
 

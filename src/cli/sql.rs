@@ -14,18 +14,20 @@ use crate::cli::failure::{ErrorFormat, Failure, Stopped};
 use crate::cli::inputs;
 use crate::cli::options::{self, CacheArgs, ConnectArgs, MessageArgs, ResultArgs, RunOptions};
 use crate::cli::setup;
-use crate::cli::{carry_out, run};
+use crate::cli::{carry_out, run, store_place};
 use crate::core::code::Code;
 use crate::core::diagnostic::Diagnostic;
 use crate::core::name;
 use crate::core::source::{Place, SourceFile, Span};
+use crate::core::time::{TIME_EXAMPLE, parse_time};
 use crate::decode::{self, BodyKind};
 use crate::format::Format;
 use crate::plan::{Input, Inputs, Plan};
-use crate::project::query::VarType;
+use crate::project::query::{StatementTable, VarType};
 use crate::project::table::{self, Table, TableFiles};
 use crate::project::{Grounds, Parameter, Project, Query, load, statement_query};
 use crate::sql;
+use crate::store::{Opening, SHOWN_COLUMNS};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -34,6 +36,7 @@ Examples:
   runner sql 'select job from new where job not in (select job from old)' \\
       --from new=slowest-jobs --from old=last-week.ndjson -o csv
   runner sql 'select project, sum(credits) from u group by project' --from u='usage/*.csv.gz'
+  runner sql --store 'select date(created_at) as day, count(*) as n from workflows group by day'
   jq -c '.[]' jobs.json | runner sql 'select avg(seconds) as mean from jobs' --from jobs=-
 
 The statement is a single SELECT in SQLite's dialect. NAME=VALUE sets its parameter `:NAME`, and the
@@ -54,6 +57,14 @@ pub struct SqlArgs {
     /// `json:-` for other formats)
     #[arg(long, value_name = "NAME=SOURCE")]
     pub from: Vec<String>,
+
+    /// Name the tables that `runner sync` keeps; `--store=STORE` chooses another store than the project's
+    #[arg(long, value_name = "STORE", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    pub store: Option<String>,
+
+    /// Show the rows of the store as they were at a time
+    #[arg(long, value_name = "TIME", requires = "store")]
+    pub as_of: Option<String>,
 
     /// Read the statement from a file
     #[arg(long, value_name = "FILE")]
@@ -97,6 +108,7 @@ impl SqlArgs {
             cache: self.cache,
             connect: self.connect.clone(),
             messages: self.messages,
+            store: self.store.clone().filter(|store| !store.is_empty()),
             ..RunOptions::default()
         }
     }
@@ -112,7 +124,7 @@ pub fn run(args: &SqlArgs, app: &Rc<App>) -> Result<Exit, Stopped> {
     let (statement, assignments) = statement(args, app)?;
     let mut given = inputs::read(&[], &assignments, &app.working_directory)?;
     let sources = sources(&args.from)?;
-    let (project, queries) = queries(&sources, app)?;
+    let (project, queries) = queries(&sources, args.store.is_some(), app)?;
     refuse_missing_values(&queries, &given)?;
     // Faults of the statement are reported once all tables are known.
     if let Ok(mentions) = sql::mentions(statement.text()) {
@@ -121,6 +133,7 @@ pub fn run(args: &SqlArgs, app: &Rc<App>) -> Result<Exit, Stopped> {
     let grounds = Grounds {
         vars: parameters(&queries, &mut given),
         tables: tables(&sources, app)?,
+        stored: stored(&statement, args, &project, app)?,
         queries,
     };
     let query = statement_query(&statement, grounds).map_err(Failure::from_diagnostics)?;
@@ -242,7 +255,11 @@ fn sources(words: &[String]) -> Result<Vec<Source<'_>>, Failure> {
 type NamedQueries = Vec<(String, Arc<Query>)>;
 
 /// Finds the queries and their project; files alone need none.
-fn queries(sources: &[Source<'_>], app: &App) -> Result<(Project, NamedQueries), Failure> {
+fn queries(
+    sources: &[Source<'_>],
+    uses_store: bool,
+    app: &App,
+) -> Result<(Project, NamedQueries), Failure> {
     let mut queries = NamedQueries::new();
     let mut project: Option<Project> = None;
     for source in sources {
@@ -261,9 +278,11 @@ fn queries(sources: &[Source<'_>], app: &App) -> Result<(Project, NamedQueries),
         project = Some(own);
         queries.push((source.name.to_owned(), query));
     }
-    let project = project.unwrap_or_else(|| {
-        Project::without_files(&app.working_directory, &options::format_names())
-    });
+    let project = match project {
+        Some(project) => project,
+        None if uses_store => setup::project_here(app)?,
+        None => Project::without_files(&app.working_directory, &options::format_names()),
+    };
     Ok((project, queries))
 }
 
@@ -363,6 +382,47 @@ fn parameters(queries: &NamedQueries, given: &mut Inputs) -> Vec<Parameter> {
         });
     }
     parameters
+}
+
+/// Returns the tables of the store that the statement may read.
+fn stored(
+    statement: &SourceFile,
+    args: &SqlArgs,
+    project: &Project,
+    app: &App,
+) -> Result<Vec<StatementTable>, Failure> {
+    let Some(given) = &args.store else {
+        return Ok(Vec::new());
+    };
+    let as_of = args.as_of.as_deref().map(|text| {
+        parse_time(text, app.now).ok_or_else(|| {
+            let words = format!("`--as-of` takes {TIME_EXAMPLE}, got `{text}`");
+            Failure::usage(Code::Now, words)
+        })
+    });
+    let as_of = as_of.transpose()?;
+    let given = Some(given.as_str()).filter(|given| !given.is_empty());
+    let address = store_place::address(given, args.connect.demo, project, app)?;
+    let access = store_place::access(address, app)?;
+    let mut store = store_place::open(&access, Opening::Existing, app)?;
+    let tables = store.tables();
+    let tables = tables.map_err(|error| store_place::failure(error, app))?;
+    let text = statement.text().to_lowercase();
+    let is_named = |name: &str| text.contains(&name.to_lowercase());
+    let tables = tables.into_iter().filter(|table| is_named(&table.name));
+    let own = || SHOWN_COLUMNS.iter().map(|(name, _)| (*name).to_owned());
+    Ok(tables
+        .map(|table| StatementTable {
+            columns: Some(
+                (table.columns.into_iter().map(|column| column.name))
+                    .chain(own())
+                    .collect(),
+            ),
+            name: table.name.clone(),
+            table: table.name,
+            as_of,
+        })
+        .collect())
 }
 
 /// Returns the tables of files.

@@ -183,6 +183,12 @@ codes! {
     Settings = "settings",
     Sql = "sql",
     State = "state",
+    /// A store, or what a query says about it.
+    Store = "store",
+    /// A query contradicts its table.
+    StoreSchema = "store-schema",
+    /// A value does not fit its column.
+    StoreValue = "store-value",
     Table = "table",
     TableFile = "table-file",
     Take = "take",

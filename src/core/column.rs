@@ -192,7 +192,6 @@ impl RecordColumn {
     }
 
     /// Returns the type of the column in a table, where lists are JSON.
-    #[cfg_attr(not(test), expect(dead_code, reason = "what keeps records asks it"))]
     pub fn table_type(&self) -> Option<ColumnType> {
         if self.is_list {
             Some(ColumnType::Json)

@@ -222,6 +222,11 @@ impl Diagnostics {
         self.list.is_empty()
     }
 
+    /// Returns an iterator over the faults.
+    pub fn iter(&self) -> impl Iterator<Item = &Diagnostic> {
+        self.list.iter()
+    }
+
     /// Returns the number of faults.
     pub fn len(&self) -> usize {
         self.list.len()

@@ -1,7 +1,7 @@
 //! Stories: periods in the life of a small organization, seen at the time of a scripted clock.
 //!
-//! What the API shows follows from the seed and the clock alone, however the clock got there, except
-//! for what write requests did. `world::story` has the script.
+//! The data that the API shows follow from the seed and the clock alone, however the clock got
+//! there, except for what write requests did. `world::story` has the script.
 
 use std::time::Duration;
 
@@ -59,10 +59,6 @@ impl Story {
 
     /// Returns the time at which a store that was synchronized `syncs` times before sees the story:
     /// the first time after seven days, then a day later each time, and at last its end.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "for a demo that outlives its process")
-    )]
     pub fn time_of_sync(self, syncs: u64) -> Timestamp {
         self.after(syncs.saturating_add(7).min(self.days))
     }

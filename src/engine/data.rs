@@ -17,11 +17,12 @@ use crate::engine::outlet::{Outlet, Taker};
 use crate::engine::records::read_rows;
 use crate::engine::run::Run;
 use crate::engine::stop::Crew;
+use crate::engine::stored::{self, Reading};
 use crate::engine::tables::{Batches, load};
 use crate::engine::{RunError, RunErrorKind};
 use crate::plan::{DataValue, DataValues, Facts, Plan};
 use crate::project::failures;
-use crate::project::query::{FileRecords, Statement};
+use crate::project::query::{Data, FileRecords, Statement, StoredRecords};
 use crate::sql::{Database, Needs, Params, Row, SqlError, SqlErrorKind};
 use crate::template::{Expected, Records};
 
@@ -34,7 +35,11 @@ async fn all_data(run: &Rc<Run>, plan: &Rc<Plan>) -> Arc<DataValues> {
     let crew = Crew::new(&run.panicked);
     let mut waiting = Vec::new();
     let all = plan.query.data.iter().zip(&plan.data);
-    for (data, fed_by) in all.filter(|(data, _)| !plan.query.is_streamed(data)) {
+    let is_read_in_place = |data: &Data| {
+        let is_given = run.session.given(&data.query.name).is_some();
+        plan.query.is_streamed(data) && !is_given
+    };
+    for (data, fed_by) in all.filter(|(data, _)| !is_read_in_place(data)) {
         let (sender, receiver) = oneshot::channel();
         let (run, fed_by) = (Rc::clone(run), Rc::clone(fed_by));
         crew.member().spawn(async move {
@@ -117,14 +122,28 @@ pub async fn statement(run: &Rc<Run>, plan: &Rc<Plan>, taker: &Taker, outlet: &O
     if let Some(records) = plan.query.files() {
         return of_files(run, plan, records, taker, outlet).await;
     }
+    if let Some(stored) = plan.query.stored() {
+        return of_store(run, plan, stored, taker, outlet).await;
+    }
     // Files are read first, so that their faults are reported before the first request.
     let tables = plan.query.file_tables();
+    let sources = stored::sources(plan, &run.session);
+    let access = if sources.is_empty() {
+        None
+    } else {
+        match stored::access(&run.session) {
+            Ok(access) => Some((access, sources)),
+            Err(kind) => return End::Failed(RunError::of_plan(plan, kind)),
+        }
+    };
     let database = match plan.query.statement() {
-        Some(sql) if !tables.is_empty() => match load(plan, sql, &tables).await {
-            Some(Ok(database)) => Some(database),
-            Some(Err(kind)) => return End::Failed(RunError::of_plan(plan, kind)),
-            None => return End::Gone,
-        },
+        Some(sql) if !tables.is_empty() || access.is_some() => {
+            match load(plan, sql, &tables, access).await {
+                Some(Ok(database)) => Some(database),
+                Some(Err(kind)) => return End::Failed(RunError::of_plan(plan, kind)),
+                None => return End::Gone,
+            }
+        }
         _ => None,
     };
     let data = data_of(run, plan).await;
@@ -162,6 +181,32 @@ pub async fn statement(run: &Rc<Run>, plan: &Rc<Plan>, taker: &Taker, outlet: &O
             Some(Part::Fault(error)) => {
                 return End::Failed(RunError::of_plan(plan, fault(sql, error)));
             }
+        };
+        if let Some(end) = pass_on(run, plan, &batch, &mut before, taker, outlet).await {
+            return end;
+        }
+    }
+}
+
+/// Passes on the rows of a store.
+async fn of_store(
+    run: &Rc<Run>,
+    plan: &Rc<Plan>,
+    stored: &StoredRecords,
+    taker: &Taker,
+    outlet: &Outlet,
+) -> End {
+    let access = match stored::access(&run.session) {
+        Ok(access) => access,
+        Err(kind) => return End::Failed(RunError::of_plan(plan, kind)),
+    };
+    let mut reading = Reading::start(plan, stored, access);
+    let mut before = 0;
+    loop {
+        let batch = match reading.next().await {
+            None => return End::Done(Outcome::Complete),
+            Some(Ok(batch)) => batch,
+            Some(Err(kind)) => return End::Failed(RunError::of_plan(plan, kind)),
         };
         if let Some(end) = pass_on(run, plan, &batch, &mut before, taker, outlet).await {
             return end;
@@ -283,7 +328,7 @@ fn start(
     }
     let read = Read {
         columns: (plan.query.data.iter())
-            .filter(|data| !plan.query.is_streamed(data))
+            .filter(|entry| data.contains_key(&entry.name))
             .map(|data| (data.name.clone(), data.query.columns()))
             .collect(),
         hides_failures: (plan.query.data.iter().map(|data| &data.name))

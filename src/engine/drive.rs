@@ -43,8 +43,33 @@ pub async fn run(
     session.levels().clear();
     let run = Rc::new(Run::new(plan, session, kind, read_all));
     let sites = found.map(|found| resume(&run, plan, found));
+    complete(&run, plan, sites, deliver).await
+}
+
+/// Runs a plan for one item, or without items, beside other runs of the session.
+///
+/// # Errors
+///
+/// As [`run`].
+pub async fn run_beside(
+    plan: &Rc<Plan>,
+    session: &Rc<Session>,
+    site: Option<Site>,
+    deliver: &mut dyn Deliver,
+) -> Result<RunReport, Box<FailedRun>> {
+    let run = Rc::new(Run::new(plan, session, ResultKind::Records, read_all));
+    run.is_beside.set(site.is_some());
+    complete(&run, plan, site.map(|site| vec![site]), deliver).await
+}
+
+async fn complete(
+    run: &Rc<Run>,
+    plan: &Rc<Plan>,
+    sites: Option<Vec<Site>>,
+    deliver: &mut dyn Deliver,
+) -> Result<RunReport, Box<FailedRun>> {
     let report = LocalSet::new()
-        .run_until(drive(&run, plan, sites, deliver))
+        .run_until(drive(run, plan, sites, deliver))
         .await;
     assert!(!run.panicked.get(), "a task of the walk panicked");
     report
@@ -182,6 +207,9 @@ impl Collector<'_> {
         let mut findings = self.run.findings.take();
         if let Some(error) = findings.fatal.take() {
             return Err(findings.into_failed(error));
+        }
+        if self.run.is_beside.get() {
+            findings.forget_columns();
         }
         let notes = findings.take_notes(&self.plan.query.name);
         let request = findings.request.take();

@@ -73,6 +73,7 @@ impl RunError {
             | RunErrorKind::Sql { words, .. }
             | RunErrorKind::Content(words)
             | RunErrorKind::Table { words, .. }
+            | RunErrorKind::Stored { words, .. }
             | RunErrorKind::Listing(words)
             | RunErrorKind::Waited(words)
             | RunErrorKind::Missing(words, _) => words.clone(),
@@ -275,6 +276,15 @@ pub enum RunErrorKind {
         /// The place that names the files, if it is in a file.
         place: Option<Place>,
     },
+    /// The store cannot be read.
+    Stored {
+        /// The message.
+        words: String,
+        /// A hint.
+        help: Option<String>,
+        /// True if its server cannot be reached.
+        is_connection: bool,
+    },
     /// A query could not be bound for an item.
     Plan(PlanError),
     /// Polling timed out, with the time it took.
@@ -323,6 +333,11 @@ impl RunErrorKind {
             Self::Render(_) | Self::Plan(PlanError::Render(_)) => Code::Template,
             Self::Sql { .. } => Code::Sql,
             Self::Table { code, .. } => *code,
+            Self::Stored {
+                is_connection: true,
+                ..
+            } => Code::Connect,
+            Self::Stored { .. } => Code::Store,
             Self::Plan(PlanError::Credential(_)) => Code::NoCredential,
             Self::Plan(PlanError::Call(faults)) => {
                 faults.first().map_or(Code::Usage, |fault| fault.code)
@@ -342,6 +357,7 @@ impl RunErrorKind {
             | Self::Plan(_)
             | Self::Sql { .. }
             | Self::Table { .. }
+            | Self::Stored { .. }
             | Self::Rows { .. }
             | Self::Missing(..)
             | Self::Misfit(_)
@@ -425,7 +441,7 @@ impl RunErrorKind {
             Self::Waited(_) => "waited".to_owned(),
             Self::Missing(_, place) => format!("missing {}", place.short()),
             Self::Misfit(error) => format!("misfit {}", error.place.short()),
-            Self::Table { words, .. } => general(words),
+            Self::Table { words, .. } | Self::Stored { words, .. } => general(words),
             Self::Expectation(_) => "expectation".to_owned(),
             Self::Sink(_) => "sink".to_owned(),
         }

@@ -162,7 +162,7 @@ impl Misfits {
     }
 }
 
-/// What a note says of the values of one column that became null.
+/// The words of a note about values of one column that became null.
 #[derive(Debug)]
 struct MisfitNote {
     count: u64,

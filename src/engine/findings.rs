@@ -145,6 +145,11 @@ impl Findings {
         }
     }
 
+    /// Forgets the columns that no record had so far.
+    pub fn forget_columns(&mut self) {
+        self.columns.clear();
+    }
+
     /// Returns the failures so far of a plan and its dependencies, and true if the run is
     /// incomplete.
     pub fn failures_of(&self, plan: &Plan) -> (Records, bool) {

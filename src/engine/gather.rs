@@ -183,6 +183,7 @@ pub mod tests {
             root: root.to_path_buf(),
             scrubber: Scrubber::new(),
             plans: SharedPlans::default(),
+            since: None,
         };
         let bound = Plan::bind(Arc::new(query), &Rc::new(binding), &Inputs::new());
         let Ok(mut plan) = bound else {

@@ -49,23 +49,74 @@ pub async fn find(
     found
 }
 
-async fn find_all(run: &Rc<Run>, plan: &Rc<Plan>) -> Result<Option<FoundItems>, Box<FailedRun>> {
+/// As [`find`], but passes the items on in batches as they are found, each once, and does not begin
+/// the session's progress anew. The result has no items.
+///
+/// # Errors
+///
+/// As [`find`]. The items before it were passed on.
+pub async fn find_each(
+    plan: &Rc<Plan>,
+    session: &Rc<Session>,
+    take: &mut dyn FnMut(Vec<Site>),
+) -> Result<Option<FoundItems>, Box<FailedRun>> {
+    let run = Rc::new(Run::new(plan, session, ResultKind::Items, read_all));
+    let mut pass = |order: &[u64]| {
+        if let Some(found) = &run.found {
+            let mut found = found.borrow_mut();
+            let mut taken = Vec::with_capacity(order.len());
+            for index in order
+                .iter()
+                .filter_map(|index| usize::try_from(*index).ok())
+            {
+                // What was passed on need not be held.
+                taken.extend(
+                    found
+                        .get_mut(index)
+                        .map(|site| std::mem::replace(site, plan.site())),
+                );
+            }
+            take(taken);
+        }
+    };
+    let whole = LocalSet::new().run_until(list(&run, plan, &mut pass)).await;
+    assert!(!run.panicked.get(), "a task of the walk panicked");
+    match whole {
+        None => Ok(None),
+        Some(()) => found(&run, &[], Arc::default()).map(Some),
+    }
+}
+
+/// Lists the numbers of the items. Returns `None` if the session is stopped.
+async fn list(run: &Rc<Run>, plan: &Rc<Plan>, take: &mut dyn FnMut(&[u64])) -> Option<()> {
     let crew = Crew::new(&run.panicked);
     run.set_tasks(&crew);
     let (outlet, mut inlet) = channel(&run.ahead, true);
     let walker = Walker::start(run, &crew.member(), plan);
     crew.member().spawn(walker.walk(let_out(), outlet));
-    let mut order: Vec<u64> = Vec::new();
-    while plan.limit.is_none_or(|most| order.len() < most) {
+    let mut count = 0;
+    while plan.limit.is_none_or(|most| count < most) {
         let batch = tokio::select! {
             batch = inlet.next() => batch,
-            () = run.session.stop().wait() => return Ok(None),
+            () = run.session.stop().wait() => return None,
             () = run.failed() => None,
         };
         let Some(batch) = batch else { break };
-        order.extend(batch.kept.iter().filter_map(|kept| kept.record.as_u64()));
+        let numbers = batch.kept.iter().filter_map(|kept| kept.record.as_u64());
+        let numbers: Vec<u64> = numbers.collect();
+        count += numbers.len();
+        take(&numbers);
     }
     crew.stop();
+    Some(())
+}
+
+async fn find_all(run: &Rc<Run>, plan: &Rc<Plan>) -> Result<Option<FoundItems>, Box<FailedRun>> {
+    let mut order: Vec<u64> = Vec::new();
+    let whole = list(run, plan, &mut |numbers| order.extend(numbers)).await;
+    if whole.is_none() {
+        return Ok(None);
+    }
     order.truncate(plan.limit.unwrap_or(usize::MAX));
     let data = if run.has_failed() || plan.data.is_empty() {
         Arc::default()

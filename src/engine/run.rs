@@ -51,6 +51,8 @@ pub struct Run {
     pub ahead: Rc<Ahead>,
     /// True if items are requested one after another.
     pub is_steady: bool,
+    /// True if others run beside it: one of them may lack columns that the others have.
+    pub is_beside: Cell<bool>,
     /// Set when a task panics.
     pub panicked: Rc<Cell<bool>>,
     pub session: Rc<Session>,
@@ -94,6 +96,7 @@ impl Run {
             found: (kind == ResultKind::Items).then(RefCell::default),
             ahead: Ahead::new(window(plan)),
             is_steady: session.is_steady() && is_bounded(plan),
+            is_beside: Cell::new(false),
             panicked: Rc::default(),
             session: Rc::clone(session),
             end: Stop::default(),

@@ -19,6 +19,7 @@ use crate::http::{Body, Event, Observe, Request, Response, StatusCode, Transport
 use crate::plan::RequestPlan;
 use crate::project::query::CacheRule;
 use crate::sink::Folder;
+use crate::store::OpenStore;
 
 /// Execution options of a run.
 #[expect(clippy::struct_excessive_bools, reason = "independent options")]
@@ -41,6 +42,8 @@ pub struct ExecutionOptions {
     pub given: BTreeMap<String, Arc<Vec<Value>>>,
     /// Takes note of the used parts of queries.
     pub cover: Option<Rc<dyn Cover>>,
+    /// The store that queries read.
+    pub store: Option<Arc<dyn OpenStore>>,
 }
 
 /// The folder for downloads.
@@ -119,6 +122,11 @@ impl Session {
     /// Returns the records in place of a query, if there are any.
     pub fn given(&self, query: &str) -> Option<&Arc<Vec<Value>>> {
         self.execution.given.get(query)
+    }
+
+    /// Returns the store that queries read, if there is one.
+    pub fn store(&self) -> Option<&Arc<dyn OpenStore>> {
+        self.execution.store.as_ref()
     }
 
     /// Returns what takes note of the used parts of queries.

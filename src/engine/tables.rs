@@ -17,10 +17,12 @@ use crate::core::shutdown;
 use crate::core::source::Place;
 use crate::decode::add_record;
 use crate::engine::RunErrorKind;
+use crate::engine::stored::{self, StoredSource};
 use crate::plan::Plan;
 use crate::project::query::{FileRecords, FileTable, Statement};
 use crate::project::table::{TableError, TableFiles, TableReader};
 use crate::sql::{Database, Needs, SqlError, SqlErrorKind};
+use crate::store::OpenStore;
 
 /// The number of records read at a time.
 const BATCH: usize = 512;
@@ -69,11 +71,12 @@ impl From<SqlError> for LoadError {
     }
 }
 
-/// Creates a database with the tables of files. Returns `None` if the process ends.
+/// Creates a database with the tables of files and of a store. Returns `None` if the process ends.
 pub async fn load(
     plan: &Plan,
     sql: &Statement,
     tables: &[FileTable<'_>],
+    stored: Option<(Arc<dyn OpenStore>, Vec<StoredSource>)>,
 ) -> Option<Result<Database, RunErrorKind>> {
     let (reading, is_over) = Reading::start();
     let (sender, receiver) = oneshot::channel();
@@ -93,7 +96,7 @@ pub async fn load(
     };
     let (now, place) = (plan.now(), sql.text.place.clone());
     tokio::task::spawn_blocking(move || {
-        let result = loading.all(now, &sources, &place);
+        let result = loading.all(now, &sources, stored, &place);
         // The receiver is gone if the run has ended.
         let _ = sender.send(result);
     });
@@ -116,6 +119,7 @@ impl Loading {
         &self,
         now: jiff::Timestamp,
         sources: &[Source],
+        stored: Option<(Arc<dyn OpenStore>, Vec<StoredSource>)>,
         place: &Place,
     ) -> Result<Option<Database>, RunErrorKind> {
         let of_statement = |error: SqlError| RunErrorKind::Sql {
@@ -129,6 +133,11 @@ impl Loading {
         database
             .stop_when(move || is_over.load(Ordering::Relaxed))
             .map_err(of_statement)?;
+        if let Some((access, sources)) = stored {
+            stored::add(&mut database, &*access, &sources)
+                .map_err(stored::fault)?
+                .map_err(of_statement)?;
+        }
         for source in sources {
             match self.one(&database, source) {
                 Ok(()) => {}

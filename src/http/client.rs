@@ -4,6 +4,8 @@ mod failure;
 mod loopback;
 mod tls;
 
+pub use tls::{TrustedRoots, plain_settings, trusted_roots};
+
 use std::cell::OnceCell;
 use std::time::Instant;
 

@@ -34,7 +34,7 @@ pub mod trace;
 pub mod transport;
 
 pub use ::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
-pub use client::Client;
+pub use client::{Client, TrustedRoots, plain_settings, trusted_roots};
 pub use delivery::Delivery;
 pub use links::{Destination, LinkHost, Links};
 pub use masking::masked_addresses;

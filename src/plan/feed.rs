@@ -66,6 +66,15 @@ impl Site {
         self.names.iter().filter_map(item).collect()
     }
 
+    /// Returns the items by name, outermost first; `None` if one of them is secret.
+    pub fn plain_items(&self) -> Option<Vec<(String, Value)>> {
+        let item = |(name, is_secret): &(Arc<str>, bool)| {
+            let item = self.scope.json(name).filter(|_| !is_secret)?;
+            Some((name.to_string(), item))
+        };
+        self.names.iter().map(item).collect()
+    }
+
     /// Adds the results of `data`.
     #[must_use]
     pub fn with_data(&self, plan: &Plan, data: &DataValues) -> Self {
@@ -416,7 +425,10 @@ impl Plan {
                 ),
                 None => match self.vars.get(&var.name) {
                     Some(value) => (value.clone(), self.secrecy.has_var(&var.name)),
-                    None => continue,
+                    None => match self.binding.since.clone().filter(|_| var.is_since()) {
+                        Some(since) => (since, false),
+                        None => continue,
+                    },
                 },
             };
             if value.is_null() {

@@ -71,6 +71,24 @@ pub struct Binding {
     pub scrubber: Scrubber,
     /// The plans bound so far.
     pub plans: SharedPlans,
+    /// The value of a var `since` of queries that others use, if no file gives it one: how far a sync
+    /// reads back.
+    pub since: Option<Value>,
+}
+
+impl Binding {
+    /// Returns the same context for other plans, with a value for `since`.
+    #[must_use]
+    pub fn since(&self, since: Option<Value>) -> Self {
+        Self {
+            resources: self.resources.clone(),
+            outside: self.outside.clone(),
+            root: self.root.clone(),
+            scrubber: self.scrubber.clone(),
+            plans: SharedPlans::default(),
+            since,
+        }
+    }
 }
 
 /// A bound query, ready to run except for its items.

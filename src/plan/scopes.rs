@@ -19,6 +19,17 @@ pub(super) fn masked_scope(plan: &Plan) -> Scope {
     plan.scope.with_all(vars).with_lookups(lookups)
 }
 
+impl Outside {
+    /// Returns the scope of a template that belongs to no query and whose text may be a secret, such
+    /// as a password. The scrubber learns each secret that is looked up.
+    pub fn scope_with_secrets(&self, scrubber: &Scrubber) -> Scope {
+        Scope::new(
+            self.clock,
+            lookups(self, &Secrecy::default(), Some(scrubber)),
+        )
+    }
+}
+
 /// Returns the veil that replaces every expression over a secret with a mark.
 pub(super) fn veil(secrecy: &Secrecy) -> Veil {
     let secrecy = secrecy.clone();

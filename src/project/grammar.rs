@@ -22,6 +22,9 @@ pub const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE",
 /// A maximum number of records.
 const LIMIT: ValueForm = ValueForm::Either(&[ValueForm::Integer(1, UNBOUNDED), WITH_TEMPLATE]);
 
+/// A time, or a template of one.
+const WITH_TIME: ValueForm = ValueForm::Scalar;
+
 /// A value, or a list of values.
 const FLAT: ValueForm = ValueForm::Either(&[
     ValueForm::Scalar,
@@ -103,9 +106,10 @@ const FOR_EACH_RULES: &[Rule] = &[
 ];
 
 const DATA_RULES: &[Rule] = &[
-    Rule::AnyOf(&["query", "file"]),
-    Rule::AtMostOne(&["query", "file"]),
+    Rule::AnyOf(&["query", "file", "store"]),
+    Rule::AtMostOne(&["query", "file", "store"]),
     Rule::OnlyWith(&["query"], &["vars"]),
+    Rule::OnlyWith(&["store"], &["since", "until", "as_of"]),
 ];
 
 const COLUMN_RULES: &[Rule] = &[Rule::OnlyWith(&["type"], &["on_misfit"])];
@@ -215,6 +219,15 @@ keys! {
         environment: ValueForm::Name(NameKind::Environment), "name", "",
             "the environment, unless it is set by `--env` or `RUNNER_ENV`";
         tests: ValueForm::Keys(TESTS, &[]), "see [Tests](#tests)", "", "the folder of the [test files](test-file.md)";
+        store: ValueForm::Either(&[ValueForm::Template, ValueForm::Keys(PROJECT_STORE, &[])]), "path, URL, or see [Store](#store)", "`.runner/store.db`",
+            "where `runner sync` keeps records, unless `--store` or `RUNNER_STORE` says otherwise: a file, or `postgres://user@host/database`";
+    }
+
+    /// The keys of `store` in the project file.
+    pub const PROJECT_STORE {
+        url: ValueForm::Template, "template", "required", "the path or the URL";
+        password: ValueForm::Template, "template", "`PGPASSWORD`", "the password of the database: `\"{{ env.STORE_PASSWORD }}\"`";
+        command: ValueForm::NonEmptyList(&ValueForm::Text), "list", "", "a program and its arguments; its standard output is the password";
     }
 
     /// The keys of `tests` in the project file.
@@ -278,10 +291,24 @@ keys! {
         output: ValueForm::Name(NameKind::Format), "a format", "", "the format if neither `-o` nor `--out` chooses one";
         csv: ValueForm::Keys(CSV, &[]), "see [CSV](#csv)", "", "options of the format `csv`; overridden by `--csv`";
         data: ValueForm::Map(&ValueForm::Either(&[ValueForm::Keys(DATA, DATA_RULES), ValueForm::Null])), "mapping", "",
-            "name → `{ query, vars }` or `{ file }`: other queries, or [files](#files-as-data), whose records are available by that name in `sql`, `report`, `expect` and the request; see [Reports](../how-to/report.md)";
+            "name → `{ query, vars }`, `{ file }` or `{ store, since }`: other queries, [files](#files-as-data), or [kept rows](#store), whose records are available by that name in `sql`, `report`, `expect` and the request; see [Reports](../how-to/report.md)";
         sql: ValueForm::Text, "text", "", "instead of `endpoint`: one `SELECT` over `data`; vars as `:name`";
         report: ValueForm::Keys(REPORT, REPORT_RULES), "`{ template }` or `{ template_file }`", "",
             "the document to render; `template_file` is a path, or a list with one path per kind (`.md`, `.html`, `.txt`, each also with `.jinja`)";
+        store: ValueForm::Keys(STORE, &[]), "see [Store](#store)", "", "how [`runner sync`](../how-to/keep-records.md) keeps the records";
+    }
+
+    /// The keys of `store`.
+    pub const STORE {
+        key: ValueForm::OneOrMore(&ValueForm::Text), "a column, or a list", "required",
+            "the columns that identify a row; a record in which they are all null is one that the API has forgotten";
+        at: ValueForm::Text, "a column", "", "the time of a row";
+        done: ValueForm::Expression, "expression", "`true`",
+            "the condition under which a row no longer changes; it can use the columns. Every sync asks for the other rows again";
+        revisit: DURATION, "duration", "", "the age up to which items of `for_each` are requested again, less often with age";
+        history: ValueForm::Bool, "bool", "`false`", "also keeps former versions of rows, for `--as-of`";
+        gone: ValueForm::Words(&["keep", "mark"]), "`keep` or `mark`", "`keep`",
+            "rows that a complete listing no longer has stay unchanged, or get the time in `_gone_at`";
     }
 
     /// The keys of `decode`.
@@ -376,9 +403,14 @@ keys! {
 
     /// The keys of an entry of `data`.
     pub const DATA {
-        query: ValueForm::Name(NameKind::Query), "name", "required unless there is `file`", "another query";
+        query: ValueForm::Name(NameKind::Query), "name", "required unless there is `file` or `store`", "another query";
         vars: ValueForm::Map(&ValueForm::Any), "mapping", "", "values for the vars of that query, as templates";
-        file: ValueForm::Text, "path or pattern", "required unless there is `query`", "files of records";
+        file: ValueForm::Text, "path or pattern", "required unless there is `query` or `store`", "files of records";
+        store: ValueForm::Name(NameKind::Query), "name", "required unless there is `query` or `file`",
+            "a query with `store`: the rows that [`runner sync`](../how-to/keep-records.md) has kept of it";
+        since: WITH_TIME, "time or template", "the query's var `since`", "only rows whose `at` is not before";
+        until: WITH_TIME, "time or template", "the query's var `until`", "only rows whose `at` is before";
+        as_of: WITH_TIME, "time or template", "the query's var `as_of`", "the rows as they were then; the table needs `history: true`";
     }
 
     /// The keys of a condition of `require` and `expect`.
@@ -499,6 +531,7 @@ mod tests {
             (RESOURCE_PAGE, "## TLS", TLS),
             (PROJECT_PAGE, "# Project file", PROJECT),
             (PROJECT_PAGE, "## Tests", TESTS),
+            (PROJECT_PAGE, "## Store", PROJECT_STORE),
             (TEST_PAGE, "# Test file", TEST_FILE),
             (TEST_PAGE, "## Cases", CASE),
             (TEST_PAGE, "## Answers", ANSWER),
@@ -509,6 +542,7 @@ mod tests {
             (QUERY_PAGE, "## Polling", POLL),
             (QUERY_PAGE, "## CSV", CSV),
             (QUERY_PAGE, "### GraphQL", GRAPHQL),
+            (QUERY_PAGE, "## Store", STORE),
         ];
         let of_auth = auth::grammars().map(|(heading, keys)| (RESOURCE_PAGE, heading, keys));
         for (page, heading, keys) in own.into_iter().chain(of_auth) {

@@ -60,6 +60,7 @@ pub use query::Query;
 pub use resource_file::ResourceFile;
 pub use sends::Sent;
 use settings::Settings;
+pub use settings::StoreSettings;
 pub use statement::{Grounds, Parameter, query as statement_query};
 pub use trust::Trust;
 pub use variables::variables_read_by;
@@ -164,6 +165,11 @@ impl Project {
 
     fn working_directory(&self) -> &Path {
         &self.working_directory
+    }
+
+    /// Returns the store that the project file names.
+    pub fn store(&self) -> Option<&StoreSettings> {
+        self.settings.store.as_ref()
     }
 
     /// Returns the resources that could be read.

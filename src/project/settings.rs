@@ -9,8 +9,9 @@ use crate::core::document::{Content, Entry, Node};
 use crate::core::name;
 use crate::core::source::Text;
 use crate::project::query::Var;
-use crate::project::template::{Names, ValueTemplate};
+use crate::project::template::{Names, ValueTemplate, template};
 use crate::project::{grammar, literal, load, var_declaration};
+use crate::template::Template;
 
 /// The name of the file.
 pub const FILE_NAME: &str = "runner.yaml";
@@ -26,6 +27,19 @@ pub struct Settings {
     pub tests_folder: Option<Text>,
     /// The age at which recordings are old.
     pub tests_max_age: Option<Duration>,
+    /// The store for records, if the file names one.
+    pub store: Option<StoreSettings>,
+}
+
+/// The store of a project.
+#[derive(Debug, Clone)]
+pub struct StoreSettings {
+    /// The path or the URL, over `env`.
+    pub url: Template,
+    /// The password, over `env`.
+    pub password: Option<Template>,
+    /// A program that prints the password.
+    pub command: Option<Vec<String>>,
 }
 
 impl Settings {
@@ -52,6 +66,9 @@ impl Settings {
             .and_then(|node| node.text("environment", faults));
         if let Some(tests) = fields.get("tests") {
             settings.read_tests(tests, faults);
+        }
+        if let Some(store) = fields.get("store") {
+            settings.store = read_store(store, faults);
         }
         fields.finish(faults);
         settings
@@ -92,6 +109,62 @@ impl Settings {
             }
         }
     }
+}
+
+/// Reads `store`: an address, or a mapping with one.
+fn read_store(node: &Node, faults: &mut Diagnostics) -> Option<StoreSettings> {
+    let names = Names::outside();
+    if !matches!(node.content, Content::Map(_)) {
+        let text = node.text("store", faults)?;
+        return Some(StoreSettings {
+            url: template(&text, &names, faults)?,
+            password: None,
+            command: None,
+        });
+    }
+    let mut fields = node.fields_of("store", grammar::PROJECT_STORE, faults);
+    let mut text = |key: &'static str, faults: &mut Diagnostics| {
+        let text = fields.text(key, faults)?;
+        template(&text, &names, faults)
+    };
+    let url = text("url", faults);
+    let password = text("password", faults);
+    let command_node = fields.get("command");
+    let command = command_node.map(|node| {
+        let words = node
+            .items()
+            .into_iter()
+            .filter_map(|node| node.text("command", faults));
+        words.map(|word| word.value.to_string()).collect::<Vec<_>>()
+    });
+    fields.finish(faults);
+    if let Some(literal) = password
+        .as_ref()
+        .filter(|template| !template.source().contains("{{"))
+    {
+        let words = "a password does not belong in a file";
+        faults.push(
+            Diagnostic::at(literal.place(), Code::LiteralSecret, words)
+                .help("read it from the environment: `\"{{ env.STORE_PASSWORD }}\"`"),
+        );
+    }
+    if password.is_some() && command.is_some() {
+        let words = "`store` has both `password` and `command`";
+        faults.push(Diagnostic::at(&node.place, Code::Store, words));
+    }
+    if let Some(node) = command_node.filter(|node| node.items().is_empty()) {
+        faults.push(node.mismatch("command", "a list of a program and its arguments"));
+    }
+    let Some(url) = url else {
+        let words = "`store` has no `url`";
+        faults.push(Diagnostic::at(&node.place, Code::MissingKey, words));
+        return None;
+    };
+    Some(StoreSettings {
+        url,
+        password,
+        command,
+    })
 }
 
 /// Reads a folder inside the project.

@@ -7,7 +7,7 @@ use crate::core::diagnostic::Diagnostics;
 use crate::core::source::{Place, SourceFile, Span, Text};
 use crate::format::CsvOptions;
 use crate::project::Project;
-use crate::project::query::{Ask, Bounds, Data, Query, Shape, Var, VarType};
+use crate::project::query::{Ask, Bounds, Data, Query, Shape, StatementTable, Var, VarType};
 use crate::project::query_file;
 use crate::project::table::Table;
 
@@ -18,6 +18,8 @@ pub struct Grounds {
     pub queries: Vec<(String, Arc<Query>)>,
     /// Existing tables.
     pub tables: Vec<Table>,
+    /// Tables of the store.
+    pub stored: Vec<StatementTable>,
     /// The parameters.
     pub vars: Vec<Parameter>,
 }
@@ -88,8 +90,12 @@ pub fn query(source: &Arc<SourceFile>, grounds: Grounds) -> Result<Query, Diagno
     }
     let vars: Vec<Var> = grounds.vars.iter().map(Parameter::var).collect();
     let text = Text::new(source.text(), &place);
-    let statement = query_file::statement(text, &data, &names, grounds.tables, &vars, &mut faults)
-        .ok_or(faults)?;
+    let ready = query_file::ReadyTables {
+        files: grounds.tables,
+        stored: grounds.stored,
+    };
+    let statement = query_file::statement(text, &data, &names, ready, &vars, &mut faults);
+    let statement = statement.ok_or(faults)?;
     Ok(Query {
         name: "the statement".to_owned(),
         folder: None,
@@ -101,6 +107,7 @@ pub fn query(source: &Arc<SourceFile>, grounds: Grounds) -> Result<Query, Diagno
         ask: Ask::Statement(statement),
         shape: Shape::default(),
         report: None,
+        keeping: None,
         output: None,
         csv: CsvOptions::default(),
     })

@@ -136,6 +136,33 @@ impl Directory {
         Ok(beneath)
     }
 
+    /// Moves a file of the same file system to a name in this folder, in place of the one there.
+    ///
+    /// # Errors
+    ///
+    /// As [`Directory::size`].
+    pub fn adopt(&self, from: &Path, name: &str) -> io::Result<()> {
+        self.size(name)?;
+        Ok(rustix::fs::renameat(rustix::fs::CWD, from, &self.0, name)?)
+    }
+
+    /// Removes a file of this folder. It is no error if there is none.
+    ///
+    /// # Errors
+    ///
+    /// As [`Directory::size`].
+    pub fn remove(&self, name: &str) -> io::Result<()> {
+        if self.size(name)?.is_some() {
+            rustix::fs::unlinkat(&self.0, name, AtFlags::empty())?;
+        }
+        Ok(())
+    }
+
+    /// Removes a folder of this folder if it is empty.
+    pub fn prune(&self, name: &str) {
+        let _ = rustix::fs::unlinkat(&self.0, name, AtFlags::REMOVEDIR);
+    }
+
     fn stat(&self, name: &str) -> io::Result<Option<Stat>> {
         match rustix::fs::statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => Ok(Some(stat)),

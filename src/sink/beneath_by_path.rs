@@ -66,6 +66,33 @@ impl Directory {
         File::open(self.0.join(name))
     }
 
+    /// Moves a file of the same file system to a name in this folder, in place of the one there.
+    ///
+    /// # Errors
+    ///
+    /// As [`Directory::file`].
+    pub fn adopt(&self, from: &Path, name: &str) -> io::Result<()> {
+        self.size(name)?;
+        fs::rename(from, self.0.join(name))
+    }
+
+    /// Removes a file of this folder. It is no error if there is none.
+    ///
+    /// # Errors
+    ///
+    /// As [`Directory::file`].
+    pub fn remove(&self, name: &str) -> io::Result<()> {
+        if self.size(name)?.is_some() {
+            fs::remove_file(self.0.join(name))?;
+        }
+        Ok(())
+    }
+
+    /// Removes a folder of this folder if it is empty.
+    pub fn prune(&self, name: &str) {
+        let _ = fs::remove_dir(self.0.join(name));
+    }
+
     /// Starts to write a file in this folder, aside.
     ///
     /// # Errors

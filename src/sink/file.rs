@@ -297,6 +297,20 @@ pub fn write_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
     Box::new(sink).finish()
 }
 
+/// Creates an empty file that only the user may read, and that must not exist yet.
+///
+/// # Errors
+///
+/// [`io::ErrorKind::AlreadyExists`] if it exists, or any error of the operating system.
+pub fn create_private_file(path: &Path) -> io::Result<()> {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)?;
+    Ok(())
+}
+
 /// Writes a whole file that must not exist yet, and creates the folders above it.
 ///
 /// # Errors

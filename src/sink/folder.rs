@@ -151,9 +151,14 @@ impl Folder {
 impl Slot {
     /// Opens the folders above the file, each without following links.
     fn parent(&self) -> io::Result<(Directory, &str)> {
-        let (folders, file) = match self.name.rsplit_once('/') {
+        self.folder_above(&self.name)
+    }
+
+    /// Splits a path below the root into its opened folder and its last name.
+    fn folder_above<'p>(&self, path: &'p str) -> io::Result<(Directory, &'p str)> {
+        let (folders, file) = match path.rsplit_once('/') {
             Some((folders, file)) => (Some(folders), file),
-            None => (None, self.name.as_str()),
+            None => (None, path),
         };
         let mut names = folders.into_iter().flat_map(|folders| folders.split('/'));
         let parent = names.try_fold(self.root.clone(), |folder, name| folder.folder(name))?;
@@ -178,6 +183,33 @@ impl Slot {
     pub fn open(&self) -> io::Result<fs::File> {
         let (folder, file) = self.parent()?;
         folder.file(file)
+    }
+
+    /// Moves a file of the same file system here.
+    ///
+    /// # Errors
+    ///
+    /// As [`Slot::size`].
+    pub fn adopt(&self, from: &Path) -> io::Result<()> {
+        let (folder, file) = self.parent()?;
+        folder.adopt(from, file)
+    }
+
+    /// Removes the file, and the folders above it that are empty then.
+    ///
+    /// # Errors
+    ///
+    /// As [`Slot::size`].
+    pub fn remove(&self) -> io::Result<()> {
+        let (folder, file) = self.parent()?;
+        folder.remove(file)?;
+        let mut path = self.name.as_str();
+        while let Some((above, _)) = path.rsplit_once('/') {
+            let (parent, folder) = self.folder_above(above)?;
+            parent.prune(folder);
+            path = above;
+        }
+        Ok(())
     }
 
     /// Starts to write the file, aside.

@@ -18,13 +18,16 @@ mod scratch;
 mod several;
 mod spill;
 mod spool;
+mod staging;
 mod stdout;
 
 use std::io;
 
 pub use beneath::FileBeneath;
 pub use cache::CacheFolder;
-pub use file::{FileSink, private_folder, remove_file, write_file, write_new_file};
+pub use file::{
+    FileSink, create_private_file, private_folder, remove_file, write_file, write_new_file,
+};
 pub use folder::{Folder, Slot};
 pub use lock::{FolderLock, Lock};
 pub use memory::MemorySink;
@@ -34,6 +37,7 @@ pub use scratch::{Scratch, TemporaryFolder};
 pub use several::{NotWritten, try_to_write, write_files};
 pub use spill::{RecordSpool, SpillFile, SpillReader};
 pub use spool::{Spool, Spooled};
+pub use staging::{StagedFile, StagedFiles, StagedSummary};
 pub use stdout::{StderrSink, StdoutSink};
 
 /// A place that takes bytes.

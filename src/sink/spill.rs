@@ -1,4 +1,4 @@
-//! What does not fit into memory: records in a temporary file.
+//! Records in a temporary file, since they do not fit into memory.
 
 use std::fs::File;
 use std::io::{self, Read};

@@ -12,6 +12,8 @@ use rusqlite::Connection;
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::limits::Limit;
 
+use super::attach::ATTACHED;
+
 /// The maximum size of a text, a nested value or a row, in bytes.
 pub const LONGEST_VALUE: i32 = 100_000_000;
 
@@ -125,7 +127,10 @@ impl Guard {
             AuthAction::Select | AuthAction::Recursive => return Authorization::Allow,
             AuthAction::Read { table_name, .. } => {
                 let table = table_name.to_ascii_lowercase();
-                if !is_internal(&table) {
+                // Of an attached database, only what a view shows.
+                let is_shown =
+                    context.database_name != Some(ATTACHED) || context.accessor.is_some();
+                if is_shown && !is_internal(&table) {
                     lock(&self.reads).insert(table);
                     return Authorization::Allow;
                 }

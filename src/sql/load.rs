@@ -37,6 +37,18 @@ impl Database {
     /// If its name or a column name is invalid or already taken. Names that differ only in the
     /// case of ASCII letters are the same in SQL.
     pub fn loader(&self, name: &str, columns: Option<&[String]>) -> Result<Loader<'_>, SqlError> {
+        self.refuse_twin(name)?;
+        let filling = Filling::begin(&self.connection, name, columns)?;
+        let loader = Loader {
+            database: self,
+            filling,
+        };
+        loader.publish();
+        Ok(loader)
+    }
+
+    /// Refuses a name that another table has.
+    pub(super) fn refuse_twin(&self, name: &str) -> Result<(), SqlError> {
         if let Some(other) = self.tables.borrow().get(&fold(name)) {
             let message = if other.name == name {
                 format!("there are two tables `{name}`")
@@ -48,13 +60,7 @@ impl Database {
             };
             return Err(SqlError::records(message).help("give one of them another name"));
         }
-        let filling = Filling::begin(&self.connection, name, columns)?;
-        let loader = Loader {
-            database: self,
-            filling,
-        };
-        loader.publish();
-        Ok(loader)
+        Ok(())
     }
 }
 

@@ -29,6 +29,7 @@
 //! This module knows nothing of queries, terminals, or the source of its records.
 
 mod aggregate;
+mod attach;
 mod check;
 mod clock;
 mod error;
@@ -63,6 +64,7 @@ use serde_json::Value;
 use guard::Guard;
 use table::Table;
 
+pub use attach::ATTACHED;
 pub use check::{Mentions, check, mentions};
 pub use error::{SqlError, SqlErrorKind};
 pub use file::{TableFile, check_target};
@@ -87,6 +89,8 @@ pub struct Database {
     no_times: functions::NoTimes,
     /// Tables by lower-case name.
     tables: RefCell<BTreeMap<String, Table>>,
+    /// Tables of an attached database, by lower-case name.
+    attached: RefCell<BTreeMap<String, Table>>,
 }
 
 impl std::fmt::Debug for Database {
@@ -132,6 +136,7 @@ impl Database {
             guard,
             no_times,
             tables: RefCell::default(),
+            attached: RefCell::default(),
         })
     }
 

@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 
 use serde_json::Value;
 
+use super::attach::ATTACHED;
 use super::statement::Statement;
 use super::value::{self, Holds, Row};
 use super::{Database, Params, SqlError, explain};
@@ -70,13 +71,15 @@ impl Database {
         prepared: &rusqlite::Statement<'_>,
         statement: &Statement<'_>,
     ) -> Result<Vec<ResultColumn>, SqlError> {
-        let tables = self.tables.borrow();
+        let (tables, attached) = (self.tables.borrow(), self.attached.borrow());
         let is_json = statement.json_columns(prepared.column_count());
         let columns: Vec<ResultColumn> = prepared
             .columns_with_metadata()
             .zip(is_json)
             .map(|(column, is_json)| {
                 let origin = column.table_name().zip(column.origin_name());
+                let is_attached = column.database_name() == Some(ATTACHED);
+                let tables = if is_attached { &attached } else { &tables };
                 let table = origin.and_then(|(table, _)| tables.get(&super::table::fold(table)));
                 let known = table
                     .zip(origin)

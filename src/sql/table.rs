@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::error::SqlError;
 use super::value;
+use crate::core::column::ColumnType;
 use crate::core::rows::Scalar;
 
 /// A column and the kinds of values seen in it.
@@ -27,6 +28,8 @@ pub struct Column {
     has_string: bool,
     /// True if a string reads as a list or an object.
     has_lookalike: bool,
+    /// True if all values are JSON text.
+    is_json: bool,
 }
 
 impl Column {
@@ -39,6 +42,7 @@ impl Column {
             has_long_number: false,
             has_string: false,
             has_lookalike: false,
+            is_json: false,
         }
     }
 
@@ -86,7 +90,9 @@ impl Column {
     /// Returns the conversion back to JSON. If the column holds both a list and a string that reads
     /// as one, SQL cannot tell them apart, and both become strings.
     pub fn holds(&self) -> value::Holds {
-        if self.is_boolean == Some(true) {
+        if self.is_json {
+            value::Holds::Json
+        } else if self.is_boolean == Some(true) {
             value::Holds::Booleans
         } else if self.has_nested && !self.has_lookalike {
             value::Holds::Nested
@@ -133,6 +139,27 @@ impl Table {
             is_open: true,
             has_filler: true,
         })
+    }
+
+    /// Creates a table whose columns have types.
+    ///
+    /// # Errors
+    ///
+    /// As [`Table::add`].
+    pub fn typed(name: &str, columns: &[(String, ColumnType)]) -> Result<Self, SqlError> {
+        let mut table = Self {
+            is_open: false,
+            has_filler: false,
+            ..Self::new(name)?
+        };
+        for (key, column_type) in columns {
+            table.add(key)?;
+            if let Some(column) = table.columns.last_mut() {
+                column.is_boolean = Some(*column_type == ColumnType::Bool);
+                column.is_json = *column_type == ColumnType::Json;
+            }
+        }
+        Ok(table)
     }
 
     /// Adds a column. SQL cannot tell `id` and `ID` apart, so the second of them is named `ID_2`.

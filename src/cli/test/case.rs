@@ -157,6 +157,7 @@ impl Setting<'_> {
             root: self.root.to_path_buf(),
             scrubber: app.scrubber.clone(),
             plans: SharedPlans::default(),
+            since: None,
         });
         let inputs = self.case.vars.iter();
         let inputs = inputs.map(|(name, value, _)| (name.clone(), input(value)));

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::parse::{ParseError, Parser};
 use crate::core::rows::RowBuilder;
 
-/// What comes next in the list.
+/// The next part of the list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Next {
     /// The opening bracket.

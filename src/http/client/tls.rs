@@ -10,28 +10,11 @@ use crate::http::TlsOptions;
 /// Creates the TLS settings. Certificates are only loaded if needed: parsing the system's takes
 /// longer than a whole request over loopback.
 pub fn settings(options: &TlsOptions, is_secure: bool) -> Result<rustls::ClientConfig, String> {
-    let mut roots = rustls::RootCertStore::empty();
-    if is_secure {
-        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-        if options.system {
-            let found = rustls_native_certs::load_native_certs();
-            if found.certs.is_empty() {
-                let words = found.errors.first().map(ToString::to_string);
-                return Err(format!(
-                    "cannot load the system's certificates: {}",
-                    words.as_deref().unwrap_or("none found")
-                ));
-            }
-            roots.add_parsable_certificates(found.certs);
-        }
-        if let Some(pem) = &options.ca {
-            for certificate in certificates(pem, "tls.ca_file")? {
-                roots
-                    .add(certificate)
-                    .map_err(|error| format!("cannot use `tls.ca_file`: {error}"))?;
-            }
-        }
-    }
+    let roots = if is_secure {
+        trusted_roots(options.ca.as_deref(), "tls.ca_file", options.system)?
+    } else {
+        rustls::RootCertStore::empty()
+    };
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -49,6 +32,56 @@ pub fn settings(options: &TlsOptions, is_secure: bool) -> Result<rustls::ClientC
     };
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(config)
+}
+
+/// Trusted certificates.
+pub type TrustedRoots = rustls::RootCertStore;
+
+/// Returns the TLS settings of a connection that is not HTTP.
+///
+/// # Errors
+///
+/// A message, if TLS cannot be set up.
+pub fn plain_settings(roots: TrustedRoots) -> Result<rustls::ClientConfig, String> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| error.to_string())?;
+    Ok(builder.with_root_certificates(roots).with_no_client_auth())
+}
+
+/// Returns the trusted certificates: the public ones, those of a PEM file, which a message calls
+/// `key`, and the system's if wanted.
+///
+/// # Errors
+///
+/// A message, if they cannot be loaded.
+pub fn trusted_roots(
+    pem: Option<&[u8]>,
+    key: &str,
+    with_system: bool,
+) -> Result<TrustedRoots, String> {
+    let mut roots = rustls::RootCertStore::empty();
+    roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    if with_system {
+        let found = rustls_native_certs::load_native_certs();
+        if found.certs.is_empty() {
+            let words = found.errors.first().map(ToString::to_string);
+            return Err(format!(
+                "cannot load the system's certificates: {}",
+                words.as_deref().unwrap_or("none found")
+            ));
+        }
+        roots.add_parsable_certificates(found.certs);
+    }
+    if let Some(pem) = pem {
+        for certificate in certificates(pem, key)? {
+            roots
+                .add(certificate)
+                .map_err(|error| format!("cannot use `{key}`: {error}"))?;
+        }
+    }
+    Ok(roots)
 }
 
 fn certificates(pem: &[u8], key: &str) -> Result<Vec<CertificateDer<'static>>, String> {

@@ -166,6 +166,15 @@ pub fn real_path(path: &Path) -> PathBuf {
     })
 }
 
+/// Reads a file of certificates.
+///
+/// # Errors
+///
+/// A message, if it cannot be read.
+pub fn certificate_file(path: &Path) -> Result<Vec<u8>, String> {
+    bounded::regular(path, LONGEST_CERTIFICATES)
+}
+
 /// Reads the certificate files of a resource; paths are relative to the project's folder.
 ///
 /// # Errors

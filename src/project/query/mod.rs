@@ -5,6 +5,7 @@
 mod bound;
 mod call;
 mod graphql;
+mod keeping;
 mod shape;
 mod var;
 mod var_type;
@@ -28,6 +29,7 @@ pub use call::{
     Address, Body, CacheRule, Call, Decode, Items, Loop, MultipartField, Poll, StatusMeaning,
 };
 pub use graphql::GraphqlBody;
+pub use keeping::Keeping;
 pub use shape::{Column, ColumnSource, Limit, OnMisfit, Shape, SortBy, SortKey, Take, Unique};
 pub use var::{Pattern, Var, seconds};
 pub use var_type::VarType;
@@ -55,6 +57,8 @@ pub struct Query {
     pub shape: Shape,
     /// The document that it ends in.
     pub report: Option<Report>,
+    /// The rule by which its records are kept, if they are.
+    pub keeping: Option<Keeping>,
     /// The default format.
     pub output: Option<&'static str>,
     /// The CSV options.
@@ -70,6 +74,8 @@ pub enum Ask {
     Statement(Statement),
     /// Files of records.
     Files(FileRecords),
+    /// Rows of a store.
+    Stored(StoredRecords),
     /// No records of its own: a report over `data`.
     Nothing,
 }
@@ -105,6 +111,28 @@ pub struct FileRecords {
     pub place: Place,
 }
 
+/// Rows of a store. Its query has the vars `since`, `until` and `as_of`.
+#[derive(Debug, Clone)]
+pub struct StoredRecords {
+    /// The name of the table.
+    pub table: String,
+    /// The columns, as far as they are known.
+    pub columns: Option<Vec<String>>,
+}
+
+/// A table of a statement in a store.
+#[derive(Debug, Clone)]
+pub struct StatementTable {
+    /// The name in the statement.
+    pub name: String,
+    /// The name in the store.
+    pub table: String,
+    /// The columns.
+    pub columns: Option<Vec<String>>,
+    /// The time as of which it is read.
+    pub as_of: Option<jiff::Timestamp>,
+}
+
 /// One SELECT over tables.
 #[derive(Debug, Clone)]
 pub struct Statement {
@@ -114,6 +142,8 @@ pub struct Statement {
     pub columns: Vec<String>,
     /// Tables besides those of `data`.
     pub tables: Vec<Table>,
+    /// Tables of the store besides those of `data`.
+    pub stored: Vec<StatementTable>,
 }
 
 /// A document.
@@ -151,7 +181,7 @@ impl Query {
     pub fn call(&self) -> Option<&Call> {
         match &self.ask {
             Ask::Request(call) => Some(call),
-            Ask::Statement(_) | Ask::Files(_) | Ask::Nothing => None,
+            Ask::Statement(_) | Ask::Files(_) | Ask::Stored(_) | Ask::Nothing => None,
         }
     }
 
@@ -159,7 +189,7 @@ impl Query {
     pub fn statement(&self) -> Option<&Statement> {
         match &self.ask {
             Ask::Statement(statement) => Some(statement),
-            Ask::Request(_) | Ask::Files(_) | Ask::Nothing => None,
+            Ask::Request(_) | Ask::Files(_) | Ask::Stored(_) | Ask::Nothing => None,
         }
     }
 
@@ -172,28 +202,68 @@ impl Query {
     pub fn files(&self) -> Option<&FileRecords> {
         match &self.ask {
             Ask::Files(files) => Some(files),
-            Ask::Request(_) | Ask::Statement(_) | Ask::Nothing => None,
+            Ask::Request(_) | Ask::Statement(_) | Ask::Stored(_) | Ask::Nothing => None,
+        }
+    }
+
+    /// Returns the rows of a store, if its records are those.
+    pub fn stored(&self) -> Option<&StoredRecords> {
+        match &self.ask {
+            Ask::Stored(stored) => Some(stored),
+            Ask::Request(_) | Ask::Statement(_) | Ask::Files(_) | Ask::Nothing => None,
+        }
+    }
+
+    /// Returns true if it or one of its dependencies reads a store.
+    pub fn reads_store(&self) -> bool {
+        self.with_fed_by().iter().any(|query| {
+            let statement = query.statement();
+            query.stored().is_some()
+                || statement.is_some_and(|statement| !statement.stored.is_empty())
+        })
+    }
+
+    /// Creates the query whose records are rows of a store.
+    pub fn of_store(name: &str, stored: StoredRecords) -> Self {
+        let shown = format!("{} in the store", stored.table);
+        Self {
+            name: name.to_owned(),
+            // Queries are told apart by their path.
+            source: SourceFile::new(shown.clone(), shown, ""),
+            vars: ["since", "until", "as_of"].map(Var::time).to_vec(),
+            ..Self::of_nothing(Ask::Stored(stored))
         }
     }
 
     /// Creates the query whose records are those of files named in a query file.
     pub fn of_files(files: TableFiles, place: &Place) -> Self {
         let shown = files.shown().to_owned();
+        let records = FileRecords {
+            files,
+            place: place.clone(),
+        };
         Self {
             name: shown.clone(),
-            folder: None,
-            description: None,
             // Queries are told apart by their path.
             source: SourceFile::new(shown.clone(), shown, ""),
+            ..Self::of_nothing(Ask::Files(records))
+        }
+    }
+
+    /// Creates a query without a file.
+    fn of_nothing(ask: Ask) -> Self {
+        Self {
+            name: String::new(),
+            folder: None,
+            description: None,
+            source: SourceFile::new("", "", ""),
             vars: Vec::new(),
             require: Vec::new(),
             data: Vec::new(),
-            ask: Ask::Files(FileRecords {
-                files,
-                place: place.clone(),
-            }),
+            ask,
             shape: Shape::default(),
             report: None,
+            keeping: None,
             output: None,
             csv: CsvOptions::default(),
         }
@@ -222,13 +292,14 @@ impl Query {
         ready.chain(data).collect()
     }
 
-    /// Returns true if only the statement reads these data, and they come from files.
+    /// Returns true if only the statement reads these data, and they come from files or the store.
     pub fn is_streamed(&self, data: &Data) -> bool {
         let is_named = |mentions: &Mentions| mentions.has("data");
         let is_shown = self.report.is_some()
             || !self.shape.expect.is_empty()
             || self.shape.record_mentions().any(is_named);
-        self.statement().is_some() && data.query.files().is_some() && !is_shown
+        let is_ready = data.query.files().is_some() || data.query.stored().is_some();
+        self.statement().is_some() && is_ready && !is_shown
     }
 
     /// Returns the loops.
@@ -268,7 +339,8 @@ impl Query {
 
     /// The names of its columns, if it says which.
     pub fn columns(&self) -> Option<Vec<String>> {
-        self.shape.columns().or_else(|| {
+        let stored = || self.stored()?.columns.clone();
+        self.shape.columns().or_else(stored).or_else(|| {
             let statement = self.statement()?;
             self.knows_columns().then(|| statement.columns.clone())
         })
@@ -296,7 +368,11 @@ impl Query {
                         && (query.data.iter())
                             .all(|data| known.contains(&std::ptr::from_ref(&*data.query)))
             };
-            if !query.shape.extract.is_empty() || query.statement().is_some_and(of_statement) {
+            let is_stored = query
+                .stored()
+                .is_some_and(|stored| stored.columns.is_some());
+            let is_extracted = !query.shape.extract.is_empty();
+            if is_extracted || is_stored || query.statement().is_some_and(of_statement) {
                 known.insert(std::ptr::from_ref(query));
             }
         }

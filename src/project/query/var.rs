@@ -34,6 +34,29 @@ pub struct Var {
     pub example: Option<Value>,
 }
 
+impl Var {
+    /// Creates an optional time.
+    pub fn time(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            description: None,
+            kind: VarType::Time,
+            default: None,
+            required: false,
+            choices: None,
+            pattern: None,
+            bounds: Bounds::default(),
+            secret: false,
+            example: None,
+        }
+    }
+
+    /// Returns true if it bounds how far a listing goes back: the time `since`.
+    pub fn is_since(&self) -> bool {
+        self.name == "since" && self.kind == VarType::Time
+    }
+}
+
 /// A regular expression with its source.
 #[derive(Debug, Clone)]
 pub struct Pattern {

@@ -5,9 +5,9 @@ use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::document::{Content, Node};
 use crate::core::name;
 use crate::core::source::Text;
-use crate::project::query::{Data, Items, Statement, Var};
+use crate::project::query::{Data, Items, Statement, StatementTable, Var};
 use crate::project::query_file::for_each::called;
-use crate::project::query_file::{Surroundings, files};
+use crate::project::query_file::{Surroundings, files, stored};
 use crate::project::table::Table;
 use crate::project::template::Names;
 use crate::project::var_declaration;
@@ -31,11 +31,29 @@ pub fn data(
         let mut fields = entry.value.fields_of(&entry.key, grammar::DATA, faults);
         let query = fields.get("query");
         let file = fields.get("file");
+        let table = fields.get("store");
         let given = fields.get("vars");
+        let times = stored::TIMES.map(|time| fields.entry(time));
         if !matches!(entry.value.content, Content::Map(_)) {
             continue;
         }
         fields.finish(faults);
+        if let Some(table) = table {
+            let others = [query, file, given];
+            let stored = stored::read(&entry.key, table, others, times, names, around, faults);
+            if let Some((query, vars)) = stored {
+                all.push(Data {
+                    name: entry.key.clone(),
+                    query,
+                    vars,
+                });
+            }
+            continue;
+        }
+        if let Some(time) = times.into_iter().flatten().next() {
+            let words = format!("`{}` is for `store`", time.key);
+            faults.push(Diagnostic::at(&time.key_place, Code::Store, words));
+        }
         let read = match (query, file) {
             (Some(query), None) => called(query, given, vars, names, around.find, faults),
             (None, Some(file)) => files::read(file, given, faults).map(Items::of_files),
@@ -45,7 +63,7 @@ pub fn data(
                 None
             }
             (None, None) => {
-                let words = format!("`{}` needs `query` or `file`", entry.key);
+                let words = format!("`{}` needs `query`, `file` or `store`", entry.key);
                 faults.push(Diagnostic::at(&entry.key_place, Code::MissingKey, words));
                 None
             }
@@ -61,13 +79,22 @@ pub fn data(
     all
 }
 
+/// Tables of a statement besides those of `data`.
+#[derive(Debug, Default)]
+pub struct ReadyTables {
+    /// Those of files.
+    pub files: Vec<Table>,
+    /// Those of the store.
+    pub stored: Vec<StatementTable>,
+}
+
 /// Checks a SELECT over the tables of `data`, all of whose names are in `names`, and over `ready`
 /// tables. Its parameters are vars.
 pub fn statement(
     text: Text,
     data: &[Data],
     names: &[String],
-    ready: Vec<Table>,
+    ready: ReadyTables,
     vars: &[Var],
     faults: &mut Diagnostics,
 ) -> Option<Statement> {
@@ -80,8 +107,10 @@ pub fn statement(
         .zip(&columns)
         .map(|(name, columns)| (name.as_str(), columns.as_deref()))
         .collect();
-    let known = ready.iter();
+    let known = ready.files.iter();
     tables.extend(known.map(|table| (table.name.as_str(), table.columns.as_deref())));
+    let stored = ready.stored.iter();
+    tables.extend(stored.map(|table| (table.name.as_str(), table.columns.as_deref())));
     let failed = failures::columns(data.iter().flat_map(|data| data.query.with_fed_by()));
     let is_hidden = tables.iter().any(|(name, _)| failures::is_table(name));
     if !names.is_empty() && !is_hidden {
@@ -117,6 +146,7 @@ pub fn statement(
     is_good.then_some(Statement {
         text,
         columns: mentions.columns,
-        tables: ready,
+        tables: ready.files,
+        stored: ready.stored,
     })
 }

@@ -10,11 +10,13 @@ mod ending;
 mod files;
 mod for_each;
 mod graphql;
+mod keeping;
 mod named_file;
 mod paging;
 mod poll;
 mod request;
 mod result;
+mod stored;
 mod url;
 mod writing;
 
@@ -32,7 +34,7 @@ use crate::project::{grammar, literal, requirement, var_declaration};
 use crate::resource::Speak;
 use crate::template::Files;
 
-pub use data::statement;
+pub use data::{ReadyTables, statement};
 pub use for_each::{FindQuery, writing_feed};
 
 /// The members of `run`.
@@ -98,11 +100,22 @@ pub fn read(
         record: &result.with_columns(&of_request),
     };
     let call = call::read(&mut fields, node, around, &names, for_each, &result, faults);
-    let statement = fields
-        .text("sql", faults)
-        .and_then(|text| data::statement(text, &data, &data_names, Vec::new(), &vars, faults));
+    let statement = fields.text("sql", faults).and_then(|text| {
+        data::statement(
+            text,
+            &data,
+            &data_names,
+            data::ReadyTables::default(),
+            &vars,
+            faults,
+        )
+    });
     let ending = ending::read(&mut fields, &of_query, around, faults);
+    let keeping = keeping::read(&mut fields, &of_query, call.as_ref(), &result.shape, faults);
     let has_address = fields.get("endpoint").or(fields.get("url")).is_some();
+    if let Some(keeping) = &keeping {
+        keeping::check_table(&name, keeping, faults);
+    }
     fields.finish(faults);
     refuse_beside(node, has_address, faults);
     require_endpoint(node, has_address, around, faults);
@@ -125,6 +138,7 @@ pub fn read(
         ask,
         shape: result.shape,
         report: ending.report,
+        keeping,
         output: ending.output,
         csv: ending.csv,
     })

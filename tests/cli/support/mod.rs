@@ -8,6 +8,7 @@
 //! Nothing here knows what a query means: that is for the tests.
 
 mod exchange;
+mod live;
 mod outcome;
 mod project;
 mod redact;
@@ -20,6 +21,7 @@ mod wire;
 mod tests;
 
 pub use exchange::{Answer, Exchange, Fault};
+pub use live::{LiveServer, Response};
 pub use outcome::Outcome;
 pub use project::Project;
 pub use run::Run;

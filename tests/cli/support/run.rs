@@ -305,6 +305,18 @@ impl Running<'_> {
         assert!(sent.is_ok_and(|status| status.success()), "`{line}` failed");
     }
 
+    /// Returns true if the program has ended; it still has to be finished.
+    pub fn has_ended(&mut self) -> bool {
+        let status = self.child.try_wait();
+        status.expect("a child of this process").is_some()
+    }
+
+    /// Ends it at once with SIGKILL, as the machine may.
+    pub fn kill(mut self) {
+        self.child.kill().expect("a child of this process");
+        self.child.wait().expect("a child of this process");
+    }
+
     /// Waits for the end and makes sure that no secret came out.
     pub fn finish(mut self) -> Outcome {
         self.collect();

@@ -1,0 +1,328 @@
+//! Asks the items that are due, and writes each with its state in one transaction.
+
+use std::collections::VecDeque;
+use std::io;
+use std::rc::Rc;
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::task::{JoinSet, LocalSet};
+
+use crate::engine::sync::done::rows;
+use crate::engine::sync::listing::cut_words;
+use crate::engine::sync::partition::site;
+use crate::engine::sync::report::{SyncFailure, TableOutcome};
+use crate::engine::sync::syncing::Syncing;
+use crate::engine::{
+    Deliver, Outcome, RunError, RunErrorKind, Session, first_page_note, run_beside,
+};
+use crate::plan::Plan;
+use crate::store::{Arrival, ItemOutcome, PendingItem, Reason, StoreError, StoreErrorKind};
+
+/// The number of items read from the store at a time.
+const CHUNK: usize = 256;
+
+/// The age from which a missing item is one that the API has forgotten, if the query has no
+/// `revisit`.
+const OLD: Duration = Duration::from_secs(30 * 86_400);
+
+/// The number of items that may fail in a row before the server counts as broken.
+const HOPELESS: usize = 20;
+
+/// The answer about an item.
+enum Answer {
+    /// Its records; `cut` says why there may be more.
+    Records {
+        records: Vec<Value>,
+        cut: Option<String>,
+    },
+    /// It failed.
+    Failed(Rc<RunError>),
+    /// The run was interrupted.
+    Stopped,
+}
+
+struct Asked {
+    item: PendingItem,
+    answer: Answer,
+    requests: u64,
+    notes: Vec<String>,
+}
+
+/// Collects records.
+struct Collect(Vec<Value>);
+
+impl Deliver for Collect {
+    fn record(&mut self, record: Value) -> io::Result<()> {
+        self.0.push(record);
+        Ok(())
+    }
+
+    fn pause(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Asks all items that are due.
+///
+/// # Errors
+///
+/// The first failure that would be that of every item.
+pub async fn ask_all(job: &mut Syncing<'_>) -> Result<TableOutcome, SyncFailure> {
+    let (partition, sync) = (job.partition.id, job.sync.clone());
+    let revisit = job.job.keeping.revisit;
+    job.store
+        .call(move |store| store.mark_due(partition, &sync, revisit))
+        .await?;
+    LocalSet::new().run_until(ask_in_turn(job)).await
+}
+
+async fn ask_in_turn(job: &mut Syncing<'_>) -> Result<TableOutcome, SyncFailure> {
+    let most = most_at_once(&job.plan);
+    let level = job.session.levels().of("", &job.plan.query.name);
+    let mut queue: VecDeque<PendingItem> = VecDeque::new();
+    let mut running: JoinSet<Asked> = JoinSet::new();
+    let mut in_flight: Vec<String> = Vec::new();
+    let mut is_all_read = false;
+    let mut failed_in_a_row = 0;
+    let mut has_missed = false;
+    let mut is_stopped = false;
+    loop {
+        if queue.is_empty() && !is_all_read && !is_stopped {
+            queue = next_items(job, &in_flight).await?;
+            is_all_read = queue.is_empty();
+            level.items.set(level.items.get() + queue.len() as u64);
+        }
+        while !is_stopped && running.len() < most {
+            let Some(item) = queue.pop_front() else { break };
+            in_flight.push(item.key.clone());
+            running.spawn_local(ask(Rc::clone(&job.plan), Rc::clone(job.session), item));
+        }
+        let asked = match running.join_next().await {
+            None if queue.is_empty() && (is_all_read || is_stopped) => break,
+            None if is_stopped => break,
+            None => continue,
+            Some(asked) => asked.map_err(|error| SyncFailure::Query(error.to_string()))?,
+        };
+        level.done.set(level.done.get() + 1);
+        in_flight.retain(|key| *key != asked.item.key);
+        job.report.requests += asked.requests;
+        for note in asked.notes {
+            job.report.note(note);
+        }
+        match asked.answer {
+            Answer::Stopped => is_stopped = true,
+            Answer::Records { records, cut } => {
+                failed_in_a_row = 0;
+                level
+                    .records
+                    .set(level.records.get() + records.len() as u64);
+                has_missed |= !write(job, asked.item, records, cut).await?;
+            }
+            Answer::Failed(error) if error.kind.is_of_all() => {
+                return Err(SyncFailure::Run(error));
+            }
+            Answer::Failed(error) => {
+                let is_miss = fail(job, &asked.item, &error).await?;
+                has_missed |= is_miss;
+                level.failed.set(level.failed.get() + u64::from(is_miss));
+                failed_in_a_row += usize::from(is_miss);
+                // The others stay due for the next sync.
+                if failed_in_a_row >= HOPELESS || error.kind.is_of_server() {
+                    return Err(SyncFailure::Run(error));
+                }
+            }
+        }
+    }
+    Ok(if is_stopped {
+        TableOutcome::Stopped
+    } else if has_missed {
+        TableOutcome::Partial
+    } else {
+        TableOutcome::Complete
+    })
+}
+
+fn most_at_once(plan: &Plan) -> usize {
+    let concurrency = plan
+        .requests()
+        .map_or(1, |plan| plan.resource().concurrency);
+    // An item whose request waits for a permit is cheap; one that waits for the store is not.
+    (concurrency * 2).clamp(2, 128)
+}
+
+async fn next_items(
+    job: &Syncing<'_>,
+    in_flight: &[String],
+) -> Result<VecDeque<PendingItem>, SyncFailure> {
+    let (partition, sync) = (job.partition.id, job.sync.clone());
+    let most = CHUNK + in_flight.len();
+    let items = job
+        .store
+        .call(move |store| store.next_items(partition, &sync, most))
+        .await?;
+    Ok(items
+        .into_iter()
+        .filter(|item| !in_flight.contains(&item.key))
+        .collect())
+}
+
+async fn ask(plan: Rc<Plan>, session: Rc<Session>, item: PendingItem) -> Asked {
+    let Some(site) = site(&plan, &item.json) else {
+        let words = "the item is of another version of the query's `for_each`".to_owned();
+        let error = RunError::of_plan(&plan, RunErrorKind::Listing(words));
+        return Asked {
+            item,
+            answer: Answer::Failed(Rc::new(error)),
+            requests: 0,
+            notes: Vec::new(),
+        };
+    };
+    let mut collect = Collect(Vec::new());
+    let report = run_beside(&plan, &session, Some(site), &mut collect).await;
+    let (answer, requests, notes) = match report {
+        Err(failed) => (Answer::Failed(Rc::new(failed.error)), 1, Vec::new()),
+        Ok(report) if report.is_stopped => (Answer::Stopped, report.requests, Vec::new()),
+        Ok(report) => {
+            let failures = report.ledger.failures().first();
+            let unmet = report.unmet.errors.into_iter().next().map(Rc::new);
+            let cuts = report.ledger.cuts().first();
+            let name = &plan.query.name;
+            let failed = failures
+                .map(|failures| Rc::clone(&failures.example))
+                .or(unmet);
+            let answer = match (failed, report.outcome) {
+                (Some(error), _) => Answer::Failed(error),
+                (None, Outcome::Broken(error)) => Answer::Failed(Rc::new(*error)),
+                (None, Outcome::Cut(cut)) => cut_answer(collect.0, cut_words(name, cut)),
+                (None, Outcome::FirstPage) => cut_answer(collect.0, first_page_note(name)),
+                (None, Outcome::Complete) => Answer::Records {
+                    records: collect.0,
+                    cut: cuts.map(|cuts| cut_words(&cuts.query, cuts.cut)),
+                },
+            };
+            (answer, report.requests, report.notes)
+        }
+    };
+    Asked {
+        item,
+        answer,
+        requests,
+        notes,
+    }
+}
+
+fn cut_answer(records: Vec<Value>, words: String) -> Answer {
+    Answer::Records {
+        records,
+        cut: Some(words),
+    }
+}
+
+/// Writes the records of an item. Returns false if they could not be kept: then the item is missed.
+async fn write(
+    job: &mut Syncing<'_>,
+    item: PendingItem,
+    records: Vec<Value>,
+    cut: Option<String>,
+) -> Result<bool, SyncFailure> {
+    let rows = match rows(&job.plan, records) {
+        Ok(rows) => rows,
+        Err(kind) => {
+            let error = RunError::of_plan(&job.plan, kind);
+            return miss(job, &item, error.message()).await.map(|()| false);
+        }
+    };
+    let gone = if cut.is_some() {
+        None
+    } else {
+        Some(job.gone())
+    };
+    let mut table = job.table.clone();
+    let (partition, sync) = (job.partition.id, job.sync.clone());
+    let key = item.key.clone();
+    let written = job
+        .store
+        .call(move |store| {
+            let arrival = Arrival {
+                partition,
+                item: Some(&key),
+                sync: sync.number,
+                time: &sync.time,
+            };
+            let counts = store.write_item(&mut table, arrival, sync.at, rows, gone)?;
+            Ok::<_, StoreError>((table, counts))
+        })
+        .await;
+    let counts = match written {
+        Ok((table, counts)) => {
+            job.table = table;
+            counts
+        }
+        Err(error) if error.kind == StoreErrorKind::Misfit => {
+            let words = match error.help {
+                None => error.message,
+                Some(help) => format!("{} ({help})", error.message),
+            };
+            return miss(job, &item, words).await.map(|()| false);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    job.report.add_rows(counts, &job.job.keeping);
+    if item.reason == Reason::Revisit
+        && let Some(revisited) = &mut job.report.revisited
+    {
+        *revisited += 1;
+    }
+    if let Some(words) = cut {
+        job.report.first_miss.get_or_insert(words);
+        return Ok(false);
+    }
+    Ok(true)
+}
+
+/// Records the failure of an item. Returns false if the API has only forgotten it.
+async fn fail(
+    job: &mut Syncing<'_>,
+    item: &PendingItem,
+    error: &RunError,
+) -> Result<bool, SyncFailure> {
+    let old = job.job.keeping.revisit.unwrap_or(OLD);
+    let age = u64::try_from(job.sync.at - item.at).unwrap_or(0);
+    let is_gone = matches!(error.status(), Some(404 | 410));
+    if !is_gone || Duration::from_micros(age) < old {
+        miss(job, item, error.message()).await?;
+        return Ok(true);
+    }
+    job.report.expired += 1;
+    end(job, item, ItemOutcome::Expired).await?;
+    Ok(false)
+}
+
+async fn miss(job: &mut Syncing<'_>, item: &PendingItem, words: String) -> Result<(), SyncFailure> {
+    let shown = format!("{}: {words}", item.key.replace('\n', " "));
+    job.report.first_miss.get_or_insert(shown);
+    end(job, item, ItemOutcome::Missed(words)).await
+}
+
+async fn end(
+    job: &Syncing<'_>,
+    item: &PendingItem,
+    outcome: ItemOutcome,
+) -> Result<(), SyncFailure> {
+    let (partition, sync) = (job.partition.id, job.sync.clone());
+    let (table, key) = (job.table.clone(), item.key.clone());
+    let ended = job
+        .store
+        .call(move |store| {
+            let arrival = Arrival {
+                partition,
+                item: Some(&key),
+                sync: sync.number,
+                time: &sync.time,
+            };
+            store.end_item(&table, arrival, sync.at, &outcome)
+        })
+        .await;
+    ended.map_err(SyncFailure::Store)
+}

@@ -1,0 +1,104 @@
+//! A table while it is synced.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::core::column::ColumnType;
+use crate::engine::Session;
+use crate::engine::sync::report::{SyncFailure, TableReport};
+use crate::engine::sync::thread::StoreThread;
+use crate::plan::{Binding, Input, Inputs, Plan, PlanError};
+use crate::project::Query;
+use crate::project::query::{Keeping, Var};
+use crate::store::cell::format_micros;
+use crate::store::{Gone, Partition, StoredTable, SyncStart};
+
+/// Options of a sync.
+#[derive(Debug, Clone, Default)]
+pub struct SyncOptions {
+    /// The time back to which listings go, in place of the store's positions.
+    pub since: Option<Timestamp>,
+    /// The environment of the resources.
+    pub environment: Option<String>,
+}
+
+/// A query to sync, with all that binds it.
+pub struct Job {
+    /// The query.
+    pub query: Arc<Query>,
+    /// Its rule.
+    pub keeping: Keeping,
+    /// The context in which it is bound.
+    pub binding: Rc<Binding>,
+    /// The values of its vars.
+    pub inputs: Inputs,
+    /// Its columns, with their types as far as they are known.
+    pub columns: Vec<(String, Option<ColumnType>)>,
+}
+
+impl Job {
+    /// Binds the query for listings back to a time.
+    ///
+    /// # Errors
+    ///
+    /// As [`Plan::bind`].
+    pub fn bind(&self, since: Option<i64>) -> Result<Rc<Plan>, PlanError> {
+        let since = since.map(|since| Value::from(format_micros(since)));
+        let mut inputs = self.inputs.clone();
+        if let Some(since) = &since
+            && self.query.vars.iter().any(Var::is_since)
+        {
+            inputs.insert("since".to_owned(), Input::Json(since.clone()));
+        }
+        let binding = Rc::new(self.binding.since(since));
+        Plan::bind(Arc::clone(&self.query), &binding, &inputs).map(Rc::new)
+    }
+}
+
+/// A table while it is synced.
+pub struct Syncing<'s> {
+    pub job: &'s Job,
+    pub options: &'s SyncOptions,
+    pub store: &'s StoreThread,
+    pub session: &'s Rc<Session>,
+    pub sync: &'s SyncStart,
+    pub plan: Rc<Plan>,
+    pub table: StoredTable,
+    pub partition: Partition,
+    /// The time back to which listings go, in microseconds since 1970.
+    pub since: Option<i64>,
+    pub report: TableReport,
+}
+
+impl Syncing<'_> {
+    /// Returns what becomes of rows that a whole answer no longer has.
+    pub fn gone(&self) -> Gone {
+        if self.job.keeping.marks_gone {
+            Gone::Mark
+        } else {
+            Gone::Keep
+        }
+    }
+
+    /// Returns true if the query, or one that it uses, takes the time back to which to list.
+    pub fn is_bounded(&self) -> bool {
+        let queries = self.plan.query.with_fed_by();
+        queries
+            .iter()
+            .any(|query| query.vars.iter().any(Var::is_since))
+    }
+
+    /// Records that the listing was read without a hole.
+    pub async fn end_listing(&self, newest: Option<i64>) -> Result<(), SyncFailure> {
+        let (partition, sync) = (self.partition.id, self.sync.clone());
+        let revisit = self.job.keeping.revisit;
+        let ended = self
+            .store
+            .call(move |store| store.end_listing(partition, &sync, newest, revisit))
+            .await;
+        ended.map_err(SyncFailure::Store)
+    }
+}

@@ -1,0 +1,116 @@
+//! The sync of one table.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use crate::engine::Session;
+use crate::engine::sync::listing::{Listed, list};
+use crate::engine::sync::partition::{table_definition, vars};
+use crate::engine::sync::report::{SyncFailure, TableOutcome, TableReport};
+use crate::engine::sync::syncing::{Job, SyncOptions, Syncing};
+use crate::engine::sync::thread::StoreThread;
+use crate::engine::sync::{flat, item};
+use crate::plan::PlanError;
+use crate::store::SyncStart;
+
+/// The overlap of listings: records can become visible late.
+const OVERLAP: Duration = Duration::from_secs(3_600);
+
+/// The number of syncs in a row after which a failing item is reported apart.
+const MANY_MISSES: i64 = 5;
+
+/// Syncs a table. What was written stays, whatever fails later.
+pub async fn sync_table(
+    job: &Job,
+    options: &SyncOptions,
+    sync: &SyncStart,
+    store: &StoreThread,
+    session: &Rc<Session>,
+) -> Result<TableReport, PlanError> {
+    let definition = table_definition(&job.query, &job.keeping, job.columns.clone());
+    let name = definition.name.clone();
+    let mut report = TableReport::new(&name, job.keeping.revisit.is_some());
+    let identity = vars(&*job.bind(None)?, options.environment.as_deref());
+    let opened = store
+        .call(move |store| {
+            let table = store.follow(&definition)?;
+            let partition = store.partition(&name, &identity)?;
+            let oldest = store.oldest_open(&table, partition.id)?;
+            Ok((table, partition, oldest))
+        })
+        .await;
+    let (table, partition, oldest) = match opened {
+        Ok(opened) => opened,
+        Err(error) => {
+            report.outcome = TableOutcome::Failed(Box::new(SyncFailure::Store(error)));
+            return Ok(report);
+        }
+    };
+    let since = if let Some(since) = options.since {
+        Some(since.as_microsecond())
+    } else {
+        let since = partition.since(OVERLAP);
+        // Rows of a query without items are found again by its listing.
+        let oldest = oldest.filter(|_| job.query.loops().is_empty());
+        since.map(|since| oldest.map_or(since, |oldest| oldest.min(since)))
+    };
+    let mut syncing = Syncing {
+        job,
+        options,
+        store,
+        session,
+        sync,
+        plan: job.bind(since)?,
+        table,
+        partition,
+        since,
+        report,
+    };
+    let result = if job.query.loops().is_empty() {
+        flat::sync(&mut syncing).await
+    } else {
+        with_items(&mut syncing).await
+    };
+    let ended = syncing.finish().await;
+    let mut report = syncing.report;
+    match result.and_then(|outcome| ended.map(|()| outcome)) {
+        Ok(outcome) => report.outcome = outcome,
+        Err(failure) => report.outcome = TableOutcome::Failed(Box::new(failure)),
+    }
+    Ok(report)
+}
+
+async fn with_items(syncing: &mut Syncing<'_>) -> Result<TableOutcome, SyncFailure> {
+    let listed = list(syncing).await?;
+    let cut = match listed {
+        Listed::Stopped => return Ok(TableOutcome::Stopped),
+        Listed::Whole => None,
+        Listed::Cut(words) => Some(words),
+    };
+    let outcome = item::ask_all(syncing).await?;
+    Ok(match (outcome, cut) {
+        (TableOutcome::Complete | TableOutcome::Partial, Some(words)) => TableOutcome::Cut(words),
+        (outcome, _) => outcome,
+    })
+}
+
+impl Syncing<'_> {
+    /// Completes the report with what the store knows.
+    async fn finish(&mut self) -> Result<(), SyncFailure> {
+        let (table, partition, sync) = (self.table.clone(), self.partition.id, self.sync.clone());
+        let known = self
+            .store
+            .call(move |store| {
+                store.end_partition(partition, &sync)?;
+                let unfinished = store.count_open(&table, partition)?;
+                let missed = store.missed(partition, MANY_MISSES)?;
+                Ok((unfinished, missed))
+            })
+            .await;
+        let (unfinished, (missed, often)) = known.map_err(SyncFailure::Store)?;
+        self.report.unfinished = unfinished;
+        self.report.missed = missed;
+        self.report.missed_often = often;
+        Ok(())
+    }
+}

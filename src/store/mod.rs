@@ -1,0 +1,40 @@
+//! Records kept over time, in SQLite or PostgreSQL.
+//!
+//! A [`Store`] has a table for each query that says `store`. A *partition* is the rows of a table
+//! that one set of vars brings: it has a position (the start of the last sync that walked its
+//! listing without a hole) and the state of its items ([`items`]). A sync opens the store, takes its
+//! lock ([`Store::begin_sync`]), and writes the rows of one item with its state in one transaction,
+//! so that a process may end at any moment.
+//!
+//! This module knows neither queries nor requests; it blocks, and runs on a thread of its own.
+
+pub mod address;
+pub mod cell;
+mod connection;
+mod error;
+pub mod export;
+mod format;
+mod handle;
+pub mod items;
+mod partition;
+mod postgres;
+mod read;
+mod rows;
+mod sqlite;
+mod table;
+mod upkeep;
+
+#[cfg(test)]
+mod tests;
+
+pub use address::{StoreAccess, StoreAddress};
+
+pub use error::{StoreError, StoreErrorKind};
+pub use handle::{OpenStore, Store};
+pub use items::{FoundItem, ItemOutcome, PendingItem, Reason};
+pub use partition::{Partition, SyncStart};
+pub use read::{Selection, view};
+pub use rows::{Arrival, Gone, IncomingRow, Keys, RowCounts, bounded_key};
+pub use sqlite::Opening;
+pub use table::{OWN_COLUMNS, SHOWN_COLUMNS, StoredTable, TableDefinition, check_name, table_name};
+pub use upkeep::TableStatus;

@@ -1,0 +1,190 @@
+//! Listings: cut, backfilled, and of queries without items.
+
+use serde_json::{Value, json};
+
+use super::{Stage, ago, assert_line, assert_says, on_both, pipeline, pipelines, run, runs};
+use crate::support::Exchange;
+
+on_both! {
+    a_listing_that_is_cut_is_read_again,
+    a_listing_whose_first_page_fails_says_so,
+    a_listing_ends_at_the_last_complete_one,
+    a_backfill_goes_back_further,
+    the_store_decides_on_since,
+    rows_of_a_listing_are_kept,
+    a_listing_of_rows_may_be_cut,
+    pages_may_shift,
+}
+
+fn page(token: Option<&str>, items: &[Value], next: Option<&str>) -> Exchange {
+    let target = token.map_or_else(
+        || "/api/v2/pipelines".to_owned(),
+        |token| format!("/api/v2/pipelines?page-token={token}"),
+    );
+    Exchange::get(&target).answers(json!({ "items": items, "next_page_token": next }))
+}
+
+fn failing(target: &str) -> Exchange {
+    Exchange::get(target).answers((500, json!({ "message": "no" })))
+}
+
+fn a_listing_that_is_cut_is_read_again(stage: &Stage) {
+    let first = stage.sync(vec![
+        page(None, &[pipeline("p3", 5)], Some("2")),
+        failing("/api/v2/pipelines?page-token=2"),
+        runs("p3", &[run("c", "ok")]),
+    ]);
+    first.assert_exit(6);
+    assert_says(&first, "the next sync lists it again");
+    let partial = stage.outcome(&["store", "status"]);
+    assert_says(&partial, "the listing of `runs` was not read to its end");
+    let second = stage.sync(vec![
+        page(None, &[pipeline("p4", 2), pipeline("p3", 5)], Some("2")),
+        page(Some("2"), &[pipeline("p2", 8)], Some("3")),
+        page(Some("3"), &[pipeline("p1", 20)], None),
+        runs("p4", &[run("d", "ok")]),
+        runs("p2", &[run("b", "ok")]),
+        runs("p1", &[run("a", "ok")]),
+    ]);
+    assert_line(&second, 0, "3,0,0,0,0,0,6");
+    assert_eq!(stage.runs(), ["a|ok", "b|ok", "c|ok", "d|ok"]);
+}
+
+fn a_listing_whose_first_page_fails_says_so(stage: &Stage) {
+    let first = stage.sync(vec![failing("/api/v2/pipelines")]);
+    first.assert_exit(3);
+    assert_says(&first, "500 Internal Server Error");
+    let second = stage.sync(vec![
+        pipelines(&[pipeline("p1", 8)]),
+        runs("p1", &[run("a", "ok")]),
+    ]);
+    assert_line(&second, 0, "1,0,0,0,0,0,2");
+}
+
+fn a_listing_ends_at_the_last_complete_one(stage: &Stage) {
+    stage.sync(vec![
+        page(None, &[pipeline("p2", 5)], Some("2")),
+        page(Some("2"), &[pipeline("p1", 8)], None),
+        runs("p2", &[run("b", "ok")]),
+        runs("p1", &[run("a", "ok")]),
+    ]);
+    // Page 2 is older than the newest pipeline of the first sync, less an overlap.
+    let second = stage.sync(vec![page(
+        None,
+        &[pipeline("p2", 5), pipeline("p1", 8)],
+        Some("2"),
+    )]);
+    assert_line(&second, 0, "0,0,0,0,0,0,1");
+}
+
+fn a_backfill_goes_back_further(stage: &Stage) {
+    let old = json!({ "id": "p0", "created_at": ago(24 * 120) });
+    let first = stage.sync(vec![
+        page(None, &[pipeline("p1", 8), old.clone()], Some("2")),
+        runs("p1", &[run("a", "ok")]),
+    ]);
+    assert_line(&first, 0, "1,0,0,0,0,0,2");
+    let backfill = stage.sync_with(
+        vec![
+            page(None, &[pipeline("p1", 8), old.clone()], Some("2")),
+            page(
+                Some("2"),
+                &[json!({ "id": "p", "created_at": ago(24 * 300) })],
+                None,
+            ),
+            runs("p0", &[run("z", "ok")]),
+        ],
+        &["--since", "200d"],
+    );
+    assert_line(&backfill, 0, "1,0,0,0,0,0,3");
+    let after = stage.sync(vec![page(None, &[pipeline("p1", 8), old], Some("2"))]);
+    assert_line(&after, 0, "0,0,0,0,0,0,1");
+}
+
+fn the_store_decides_on_since(stage: &Stage) {
+    let outcome = stage.sync_with(vec![], &["since=2025-01-01"]);
+    outcome.assert_exit(2);
+    assert_says(&outcome, "the store decides on `since`");
+}
+
+/// A query without items.
+const FLAT: &str = "resource: circleci
+vars: { since: { type: time, default: 90d } }
+endpoint: /pipelines
+rows: $.items[*]
+stop_when: (row.created_at | time) < (since | time)
+extract: { id: $.id, status: $.status, created_at: $.created_at }
+store: { key: id, at: created_at, done: status != \"running\", gone: mark }
+";
+
+fn flat(id: &str, days: i64, status: &str) -> Value {
+    json!({ "id": id, "created_at": ago(24 * days), "status": status })
+}
+
+fn rows_of_a_listing_are_kept(stage: &Stage) {
+    stage.project.write("queries/runs.yaml", FLAT);
+    let first = stage.sync(vec![
+        page(None, &[flat("c", 2, "ok"), flat("b", 3, "ok")], Some("2")),
+        page(
+            Some("2"),
+            &[flat("a", 20, "running"), flat("z", 30, "ok")],
+            None,
+        ),
+    ]);
+    assert_line(&first, 0, "4,0,0,1,,0,2");
+    // Back to the oldest row that is not done.
+    let second = stage.sync(vec![
+        page(
+            None,
+            &[flat("d", 0, "ok"), flat("c", 2, "failed")],
+            Some("2"),
+        ),
+        page(
+            Some("2"),
+            &[flat("a", 20, "ok"), flat("z", 30, "changed")],
+            Some("3"),
+        ),
+    ]);
+    // `b` is gone; `z` is older than the listing, but it was seen.
+    second.assert_exit(0);
+    assert_eq!(stage.status("runs")["gone"], 1);
+    assert_eq!(stage.status("runs")["unfinished"], 0);
+    let third = stage.sync(vec![page(
+        None,
+        &[flat("d", 0, "ok"), flat("c", 2, "failed")],
+        Some("2"),
+    )]);
+    assert_line(&third, 0, "0,0,0,0,,0,1");
+    assert_eq!(stage.runs(), ["a|ok", "b|ok", "c|failed", "d|ok", "z|ok"]);
+}
+
+fn a_listing_of_rows_may_be_cut(stage: &Stage) {
+    stage.project.write("queries/runs.yaml", FLAT);
+    let first = stage.sync(vec![
+        page(None, &[flat("c", 2, "ok"), flat("b", 3, "ok")], Some("2")),
+        failing("/api/v2/pipelines?page-token=2"),
+    ]);
+    first.assert_exit(6);
+    assert_eq!(stage.runs(), ["b|ok", "c|ok"]);
+    let second = stage.sync(vec![
+        page(None, &[flat("c", 2, "ok"), flat("b", 3, "ok")], Some("2")),
+        page(Some("2"), &[flat("a", 20, "ok")], None),
+    ]);
+    assert_line(&second, 0, "1,0,0,0,,0,2");
+}
+
+fn pages_may_shift(stage: &Stage) {
+    // A new pipeline pushes `p2` to the next page while the listing is read, and one page has it twice.
+    let outcome = stage.sync(vec![
+        page(None, &[pipeline("p3", 2), pipeline("p2", 5)], Some("2")),
+        page(
+            Some("2"),
+            &[pipeline("p2", 5), pipeline("p1", 8), pipeline("p1", 8)],
+            None,
+        ),
+        runs("p3", &[run("c", "ok")]),
+        runs("p2", &[run("b", "ok"), run("b", "ok")]),
+        runs("p1", &[run("a", "ok")]),
+    ]);
+    assert_line(&outcome, 0, "3,0,0,0,0,0,5");
+}

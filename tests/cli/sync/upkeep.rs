@@ -1,0 +1,85 @@
+//! `runner store`.
+
+use super::{Stage, assert_says, on_both, pipeline, pipelines, run, runs, stable};
+
+on_both! {
+    the_status_is_a_table,
+    nothing_is_removed_without_yes,
+    a_table_is_forgotten,
+    unknown_names_are_refused,
+    old_rows_are_removed,
+}
+
+fn filled(stage: &Stage) {
+    let outcome = stage.sync(vec![
+        pipelines(&[pipeline("p1", 8)]),
+        runs("p1", &[run("a", "ok"), run("b", "running")]),
+    ]);
+    outcome.assert_exit(0);
+}
+
+fn the_status_is_a_table(stage: &Stage) {
+    filled(stage);
+    let csv = stage.outcome(&["store", "status", "-o", "csv"]);
+    csv.assert_exit(0);
+    let text = csv.stdout_text();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(
+        lines[0],
+        "table,rows,unfinished,gone,versions,missed,pending,from,to,synced"
+    );
+    assert!(lines[1].starts_with("runs,2,1,0,0,0,0,,,20"), "{text}");
+    assert_says(&csv, "store: ");
+    let quiet = stage.outcome(&["store", "status", "-q"]);
+    assert_eq!(quiet.stderr_text(), "");
+}
+
+fn nothing_is_removed_without_yes(stage: &Stage) {
+    filled(stage);
+    let commands: [&[&str]; 3] = [
+        &["store", "forget", "runs"],
+        &["store", "forget", "runs", "--column", "minutes"],
+        &["store", "vacuum", "--older", "1d"],
+    ];
+    for words in commands {
+        let outcome = stage.outcome(words);
+        outcome.assert_exit(7);
+        assert_says(&outcome, "nothing was removed");
+    }
+    assert_eq!(stage.runs().len(), 2);
+    assert_eq!(stage.status("runs")["rows"], 2);
+}
+
+fn a_table_is_forgotten(stage: &Stage) {
+    filled(stage);
+    let outcome = stage.outcome(&["store", "forget", "runs", "--yes"]);
+    outcome.assert_exit(0);
+    insta::assert_snapshot!("store_forget", stable(&outcome));
+    let status = stage.outcome(&["store", "status", "-o", "json"]);
+    assert_eq!(status.stdout_json(), serde_json::json!([]));
+    filled(stage);
+    assert_eq!(stage.runs().len(), 2);
+}
+
+fn unknown_names_are_refused(stage: &Stage) {
+    filled(stage);
+    let outcome = stage.outcome(&["store", "forget", "rnus", "--yes"]);
+    outcome.assert_exit(2);
+    insta::assert_snapshot!("store_unknown_table", stable(&outcome));
+    let outcome = stage.outcome(&["store", "forget", "runs", "--column", "minuts", "--yes"]);
+    outcome.assert_exit(2);
+    insta::assert_snapshot!("store_unknown_column", stable(&outcome));
+    let outcome = stage.outcome(&["store", "forget", "runs", "--column", "id", "--yes"]);
+    outcome.assert_exit(2);
+}
+
+fn old_rows_are_removed(stage: &Stage) {
+    filled(stage);
+    let outcome = stage.outcome(&["store", "vacuum"]);
+    outcome.assert_exit(0);
+    // These rows have no time of their own.
+    let outcome = stage.outcome(&["store", "vacuum", "--older", "1d", "--yes"]);
+    outcome.assert_exit(0);
+    assert_says(&outcome, "removed 0 rows");
+    assert_eq!(stage.runs().len(), 2);
+}
