@@ -1,4 +1,4 @@
-//! Where the store is, and how it is opened.
+//! The address of the store, and its opening.
 
 use std::path::Path;
 use std::rc::Rc;

@@ -19,10 +19,11 @@ use crate::core::diagnostic::Diagnostics;
 use crate::core::time::{TIME_EXAMPLE, format_duration, parse_time};
 use crate::demo::{self, Story};
 use crate::engine::sync::{
-    Job, StoreThread, SyncFailure, SyncOptions, TableOutcome, TableReport, sync_table,
+    Job, Redactor, StoreThread, SyncFailure, SyncOptions, TableOutcome, TableReport, sync_table,
 };
 use crate::engine::{ExecutionOptions, Session};
 use crate::format::{self, Format};
+use crate::http::masked_addresses;
 use crate::plan::Inputs;
 use crate::project::query::Items;
 use crate::project::{Project, Query};
@@ -144,17 +145,20 @@ pub fn run(args: &SyncArgs, app: &Rc<App>) -> Result<Exit, Stopped> {
             format_duration(behind)
         ));
     }
+    let salt = store.salt(fastrand::i64(..));
+    let salt = salt.map_err(|error| store_place::failure(error, app))?;
     let store = StoreThread::start(store);
     let execution = ExecutionOptions {
         remembers: true,
         ..ExecutionOptions::default()
     };
     let reports = std::cell::RefCell::new(Vec::new());
-    let result = connect::block_on(
+    let result = connect::block_on_with(
         &args.connect,
         app,
         args.messages,
         Some(execution),
+        &|live| Rc::new(Redactor::new(live, salt)),
         async |session: Rc<Session>| {
             sync_all(&jobs, &options, &sync, &store, &session, &reports, app).await
         },
@@ -383,9 +387,11 @@ fn show(reports: &[TableReport], jobs: &[Job], args: &SyncArgs, app: &App) -> Ex
         }
         let often = report.missed_often.len() as u64;
         if let Some((key, error)) = report.missed_often.first() {
+            // An item without an id has its members as its key, which may be presigned addresses.
             let words = format!(
-                "`{table}`: {} failed in 5 syncs in a row or more, for example {key}: {error}",
-                crate::core::text::counted(often, "item")
+                "`{table}`: {} failed in 5 syncs in a row or more, for example {}: {error}",
+                crate::core::text::counted(often, "item"),
+                masked_addresses(&key.replace('\n', " "))
             );
             Failure::new(
                 Exit::Partial,

@@ -20,6 +20,8 @@ pub mod secret;
 pub mod shell;
 pub mod shutdown;
 pub mod source;
+#[cfg(test)]
+pub mod testing;
 pub mod text;
 pub mod time;
 pub mod yaml_text;

@@ -174,7 +174,7 @@ keys! {
         links: ValueForm::OneOrMore(&ValueForm::Text), "list of hosts", "the preset's",
             "hosts other than the resource's own origin to which a URL in a response may lead: `host`, `host:port` or `*.domain`; see [Addresses](query-file.md#addresses-from-responses)";
         redact: ValueForm::Map(&ValueForm::Either(&[ValueForm::Words(&["hide", "alias"]), ValueForm::Null])), "mapping", "the preset's",
-            "JSONPath → `hide` or `alias`: values of responses that recordings do not keep; see [Redaction](#redaction)";
+            "JSONPath → `hide` or `alias`: values of responses that recordings and a store do not keep; see [Redaction](#redaction)";
         tls: ValueForm::Keys(TLS, TLS_RULES), "see [TLS](#tls)", "", "certificates";
         proxy: ValueForm::Template, "template", "the [environment](environment.md)'s",
             "`http`, `https`, `socks5` or `socks5h` URL";

@@ -173,7 +173,7 @@ pub enum Redaction {
 
 impl Redaction {
     /// Returns the stronger of two: hiding.
-    fn or(self, other: Self) -> Self {
+    pub fn or(self, other: Self) -> Self {
         if other == Self::Hide { other } else { self }
     }
 }

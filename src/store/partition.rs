@@ -41,20 +41,34 @@ pub struct Partition {
     pub consumed: i64,
 }
 
+impl SyncStart {
+    /// Returns the arrival of rows in this sync, of an item or of a listing.
+    pub fn arrival<'a>(&'a self, partition: i64, item: Option<&'a str>) -> Arrival<'a> {
+        Arrival {
+            partition,
+            item,
+            sync: self.number,
+            time: &self.time,
+        }
+    }
+}
+
 impl Partition {
     /// Returns the time from which a listing must be read again: the position, less an overlap for
     /// what became visible late. The server's clock counts where it is known, so that a fast clock
     /// here loses nothing. `None` if all of it must be read.
     pub fn since(&self, overlap: Duration) -> Option<i64> {
         let overlap = i64::try_from(overlap.as_micros()).unwrap_or(i64::MAX);
-        let position = self.position?;
-        let since = self.newest.map_or(position, |newest| newest.min(position));
-        let since = since.saturating_sub(overlap);
-        if self.is_listing {
-            // An interrupted backfill goes on; without a time it was to read everything.
-            return Some(self.listing_since?.min(since));
+        let since = self.position.map(|position| {
+            let since = self.newest.map_or(position, |newest| newest.min(position));
+            since.saturating_sub(overlap)
+        });
+        if !self.is_listing {
+            return since;
         }
-        Some(since)
+        // An interrupted listing goes on; without a time it was to read everything.
+        let listing = self.listing_since?;
+        Some(since.map_or(listing, |since| since.min(listing)))
     }
 }
 

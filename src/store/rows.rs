@@ -21,7 +21,7 @@ pub struct IncomingRow {
     pub is_done: bool,
 }
 
-/// Where rows belong, and when they came.
+/// The origin of rows, and the sync in which they came.
 #[derive(Debug, Clone, Copy)]
 pub struct Arrival<'a> {
     /// The partition.

@@ -69,14 +69,21 @@ impl Sqlite {
     }
 }
 
-/// Creates the file for its owner only, and beside it a `.gitignore` if the folder is new.
+/// Creates the file for its owner only, and a `.gitignore` beside it if the folder is new or the
+/// usual one.
 fn prepare(path: &Path) -> std::io::Result<()> {
     if path.exists() {
         return Ok(());
     }
-    if let Some(folder) = path.parent().filter(|folder| !folder.exists()) {
-        sink::private_folder(folder)?;
-        sink::write_file(&folder.join(".gitignore"), b"*\n")?;
+    if let Some(folder) = path.parent() {
+        let (is_new, is_usual) = (!folder.exists(), folder.ends_with(".runner"));
+        if is_new {
+            sink::private_folder(folder)?;
+        }
+        let ignored = folder.join(".gitignore");
+        if (is_new || is_usual) && !ignored.exists() {
+            sink::write_file(&ignored, b"*\n")?;
+        }
     }
     match sink::create_private_file(path) {
         // Another process was first.

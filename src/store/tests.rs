@@ -17,8 +17,8 @@ use serde_json::{Map, Value};
 
 use crate::core::column::ColumnType;
 use crate::store::{
-    Arrival, Gone, IncomingRow, Opening, RowCounts, Selection, Store, StoreAddress, StoreError,
-    StoredTable, SyncStart, TableDefinition,
+    Gone, IncomingRow, Opening, RowCounts, Selection, Store, StoreAddress, StoreError, StoredTable,
+    SyncStart, TableDefinition,
 };
 
 /// 2025-11-25T09:00:00Z in microseconds.
@@ -146,24 +146,16 @@ impl Fixture {
         rows: Vec<IncomingRow>,
         gone: Option<Gone>,
     ) -> Result<RowCounts, StoreError> {
-        let arrival = Arrival {
-            partition: self.partition,
-            item: Some(item),
-            sync: self.sync.number,
-            time: &self.sync.time,
-        };
+        let sync = self.sync.clone();
+        let arrival = sync.arrival(self.partition, Some(item));
         self.store
             .write_item(&mut self.table, arrival, self.sync.at, rows, gone)
     }
 
     /// Writes rows without an item.
     fn write(&mut self, rows: Vec<IncomingRow>) -> Result<RowCounts, StoreError> {
-        let arrival = Arrival {
-            partition: self.partition,
-            item: None,
-            sync: self.sync.number,
-            time: &self.sync.time,
-        };
+        let sync = self.sync.clone();
+        let arrival = sync.arrival(self.partition, None);
         let (counts, _) = self.store.write_rows(&mut self.table, arrival, rows)?;
         Ok(counts)
     }

@@ -167,6 +167,7 @@ fn step<T>(
 mod tests {
     use super::*;
     use crate::core::json::parse;
+    use crate::core::testing::numbers;
 
     /// Parses a text that arrives `size` bytes at a time.
     fn in_pieces(text: &str, size: usize) -> Result<Vec<Value>, String> {
@@ -241,16 +242,6 @@ mod tests {
             for size in [1, 2, 3, 7, 1_000] {
                 assert_eq!(in_pieces(text, size), at_once(text), "{size} {text}");
             }
-        }
-    }
-
-    /// Returns a function that returns repeatable numbers below a limit.
-    fn numbers(mut state: u64) -> impl FnMut(usize) -> usize {
-        move |limit| {
-            state = state
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1_442_695_040_888_963_407);
-            usize::try_from(state >> 33).unwrap_or_default() % limit
         }
     }
 

@@ -16,8 +16,7 @@ use crate::engine::{Deliver, Outcome, RunError, first_page_note, run_beside};
 use crate::plan::Plan;
 use crate::store::cell::micros;
 use crate::store::{
-    Arrival, IncomingRow, Keys, RowCounts, Store, StoreError, StoreErrorKind, StoredTable,
-    SyncStart,
+    IncomingRow, Keys, RowCounts, Store, StoreError, StoreErrorKind, StoredTable, SyncStart,
 };
 
 /// The number of rows written in one transaction.
@@ -73,12 +72,7 @@ impl Written {
         if self.error.is_some() {
             return;
         }
-        let arrival = Arrival {
-            partition,
-            item: None,
-            sync: sync.number,
-            time: &sync.time,
-        };
+        let arrival = sync.arrival(partition, None);
         match store.write_rows(&mut self.table, arrival, rows) {
             Ok((counts, keys)) => {
                 self.counts += counts;
@@ -233,12 +227,7 @@ async fn end(
     let ended = job
         .store
         .call(move |store| {
-            let arrival = Arrival {
-                partition,
-                item: None,
-                sync: sync.number,
-                time: &sync.time,
-            };
+            let arrival = sync.arrival(partition, None);
             store.end_missing(&table, arrival, since, &keys, gone)
         })
         .await;

@@ -16,8 +16,8 @@ use crate::engine::sync::syncing::Syncing;
 use crate::engine::{
     Deliver, Outcome, RunError, RunErrorKind, Session, first_page_note, run_beside,
 };
-use crate::plan::Plan;
-use crate::store::{Arrival, ItemOutcome, PendingItem, Reason, StoreError, StoreErrorKind};
+use crate::plan::{Plan, Site};
+use crate::store::{ItemOutcome, PendingItem, Reason, StoreError, StoreErrorKind};
 
 /// The number of items read from the store at a time.
 const CHUNK: usize = 256;
@@ -85,6 +85,7 @@ async fn ask_in_turn(job: &mut Syncing<'_>) -> Result<TableOutcome, SyncFailure>
     let mut in_flight: Vec<String> = Vec::new();
     let mut is_all_read = false;
     let mut failed_in_a_row = 0;
+    let mut has_answered = false;
     let mut has_missed = false;
     let mut is_stopped = false;
     loop {
@@ -114,6 +115,7 @@ async fn ask_in_turn(job: &mut Syncing<'_>) -> Result<TableOutcome, SyncFailure>
             Answer::Stopped => is_stopped = true,
             Answer::Records { records, cut } => {
                 failed_in_a_row = 0;
+                has_answered = true;
                 level
                     .records
                     .set(level.records.get() + records.len() as u64);
@@ -128,7 +130,8 @@ async fn ask_in_turn(job: &mut Syncing<'_>) -> Result<TableOutcome, SyncFailure>
                 level.failed.set(level.failed.get() + u64::from(is_miss));
                 failed_in_a_row += usize::from(is_miss);
                 // The others stay due for the next sync.
-                if failed_in_a_row >= HOPELESS || error.kind.is_of_server() {
+                let is_unreachable = error.kind.is_of_server() && !has_answered;
+                if failed_in_a_row >= HOPELESS || is_unreachable {
                     return Err(SyncFailure::Run(error));
                 }
             }
@@ -244,12 +247,7 @@ async fn write(
     let written = job
         .store
         .call(move |store| {
-            let arrival = Arrival {
-                partition,
-                item: Some(&key),
-                sync: sync.number,
-                time: &sync.time,
-            };
+            let arrival = sync.arrival(partition, Some(&key));
             let counts = store.write_item(&mut table, arrival, sync.at, rows, gone)?;
             Ok::<_, StoreError>((table, counts))
         })
@@ -300,8 +298,11 @@ async fn fail(
 }
 
 async fn miss(job: &mut Syncing<'_>, item: &PendingItem, words: String) -> Result<(), SyncFailure> {
-    let shown = format!("{}: {words}", item.key.replace('\n', " "));
-    job.report.first_miss.get_or_insert(shown);
+    let site = site(&job.plan, &item.json);
+    let about = site.as_ref().and_then(Site::about).unwrap_or("an item");
+    job.report
+        .first_miss
+        .get_or_insert_with(|| format!("{about}: {words}"));
     end(job, item, ItemOutcome::Missed(words)).await
 }
 
@@ -315,12 +316,7 @@ async fn end(
     let ended = job
         .store
         .call(move |store| {
-            let arrival = Arrival {
-                partition,
-                item: Some(&key),
-                sync: sync.number,
-                time: &sync.time,
-            };
+            let arrival = sync.arrival(partition, Some(&key));
             store.end_item(&table, arrival, sync.at, &outcome)
         })
         .await;

@@ -7,12 +7,12 @@ use crate::engine::sync::report::SyncFailure;
 use crate::engine::sync::syncing::Syncing;
 use crate::engine::{Cut, find_each};
 use crate::plan::Plan;
-use crate::store::{FoundItem, Selection, table_name};
+use crate::store::{FoundItem, SHOWN_COLUMNS, Selection, table_name};
 
 /// The outcome of a listing.
 pub enum Listed {
-    /// It was read to its end.
-    Whole,
+    /// It was read to its end, with the latest time of an item.
+    Whole(Option<i64>),
     /// It was cut; the words say why.
     Cut(String),
     /// The run was interrupted.
@@ -27,10 +27,7 @@ pub enum Listed {
 pub async fn list(job: &mut Syncing<'_>) -> Result<Listed, SyncFailure> {
     let plan = Rc::clone(&job.plan);
     match stored_feed(&plan) {
-        Some(feed) => {
-            of_table(job, &plan, &feed).await?;
-            Ok(Listed::Whole)
-        }
+        Some(feed) => of_table(job, &plan, &feed).await.map(Listed::Whole),
         None => of_requests(job, &plan).await,
     }
 }
@@ -70,11 +67,7 @@ async fn of_requests(job: &mut Syncing<'_>, plan: &Rc<Plan>) -> Result<Listed, S
         return Err(fault.into());
     }
     if has_secret {
-        let words = format!(
-            "the items of `{}` are secret, and a store would keep them",
-            plan.query.name
-        );
-        return Err(SyncFailure::Query(words));
+        return Err(secret_items(plan));
     }
     let found = match found {
         Ok(None) => return Ok(Listed::Stopped),
@@ -92,8 +85,15 @@ async fn of_requests(job: &mut Syncing<'_>, plan: &Rc<Plan>) -> Result<Listed, S
     if let Some(cuts) = found.ledger.cuts().first() {
         return Ok(Listed::Cut(cut_words(&cuts.query, cuts.cut)));
     }
-    job.end_listing(newest).await?;
-    Ok(Listed::Whole)
+    Ok(Listed::Whole(newest))
+}
+
+/// Returns the failure for items that a store must not keep.
+fn secret_items(plan: &Plan) -> SyncFailure {
+    SyncFailure::Query(format!(
+        "the items of `{}` are secret, and a store would keep them",
+        plan.query.name
+    ))
 }
 
 /// Returns the words for a listing that was cut.
@@ -116,7 +116,7 @@ async fn of_table(
     job: &mut Syncing<'_>,
     plan: &Rc<Plan>,
     feed: &StoredFeed<'_>,
-) -> Result<(), SyncFailure> {
+) -> Result<Option<i64>, SyncFailure> {
     let parent = table_name(&feed.plan.query.name);
     let query = feed.plan.query.name.clone();
     let vars = vars(feed.plan, job.options.environment.as_deref());
@@ -156,21 +156,13 @@ async fn of_table(
     };
     let mut items = Vec::new();
     for mut record in records {
-        record.retain(|name, _| {
-            !name.starts_with('_')
-                || feed
-                    .plan
-                    .query
-                    .shape
-                    .columns()
-                    .is_some_and(|columns| columns.contains(name))
-        });
+        record.retain(|name, _| !SHOWN_COLUMNS.iter().any(|(own, _)| own == name));
         let item = serde_json::Value::Object(record);
         let site = plan.site_with(&plan.site(), feed.name, &item);
         let takes = Plan::takes(&plan.loops()[0], &site);
         let takes = takes.map_err(|error| SyncFailure::Query(error.message))?;
         if takes {
-            items.extend(found_item(plan, &site));
+            items.push(found_item(plan, &site).ok_or_else(|| secret_items(plan))?);
         }
     }
     let (partition, sync) = (job.partition.id, job.sync.clone());
@@ -182,6 +174,6 @@ async fn of_table(
             store.consume(partition, last)
         })
         .await;
-    noted?;
-    job.end_listing(newest).await
+    noted.map_err(SyncFailure::Store)?;
+    Ok(newest)
 }

@@ -13,11 +13,13 @@ mod flat;
 mod item;
 mod listing;
 mod partition;
+mod redact;
 mod report;
 mod syncing;
 mod table;
 mod thread;
 
+pub use redact::Redactor;
 pub use report::{SyncFailure, TableOutcome, TableReport};
 pub use syncing::{Job, SyncOptions};
 pub use table::sync_table;

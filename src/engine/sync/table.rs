@@ -11,6 +11,7 @@ use crate::engine::sync::syncing::{Job, SyncOptions, Syncing};
 use crate::engine::sync::thread::StoreThread;
 use crate::engine::sync::{flat, item};
 use crate::plan::PlanError;
+use crate::project::query::Var;
 use crate::store::SyncStart;
 
 /// The overlap of listings: records can become visible late.
@@ -46,13 +47,14 @@ pub async fn sync_table(
             return Ok(report);
         }
     };
-    let since = if let Some(since) = options.since {
-        Some(since.as_microsecond())
-    } else {
-        let since = partition.since(OVERLAP);
-        // Rows of a query without items are found again by its listing.
-        let oldest = oldest.filter(|_| job.query.loops().is_empty());
-        since.map(|since| oldest.map_or(since, |oldest| oldest.min(since)))
+    let since = partition.since(OVERLAP);
+    // Rows of a query without items are found again by its listing.
+    let oldest = oldest.filter(|_| job.query.loops().is_empty());
+    let since = since.map(|since| oldest.map_or(since, |oldest| oldest.min(since)));
+    // A later time would leave a hole between the last listing and this one.
+    let since = match options.since.map(jiff::Timestamp::as_microsecond) {
+        Some(given) => Some(since.map_or(given, |since| since.min(given))),
+        None => since,
     };
     let mut syncing = Syncing {
         job,
@@ -82,14 +84,22 @@ pub async fn sync_table(
 
 async fn with_items(syncing: &mut Syncing<'_>) -> Result<TableOutcome, SyncFailure> {
     let listed = list(syncing).await?;
-    let cut = match listed {
+    // Items whose own requests are bounded by the position need it until all of them have answered.
+    let is_needed = syncing.plan.query.vars.iter().any(Var::is_since);
+    match listed {
         Listed::Stopped => return Ok(TableOutcome::Stopped),
-        Listed::Whole => None,
-        Listed::Cut(words) => Some(words),
-    };
+        Listed::Whole(newest) if !is_needed => syncing.end_listing(newest).await?,
+        Listed::Whole(_) | Listed::Cut(_) => {}
+    }
     let outcome = item::ask_all(syncing).await?;
-    Ok(match (outcome, cut) {
-        (TableOutcome::Complete | TableOutcome::Partial, Some(words)) => TableOutcome::Cut(words),
+    Ok(match (outcome, listed) {
+        (TableOutcome::Complete | TableOutcome::Partial, Listed::Cut(words)) => {
+            TableOutcome::Cut(words)
+        }
+        (TableOutcome::Complete, Listed::Whole(newest)) if is_needed => {
+            syncing.end_listing(newest).await?;
+            TableOutcome::Complete
+        }
         (outcome, _) => outcome,
     })
 }

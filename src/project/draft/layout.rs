@@ -18,7 +18,7 @@ pub struct Layout {
     text: String,
 }
 
-/// Where a string stands.
+/// The position of a string.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Around {
     /// On a line of its own, or as a key there.

@@ -95,7 +95,11 @@ fn names_of_row(names: &Names, columns: &[&str]) -> Names {
 fn key(node: &Node, columns: &[&str], faults: &mut Diagnostics) -> Vec<Text> {
     let mut key = Vec::new();
     if node.items().is_empty() {
-        faults.push(node.mismatch("key", "a column, or a list of columns"));
+        faults.push(Diagnostic::at(
+            &node.place,
+            Code::Store,
+            "`key` names no column",
+        ));
     }
     for node in node.items() {
         let text = node.text("key", faults);

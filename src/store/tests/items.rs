@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::{DAY, Fixture, HOUR, Place, T0, done, on_both, open};
-use crate::store::{Arrival, FoundItem, ItemOutcome, PendingItem, Reason};
+use crate::store::{FoundItem, ItemOutcome, PendingItem, Reason};
 
 const REVISIT: Duration = Duration::from_secs(14 * 86_400);
 
@@ -56,12 +56,8 @@ impl Fixture {
     }
 
     fn end(&mut self, item: &str, outcome: &ItemOutcome) {
-        let arrival = Arrival {
-            partition: self.partition,
-            item: Some(item),
-            sync: self.sync.number,
-            time: &self.sync.time,
-        };
+        let sync = self.sync.clone();
+        let arrival = sync.arrival(self.partition, Some(item));
         let ended = self
             .store
             .end_item(&self.table, arrival, self.sync.at, outcome);

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{DAY, Fixture, HOUR, Place, SECOND, T0, counts, definition, done, on_both, open};
 use crate::core::column::ColumnType;
 use crate::store::{
-    Arrival, Gone, IncomingRow, Keys, Selection, StoreErrorKind, TableDefinition, bounded_key,
+    Gone, IncomingRow, Keys, Selection, StoreErrorKind, TableDefinition, bounded_key,
 };
 
 on_both! {
@@ -320,12 +320,8 @@ fn a_row_that_moves_is_not_gone(place: &Place) {
 fn end_missing(fixture: &mut Fixture, since: Option<i64>, seen: &[&str]) -> u64 {
     let seen: Keys = seen.iter().map(|key| (*key).to_owned()).collect();
     let table = fixture.table.clone();
-    let arrival = Arrival {
-        partition: fixture.partition,
-        item: None,
-        sync: fixture.sync.number,
-        time: &fixture.sync.time,
-    };
+    let sync = fixture.sync.clone();
+    let arrival = sync.arrival(fixture.partition, None);
     let ended = fixture
         .store
         .end_missing(&table, arrival, since, &seen, Gone::Mark);

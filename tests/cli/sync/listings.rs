@@ -10,6 +10,9 @@ on_both! {
     a_listing_whose_first_page_fails_says_so,
     a_listing_ends_at_the_last_complete_one,
     a_backfill_goes_back_further,
+    a_later_time_leaves_no_hole,
+    an_interrupted_first_backfill_goes_on,
+    items_that_need_the_position_hold_it,
     the_store_decides_on_since,
     rows_of_a_listing_are_kept,
     a_listing_of_rows_may_be_cut,
@@ -99,6 +102,71 @@ fn a_backfill_goes_back_further(stage: &Stage) {
     assert_line(&backfill, 0, "1,0,0,0,0,0,3");
     let after = stage.sync(vec![page(None, &[pipeline("p1", 8), old], Some("2"))]);
     assert_line(&after, 0, "0,0,0,0,0,0,1");
+}
+
+fn a_later_time_leaves_no_hole(stage: &Stage) {
+    stage.sync(vec![
+        pipelines(&[pipeline("p1", 8)]),
+        runs("p1", &[run("a", "ok")]),
+    ]);
+    let second = stage.sync_with(
+        vec![
+            pipelines(&[pipeline("p3", 0), pipeline("p2", 5), pipeline("p1", 8)]),
+            runs("p3", &[run("c", "ok")]),
+            runs("p2", &[run("b", "ok")]),
+        ],
+        &["--since", "1d"],
+    );
+    assert_line(&second, 0, "2,0,0,0,0,0,3");
+}
+
+fn an_interrupted_first_backfill_goes_on(stage: &Stage) {
+    let old = json!({ "id": "p0", "created_at": ago(24 * 120) });
+    let oldest = json!({ "id": "p", "created_at": ago(24 * 300) });
+    let first = stage.sync_with(
+        vec![
+            page(None, &[pipeline("p1", 8)], Some("2")),
+            failing("/api/v2/pipelines?page-token=2"),
+            runs("p1", &[run("a", "ok")]),
+        ],
+        &["--since", "200d"],
+    );
+    first.assert_exit(6);
+    let second = stage.sync(vec![
+        page(None, &[pipeline("p1", 8)], Some("2")),
+        page(Some("2"), &[old, oldest], Some("3")),
+        runs("p0", &[run("z", "ok")]),
+    ]);
+    assert_line(&second, 0, "1,0,0,0,0,0,3");
+}
+
+/// The requests of items depend on the position: what was missed is asked as it was.
+fn items_that_need_the_position_hold_it(stage: &Stage) {
+    stage.project.write(
+        "queries/runs.yaml",
+        "resource: circleci
+vars: { since: { type: time, default: 90d } }
+for_each: { pipeline: { query: pipelines } }
+endpoint: /pipelines/{{ pipeline.id }}/runs
+params: { all: \"{{ (now() | time) - (since | time) > 80 * 86400 }}\" }
+rows: $.items[*]
+extract: { id: $.id, status: $.status }
+store: { key: id }
+",
+    );
+    let first = stage.sync(vec![
+        pipelines(&[pipeline("p1", 8)]),
+        failing("/api/v2/pipelines/p1/runs?all=true"),
+    ]);
+    first.assert_exit(6);
+    let answer = json!({ "items": [run("a", "ok")], "next_page_token": null });
+    let second = stage.sync(vec![
+        pipelines(&[pipeline("p1", 8)]),
+        Exchange::get("/api/v2/pipelines/p1/runs?all=true").answers(answer),
+    ]);
+    assert_line(&second, 0, "1,0,0,0,,0,2");
+    let third = stage.sync(vec![pipelines(&[pipeline("p1", 8)])]);
+    assert_line(&third, 0, "0,0,0,0,,0,1");
 }
 
 fn the_store_decides_on_since(stage: &Stage) {

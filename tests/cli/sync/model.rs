@@ -18,7 +18,7 @@ use crate::sync::story::{Expiry, PROJECT, Story};
 /// The number of items on a page.
 const PAGE: usize = 5;
 
-/// What happens in the steps of a model.
+/// The kinds of events in the steps of a model.
 #[derive(Debug, Clone, Copy)]
 #[expect(
     clippy::struct_excessive_bools,
@@ -73,7 +73,7 @@ pub enum Table {
     Jobs,
 }
 
-/// What the API shows of a row now.
+/// The way in which the API shows a row now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shown {
     /// It is listed. A sync that is complete has it, as it is.
@@ -90,7 +90,7 @@ pub enum Shown {
 #[derive(Debug, Clone)]
 pub struct Row {
     pub table: Table,
-    /// What the API shows of it, or showed last.
+    /// Its fields as the API shows them, or showed them last.
     pub fields: Map<String, Value>,
     /// The id of the row whose request lists it.
     pub parent: Option<String>,
@@ -113,7 +113,7 @@ struct State {
     story: Story,
     events: Events,
     rng: fastrand::Rng,
-    /// What fails until the next step.
+    /// The failures until the next step.
     faults: Vec<Fault>,
     /// The number of further pages of the listing before a pipeline appears.
     shift: Option<usize>,

@@ -1,4 +1,4 @@
-//! Where the store is, and its password.
+//! The address of the store, and its password.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;

@@ -11,7 +11,58 @@ on_both! {
     young_items_are_asked_again,
     a_child_table_asks_what_changed_in_its_parent,
     vars_make_partitions,
+    redacted_values_are_not_kept,
     a_sync_of_one_query_brings_the_tables_that_it_needs,
+}
+
+fn redacted_values_are_not_kept(stage: &Stage) {
+    let by = |id: &str, person: &str| json!({ "id": id, "status": "ok", "by": { "login": person, "email": format!("{person}@example.com") } });
+    stage.project.write(
+        "queries/runs.yaml",
+        "resource: circleci
+for_each: { pipeline: { query: pipelines } }
+endpoint: /pipelines/{{ pipeline.id }}/runs
+rows: $.items[*]
+extract: { id: $.id, login: $.by.login, email: { path: $.by.email, type: text } }
+store: { key: id }
+",
+    );
+    let sync = |exchanges: Vec<crate::support::Exchange>| {
+        let server = stage.serve(exchanges);
+        let resource = stage
+            .project
+            .read("resources/circleci.yaml")
+            .expect("a file");
+        let rules = "redact: { $..login: alias, $..email: hide }\n";
+        stage
+            .project
+            .write("resources/circleci.yaml", format!("{resource}{rules}"));
+        let outcome = stage.outcome(&["sync", "-o", "csv"]);
+        server.finish();
+        outcome
+    };
+    let first = sync(vec![
+        pipelines(&[pipeline("p1", 8)]),
+        runs("p1", &[by("a", "ann"), by("b", "bob"), by("c", "ann")]),
+    ]);
+    first.assert_exit(0);
+    let kept = stage.select("SELECT login, email FROM runs ORDER BY id");
+    let [ann, bob, again] = kept.as_slice() else {
+        panic!("three rows: {kept:?}");
+    };
+    assert!(ann.starts_with("alias-") && ann.ends_with("|-"), "{ann}");
+    assert_eq!(ann, again);
+    assert_ne!(ann, bob);
+    // The same in the next sync.
+    let second = sync(vec![
+        pipelines(&[pipeline("p2", 5), pipeline("p1", 8)]),
+        runs("p2", &[by("d", "ann")]),
+    ]);
+    second.assert_exit(0);
+    assert_eq!(
+        stage.select("SELECT login, email FROM runs WHERE id = 'd'"),
+        [ann.as_str()]
+    );
 }
 
 fn a_second_sync_asks_for_the_listing_only(stage: &Stage) {

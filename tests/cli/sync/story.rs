@@ -1,4 +1,4 @@
-//! What happens in a model: pipelines, their workflows and jobs.
+//! The events of a model: pipelines, their workflows and jobs.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
@@ -32,7 +32,7 @@ pub struct Pipeline {
     pub is_fresh: bool,
 }
 
-/// How the API answers for workflows whose records expired.
+/// The answers of the API for workflows whose records expired.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expiry {
     /// With 404.

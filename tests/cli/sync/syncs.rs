@@ -36,7 +36,7 @@ fn columns(table: Table) -> &'static [&'static str] {
 struct Kept {
     model: Model,
     project: Project,
-    /// What the last complete sync had to have, by table.
+    /// The rows that the last complete sync had to have, by table.
     before: BTreeMap<String, Row>,
 }
 
@@ -216,7 +216,7 @@ fn a_complete_sync_has_the_truth() {
     complete_syncs(1, 8);
 }
 
-/// What fails is reported, and is there once it no longer fails.
+/// A failure is reported, and its rows are there once it is over.
 fn failing_syncs(seed: u64, steps: usize) {
     let mut kept = Kept::new(seed, FAULTY);
     for step in 0..steps {
