@@ -13,7 +13,7 @@ import urllib.request
 from datetime import datetime, timedelta
 
 import dlt
-from dlt.sources.helpers import requests as dlt_requests
+import requests
 from dlt.sources.rest_api import rest_api_source
 
 RUNNER, WORK = sys.argv[1], pathlib.Path(sys.argv[2])
@@ -91,7 +91,7 @@ def with_runner():
     for name in ["pipelines", "workflows"]:
         text = pathlib.Path(f"queries/store/{name}.yaml").read_text()
         (project / f"queries/{name}.yaml").write_text(text)
-    requests, seconds = 0, 0.0
+    count, seconds = 0, 0.0
     for day in range(1, DAYS + 1):
         now = BEGIN + timedelta(days=day)
         move(url, now)
@@ -105,10 +105,10 @@ def with_runner():
         seconds += time.monotonic() - begin
         if ran.returncode not in (0, 6):
             sys.exit(f"runner sync: {ran.stderr}")
-        requests += sum(table["requests"] for table in json.loads(ran.stdout))
+        count += sum(table["requests"] for table in json.loads(ran.stdout))
     store = sqlite3.connect(project / ".runner/store.db")
     rows = store.execute("SELECT id, status FROM workflows").fetchall()
-    result = requests, wrong(rows, truth(url)), seconds
+    result = count, wrong(rows, truth(url)), seconds
     child.kill()
     return result
 
@@ -116,13 +116,17 @@ def with_runner():
 def with_dlt():
     child, url = demo()
     sent = []
-    session = dlt_requests.Client(raise_for_status=False).session
-    session.hooks["response"].append(lambda answer, *_, **__: sent.append(answer.url))
+    send = requests.Session.send
+
+    def counted(session, request, **options):
+        sent.append(request.url)
+        return send(session, request, **options)
+
+    requests.Session.send = counted
     source = {
         "client": {
             "base_url": url,
             "headers": {"Circle-Token": "demo-token"},
-            "session": session,
             "paginator": {
                 "type": "cursor",
                 "cursor_path": "next_page_token",
@@ -146,6 +150,8 @@ def with_dlt():
             },
             {
                 "name": "workflows",
+                # A key that is null ends a run of dlt: records that the API has forgotten have none.
+                "processing_steps": [{"filter": lambda row: row["id"] is not None}],
                 "endpoint": {
                     "path": "pipeline/{resources.pipelines.id}/workflow",
                     "data_selector": "items",
@@ -175,5 +181,5 @@ def with_dlt():
 
 print(f"{'':10} {'requests':>9} {'rows wrong':>11} {'seconds':>8}")
 for name, measure in [("runner", with_runner), ("dlt", with_dlt)]:
-    requests, rows, seconds = measure()
-    print(f"{name:10} {requests:>9} {rows:>11} {seconds:>8.1f}")
+    count, rows, seconds = measure()
+    print(f"{name:10} {count:>9} {rows:>11} {seconds:>8.1f}")

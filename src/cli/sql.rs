@@ -408,8 +408,9 @@ fn stored(
     let tables = store.tables();
     let tables = tables.map_err(|error| store_place::failure(error, app))?;
     let text = statement.text().to_lowercase();
-    let is_named = |name: &str| text.contains(&name.to_lowercase());
-    let tables = tables.into_iter().filter(|table| is_named(&table.name));
+    // As of a time, a table is copied: only those that the statement may mean.
+    let is_wanted = |name: &str| as_of.is_none() || text.contains(&name.to_lowercase());
+    let tables = tables.into_iter().filter(|table| is_wanted(&table.name));
     let own = || SHOWN_COLUMNS.iter().map(|(name, _)| (*name).to_owned());
     Ok(tables
         .map(|table| StatementTable {

@@ -173,7 +173,10 @@ fn status(
     let status = store
         .status()
         .map_err(|error| store_place::failure(error, app))?;
-    let rows: Vec<Value> = status.tables.iter().map(row).collect();
+    // A table has no room for three times.
+    let is_table = format.name == "table";
+    let rows = status.tables.iter().map(|table| row(table, is_table));
+    let rows: Vec<Value> = rows.collect();
     ping::print_rows(&rows, &COLUMNS, format, app)?;
     if !place.messages.quiet {
         let size = crate::cli::progress::bytes(u64::try_from(status.size).unwrap_or(0));
@@ -188,7 +191,14 @@ fn status(
     Ok(())
 }
 
-fn row(status: &TableStatus) -> Value {
+fn row(status: &TableStatus, is_table: bool) -> Value {
+    let day = |micros: i64| {
+        let mut time = format_micros(micros);
+        if is_table {
+            time.truncate("2026-11-24".len());
+        }
+        time
+    };
     json!({
         "table": status.table.name,
         "rows": status.rows,
@@ -197,8 +207,8 @@ fn row(status: &TableStatus) -> Value {
         "versions": status.table.history.then_some(status.versions),
         "missed": status.missed,
         "pending": status.pending,
-        "from": status.range.map(|(from, _)| format_micros(from)),
-        "to": status.range.map(|(_, to)| format_micros(to)),
+        "from": status.range.map(|(from, _)| day(from)),
+        "to": status.range.map(|(_, to)| day(to)),
         "synced": status.synced_at.map(format_micros),
     })
 }

@@ -63,7 +63,7 @@ pub fn address(
     project: &Project,
     app: &App,
 ) -> Result<StoreAddress, Failure> {
-    let here = &app.working_directory;
+    let here = app.working_directory.as_path();
     let from_environment = app.env.get(VARIABLE).filter(|text| !text.is_empty());
     if let Some(text) = given.or(from_environment.map(String::as_str)) {
         return with_password(parsed(text, here, app)?, None, project, app);
@@ -71,7 +71,13 @@ pub fn address(
     let settings = project.store().filter(|_| !is_demo);
     let Some(settings) = settings else {
         let usual = if is_demo { OF_DEMO } else { USUAL };
-        return Ok(StoreAddress::File(project.root().join(usual)));
+        // The built-in project has no folder.
+        let root = if project.is_built_in() {
+            here
+        } else {
+            project.root()
+        };
+        return Ok(StoreAddress::File(root.join(usual)));
     };
     let text = rendered(&settings.url, app)?;
     let address = parsed(&text, project.root(), app)?;

@@ -37,6 +37,23 @@ fn a_report_is_made_in_an_empty_folder_as_in_a_project_with_the_same_files() {
 }
 
 #[test]
+fn records_are_kept_in_the_working_directory() {
+    let project = Project::none();
+    run(&project, &["sync", "pipelines", "--demo", "-q"]).assert_exit(0);
+    assert!(project.path().join(".runner/demo.db").exists());
+    let counted = "select count(*) > 9 as n from pipelines";
+    let counted = ["sql", "--demo", "-q", "--store", counted, "-o", "csv"];
+    assert_eq!(
+        run(&project, &counted).assert_exit(0).stdout_text(),
+        "n\n1\n"
+    );
+    let unknown = ["sql", "--demo", "-q", "--store", "select * from pipelins"];
+    let unknown = run(&project, &unknown);
+    unknown.assert_exit(2);
+    assert!(unknown.stderr_text().contains("did you mean `pipelines`?"));
+}
+
+#[test]
 fn the_note_is_printed_once_and_not_with_quiet() {
     let none = Project::none();
     for args in [
