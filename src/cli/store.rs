@@ -6,18 +6,25 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::cli::app::App;
+use crate::cli::connect::World;
 use crate::cli::exit::Exit;
 use crate::cli::failure::{ErrorFormat, Failure, Stopped};
 use crate::cli::options;
 use crate::cli::store_export::{self, ExportArgs};
 use crate::cli::store_place::{self, PlaceArgs};
-use crate::cli::{ping, setup};
+use crate::cli::{error_hints, ping, setup};
 use crate::core::code::Code;
+use crate::core::diagnostic::Diagnostics;
+use crate::core::source::{Place, SourceFile, Span, Text};
 use crate::core::text::counted;
 use crate::core::time::{DURATION_EXAMPLE, parse_duration};
 use crate::format::{self, Format};
+use crate::project::template::{self, Names};
 use crate::store::cell::format_micros;
-use crate::store::{Opening, Store, TableStatus};
+use crate::store::{
+    Opening, SHOWN_COLUMNS, Store, StoreError, StoreErrorKind, StoredTable, TableStatus,
+};
+use crate::template::{Expression, RenderError, Scope};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -25,6 +32,7 @@ Examples:
   runner store export --parquet warehouse
   runner store vacuum --older 2y
   runner store forget jobs --column minutes
+  runner store forget jobs --where 'branch == \"old\"'
   runner store forget workflows --yes";
 
 const COLUMNS: [&str; 10] = [
@@ -74,10 +82,14 @@ enum StoreCommand {
         #[arg(long)]
         yes: bool,
     },
-    /// Remove a table, a column, or the items that keep failing
+    /// Remove a table, some of its rows, a column, or the items that keep failing
     Forget {
         /// The table
         table: String,
+
+        /// Remove the rows for which this expression holds, for example `branch == "old"`
+        #[arg(long = "where", value_name = "EXPRESSION", conflicts_with_all = ["column", "missed"])]
+        condition: Option<String>,
 
         /// Remove this column only: the next syncs fill it again
         #[arg(long, value_name = "NAME", conflicts_with = "missed")]
@@ -147,15 +159,17 @@ pub fn run(args: &StoreArgs, app: &Rc<App>) -> Result<Exit, Stopped> {
         StoreCommand::Vacuum { older, yes, .. } => vacuum(&mut store, *older, *yes, place, app)?,
         StoreCommand::Forget {
             table,
+            condition,
             column,
             missed,
             yes,
             ..
         } => {
-            let what = match (column, missed) {
-                (Some(column), _) => Forgotten::Column(column),
-                (None, true) => Forgotten::Missed,
-                (None, false) => Forgotten::Table,
+            let what = match (condition, column) {
+                (Some(condition), _) => Forgotten::Rows(condition),
+                (None, Some(column)) => Forgotten::Column(column),
+                (None, None) if *missed => Forgotten::Missed,
+                (None, None) => Forgotten::Table,
             };
             forget(&mut store, table, &what, *yes, place, app)?;
         }
@@ -244,6 +258,7 @@ fn vacuum(
 
 enum Forgotten<'a> {
     Table,
+    Rows(&'a str),
     Column(&'a str),
     Missed,
 }
@@ -267,6 +282,15 @@ fn forget(
             store.forget_table(&table).map_err(failed)?;
             format!("removed the table `{name}`")
         }
+        Forgotten::Rows(condition) => {
+            let keys = keys_where(store, &table, condition, app)?;
+            let rows = counted(keys.len() as u64, "row");
+            if !keys.is_empty() {
+                confirm(&format!("Remove {rows} of `{name}`?"), yes, app)?;
+            }
+            store.forget_rows(&table, &keys).map_err(failed)?;
+            format!("removed {rows} of `{name}`")
+        }
         Forgotten::Column(column) => {
             let question = format!("Remove the column `{column}` of `{name}` with its values?");
             confirm(&question, yes, app)?;
@@ -282,6 +306,59 @@ fn forget(
         app.eprintln(&done);
     }
     Ok(())
+}
+
+/// Returns the keys of the rows for which a condition holds.
+fn keys_where(
+    store: &mut Store,
+    table: &StoredTable,
+    condition: &str,
+    app: &App,
+) -> Result<Vec<String>, Failure> {
+    let file = SourceFile::new("--where", "", condition);
+    let span = Span::new(0, condition.len());
+    let text = Text::new(condition, &Place { file, span });
+    let shown = SHOWN_COLUMNS.iter().map(|(name, _)| *name);
+    let columns = table.columns.iter().map(|column| column.name.as_str());
+    let columns = columns.chain(shown);
+    let names =
+        Names::outside().with_record("row", Some(columns.clone().map(str::to_owned).collect()));
+    let names = names.with_all(columns);
+    let mut faults = Diagnostics::new();
+    let Some(condition) = template::condition(&text, &names, &mut faults) else {
+        return Err(Failure::from_diagnostics(faults));
+    };
+    let outside = World::outside_of(app).scope_with_secrets(&app.scrubber);
+    let mut fault = None;
+    let keys = store.keys_of(table, &mut |record| {
+        let members = record.iter().map(|(name, value)| (name.as_str(), value));
+        let scope = outside
+            .with_all(members)
+            .with_record("row", &Value::Object(record.clone()));
+        decides(&condition, &scope).map_err(|error| {
+            fault = Some(error);
+            // Ends the statement; the other error says why.
+            StoreError::new(StoreErrorKind::Usage, "the condition cannot be evaluated")
+        })
+    });
+    if let Some(fault) = fault {
+        return Err(error_hints::render_error(&fault, app));
+    }
+    keys.map_err(|error| store_place::failure(error, app))
+}
+
+/// Returns the value of a condition, which must be true or false where something is removed; a row
+/// that lacks a value is not chosen.
+fn decides(condition: &Expression, scope: &Scope) -> Result<bool, RenderError> {
+    match condition.json_of_record(scope)? {
+        Value::Bool(holds) => Ok(holds),
+        Value::Null => Ok(false),
+        other => {
+            let kind = crate::core::json::kind(&other);
+            let words = format!("the condition must be true or false, and it is {kind}");
+            Err(RenderError::new(&condition.place(), words))
+        }
+    }
 }
 
 /// Asks before something is removed.

@@ -356,12 +356,17 @@ pub fn expression(
         Content::Bool(_) | Content::Number(..) => Text::new(node.scalar()?, &node.place),
         _ => node.text(key, faults)?,
     };
-    match Expression::parse(&text) {
+    condition(&text, names, faults)
+}
+
+/// Reads a bare expression over records from a text.
+pub fn condition(text: &Text, names: &Names, faults: &mut Diagnostics) -> Option<Expression> {
+    match Expression::parse(text) {
         Ok(expression) => names
-            .check(expression.mentions(), &text, faults)
+            .check(expression.mentions(), text, faults)
             .then_some(expression),
         Err(errors) => {
-            report(&text, errors, faults);
+            report(text, errors, faults);
             None
         }
     }

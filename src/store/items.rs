@@ -63,6 +63,8 @@ pub struct PendingItem {
     pub reason: Reason,
     /// The number of syncs in a row in which it failed.
     pub misses: i64,
+    /// True if it has answered before.
+    pub has_answered: bool,
 }
 
 /// The outcome of asking an item.
@@ -132,6 +134,20 @@ fn unrepeated(items: &[FoundItem]) -> Vec<&FoundItem> {
     unrepeated
 }
 
+/// Marks the items that the listing of a sync has, to be asked again whatever their age.
+///
+/// # Errors
+///
+/// Any error of the database.
+pub fn mark_listed(partition: i64, sync: i64, db: &mut dyn Connection) -> Result<(), StoreError> {
+    db.execute(
+        "UPDATE runner_items SET pending = 'revisit' \
+         WHERE partition = $1 AND seen = $2 AND pending IS NULL",
+        &[Cell::Int(partition), Cell::Int(sync)],
+    )?;
+    Ok(())
+}
+
 /// Marks the items that are due: unfinished and missed ones, and young ones by age. An item is asked
 /// again after a quarter of the age that it had when it was last asked, and once more when it is no
 /// longer young.
@@ -177,7 +193,7 @@ pub fn next(
 ) -> Result<Vec<PendingItem>, StoreError> {
     let rows = db.all(
         &format!(
-            "SELECT key, item, at, pending, misses FROM runner_items \
+            "SELECT key, item, at, pending, misses, asked_at FROM runner_items \
              WHERE partition = $1 AND pending IS NOT NULL AND asked_in < $2 \
              ORDER BY at DESC, key LIMIT {most}"
         ),
@@ -192,6 +208,7 @@ pub fn next(
             at: row[2].as_int()?,
             reason: *reason,
             misses: row[4].as_int()?,
+            has_answered: row[5].as_int().is_some(),
         })
     });
     Ok(items.collect())

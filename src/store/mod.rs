@@ -33,7 +33,7 @@ pub use address::{StoreAccess, StoreAddress};
 pub use error::{StoreError, StoreErrorKind};
 pub use handle::{OpenStore, Store};
 pub use items::{FoundItem, ItemOutcome, PendingItem, Reason};
-pub use partition::{Partition, SyncStart};
+pub use partition::{Partition, SyncStart, WholeAnswer};
 pub use pseudonym::Salt;
 pub use read::{Selection, view};
 pub use rows::{Gone, IncomingRow, Keys, RowCounts, bounded_key};

@@ -24,6 +24,15 @@ pub struct SyncStart {
     pub behind: Option<Duration>,
 }
 
+/// What a whole answer about an item covers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WholeAnswer {
+    /// The time of its oldest rows, in microseconds since 1970; without one, it has all rows.
+    pub since: Option<i64>,
+    /// What becomes of rows that it lacks.
+    pub gone: Gone,
+}
+
 /// The rows of a table that one set of vars brings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Partition {
@@ -216,6 +225,15 @@ impl Store {
             .transaction(|db| items::note(found, partition, sync.number, sync.at, db))
     }
 
+    /// Marks the items that the listing of this sync has.
+    ///
+    /// # Errors
+    ///
+    /// Any error of the database.
+    pub fn mark_listed(&mut self, partition: i64, sync: &SyncStart) -> Result<(), StoreError> {
+        items::mark_listed(partition, sync.number, &mut *self.db)
+    }
+
     /// Marks the items that are due.
     ///
     /// # Errors
@@ -245,8 +263,8 @@ impl Store {
         items::next(partition, sync.number, most, &mut *self.db)
     }
 
-    /// Writes the rows of an item and its state, in one transaction. `gone` says what becomes of rows
-    /// that the answer lacks; `None` if it is not whole.
+    /// Writes the rows of an item and its state, in one transaction. `whole` says what the answer
+    /// covers; `None` if it is not whole.
     ///
     /// # Errors
     ///
@@ -257,16 +275,16 @@ impl Store {
         arrival: Arrival<'_>,
         now: i64,
         rows: Vec<IncomingRow>,
-        gone: Option<Gone>,
+        whole: Option<WholeAnswer>,
     ) -> Result<RowCounts, StoreError> {
         let item = arrival.item.unwrap_or_default();
         let mut next = table.clone();
         let counts = self.db.transaction(|db| {
             let (mut counts, keys) = rows::write(&mut next, rows, arrival, db)?;
             // What the API has forgotten is not gone.
-            if let Some(gone) = gone.filter(|_| counts.expired == 0) {
-                let missing = missing_of_item(&next, arrival, &keys, db)?;
-                counts.gone = rows::end_missing(&next, &missing, gone, arrival, db)?;
+            if let Some(whole) = whole.filter(|_| counts.expired == 0) {
+                let missing = missing_of_item(&next, arrival, whole.since, &keys, db)?;
+                counts.gone = rows::end_missing(&next, &missing, whole.gone, arrival, db)?;
             }
             let outcome = if counts.expired > 0 {
                 ItemOutcome::Expired
@@ -449,11 +467,13 @@ fn find(table: &str, vars: &str, db: &mut dyn Connection) -> Result<Option<Parti
 fn missing_of_item(
     table: &StoredTable,
     arrival: Arrival<'_>,
+    since: Option<i64>,
     keys: &Keys,
     db: &mut dyn Connection,
 ) -> Result<Vec<String>, StoreError> {
+    let bound = since.map_or_else(String::new, |since| format!(" AND _at >= {since}"));
     let statement = format!(
-        "SELECT _key FROM {} WHERE _partition = $1 AND _item = $2 AND _gone_at IS NULL",
+        "SELECT _key FROM {} WHERE _partition = $1 AND _item = $2 AND _gone_at IS NULL{bound}",
         quoted(&table.name)
     );
     let params = [Cell::Int(arrival.partition), Cell::from(arrival.item)];

@@ -92,6 +92,22 @@ fn select(
     )
 }
 
+/// Returns the columns of a row with their types.
+fn typed_columns(table: &StoredTable) -> Vec<(&str, ColumnType)> {
+    let own = table.columns.iter().map(|column| {
+        let kind = column.kind.unwrap_or(ColumnType::Json);
+        (column.name.as_str(), kind)
+    });
+    own.chain(SHOWN_COLUMNS).collect()
+}
+
+fn record(columns: &[(&str, ColumnType)], row: &[Cell]) -> Map<String, Value> {
+    let members = columns.iter().zip(row);
+    members
+        .map(|((name, kind), cell)| ((*name).to_owned(), cell.to_json(*kind)))
+        .collect()
+}
+
 impl Store {
     /// Returns the tables, by name.
     ///
@@ -114,21 +130,30 @@ impl Store {
         selection: &Selection,
         take: &mut dyn FnMut(Map<String, Value>) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
-        let columns: Vec<(&str, ColumnType)> = table
-            .columns
-            .iter()
-            .map(|column| {
-                let kind = column.kind.unwrap_or(ColumnType::Json);
-                (column.name.as_str(), kind)
-            })
-            .chain(SHOWN_COLUMNS)
-            .collect();
-        self.each_row(table, selection, &mut |row| {
-            let members = columns.iter().zip(&row);
-            let record =
-                members.map(|((name, kind), cell)| ((*name).to_owned(), cell.to_json(*kind)));
-            take(record.collect())
-        })
+        let columns = typed_columns(table);
+        self.each_row(table, selection, &mut |row| take(record(&columns, &row)))
+    }
+
+    /// Returns the keys of the rows that are chosen by their records.
+    ///
+    /// # Errors
+    ///
+    /// Any error of the database, and of `takes`.
+    pub fn keys_of(
+        &mut self,
+        table: &StoredTable,
+        takes: &mut dyn FnMut(&Map<String, Value>) -> Result<bool, StoreError>,
+    ) -> Result<Vec<String>, StoreError> {
+        let columns = typed_columns(table);
+        let statement = select(table, None, &Selection::default(), "_key, ");
+        let mut keys = Vec::new();
+        self.db.each(&statement, &[], &mut |row| {
+            if takes(&record(&columns, &row[1..]))? {
+                keys.extend(row[0].as_text().map(str::to_owned));
+            }
+            Ok(())
+        })?;
+        Ok(keys)
     }
 
     /// Passes on rows: the columns of the table in their order, then [`SHOWN_COLUMNS`].

@@ -18,7 +18,7 @@ use serde_json::{Map, Value};
 use crate::core::column::ColumnType;
 use crate::store::{
     Gone, IncomingRow, Opening, RowCounts, Selection, Store, StoreAddress, StoreError, StoredTable,
-    SyncStart, TableDefinition,
+    SyncStart, TableDefinition, WholeAnswer,
 };
 
 /// 2025-11-25T09:00:00Z in microseconds.
@@ -137,19 +137,23 @@ impl Fixture {
 
     /// Writes rows of an item, of which the answer is whole.
     fn write_item(&mut self, item: &str, rows: Vec<IncomingRow>) -> Result<RowCounts, StoreError> {
-        self.write_item_with(item, rows, Some(Gone::Mark))
+        let whole = WholeAnswer {
+            since: None,
+            gone: Gone::Mark,
+        };
+        self.write_item_with(item, rows, Some(whole))
     }
 
     fn write_item_with(
         &mut self,
         item: &str,
         rows: Vec<IncomingRow>,
-        gone: Option<Gone>,
+        whole: Option<WholeAnswer>,
     ) -> Result<RowCounts, StoreError> {
         let sync = self.sync.clone();
         let arrival = sync.arrival(self.partition, Some(item));
         self.store
-            .write_item(&mut self.table, arrival, self.sync.at, rows, gone)
+            .write_item(&mut self.table, arrival, self.sync.at, rows, whole)
     }
 
     /// Writes rows without an item.

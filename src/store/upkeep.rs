@@ -1,7 +1,7 @@
 //! The state of a store for people, and what removes rows.
 
 use crate::store::cell::Cell;
-use crate::store::connection::{Connection, quoted};
+use crate::store::connection::{Connection, placeholders, quoted};
 use crate::store::error::{StoreError, StoreErrorKind};
 use crate::store::format;
 use crate::store::handle::Store;
@@ -185,6 +185,28 @@ impl Store {
             let removed = db.execute(&delete(&table.name), &params)?;
             if table.history {
                 db.execute(&delete(&table.history_name()), &params)?;
+            }
+            Ok(removed)
+        })
+    }
+
+    /// Removes rows by their keys, with their former versions. Returns their number.
+    ///
+    /// # Errors
+    ///
+    /// Any error of the database.
+    pub fn forget_rows(&mut self, table: &StoredTable, keys: &[String]) -> Result<u64, StoreError> {
+        self.db.transaction(|db| {
+            let mut removed = 0;
+            for keys in keys.chunks(db.most_params()) {
+                let list = placeholders(1, keys.len());
+                let params: Vec<Cell> = keys.iter().map(|key| Cell::from(key.as_str())).collect();
+                let delete =
+                    |name: &str| format!("DELETE FROM {} WHERE _key IN {list}", quoted(name));
+                removed += db.execute(&delete(&table.name), &params)?;
+                if table.history {
+                    db.execute(&delete(&table.history_name()), &params)?;
+                }
             }
             Ok(removed)
         })

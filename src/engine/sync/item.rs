@@ -17,7 +17,7 @@ use crate::engine::{
     Deliver, Outcome, RunError, RunErrorKind, Session, first_page_note, run_beside,
 };
 use crate::plan::{Plan, Site};
-use crate::store::{ItemOutcome, PendingItem, Reason, StoreError, StoreErrorKind};
+use crate::store::{ItemOutcome, PendingItem, Reason, StoreError, StoreErrorKind, WholeAnswer};
 
 /// The number of items read from the store at a time.
 const CHUNK: usize = 256;
@@ -71,8 +71,15 @@ impl Deliver for Collect {
 pub async fn ask_all(job: &mut Syncing<'_>) -> Result<TableOutcome, SyncFailure> {
     let (partition, sync) = (job.partition.id, job.sync.clone());
     let revisit = job.job.keeping.revisit;
+    let asks_always = job.job.asks_always();
     job.store
-        .call(move |store| store.mark_due(partition, &sync, revisit))
+        .call(move |store| {
+            store.mark_due(partition, &sync, revisit)?;
+            if asks_always {
+                store.mark_listed(partition, &sync)?;
+            }
+            Ok::<_, StoreError>(())
+        })
         .await?;
     LocalSet::new().run_until(ask_in_turn(job)).await
 }
@@ -97,7 +104,12 @@ async fn ask_in_turn(job: &mut Syncing<'_>) -> Result<TableOutcome, SyncFailure>
         while !is_stopped && running.len() < most {
             let Some(item) = queue.pop_front() else { break };
             in_flight.push(item.key.clone());
-            running.spawn_local(ask(Rc::clone(&job.plan), Rc::clone(job.session), item));
+            let plan = if item.has_answered {
+                Rc::clone(&job.plan)
+            } else {
+                Rc::clone(&job.first)
+            };
+            running.spawn_local(ask(plan, Rc::clone(job.session), item));
         }
         let asked = match running.join_next().await {
             None if queue.is_empty() && (is_all_read || is_stopped) => break,
@@ -236,11 +248,11 @@ async fn write(
             return miss(job, &item, error.message()).await.map(|()| false);
         }
     };
-    let gone = if cut.is_some() {
-        None
-    } else {
-        Some(job.gone())
+    let whole = WholeAnswer {
+        since: job.since.filter(|_| job.plan.query.bounds_items()),
+        gone: job.gone(),
     };
+    let whole = Some(whole).filter(|_| cut.is_none());
     let mut table = job.table.clone();
     let (partition, sync) = (job.partition.id, job.sync.clone());
     let key = item.key.clone();
@@ -248,7 +260,7 @@ async fn write(
         .store
         .call(move |store| {
             let arrival = sync.arrival(partition, Some(&key));
-            let counts = store.write_item(&mut table, arrival, sync.at, rows, gone)?;
+            let counts = store.write_item(&mut table, arrival, sync.at, rows, whole)?;
             Ok::<_, StoreError>((table, counts))
         })
         .await;

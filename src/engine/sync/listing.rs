@@ -120,7 +120,7 @@ async fn of_table(
     let parent = table_name(&feed.plan.query.name);
     let query = feed.plan.query.name.clone();
     let vars = vars(feed.plan, job.options.environment.as_deref());
-    let consumed = job.partition.consumed;
+    let consumed = Some(job.partition.consumed).filter(|_| !job.job.asks_always());
     let changed = job
         .store
         .call(move |store| {
@@ -132,7 +132,7 @@ async fn of_table(
             let partition = store.partition(&table.name, &vars)?;
             let selection = Selection {
                 partition: Some(partition.id),
-                changed_after: Some(consumed),
+                changed_after: consumed,
                 ..Selection::default()
             };
             let mut records = Vec::new();

@@ -40,6 +40,12 @@ pub struct Job {
 }
 
 impl Job {
+    /// Returns true if every item is asked in every sync: its request is for what is new, and nothing
+    /// says when to ask it instead.
+    pub fn asks_always(&self) -> bool {
+        self.query.bounds_items() && self.keeping.revisit.is_none()
+    }
+
     /// Binds the query for listings back to a time.
     ///
     /// # Errors
@@ -66,6 +72,9 @@ pub struct Syncing<'s> {
     pub session: &'s Rc<Session>,
     pub sync: &'s SyncStart,
     pub plan: Rc<Plan>,
+    /// The plan of a first sync, for items that have never answered: they have no position, and their
+    /// rows may be older.
+    pub first: Rc<Plan>,
     pub table: StoredTable,
     pub partition: Partition,
     /// The time back to which listings go, in microseconds since 1970.

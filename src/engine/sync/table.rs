@@ -11,7 +11,6 @@ use crate::engine::sync::syncing::{Job, SyncOptions, Syncing};
 use crate::engine::sync::thread::StoreThread;
 use crate::engine::sync::{flat, item};
 use crate::plan::PlanError;
-use crate::project::query::Var;
 use crate::store::SyncStart;
 
 /// The overlap of listings: records can become visible late.
@@ -30,7 +29,8 @@ pub async fn sync_table(
 ) -> Result<TableReport, PlanError> {
     let definition = table_definition(&job.query, &job.keeping, job.columns.clone());
     let name = definition.name.clone();
-    let mut report = TableReport::new(&name, job.keeping.revisit.is_some());
+    let revisits = job.keeping.revisit.is_some() || job.asks_always();
+    let mut report = TableReport::new(&name, revisits);
     let identity = vars(&*job.bind(None)?, options.environment.as_deref());
     let opened = store
         .call(move |store| {
@@ -48,11 +48,13 @@ pub async fn sync_table(
         }
     };
     let since = partition.since(OVERLAP);
-    // Rows of a query without items are found again by its listing.
-    let oldest = oldest.filter(|_| job.query.loops().is_empty());
+    // Rows that only a listing back to their time finds again: those of a query without items, and
+    // those of items whose own requests are bounded.
+    let oldest = oldest.filter(|_| job.query.loops().is_empty() || job.query.bounds_items());
     let since = since.map(|since| oldest.map_or(since, |oldest| oldest.min(since)));
     // A later time would leave a hole between the last listing and this one.
-    let since = match options.since.map(jiff::Timestamp::as_microsecond) {
+    let asked_for = options.since.map(jiff::Timestamp::as_microsecond);
+    let since = match asked_for {
         Some(given) => Some(since.map_or(given, |since| since.min(given))),
         None => since,
     };
@@ -63,6 +65,7 @@ pub async fn sync_table(
         session,
         sync,
         plan: job.bind(since)?,
+        first: job.bind(asked_for)?,
         table,
         partition,
         since,
@@ -85,7 +88,7 @@ pub async fn sync_table(
 async fn with_items(syncing: &mut Syncing<'_>) -> Result<TableOutcome, SyncFailure> {
     let listed = list(syncing).await?;
     // Items whose own requests are bounded by the position need it until all of them have answered.
-    let is_needed = syncing.plan.query.vars.iter().any(Var::is_since);
+    let is_needed = syncing.plan.query.bounds_items();
     match listed {
         Listed::Stopped => return Ok(TableOutcome::Stopped),
         Listed::Whole(newest) if !is_needed => syncing.end_listing(newest).await?,

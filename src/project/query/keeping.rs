@@ -1,9 +1,12 @@
 //! The rule by which `runner sync` keeps the records of a query.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::core::source::{Place, Text};
-use crate::template::Expression;
+use crate::project::query::{Query, Var};
+use crate::project::template::ValueTemplate;
+use crate::template::{Expression, Mentions};
 
 /// The rule of `store`.
 #[derive(Debug, Clone)]
@@ -22,4 +25,41 @@ pub struct Keeping {
     pub history: bool,
     /// True to mark rows that a whole listing no longer has.
     pub marks_gone: bool,
+}
+
+impl Query {
+    /// Returns true if the requests of its items go back to the time `since`, so that an answer has
+    /// only a part of the rows of an item, and a later one has others.
+    pub fn bounds_items(&self) -> bool {
+        let Some(call) = self.call().filter(|_| self.is_walk()) else {
+            return false;
+        };
+        let Some(since) = self.vars.iter().find(|var| var.is_since()) else {
+            return false;
+        };
+        let names = self.vars_over(&since.name);
+        let is_named = |mentions: &Mentions| names.iter().any(|name| mentions.has(name));
+        let templates = call.request_templates();
+        let choosing = self.shape.stop_when.iter().chain(&self.shape.filter);
+        templates
+            .iter()
+            .any(|template| is_named(template.mentions()))
+            || choosing
+                .into_iter()
+                .any(|condition| is_named(condition.mentions()))
+    }
+
+    /// Returns the name of a var, and of those whose usual value is over it.
+    fn vars_over<'q>(&'q self, name: &'q str) -> BTreeSet<&'q str> {
+        let mut names = BTreeSet::from([name]);
+        // A default sees the vars before it.
+        for Var { name, default, .. } in &self.vars {
+            let templates = default.iter().flat_map(ValueTemplate::templates);
+            let mut mentions = templates.map(|template| template.mentions());
+            if mentions.any(|mentions| names.iter().any(|name| mentions.has(name))) {
+                names.insert(name);
+            }
+        }
+        names
+    }
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{DAY, Fixture, HOUR, Place, SECOND, T0, counts, definition, done, on_both, open};
 use crate::core::column::ColumnType;
 use crate::store::{
-    Gone, IncomingRow, Keys, Selection, StoreErrorKind, TableDefinition, bounded_key,
+    Gone, IncomingRow, Keys, Selection, StoreErrorKind, TableDefinition, WholeAnswer, bounded_key,
 };
 
 on_both! {
@@ -286,7 +286,11 @@ fn gone_rows_may_be_kept(place: &Place) {
         .write_item("i", vec![open(a("x")), open(b("x"))])
         .expect("rows");
     fixture.begin(T0 + HOUR);
-    let kept = fixture.write_item_with("i", vec![open(a("x"))], Some(Gone::Keep));
+    let whole = WholeAnswer {
+        since: None,
+        gone: Gone::Keep,
+    };
+    let kept = fixture.write_item_with("i", vec![open(a("x"))], Some(whole));
     assert_eq!(kept, Ok(counts(0, 0, 0)));
     assert_eq!(fixture.column("_gone_at"), [json!(null), json!(null)]);
     let (table, partition) = (fixture.table.clone(), fixture.partition);

@@ -11,6 +11,7 @@ on_both! {
     a_column_is_forgotten_in_all_versions,
     the_key_and_the_time_stay,
     rows_are_forgotten_by_age,
+    rows_are_forgotten_by_condition,
     vacuum_keeps_rows,
     unknown_tables_are_refused_with_a_hint,
 }
@@ -144,6 +145,23 @@ fn rows_are_forgotten_by_age(place: &Place) {
         Ok(1),
         "a row without a time stays"
     );
+}
+
+fn rows_are_forgotten_by_condition(place: &Place) {
+    let mut fixture = filled(place);
+    let table = fixture.table.clone();
+    let mut seen = Vec::new();
+    let keys = fixture.store.keys_of(&table, &mut |record| {
+        seen.push(record["status"].clone());
+        Ok(record["id"] == "old")
+    });
+    let keys = keys.expect("keys");
+    assert_eq!(seen.len(), 2);
+    assert_eq!(fixture.store.forget_rows(&table, &keys), Ok(1));
+    assert_eq!(fixture.column("id"), ["new"]);
+    assert_eq!(fixture.rows_as_of(T0).len(), 1, "nor its former versions");
+    let many: Vec<String> = (0..100_000).map(|number| number.to_string()).collect();
+    assert_eq!(fixture.store.forget_rows(&table, &many), Ok(0));
 }
 
 fn vacuum_keeps_rows(place: &Place) {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Stage, ago, assert_line, assert_says, on_both, pipeline, pipelines, run, runs};
-use crate::support::Exchange;
+use crate::support::{Exchange, Server};
 
 on_both! {
     a_listing_that_is_cut_is_read_again,
@@ -13,10 +13,12 @@ on_both! {
     a_later_time_leaves_no_hole,
     an_interrupted_first_backfill_goes_on,
     items_that_need_the_position_hold_it,
+    what_the_requests_of_items_leave_out_stays,
     the_store_decides_on_since,
     rows_of_a_listing_are_kept,
     a_listing_of_rows_may_be_cut,
     pages_may_shift,
+    a_search_filters_by_time_itself,
 }
 
 fn page(token: Option<&str>, items: &[Value], next: Option<&str>) -> Exchange {
@@ -164,9 +166,70 @@ store: { key: id }
         pipelines(&[pipeline("p1", 8)]),
         Exchange::get("/api/v2/pipelines/p1/runs?all=true").answers(answer),
     ]);
-    assert_line(&second, 0, "1,0,0,0,,0,2");
-    let third = stage.sync(vec![pipelines(&[pipeline("p1", 8)])]);
-    assert_line(&third, 0, "0,0,0,0,,0,1");
+    assert_line(&second, 0, "1,0,0,0,0,0,2");
+    let answer = json!({ "items": [], "next_page_token": null });
+    let third = stage.sync(vec![
+        pipelines(&[pipeline("p1", 8)]),
+        Exchange::get("/api/v2/pipelines/p1/runs?all=false").answers(answer),
+    ]);
+    assert_line(&third, 0, "0,0,0,0,1,0,2");
+}
+
+/// Items that stay the same while their rows go on: each request is bounded by the position.
+const BOUNDED: &str = "resource: circleci
+vars: { since: { type: time, default: 90d } }
+for_each: { project: { query: projects } }
+endpoint: /projects/{{ project.id }}/runs
+params: { days: \"{{ (((now() | time) - (since | time)) / 86400) | int }}\" }
+rows: $.items[*]
+extract: { id: $.id, status: $.status, created_at: $.created_at }
+store: { key: id, at: created_at, done: status != 'running', gone: mark }
+";
+
+fn what_the_requests_of_items_leave_out_stays(stage: &Stage) {
+    const PROJECTS: &str = "resource: circleci\nendpoint: /projects\nrows: $.items[*]\n";
+    let projects = |ids: &[(&str, i64)]| {
+        let items: Vec<Value> = ids.iter().map(|(id, days)| pipeline(id, *days)).collect();
+        let answer = json!({ "items": items, "next_page_token": null });
+        Exchange::get("/api/v2/projects").answers(answer)
+    };
+    let runs = |project: &str, days: i64, items: &[Value]| {
+        let path = format!("/api/v2/projects/{project}/runs?days={days}");
+        let answer = json!({ "items": items, "next_page_token": null });
+        Exchange::get(&path).answers(answer)
+    };
+    stage.project.write("queries/projects.yaml", PROJECTS);
+    stage.project.write("queries/runs.yaml", BOUNDED);
+    let rows = [
+        flat("z", 70, "ok"),
+        flat("a", 20, "running"),
+        flat("b", 10, "ok"),
+    ];
+    let first = stage.sync(vec![projects(&[("w", 0)]), runs("w", 90, &rows)]);
+    assert_line(&first, 0, "3,0,0,1,0,0,2");
+    // Back to the oldest row that is not done; a new project as in a first sync.
+    let second = stage.sync(vec![
+        projects(&[("w", 0), ("x", 0)]),
+        runs("w", 20, &[flat("a", 20, "ok"), flat("c", 0, "running")]),
+        runs("x", 90, &[flat("y", 80, "ok")]),
+    ]);
+    // `b` is gone; `z` is older than what was asked for.
+    assert_line(&second, 0, "2,1,1,1,0,0,3");
+    assert_eq!(
+        stage.select("SELECT id FROM runs WHERE _gone_at IS NOT NULL"),
+        ["b"]
+    );
+    let third = stage.sync(vec![
+        projects(&[("w", 0), ("x", 0)]),
+        runs("w", 0, &[flat("c", 0, "ok")]),
+        runs("x", 0, &[]),
+    ]);
+    assert_line(&third, 0, "0,1,0,0,1,0,3");
+    // With `revisit`, as that says.
+    let yaml = BOUNDED.replace("gone: mark", "revisit: 1h, gone: mark");
+    stage.project.write("queries/runs.yaml", yaml);
+    let fourth = stage.sync(vec![projects(&[("w", 0), ("x", 0)])]);
+    assert_line(&fourth, 0, "0,0,0,0,0,0,1");
 }
 
 fn the_store_decides_on_since(stage: &Stage) {
@@ -255,4 +318,43 @@ fn pages_may_shift(stage: &Stage) {
         runs("p1", &[run("a", "ok")]),
     ]);
     assert_line(&outcome, 0, "3,0,0,0,0,0,5");
+}
+
+/// The example of API v3: what is new is one request.
+fn a_search_filters_by_time_itself(stage: &Stage) {
+    let found = |id: &str, hours: i64, phase: &str| {
+        let attributes = json!({ "phase": phase, "created_at": ago(hours) });
+        json!({ "type": "run", "id": id, "attributes": attributes, "references": {} })
+    };
+    let sync = |runs: &[Value], line: &str| {
+        let answer = json!({ "data": runs, "page": { "next": null } });
+        let server = Server::start(vec![Exchange::post("/api/v3/runs/search").answers(answer)]);
+        let resource = format!(
+            "type: circleci\napi: v3\nbase_url: {}/api/v3\nauth: none\n",
+            server.url()
+        );
+        stage.project.write("resources/circleci-v3.yaml", resource);
+        let outcome = stage.outcome(&["sync", "v3-runs", "project_ids:=[\"p\"]", "-o", "csv"]);
+        assert_eq!(outcome.exit, 0, "{}", outcome.snapshot());
+        assert_eq!(outcome.stdout_text().lines().last(), Some(line));
+        let scope = &server.finish()[0].json()["scope"];
+        assert_eq!(scope["project_ids"], json!(["p"]));
+        let from = scope["from"].as_str().expect("a time");
+        let from: jiff::Timestamp = from.parse().expect("a time");
+        jiff::Timestamp::now().duration_since(from).as_hours()
+    };
+    stage.project.write(
+        "queries/v3-runs.yaml",
+        include_str!("../../../examples/v3-runs.yaml"),
+    );
+    let first = [
+        found("b", 5, "started"),
+        found("c", 2, "ended"),
+        found("a", 30, "ended"),
+    ];
+    assert_eq!(sync(&first, "v3_runs,3,0,0,1,,0,1"), 90 * 24);
+    // Back to the run that has not ended.
+    let second = [found("d", 0, "ended"), found("b", 5, "ended")];
+    assert_eq!(sync(&second, "v3_runs,1,1,0,0,,0,1"), 5);
+    assert_eq!(sync(&[], "v3_runs,0,0,0,0,,0,1"), 1);
 }

@@ -6,6 +6,7 @@ on_both! {
     the_status_is_a_table,
     nothing_is_removed_without_yes,
     a_table_is_forgotten,
+    rows_are_forgotten,
     unknown_names_are_refused,
     old_rows_are_removed,
 }
@@ -59,6 +60,32 @@ fn a_table_is_forgotten(stage: &Stage) {
     assert_eq!(status.stdout_json(), serde_json::json!([]));
     filled(stage);
     assert_eq!(stage.runs().len(), 2);
+}
+
+fn rows_are_forgotten(stage: &Stage) {
+    filled(stage);
+    let forget = |condition: &str, more: &[&str]| {
+        stage.outcome(&[&["store", "forget", "runs", "--where", condition], more].concat())
+    };
+    let refused = forget("status == 'ok'", &[]);
+    refused.assert_exit(7);
+    assert_eq!(stage.runs().len(), 2);
+    for (name, condition) in [
+        ("unknown_name", "stats == 'ok'"),
+        ("of_sql", "status = 'ok'"),
+        ("fails", "status * 2"),
+    ] {
+        let outcome = forget(condition, &["--yes"]);
+        outcome.assert_exit(2);
+        insta::assert_snapshot!(format!("store_forget_where_{name}"), stable(&outcome));
+    }
+    let none = forget("_changed_at < '2020-01-01' or row.id == 'c'", &[]);
+    assert_says(&none, "removed 0 rows of `runs`");
+    none.assert_exit(0);
+    let outcome = forget("status == 'ok' and pipeline == 'p1'", &["--yes"]);
+    outcome.assert_exit(0);
+    assert_says(&outcome, "removed 1 row of `runs`");
+    assert_eq!(stage.runs(), ["b|running"]);
 }
 
 fn unknown_names_are_refused(stage: &Stage) {
