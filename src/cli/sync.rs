@@ -1,5 +1,6 @@
 //! `runner sync`: keeps the records of queries in a store.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -24,8 +25,7 @@ use crate::engine::sync::{
 use crate::engine::{ExecutionOptions, Session};
 use crate::format::{self, Format};
 use crate::http::masked_addresses;
-use crate::plan::Inputs;
-use crate::project::query::Items;
+use crate::plan::{Inputs, PlanError};
 use crate::project::{Project, Query};
 use crate::store::{Opening, SyncStart};
 
@@ -115,10 +115,13 @@ pub fn run(args: &SyncArgs, app: &Rc<App>) -> Result<Exit, Stopped> {
         environment: args.connect.environment().map(str::to_owned),
     };
     let mut jobs = Vec::new();
+    let mut known = BTreeSet::new();
     for query in queries {
-        jobs.push(job(&project, query, &given, &world, args, app)?);
+        known.extend(query.vars.iter().map(|var| var.name.clone()));
+        let job = job(&project, query, &given, &world, args, app)?;
+        add_job(job, &project, &world, args, &mut jobs, app)?;
     }
-    refuse_unknown_vars(&given, &jobs)?;
+    refuse_unknown_vars(&given, &known)?;
     // What is wrong with a call is known before the store is written to.
     for job in &jobs {
         let plan = job
@@ -266,11 +269,7 @@ fn chosen(names: &[String], app: &App) -> Result<(Rc<Project>, Vec<Arc<Query>>),
             );
         }
     }
-    let mut ordered = Vec::new();
-    for query in wanted {
-        add(query, &mut ordered);
-    }
-    Ok((project, ordered))
+    Ok((project, wanted))
 }
 
 /// Returns true if the faults are those of a file with `store`.
@@ -285,22 +284,31 @@ fn keeps_rows(faults: &Diagnostics) -> bool {
     })
 }
 
-/// Adds a query after the kept ones that its items come from.
-fn add(query: Arc<Query>, ordered: &mut Vec<Arc<Query>>) {
-    if ordered
-        .iter()
-        .any(|known| known.source.path() == query.source.path())
-    {
-        return;
+/// Adds a query after the kept ones that its items come from, with the vars that it gives them.
+fn add_job(
+    job: Job,
+    project: &Rc<Project>,
+    world: &World,
+    args: &SyncArgs,
+    jobs: &mut Vec<Job>,
+    app: &App,
+) -> Result<(), Failure> {
+    let failed =
+        |error: PlanError, job: &Job| error_hints::plan_error_in(&error, &job.binding, app);
+    let identity = job.identity(None).map_err(|error| failed(error, &job))?;
+    let is_known = |known: &Job| {
+        known.query.source.path() == job.query.source.path()
+            && known.identity(None).is_ok_and(|known| known == identity)
+    };
+    if jobs.iter().any(is_known) {
+        return Ok(());
     }
-    for feed in query.loops() {
-        if let Items::Query { query, .. } = &feed.items
-            && query.keeping.is_some()
-        {
-            add(Arc::clone(query), ordered);
-        }
+    if let Some((parent, inputs)) = job.parent().map_err(|error| failed(error, &job))? {
+        let parent = self::job(project, parent, &inputs, world, args, app)?;
+        add_job(parent, project, world, args, jobs, app)?;
     }
-    ordered.push(query);
+    jobs.push(job);
+    Ok(())
 }
 
 fn job(
@@ -332,9 +340,9 @@ fn job(
     })
 }
 
-fn refuse_unknown_vars(given: &Inputs, jobs: &[Job]) -> Result<(), Failure> {
+fn refuse_unknown_vars(given: &Inputs, known: &BTreeSet<String>) -> Result<(), Failure> {
     for name in given.keys() {
-        if !jobs.iter().any(|job| job.query.var(name).is_some()) {
+        if !known.contains(name) {
             let words = format!("none of the queries has a var `{name}`");
             return Err(Failure::usage(Code::UnknownVar, words));
         }

@@ -193,7 +193,8 @@ impl Collector<'_> {
     }
 
     fn failed(&self, error: RunError) -> Box<FailedRun> {
-        self.run.findings.take().into_failed(error)
+        let findings = self.run.findings.take();
+        findings.into_failed(error, self.run.requests())
     }
 
     fn report_failures(&self, deliver: &mut dyn Deliver) {
@@ -206,7 +207,7 @@ impl Collector<'_> {
     fn report(self, is_stopped: bool, data: Arc<DataValues>) -> Result<RunReport, Box<FailedRun>> {
         let mut findings = self.run.findings.take();
         if let Some(error) = findings.fatal.take() {
-            return Err(findings.into_failed(error));
+            return Err(findings.into_failed(error, self.run.requests()));
         }
         if self.run.is_beside.get() {
             findings.forget_columns();
@@ -263,7 +264,7 @@ impl Collector<'_> {
                 let error = fault(RunErrorKind::Expectation(own));
                 findings.unmet.add_last(error);
             }
-            Err(kind) => return Err(findings.into_failed(fault(kind))),
+            Err(kind) => return Err(findings.into_failed(fault(kind), requests)),
         }
         Ok(RunReport {
             records: self.delivered,
@@ -275,6 +276,7 @@ impl Collector<'_> {
             headers,
             elapsed,
             notes,
+            doubt: findings.doubt,
             requests,
             data,
             unmet: findings.unmet,

@@ -37,6 +37,8 @@ pub struct Findings {
     answers: HashMap<PlanId, Answer>,
     /// Probable mistakes, as sentences.
     pub notes: Vec<String>,
+    /// The first reason why the records may not be all that there are, although nothing failed.
+    pub doubt: Option<String>,
     /// The columns that no record had, by query.
     columns: BTreeMap<String, ColumnsSeen>,
     /// Values that became null, since they are not of their column's type, by query.
@@ -96,13 +98,21 @@ impl Findings {
         }
     }
 
-    /// Creates the result of a run that an error ended.
-    pub fn into_failed(self, error: RunError) -> Box<FailedRun> {
+    /// Creates the result of a run that an error ended, after a number of requests.
+    pub fn into_failed(self, error: RunError, requests: u64) -> Box<FailedRun> {
         Box::new(FailedRun {
             error,
+            requests,
             ledger: self.ledger,
             unmet: self.unmet,
         })
+    }
+
+    /// Adds a reason why the records may not be all that there are.
+    pub fn add_doubt(&mut self, words: Option<String>) {
+        if self.doubt.is_none() {
+            self.doubt = words;
+        }
     }
 
     /// Adds a note, once.

@@ -26,6 +26,8 @@ pub struct FoundItems {
     pub ledger: Ledger,
     /// Probable mistakes.
     pub notes: Vec<String>,
+    /// As in [`RunReport`](crate::engine::RunReport).
+    pub doubt: Option<String>,
     /// The number of requests sent.
     pub requests: u64,
     /// The results of `data`.
@@ -133,7 +135,7 @@ async fn find_all(run: &Rc<Run>, plan: &Rc<Plan>) -> Result<Option<FoundItems>, 
 fn found(run: &Run, order: &[u64], data: Arc<DataValues>) -> Result<FoundItems, Box<FailedRun>> {
     let mut findings = run.findings.take();
     if let Some(error) = findings.fatal.take() {
-        return Err(findings.into_failed(error));
+        return Err(findings.into_failed(error, run.requests()));
     }
     let sites = run.found.as_ref().map(RefCell::take).unwrap_or_default();
     let order = order
@@ -145,6 +147,7 @@ fn found(run: &Run, order: &[u64], data: Arc<DataValues>) -> Result<FoundItems, 
             .collect(),
         ledger: findings.ledger,
         notes: findings.notes,
+        doubt: findings.doubt,
         requests: run.requests(),
         data,
     })
@@ -155,6 +158,7 @@ pub fn resume(run: &Run, plan: &Plan, found: FoundItems) -> Vec<Site> {
     let mut findings = run.findings.borrow_mut();
     findings.ledger = found.ledger;
     findings.notes = found.notes;
+    findings.doubt = found.doubt;
     run.resume_from(found.requests);
     // The cell of a new run is empty.
     let _ = run.data.cell(plan).set(found.data);

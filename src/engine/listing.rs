@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::engine::columns;
 use crate::engine::levels::Level;
-use crate::engine::missing::{is_map, missing_list, missing_rows};
+use crate::engine::missing::{self, is_map, missing_list, missing_rows};
 use crate::engine::outcome::{End, First};
 use crate::engine::outlet::{Gone, Outlet, Taker};
 use crate::engine::page::{Listed, PagesSeen, RowsPrint, fingerprint, listed};
@@ -170,6 +170,10 @@ impl<'r> Listing<'r> {
         };
         self.run.note_response();
         self.note_first(response, meaning, body.as_ref());
+        if self.pages == 0 {
+            let doubt = missing::doubt(self.requests, response, body.as_ref());
+            self.run.findings.borrow_mut().add_doubt(doubt);
+        }
         let Some(body) = body else {
             if self.pages > 0 {
                 let status = response.status.as_u16();
@@ -385,6 +389,7 @@ impl<'r> Listing<'r> {
         let outcome = match remainder(self.requests, request, response, self.members) {
             None => Outcome::Complete,
             Some(Remainder::Unknown(note)) => {
+                self.run.findings.borrow_mut().add_doubt(Some(note.clone()));
                 self.note(note);
                 Outcome::Complete
             }

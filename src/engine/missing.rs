@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::core::json::kind;
 use crate::core::name;
 use crate::core::text::one_line;
-use crate::http::masked_addresses;
+use crate::http::{Response, masked_addresses};
 use crate::plan::RequestPlan;
 use crate::resource::ErrorBody;
 
@@ -22,6 +22,17 @@ pub fn missing_rows(plan: RequestPlan<'_>, body: &Value) -> Option<String> {
     })?;
     let words = format!("`rows: {}` matches nothing: {got}", path.source());
     Some(plan.scrubber.text(&words).into_owned())
+}
+
+/// Returns the reason why a first page without rows may not be an empty list; `None` if it is one, or
+/// the file says what its status means.
+pub fn doubt(plan: RequestPlan<'_>, response: &Response, body: Option<&Value>) -> Option<String> {
+    let status = response.status.as_u16();
+    match body {
+        Some(body) => missing_rows(plan, body),
+        None if plan.call.on_status.contains_key(&status) => None,
+        None => Some(format!("the response has no body (status {status})")),
+    }
 }
 
 /// Returns the reason why a page does not continue the list of the previous pages; `is_map` is true

@@ -34,6 +34,9 @@ pub struct RunReport {
     pub elapsed: Duration,
     /// Probable mistakes.
     pub notes: Vec<String>,
+    /// The first reason why the records may not be all that there are, although nothing failed: a
+    /// response without the list, or that may be a part of it.
+    pub doubt: Option<String>,
     /// The results of `data`.
     pub data: Arc<DataValues>,
     /// The number of requests sent, not counting retries.
@@ -48,6 +51,8 @@ pub struct RunReport {
 pub struct FailedRun {
     /// The error that ended it.
     pub error: RunError,
+    /// The number of requests sent, not counting retries.
+    pub requests: u64,
     /// The failures and cuts before it.
     pub ledger: Ledger,
     /// The expectations of queries that it uses that were not met before it.

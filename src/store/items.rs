@@ -180,7 +180,8 @@ pub fn mark_due(
     Ok(())
 }
 
-/// Returns items to ask that were not asked in this sync, the newest first.
+/// Returns items to ask that were not asked in this sync, the newest first, and those that failed
+/// before after all others: they must not keep others from being asked.
 ///
 /// # Errors
 ///
@@ -191,14 +192,16 @@ pub fn next(
     most: usize,
     db: &mut dyn Connection,
 ) -> Result<Vec<PendingItem>, StoreError> {
-    let rows = db.all(
-        &format!(
+    let mut rows = Vec::new();
+    for condition in ["misses = 0", "misses > 0"] {
+        let statement = format!(
             "SELECT key, item, at, pending, misses, asked_at FROM runner_items \
-             WHERE partition = $1 AND pending IS NOT NULL AND asked_in < $2 \
-             ORDER BY at DESC, key LIMIT {most}"
-        ),
-        &[Cell::Int(partition), Cell::Int(sync)],
-    )?;
+             WHERE partition = $1 AND pending IS NOT NULL AND asked_in < $2 AND {condition} \
+             ORDER BY at DESC, key LIMIT {}",
+            most - rows.len()
+        );
+        rows.extend(db.all(&statement, &[Cell::Int(partition), Cell::Int(sync)])?);
+    }
     let items = rows.into_iter().filter_map(|row| {
         let reason = row[3].as_text()?;
         let (_, reason) = Reason::ALL.iter().find(|(word, _)| *word == reason)?;

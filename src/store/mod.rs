@@ -11,6 +11,7 @@
 pub mod address;
 pub mod cell;
 mod connection;
+mod coverage;
 mod error;
 pub mod export;
 mod format;
@@ -29,14 +30,14 @@ mod upkeep;
 mod tests;
 
 pub use address::{StoreAccess, StoreAddress};
-
+pub use coverage::{Coverage, Gone, WholeAnswer};
 pub use error::{StoreError, StoreErrorKind};
 pub use handle::{OpenStore, Store};
 pub use items::{FoundItem, ItemOutcome, PendingItem, Reason};
-pub use partition::{Partition, SyncStart, WholeAnswer};
+pub use partition::{Partition, SyncStart};
 pub use pseudonym::Salt;
 pub use read::{Selection, view};
-pub use rows::{Gone, IncomingRow, Keys, RowCounts, bounded_key};
+pub use rows::{IncomingRow, Keys, RowCounts, bounded_key};
 pub use sqlite::Opening;
 pub use table::{OWN_COLUMNS, SHOWN_COLUMNS, StoredTable, TableDefinition, check_name, table_name};
 pub use upkeep::TableStatus;

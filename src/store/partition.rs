@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use crate::store::cell::{Cell, format_sorted};
 use crate::store::connection::{Connection, quoted};
+use crate::store::coverage::{self, Coverage, Gone};
 use crate::store::error::{StoreError, StoreErrorKind};
 use crate::store::format;
 use crate::store::handle::Store;
 use crate::store::items::{self, FoundItem, ItemOutcome, PendingItem};
-use crate::store::rows::{self, Arrival, Gone, IncomingRow, Keys, RowCounts};
+use crate::store::rows::{self, Arrival, IncomingRow, Keys, RowCounts};
 use crate::store::table::{self, StoredTable, TableDefinition};
 
 /// A sync that has begun.
@@ -22,15 +23,6 @@ pub struct SyncStart {
     pub time: String,
     /// The time by which the clock is behind the start of the last sync.
     pub behind: Option<Duration>,
-}
-
-/// What a whole answer about an item covers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct WholeAnswer {
-    /// The time of its oldest rows, in microseconds since 1970; without one, it has all rows.
-    pub since: Option<i64>,
-    /// What becomes of rows that it lacks.
-    pub gone: Gone,
 }
 
 /// The rows of a table that one set of vars brings.
@@ -263,8 +255,7 @@ impl Store {
         items::next(partition, sync.number, most, &mut *self.db)
     }
 
-    /// Writes the rows of an item and its state, in one transaction. `whole` says what the answer
-    /// covers; `None` if it is not whole.
+    /// Writes the rows of an item and its state, in one transaction.
     ///
     /// # Errors
     ///
@@ -275,21 +266,23 @@ impl Store {
         arrival: Arrival<'_>,
         now: i64,
         rows: Vec<IncomingRow>,
-        whole: Option<WholeAnswer>,
+        coverage: Coverage<'_>,
     ) -> Result<RowCounts, StoreError> {
         let item = arrival.item.unwrap_or_default();
         let mut next = table.clone();
         let counts = self.db.transaction(|db| {
             let (mut counts, keys) = rows::write(&mut next, rows, arrival, db)?;
             // What the API has forgotten is not gone.
-            if let Some(whole) = whole.filter(|_| counts.expired == 0) {
-                let missing = missing_of_item(&next, arrival, whole.since, &keys, db)?;
-                counts.gone = rows::end_missing(&next, &missing, whole.gone, arrival, db)?;
+            if let Coverage::Whole(whole) = coverage
+                && counts.expired == 0
+            {
+                let missing = coverage::missing_of_item(&next, arrival, whole.since, &keys, db)?;
+                counts.gone = coverage::end_missing(&next, &missing, whole.gone, arrival, db)?;
             }
-            let outcome = if counts.expired > 0 {
-                ItemOutcome::Expired
-            } else {
-                ItemOutcome::Done
+            let outcome = match coverage {
+                Coverage::Part(words) => ItemOutcome::Missed(words.to_owned()),
+                Coverage::Whole(_) if counts.expired > 0 => ItemOutcome::Expired,
+                Coverage::Whole(_) => ItemOutcome::Done,
             };
             let is_open = has_open_rows(&next, arrival, db)?;
             items::finish(
@@ -384,7 +377,7 @@ impl Store {
                 }
                 Ok(())
             })?;
-            rows::end_missing(table, &missing, gone, arrival, db)
+            coverage::end_missing(table, &missing, gone, arrival, db)
         })
     }
 
@@ -404,6 +397,16 @@ impl Store {
         );
         let row = self.db.first(&statement, &[Cell::Int(partition)])?;
         Ok(row.and_then(|row| row[0].as_int()))
+    }
+
+    /// Returns true if a table has rows.
+    ///
+    /// # Errors
+    ///
+    /// Any error of the database.
+    pub fn has_rows(&mut self, table: &StoredTable) -> Result<bool, StoreError> {
+        let statement = format!("SELECT 1 FROM {} LIMIT 1", quoted(&table.name));
+        Ok(self.db.first(&statement, &[])?.is_some())
     }
 
     /// Returns the number of rows of a partition that are not done.
@@ -462,29 +465,6 @@ fn find(table: &str, vars: &str, db: &mut dyn Connection) -> Result<Option<Parti
         is_listing: row[4].is_true(),
         consumed: row[5].as_int().unwrap_or_default(),
     }))
-}
-
-fn missing_of_item(
-    table: &StoredTable,
-    arrival: Arrival<'_>,
-    since: Option<i64>,
-    keys: &Keys,
-    db: &mut dyn Connection,
-) -> Result<Vec<String>, StoreError> {
-    let bound = since.map_or_else(String::new, |since| format!(" AND _at >= {since}"));
-    let statement = format!(
-        "SELECT _key FROM {} WHERE _partition = $1 AND _item = $2 AND _gone_at IS NULL{bound}",
-        quoted(&table.name)
-    );
-    let params = [Cell::Int(arrival.partition), Cell::from(arrival.item)];
-    let mut missing = Vec::new();
-    db.each(&statement, &params, &mut |row| {
-        if let Some(key) = row[0].as_text().filter(|key| !keys.contains(*key)) {
-            missing.push(key.to_owned());
-        }
-        Ok(())
-    })?;
-    Ok(missing)
 }
 
 fn has_open_rows(

@@ -92,6 +92,9 @@ fn select(
     )
 }
 
+/// Decides on a record.
+type Chooser<'c> = dyn FnMut(&Map<String, Value>) -> Result<bool, StoreError> + 'c;
+
 /// Returns the columns of a row with their types.
 fn typed_columns(table: &StoredTable) -> Vec<(&str, ColumnType)> {
     let own = table.columns.iter().map(|column| {
@@ -142,7 +145,7 @@ impl Store {
     pub fn keys_of(
         &mut self,
         table: &StoredTable,
-        takes: &mut dyn FnMut(&Map<String, Value>) -> Result<bool, StoreError>,
+        takes: &mut Chooser<'_>,
     ) -> Result<Vec<String>, StoreError> {
         let columns = typed_columns(table);
         let statement = select(table, None, &Selection::default(), "_key, ");

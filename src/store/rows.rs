@@ -47,6 +47,8 @@ pub struct RowCounts {
     pub expired: u64,
     /// Rows with the key of another row of the same answer, and other values.
     pub doubled: u64,
+    /// Rows with the key of a row of another item or other vars, and other values.
+    pub taken: u64,
 }
 
 impl std::ops::AddAssign for RowCounts {
@@ -56,6 +58,7 @@ impl std::ops::AddAssign for RowCounts {
         self.gone += other.gone;
         self.expired += other.expired;
         self.doubled += other.doubled;
+        self.taken += other.taken;
     }
 }
 
@@ -73,6 +76,8 @@ struct Known {
     is_done: bool,
     is_gone: bool,
     is_of_arrival: bool,
+    /// The number of the sync in which it changed last.
+    sync: Option<i64>,
 }
 
 /// The keys of rows that were written.
@@ -116,7 +121,13 @@ pub fn write(
             let row = &ready[key];
             match known.get(key) {
                 None => fresh.push(row),
-                Some(known) => counts.changed += update(table, row, known, arrival, db)?,
+                Some(known) => {
+                    let differs = row.cells != known.cells;
+                    counts.taken += u64::from(differs && !known.is_of_arrival);
+                    let is_fresh = known.is_of_arrival && known.sync == Some(arrival.sync);
+                    counts.doubled += u64::from(differs && is_fresh);
+                    counts.changed += update(table, row, known, arrival, db)?;
+                }
             }
         }
         counts.new += fresh.len() as u64;
@@ -308,7 +319,7 @@ fn known(
     let columns = after_commas(table);
     let width = table.existing().count();
     let statement = format!(
-        "SELECT _key, _done, _gone_at, _partition, _item{} FROM {} WHERE _key IN {}",
+        "SELECT _key, _done, _gone_at, _partition, _item, _sync{} FROM {} WHERE _key IN {}",
         columns,
         quoted(&table.name),
         placeholders(1, keys.len())
@@ -323,7 +334,7 @@ fn known(
         }
         let is_of_arrival =
             row[3].as_int() == Some(arrival.partition) && row[4].as_text() == arrival.item;
-        let is_done = row[1].is_true();
+        let (is_done, sync) = (row[1].is_true(), row[5].as_int());
         if let Cell::Text(key) = std::mem::replace(&mut row[0], Cell::Null) {
             known.insert(
                 key,
@@ -332,6 +343,7 @@ fn known(
                     is_done,
                     is_gone: row[2] != Cell::Null,
                     is_of_arrival,
+                    sync,
                 },
             );
         }
@@ -457,56 +469,4 @@ fn remember(
     );
     db.execute(&statement, &[Cell::from(time), Cell::from(key)])?;
     Ok(())
-}
-
-/// The treatment of rows that a whole answer no longer has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Gone {
-    /// They are marked with the time.
-    Mark,
-    /// They stay as they are.
-    Keep,
-}
-
-/// Ends rows that a whole answer no longer has. Returns their number.
-///
-/// # Errors
-///
-/// Any error of the database.
-pub fn end_missing(
-    table: &StoredTable,
-    missing: &[String],
-    gone: Gone,
-    arrival: Arrival<'_>,
-    db: &mut dyn Connection,
-) -> Result<u64, StoreError> {
-    // They are not asked for again in either case.
-    let (sets, own) = match gone {
-        Gone::Mark => (
-            format!(
-                "_gone_at = {}, _sync = $2, _done = TRUE",
-                db.cast_time("$1")
-            ),
-            vec![Cell::from(arrival.time), Cell::Int(arrival.sync)],
-        ),
-        Gone::Keep => ("_done = TRUE".to_owned(), Vec::new()),
-    };
-    for keys in missing.chunks(db.most_params() - own.len()) {
-        let list: Vec<String> = (0..keys.len())
-            .map(|index| format!("${}", index + own.len() + 1))
-            .collect();
-        let statement = format!(
-            "UPDATE {} SET {sets} WHERE _key IN ({})",
-            quoted(&table.name),
-            list.join(", ")
-        );
-        let keys = keys.iter().map(|key| Cell::from(key.as_str()));
-        let params: Vec<Cell> = own.iter().cloned().chain(keys).collect();
-        db.execute(&statement, &params)?;
-    }
-    Ok(if gone == Gone::Mark {
-        missing.len() as u64
-    } else {
-        0
-    })
 }

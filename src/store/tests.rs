@@ -17,8 +17,8 @@ use serde_json::{Map, Value};
 
 use crate::core::column::ColumnType;
 use crate::store::{
-    Gone, IncomingRow, Opening, RowCounts, Selection, Store, StoreAddress, StoreError, StoredTable,
-    SyncStart, TableDefinition, WholeAnswer,
+    Coverage, Gone, IncomingRow, Opening, RowCounts, Selection, Store, StoreAddress, StoreError,
+    StoredTable, SyncStart, TableDefinition, WholeAnswer,
 };
 
 /// 2025-11-25T09:00:00Z in microseconds.
@@ -141,19 +141,19 @@ impl Fixture {
             since: None,
             gone: Gone::Mark,
         };
-        self.write_item_with(item, rows, Some(whole))
+        self.write_item_with(item, rows, Coverage::Whole(whole))
     }
 
     fn write_item_with(
         &mut self,
         item: &str,
         rows: Vec<IncomingRow>,
-        whole: Option<WholeAnswer>,
+        coverage: Coverage<'_>,
     ) -> Result<RowCounts, StoreError> {
         let sync = self.sync.clone();
         let arrival = sync.arrival(self.partition, Some(item));
         self.store
-            .write_item(&mut self.table, arrival, self.sync.at, rows, whole)
+            .write_item(&mut self.table, arrival, self.sync.at, rows, coverage)
     }
 
     /// Writes rows without an item.

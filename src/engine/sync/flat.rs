@@ -123,7 +123,7 @@ impl Deliver for Writer<'_> {
 ///
 /// If the listing fails before its first row, or the store does.
 pub async fn sync(job: &mut Syncing<'_>) -> Result<TableOutcome, SyncFailure> {
-    let (partition, since) = (job.partition.id, job.since);
+    let (partition, since) = (job.partition.id, job.lists_since());
     job.store
         .call(move |store| store.begin_listing(partition, since))
         .await?;
@@ -172,8 +172,13 @@ pub async fn sync(job: &mut Syncing<'_>) -> Result<TableOutcome, SyncFailure> {
     }
     let report = match ran {
         Ok(report) => report,
-        Err(failed) if newest.is_none() => return Err(SyncFailure::Run(Rc::new(failed.error))),
-        Err(failed) => return Ok(TableOutcome::Cut(failed.error.message())),
+        Err(failed) => {
+            job.report.requests += failed.requests;
+            return match newest {
+                None => Err(SyncFailure::Run(Rc::new(failed.error))),
+                Some(_) => Ok(TableOutcome::Cut(failed.error.message())),
+            };
+        }
     };
     job.report.requests += report.requests;
     for note in report.notes {
@@ -198,6 +203,7 @@ pub async fn sync(job: &mut Syncing<'_>) -> Result<TableOutcome, SyncFailure> {
         let cuts = report.ledger.cuts().first()?;
         Some(cut_words(&cuts.query, cuts.cut))
     });
+    let cut = cut.or(report.doubt);
     if let Some(words) = cut {
         return Ok(TableOutcome::Cut(words));
     }
@@ -217,11 +223,15 @@ async fn end(
 ) -> Result<(), SyncFailure> {
     // A listing that is not bounded ends where the API forgets: older rows are not gone.
     let has_time = job.job.keeping.at.is_some();
-    let since = match job.since.filter(|_| job.is_bounded()) {
+    let since = match job.answers_since(oldest) {
         Some(since) => Some(since),
         None if has_time => Some(oldest.unwrap_or(i64::MAX)),
         None => None,
     };
+    if job.report.rows.expired > 0 {
+        // What the API has forgotten is not gone.
+        return job.end_listing(newest).await;
+    }
     let (table, partition, sync) = (job.table.clone(), job.partition.id, job.sync.clone());
     let gone = job.gone();
     let ended = job

@@ -17,7 +17,9 @@ use crate::engine::{
     Deliver, Outcome, RunError, RunErrorKind, Session, first_page_note, run_beside,
 };
 use crate::plan::{Plan, Site};
-use crate::store::{ItemOutcome, PendingItem, Reason, StoreError, StoreErrorKind, WholeAnswer};
+use crate::store::{
+    Coverage, ItemOutcome, PendingItem, Reason, StoreError, StoreErrorKind, WholeAnswer,
+};
 
 /// The number of items read from the store at a time.
 const CHUNK: usize = 256;
@@ -134,6 +136,8 @@ async fn ask_in_turn(job: &mut Syncing<'_>) -> Result<TableOutcome, SyncFailure>
                 has_missed |= !write(job, asked.item, records, cut).await?;
             }
             Answer::Failed(error) if error.kind.is_of_all() => {
+                // If it is the item's fault after all, the next sync begins with others.
+                miss(job, &asked.item, error.message()).await?;
                 return Err(SyncFailure::Run(error));
             }
             Answer::Failed(error) => {
@@ -196,7 +200,11 @@ async fn ask(plan: Rc<Plan>, session: Rc<Session>, item: PendingItem) -> Asked {
     let mut collect = Collect(Vec::new());
     let report = run_beside(&plan, &session, Some(site), &mut collect).await;
     let (answer, requests, notes) = match report {
-        Err(failed) => (Answer::Failed(Rc::new(failed.error)), 1, Vec::new()),
+        Err(failed) => (
+            Answer::Failed(Rc::new(failed.error)),
+            failed.requests,
+            Vec::new(),
+        ),
         Ok(report) if report.is_stopped => (Answer::Stopped, report.requests, Vec::new()),
         Ok(report) => {
             let failures = report.ledger.failures().first();
@@ -213,7 +221,9 @@ async fn ask(plan: Rc<Plan>, session: Rc<Session>, item: PendingItem) -> Asked {
                 (None, Outcome::FirstPage) => cut_answer(collect.0, first_page_note(name)),
                 (None, Outcome::Complete) => Answer::Records {
                     records: collect.0,
-                    cut: cuts.map(|cuts| cut_words(&cuts.query, cuts.cut)),
+                    cut: cuts
+                        .map(|cuts| cut_words(&cuts.query, cuts.cut))
+                        .or(report.doubt),
                 },
             };
             (answer, report.requests, report.notes)
@@ -248,11 +258,12 @@ async fn write(
             return miss(job, &item, error.message()).await.map(|()| false);
         }
     };
+    let times = rows.iter().filter_map(|row| job.time_of(&row.record));
     let whole = WholeAnswer {
-        since: job.since.filter(|_| job.plan.query.bounds_items()),
+        since: job.answers_since(times.min()),
         gone: job.gone(),
     };
-    let whole = Some(whole).filter(|_| cut.is_none());
+    let why = cut.clone();
     let mut table = job.table.clone();
     let (partition, sync) = (job.partition.id, job.sync.clone());
     let key = item.key.clone();
@@ -260,7 +271,11 @@ async fn write(
         .store
         .call(move |store| {
             let arrival = sync.arrival(partition, Some(&key));
-            let counts = store.write_item(&mut table, arrival, sync.at, rows, whole)?;
+            let coverage = match &why {
+                Some(words) => Coverage::Part(words),
+                None => Coverage::Whole(whole),
+            };
+            let counts = store.write_item(&mut table, arrival, sync.at, rows, coverage)?;
             Ok::<_, StoreError>((table, counts))
         })
         .await;
@@ -285,7 +300,7 @@ async fn write(
         *revisited += 1;
     }
     if let Some(words) = cut {
-        job.report.first_miss.get_or_insert(words);
+        first_miss(job, &item, &words);
         return Ok(false);
     }
     Ok(true)
@@ -310,12 +325,17 @@ async fn fail(
 }
 
 async fn miss(job: &mut Syncing<'_>, item: &PendingItem, words: String) -> Result<(), SyncFailure> {
+    first_miss(job, item, &words);
+    end(job, item, ItemOutcome::Missed(words)).await
+}
+
+/// Reports the first item that is missed.
+fn first_miss(job: &mut Syncing<'_>, item: &PendingItem, words: &str) {
     let site = site(&job.plan, &item.json);
     let about = site.as_ref().and_then(Site::about).unwrap_or("an item");
     job.report
         .first_miss
         .get_or_insert_with(|| format!("{about}: {words}"));
-    end(job, item, ItemOutcome::Missed(words)).await
 }
 
 async fn end(

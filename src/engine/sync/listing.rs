@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use crate::core::text::counted;
 use crate::engine::sync::partition::{StoredFeed, found_item, stored_feed, vars};
 use crate::engine::sync::report::SyncFailure;
 use crate::engine::sync::syncing::Syncing;
@@ -34,7 +35,7 @@ pub async fn list(job: &mut Syncing<'_>) -> Result<Listed, SyncFailure> {
 
 /// Notes the items that requests list.
 async fn of_requests(job: &mut Syncing<'_>, plan: &Rc<Plan>) -> Result<Listed, SyncFailure> {
-    let (partition, since) = (job.partition.id, job.since);
+    let (partition, since) = (job.partition.id, job.lists_since());
     job.store
         .call(move |store| store.begin_listing(partition, since))
         .await?;
@@ -72,8 +73,13 @@ async fn of_requests(job: &mut Syncing<'_>, plan: &Rc<Plan>) -> Result<Listed, S
     let found = match found {
         Ok(None) => return Ok(Listed::Stopped),
         Ok(Some(found)) => found,
-        Err(failed) if newest.is_none() => return Err(SyncFailure::Run(Rc::new(failed.error))),
-        Err(failed) => return Ok(Listed::Cut(failed.error.message())),
+        Err(failed) => {
+            job.report.requests += failed.requests;
+            return match newest {
+                None => Err(SyncFailure::Run(Rc::new(failed.error))),
+                Some(_) => Ok(Listed::Cut(failed.error.message())),
+            };
+        }
     };
     job.report.requests += found.requests;
     for note in found.notes {
@@ -84,6 +90,9 @@ async fn of_requests(job: &mut Syncing<'_>, plan: &Rc<Plan>) -> Result<Listed, S
     }
     if let Some(cuts) = found.ledger.cuts().first() {
         return Ok(Listed::Cut(cut_words(&cuts.query, cuts.cut)));
+    }
+    if let Some(words) = found.doubt {
+        return Ok(Listed::Cut(words));
     }
     Ok(Listed::Whole(newest))
 }
@@ -100,10 +109,12 @@ fn secret_items(plan: &Plan) -> SyncFailure {
 pub fn cut_words(query: &str, cut: Cut) -> String {
     match cut {
         Cut::Pages(pages) => {
-            format!("the listing of `{query}` goes on after {pages} pages (`max_pages`)")
+            let pages = counted(pages, "page");
+            format!("the listing of `{query}` goes on after {pages} (`max_pages`)")
         }
         Cut::Rows(rows) => {
-            format!("the listing of `{query}` goes on after {rows} rows (`max_rows`)")
+            let rows = counted(rows, "row");
+            format!("the listing of `{query}` goes on after {rows} (`max_rows`)")
         }
         Cut::Content | Cut::NoRows => {
             format!("the listing of `{query}` has more pages than the first")
@@ -119,7 +130,8 @@ async fn of_table(
 ) -> Result<Option<i64>, SyncFailure> {
     let parent = table_name(&feed.plan.query.name);
     let query = feed.plan.query.name.clone();
-    let vars = vars(feed.plan, job.options.environment.as_deref());
+    let given = feed.given(&job.job.given());
+    let vars = vars(feed.plan, &given, job.options.environment.as_deref());
     let consumed = Some(job.partition.consumed).filter(|_| !job.job.asks_always());
     let changed = job
         .store

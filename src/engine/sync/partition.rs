@@ -1,14 +1,15 @@
 //! The table and the partition of a bound query.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
 use crate::core::column::ColumnType;
-use crate::plan::{Feed, Plan, Site, identifying_member};
+use crate::plan::{Feed, Input, Inputs, Plan, Site, identifying_member};
 use crate::project::Query;
-use crate::project::query::{Keeping, VarType};
+use crate::project::query::{Call, Items, Keeping, VarType};
+use crate::project::template::ValueTemplate;
 use crate::store::cell::micros;
 use crate::store::{FoundItem, TableDefinition, bounded_key, table_name};
 
@@ -32,20 +33,25 @@ pub fn table_definition(
     }
 }
 
-/// Returns the text that identifies a partition: the resources and the vars that bring its rows,
-/// except secrets and times, which bound a listing.
-pub fn vars(plan: &Plan, environment: Option<&str>) -> String {
+/// Returns the text that identifies a partition: the resources and the vars that bring its rows, except
+/// secrets. Of times, which usually bound a listing and are others in every sync, only those in `given`
+/// count: the call says that they choose the rows.
+pub fn vars(plan: &Plan, given: &BTreeSet<String>, environment: Option<&str>) -> String {
     let mut queries: BTreeMap<&str, Value> = BTreeMap::new();
     for part in plan.with_fed_by() {
         let secret: Vec<&String> = part.secret_vars().collect();
         let is_kept = |name: &String| {
-            let is_time = |kind| matches!(kind, VarType::Time);
-            !secret.contains(&name) && !part.query.var(name).is_some_and(|var| is_time(var.kind))
+            let is_time = part
+                .query
+                .var(name)
+                .is_some_and(|var| matches!(var.kind, VarType::Time));
+            !secret.contains(&name) && (!is_time || name != "since" && given.contains(name))
         };
         let vars = part.vars.iter().filter(|(name, _)| is_kept(name));
-        let vars: Map<String, Value> = vars
-            .map(|(name, value)| (name.clone(), value.clone()))
-            .collect();
+        let vars = vars.map(|(name, value)| (name.clone(), value.clone()));
+        let resource = part.requests().map(|part| &part.resource().name);
+        let resource = resource.map(|name| ("(resource)".to_owned(), Value::from(name.as_str())));
+        let vars: Map<String, Value> = resource.into_iter().chain(vars).collect();
         if !vars.is_empty() {
             queries.insert(&part.query.name, Value::Object(vars));
         }
@@ -57,13 +63,15 @@ pub fn vars(plan: &Plan, environment: Option<&str>) -> String {
         .chain(environment.map(|name| ("(environment)".to_owned(), Value::from(name))))
         .collect();
     crate::core::json::write_identity(&Value::Object(all), &mut text);
-    text
+    bounded_key(text)
 }
 
 /// The other table that a plan's items come from, if they do.
 pub struct StoredFeed<'p> {
     /// The name under which requests see an item.
     pub name: &'p str,
+    /// The vars that the query passes on by name.
+    passed: &'p [(String, ValueTemplate)],
     /// The plan of the query of that table.
     pub plan: &'p Plan,
 }
@@ -74,10 +82,45 @@ pub fn stored_feed(plan: &Plan) -> Option<StoredFeed<'_>> {
         return None;
     };
     fed_by.query.keeping.as_ref()?;
+    let Items::Query { vars, .. } = &one.items else {
+        return None;
+    };
     Some(StoredFeed {
         name: &one.name,
+        passed: vars,
         plan: fed_by,
     })
+}
+
+impl StoredFeed<'_> {
+    /// Returns the names of the vars that the call gives to that query, if it gives these to the other.
+    pub fn given(&self, given: &BTreeSet<String>) -> BTreeSet<String> {
+        let passed = self.passed.iter().map(|(name, _)| name);
+        let known = passed
+            .chain(given)
+            .filter(|name| self.plan.query.var(name).is_some());
+        known.cloned().collect()
+    }
+
+    /// Returns the values with which that query has the rows that are the items.
+    pub fn inputs(&self, given: &BTreeSet<String>) -> Inputs {
+        let given = self.given(given);
+        let secret: Vec<&String> = self.plan.secret_vars().collect();
+        let vars = self.plan.vars.iter().filter(|(name, value)| {
+            let var = self.plan.query.var(name);
+            let is_time = var.is_some_and(|var| matches!(var.kind, VarType::Time));
+            !value.is_null() && (!is_time || *name != "since" && given.contains(*name))
+        });
+        vars.map(|(name, value)| {
+            let input = if secret.contains(&name) {
+                Input::Secret(value.clone())
+            } else {
+                Input::Json(value.clone())
+            };
+            (name.clone(), input)
+        })
+        .collect()
+    }
 }
 
 /// Returns a site as an item of the store; `None` if an item is secret.
@@ -88,7 +131,12 @@ pub fn found_item(plan: &Plan, site: &Site) -> Option<FoundItem> {
         if position > 0 {
             key.push('\n');
         }
-        key.push_str(&identity(key_columns(plan, name).as_deref(), item));
+        let key_columns = key_columns(plan, name);
+        key.push_str(&identity(
+            key_columns.as_deref(),
+            &requested(plan, name),
+            item,
+        ));
     }
     let at = items
         .last()
@@ -103,12 +151,27 @@ pub fn found_item(plan: &Plan, site: &Site) -> Option<FoundItem> {
 
 /// Returns the site of an item of the store; `None` if the query now has other loops.
 pub fn site(plan: &Plan, json: &str) -> Option<Site> {
-    let items = crate::core::json::parse(json.as_bytes()).ok()?;
+    let Value::Object(items) = crate::core::json::parse(json.as_bytes()).ok()? else {
+        return None;
+    };
+    // Names may have changed since; the order says what is what.
+    if items.len() != plan.loops().len() {
+        return None;
+    }
     let mut site = plan.site();
-    for feed in plan.loops() {
-        site = plan.site_with(&site, &feed.name, items.get(&feed.name)?);
+    for (feed, item) in plan.loops().iter().zip(items.values()) {
+        site = plan.site_with(&site, &feed.name, item);
     }
     Some(site)
+}
+
+/// Returns the members of an item that the requests read: what they ask for differs with these.
+fn requested<'p>(plan: &'p Plan, name: &'p str) -> BTreeSet<&'p str> {
+    let templates = plan.query.call().map(Call::request_templates);
+    let templates = templates.into_iter().flatten();
+    templates
+        .flat_map(|template| template.mentions().attributes(name))
+        .collect()
 }
 
 fn feed_query<'p>(plan: &'p Plan, name: &str) -> Option<&'p Arc<Query>> {
@@ -130,8 +193,9 @@ fn key_columns(plan: &Plan, name: &str) -> Option<Vec<String>> {
     )
 }
 
-/// Returns the text that identifies an item, whatever else of it changes.
-fn identity(key: Option<&[String]>, item: &Value) -> String {
+/// Returns the text that identifies an item, whatever else of it changes: by its key, or by what
+/// usually identifies a thing and the members that requests read.
+fn identity(key: Option<&[String]>, requested: &BTreeSet<&str>, item: &Value) -> String {
     /// Members that together identify an item without an `id`.
     const MEMBERS: [&str; 7] = [
         "project_slug",
@@ -147,16 +211,8 @@ fn identity(key: Option<&[String]>, item: &Value) -> String {
         crate::core::json::write_identity(item, &mut text);
         return text;
     };
-    let values_of = |names: &[&str]| {
-        let found = names.iter().filter_map(|name| members.get(*name));
-        Value::Array(found.filter(|value| !value.is_null()).cloned().collect())
-    };
-    let own: Vec<&str>;
-    let names: &[&str] = match key {
-        Some(key) => {
-            own = key.iter().map(String::as_str).collect();
-            &own
-        }
+    let usual: &[&str] = match key {
+        Some(_) => &[],
         None if members.get("id").is_some_and(|id| !id.is_null()) => &["id"],
         None if identifying_member(members).is_some() => &MEMBERS,
         // Nothing says what stays the same.
@@ -165,13 +221,22 @@ fn identity(key: Option<&[String]>, item: &Value) -> String {
             return text;
         }
     };
-    match values_of(names) {
-        Value::Array(values) if values.len() == 1 => crate::core::json::plain(&values[0]),
-        values => {
-            crate::core::json::write_identity(&values, &mut text);
-            text
-        }
+    let mut names: Vec<&str> = usual.to_vec();
+    match key {
+        Some(key) => names.extend(key.iter().map(String::as_str)),
+        None => names.extend(requested.iter().filter(|name| !usual.contains(name))),
     }
+    let found = names.iter().filter_map(|name| members.get(*name));
+    let mut values: Vec<Value> = found.filter(|value| !value.is_null()).cloned().collect();
+    match values.as_mut_slice() {
+        // Text as it is, unless it reads like another value.
+        [Value::String(text)] if serde_json::from_str::<Value>(text).is_err() => {
+            return std::mem::take(text);
+        }
+        [one] => crate::core::json::write_identity(one, &mut text),
+        _ => crate::core::json::write_identity(&Value::Array(values), &mut text),
+    }
+    text
 }
 
 /// Returns the time of an item: that of its table, or a member that says when it came to be.

@@ -87,17 +87,16 @@ impl TableReport {
     pub fn add_rows(&mut self, counts: RowCounts, keeping: &Keeping) {
         self.rows += counts;
         self.expired += counts.expired;
-        if counts.doubled > 0 {
-            let key: Vec<String> = keeping
-                .key
-                .iter()
-                .map(|name| format!("`{}`", name.value))
-                .collect();
+        let owners = [
+            (counts.doubled, "rows of one answer"),
+            (counts.taken, "rows of several items or vars"),
+        ];
+        for (_, rows) in owners.iter().filter(|(count, _)| *count > 0) {
             self.note(format!(
-                "in `{}`, rows of one answer had the same key ({}) and different values, and the last \
-                 one was kept: does `key` tell rows apart?",
+                "in `{}`, {rows} had the same key ({}) and different values, and the last one was \
+                 kept: does `key` tell rows apart?",
                 self.table,
-                key.join(", ")
+                key_words(keeping)
             ));
         }
     }
@@ -109,4 +108,11 @@ impl TableReport {
             self.notes.push(words);
         }
     }
+}
+
+/// Returns the columns of the key for a message.
+pub fn key_words(keeping: &Keeping) -> String {
+    let names = keeping.key.iter();
+    let names: Vec<String> = names.map(|name| format!("`{}`", name.value)).collect();
+    names.join(", ")
 }

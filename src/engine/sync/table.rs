@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::engine::Session;
 use crate::engine::sync::listing::{Listed, list};
-use crate::engine::sync::partition::{table_definition, vars};
-use crate::engine::sync::report::{SyncFailure, TableOutcome, TableReport};
+use crate::engine::sync::partition::table_definition;
+use crate::engine::sync::report::{SyncFailure, TableOutcome, TableReport, key_words};
 use crate::engine::sync::syncing::{Job, SyncOptions, Syncing};
 use crate::engine::sync::thread::StoreThread;
 use crate::engine::sync::{flat, item};
@@ -31,7 +31,7 @@ pub async fn sync_table(
     let name = definition.name.clone();
     let revisits = job.keeping.revisit.is_some() || job.asks_always();
     let mut report = TableReport::new(&name, revisits);
-    let identity = vars(&*job.bind(None)?, options.environment.as_deref());
+    let identity = job.identity(options.environment.as_deref())?;
     let opened = store
         .call(move |store| {
             let table = store.follow(&definition)?;
@@ -78,8 +78,11 @@ pub async fn sync_table(
     };
     let ended = syncing.finish().await;
     let mut report = syncing.report;
-    match result.and_then(|outcome| ended.map(|()| outcome)) {
-        Ok(outcome) => report.outcome = outcome,
+    match result.and_then(|outcome| ended.map(|has_rows| (outcome, has_rows))) {
+        Ok((_, false)) if report.rows.expired > 0 => {
+            report.outcome = TableOutcome::Failed(Box::new(without_key(job)));
+        }
+        Ok((outcome, _)) => report.outcome = outcome,
         Err(failure) => report.outcome = TableOutcome::Failed(Box::new(failure)),
     }
     Ok(report)
@@ -107,9 +110,18 @@ async fn with_items(syncing: &mut Syncing<'_>) -> Result<TableOutcome, SyncFailu
     })
 }
 
+/// Returns the failure of a table that got records and has no rows.
+fn without_key(job: &Job) -> SyncFailure {
+    SyncFailure::Query(format!(
+        "no record of `{}` has a value in {}, its `key`",
+        job.query.name,
+        key_words(&job.keeping)
+    ))
+}
+
 impl Syncing<'_> {
-    /// Completes the report with what the store knows.
-    async fn finish(&mut self) -> Result<(), SyncFailure> {
+    /// Completes the report with what the store knows. Returns true if the table has rows.
+    async fn finish(&mut self) -> Result<bool, SyncFailure> {
         let (table, partition, sync) = (self.table.clone(), self.partition.id, self.sync.clone());
         let known = self
             .store
@@ -117,13 +129,13 @@ impl Syncing<'_> {
                 store.end_partition(partition, &sync)?;
                 let unfinished = store.count_open(&table, partition)?;
                 let missed = store.missed(partition, MANY_MISSES)?;
-                Ok((unfinished, missed))
+                Ok((unfinished, missed, store.has_rows(&table)?))
             })
             .await;
-        let (unfinished, (missed, often)) = known.map_err(SyncFailure::Store)?;
+        let (unfinished, (missed, often), has_rows) = known.map_err(SyncFailure::Store)?;
         self.report.unfinished = unfinished;
         self.report.missed = missed;
         self.report.missed_often = often;
-        Ok(())
+        Ok(has_rows)
     }
 }

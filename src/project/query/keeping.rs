@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::core::source::{Place, Text};
 use crate::project::query::{Query, Var};
 use crate::project::template::ValueTemplate;
-use crate::template::{Expression, Mentions};
+use crate::template::{Expression, Mentions, Template};
 
 /// The rule of `store`.
 #[derive(Debug, Clone)]
@@ -49,13 +49,22 @@ impl Query {
                 .any(|condition| is_named(condition.mentions()))
     }
 
+    /// Returns true if its listings end at a condition that is not about the time `since`.
+    pub fn stops_elsewhere(&self) -> bool {
+        let Some(condition) = &self.shape.stop_when else {
+            return false;
+        };
+        let names = self.vars_over("since");
+        !names.iter().any(|name| condition.mentions().has(name))
+    }
+
     /// Returns the name of a var, and of those whose usual value is over it.
     fn vars_over<'q>(&'q self, name: &'q str) -> BTreeSet<&'q str> {
         let mut names = BTreeSet::from([name]);
         // A default sees the vars before it.
         for Var { name, default, .. } in &self.vars {
             let templates = default.iter().flat_map(ValueTemplate::templates);
-            let mut mentions = templates.map(|template| template.mentions());
+            let mut mentions = templates.map(Template::mentions);
             if mentions.any(|mentions| names.iter().any(|name| mentions.has(name))) {
                 names.insert(name);
             }

@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use super::{DAY, Fixture, HOUR, Place, SECOND, T0, counts, definition, done, on_both, open};
 use crate::core::column::ColumnType;
 use crate::store::{
-    Gone, IncomingRow, Keys, Selection, StoreErrorKind, TableDefinition, WholeAnswer, bounded_key,
+    Coverage, Gone, IncomingRow, Keys, Selection, StoreErrorKind, TableDefinition, WholeAnswer,
+    bounded_key,
 };
 
 on_both! {
@@ -290,7 +291,7 @@ fn gone_rows_may_be_kept(place: &Place) {
         since: None,
         gone: Gone::Keep,
     };
-    let kept = fixture.write_item_with("i", vec![open(a("x"))], Some(whole));
+    let kept = fixture.write_item_with("i", vec![open(a("x"))], Coverage::Whole(whole));
     assert_eq!(kept, Ok(counts(0, 0, 0)));
     assert_eq!(fixture.column("_gone_at"), [json!(null), json!(null)]);
     let (table, partition) = (fixture.table.clone(), fixture.partition);
@@ -303,7 +304,7 @@ fn an_answer_that_is_cut_ends_nothing(place: &Place) {
         .write_item("i", vec![open(a("x")), open(b("x"))])
         .expect("rows");
     fixture.begin(T0 + HOUR);
-    let cut = fixture.write_item_with("i", vec![open(a("x"))], None);
+    let cut = fixture.write_item_with("i", vec![open(a("x"))], Coverage::Part("more"));
     assert_eq!(cut, Ok(counts(0, 0, 0)));
     let (table, partition) = (fixture.table.clone(), fixture.partition);
     assert_eq!(fixture.store.count_open(&table, partition), Ok(2));

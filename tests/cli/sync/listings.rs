@@ -12,6 +12,7 @@ on_both! {
     a_backfill_goes_back_further,
     a_later_time_leaves_no_hole,
     an_interrupted_first_backfill_goes_on,
+    a_later_time_leaves_no_hole_after_an_interrupted_first_sync,
     items_that_need_the_position_hold_it,
     what_the_requests_of_items_leave_out_stays,
     the_store_decides_on_since,
@@ -139,6 +140,24 @@ fn an_interrupted_first_backfill_goes_on(stage: &Stage) {
         page(Some("2"), &[old, oldest], Some("3")),
         runs("p0", &[run("z", "ok")]),
     ]);
+    assert_line(&second, 0, "1,0,0,0,0,0,3");
+}
+
+fn a_later_time_leaves_no_hole_after_an_interrupted_first_sync(stage: &Stage) {
+    let first = stage.sync(vec![
+        page(None, &[pipeline("p1", 8)], Some("2")),
+        failing("/api/v2/pipelines?page-token=2"),
+        runs("p1", &[run("a", "ok")]),
+    ]);
+    first.assert_exit(6);
+    let second = stage.sync_with(
+        vec![
+            page(None, &[pipeline("p1", 8)], Some("2")),
+            page(Some("2"), &[pipeline("p0", 60)], None),
+            runs("p0", &[run("z", "ok")]),
+        ],
+        &["--since", "2d"],
+    );
     assert_line(&second, 0, "1,0,0,0,0,0,3");
 }
 

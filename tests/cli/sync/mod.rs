@@ -3,6 +3,7 @@
 #[path = "../../postgres/mod.rs"]
 mod server;
 
+mod answers;
 mod breaks;
 mod failures;
 mod kill;

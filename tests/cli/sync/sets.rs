@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::{Stage, ago, assert_line, assert_says, on_both, pipeline, pipelines, run, runs};
+use crate::support::{Exchange, Server};
 
 on_both! {
     a_second_sync_asks_for_the_listing_only,
@@ -11,8 +12,100 @@ on_both! {
     young_items_are_asked_again,
     a_child_table_asks_what_changed_in_its_parent,
     vars_make_partitions,
+    a_time_that_is_given_makes_a_partition,
+    resources_make_partitions,
+    items_come_from_the_rows_of_their_vars,
     redacted_values_are_not_kept,
     a_sync_of_one_query_brings_the_tables_that_it_needs,
+}
+
+/// Rows of a day, and of nothing else.
+const OF_DAY: &str = "resource: circleci
+vars: { day: { type: time, default: 1d } }
+endpoint: /days
+params: { day: \"{{ day | date('%F') }}\" }
+rows: $.items[*]
+extract: { id: $.id, status: $.status }
+store: { key: id, gone: mark }
+";
+
+fn days(day: &str, items: &[serde_json::Value]) -> Exchange {
+    Exchange::get(&format!("/api/v2/days?day={day}")).answers(json!({ "items": items }))
+}
+
+fn a_time_that_is_given_makes_a_partition(stage: &Stage) {
+    stage.project.write("queries/runs.yaml", OF_DAY);
+    for (day, id) in [("2026-11-01", "a"), ("2026-11-02", "b")] {
+        let given = format!("day={day}");
+        let outcome = stage.sync_with(vec![days(day, &[run(id, "ok")])], &["runs", &given]);
+        assert_line(&outcome, 0, "1,0,0,0,,0,1");
+    }
+    let again = stage.sync_with(vec![days("2026-11-01", &[])], &["runs", "day=2026-11-01"]);
+    assert_line(&again, 0, "0,0,1,0,,0,1");
+}
+
+fn resources_make_partitions(stage: &Stage) {
+    let flat = "endpoint: /pipelines
+rows: $.items[*]
+extract: { id: $.id }
+store: { key: id, gone: mark }
+";
+    for resource in ["circleci", "other"] {
+        let server = Server::start(vec![pipelines(&[pipeline(resource, 1)])]);
+        stage.at(&server.url());
+        let yaml = stage
+            .project
+            .read("resources/circleci.yaml")
+            .expect("a file");
+        let yaml = yaml.replace("name: circleci", "name: other");
+        stage.project.write("resources/other.yaml", yaml);
+        let yaml = format!("resource: {resource}\n{flat}");
+        stage.project.write("queries/runs.yaml", yaml);
+        let outcome = stage.outcome(&["sync", "runs", "-o", "csv"]);
+        server.finish();
+        assert_line(&outcome, 0, "1,0,0,0,,0,1");
+    }
+}
+
+fn items_come_from_the_rows_of_their_vars(stage: &Stage) {
+    let parents = "resource: circleci
+vars: { project: web }
+endpoint: /{{ project }}
+rows: $.items[*]
+extract: { id: $.id, created_at: $.created_at }
+store: { key: id, at: created_at }
+";
+    stage.project.write("queries/pipelines.yaml", parents);
+    let yaml = stage.project.read("queries/runs.yaml").expect("a file");
+    let yaml = yaml.replace(
+        "query: pipelines",
+        "query: pipelines, vars: { project: api }",
+    );
+    stage.project.write("queries/runs.yaml", yaml);
+    let listing = |project: &str, id: &str| {
+        let answer = json!({ "items": [pipeline(id, 8)] });
+        Exchange::get(&format!("/api/v2/{project}")).answers(answer)
+    };
+    let sync = |exchanges: Vec<Exchange>, words: &[&str]| stage.sync_with(exchanges, words);
+    let all = sync(
+        vec![
+            listing("web", "w1"),
+            listing("api", "a1"),
+            runs("a1", &[run("a", "ok")]),
+        ],
+        &[],
+    );
+    assert_eq!(all.exit, 0);
+    assert_eq!(stage.runs(), ["a|ok"]);
+    let one = sync(
+        vec![listing("api", "a2"), runs("a2", &[run("b", "ok")])],
+        &["runs"],
+    );
+    assert_eq!(one.exit, 0);
+    // The var is one of `pipelines`, and its items are others.
+    let unknown = sync(vec![], &["runs", "project=web"]);
+    unknown.assert_exit(2);
+    assert_says(&unknown, "none of the queries has a var `project`");
 }
 
 fn redacted_values_are_not_kept(stage: &Stage) {
@@ -27,7 +120,7 @@ extract: { id: $.id, login: $.by.login, email: { path: $.by.email, type: text } 
 store: { key: id }
 ",
     );
-    let sync = |exchanges: Vec<crate::support::Exchange>| {
+    let sync = |exchanges: Vec<Exchange>| {
         let server = stage.serve(exchanges);
         let resource = stage
             .project
