@@ -388,8 +388,9 @@ fn show(reports: &[TableReport], jobs: &[Job], args: &SyncArgs, app: &App) -> Ex
             note(&format!("note: {words}"));
         }
         if report.expired > 0 {
+            let whose = if report.expired == 1 { "its" } else { "their" };
             note(&format!(
-                "note: `{table}`: the API has forgotten {} (their rows are kept)",
+                "note: `{table}`: the API has forgotten {}: {whose} rows are kept",
                 crate::core::text::counted(report.expired, "item")
             ));
         }

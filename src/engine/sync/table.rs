@@ -80,6 +80,7 @@ pub async fn sync_table(
     let mut report = syncing.report;
     match result.and_then(|outcome| ended.map(|has_rows| (outcome, has_rows))) {
         Ok((_, false)) if report.rows.expired > 0 => {
+            report.expired = 0;
             report.outcome = TableOutcome::Failed(Box::new(without_key(job)));
         }
         Ok((outcome, _)) => report.outcome = outcome,

@@ -61,7 +61,7 @@ fn an_old_parent_that_is_not_found_has_expired(stage: &Stage) {
     assert_line(&second, 0, "0,0,0,1,0,0,2");
     assert_says(
         &second,
-        "`runs`: the API has forgotten 1 item (their rows are kept)",
+        "`runs`: the API has forgotten 1 item: its rows are kept",
     );
     assert_eq!(stage.runs(), ["a|running"]);
     assert_eq!(stage.status("runs")["gone"], 0);
