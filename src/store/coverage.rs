@@ -1,4 +1,4 @@
-//! How much of what there is an answer has, and what becomes of the rows that it lacks.
+//! The extent of answers, and the end of rows that they lack.
 
 use crate::store::cell::Cell;
 use crate::store::connection::{Connection, quoted};
@@ -6,21 +6,21 @@ use crate::store::error::StoreError;
 use crate::store::rows::{Arrival, Keys};
 use crate::store::table::StoredTable;
 
-/// How much of an item's rows an answer has.
+/// The extent of an answer about an item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Coverage<'a> {
-    /// All of them.
+    /// It has all rows.
     Whole(WholeAnswer),
     /// There may be more, for this reason: the item is missed.
     Part(&'a str),
 }
 
-/// What a whole answer about an item covers.
+/// The extent of a whole answer about an item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WholeAnswer {
     /// The time of its oldest rows, in microseconds since 1970; without one, it has all rows.
     pub since: Option<i64>,
-    /// What becomes of rows that it lacks.
+    /// The treatment of rows that it lacks.
     pub gone: Gone,
 }
 

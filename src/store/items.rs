@@ -65,6 +65,8 @@ pub struct PendingItem {
     pub misses: i64,
     /// True if it has answered before.
     pub has_answered: bool,
+    /// The error of the last sync, if it failed.
+    pub error: Option<String>,
 }
 
 /// The outcome of asking an item.
@@ -195,7 +197,7 @@ pub fn next(
     let mut rows = Vec::new();
     for condition in ["misses = 0", "misses > 0"] {
         let statement = format!(
-            "SELECT key, item, at, pending, misses, asked_at FROM runner_items \
+            "SELECT key, item, at, pending, misses, asked_at, error FROM runner_items \
              WHERE partition = $1 AND pending IS NOT NULL AND asked_in < $2 AND {condition} \
              ORDER BY at DESC, key LIMIT {}",
             most - rows.len()
@@ -212,6 +214,7 @@ pub fn next(
             reason: *reason,
             misses: row[4].as_int()?,
             has_answered: row[5].as_int().is_some(),
+            error: row[6].as_text().map(str::to_owned),
         })
     });
     Ok(items.collect())

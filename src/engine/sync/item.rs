@@ -314,9 +314,13 @@ async fn fail(
 ) -> Result<bool, SyncFailure> {
     let old = job.job.keeping.revisit.unwrap_or(OLD);
     let age = u64::try_from(job.sync.at - item.at).unwrap_or(0);
-    let is_gone = matches!(error.status(), Some(404 | 410));
-    if !is_gone || Duration::from_micros(age) < old {
-        miss(job, item, error.message()).await?;
+    let is_missing = matches!(error.status(), Some(404 | 410));
+    let is_old = Duration::from_micros(age) >= old;
+    let words = error.message();
+    // A young one may have been deleted, or the access was lost for a while.
+    let is_confirmed = item.has_answered && item.error.as_ref() == Some(&words);
+    if !is_missing || !is_old && !is_confirmed {
+        miss(job, item, words).await?;
         return Ok(true);
     }
     job.report.expired += 1;

@@ -12,6 +12,7 @@ on_both! {
     five_failures_are_reported_apart,
     an_old_parent_that_is_not_found_has_expired,
     a_young_parent_that_is_not_found_is_missed,
+    a_young_parent_that_is_still_not_found_has_expired,
     rows_without_a_key_are_kept_as_they_were,
     invalid_credentials_end_the_sync,
     a_server_that_is_gone_ends_the_sync,
@@ -74,6 +75,21 @@ fn a_young_parent_that_is_not_found_is_missed(stage: &Stage) {
     let first = stage.sync(vec![pipelines(&listed), failed("p1", 404)]);
     assert_line(&first, 6, "0,0,0,0,0,1,2");
     assert_says(&first, "404 Not Found");
+}
+
+fn a_young_parent_that_is_still_not_found_has_expired(stage: &Stage) {
+    let listed = [pipeline("p1", 8)];
+    stage.sync(vec![pipelines(&listed), runs("p1", &[run("a", "running")])]);
+    // Another failure between does not confirm it.
+    for status in [404, 500, 404] {
+        let missed = stage.sync(vec![pipelines(&listed), failed("p1", status)]);
+        assert_line(&missed, 6, "0,0,0,1,0,1,2");
+    }
+    let again = stage.sync(vec![pipelines(&listed), failed("p1", 404)]);
+    assert_line(&again, 0, "0,0,0,1,0,0,2");
+    assert_says(&again, "the API has forgotten 1 item: its rows are kept");
+    assert_eq!(stage.runs(), ["a|running"]);
+    assert_line(&stage.sync(vec![pipelines(&listed)]), 0, "0,0,0,1,0,0,1");
 }
 
 fn rows_without_a_key_are_kept_as_they_were(stage: &Stage) {
