@@ -24,6 +24,7 @@ mod read;
 mod rows;
 mod sqlite;
 mod table;
+mod unfinished;
 mod upkeep;
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use crate::store::handle::Store;
 use crate::store::items::{self, FoundItem, ItemOutcome, PendingItem};
 use crate::store::rows::{self, Arrival, IncomingRow, Keys, RowCounts};
 use crate::store::table::{self, StoredTable, TableDefinition};
+use crate::store::unfinished;
 
 /// A sync that has begun.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -284,7 +285,7 @@ impl Store {
                 Coverage::Whole(_) if counts.expired > 0 => ItemOutcome::Expired,
                 Coverage::Whole(_) => ItemOutcome::Done,
             };
-            let is_open = has_open_rows(&next, arrival, db)?;
+            let is_open = unfinished::has_open_rows(&next, arrival, db)?;
             items::finish(
                 item,
                 arrival.partition,
@@ -314,7 +315,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         let item = arrival.item.unwrap_or_default();
         self.db.transaction(|db| {
-            let is_open = has_open_rows(table, arrival, db)?;
+            let is_open = unfinished::has_open_rows(table, arrival, db)?;
             items::finish(
                 item,
                 arrival.partition,
@@ -381,24 +382,6 @@ impl Store {
         })
     }
 
-    /// Returns the time of the oldest row that is not done.
-    ///
-    /// # Errors
-    ///
-    /// Any error of the database.
-    pub fn oldest_open(
-        &mut self,
-        table: &StoredTable,
-        partition: i64,
-    ) -> Result<Option<i64>, StoreError> {
-        let statement = format!(
-            "SELECT min(_at) FROM {} WHERE _partition = $1 AND NOT _done",
-            quoted(&table.name)
-        );
-        let row = self.db.first(&statement, &[Cell::Int(partition)])?;
-        Ok(row.and_then(|row| row[0].as_int()))
-    }
-
     /// Returns true if a table has rows.
     ///
     /// # Errors
@@ -407,21 +390,6 @@ impl Store {
     pub fn has_rows(&mut self, table: &StoredTable) -> Result<bool, StoreError> {
         let statement = format!("SELECT 1 FROM {} LIMIT 1", quoted(&table.name));
         Ok(self.db.first(&statement, &[])?.is_some())
-    }
-
-    /// Returns the number of rows of a partition that are not done.
-    ///
-    /// # Errors
-    ///
-    /// Any error of the database.
-    pub fn count_open(&mut self, table: &StoredTable, partition: i64) -> Result<u64, StoreError> {
-        let statement = format!(
-            "SELECT count(*) FROM {} WHERE _partition = $1 AND NOT _done",
-            quoted(&table.name)
-        );
-        let row = self.db.first(&statement, &[Cell::Int(partition)])?;
-        let count = row.and_then(|row| row[0].as_int()).unwrap_or(0);
-        Ok(u64::try_from(count).unwrap_or(0))
     }
 
     /// Returns the number of missed items of a partition, and those that failed in at least `many`
@@ -465,17 +433,4 @@ fn find(table: &str, vars: &str, db: &mut dyn Connection) -> Result<Option<Parti
         is_listing: row[4].is_true(),
         consumed: row[5].as_int().unwrap_or_default(),
     }))
-}
-
-fn has_open_rows(
-    table: &StoredTable,
-    arrival: Arrival<'_>,
-    db: &mut dyn Connection,
-) -> Result<bool, StoreError> {
-    let statement = format!(
-        "SELECT 1 FROM {} WHERE _partition = $1 AND _item = $2 AND NOT _done LIMIT 1",
-        quoted(&table.name)
-    );
-    let params = [Cell::Int(arrival.partition), Cell::from(arrival.item)];
-    Ok(db.first(&statement, &params)?.is_some())
 }

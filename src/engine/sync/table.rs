@@ -32,11 +32,12 @@ pub async fn sync_table(
     let revisits = job.keeping.revisit.is_some() || job.asks_always();
     let mut report = TableReport::new(&name, revisits);
     let identity = job.identity(options.environment.as_deref())?;
+    let now = sync.at;
     let opened = store
         .call(move |store| {
             let table = store.follow(&definition)?;
             let partition = store.partition(&name, &identity)?;
-            let oldest = store.oldest_open(&table, partition.id)?;
+            let oldest = store.oldest_open(&table, &partition, now)?;
             Ok((table, partition, oldest))
         })
         .await;
