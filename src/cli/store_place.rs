@@ -68,7 +68,11 @@ pub fn address(
     if let Some(text) = given.or(from_environment.map(String::as_str)) {
         return with_password(parsed(text, here, app)?, None, project, app);
     }
-    let settings = project.store().filter(|_| !is_demo);
+    let settings = if is_demo {
+        None
+    } else {
+        project.store().map_err(Failure::from_diagnostics)?
+    };
     let Some(settings) = settings else {
         let usual = if is_demo { OF_DEMO } else { USUAL };
         // The built-in project has no folder.

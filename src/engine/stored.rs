@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Map, Number, Value};
 use tokio::sync::mpsc;
 
 use crate::core::column::ColumnType;
@@ -10,7 +10,7 @@ use crate::engine::{RunErrorKind, Session};
 use crate::plan::Plan;
 use crate::project::query::StoredRecords;
 use crate::sql::{ATTACHED, Database, SqlError};
-use crate::store::cell::micros;
+use crate::store::cell::{format_sorted, micros};
 use crate::store::{
     OpenStore, SHOWN_COLUMNS, Selection, Store, StoreError, StoreErrorKind, StoredTable, view,
 };
@@ -163,14 +163,43 @@ fn load(
         Err(error) => return Ok(Err(error)),
     };
     let mut fault = None;
-    store.each_record(table, &source.selection, &mut |record| {
+    store.each_record(table, &source.selection, &mut |mut record| {
         if fault.is_none() {
+            as_in_file(&mut record, columns);
             fault = loader.push(&Value::Object(record)).err();
         }
         Ok(())
     })?;
-    loader.finish();
-    Ok(fault.map_or(Ok(()), Err))
+    Ok(match fault {
+        None => loader.finish_as(columns),
+        Some(fault) => Err(fault),
+    })
+}
+
+/// Gives values the form in which a statement sees them in a store that is a file.
+fn as_in_file(record: &mut Map<String, Value>, columns: &[(String, ColumnType)]) {
+    // Both have the same order.
+    for ((name, value), (_, kind)) in record.iter_mut().zip(columns) {
+        match (kind, &*value) {
+            (ColumnType::Number, Value::Number(number)) => {
+                let real = number.as_f64().and_then(Number::from_f64);
+                *value = real.map_or(Value::Null, Value::Number);
+            }
+            (ColumnType::Json, found) if !found.is_null() => {
+                *value = Value::String(found.to_string());
+            }
+            (ColumnType::Time, Value::String(text)) if is_shown(name) => {
+                let time = micros(text).map(format_sorted);
+                *value = time.map_or(Value::Null, Value::String);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Returns true for a column that the store adds.
+fn is_shown(name: &str) -> bool {
+    SHOWN_COLUMNS.iter().any(|(shown, _)| *shown == name)
 }
 
 /// A running reading of rows.

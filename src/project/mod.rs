@@ -168,8 +168,15 @@ impl Project {
     }
 
     /// Returns the store that the project file names.
-    pub fn store(&self) -> Option<&StoreSettings> {
-        self.settings.store.as_ref()
+    ///
+    /// # Errors
+    ///
+    /// All faults of the project file, such as a password that is written in it.
+    pub fn store(&self) -> Result<Option<&StoreSettings>, Diagnostics> {
+        if !self.settings_faults.is_empty() {
+            return Err(self.settings_faults.clone());
+        }
+        Ok(self.settings.store.as_ref())
     }
 
     /// Returns the resources that could be read.

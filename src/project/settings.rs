@@ -7,11 +7,12 @@ use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::document::{Content, Entry, Node};
 use crate::core::name;
+use crate::core::secret::holds_literal_secret;
 use crate::core::source::Text;
 use crate::project::query::Var;
 use crate::project::template::{Names, ValueTemplate, template};
 use crate::project::{grammar, literal, load, var_declaration};
-use crate::template::Template;
+use crate::template::{Piece, Template};
 
 /// The name of the file.
 pub const FILE_NAME: &str = "runner.yaml";
@@ -116,8 +117,10 @@ fn read_store(node: &Node, faults: &mut Diagnostics) -> Option<StoreSettings> {
     let names = Names::outside();
     if !matches!(node.content, Content::Map(_)) {
         let text = node.text("store", faults)?;
+        let url = template(&text, &names, faults)?;
+        refuse_password_in(&url, faults);
         return Some(StoreSettings {
-            url: template(&text, &names, faults)?,
+            url,
             password: None,
             command: None,
         });
@@ -138,15 +141,11 @@ fn read_store(node: &Node, faults: &mut Diagnostics) -> Option<StoreSettings> {
         words.map(|word| word.value.to_string()).collect::<Vec<_>>()
     });
     fields.finish(faults);
-    if let Some(literal) = password
-        .as_ref()
-        .filter(|template| !template.source().contains("{{"))
-    {
-        let words = "a password does not belong in a file";
-        faults.push(
-            Diagnostic::at(literal.place(), Code::LiteralSecret, words)
-                .help("read it from the environment: `\"{{ env.STORE_PASSWORD }}\"`"),
-        );
+    if let Some(url) = &url {
+        refuse_password_in(url, faults);
+    }
+    if let Some(password) = password.as_ref().filter(|password| is_written(password)) {
+        faults.push(password_in_file(password));
     }
     if password.is_some() && command.is_some() {
         let words = "`store` has both `password` and `command`";
@@ -165,6 +164,69 @@ fn read_store(node: &Node, faults: &mut Diagnostics) -> Option<StoreSettings> {
         password,
         command,
     })
+}
+
+/// Returns true if a password is written in the file, as a whole or beside a template.
+fn is_written(password: &Template) -> bool {
+    literal::is_literal(&[password]) || !reads(password)
+}
+
+/// Returns true if a template reads anything from outside of the file.
+fn reads(template: &Template) -> bool {
+    template.mentions().iter_all().next().is_some()
+}
+
+fn password_in_file(template: &Template) -> Diagnostic {
+    let words = "a password does not belong in a file";
+    let help = "write `password: \"{{ env.STORE_PASSWORD }}\"` under `store`, or `command` with a \
+        program that prints it";
+    Diagnostic::at(template.place(), Code::LiteralSecret, words)
+        .help(help)
+        .concealed()
+}
+
+/// Reports a password that is written in a URL.
+fn refuse_password_in(url: &Template, faults: &mut Diagnostics) {
+    if url_password(url).is_some_and(|password| is_literal_part(&password, url)) {
+        faults.push(password_in_file(url));
+    }
+}
+
+/// Stands for an expression in a URL.
+const HOLE: char = '\u{1}';
+
+/// Returns true if a part of a URL has its text from the file.
+fn is_literal_part(part: &str, url: &Template) -> bool {
+    let is_rendered = part.contains(HOLE) && reads(url);
+    !is_rendered || holds_literal_secret(&part.replace(HOLE, "{{}}"))
+}
+
+/// Returns the password in a URL, with [`HOLE`] for each expression.
+fn url_password(url: &Template) -> Option<String> {
+    let text: String = url
+        .pieces()?
+        .iter()
+        .map(|piece| match piece {
+            Piece::Raw(raw) => raw.clone(),
+            Piece::Hole(_) => HOLE.to_string(),
+        })
+        .collect();
+    let (_, rest) = text.split_once("://")?;
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, after) = rest.split_at(end);
+    let before_host = authority
+        .rsplit_once('@')
+        .and_then(|(user, _)| user.split_once(':'));
+    let parameter = || {
+        let (_, query) = after.split_once('?')?;
+        query
+            .split('&')
+            .find_map(|pair| pair.strip_prefix("password="))
+    };
+    let password = before_host
+        .map(|(_, password)| password)
+        .or_else(parameter)?;
+    Some(password.to_owned()).filter(|password| !password.is_empty())
 }
 
 /// Reads a folder inside the project.

@@ -223,6 +223,29 @@ fn is_of_user(_metadata: &fs::Metadata) -> bool {
     true
 }
 
+/// What stands in the way of a file, and where.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Obstacle<'p> {
+    /// The place.
+    pub place: &'p Path,
+    /// What is there.
+    pub what: &'static str,
+}
+
+/// Returns what stands in the way of a file and its folders: a file or a link to nothing where a folder
+/// should be, or a folder or such a link in the place of the file.
+pub fn obstacle(path: &Path) -> Option<Obstacle<'_>> {
+    let is_there = |place: &&Path| fs::symlink_metadata(place).is_ok();
+    let place = path.ancestors().find(is_there)?;
+    let what = match fs::metadata(place) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => "a link to nothing",
+        Ok(found) if found.is_dir() && place == path => "a folder",
+        Ok(found) if !found.is_dir() && place != path => "a file",
+        Ok(_) | Err(_) => return None,
+    };
+    Some(Obstacle { place, what })
+}
+
 /// Creates a folder that only the user can read, unless it exists.
 ///
 /// # Errors

@@ -26,7 +26,8 @@ use std::io;
 pub use beneath::FileBeneath;
 pub use cache::CacheFolder;
 pub use file::{
-    FileSink, create_private_file, private_folder, remove_file, write_file, write_new_file,
+    FileSink, Obstacle, create_private_file, obstacle, private_folder, remove_file, write_file,
+    write_new_file,
 };
 pub use folder::{Folder, Slot};
 pub use lock::{FolderLock, Lock};

@@ -20,13 +20,24 @@ use crate::sink::name;
 /// hidden ones out.
 const ASIDE: &str = ".runner-staging";
 
+/// The name of the index while it is aside.
+const INDEX: &str = "index";
+
+/// The maximum size of an index that a killed run left.
+const LONGEST_INDEX: u64 = 64 << 20;
+
 /// Files that replace those of a folder.
 pub struct StagedFiles {
     folder: Folder,
     /// The folder as it was given.
     root: PathBuf,
     aside: PathBuf,
+    index: String,
+    /// The index that a run left aside which did not end.
+    left: Option<Vec<u8>>,
     staged: Vec<(String, PathBuf)>,
+    /// True to leave the index aside: files that it names have replaced others, and it has not.
+    is_half_done: bool,
     _cleanup: Cleanup,
     _lock: FolderLock,
 }
@@ -75,7 +86,13 @@ impl StagedFiles {
         fs::create_dir_all(&root)?;
         let lock = FolderLock::wait(&root);
         let aside = root.join(ASIDE);
+        let mut left = None;
         if fs::symlink_metadata(&aside).is_ok() {
+            left = File::open(aside.join(INDEX)).ok().and_then(|file| {
+                let mut bytes = Vec::new();
+                file.take(LONGEST_INDEX).read_to_end(&mut bytes).ok()?;
+                Some(bytes)
+            });
             fs::remove_dir_all(&aside)?;
         }
         fs::create_dir(&aside)?;
@@ -87,7 +104,10 @@ impl StagedFiles {
             folder: Folder::new(working_directory, Some(given), projects),
             root,
             aside,
+            index: index.to_owned(),
+            left,
             staged: Vec::new(),
+            is_half_done: false,
             _cleanup: cleanup,
             _lock: lock,
         })
@@ -111,6 +131,17 @@ impl StagedFiles {
         Ok(Some(bytes))
     }
 
+    /// Returns the index that a run left which ended before it was in its place: files that it names may
+    /// be in theirs.
+    pub fn left_index(&self) -> Option<&[u8]> {
+        self.left.as_deref()
+    }
+
+    /// Returns true if the folder has a file, folder or link of a name.
+    pub fn has(&self, name: &str) -> bool {
+        fs::symlink_metadata(self.root.join(name)).is_ok()
+    }
+
     /// Starts a file.
     ///
     /// # Errors
@@ -118,7 +149,11 @@ impl StagedFiles {
     /// If the name is not valid on every system, and any error of the operating system.
     pub fn begin(&self, name: &str) -> io::Result<StagedFile> {
         name::check(name).map_err(io::Error::other)?;
-        let path = self.aside.join(self.staged.len().to_string());
+        let path = self.aside.join(if name == self.index {
+            INDEX.to_owned()
+        } else {
+            self.staged.len().to_string()
+        });
         Ok(StagedFile {
             name: name.to_owned(),
             file: File::create_new(&path)?,
@@ -159,8 +194,10 @@ impl StagedFiles {
             }
         }
         for (name, path, slot) in slots {
+            self.is_half_done = true;
             slot.adopt(&path).map_err(|error| (name, error))?;
         }
+        self.is_half_done = false;
         for name in removed {
             let slot = self.folder.slot(name);
             slot.and_then(|slot| slot.remove())
@@ -172,7 +209,9 @@ impl StagedFiles {
 
 impl Drop for StagedFiles {
     fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.aside);
+        if !self.is_half_done {
+            let _ = fs::remove_dir_all(&self.aside);
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::table::{Table, fold, quote};
 use super::{Database, Needs, SqlError, SqlErrorKind, explain, value};
+use crate::core::column::ColumnType;
 use crate::core::records::RecordList;
 use crate::core::rows::RowBatch;
 
@@ -136,6 +137,18 @@ impl Loader<'_> {
     pub fn finish(self) -> usize {
         self.publish();
         self.filling.count
+    }
+
+    /// Completes the table, whose columns have types that its values need not show.
+    ///
+    /// # Errors
+    ///
+    /// As [`Table::typed`].
+    pub fn finish_as(self, columns: &[(String, ColumnType)]) -> Result<(), SqlError> {
+        let name = &self.filling.table.name;
+        let table = Table::typed(name, columns)?;
+        self.database.tables.borrow_mut().insert(fold(name), table);
+        Ok(())
     }
 
     /// Updates the database's copy of the table's metadata.

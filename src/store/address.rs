@@ -111,12 +111,8 @@ impl StoreAddress {
                 Box::new(Postgres::connect(&server.config, roots, &server.shown)?)
             }
         };
-        #[expect(
-            clippy::redundant_closure,
-            reason = "the function is not general enough over lifetimes"
-        )]
         match opening {
-            Opening::Create => db.transaction(|db| format::prepare(db))?,
+            Opening::Create => format::prepare(&mut *db)?,
             Opening::Existing => format::check(&mut *db)?,
         }
         Ok(Store { db })

@@ -67,6 +67,16 @@ pub trait Connection: Send {
     /// Any error of the database.
     fn has_table(&mut self, name: &str) -> Result<bool, StoreError>;
 
+    /// Returns true if something in the database has a name that a new table could not have then.
+    ///
+    /// # Errors
+    ///
+    /// Any error of the database.
+    fn is_taken(&mut self, name: &str) -> Result<bool, StoreError>;
+
+    /// Returns the order of rows by their time, those without one first, and their key.
+    fn order(&self) -> &'static str;
+
     /// Takes the lock of the store for syncs, held as long as the connection. Returns false if
     /// another connection holds it.
     ///
@@ -93,6 +103,21 @@ pub trait Connection: Send {
     fn begin_reading(&mut self) -> Result<(), StoreError> {
         self.run("BEGIN")
     }
+
+    /// Begins a transaction that writes.
+    ///
+    /// # Errors
+    ///
+    /// Any error of the database.
+    fn begin_writing(&mut self) -> Result<(), StoreError>;
+
+    /// Begins a transaction that creates what is missing. Only one runs at a time: another begins
+    /// after it, and sees what it has created.
+    ///
+    /// # Errors
+    ///
+    /// Any error of the database.
+    fn begin_creating(&mut self) -> Result<(), StoreError>;
 
     /// Returns the size of the database in bytes.
     ///
@@ -142,7 +167,28 @@ impl dyn Connection + '_ {
         &mut self,
         work: impl FnOnce(&mut Self) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        self.run("BEGIN")?;
+        self.begin_writing()?;
+        self.end_with(work)
+    }
+
+    /// Runs work that creates what is missing, as a transaction, one at a time.
+    ///
+    /// # Errors
+    ///
+    /// The error of the work, or any error of the database.
+    pub fn creation<T>(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.begin_creating()?;
+        self.end_with(work)
+    }
+
+    /// Runs work in the transaction that has begun, and ends that.
+    fn end_with<T>(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
         let result = work(self).and_then(|result| {
             self.run("COMMIT")?;
             Ok(result)

@@ -7,14 +7,26 @@ use crate::store::error::{StoreError, StoreErrorKind};
 /// The version of the layout. Stores of a later one are refused.
 const VERSION: i64 = 1;
 
-/// Creates the tables, or checks the version of those that exist. The caller holds a transaction.
+/// Creates the tables, or checks the version of those that exist.
 ///
 /// # Errors
 ///
 /// If the store is of a later version, or any error of the database.
 pub fn prepare(db: &mut dyn Connection) -> Result<(), StoreError> {
+    if !db.has_table("runner_meta")? {
+        #[expect(
+            clippy::redundant_closure,
+            reason = "the function is not general enough over lifetimes"
+        )]
+        db.creation(|db| create(db))?;
+    }
+    check(db)
+}
+
+fn create(db: &mut dyn Connection) -> Result<(), StoreError> {
+    // Another process was first.
     if db.has_table("runner_meta")? {
-        return check(db);
+        return Ok(());
     }
     let types = db.types();
     let (text, int, bool) = (types.text, types.int, types.bool);

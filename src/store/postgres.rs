@@ -18,8 +18,8 @@ type BoxError = Box<dyn std::error::Error + Sync + Send>;
 /// Microseconds from 1970 to 2000, from which PostgreSQL counts.
 const EPOCH: i64 = 946_684_800_000_000;
 
-/// The key of the advisory lock: `runner` in ASCII.
-const LOCK: i64 = 0x7275_6e6e_6572;
+/// The key of the advisory lock: the end of `runner` in ASCII.
+const LOCK: i32 = 0x6e6e_6572;
 
 /// A database on a server.
 pub struct Postgres {
@@ -132,12 +132,35 @@ impl Connection for Postgres {
         Ok(!rows.map_err(|error| self.fault(&error))?.is_empty())
     }
 
+    fn is_taken(&mut self, name: &str) -> Result<bool, StoreError> {
+        let statement = "SELECT 1 FROM pg_catalog.pg_class c WHERE c.relname = $1 \
+            AND c.relnamespace = current_schema()::regnamespace";
+        let rows = self.client.query(statement, &[&name]);
+        Ok(!rows.map_err(|error| self.fault(&error))?.is_empty())
+    }
+
+    fn order(&self) -> &'static str {
+        // As SQLite orders them.
+        "_at NULLS FIRST, _key COLLATE \"C\""
+    }
+
+    fn begin_writing(&mut self) -> Result<(), StoreError> {
+        self.run("BEGIN")
+    }
+
+    fn begin_creating(&mut self) -> Result<(), StoreError> {
+        // Not the lock of syncs, which is held for long. It is held until the transaction ends.
+        self.run(&format!(
+            "BEGIN; SELECT pg_advisory_xact_lock({}, hashtext(current_schema()))",
+            LOCK + 1
+        ))
+    }
+
     fn lock(&mut self) -> Result<bool, StoreError> {
         // Of the schema, so that two stores in one database do not wait for each other. It is held
         // until the session ends.
         let statement = "SELECT pg_try_advisory_lock($1, hashtext(current_schema()))";
-        let key = i32::try_from(LOCK & 0x7fff_ffff).unwrap_or_default();
-        let row = self.client.query_one(statement, &[&key]);
+        let row = self.client.query_one(statement, &[&LOCK]);
         let row = row.map_err(|error| self.fault(&error))?;
         row.try_get(0).map_err(|error| self.fault(&error))
     }

@@ -8,7 +8,8 @@ use crate::store::connection::quoted;
 use crate::store::error::StoreError;
 use crate::store::format;
 use crate::store::handle::Store;
-use crate::store::table::{self, SHOWN_COLUMNS, StoredTable};
+use crate::store::names::SHOWN_COLUMNS;
+use crate::store::table::{self, StoredTable};
 
 /// The rows to read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -27,7 +28,7 @@ pub struct Selection {
 
 /// Returns a SELECT over the columns that statements see. `schema` is that of an attached database.
 pub fn view(table: &StoredTable, schema: Option<&str>, selection: &Selection) -> String {
-    select(table, schema, selection, "")
+    select(table, schema, selection, &[])
 }
 
 /// Returns a SELECT over the columns that statements see, after others of the table.
@@ -35,7 +36,7 @@ fn select(
     table: &StoredTable,
     schema: Option<&str>,
     selection: &Selection,
-    before: &str,
+    before: &[&str],
 ) -> String {
     let prefix = schema.map_or_else(String::new, |schema| format!("{}.", quoted(schema)));
     let mut conditions = Vec::new();
@@ -52,18 +53,23 @@ fn select(
     if let Some(sync) = selection.changed_after {
         current.push(format!("_sync > {sync}"));
     }
-    let columns: Vec<String> = table
-        .columns
-        .iter()
-        .map(|column| match column.kind {
+    // One after the other: a table may have no columns yet.
+    let list = |own: &[&str]| {
+        let columns = table.columns.iter().map(|column| match column.kind {
+            // In a file, a column of integers that was widened holds integers.
+            Some(ColumnType::Number) if schema.is_some() => {
+                let name = quoted(&column.name);
+                format!("CAST({name} AS REAL) AS {name}")
+            }
             Some(_) => quoted(&column.name),
             // Without a value so far, it is not in the database.
             None => format!("NULL AS {}", quoted(&column.name)),
-        })
-        .collect();
-    let columns = columns.join(", ");
-    let own: Vec<&str> = SHOWN_COLUMNS.iter().map(|(name, _)| *name).collect();
-    let own = own.join(", ");
+        });
+        let before = before.iter().map(|name| (*name).to_owned());
+        let own = own.iter().map(|name| (*name).to_owned());
+        let list: Vec<String> = before.chain(columns).chain(own).collect();
+        list.join(", ")
+    };
     let all = |conditions: &[String]| {
         if conditions.is_empty() {
             String::new()
@@ -73,10 +79,8 @@ fn select(
     };
     let name = format!("{prefix}{}", quoted(&table.name));
     let Some(as_of) = selection.as_of else {
-        return format!(
-            "SELECT {before}{columns}, {own} FROM {name}{}",
-            all(&current)
-        );
+        let own = SHOWN_COLUMNS.map(|(name, _)| name);
+        return format!("SELECT {} FROM {name}{}", list(&own), all(&current));
     };
     let time = format!("'{}'", format_sorted(as_of));
     current.push(format!(
@@ -84,9 +88,10 @@ fn select(
     ));
     conditions.push(format!("_from <= {time} AND {time} < _to"));
     format!(
-        "SELECT {before}{columns}, _first_seen, _changed_at, NULL AS _gone_at, _done FROM {name}{} \
-         UNION ALL SELECT {before}{columns}, _first_seen, _from, NULL, _done FROM {prefix}{}{}",
+        "SELECT {} FROM {name}{} UNION ALL SELECT {} FROM {prefix}{}{}",
+        list(&["_first_seen", "_changed_at", "NULL AS _gone_at", "_done"]),
         all(&current),
+        list(&["_first_seen", "_from", "NULL", "_done"]),
         quoted(&table.history_name()),
         all(&conditions)
     )
@@ -148,7 +153,7 @@ impl Store {
         takes: &mut Chooser<'_>,
     ) -> Result<Vec<String>, StoreError> {
         let columns = typed_columns(table);
-        let statement = select(table, None, &Selection::default(), "_key, ");
+        let statement = select(table, None, &Selection::default(), &["_key"]);
         let mut keys = Vec::new();
         self.db.each(&statement, &[], &mut |row| {
             if takes(&record(&columns, &row[1..]))? {
@@ -172,13 +177,13 @@ impl Store {
     ) -> Result<(), StoreError> {
         let mut statement = view(table, None, selection);
         if selection.as_of.is_none() {
-            statement.push_str(" ORDER BY _at, _key");
+            statement.push_str(&format!(" ORDER BY {}", self.db.order()));
         }
         self.db.each(&statement, &[], take)
     }
 
     /// Passes on rows as [`Store::each_row`], each with its time in microseconds since 1970, ordered by
-    /// time and key also as of an earlier time. Rows without a time are the first or the last.
+    /// time and key also as of an earlier time. Rows without a time are the first.
     ///
     /// # Errors
     ///
@@ -189,8 +194,12 @@ impl Store {
         selection: &Selection,
         take: &mut dyn FnMut(Option<i64>, Vec<Cell>) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
-        let statement = select(table, None, selection, "_at, _key, ");
-        let statement = format!("{statement} ORDER BY _at, _key");
+        let mut statement = select(table, None, selection, &["_at", "_key"]);
+        if selection.as_of.is_some() {
+            // A union is ordered by its columns only.
+            statement = format!("SELECT * FROM ({statement}) AS found");
+        }
+        statement.push_str(&format!(" ORDER BY {}", self.db.order()));
         self.db.each(&statement, &[], &mut |mut row| {
             let time = row[0].as_int();
             row.drain(..2);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{ErrorCode, OpenFlags, params_from_iter};
 
-use crate::sink::{self, Lock};
+use crate::sink::{self, Lock, Obstacle};
 use crate::store::cell::Cell;
 use crate::store::connection::{Connection, Row, TypeNames};
 use crate::store::error::{StoreError, StoreErrorKind};
@@ -42,6 +42,7 @@ impl Sqlite {
     pub fn open(path: &Path, opening: Opening) -> Result<Self, StoreError> {
         let fault = |error: &rusqlite::Error| explained(path, error);
         if opening == Opening::Create {
+            refuse_blocked(path)?;
             prepare(path).map_err(|error| {
                 let words = format!("cannot create the store `{}`: {error}", path.display());
                 StoreError::new(StoreErrorKind::Storage, words)
@@ -53,6 +54,7 @@ impl Sqlite {
         connection
             .busy_timeout(PATIENCE)
             .map_err(|error| fault(&error))?;
+        refuse_foreign(&connection, path)?;
         // With a WAL, readers do not wait for a sync, and a commit that was lost with the power is
         // a sync that did not get as far.
         connection
@@ -67,6 +69,36 @@ impl Sqlite {
             lock: None,
         })
     }
+}
+
+/// Refuses a database that another program has created, before anything is written to it.
+fn refuse_foreign(connection: &rusqlite::Connection, path: &Path) -> Result<(), StoreError> {
+    let statement = "SELECT EXISTS (SELECT 1 FROM sqlite_schema) \
+        AND NOT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'runner_meta')";
+    let is_foreign = connection.query_row(statement, [], |row| row.get(0));
+    if !is_foreign.map_err(|error| explained(path, &error))? {
+        return Ok(());
+    }
+    let words = format!(
+        "`{}` is not a store: it is a database of another program",
+        path.display()
+    );
+    let help = "name another file: a new one becomes a store with `runner sync`";
+    Err(StoreError::new(StoreErrorKind::Usage, words).help(help))
+}
+
+/// Refuses a path on which something else stands.
+fn refuse_blocked(path: &Path) -> Result<(), StoreError> {
+    let Some(Obstacle { place, what }) = sink::obstacle(path) else {
+        return Ok(());
+    };
+    let words = format!(
+        "cannot create the store `{}`: `{}` is {what}",
+        path.display(),
+        place.display()
+    );
+    let help = "move it out of the way, or use another store: `--store FILE`";
+    Err(StoreError::new(StoreErrorKind::Storage, words).help(help))
 }
 
 /// Creates the file for its owner only, and a `.gitignore` beside it if the folder is new or the
@@ -153,9 +185,30 @@ impl Connection for Sqlite {
     }
 
     fn has_table(&mut self, name: &str) -> Result<bool, StoreError> {
+        self.is_taken(name)
+    }
+
+    fn is_taken(&mut self, name: &str) -> Result<bool, StoreError> {
+        // A statement: the library's own function answers from memory, without what another process
+        // has created meanwhile.
+        let statement =
+            "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = ?1 COLLATE NOCASE)";
         self.connection
-            .table_exists(None, name)
+            .query_row(statement, [name], |row| row.get(0))
             .map_err(|error| explained(&self.path, &error))
+    }
+
+    fn order(&self) -> &'static str {
+        "_at, _key"
+    }
+
+    fn begin_writing(&mut self) -> Result<(), StoreError> {
+        // One that first reads could not wait for another process when it comes to write.
+        self.run("BEGIN IMMEDIATE")
+    }
+
+    fn begin_creating(&mut self) -> Result<(), StoreError> {
+        self.begin_writing()
     }
 
     fn lock(&mut self) -> Result<bool, StoreError> {

@@ -6,41 +6,11 @@ use crate::core::column::ColumnType;
 use crate::store::cell::Cell;
 use crate::store::connection::{Connection, quoted};
 use crate::store::error::{StoreError, StoreErrorKind};
+use crate::store::names::{HISTORY, check_column, check_name};
+use crate::store::times;
 
-/// The columns that every table has besides those of its query.
-pub const OWN_COLUMNS: [&str; 9] = [
-    "_key",
-    "_partition",
-    "_item",
-    "_at",
-    "_done",
-    "_sync",
-    "_first_seen",
-    "_changed_at",
-    "_gone_at",
-];
-
-/// The columns of [`OWN_COLUMNS`] that statements see, with their types.
-pub const SHOWN_COLUMNS: [(&str, ColumnType); 4] = [
-    ("_first_seen", ColumnType::Time),
-    ("_changed_at", ColumnType::Time),
-    ("_gone_at", ColumnType::Time),
-    ("_done", ColumnType::Bool),
-];
-
-/// The maximum length of a column's name. PostgreSQL cuts longer ones.
-const LONGEST_COLUMN: usize = 63;
-
-/// The maximum length of a table's name: indexes have longer ones (`_history_key`).
-const LONGEST_TABLE: usize = 50;
-
-/// The columns that SQLite or PostgreSQL has in every table, so that none can be added.
-const SYSTEM_COLUMNS: [&str; 9] = [
-    "rowid", "oid", "_rowid_", "ctid", "xmin", "xmax", "cmin", "cmax", "tableoid",
-];
-
-/// The ending of the table with former versions of rows.
-pub const HISTORY: &str = "_history";
+/// The largest integer up to which a column of numbers holds every one.
+const MOST_EXACT: i64 = 1 << 53;
 
 /// The definition of a table by its query.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,28 +69,6 @@ pub fn table_name(query: &str) -> String {
             }
         })
         .collect()
-}
-
-/// Checks that a table can have a name.
-///
-/// # Errors
-///
-/// If the store uses it itself.
-pub fn check_name(name: &str) -> Result<(), StoreError> {
-    if name.len() > LONGEST_TABLE {
-        let words = format!(
-            "the name of a table has at most {LONGEST_TABLE} bytes, and `{name}` has {}",
-            name.len()
-        );
-        return Err(StoreError::new(StoreErrorKind::Usage, words).help("rename the query"));
-    }
-    let lower = name.to_lowercase();
-    let is_own = lower.starts_with("runner_") || lower.starts_with("sqlite_");
-    if is_own || lower.starts_with("pg_") || lower.ends_with(HISTORY) {
-        let words = format!("a table cannot be named `{name}`: the store uses such names itself");
-        return Err(StoreError::new(StoreErrorKind::Usage, words).help("rename the query"));
-    }
-    Ok(())
 }
 
 impl StoredTable {
@@ -209,7 +157,7 @@ impl StoredTable {
         is_inferred: bool,
         db: &mut dyn Connection,
     ) -> Result<(), StoreError> {
-        check_column(self, name)?;
+        self.check_column(name)?;
         let sql_type = type_name(db, kind);
         db.run(&format!(
             "ALTER TABLE {} ADD COLUMN {} {sql_type}",
@@ -237,19 +185,60 @@ impl StoredTable {
         self.save(db)
     }
 
+    /// Refuses a column that the table cannot have.
+    fn check_column(&self, name: &str) -> Result<(), StoreError> {
+        let columns = self.columns.iter().map(|column| column.name.as_str());
+        check_column(&self.name, columns, name)
+    }
+
     /// Lets a column of integers hold all numbers.
     ///
     /// # Errors
     ///
-    /// Any error of the database.
+    /// If a value would change, or any error of the database.
     pub fn widen(&mut self, index: usize, db: &mut dyn Connection) -> Result<(), StoreError> {
-        self.columns[index].kind = Some(ColumnType::Number);
         let name = self.columns[index].name.clone();
+        self.check_widened(&name, db)?;
+        self.columns[index].kind = Some(ColumnType::Number);
         db.widen(&self.name, &name)?;
         if self.history {
             db.widen(&self.history_name(), &name)?;
         }
         self.save(db)
+    }
+
+    /// Checks that a column of integers has none, now or before, that a number does not hold.
+    fn check_widened(&self, column: &str, db: &mut dyn Connection) -> Result<(), StoreError> {
+        for name in self.names() {
+            let statement = format!(
+                "SELECT _key, {0} FROM {1} WHERE {0} > {MOST_EXACT} OR {0} < -{MOST_EXACT} LIMIT 1",
+                quoted(column),
+                quoted(&name)
+            );
+            let Some(row) = db.first(&statement, &[])? else {
+                continue;
+            };
+            let words = format!(
+                "`{column}` of the table `{}` is `int` and would become `number`, which cannot hold \
+                 {} of the row `{}`",
+                self.name,
+                row[1].to_json(ColumnType::Int),
+                row[0].as_text().unwrap_or_default()
+            );
+            let help = format!(
+                "make the column `json` in the query, and drop its values with \
+                 `runner store forget {} --column {column}`",
+                self.name
+            );
+            return Err(StoreError::new(StoreErrorKind::Misfit, words).help(help));
+        }
+        Ok(())
+    }
+
+    /// Returns the names in SQL of the table, and of the one with former versions if there is one.
+    pub fn names(&self) -> impl Iterator<Item = String> {
+        let history = self.history.then(|| self.history_name());
+        std::iter::once(self.name.clone()).chain(history)
     }
 
     /// Creates the table with former versions of rows.
@@ -272,6 +261,7 @@ impl StoredTable {
             format!("{name} {kind}")
         }));
         let name = self.history_name();
+        refuse_taken(&name, db)?;
         db.run(&format!(
             "CREATE TABLE {} ({})",
             quoted(&name),
@@ -279,7 +269,7 @@ impl StoredTable {
         ))?;
         db.run(&format!(
             "CREATE INDEX {} ON {} (_key)",
-            quoted(&format!("{name}_key")),
+            quoted(&format!("{name}.key")),
             quoted(&name)
         ))
     }
@@ -300,9 +290,11 @@ impl StoredTable {
             format!("_changed_at {} NOT NULL", types.time),
             format!("_gone_at {}", types.time),
         ]);
+        refuse_taken(&self.name, db)?;
         let table = quoted(&self.name);
         db.run(&format!("CREATE TABLE {table} ({})", columns.join(", ")))?;
-        let index = |ending: &str| quoted(&format!("{}_{ending}", self.name));
+        // No table has such a name.
+        let index = |ending: &str| quoted(&format!("{}.{ending}", self.name));
         db.run(&format!(
             "CREATE INDEX {} ON {table} (_partition, _item); \
              CREATE INDEX {} ON {table} (_partition, _sync); \
@@ -318,6 +310,16 @@ impl StoredTable {
         }
         self.save(db)
     }
+}
+
+/// Refuses a name that another program uses in the database.
+fn refuse_taken(name: &str, db: &mut dyn Connection) -> Result<(), StoreError> {
+    if !db.is_taken(name)? {
+        return Ok(());
+    }
+    let words = format!("the database has a table `{name}` that the store has not created");
+    let help = "rename the query, or use a database of its own for the store";
+    Err(StoreError::new(StoreErrorKind::Schema, words).help(help))
 }
 
 /// Returns all tables of the store, by name.
@@ -380,7 +382,7 @@ pub fn follow(
         history: definition.history,
     };
     for (name, kind) in &definition.columns {
-        check_column(&table, name)?;
+        table.check_column(name)?;
         table.columns.push(StoredColumn {
             name: name.clone(),
             kind: *kind,
@@ -410,7 +412,7 @@ fn evolve(
         let position = table.position(column);
         match (position.map(|index| table.columns[index].kind), kind) {
             (None, None) => {
-                check_column(&table, column)?;
+                table.check_column(column)?;
                 table.columns.push(StoredColumn {
                     name: column.clone(),
                     kind: None,
@@ -439,7 +441,12 @@ fn evolve(
     }
     // Former versions that exist are kept even if no more are added.
     table.history |= definition.history;
-    table.at.clone_from(&definition.at);
+    if table.at != definition.at {
+        table.at.clone_from(&definition.at);
+        let at = table.at.as_deref();
+        let column = table.existing().find(|(name, _)| Some(*name) == at);
+        times::read_again(table.names(), column, db)?;
+    }
     table.save(db)?;
     Ok(table)
 }
@@ -447,39 +454,6 @@ fn evolve(
 fn listed(names: &[String]) -> String {
     let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
     quoted.join(", ")
-}
-
-/// Refuses a column that the store or SQL could not tell from another.
-fn check_column(table: &StoredTable, name: &str) -> Result<(), StoreError> {
-    let fold = |name: &str| name.to_lowercase();
-    let fault = |words: String| {
-        Err(StoreError::new(StoreErrorKind::Schema, words).help("give the column another name"))
-    };
-    if name.len() > LONGEST_COLUMN {
-        return fault(format!(
-            "the name of a column has at most {LONGEST_COLUMN} bytes, and `{name}` has {}",
-            name.len()
-        ));
-    }
-    let folded = fold(name);
-    let is_of = |names: &[&str]| names.contains(&folded.as_str());
-    if is_of(&OWN_COLUMNS) || is_of(&["_from", "_to"]) {
-        return fault(format!("the store has a column `{name}` of its own"));
-    }
-    if is_of(&SYSTEM_COLUMNS) {
-        return fault(format!("databases have a column `{name}` of their own"));
-    }
-    let twin = table
-        .columns
-        .iter()
-        .find(|column| column.name != name && fold(&column.name) == fold(name));
-    match twin {
-        Some(twin) => fault(format!(
-            "the columns `{}` and `{name}` of the table `{}` differ in case only",
-            twin.name, table.name
-        )),
-        None => Ok(()),
-    }
 }
 
 /// Returns the type of a column in the database's words.

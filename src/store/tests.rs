@@ -5,6 +5,7 @@ mod server;
 
 mod export;
 mod items;
+mod limits;
 mod rows;
 mod syncs;
 mod tables;
@@ -73,6 +74,14 @@ impl Place {
 
     fn open(&self) -> Store {
         self.try_open(Opening::Create).expect("a store")
+    }
+
+    /// Another address of the same kind.
+    fn another(&self) -> Option<Self> {
+        match self.database {
+            None => Some(Self::file()),
+            Some(_) => Self::server(),
+        }
     }
 
     fn try_open(&self, opening: Opening) -> Result<Store, StoreError> {

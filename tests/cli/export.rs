@@ -377,6 +377,40 @@ fn an_export_replaces_the_previous_one_and_nothing_else() {
 }
 
 #[test]
+fn files_of_others_are_not_replaced() {
+    let project = project_with(records());
+    let foreign = "out/q/month=2001-03/part.csv";
+    project.write(foreign, "mine");
+    let outcome = export(&project, &["--csv", "out"]);
+    outcome.assert_exit(2);
+    let words =
+        format!("cannot write `{foreign}`: it is there, and `manifest.json` does not name it");
+    assert!(told(&outcome).contains(&words), "{}", told(&outcome));
+    assert_eq!(names(&project, "out"), [&foreign["out/".len()..]]);
+    assert_eq!(project.read(foreign).as_deref(), Some("mine"));
+    // Another format has other files, and its manifest does not name this one either.
+    export(&project, &["--ndjson", "out"]).assert_exit(0);
+    export(&project, &["--csv", "out"]).assert_exit(2);
+    assert_eq!(project.read(foreign).as_deref(), Some("mine"));
+    std::fs::remove_file(project.path().join(foreign)).expect("removed");
+    export(&project, &["--csv", "out"]).assert_exit(0);
+    assert_eq!(names(&project, "out"), parts("csv"));
+}
+
+/// Killed between the first file and the manifest, which is then still aside.
+#[test]
+fn an_export_goes_on_after_one_that_was_killed() {
+    let project = project_with(records());
+    export(&project, &["--csv", "out"]).assert_exit(0);
+    let out = project.path().join("out");
+    std::fs::create_dir(out.join(".runner-staging")).expect("a folder");
+    std::fs::rename(out.join("manifest.json"), out.join(".runner-staging/index")).expect("moved");
+    std::fs::remove_file(out.join("q/month=2097-12/part.csv")).expect("removed");
+    export(&project, &["--csv", "out"]).assert_exit(0);
+    assert_eq!(names(&project, "out"), parts("csv"));
+}
+
+#[test]
 fn a_failed_export_leaves_the_previous_one() {
     let project = project_with(records());
     export(&project, &["--ndjson", "out"]).assert_exit(0);

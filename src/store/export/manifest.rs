@@ -1,6 +1,6 @@
 //! The manifest of an export: which files it has written, and what is in them.
 //!
-//! Only files that a manifest names are ever removed.
+//! Only files that a manifest names are ever replaced or removed.
 
 use serde_json::{Map, Value, json};
 
@@ -148,7 +148,8 @@ impl Manifest {
         paths.map(str::to_owned).collect()
     }
 
-    fn paths(&self) -> impl Iterator<Item = &str> {
+    /// Returns the paths of its files that an export can have written.
+    pub fn paths(&self) -> impl Iterator<Item = &str> {
         self.tables.iter().flat_map(|(name, table)| {
             let files = table["files"].as_array().into_iter().flatten();
             let paths = files.filter_map(|file| file["path"].as_str());

@@ -16,6 +16,7 @@ mod encode;
 mod manifest;
 mod month;
 
+use std::collections::HashSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -24,7 +25,8 @@ use crate::store::cell::Cell;
 use crate::store::export::encode::Encode;
 use crate::store::export::manifest::{FileExport, Manifest};
 use crate::store::export::month::Month;
-use crate::store::table::{SHOWN_COLUMNS, StoredTable};
+use crate::store::names::SHOWN_COLUMNS;
+use crate::store::table::StoredTable;
 use crate::store::{Selection, Store, StoreError, StoreErrorKind};
 
 pub use encode::{ExportColumn, ExportFormat};
@@ -112,6 +114,7 @@ pub fn write(
         }
         Ok::<_, ExportError>(())
     })?;
+    refuse_foreign(&tables, &previous, &files)?;
     let manifest = previous.followed_by(&tables, &plan.facts, |_| !plan.is_whole);
     let mut index = files.begin(manifest::NAME).map_err(of_manifest)?;
     index
@@ -123,6 +126,30 @@ pub fn write(
         .commit(&previous.files_missing_in(&manifest))
         .map_err(|(name, error)| ExportError::File(Some(name), error))?;
     Ok(tables)
+}
+
+/// Refuses to replace files that no export has written.
+fn refuse_foreign(
+    tables: &[TableExport],
+    previous: &Manifest,
+    files: &StagedFiles,
+) -> Result<(), ExportError> {
+    // An export that was killed may have replaced files before its manifest.
+    let left = files.left_index().map(Manifest::parse);
+    let left = left.and_then(Result::ok).unwrap_or_default();
+    let own: HashSet<&str> = previous.paths().chain(left.paths()).collect();
+    let written = tables.iter().flat_map(|table| &table.files);
+    let mut names = written.map(|file| file.written.name.as_str());
+    match names.find(|name| !own.contains(name) && files.has(name)) {
+        None => Ok(()),
+        Some(name) => {
+            let words = format!(
+                "it is there, and `{}` does not name it as a file of an export",
+                manifest::NAME
+            );
+            Err(ExportError::Refused(name.to_owned(), words))
+        }
+    }
 }
 
 /// Writes the files of a table aside.

@@ -1,8 +1,10 @@
 //! The months of rows.
 
-use jiff::Timestamp;
-use jiff::ToSpan as _;
-use jiff::tz::TimeZone;
+use jiff::civil::{Date, DateTime};
+use jiff::{SignedDuration, ToSpan as _};
+
+/// The time from which microseconds count.
+const EPOCH: DateTime = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
 
 /// The value of a partition for rows without one, as in Hive.
 const NONE: &str = "__HIVE_DEFAULT_PARTITION__";
@@ -19,35 +21,42 @@ pub struct Month {
 }
 
 impl Month {
-    /// Returns the month of a time in microseconds since 1970. A time outside of the calendar has none.
+    /// Returns the month of a time in microseconds since 1970. Times outside of the calendar belong to
+    /// its first or its last month.
     pub fn of(time: Option<i64>) -> Self {
-        time.and_then(Self::of_time).unwrap_or(Self {
-            name: None,
-            start: 0,
-            end: 0,
-        })
-    }
-
-    fn of_time(time: i64) -> Option<Self> {
-        let time = Timestamp::from_microsecond(time).ok()?;
-        let first = TimeZone::UTC.to_datetime(time).date().first_of_month();
-        let micros = |date: jiff::civil::Date| {
-            let start = date.to_zoned(TimeZone::UTC).ok()?;
-            Some(start.timestamp().as_microsecond())
+        let Some(time) = time else {
+            return Self {
+                name: None,
+                start: 0,
+                end: 0,
+            };
         };
-        let next = first.checked_add(1.month()).ok();
-        Some(Self {
+        let limit = if time < 0 {
+            DateTime::MIN
+        } else {
+            DateTime::MAX
+        };
+        let moment = EPOCH.checked_add(SignedDuration::from_micros(time));
+        let first = moment.unwrap_or(limit).date().first_of_month();
+        let next = first.checked_add(1.month());
+        Self {
             name: Some(format!("{:04}-{:02}", first.year(), first.month())),
-            start: micros(first)?,
-            end: next.and_then(micros).unwrap_or(i64::MAX),
-        })
+            start: if first == Date::MIN {
+                i64::MIN
+            } else {
+                micros_of(first)
+            },
+            end: next.map_or(i64::MAX, micros_of),
+        }
     }
 
     /// Returns true if a time is in this month.
     pub fn has(&self, time: Option<i64>) -> bool {
         match (time, &self.name) {
-            (Some(time), Some(_)) => self.start <= time && time < self.end,
-            (Some(time), None) => Self::of_time(time).is_none(),
+            (Some(time), Some(_)) => {
+                self.start <= time && (time < self.end || self.end == i64::MAX)
+            }
+            (Some(_), None) => false,
             (None, name) => name.is_none(),
         }
     }
@@ -61,6 +70,14 @@ impl Month {
     pub fn value(&self) -> &str {
         self.name().unwrap_or(NONE)
     }
+}
+
+/// Returns the microseconds since 1970 of the start of a day.
+fn micros_of(day: Date) -> i64 {
+    let since = day
+        .to_datetime(jiff::civil::Time::midnight())
+        .duration_since(EPOCH);
+    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]
@@ -77,6 +94,8 @@ mod tests {
             ("2026-12-01T00:30:00+01:00", "2026-11"),
             ("1969-12-31T23:59:59Z", "1969-12"),
             ("9999-12-30T00:00:00Z", "9999-12"),
+            ("9999-12-31T23:59:59.999999Z", "9999-12"),
+            ("0000-01-01T00:00:00Z", "0000-01"),
         ] {
             let time = micros(time).expect("a time");
             let month = Month::of(Some(time));
@@ -84,17 +103,18 @@ mod tests {
             assert!(month.has(Some(time)));
             assert!(!month.has(None));
             assert!(!month.has(Some(month.start - 1)));
-            assert!(!month.has(Some(month.end)));
+            assert!(month.end == i64::MAX || !month.has(Some(month.end)));
         }
     }
 
     #[test]
     fn rows_without_a_time_have_no_month() {
-        for time in [None, Some(i64::MAX), Some(i64::MIN)] {
-            let month = Month::of(time);
-            assert_eq!((month.name(), month.value()), (None, NONE));
-            assert!(month.has(None) && month.has(time));
-            assert!(!month.has(Some(0)));
+        let month = Month::of(None);
+        assert_eq!((month.name(), month.value()), (None, NONE));
+        assert!(month.has(None));
+        for time in [i64::MIN, 0, i64::MAX] {
+            assert!(!month.has(Some(time)));
+            assert!(Month::of(Some(time)).has(Some(time)), "every time has one");
         }
     }
 }

@@ -13,6 +13,8 @@ on_both! {
     rows_are_in_their_months,
     rows_are_exported_as_they_were,
     a_reader_sees_one_state,
+    the_first_and_the_last_year_have_months,
+    rows_without_a_time_are_the_first,
 }
 
 fn run(id: &str, at: Option<i64>, status: &str) -> Value {
@@ -145,4 +147,44 @@ fn a_reader_sees_one_state(place: &Place) {
     });
     assert_eq!(counts, Ok((3, 3)));
     assert_eq!(count(&mut reader), Ok(4));
+}
+
+fn the_first_and_the_last_year_have_months(place: &Place) {
+    let columns = [
+        ("id", None),
+        ("at", None),
+        ("status", None),
+        ("unknown", None),
+    ];
+    let mut fixture = Fixture::with(place, &super::definition(&columns));
+    let times = [
+        ("a", "0000-01-01T00:00:00Z"),
+        ("b", "2026-01-01T00:00:00Z"),
+        ("c", "9999-12-30T00:00:00Z"),
+        ("d", "9999-12-31T23:59:59.999999Z"),
+    ];
+    let row = |id: &str, at: Option<&str>| open(json!({ "id": id, "at": at, "status": 1 }));
+    let mut rows: Vec<_> = times.iter().map(|(id, at)| row(id, Some(at))).collect();
+    rows.push(row("e", None));
+    fixture.write(rows).expect("rows");
+    let files = exported(&fixture.table, &mut fixture.store, None);
+    let expected = [
+        ("0000-01", vec!["a"]),
+        ("2026-01", vec!["b"]),
+        ("9999-12", vec!["c", "d"]),
+        ("__HIVE_DEFAULT_PARTITION__", vec!["e"]),
+    ];
+    let expected = expected.map(|(month, ids)| {
+        let rows = ids.into_iter().map(|id| json!([id, 1]));
+        (month.to_owned(), rows.collect::<Vec<_>>())
+    });
+    assert_eq!(files, expected);
+}
+
+/// On both databases, which have orders of their own for nulls and texts.
+fn rows_without_a_time_are_the_first(place: &Place) {
+    let mut fixture = filled(place);
+    let rows = ["B", "z", "é"].map(|id| open(run(id, None, "running")));
+    fixture.write(rows.to_vec()).expect("rows");
+    assert_eq!(fixture.column("id"), ["B", "c", "z", "é", "a", "b"]);
 }

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::{Fixture, Place, T0, definition, done, on_both};
 use crate::core::column::ColumnType;
+use crate::store::cell::format_micros;
 use crate::store::{StoreError, StoreErrorKind, StoredTable, TableDefinition};
 
 on_both! {
@@ -22,6 +23,8 @@ on_both! {
     two_queries_do_not_share_a_table,
     names_may_be_any_text,
     history_may_begin_later,
+    rows_follow_another_time,
+    a_time_column_becomes_the_time,
 }
 
 fn kinds(table: &StoredTable) -> Vec<(&str, Option<ColumnType>)> {
@@ -376,4 +379,93 @@ fn history_may_begin_later(place: &Place) {
     );
     fixture.follow(&without).expect("former versions stay");
     assert_eq!(fixture.rows_as_of(T0 + 1).len(), 1);
+}
+
+fn rows_follow_another_time(place: &Place) {
+    let times = |at: Option<&str>, kind| TableDefinition {
+        at: at.map(str::to_owned),
+        ..definition(&[("id", None), ("at", None), ("end", kind), ("n", None)])
+    };
+    let second = 1_000_000;
+    let mut fixture = Fixture::with(place, &times(Some("at"), None));
+    let row = |id: &str, at: Option<i64>, end: serde_json::Value| {
+        done(json!({ "id": id, "at": at.map(format_micros), "end": end, "n": 1 }))
+    };
+    let end = |seconds: i64| json!(format_micros(T0 + seconds * second));
+    let rows: Vec<_> = (10..1_300)
+        .map(|number| row(&format!("x{number:04}"), None, end(number)))
+        .chain([
+            row("a", Some(T0), end(1)),
+            row("b", Some(T0), json!(null)),
+            row("c", None, json!("soon")),
+        ])
+        .collect();
+    fixture.write(rows).expect("rows");
+    fixture.begin(T0 + 1);
+    let changed = row("a", Some(T0), end(2));
+    fixture.write(vec![changed]).expect("a former version");
+    let at = |fixture: &mut Fixture| {
+        let mut found = Vec::new();
+        for table in ["runs", "runs_history"] {
+            let statement = format!("SELECT _key, _at FROM {table} ORDER BY _key");
+            let rows = fixture.store.db.all(&statement, &[]).expect("rows");
+            found.extend(rows.into_iter().map(|row| {
+                let key = row[0].as_text().unwrap_or_default().to_owned();
+                (key, row[1].as_int().map(|time| (time - T0) / second))
+            }));
+        }
+        let few = found.iter().filter(|(key, _)| !key.starts_with('x'));
+        let few: Vec<_> = few.map(|(_, time)| *time).collect();
+        let last = found
+            .iter()
+            .find(|(key, _)| key == "x1299")
+            .map(|(_, time)| *time);
+        (few, last.expect("a row"))
+    };
+    let of_at = (vec![Some(0), Some(0), None, Some(0)], None);
+    let of_end = (vec![Some(2), None, None, Some(1)], Some(1_299));
+    assert_eq!(at(&mut fixture), of_at);
+    fixture.follow(&times(Some("end"), None)).expect("another");
+    assert_eq!(at(&mut fixture), of_end);
+    fixture.follow(&times(Some("n"), None)).expect("no time");
+    assert_eq!(at(&mut fixture), (vec![None; 4], None));
+    fixture.follow(&times(Some("at"), None)).expect("back");
+    assert_eq!(at(&mut fixture), of_at);
+    fixture.follow(&times(None, None)).expect("none");
+    assert_eq!(at(&mut fixture), (vec![None; 4], None));
+    fixture.follow(&times(Some("new"), None)).expect("unknown");
+    assert_eq!(at(&mut fixture), (vec![None; 4], None));
+    let since = crate::store::Selection {
+        since: Some(T0 + second),
+        ..crate::store::Selection::default()
+    };
+    fixture.follow(&times(Some("end"), None)).expect("the end");
+    assert_eq!(fixture.records(&since).len(), 1_291);
+}
+
+/// A column of times, whose values databases keep in their own form.
+fn a_time_column_becomes_the_time(place: &Place) {
+    let of = |at: &str| TableDefinition {
+        at: Some(at.to_owned()),
+        ..definition(&[
+            ("id", None),
+            ("one", Some(ColumnType::Time)),
+            ("two", Some(ColumnType::Time)),
+        ])
+    };
+    let mut fixture = Fixture::with(place, &of("one"));
+    let times = ["2025-11-25T09:00:00.000125Z", "2025-11-25T10:00:00+01:00"];
+    let rows = times.map(|two| done(json!({ "id": two, "one": null, "two": two })));
+    fixture.write(rows.to_vec()).expect("rows");
+    fixture.follow(&of("two")).expect("another");
+    let rows = fixture
+        .store
+        .db
+        .all("SELECT _at FROM runs ORDER BY _at", &[]);
+    let found: Vec<_> = rows
+        .expect("rows")
+        .iter()
+        .map(|row| row[0].as_int())
+        .collect();
+    assert_eq!(found, [Some(T0), Some(T0 + 125)]);
 }

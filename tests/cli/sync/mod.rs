@@ -6,6 +6,7 @@ mod server;
 mod answers;
 mod breaks;
 mod failures;
+mod forms;
 mod kill;
 mod listings;
 mod model;

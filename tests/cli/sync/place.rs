@@ -241,3 +241,107 @@ fn without_a_store_there_is_no_status() {
     outcome.assert_exit(2);
     assert_says(&outcome, "`runner sync` has not written to it");
 }
+
+/// Everywhere, and the file's line is not shown.
+#[test]
+fn a_password_in_the_file_is_refused() {
+    let secret = "canary_in_file_4411";
+    let stage = Stage::file();
+    let other = "postgres://ci@127.0.0.1:9/ci";
+    stage.project.write(
+        "queries/report.yaml",
+        "data: { runs: { store: runs } }\nsql: select count(*) from runs\n",
+    );
+    for yaml in [
+        format!("store: postgres://ci:{secret}@127.0.0.1:9/ci\n"),
+        format!("store: {{ url: \"postgres://ci:{secret}@127.0.0.1:9/ci\" }}\n"),
+        format!("store: {{ url: \"postgres://ci:{{{{ '{secret}' }}}}@127.0.0.1:9/ci\" }}\n"),
+        format!("store: {{ url: \"{other}?password={secret}\" }}\n"),
+        format!("store: {{ url: \"{other}\", password: {secret} }}\n"),
+        format!("store: {{ url: \"{other}\", password: \"{{{{ '{secret}' }}}}\" }}\n"),
+    ] {
+        stage.project.write("runner.yaml", &yaml);
+        for words in [
+            &["check"][..],
+            &["sync"],
+            &["run", "report"],
+            &["sql", "--store", "select 1"],
+            &["store", "status"],
+            &["store", "vacuum"],
+            &["store", "export", "--csv", "out"],
+        ] {
+            let outcome = Run::in_(&stage.project)
+                .args(words)
+                .secret(secret)
+                .outcome();
+            outcome.assert_exit(2);
+            let shown = outcome.snapshot();
+            assert!(
+                shown.contains("a password does not belong in a file"),
+                "{yaml}{shown}"
+            );
+            assert!(shown.contains("runner.yaml:1:"), "{shown}");
+            assert!(shown.contains("{{ env.STORE_PASSWORD }}"), "{shown}");
+        }
+    }
+    for yaml in [
+        "store: \"postgres://ci:{{ env.PW }}@127.0.0.1:9/ci2026production\"\n",
+        "store: \"{{ env.STORE_URL }}\"\n",
+        "store: postgres://ci@127.0.0.1:9/ci\n",
+        "store: { url: \"postgres://ci@127.0.0.1:9/ci\", password: \"{{ env.PW }}\" }\n",
+        "store: a:b@c.db\n",
+    ] {
+        stage.project.write("runner.yaml", yaml);
+        let outcome = Run::in_(&stage.project).args(["check"]).outcome();
+        let shown = outcome.snapshot();
+        assert!(!shown.contains("password"), "{yaml}{shown}");
+    }
+}
+
+#[test]
+fn a_database_of_another_program_is_not_touched() {
+    let stage = Stage::file();
+    let path = stage.project.path().join("other.db");
+    let other = rusqlite::Connection::open(&path).expect("a database");
+    other
+        .execute_batch("CREATE TABLE runs (x)")
+        .expect("a table");
+    drop(other);
+    let before = fs::read(&path).expect("a file");
+    let status = stage.outcome(&["store", "status", "--store", "other.db"]);
+    status.assert_exit(2);
+    assert_says(&status, "it is a database of another program");
+    let outcome = sync(&stage, |run| run.args(["--store", "other.db"]));
+    outcome.assert_exit(2);
+    insta::assert_snapshot!("sync_foreign_database", super::stable(&outcome));
+    assert_eq!(fs::read(&path).expect("a file"), before);
+    // An empty one is nobody's.
+    stage.project.write("empty.db", "");
+    sync(&stage, |run| run.args(["--store", "empty.db"])).assert_exit(0);
+}
+
+#[test]
+fn what_stands_where_the_store_should_be_is_named() {
+    let stage = Stage::file();
+    stage.project.write(".runner", "mine");
+    let outcome = sync(&stage, |run| run);
+    outcome.assert_exit(2);
+    insta::assert_snapshot!("sync_folder_is_a_file", super::stable(&outcome));
+    fs::remove_file(stage.project.path().join(".runner")).expect("removed");
+    std::os::unix::fs::symlink("nowhere", stage.project.path().join(".runner")).expect("a link");
+    let outcome = sync(&stage, |run| run);
+    outcome.assert_exit(2);
+    assert_says(&outcome, "/.runner` is a link to nothing");
+    for (store, words) in [
+        (".runner", "/.runner` is a link to nothing"),
+        ("queries", "/queries` is a folder"),
+        (
+            "queries/runs.yaml/a/store.db",
+            "/queries/runs.yaml` is a file",
+        ),
+    ] {
+        let outcome = sync(&stage, |run| run.args(["--store", store]));
+        outcome.assert_exit(2);
+        assert_says(&outcome, words);
+    }
+}
