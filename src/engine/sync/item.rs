@@ -97,13 +97,16 @@ async fn ask_in_turn(job: &mut Syncing<'_>) -> Result<TableOutcome, SyncFailure>
     let mut has_answered = false;
     let mut has_missed = false;
     let mut is_stopped = false;
+    // A failure of all items: no more are asked, but what is under way is written.
+    let mut of_all: Option<Rc<RunError>> = None;
     loop {
-        if queue.is_empty() && !is_all_read && !is_stopped {
+        let is_over = is_stopped || of_all.is_some();
+        if queue.is_empty() && !is_all_read && !is_over {
             queue = next_items(job, &in_flight).await?;
             is_all_read = queue.is_empty();
             level.items.set(level.items.get() + queue.len() as u64);
         }
-        while !is_stopped && running.len() < most {
+        while !is_over && running.len() < most {
             let Some(item) = queue.pop_front() else { break };
             in_flight.push(item.key.clone());
             let plan = if item.has_answered {
@@ -114,8 +117,7 @@ async fn ask_in_turn(job: &mut Syncing<'_>) -> Result<TableOutcome, SyncFailure>
             running.spawn_local(ask(plan, Rc::clone(job.session), item));
         }
         let asked = match running.join_next().await {
-            None if queue.is_empty() && (is_all_read || is_stopped) => break,
-            None if is_stopped => break,
+            None if is_over || queue.is_empty() && is_all_read => break,
             None => continue,
             Some(asked) => asked.map_err(|error| SyncFailure::Query(error.to_string()))?,
         };
@@ -138,7 +140,7 @@ async fn ask_in_turn(job: &mut Syncing<'_>) -> Result<TableOutcome, SyncFailure>
             Answer::Failed(error) if error.kind.is_of_all() => {
                 // If it is the item's fault after all, the next sync begins with others.
                 miss(job, &asked.item, error.message()).await?;
-                return Err(SyncFailure::Run(error));
+                of_all.get_or_insert(error);
             }
             Answer::Failed(error) => {
                 let is_miss = fail(job, &asked.item, &error).await?;
@@ -148,10 +150,13 @@ async fn ask_in_turn(job: &mut Syncing<'_>) -> Result<TableOutcome, SyncFailure>
                 // The others stay due for the next sync.
                 let is_unreachable = error.kind.is_of_server() && !has_answered;
                 if failed_in_a_row >= HOPELESS || is_unreachable {
-                    return Err(SyncFailure::Run(error));
+                    of_all.get_or_insert(error);
                 }
             }
         }
+    }
+    if let Some(error) = of_all {
+        return Err(SyncFailure::Run(error));
     }
     Ok(if is_stopped {
         TableOutcome::Stopped
