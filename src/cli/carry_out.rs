@@ -74,6 +74,12 @@ pub fn carry_out(plans: &[Rc<Plan>], options: &RunOptions, app: &Rc<App>) -> Res
             .help("add `-o csv`, or `--out` with a `.csv` file")
             .into());
     }
+    if options.store.is_some() && !plans.iter().any(|plan| plan.query.reads_store()) {
+        let words = "`--store` has no effect: no query reads kept records";
+        return Err(Failure::usage(Code::Store, words)
+            .help("under `data`, use `{ store: NAME }`; `runner sync` writes to a store")
+            .into());
+    }
     let states = states(plans, options, app)?;
     let execution = Execution::new(plans, options, app);
     let cache = cache(plans, options, app);

@@ -91,7 +91,7 @@ enum StoreCommand {
         #[arg(long = "where", value_name = "EXPRESSION", conflicts_with_all = ["column", "missed"])]
         condition: Option<String>,
 
-        /// Remove this column only: the next syncs fill it again
+        /// Remove this column only: the next syncs fill it again in the rows that they request
         #[arg(long, value_name = "NAME", conflicts_with = "missed")]
         column: Option<String>,
 
@@ -239,7 +239,12 @@ fn vacuum(
     let mut removed = 0;
     if let Some(older) = older {
         let age = i64::try_from(older.as_micros()).unwrap_or(i64::MAX);
-        let time = app.now.as_microsecond().saturating_sub(age);
+        // The time of a question is easier to read without fractions.
+        let time = app
+            .now
+            .as_second()
+            .saturating_mul(1_000_000)
+            .saturating_sub(age);
         confirm(
             &format!("Remove all rows before {}?", format_micros(time)),
             yes,

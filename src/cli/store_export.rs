@@ -25,7 +25,7 @@ Examples:
   runner store export --parquet warehouse                 # all tables
   runner store export --csv out jobs workflows
   runner store export --ndjson out jobs --since 2026-01-01
-  runner store export --parquet out --as-of 2026-11-01";
+  runner store export --parquet out workflows --as-of 2026-11-01";
 
 const COLUMNS: [&str; 6] = ["table", "rows", "files", "bytes", "from", "to"];
 

@@ -27,7 +27,7 @@ use crate::format::{self, Format};
 use crate::http::masked_addresses;
 use crate::plan::{Inputs, PlanError};
 use crate::project::{Project, Query};
-use crate::store::{Opening, SyncStart};
+use crate::store::{Opening, RowCounts, SyncStart};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -215,8 +215,8 @@ async fn sync_all(
     reports: &std::cell::RefCell<Vec<TableReport>>,
     app: &App,
 ) -> Result<(), Failure> {
-    session.levels().clear();
     for job in jobs {
+        session.levels().clear();
         let report = sync_table(job, options, sync, store, session)
             .await
             .map_err(|error| error_hints::plan_error_in(&error, &job.binding, app))?;
@@ -398,7 +398,7 @@ fn show(reports: &[TableReport], jobs: &[Job], args: &SyncArgs, app: &App) -> Ex
         if let Some((key, error)) = report.missed_often.first() {
             // An item without an id has its members as its key, which may be presigned addresses.
             let words = format!(
-                "`{table}`: {} failed in 5 syncs in a row or more, for example {}: {error}",
+                "`{table}`: {} failed in at least 5 syncs in a row, for example {}: {error}",
                 crate::core::text::counted(often, "item"),
                 masked_addresses(&key.replace('\n', " "))
             );
@@ -445,15 +445,18 @@ fn show(reports: &[TableReport], jobs: &[Job], args: &SyncArgs, app: &App) -> Ex
     }
     match worst {
         // What some tables got stays valid.
-        Some(worst) if reports.len() == 1 || is_all_failed(reports) => worst,
+        Some(worst) if has_brought_nothing(reports) => worst,
         Some(_) => Exit::Partial,
         None => exit,
     }
 }
 
-fn is_all_failed(reports: &[TableReport]) -> bool {
-    let mut outcomes = reports.iter().map(|report| &report.outcome);
-    outcomes.all(|outcome| matches!(outcome, TableOutcome::Failed(_)))
+/// Returns true if every table has failed, or had nothing to ask.
+fn has_brought_nothing(reports: &[TableReport]) -> bool {
+    reports.iter().all(|report| {
+        let is_failed = matches!(report.outcome, TableOutcome::Failed(_));
+        is_failed || report.requests == 0 && report.rows == RowCounts::default()
+    })
 }
 
 fn partial(words: &str, args: &SyncArgs, app: &App) {

@@ -429,7 +429,8 @@ fn evolve(
                 );
                 let help = format!(
                     "give the column another name, or drop its values with \
-                     `runner store forget {name} --column {column}`: the next syncs fill it again"
+                     `runner store forget {name} --column {column}`: the next syncs fill it again in the rows \
+                     that they request"
                 );
                 return Err(StoreError::new(StoreErrorKind::Schema, words).help(help));
             }

@@ -4,7 +4,6 @@ use crate::store::cell::Cell;
 use crate::store::connection::{Connection, quoted};
 use crate::store::error::StoreError;
 use crate::store::handle::Store;
-use crate::store::partition::Partition;
 use crate::store::rows::Arrival;
 use crate::store::table::StoredTable;
 
@@ -14,7 +13,7 @@ const YOUNG: i64 = 7 * 86_400 * 1_000_000;
 impl Store {
     /// Returns the time of the oldest row back to which a listing must go, since it is not done. Rows
     /// older than a week count less often, so that one that is never done does not make every listing
-    /// long: once a quarter of their age has gone by.
+    /// long: once a quarter of their age has gone by since the listing at `position`.
     ///
     /// # Errors
     ///
@@ -22,7 +21,8 @@ impl Store {
     pub fn oldest_open(
         &mut self,
         table: &StoredTable,
-        partition: &Partition,
+        partition: i64,
+        position: Option<i64>,
         now: i64,
     ) -> Result<Option<i64>, StoreError> {
         let statement = format!(
@@ -30,9 +30,9 @@ impl Store {
              ORDER BY _at",
             quoted(&table.name)
         );
-        let rows = self.db.all(&statement, &[Cell::Int(partition.id)])?;
+        let rows = self.db.all(&statement, &[Cell::Int(partition)])?;
         let mut times = rows.iter().filter_map(|row| row[0].as_int());
-        Ok(times.find(|at| is_due(*at, partition.position, now)))
+        Ok(times.find(|at| is_due(*at, position, now)))
     }
 
     /// Returns the number of rows of a partition that are not done.

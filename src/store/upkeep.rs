@@ -7,6 +7,10 @@ use crate::store::format;
 use crate::store::handle::Store;
 use crate::store::table::StoredTable;
 
+/// The time of the last request of items that are given up, in microseconds since 1970: so late that
+/// none of them is young. It is in the year 9999.
+const NEVER_AGAIN: i64 = 253_402_300_799_000_000;
+
 /// The state of a store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Status {
@@ -158,17 +162,18 @@ impl Store {
         })
     }
 
-    /// Gives up the items of a table that failed. Returns their number.
+    /// Gives up the items of a table that failed: they are asked again only if they change. Returns
+    /// their number.
     ///
     /// # Errors
     ///
     /// Any error of the database.
     pub fn forget_missed(&mut self, table: &StoredTable) -> Result<u64, StoreError> {
         self.db.execute(
-            "UPDATE runner_items SET misses = 0, error = NULL, pending = NULL, is_open = FALSE \
-             WHERE misses > 0 AND partition IN \
+            "UPDATE runner_items SET misses = 0, error = NULL, pending = NULL, is_open = FALSE, \
+             asked_at = $2 WHERE misses > 0 AND partition IN \
              (SELECT id FROM runner_partitions WHERE table_name = $1)",
-            &[Cell::from(table.name.as_str())],
+            &[Cell::from(table.name.as_str()), Cell::Int(NEVER_AGAIN)],
         )
     }
 

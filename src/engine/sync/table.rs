@@ -37,7 +37,7 @@ pub async fn sync_table(
         .call(move |store| {
             let table = store.follow(&definition)?;
             let partition = store.partition(&name, &identity)?;
-            let oldest = store.oldest_open(&table, &partition, now)?;
+            let oldest = store.oldest_open(&table, partition.id, partition.position, now)?;
             Ok((table, partition, oldest))
         })
         .await;

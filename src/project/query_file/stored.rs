@@ -39,7 +39,16 @@ pub fn read(
             return None;
         }
     };
-    if query.keeping.is_none() {
+    let keeping = query.keeping.as_ref();
+    if let [_, _, Some(as_of)] = times
+        && keeping.is_some_and(|keeping| !keeping.history)
+    {
+        let words = format!("`{}` keeps no former versions", query.name);
+        let help = "add `history: true` to its `store`: they are kept from then on";
+        faults.push(Diagnostic::at(&as_of.key_place, Code::Store, words).help(help));
+        return None;
+    }
+    if keeping.is_none() {
         let words = format!("`{}` is not kept: it has no `store`", query.name);
         let help = "use `query` to run it, or add `store: { key: id }` to it";
         faults.push(Diagnostic::at(&text.place, Code::Store, words).help(help));

@@ -82,8 +82,7 @@ fn done_is_not_a_change(place: &Place) {
     fixture.write_item("i", vec![open(a("x"))]).expect("rows");
     let (table, partition) = (fixture.table.clone(), fixture.partition);
     assert_eq!(fixture.store.count_open(&table, partition), Ok(1));
-    let known = fixture.store.partition("runs", "{}").expect("a partition");
-    let oldest = fixture.store.oldest_open(&table, &known, T0);
+    let oldest = fixture.store.oldest_open(&table, partition, None, T0);
     assert_eq!(oldest, Ok(Some(T0 - HOUR)));
     fixture.begin(T0 + HOUR);
     assert_eq!(
@@ -92,7 +91,10 @@ fn done_is_not_a_change(place: &Place) {
     );
     assert_eq!(fixture.column("_done"), [true]);
     assert_eq!(fixture.store.count_open(&table, partition), Ok(0));
-    assert_eq!(fixture.store.oldest_open(&table, &known, T0), Ok(None));
+    assert_eq!(
+        fixture.store.oldest_open(&table, partition, None, T0),
+        Ok(None)
+    );
     assert_eq!(
         fixture.store.status().expect("a status").tables[0].versions,
         0

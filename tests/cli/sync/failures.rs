@@ -3,18 +3,20 @@
 use serde_json::json;
 
 use super::{
-    Stage, assert_line, assert_says, on_both, pipeline, pipelines, run, runs, runs_of, stable,
+    Stage, ago, assert_line, assert_says, on_both, pipeline, pipelines, run, runs, runs_of, stable,
 };
 use crate::support::{Exchange, Server};
 
 on_both! {
     a_failed_item_is_asked_again,
     five_failures_are_reported_apart,
+    what_is_given_up_is_not_asked_again,
     an_old_parent_that_is_not_found_has_expired,
     a_young_parent_that_is_not_found_is_missed,
     a_young_parent_that_is_still_not_found_has_expired,
     rows_without_a_key_are_kept_as_they_were,
     invalid_credentials_end_the_sync,
+    tables_that_have_nothing_to_do_do_not_hide_a_failure,
     a_server_that_is_gone_ends_the_sync,
     a_value_that_does_not_fit_is_named,
     the_first_items_may_fail,
@@ -53,6 +55,20 @@ fn five_failures_are_reported_apart(stage: &Stage) {
     given_up.assert_exit(0);
     assert_says(&given_up, "gave up 1 item of `runs`");
     assert_line(&stage.sync(vec![pipelines(&listed)]), 0, "0,0,0,0,0,0,1");
+}
+
+fn what_is_given_up_is_not_asked_again(stage: &Stage) {
+    let listed = [pipeline("p1", 1)];
+    stage.sync(vec![pipelines(&listed), runs("p1", &[run("a", "running")])]);
+    let missed = stage.sync(vec![pipelines(&listed), failed("p1", 500)]);
+    assert_line(&missed, 6, "0,0,0,1,0,1,2");
+    stage
+        .outcome(&["store", "forget", "runs", "--missed"])
+        .assert_exit(0);
+    // Not even when it would be due by its age.
+    let later = ago(-72);
+    let next = stage.sync_with(vec![pipelines(&listed)], &["--now", &later]);
+    assert_line(&next, 0, "0,0,0,1,0,0,1");
 }
 
 fn an_old_parent_that_is_not_found_has_expired(stage: &Stage) {
@@ -101,6 +117,19 @@ fn rows_without_a_key_are_kept_as_they_were(stage: &Stage) {
     assert_says(&second, "the API has forgotten 1 item");
     assert_eq!(stage.runs(), ["a|running"]);
     assert_line(&stage.sync(vec![pipelines(&listed)]), 0, "0,0,0,1,0,0,1");
+}
+
+fn tables_that_have_nothing_to_do_do_not_hide_a_failure(stage: &Stage) {
+    let yaml = stage
+        .project
+        .read("queries/pipelines.yaml")
+        .expect("a file");
+    let yaml = format!("{yaml}store: {{ key: id }}\n");
+    stage.project.write("queries/pipelines.yaml", yaml);
+    let refused = Exchange::get("/api/v2/pipelines").answers((401, json!({ "message": "no" })));
+    let outcome = stage.sync(vec![refused]);
+    outcome.assert_exit(4);
+    assert!(outcome.stdout_text().contains("runs,0,0,0,0,0,0,0"));
 }
 
 fn invalid_credentials_end_the_sync(stage: &Stage) {
