@@ -223,12 +223,12 @@ fn is_of_user(_metadata: &fs::Metadata) -> bool {
     true
 }
 
-/// What stands in the way of a file, and where.
+/// An obstacle on the way to a file, with its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Obstacle<'p> {
     /// The place.
     pub place: &'p Path,
-    /// What is there.
+    /// Its kind, for messages: `a file`.
     pub what: &'static str,
 }
 

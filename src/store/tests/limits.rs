@@ -1,4 +1,4 @@
-//! What databases cannot hold, or hold already.
+//! Limits of databases, and things that they hold already.
 
 use serde_json::json;
 
