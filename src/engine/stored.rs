@@ -92,18 +92,7 @@ pub fn fault(error: StoreError) -> RunErrorKind {
 }
 
 fn table(store: &mut Store, name: &str, selection: &Selection) -> Result<StoredTable, StoreError> {
-    let table = store.table_named(name).map_err(|error| {
-        let is_slip = error
-            .help
-            .as_ref()
-            .is_some_and(|help| help.starts_with("did you mean"));
-        if error.kind != StoreErrorKind::Usage || is_slip {
-            return error;
-        }
-        error.help(format!(
-            "run `runner sync {name}` first, if that is a query with `store`"
-        ))
-    })?;
+    let table = store.table_named(name)?;
     if selection.as_of.is_some() && !table.history {
         let words = format!("the table `{name}` has no former versions of its rows");
         return Err(StoreError::new(StoreErrorKind::Usage, words)

@@ -74,9 +74,17 @@ impl Store {
             .into_iter()
             .find(|table| table.name == name || table.query == name);
         found.ok_or_else(|| {
-            let hint = crate::core::name::hint(name, names.iter().map(String::as_str));
-            let hint =
-                hint.unwrap_or_else(|| "the store has no tables yet: run `runner sync`".to_owned());
+            let near = crate::core::name::nearest(name, names.iter().map(String::as_str));
+            let hint = match near {
+                Some(near) => format!("did you mean `{near}`?"),
+                None if names.is_empty() => {
+                    "the store has no tables yet: run `runner sync`".to_owned()
+                }
+                None => format!(
+                    "it has {}; `runner sync` adds the tables of other queries with `store`",
+                    crate::core::name::one_of(&names).replace(" or ", " and ")
+                ),
+            };
             StoreError::new(
                 StoreErrorKind::Usage,
                 format!("the store has no table `{name}`"),

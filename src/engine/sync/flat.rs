@@ -181,9 +181,7 @@ pub async fn sync(job: &mut Syncing<'_>) -> Result<TableOutcome, SyncFailure> {
         }
     };
     job.report.requests += report.requests;
-    for note in report.notes {
-        job.report.note(note);
-    }
+    job.report.add_notes(report.notes, report.doubt.as_ref());
     if report.is_stopped {
         return Ok(TableOutcome::Stopped);
     }

@@ -124,9 +124,11 @@ async fn ask_in_turn(job: &mut Syncing<'_>) -> Result<TableOutcome, SyncFailure>
         level.done.set(level.done.get() + 1);
         in_flight.retain(|key| *key != asked.item.key);
         job.report.requests += asked.requests;
-        for note in asked.notes {
-            job.report.note(note);
-        }
+        let words = match &asked.answer {
+            Answer::Records { cut, .. } => cut.as_ref(),
+            Answer::Failed(_) | Answer::Stopped => None,
+        };
+        job.report.add_notes(asked.notes, words);
         match asked.answer {
             Answer::Stopped => is_stopped = true,
             Answer::Records { records, cut } => {

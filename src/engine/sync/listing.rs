@@ -82,9 +82,7 @@ async fn of_requests(job: &mut Syncing<'_>, plan: &Rc<Plan>) -> Result<Listed, S
         }
     };
     job.report.requests += found.requests;
-    for note in found.notes {
-        job.report.note(note);
-    }
+    job.report.add_notes(found.notes, found.doubt.as_ref());
     if let Some(failures) = found.ledger.failures().first() {
         return Ok(Listed::Cut(failures.example.message()));
     }

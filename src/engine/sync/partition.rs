@@ -34,19 +34,12 @@ pub fn table_definition(
 }
 
 /// Returns the text that identifies a partition: the resources and the vars that bring its rows, except
-/// secrets. Of times, which usually bound a listing and are others in every sync, only those in `given`
-/// count: the call says that they choose the rows.
+/// secrets. `given` are the vars that the call gives.
 pub fn vars(plan: &Plan, given: &BTreeSet<String>, environment: Option<&str>) -> String {
     let mut queries: BTreeMap<&str, Value> = BTreeMap::new();
     for part in plan.with_fed_by() {
         let secret: Vec<&String> = part.secret_vars().collect();
-        let is_kept = |name: &String| {
-            let is_time = part
-                .query
-                .var(name)
-                .is_some_and(|var| matches!(var.kind, VarType::Time));
-            !secret.contains(&name) && (!is_time || name != "since" && given.contains(name))
-        };
+        let is_kept = |name: &String| !secret.contains(&name) && chooses_rows(part, name, given);
         let vars = part.vars.iter().filter(|(name, _)| is_kept(name));
         let vars = vars.map(|(name, value)| (name.clone(), value.clone()));
         let resource = part.requests().map(|part| &part.resource().name);
@@ -64,6 +57,15 @@ pub fn vars(plan: &Plan, given: &BTreeSet<String>, environment: Option<&str>) ->
         .collect();
     crate::core::json::write_identity(&Value::Object(all), &mut text);
     bounded_key(text)
+}
+
+/// Returns true if a var chooses the rows of a query. Times usually bound a listing and are others in
+/// every sync: of them, only those that the call gives do.
+fn chooses_rows(plan: &Plan, name: &str, given: &BTreeSet<String>) -> bool {
+    match plan.query.var(name) {
+        Some(var) if var.kind == VarType::Time => !var.is_since() && given.contains(name),
+        _ => true,
+    }
 }
 
 /// The other table that a plan's items come from, if they do.
@@ -106,11 +108,9 @@ impl StoredFeed<'_> {
     pub fn inputs(&self, given: &BTreeSet<String>) -> Inputs {
         let given = self.given(given);
         let secret: Vec<&String> = self.plan.secret_vars().collect();
-        let vars = self.plan.vars.iter().filter(|(name, value)| {
-            let var = self.plan.query.var(name);
-            let is_time = var.is_some_and(|var| matches!(var.kind, VarType::Time));
-            !value.is_null() && (!is_time || *name != "since" && given.contains(*name))
-        });
+        let vars = self.plan.vars.iter();
+        let vars =
+            vars.filter(|(name, value)| !value.is_null() && chooses_rows(self.plan, name, &given));
         vars.map(|(name, value)| {
             let input = if secret.contains(&name) {
                 Input::Secret(value.clone())

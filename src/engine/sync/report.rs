@@ -101,8 +101,14 @@ impl TableReport {
         }
     }
 
+    /// Adds notes, except the one that is told as the reason for a failure.
+    pub fn add_notes(&mut self, notes: Vec<String>, reason: Option<&String>) {
+        let others = notes.into_iter().filter(|note| Some(note) != reason);
+        others.for_each(|note| self.note(note));
+    }
+
     /// Adds a note, once.
-    pub fn note(&mut self, words: String) {
+    fn note(&mut self, words: String) {
         const MOST: usize = 10;
         if self.notes.len() < MOST && !self.notes.contains(&words) {
             self.notes.push(words);

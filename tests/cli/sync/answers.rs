@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Stage, ago, assert_line, assert_says, on_both, pipeline, pipelines, run, runs};
+use super::{Stage, assert_line, assert_says, flat, on_both, pipeline, pipelines, run, runs};
 use crate::support::{Answer, Exchange, LiveServer, Response};
 
 on_both! {
@@ -52,10 +52,6 @@ rows: $.items[*]
 extract: { id: $.id, status: $.status, created_at: $.created_at }
 store: { key: id, at: created_at, done: status != \"running\", gone: mark }
 ";
-
-fn flat(id: &str, days: i64, status: &str) -> Value {
-    json!({ "id": id, "created_at": ago(24 * days), "status": status })
-}
 
 fn a_listing_without_a_list_ends_nothing(stage: &Stage) {
     stage.project.write("queries/runs.yaml", FLAT);

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Stage, ago, assert_line, assert_says, on_both, pipeline, pipelines, run, runs};
+use super::{Stage, ago, assert_line, assert_says, flat, on_both, pipeline, pipelines, run, runs};
 use crate::support::{Exchange, Server};
 
 on_both! {
@@ -266,10 +266,6 @@ stop_when: (row.created_at | time) < (since | time)
 extract: { id: $.id, status: $.status, created_at: $.created_at }
 store: { key: id, at: created_at, done: status != \"running\", gone: mark }
 ";
-
-fn flat(id: &str, days: i64, status: &str) -> Value {
-    json!({ "id": id, "created_at": ago(24 * days), "status": status })
-}
 
 fn rows_of_a_listing_are_kept(stage: &Stage) {
     stage.project.write("queries/runs.yaml", FLAT);

@@ -199,6 +199,11 @@ fn pipelines(items: &[Value]) -> Exchange {
     Exchange::get("/api/v2/pipelines").answers(json!({ "items": items, "next_page_token": null }))
 }
 
+/// A run that is some days old.
+fn flat(id: &str, days: i64, status: &str) -> Value {
+    json!({ "id": id, "created_at": ago(24 * days), "status": status })
+}
+
 fn run(id: &str, status: &str) -> Value {
     json!({ "id": id, "status": status, "minutes": 1 })
 }

@@ -9,6 +9,8 @@ on_both! {
     rows_are_forgotten,
     unknown_names_are_refused,
     old_rows_are_removed,
+    a_store_that_no_query_reads_is_refused,
+    a_table_that_no_sync_has_brought_is_explained,
 }
 
 fn filled(stage: &Stage) {
@@ -109,4 +111,25 @@ fn old_rows_are_removed(stage: &Stage) {
     outcome.assert_exit(0);
     assert_says(&outcome, "removed 0 rows");
     assert_eq!(stage.runs().len(), 2);
+}
+
+fn a_store_that_no_query_reads_is_refused(stage: &Stage) {
+    stage.at("http://127.0.0.1:9");
+    let outcome = stage.outcome(&["run", "runs", "--store", "other.db"]);
+    outcome.assert_exit(2);
+    assert_says(
+        &outcome,
+        "`--store` has no effect: no query reads kept records",
+    );
+}
+
+fn a_table_that_no_sync_has_brought_is_explained(stage: &Stage) {
+    filled(stage);
+    let yaml = "resource: circleci\nendpoint: /x\nstore: { key: id }\n";
+    stage.project.write("queries/unsynced.yaml", yaml);
+    let yaml = "data: { u: { store: unsynced } }\nsql: select * from u\n";
+    stage.project.write("queries/reader.yaml", yaml);
+    let outcome = stage.outcome(&["run", "reader"]);
+    outcome.assert_exit(2);
+    insta::assert_snapshot!("store_unsynced_table", stable(&outcome));
 }
