@@ -25,8 +25,9 @@ impl Kill {
     }
 }
 
-/// Runs a program against a model and kills it at a moment. Returns its outcome if it ended
-/// before.
+/// Runs a program against a model and kills it at a moment. Returns its outcome if it ended before.
+/// After a kill, requests hang until [`Model::hang_at`] is called: some of the killed program may
+/// reach the model late.
 pub fn killed(run: Run<'_>, model: &Model, kill: Kill) -> Option<Outcome> {
     model.hang_at(Some(kill.request));
     let mut running = run.start();
@@ -35,12 +36,12 @@ pub fn killed(run: Run<'_>, model: &Model, kill: Kill) -> Option<Outcome> {
             // Nothing tells how far the work on answers has come, which is the point.
             thread::sleep(kill.after);
             running.kill();
-            break None;
+            return None;
         }
         if running.has_ended() {
-            break Some(running.finish());
+            break running.finish();
         }
     };
     model.hang_at(None);
-    outcome
+    Some(outcome)
 }

@@ -275,6 +275,7 @@ fn kills(seed: u64, count: usize, database: Option<server::Database>) {
                 kept.model.step();
             }
         }
+        kept.model.hang_at(None);
         kept.model.heal();
         let outcome = kept.sync();
         let context = format!("seed {seed}, after {killed_runs} kills");
