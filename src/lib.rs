@@ -16,7 +16,7 @@
 //! | 5 | [`plan`] | binds vars, builds scopes, renders requests |
 //! | 4 | [`project`] | reads YAML documents into a checked project |
 //! | 3 | [`resource`], [`ending`], [`store`] | kinds of API; where records go; records kept over time |
-//! | 2 | [`auth`], [`paginate`], [`mod@format`], [`sql`], [`sink`], [`recording`], [`description`] | authentication; pagination; output formats; records as tables; places to write; recorded answers; what an API says of itself |
+//! | 2 | [`auth`], [`paginate`], [`parts`], [`mod@format`], [`sql`], [`sink`], [`recording`], [`description`] | authentication; pagination; walks in parts; output formats; records as tables; places to write; recorded answers; what an API says of itself |
 //! | 1 | [`template`], [`http`], [`decode`], [`demo`] | templates and JSONPath; one request; bytes as records; the embedded CircleCI |
 //! | 0 | [`core`] | sources, places, diagnostics, names, secrets, times |
 
@@ -36,6 +36,7 @@ mod engine;
 mod format;
 mod http;
 mod paginate;
+mod parts;
 mod plan;
 mod project;
 mod recording;

@@ -395,6 +395,9 @@ const HOMES: &[Home] = &[
             "sink/staging.rs",
             "decode/whole.rs",
             "engine/download.rs",
+            // The shares of a walk are the same on every machine, and a plan names its content.
+            "engine/split.rs",
+            "parts/digest.rs",
             "recording/ask.rs",
             "store/rows.rs",
             // An alias is the same in every sync.
@@ -424,6 +427,8 @@ const HOMES: &[Home] = &[
             "cli/app.rs",
             "cli/usage.rs",
             "sink/stdout.rs",
+            // A part watches the reader of its records.
+            "cli/part/guard.rs",
             "format/tests.rs",
             "sql/tests/measure.rs",
         ],
@@ -431,7 +436,7 @@ const HOMES: &[Home] = &[
     },
     Home {
         words: &["io::stdin"],
-        places: &["cli/app.rs", "cli/inputs.rs"],
+        places: &["cli/app.rs", "cli/inputs.rs", "cli/part/open.rs"],
         why: "standard input is read where a flag asks for it",
     },
     Home {
@@ -485,7 +490,7 @@ const HOMES: &[Home] = &[
         ],
         // The budget only matters with many waiting requests: its tests walk like an engine. The
         // verb runs beside its watcher. An answer is awaited on a thread, so that a signal ends a
-        // prompt too.
+        // prompt too, and a part watches its parent and reader, which no runtime waits for.
         places: &[
             "engine/",
             "demo/",
@@ -493,6 +498,7 @@ const HOMES: &[Home] = &[
             "http/limit/tests.rs",
             "cli/watcher.rs",
             "cli/app.rs",
+            "cli/part/guard.rs",
         ],
         why: "concurrency lives in the engine; the demo is a server of its own",
     },

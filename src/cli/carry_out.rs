@@ -8,7 +8,7 @@ use crate::cli::cache::RunCache;
 use crate::cli::execute::Execution;
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Stopped};
-use crate::cli::options::RunOptions;
+use crate::cli::options::{CacheArgs, MessageArgs, RunOptions};
 use crate::cli::output::Writers;
 use crate::cli::state::State;
 use crate::cli::{confirm, connect, error_hints, execute, store_place};
@@ -89,6 +89,7 @@ pub fn carry_out(plans: &[Rc<Plan>], options: &RunOptions, app: &Rc<App>) -> Res
         remembers: execute::remembers(plans),
         cache: cache.as_ref().map(RunCache::cache),
         downloads: downloads(plans, options, app)?,
+        shard: options.shard,
         store: store_place::read_by(plans, options.store.as_deref(), options.connect.demo, app)?,
         ..ExecutionOptions::default()
     };
@@ -181,17 +182,29 @@ pub fn name_unconfirmed(
     }
 }
 
+/// Returns the cache, if a query uses it.
+fn cache(plans: &[Rc<Plan>], options: &RunOptions, app: &App) -> Option<RunCache> {
+    let is_demo = options.connect.demo;
+    cache_of(plans, options.cache, is_demo, options.messages, app)
+}
+
 /// Returns the cache, if a query uses it. Responses of the demo are not cached, since they are not
 /// real.
-fn cache(plans: &[Rc<Plan>], options: &RunOptions, app: &App) -> Option<RunCache> {
+pub fn cache_of(
+    plans: &[Rc<Plan>],
+    args: CacheArgs,
+    is_demo: bool,
+    messages: MessageArgs,
+    app: &App,
+) -> Option<RunCache> {
     let is_wanted = plans
         .iter()
         .flat_map(|plan| plan.query.with_fed_by())
         .any(|query| query.call().is_some_and(|call| call.cache.is_some()));
-    if !is_wanted || options.connect.demo {
+    if !is_wanted || is_demo {
         return None;
     }
-    RunCache::new(options.cache, app, options.messages.quiet)
+    RunCache::new(args, app, messages.quiet)
 }
 
 /// Opens the states of the queries, each locked until the run is over.

@@ -1,6 +1,7 @@
 //! The outside of verbs that send requests: the demo, the session, the runtime.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -140,6 +141,30 @@ impl World {
         connect: &ConnectArgs,
         app: &App,
     ) -> Result<Rc<Binding>, Failure> {
+        let resources = Self::resources(project, query, connect, app)?;
+        self.bound_to(project, resources, app)
+    }
+
+    /// As [`World::binding`], with the folder of the files that requests and TLS use.
+    pub fn binding_at(
+        &self,
+        root: PathBuf,
+        project: &Project,
+        query: &Query,
+        connect: &ConnectArgs,
+        app: &App,
+    ) -> Result<Rc<Binding>, Failure> {
+        let resources = Self::resources(project, query, connect, app)?;
+        self.bound_at(root, resources, app)
+    }
+
+    /// Returns the resources of a query and its dependencies by name.
+    fn resources(
+        project: &Project,
+        query: &Query,
+        connect: &ConnectArgs,
+        app: &App,
+    ) -> Result<Vec<(String, Resource)>, Failure> {
         let mut resources = Vec::new();
         for query in query.with_fed_by() {
             let resource = project
@@ -149,13 +174,23 @@ impl World {
                 resources.push((resource.name.clone(), resource));
             }
         }
-        self.bound_to(project, resources, app)
+        Ok(resources)
     }
 
     /// Returns the binding of resources by name.
     pub fn bound_to(
         &self,
         project: &Project,
+        resources: impl IntoIterator<Item = (String, Resource)>,
+        app: &App,
+    ) -> Result<Rc<Binding>, Failure> {
+        self.bound_at(project.root().to_path_buf(), resources, app)
+    }
+
+    /// As [`World::bound_to`], with the folder of the files that requests and TLS use.
+    fn bound_at(
+        &self,
+        root: PathBuf,
         resources: impl IntoIterator<Item = (String, Resource)>,
         app: &App,
     ) -> Result<Rc<Binding>, Failure> {
@@ -166,7 +201,7 @@ impl World {
         Ok(Rc::new(Binding {
             resources: reached,
             outside: self.outside.clone(),
-            root: project.root().to_path_buf(),
+            root,
             scrubber: app.scrubber.clone(),
             plans: SharedPlans::default(),
             since: None,

@@ -74,6 +74,7 @@ pub fn run(args: &TestArgs, app: &Rc<App>) -> Result<Exit, Stopped> {
         demo: args.demo,
         timeout: args.timeout,
         system_certs: args.system_certs,
+        ..ConnectArgs::default()
     };
     let drift = Drift {
         app,

@@ -21,7 +21,7 @@ const LONGEST: u64 = 64 * 1024 * 1024;
 #[derive(Debug, clap::Args)]
 struct Parsed {
     /// Queries, by path or name, and their vars: NAME=VALUE, NAME=@FILE, NAME:=JSON
-    #[arg(value_name = "QUERY | NAME=VALUE", required = true)]
+    #[arg(value_name = "QUERY | NAME=VALUE")]
     words: Vec<String>,
 
     /// Set a var (same as NAME=VALUE)

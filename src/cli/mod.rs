@@ -3,6 +3,7 @@
 //! [`main`] parses the command line, runs the verb, and converts its result to text and an exit code.
 //! Each verb is one file with its options (whose comments are the help) and its `run`.
 
+mod again;
 mod annotation;
 mod api;
 mod app;
@@ -33,12 +34,17 @@ mod inputs;
 mod kinds;
 mod list;
 mod man;
+mod merge;
 mod new;
 mod new_query;
 mod options;
 mod outcome;
 mod output;
+mod part;
+mod part_files;
 mod ping;
+mod plan;
+mod plan_document;
 mod progress;
 mod record;
 mod request_text;
@@ -49,6 +55,7 @@ mod show;
 mod show_failure;
 #[cfg_attr(not(unix), path = "signal_none.rs")]
 mod shown_columns;
+mod shard;
 mod shutdown;
 mod signal;
 mod sql;
@@ -91,6 +98,10 @@ With a personal API token of CircleCI in CIRCLE_TOKEN, leave out --demo.";
 enum Command {
     /// Run queries and print their results
     Run(Box<run::RunArgs>),
+    /// Divide a walk into parts that several machines run
+    Plan(Box<plan::PlanArgs>),
+    /// Complete a walk from the files of its parts
+    Merge(Box<merge::MergeArgs>),
     /// Run one SELECT over queries and saved files
     Sql(Box<sql::SqlArgs>),
     /// Send one request without a query file, and show the answer
@@ -134,6 +145,8 @@ impl Command {
     fn run(&self, app: &Rc<App>) -> Result<Exit, Stopped> {
         match self {
             Self::Run(args) => run::run(args, app),
+            Self::Plan(args) => plan::run(args, app),
+            Self::Merge(args) => merge::run(args, app),
             Self::Sql(args) => sql::run(args, app),
             Self::Api(args) => api::run(args, app),
             Self::Init(args) => init::run(args, app),
@@ -159,6 +172,8 @@ impl Command {
     fn error_format(&self) -> ErrorFormat {
         match self {
             Self::Run(args) => args.error_format(),
+            Self::Plan(args) => args.messages.error_format,
+            Self::Merge(args) => args.messages.error_format,
             Self::Sql(args) => args.error_format(),
             Self::Api(args) => args.error_format(),
             Self::Check(args) => args.error_format(),

@@ -1,5 +1,6 @@
 //! Options that verbs share.
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use crate::cli::failure::{ErrorFormat, Failure};
 use crate::core::code::Code;
 use crate::core::name;
 use crate::core::time::{DURATION_EXAMPLE, parse_duration};
+use crate::engine::Shard;
 use crate::format::{self, CsvOptions, FORMATS, Format, by_name};
 
 /// Options of a run, for all verbs.
@@ -39,6 +41,8 @@ pub struct RunOptions {
     pub connect: ConnectArgs,
     /// Options of messages.
     pub messages: MessageArgs,
+    /// The share of the items that is walked, if it is not all of them.
+    pub shard: Option<Shard>,
 }
 
 /// The format of text for people.
@@ -116,6 +120,10 @@ pub struct ConnectArgs {
     /// Trust the operating system's certificates too
     #[arg(long)]
     pub system_certs: bool,
+
+    /// The number of processes that share the rate limits.
+    #[arg(skip)]
+    pub share: Option<NonZeroU32>,
 }
 
 /// Parses a duration on the command line.

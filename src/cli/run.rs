@@ -1,5 +1,6 @@
 //! `runner run`: runs queries.
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -10,8 +11,10 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::{ErrorFormat, Failure, Stopped};
 use crate::cli::inputs::{self, Words};
 use crate::cli::options::{self, CacheArgs, ConnectArgs, MessageArgs, ResultArgs, RunOptions};
+use crate::cli::part::PartArgs;
 use crate::cli::setup;
-use crate::cli::{carry_out, dry_run, error_hints, store_place};
+use crate::cli::shard::{self, ShardArg};
+use crate::cli::{carry_out, dry_run, error_hints, part, store_place};
 use crate::core::code::Code;
 use crate::core::diagnostic::Diagnostics;
 use crate::format::Format;
@@ -89,6 +92,20 @@ pub struct RunArgs {
     #[arg(long, value_name = "STORE")]
     pub store: Option<String>,
 
+    /// Run parts of a plan: PLAN#3, PLAN#3,11, PLAN with --shard, or `-` for a part on standard input
+    ///
+    /// Prints NDJSON. The part ends with the process that started it, and with the reader of its
+    /// records.
+    #[arg(long, value_name = "PLAN#K", conflicts_with_all = [
+        "words", "vars", "vars_files", "output", "columns", "csv", "state", "now", "limit", "yes",
+        "fail_fast", "unordered", "preview", "dry_run", "curl", "store",
+    ])]
+    pub part: Option<String>,
+
+    /// Walk one of N shares of the items, chosen by their key: K/N from 1, or `auto` in CI
+    #[arg(long, value_name = "K/N", conflicts_with_all = ["limit", "preview", "dry_run", "curl"])]
+    pub shard: Option<ShardArg>,
+
     #[command(flatten)]
     pub cache: CacheArgs,
 
@@ -113,7 +130,28 @@ impl RunArgs {
             cache: self.cache,
             connect: self.connect.clone(),
             messages: self.messages,
+            shard: None,
         }
+    }
+
+    /// Returns the options of a part.
+    fn of_part<'a>(&'a self, part: &'a str) -> Result<PartArgs<'a>, Failure> {
+        let out = match self.results.out.as_slice() {
+            [] => None,
+            [out] => Some(out.as_path()),
+            _ => {
+                let words = "a part is written to one file, and `--out` is given several times";
+                return Err(Failure::usage(Code::Out, words));
+            }
+        };
+        Ok(PartArgs {
+            part,
+            shard: self.shard,
+            out,
+            cache: self.cache,
+            connect: &self.connect,
+            messages: self.messages,
+        })
     }
 
     /// Returns the format of errors.
@@ -130,6 +168,9 @@ impl RunArgs {
 pub fn run(args: &RunArgs, app: &Rc<App>) -> Result<Exit, Stopped> {
     // The limit includes reading, checking and showing.
     app.shutdown.limit(args.connect.timeout);
+    if let Some(part) = &args.part {
+        return Ok(part::run(&args.of_part(part)?, app));
+    }
     let words = &args.words;
     if words.queries.is_empty() {
         return Err(Failure::usage(Code::NoQuery, "no query given")
@@ -156,13 +197,20 @@ pub fn run(args: &RunArgs, app: &Rc<App>) -> Result<Exit, Stopped> {
     for (project, query) in queries {
         plans.push(Rc::new(plan(&project, query, &given, &world, args, app)?));
     }
+    let mut options = args.options();
+    if let Some(shard) = args.shard {
+        let shard = shard.shard(app)?;
+        shard::check(&plans, shard, args.messages, app)?;
+        options.shard = Some(shard);
+        options.connect.share = NonZeroU32::new(shard.count);
+    }
     if args.dry_run || args.curl {
         return dry_run::show(&plans, args.curl, app);
     }
     if args.preview {
-        return carry_out::preview(&plans, &args.options(), app);
+        return carry_out::preview(&plans, &options, app);
     }
-    carry_out::carry_out(&plans, &args.options(), app)
+    carry_out::carry_out(&plans, &options, app)
 }
 
 /// A query and its project.

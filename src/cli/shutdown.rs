@@ -26,6 +26,12 @@ pub enum Cause {
     Signal(i32),
     /// `--timeout` expired.
     OutOfTime(Duration),
+    /// The process that started a part has ended.
+    #[cfg_attr(not(unix), expect(dead_code, reason = "only told on Unix"))]
+    ParentGone,
+    /// The reader of a part's records has ended.
+    #[cfg_attr(not(unix), expect(dead_code, reason = "only told on Unix"))]
+    ReaderGone,
 }
 
 impl Cause {
@@ -36,6 +42,8 @@ impl Cause {
             Self::Signal(signal::HANG_UP) => interrupted("interrupted: the terminal was closed"),
             Self::Signal(signal::TERMINATE) => interrupted("terminated by a signal"),
             Self::Signal(_) => interrupted("interrupted by Ctrl-C"),
+            Self::ParentGone => interrupted("ended with the process that started it"),
+            Self::ReaderGone => interrupted("ended with the reader of its records"),
             Self::OutOfTime(limit) => Failure::new(
                 Exit::Network,
                 Code::OutOfTime,
@@ -117,7 +125,7 @@ impl Shutdown {
 
     /// Passes a cause on. The process ends soon if the verb does not react, or at once if it never
     /// does.
-    pub(super) fn notice(&self, cause: Cause) {
+    pub fn notice(&self, cause: Cause) {
         shutdown::request();
         let mut state = self.state();
         let grace = if state.is_listening {

@@ -148,6 +148,8 @@ codes! {
     NoStatement = "no-statement",
     NoTemplateHere = "no-template-here",
     NotAQuery = "not-a-query",
+    /// A walk that cannot be divided among processes.
+    NotInParts = "not-in-parts",
     NotJson = "not-json",
     Now = "now",
     OnStatus = "on-status",
@@ -159,8 +161,16 @@ codes! {
     Outside = "outside",
     Paginate = "paginate",
     Partial = "partial",
+    /// A file of a part's records cannot be used.
+    PartFile = "part-file",
+    /// Parts are missing, doubled, foreign or incomplete.
+    Parts = "parts",
     Pattern = "pattern",
     PlainHttp = "plain-http",
+    /// The project has changed since a walk was planned.
+    PlanChanged = "plan-changed",
+    /// The plan of a divided walk cannot be used.
+    PlanFile = "plan-file",
     Poll = "poll",
     PollTimeout = "poll-timeout",
     PollWrites = "poll-writes",
@@ -181,6 +191,8 @@ codes! {
     Rows = "rows",
     Runtime = "runtime",
     Settings = "settings",
+    /// A share of a walk's items: `--shard`.
+    Shard = "shard",
     Sql = "sql",
     State = "state",
     /// A store, or what a query says about it.

@@ -15,9 +15,10 @@ use crate::engine::failures::records;
 use crate::engine::gather::Gather;
 use crate::engine::items::{FoundItems, resume};
 use crate::engine::outcome::{FailedRun, Outcome, ResultKind, RunReport, is_partial};
-use crate::engine::outlet::{Batch, channel};
-use crate::engine::records::Deliver;
+use crate::engine::outlet::channel;
+use crate::engine::records::{Deliver, KeyedRecord};
 use crate::engine::run::Run;
+use crate::engine::split::{Split, TaggedSite};
 use crate::engine::stop::Crew;
 use crate::engine::unmet::UnmetExpectations;
 use crate::engine::walk::{Walker, let_out, read_all};
@@ -25,6 +26,7 @@ use crate::engine::{RunError, RunErrorKind, Session};
 use crate::http::HeaderMap;
 use crate::plan::{DataValues, Plan, Site};
 use crate::project::failures;
+use crate::template::Records;
 
 /// Runs a plan, for the given items if there are any. If the session is stopped, completed work is
 /// delivered.
@@ -87,17 +89,15 @@ async fn drive(
     let walker = Walker::start(run, &crew.member(), plan);
     match sites {
         None => crew.member().spawn(walker.walk(let_out(), outlet)),
-        Some(sites) => crew
-            .member()
-            .spawn(walker.walk_each(sites, let_out(), outlet)),
+        Some(sites) => {
+            let sites = sites.into_iter();
+            let items = sites.map(|site| TaggedSite { tag: None, site });
+            let known = plan.feeds.len();
+            let walk = walker.walk_each(items.collect(), known, let_out(), outlet);
+            crew.member().spawn(walk);
+        }
     }
-    let mut collector = Collector {
-        run,
-        plan,
-        gather: Gather::new(plan),
-        rows: Vec::new(),
-        delivered: 0,
-    };
+    let mut collector = Collector::new(run, plan);
     let mut is_stopped = false;
     let mut is_new = false;
     loop {
@@ -123,9 +123,12 @@ async fn drive(
         collector.report_failures(deliver);
         let Some(batch) = batch else { break };
         is_new = true;
-        let taken = collector.take(batch, deliver);
+        if let Some(tag) = batch.tag {
+            deliver.item(tag);
+        }
+        let taken = collector.take(batch.kept, deliver);
         taken.map_err(|error| collector.failed(error))?;
-        if collector.gather.is_full() {
+        if collector.is_full() {
             break;
         }
     }
@@ -133,19 +136,41 @@ async fn drive(
     let finished = collector.finish(deliver).await;
     finished.map_err(|error| collector.failed(error))?;
     collector.report_failures(deliver);
-    // A walk that failed or was stopped needs no `data`.
-    let is_over = is_stopped || run.findings.borrow().fatal.is_some();
+    // A walk that failed or was stopped needs no `data`, and a part ends in no document.
+    let is_over = is_stopped || run.has_failed() || run.is_of_part();
     let data = if is_over || plan.data.is_empty() {
         Arc::default()
     } else {
         data_of(run, plan).await
     };
     collector.report_failures(deliver);
-    collector.report(is_stopped, data)
+    collector.report(is_stopped, data, None)
+}
+
+/// Runs a plan for items of a level: sends what follows from them, and delivers all their records in the
+/// order of the items. The query's order, `unique`, `limit` and `expect` are left to [`merge`](crate::engine::merge).
+///
+/// # Errors
+///
+/// As [`run`].
+pub async fn run_part(
+    plan: &Rc<Plan>,
+    session: &Rc<Session>,
+    level: &Split,
+    items: Vec<TaggedSite>,
+    data: Arc<DataValues>,
+    deliver: &mut dyn Deliver,
+) -> Result<RunReport, Box<FailedRun>> {
+    session.levels().clear();
+    let mut run = Run::new(plan, session, ResultKind::Records, read_all);
+    run.give_items(level, items);
+    // The cell of a new run is empty.
+    let _ = run.data.cell(plan).set(data);
+    complete(&Rc::new(run), plan, None, deliver).await
 }
 
 /// Delivers records and assembles the report.
-struct Collector<'r> {
+pub struct Collector<'r> {
     run: &'r Rc<Run>,
     plan: &'r Rc<Plan>,
     gather: Gather,
@@ -154,14 +179,59 @@ struct Collector<'r> {
     delivered: usize,
 }
 
-impl Collector<'_> {
-    fn take(&mut self, batch: Batch, deliver: &mut dyn Deliver) -> Result<(), RunError> {
-        let passed = self.gather.pass(batch.kept);
+/// Facts about a run whose requests were sent elsewhere.
+pub struct FactsOfParts {
+    /// The number of requests.
+    pub requests: u64,
+    /// True if records are missing.
+    pub is_partial: bool,
+    /// The failures.
+    pub failures: Records,
+}
+
+impl<'r> Collector<'r> {
+    /// Creates the collector of a run before its first record.
+    pub fn new(run: &'r Rc<Run>, plan: &'r Rc<Plan>) -> Self {
+        let gather = if run.is_of_part() {
+            Gather::of_part(plan)
+        } else {
+            Gather::new(plan)
+        };
+        Self {
+            run,
+            plan,
+            gather,
+            rows: Vec::new(),
+            delivered: 0,
+        }
+    }
+
+    /// Returns true if no more records are needed.
+    pub fn is_full(&self) -> bool {
+        self.gather.is_full()
+    }
+
+    /// Takes records, and delivers those that are ready.
+    ///
+    /// # Errors
+    ///
+    /// If they cannot be collected or delivered.
+    pub fn take(
+        &mut self,
+        kept: Vec<KeyedRecord>,
+        deliver: &mut dyn Deliver,
+    ) -> Result<(), RunError> {
+        let passed = self.gather.pass(kept);
         let records = passed.map_err(|kind| self.fault(kind))?;
         self.deliver(records, deliver)
     }
 
-    async fn finish(&mut self, deliver: &mut dyn Deliver) -> Result<(), RunError> {
+    /// Delivers the records that were held back.
+    ///
+    /// # Errors
+    ///
+    /// As [`Collector::take`].
+    pub async fn finish(&mut self, deliver: &mut dyn Deliver) -> Result<(), RunError> {
         while let Some(records) = self.gather.rest().map_err(|kind| self.fault(kind))? {
             self.deliver(records, deliver)?;
             // A signal ends the run between batches.
@@ -173,7 +243,7 @@ impl Collector<'_> {
     fn deliver(&mut self, records: Vec<Value>, deliver: &mut dyn Deliver) -> Result<(), RunError> {
         for mut record in records {
             self.plan.scrubber.json(&mut record);
-            if !self.plan.query.shape.expect.is_empty() {
+            if !self.plan.query.shape.expect.is_empty() && !self.run.is_of_part() {
                 self.rows.push(record.clone());
             }
             self.delivered += 1;
@@ -184,7 +254,8 @@ impl Collector<'_> {
         Ok(())
     }
 
-    fn fault(&self, kind: RunErrorKind) -> RunError {
+    /// Returns an error of the whole run.
+    pub fn fault(&self, kind: RunErrorKind) -> RunError {
         let request = self.run.findings.borrow().request.clone();
         RunError {
             request,
@@ -192,7 +263,8 @@ impl Collector<'_> {
         }
     }
 
-    fn failed(&self, error: RunError) -> Box<FailedRun> {
+    /// Returns the result of a run that an error ended.
+    pub fn failed(&self, error: RunError) -> Box<FailedRun> {
         let findings = self.run.findings.take();
         findings.into_failed(error, self.run.requests())
     }
@@ -204,7 +276,17 @@ impl Collector<'_> {
         }
     }
 
-    fn report(self, is_stopped: bool, data: Arc<DataValues>) -> Result<RunReport, Box<FailedRun>> {
+    /// Evaluates the expectations, and assembles the report.
+    ///
+    /// # Errors
+    ///
+    /// The failure that ended the run, or an expectation that cannot be evaluated.
+    pub fn report(
+        self,
+        is_stopped: bool,
+        data: Arc<DataValues>,
+        of_parts: Option<FactsOfParts>,
+    ) -> Result<RunReport, Box<FailedRun>> {
         let mut findings = self.run.findings.take();
         if let Some(error) = findings.fatal.take() {
             return Err(findings.into_failed(error, self.run.requests()));
@@ -227,7 +309,7 @@ impl Collector<'_> {
             ),
         };
         let outcome = findings.outcome.take().unwrap_or(Outcome::Complete);
-        let requests = self.run.requests();
+        let sent = self.run.requests();
         let columns = failures::columns(self.plan.query.with_fed_by());
         let failed = findings.ledger.all().iter().map(|error| &**error);
         // The plan's own broken listing is not in the ledger.
@@ -235,7 +317,16 @@ impl Collector<'_> {
             Outcome::Broken(error) => Some(&**error),
             _ => None,
         };
-        let failures = records(self.plan, columns, failed.chain(broken));
+        let found = FactsOfParts {
+            requests: sent,
+            is_partial: is_partial(&outcome, &findings.ledger),
+            failures: records(self.plan, columns, failed.chain(broken)),
+        };
+        let FactsOfParts {
+            requests,
+            is_partial,
+            failures,
+        } = of_parts.unwrap_or(found);
         let facts = ResultFacts {
             records: self.rows,
             answer: findings
@@ -243,12 +334,14 @@ impl Collector<'_> {
                 .as_ref()
                 .map(|first| (&first.response, &first.json)),
             data: &data,
-            run: &run_facts(self.plan, requests, is_partial(&outcome, &findings.ledger)),
+            run: &run_facts(self.plan, requests, is_partial),
             failures: &failures,
         };
-        // Expectations cannot be checked for a stopped run.
+        // Expectations cannot be checked for a stopped run, and are about the records of all parts.
         let own = if is_stopped {
             findings.unmet = UnmetExpectations::default();
+            Ok(Vec::new())
+        } else if self.run.is_of_part() {
             Ok(Vec::new())
         } else {
             expectations(self.plan, facts)
@@ -280,6 +373,8 @@ impl Collector<'_> {
             requests,
             data,
             unmet: findings.unmet,
+            is_partial,
+            incomplete: self.run.part.incomplete.take(),
         })
     }
 }

@@ -23,6 +23,8 @@ pub struct Gather {
     seen: Seen,
     sorting: Sorting,
     passed: usize,
+    /// True if the order, duplicates and the limit are left to others.
+    is_part: bool,
 }
 
 /// The state of sorting.
@@ -49,14 +51,23 @@ impl Gather {
             seen: Seen::default(),
             sorting,
             passed: 0,
+            is_part: false,
+        }
+    }
+
+    /// Creates the collection of a part, which passes all records on in the order of its items.
+    pub fn of_part(plan: &Rc<Plan>) -> Self {
+        Self {
+            sorting: Sorting::Off,
+            is_part: true,
+            ..Self::new(plan)
         }
     }
 
     /// Returns true if no more records are needed.
     pub fn is_full(&self) -> bool {
-        self.plan
-            .record_limit()
-            .is_some_and(|limit| self.passed >= limit)
+        let limit = self.plan.record_limit().filter(|_| !self.is_part);
+        limit.is_some_and(|limit| self.passed >= limit)
     }
 
     /// Adds records and returns those that are ready.
@@ -102,7 +113,7 @@ impl Gather {
             if self.is_full() {
                 break;
             }
-            if self.is_new(&kept.record) {
+            if self.is_part || self.is_new(&kept.record) {
                 check_required(&self.plan, &kept.record)?;
                 self.passed += 1;
                 taken.push(kept.record);

@@ -1,5 +1,5 @@
-//! Finds the items of a walk that writes. Its dependencies only read, so all items are known before
-//! the first write.
+//! Finds the items of a walk without walking them: before a write, for a sync, and for a walk that is
+//! divided among several processes.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -13,6 +13,7 @@ use crate::engine::ledger::Ledger;
 use crate::engine::outcome::{FailedRun, ResultKind};
 use crate::engine::outlet::channel;
 use crate::engine::run::Run;
+use crate::engine::split::Split;
 use crate::engine::stop::Crew;
 use crate::engine::walk::{Walker, let_out, read_all};
 use crate::plan::{DataValues, Plan, Site};
@@ -49,6 +50,57 @@ pub async fn find(
     let found = LocalSet::new().run_until(find_all(&run, plan)).await;
     assert!(!run.panicked.get(), "a task of the walk panicked");
     found
+}
+
+/// As [`find`], but of the items at a level of the walk, and without the results of `data`.
+///
+/// # Errors
+///
+/// As [`find`].
+pub async fn find_at(
+    plan: &Rc<Plan>,
+    level: &Split,
+    session: &Rc<Session>,
+) -> Result<Option<FoundItems>, Box<FailedRun>> {
+    session.levels().clear();
+    let run = Rc::new(Run::new(plan, session, ResultKind::Items, read_all));
+    run.split.set(level.place());
+    let mut order: Vec<u64> = Vec::new();
+    let mut take = |numbers: &[u64]| order.extend(numbers);
+    let whole = LocalSet::new()
+        .run_until(list(&run, plan, &mut take))
+        .await;
+    assert!(!run.panicked.get(), "a task of the walk panicked");
+    match whole {
+        None => Ok(None),
+        Some(()) => found(&run, &order, Arc::default()).map(Some),
+    }
+}
+
+/// Finds the results of a plan's `data`, without any of its own requests. The result has no items.
+///
+/// # Errors
+///
+/// As [`find`].
+pub async fn find_data(
+    plan: &Rc<Plan>,
+    session: &Rc<Session>,
+) -> Result<Option<FoundItems>, Box<FailedRun>> {
+    session.levels().clear();
+    let run = Rc::new(Run::new(plan, session, ResultKind::Items, read_all));
+    let work = async {
+        tokio::select! {
+            data = data_of(&run, plan) => Some(data),
+            () = run.session.stop().wait() => None,
+            () = run.failed() => Some(Arc::default()),
+        }
+    };
+    let data = LocalSet::new().run_until(work).await;
+    assert!(!run.panicked.get(), "a task of the walk panicked");
+    match data {
+        None => Ok(None),
+        Some(data) => found(&run, &[], data).map(Some),
+    }
 }
 
 /// As [`find`], but passes the items on in batches as they are found, each once, and does not begin

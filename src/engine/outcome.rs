@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::engine::RunError;
 use crate::engine::ledger::Ledger;
+use crate::engine::split::Incomplete;
 use crate::engine::unmet::UnmetExpectations;
 use crate::http::{HeaderMap, Response};
 use crate::plan::DataValues;
@@ -44,6 +45,10 @@ pub struct RunReport {
     /// The expectations that are not met, those of the query itself last. The records are valid
     /// regardless.
     pub unmet: UnmetExpectations,
+    /// True if records are missing: of this run, or of parts that it merged.
+    pub is_partial: bool,
+    /// The items of a part whose records are incomplete.
+    pub incomplete: Incomplete,
 }
 
 /// A run that ended without a result.
@@ -62,7 +67,7 @@ pub struct FailedRun {
 impl RunReport {
     /// Returns true if nothing failed or was cut.
     pub fn is_whole(&self) -> bool {
-        !is_partial(&self.outcome, &self.ledger)
+        !self.is_partial
     }
 }
 

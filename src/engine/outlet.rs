@@ -106,6 +106,8 @@ impl Rank {
 pub struct Batch {
     /// The records.
     pub kept: Vec<KeyedRecord>,
+    /// The item of a part that they belong to, if the walk is one of a part.
+    pub tag: Option<u32>,
     _room: [Option<OwnedSemaphorePermit>; 2],
 }
 
@@ -129,6 +131,8 @@ pub struct Outlet {
     /// A bound on waiting slots; it is the only bound for tasks started by a slot that is first.
     slots: Arc<Semaphore>,
     is_ordered: bool,
+    /// The item of a part that its records belong to. Slots inherit it.
+    tag: Option<u32>,
     /// The permit of the task at its level, if no slot holds it.
     _place: Option<OwnedSemaphorePermit>,
 }
@@ -167,6 +171,7 @@ fn pair(
         batches: Arc::new(Semaphore::new(BATCHES)),
         slots: Arc::new(Semaphore::new(ahead.window.max(1))),
         is_ordered,
+        tag: None,
         _place: None,
     };
     let slot = Slot {
@@ -184,10 +189,23 @@ fn pair(
 }
 
 impl Outlet {
+    /// Sets the item of a part that the records belong to.
+    #[must_use]
+    pub fn tagged(self, tag: Option<u32>) -> Self {
+        Self { tag, ..self }
+    }
+
+    /// Returns the item of a part that the records belong to.
+    pub fn tag(&self) -> Option<u32> {
+        self.tag
+    }
+
     /// Creates a separate channel whose records are taken before this outlet continues.
     pub fn apart(&self) -> (Self, Inlet) {
         // Always ordered: the selection of records depends on their order.
-        pair(&self.ahead, true, Rank::new(true, Some(&self.rank)), None)
+        let rank = Rank::new(true, Some(&self.rank));
+        let (outlet, inlet) = pair(&self.ahead, true, rank, None);
+        (outlet.tagged(self.tag), inlet)
     }
 
     /// Sends records.
@@ -212,7 +230,11 @@ impl Outlet {
             },
             Arc::clone(&self.batches).acquire_owned().await.ok(),
         ];
-        let batch = Batch { kept, _room: room };
+        let batch = Batch {
+            kept,
+            tag: self.tag,
+            _room: room,
+        };
         self.put(Piece::Records(batch)).await
     }
 
@@ -231,6 +253,7 @@ impl Outlet {
                 batches: Arc::clone(&self.batches),
                 slots: Arc::clone(&self.slots),
                 is_ordered: false,
+                tag: self.tag,
                 _place: place,
             });
         }
@@ -238,7 +261,7 @@ impl Outlet {
         let (outlet, mut inlet) = pair(&self.ahead, true, rank, place);
         inlet.turn = Arc::clone(&self.slots).acquire_owned().await.ok();
         self.put(Piece::Slot(inlet)).await?;
-        Ok(outlet)
+        Ok(outlet.tagged(self.tag))
     }
 
     /// Waits until everything sent so far was taken.

@@ -45,6 +45,9 @@ pub trait Deliver {
 
     /// Called when an item of a walk fails; the walk continues.
     fn failed(&mut self, _: &RunError) {}
+
+    /// Called with the item of a part that the next records belong to.
+    fn item(&mut self, _: u32) {}
 }
 
 /// Discards records: for runs of which only the response matters.
@@ -416,7 +419,7 @@ impl<'p> Reader<'p> {
         }
         refuse(&others)?;
         let seen = if self.leaves_rows { row } else { &record };
-        let keys = self.keys(seen, &scope)?;
+        let keys = sort_keys(self.plan, seen, &scope)?;
         let row = self.leaves_rows.then_some(place);
         let kept = KeyedRecord { record, row, keys };
         Ok((Verdict::Keep(kept), [compared, others].concat()))
@@ -478,25 +481,29 @@ impl<'p> Reader<'p> {
             condition.holds(scope).map_err(RunErrorKind::Render)
         })
     }
+}
 
-    /// Returns the sort keys of a record. Null sorts last in either direction.
-    fn keys(&self, record: &Value, scope: &Scope) -> Result<Vec<Value>, RunErrorKind> {
-        let keys = self.plan.query.shape.sort.iter();
-        keys.map(|key| match &key.by {
-            SortBy::Column(name) => {
-                let value = record.get(name).cloned().unwrap_or(Value::Null);
-                Ok(if is_time(self.plan, name) {
-                    time_key(value)
-                } else {
-                    value
-                })
-            }
-            SortBy::Expression(expression) => expression
-                .json_of_record(scope)
-                .map_err(RunErrorKind::Render),
-        })
-        .collect()
-    }
+/// Returns the sort keys of a record. Null sorts last in either direction.
+///
+/// # Errors
+///
+/// If an expression cannot be evaluated.
+pub fn sort_keys(plan: &Plan, record: &Value, scope: &Scope) -> Result<Vec<Value>, RunErrorKind> {
+    let keys = plan.query.shape.sort.iter();
+    keys.map(|key| match &key.by {
+        SortBy::Column(name) => {
+            let value = record.get(name).cloned().unwrap_or(Value::Null);
+            Ok(if is_time(plan, name) {
+                time_key(value)
+            } else {
+                value
+            })
+        }
+        SortBy::Expression(expression) => expression
+            .json_of_record(scope)
+            .map_err(RunErrorKind::Render),
+    })
+    .collect()
 }
 
 #[cfg(test)]

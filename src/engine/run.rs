@@ -18,6 +18,7 @@ use crate::engine::outcome::ResultKind;
 use crate::engine::outlet::Ahead;
 use crate::engine::records::{KeyedRecord, PageRead};
 use crate::engine::response::meaning;
+use crate::engine::split::{Incomplete, Shard, Split, TaggedSite, steady_level};
 use crate::engine::stop::{Crew, Stop};
 use crate::engine::{FailedItem, RunError, RunErrorKind, Session};
 use crate::http::{Request, Response};
@@ -38,6 +39,19 @@ pub struct Walked {
     pub has_failed: bool,
 }
 
+/// The part of a walk that a run is about.
+#[derive(Default)]
+pub struct RunPart {
+    /// True if only these items are walked.
+    is_given: bool,
+    /// The items of the level at which the walk is divided, until they are walked.
+    items: RefCell<Option<Vec<TaggedSite>>>,
+    /// Chooses items by their key.
+    pub shard: Option<Shard>,
+    /// The items whose records are incomplete.
+    pub incomplete: RefCell<Incomplete>,
+}
+
 /// State shared by the tasks of a run.
 pub struct Run {
     /// The plan that was run, the only one that may write.
@@ -46,8 +60,12 @@ pub struct Run {
     writes: bool,
     /// The plan whose raw body is wanted. Its dependencies are read as usual.
     content_of: Option<PlanId>,
-    /// The sites of unsent requests, if only the items are wanted.
+    /// The sites of items that are not walked, if only the items are wanted.
     pub found: Option<RefCell<Vec<Site>>>,
+    /// The level at which the walk is divided, and its items are found.
+    pub split: Cell<(PlanId, usize)>,
+    /// The part of the walk that is wanted, if not all of it.
+    pub part: RunPart,
     pub ahead: Rc<Ahead>,
     /// True if items are requested one after another.
     pub is_steady: bool,
@@ -73,6 +91,12 @@ pub struct Run {
     tasks: RefCell<Option<Rc<Stop>>>,
 }
 
+/// Returns the level at which the walk of a plan is divided: that of all its loops, except for shards.
+fn split_of(plan: &Rc<Plan>, session: &Session) -> (PlanId, usize) {
+    let level = session.shard().and_then(|_| steady_level(plan));
+    level.map_or((plan.id, plan.feeds.len()), |level| level.place())
+}
+
 /// Returns true if a limit may end a walk before all items are requested.
 fn is_bounded(plan: &Plan) -> bool {
     plan.with_fed_by().into_iter().any(|part| {
@@ -94,6 +118,11 @@ impl Run {
             writes: !plan.is_safe(),
             content_of: (kind == ResultKind::Content).then_some(plan.id),
             found: (kind == ResultKind::Items).then(RefCell::default),
+            split: Cell::new(split_of(plan, session)),
+            part: RunPart {
+                shard: session.shard().copied(),
+                ..RunPart::default()
+            },
             ahead: Ahead::new(window(plan)),
             is_steady: session.is_steady() && is_bounded(plan),
             is_beside: Cell::new(false),
@@ -113,12 +142,43 @@ impl Run {
         }
     }
 
-    /// Keeps the site of a request instead of sending it, if only the items are wanted.
-    pub fn keep_site(&self, plan: &Plan, site: &Site) -> Option<KeyedRecord> {
-        let found = self.found.as_ref().filter(|_| plan.trail.is_empty())?;
-        let mut found = found.borrow_mut();
+    /// Restricts the run to items of a level.
+    pub fn give_items(&mut self, level: &Split, items: Vec<TaggedSite>) {
+        self.split.set(level.place());
+        self.part.is_given = true;
+        // They were found by responses: the failure of the first item is not that of the server.
+        self.has_responses.set(true);
+        self.part.items.replace(Some(items));
+    }
+
+    /// Returns true if a walk is divided at the items that these are.
+    pub fn is_split_at(&self, plan: &Plan, known: usize) -> bool {
+        self.split.get() == (plan.id, known)
+    }
+
+    /// Keeps the site of an item instead of walking it, if only the items are wanted.
+    pub fn keep_site(&self, site: &Site) -> Option<KeyedRecord> {
+        let mut found = self.found.as_ref()?.borrow_mut();
         found.push(site.clone());
         Some(KeyedRecord::new(Value::from(found.len() - 1)))
+    }
+
+    /// Takes the items of a part that are given for the loops of a plan.
+    pub fn take_items(&self, plan: &Plan) -> Option<Vec<TaggedSite>> {
+        if self.split.get().0 != plan.id {
+            return None;
+        }
+        self.part.items.take()
+    }
+
+    /// Returns true if the run only walks a part's items.
+    pub fn is_of_part(&self) -> bool {
+        self.part.is_given
+    }
+
+    /// Records that an item's records are incomplete; without an item, those of all.
+    pub fn note_incomplete(&self, tag: Option<u32>) {
+        self.part.incomplete.borrow_mut().add(tag);
     }
 
     /// Waits until a failure ends the walk.

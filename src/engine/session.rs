@@ -12,6 +12,7 @@ use crate::engine::cover::Cover;
 use crate::engine::exchange::Exchange;
 use crate::engine::levels::Levels;
 use crate::engine::once::{Once, Shelf};
+use crate::engine::split::Shard;
 use crate::engine::stop::Stop;
 use crate::engine::writes::Writes;
 use crate::http::retirement::Retirement;
@@ -44,6 +45,8 @@ pub struct ExecutionOptions {
     pub cover: Option<Rc<dyn Cover>>,
     /// The store that queries read.
     pub store: Option<Arc<dyn OpenStore>>,
+    /// The share of the items that is walked, if it is not all of them.
+    pub shard: Option<Shard>,
 }
 
 /// The folder for downloads.
@@ -122,6 +125,11 @@ impl Session {
     /// Returns the records in place of a query, if there are any.
     pub fn given(&self, query: &str) -> Option<&Arc<Vec<Value>>> {
         self.execution.given.get(query)
+    }
+
+    /// Returns the share of the items that is walked, if it is not all of them.
+    pub fn shard(&self) -> Option<&Shard> {
+        self.execution.shard.as_ref()
     }
 
     /// Returns the store that queries read, if there is one.

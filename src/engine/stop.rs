@@ -20,7 +20,6 @@ impl Stop {
         self.notify.notify_waiters();
     }
 
-    #[cfg(test)]
     /// Returns true if the signal is set.
     pub fn is_set(&self) -> bool {
         self.is_set.get()

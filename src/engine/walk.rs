@@ -26,6 +26,7 @@ use crate::engine::outcome::End;
 use crate::engine::outlet::{Gone, Inlet, Outlet, Taker, channel};
 use crate::engine::records::KeyedRecord;
 use crate::engine::run::{Run, Walked};
+use crate::engine::split::TaggedSite;
 use crate::engine::stop::{Crew, Member};
 use crate::engine::{FailedItem, Outcome, RunError, RunErrorKind};
 use crate::plan::{DataValues, Feed, Plan, Site};
@@ -68,6 +69,8 @@ pub struct Walker {
     whole: Extent,
     /// The number of records needed of the plan, if its reader limits them.
     wanted: Option<usize>,
+    /// The item of a part that it belongs to.
+    tag: Option<u32>,
 }
 
 impl Walker {
@@ -87,43 +90,75 @@ impl Walker {
             whole: extent.clone(),
             extent,
             wanted: None,
+            tag: None,
         }
     }
 
     /// Finds the items of the remaining loops, or sends the requests if all are known.
-    pub fn walk(self, taker: Taker, outlet: Outlet) -> Pin<Box<dyn Future<Output = ()>>> {
+    pub fn walk(mut self, taker: Taker, outlet: Outlet) -> Pin<Box<dyn Future<Output = ()>>> {
+        self.tag = outlet.tag();
         Box::pin(async move {
             if let Some(given) = self.run.session.given(&self.plan.query.name) {
                 let kept = given.iter().cloned().map(KeyedRecord::new).collect();
                 let _ = taker(kept, &outlet).await;
                 return;
             }
+            if self.known == 0
+                && let Some(items) = self.run.take_items(&self.plan)
+            {
+                let known = self.run.split.get().1;
+                return self.walk_each(items, known, taker, outlet).await;
+            }
+            if self.run.is_split_at(&self.plan, self.known) {
+                if let Some(kept) = self.run.keep_site(&self.site) {
+                    let _ = outlet.send(vec![kept]).await;
+                    return;
+                }
+                let shard = self.run.part.shard.as_ref();
+                if shard.is_some_and(|shard| !shard.has(&self.site)) {
+                    self.skip();
+                    return;
+                }
+            }
             let _ = match self.plan.feeds.get(self.known) {
-                None => match self.run.keep_site(&self.plan, &self.site) {
-                    Some(kept) => outlet.send(vec![kept]).await,
-                    None => self.ask(&taker, &outlet).await,
-                },
+                None => self.ask(&taker, &outlet).await,
                 Some(_) => self.find_items(taker, outlet).await,
             };
         })
     }
 
-    /// Sends the requests of these sites, whose items are all known.
-    pub async fn walk_each(self, sites: Vec<Site>, taker: Taker, outlet: Outlet) {
+    /// Walks these items, which are those of the first `known` loops.
+    pub async fn walk_each(
+        self,
+        items: Vec<TaggedSite>,
+        known: usize,
+        taker: Taker,
+        outlet: Outlet,
+    ) {
         let room = self.run.ahead.level(&self.plan.trail, None);
-        let level = self.run.level(&self.plan);
-        Level::count(&level.items, sites.len() as u64);
-        for site in sites {
+        if known == self.plan.feeds.len() {
+            let level = self.run.level(&self.plan);
+            Level::count(&level.items, items.len() as u64);
+        }
+        for TaggedSite { tag, site } in items {
             let Ok(slot) = outlet.slot(&room).await else {
                 return;
             };
             let child = Self {
                 site,
-                known: self.plan.feeds.len(),
-                extent: Extent::Item,
+                known,
+                extent: if known == 0 { self.extent.clone() } else { Extent::Item },
                 ..self.clone()
             };
-            self.crew.spawn(child.walk(Rc::clone(&taker), slot));
+            let walk = child.walk(Rc::clone(&taker), slot.tagged(tag));
+            self.crew.spawn(walk);
+        }
+    }
+
+    /// Counts an item of another shard as done.
+    fn skip(&self) {
+        if self.known == self.plan.feeds.len() {
+            Level::count(&self.run.level(&self.plan).done, 1);
         }
     }
 
@@ -162,6 +197,7 @@ impl Walker {
                 true
             }
             End::Done(Outcome::Cut(cut)) if !self.is_answer() => {
+                self.run.note_incomplete(self.tag);
                 let ledger = &mut self.run.findings.borrow_mut().ledger;
                 ledger.cut(&self.plan.query.name, cut);
                 false
@@ -201,6 +237,7 @@ impl Walker {
     }
 
     fn failed(&self, error: RunError) {
+        self.run.note_incomplete(self.tag);
         let is_hopeless = error.kind.is_of_server() && !self.run.has_responses();
         let is_unmet = self.run.is_unmet_poll(&self.plan, &error);
         if self.extent.is_run() || is_hopeless || is_unmet || error.kind.is_of_all() {
@@ -213,6 +250,7 @@ impl Walker {
 
     /// Records the failure of a page after the first. The records before it stay valid.
     fn failed_later(&self, error: RunError) {
+        self.run.note_incomplete(self.tag);
         if error.kind.is_of_all() || self.run.is_unmet_poll(&self.plan, &error) {
             self.run.fail(error);
         } else {
@@ -372,7 +410,7 @@ impl Walker {
                     let site = parent
                         .plan
                         .site_with(&parent.site, &feed.name, &item.record);
-                    let Some(child) = parent.child(feed, site) else {
+                    let Some(child) = parent.child(feed, site, outlet.tag()) else {
                         continue;
                     };
                     left.set(left.get().map(|left| left - 1));
@@ -395,12 +433,13 @@ impl Walker {
     }
 
     /// Returns the task of an item, if the item meets the condition of its loop.
-    fn child(&self, feed: &Loop, site: Site) -> Option<Self> {
+    fn child(&self, feed: &Loop, site: Site, tag: Option<u32>) -> Option<Self> {
         let taken = Plan::takes(feed, &site);
         let child = Self {
             site,
             known: self.known + 1,
             extent: Extent::Item,
+            tag,
             ..self.clone()
         };
         match taken {

@@ -41,6 +41,9 @@ kinds![table, json, ndjson, yaml, csv, tsv, markdown, html, raw];
 /// The format for reading on a terminal.
 pub static TABLE: &Format = &table::FORMAT;
 
+/// The format for records in a stream.
+pub static NDJSON: &Format = &ndjson::FORMAT;
+
 /// The format for programs.
 pub static JSON: &Format = &json::FORMAT;
 

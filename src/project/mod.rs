@@ -45,7 +45,7 @@ pub mod testing;
 use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use url::Url;
 
@@ -80,6 +80,8 @@ pub struct Project {
     settings_faults: Diagnostics,
     named: OnceCell<Vec<(String, PathBuf)>>,
     read: RefCell<BTreeMap<PathBuf, queries::ReadQuery>>,
+    /// The templates that were read, by their path in the project.
+    templates: Arc<Mutex<BTreeMap<PathBuf, String>>>,
     /// The descriptions of APIs that were read.
     descriptions: RefCell<BTreeMap<describe::DescriptionKey, describe::ReadDescription>>,
 }
@@ -136,6 +138,20 @@ impl Project {
         project
     }
 
+    /// Opens the project of these files, by their path in it, which a plan carries.
+    pub fn carried(
+        files: impl IntoIterator<Item = (PathBuf, String)>,
+        working_directory: &Path,
+        formats: &[&'static str],
+        trust: &Trust,
+    ) -> Self {
+        load::carry(files);
+        let mut project = Self::at(PathBuf::from(load::CARRIED), working_directory, formats);
+        project.read_settings();
+        project.read_resources(trust);
+        project
+    }
+
     /// Returns true if this is the built-in project.
     pub fn is_built_in(&self) -> bool {
         load::is_built_in(&self.root)
@@ -154,6 +170,7 @@ impl Project {
             settings_faults: Diagnostics::new(),
             named: OnceCell::new(),
             read: RefCell::default(),
+            templates: Arc::default(),
             descriptions: RefCell::default(),
         }
     }
@@ -186,9 +203,9 @@ impl Project {
 
     fn read_settings(&mut self) {
         let path = self.root.join(settings::FILE_NAME);
-        if !path.exists() {
+        if !load::exists(&path) {
             let other = path.with_extension("yml");
-            if other.exists() {
+            if load::exists(&other) {
                 let other = load::shown(&other, &self.working_directory);
                 let words = format!("`{other}` is not read");
                 let help = format!("the project file is named `{}`", settings::FILE_NAME);

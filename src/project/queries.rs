@@ -1,14 +1,16 @@
 //! Finds the queries of a project by path or name. Each is read once, since several others may depend
 //! on it.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::name;
 use crate::core::source::{SourceFile, Text};
 use crate::project::draft::Draft;
+use crate::project::settings::FILE_NAME as SETTINGS;
 use crate::project::{Project, Query, load, operations, query_file, stem, sub_folder, yaml};
 use crate::resource::Speak;
 use crate::template::{Files, join_path};
@@ -124,7 +126,45 @@ impl Project {
     /// Returns a reader of project files for templates.
     fn files(&self) -> Files {
         let root = self.root.clone();
-        Arc::new(move |path| load::template(&root, path))
+        let read = Arc::clone(&self.templates);
+        Arc::new(move |path| {
+            let text = load::template(&root, path)?;
+            if let Some(text) = &text {
+                let mut read = read.lock().unwrap_or_else(PoisonError::into_inner);
+                read.insert(PathBuf::from(path), text.clone());
+            }
+            Ok(text)
+        })
+    }
+
+    /// Returns the files that a query, its dependencies and their resources consist of, by their path
+    /// in the project, with their texts.
+    pub fn files_of(&self, query: &Query) -> BTreeMap<PathBuf, String> {
+        let queries = query.with_fed_by();
+        let resources = queries.iter().filter_map(|query| query.call());
+        let resources = resources.flat_map(|call| {
+            let named = self.resources.iter();
+            named.filter(|file| *file.name == *call.resource.value)
+        });
+        let settings = load::source(&self.root.join(SETTINGS), &self.working_directory).ok();
+        let sources = queries.iter().map(|query| &query.source);
+        let sources = sources.chain(resources.map(|file| &file.source));
+        let mut files: BTreeMap<PathBuf, String> = sources
+            .chain(&settings)
+            // Operations, files of records and the store have none.
+            .filter_map(|source| {
+                let path = Path::new(source.path()).strip_prefix(&self.root).ok()?;
+                Some((path.to_path_buf(), source.text().to_owned()))
+            })
+            .collect();
+        let templates = self
+            .templates
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        for (path, text) in templates.iter() {
+            files.insert(path.clone(), text.clone());
+        }
+        files
     }
 
     /// Returns the path of a template from the project's folder: beside the query, or else from the

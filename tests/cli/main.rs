@@ -21,6 +21,7 @@ mod content;
 mod coverage;
 mod data;
 mod database;
+mod divided;
 mod drift;
 mod ends;
 mod errors;

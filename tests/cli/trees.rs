@@ -18,6 +18,9 @@ use crate::support::{Outcome, Project, Run};
 /// The number of trees.
 const TREES: u64 = 120;
 
+/// The number of trees that are walked in parts.
+const DIVIDED: u64 = 30;
+
 /// `SplitMix64`: small, and the same everywhere.
 struct Random(u64);
 
@@ -318,6 +321,87 @@ impl Tree {
         self.hold_ledger(&outcome);
     }
 
+    /// Plans the walk, runs its parts in any order, some twice, some killed before, and merges them.
+    fn hold_divided(&self) {
+        let mut random = Random(self.seed ^ 0x5eed);
+        let parts = 1 + random.below(5);
+        let server = Api::start(self);
+        let project = self.project(&server.url());
+        let run = |args: &[&str]| Run::in_(&project).args(args).outcome();
+        let parts = parts.to_string();
+        let planned = run(&[
+            "plan",
+            "q",
+            "--parts",
+            &parts,
+            "--allow-partial",
+            "--out",
+            "plan.json",
+        ]);
+        planned.assert_exit(0);
+        let plan = parsed(&project.read("plan.json").expect("a plan"));
+        let parts = plan["parts"].as_array().expect("parts").len();
+        let mut order: Vec<usize> = (0..parts).collect();
+        for index in (1..order.len()).rev() {
+            let other = usize::try_from(random.below(index as u64 + 1)).expect("it is small");
+            order.swap(index, other);
+        }
+        let mut files = Vec::new();
+        for number in order {
+            let (part, out) = (
+                format!("plan.json#{number}"),
+                format!("part-{number}.ndjson"),
+            );
+            let args = ["run", "--part", &part, "--out", &out];
+            if random.happens(20) {
+                Run::in_(&project).args(args).start().kill();
+                let is_whole = project
+                    .read(&out)
+                    .is_none_or(|text| text.contains("\"$part\""));
+                assert!(is_whole, "a killed part left a file that is not whole");
+            }
+            for _ in 0..=random.below(4) / 3 {
+                let outcome = run(&args);
+                assert!([0, 6].contains(&outcome.exit), "{}", outcome.snapshot());
+            }
+            files.push(out);
+        }
+        let mut args = vec!["merge", "plan.json", "-o", "ndjson"];
+        args.extend(files.iter().map(String::as_str));
+        let merged = run(&args);
+        let records: Vec<String> = merged
+            .stdout_text()
+            .lines()
+            .map(|line| text(&parsed(line), "id"))
+            .collect();
+        let limit = self.levels[self.depth].limit.unwrap_or(usize::MAX);
+        let count = limit.min(self.records.len());
+        assert_eq!(records, self.records[..count], "the records");
+        if !self.is_limited() {
+            merged.assert_exit(if self.failures.is_empty() { 0 } else { 6 });
+        }
+        server.finish();
+        self.hold_formats(&project, &files);
+    }
+
+    /// In every format, the merge gives what a single run gives.
+    fn hold_formats(&self, project: &Project, files: &[String]) {
+        let server = Api::start(self);
+        let single = self.project(&server.url());
+        for format in ["json", "csv", "table", "markdown", "yaml", "html"] {
+            // A walk that has only failed writes nothing.
+            if self.records.is_empty() && !self.failures.is_empty() {
+                continue;
+            }
+            let mut args = vec!["merge", "plan.json", "-o", format];
+            args.extend(files.iter().map(String::as_str));
+            let merged = Run::in_(project).args(args).outcome();
+            let run = Run::in_(&single).args(["run", "q", "-o", format]).outcome();
+            assert_eq!(merged.stdout_text(), run.stdout_text(), "{format}");
+        }
+        server.finish();
+    }
+
     fn hold_records(&self, outcome: &Outcome) {
         let records: Vec<String> = outcome
             .stdout_text()
@@ -535,6 +619,22 @@ fn answer(status: u16, body: &[u8]) -> Vec<u8> {
     .into_bytes();
     bytes.extend_from_slice(body);
     bytes
+}
+
+#[test]
+fn a_divided_walk_is_the_walk() {
+    let seeds: Vec<u64> = match std::env::var("TREES_SEED") {
+        Ok(seed) => vec![seed.parse().expect("a number")],
+        Err(_) => (0..DIVIDED).collect(),
+    };
+    for seed in seeds {
+        let tree = Tree::grow(seed);
+        let held = catch_unwind(AssertUnwindSafe(|| tree.hold_divided()));
+        assert!(
+            held.is_ok(),
+            "it does not hold: run it alone with TREES_SEED={seed}"
+        );
+    }
 }
 
 #[test]

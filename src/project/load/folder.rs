@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
-use crate::project::load::{built_in, is_yaml};
+use crate::project::load::{built_in, carried, is_yaml};
 use crate::project::settings::FILE_NAME;
 
 /// The maximum depth of files.
@@ -59,12 +59,15 @@ pub fn yaml_files(root: &Path, part: &str, faults: &mut Diagnostics) -> Vec<Path
     if built_in::holds(root) {
         return built_in::files(part).filter(|file| is_yaml(file)).collect();
     }
+    if carried::holds(root) {
+        return carried::files(part).filter(|file| is_yaml(file)).collect();
+    }
     files(root, part, is_yaml, faults)
 }
 
 /// As [`yaml_files`], but returns files of every kind. The built-in project has none.
 pub fn all_files(root: &Path, part: &str, faults: &mut Diagnostics) -> Vec<PathBuf> {
-    if built_in::holds(root) {
+    if built_in::holds(root) || carried::holds(root) {
         return Vec::new();
     }
     files(root, part, |_| true, faults)

@@ -2,9 +2,11 @@
 
 pub mod bounded;
 mod built_in;
+mod carried;
 #[cfg(test)]
 mod describe;
 mod folder;
+pub mod lines;
 pub mod tables;
 
 use std::fs;
@@ -21,6 +23,7 @@ use crate::project::operations;
 use crate::resource::TlsFiles;
 
 pub use built_in::{ROOT as BUILT_IN, has_query as is_built_in_query, holds as is_built_in};
+pub use carried::{ROOT as CARRIED, hold as carry, holds as is_carried};
 pub use folder::{
     PARTS, all_files, goes_through_link, has_entries, leads_out, outside, root_of, yaml_files,
 };
@@ -30,7 +33,7 @@ pub const LONGEST_FILE: u64 = 1024 * 1024;
 
 /// Returns the display name of a path: relative to the working directory, if it is below it.
 pub fn shown(path: &Path, working_directory: &Path) -> String {
-    if let Some(name) = built_in::shown(path) {
+    if let Some(name) = built_in::shown(path).or_else(|| carried::shown(path)) {
         return name;
     }
     let relative = path.strip_prefix(working_directory).unwrap_or(path);
@@ -43,6 +46,21 @@ pub fn is_yaml(path: &Path) -> bool {
         .is_some_and(|extension| file_ending::YAML.iter().any(|yaml| extension == *yaml))
 }
 
+/// Returns true if a path is not one on disk.
+fn is_in_memory(path: &Path) -> bool {
+    is_built_in(path) || is_carried(path)
+}
+
+/// Returns the text of a file that is not on disk.
+fn in_memory(path: &Path) -> Option<&'static str> {
+    built_in::text(path).or_else(|| carried::text(path))
+}
+
+/// Returns true if a file of a project exists.
+pub fn exists(path: &Path) -> bool {
+    in_memory(path).is_some() || (!is_in_memory(path) && path.exists())
+}
+
 /// Reads one file.
 ///
 /// # Errors
@@ -51,8 +69,8 @@ pub fn is_yaml(path: &Path) -> bool {
 pub fn source(path: &Path, working_directory: &Path) -> Result<Arc<SourceFile>, Diagnostic> {
     let name = shown(path, working_directory);
     let fault = |words: String| Diagnostic::general(Code::CannotRead, words);
-    if is_built_in(path) {
-        let text = built_in::text(path).ok_or_else(|| fault(format!("`{name}` does not exist")))?;
+    if is_in_memory(path) {
+        let text = in_memory(path).ok_or_else(|| fault(format!("`{name}` does not exist")))?;
         return Ok(SourceFile::new(name, path, text));
     }
     let metadata = fs::metadata(path)
@@ -106,8 +124,8 @@ pub fn attachment(root: &Path, path: &str) -> Result<(PathBuf, Vec<u8>), String>
 ///
 /// A message, if it is outside the project or not text of a reasonable size.
 pub fn template(root: &Path, path: &str) -> Result<Option<String>, String> {
-    if is_built_in(root) {
-        return Ok(built_in::text(&root.join(path)).map(str::to_owned));
+    if is_in_memory(root) {
+        return Ok(in_memory(&root.join(path)).map(str::to_owned));
     }
     let Ok(real) = fs::canonicalize(root.join(path)) else {
         return Ok(None);
@@ -152,7 +170,7 @@ const LONGEST_ATTACHMENT: u64 = 256 * 1024 * 1024;
 
 /// Returns the canonical path, also for a file that does not exist yet.
 pub fn real_path(path: &Path) -> PathBuf {
-    if is_built_in(path) || operations::is_operation(path) {
+    if is_in_memory(path) || operations::is_operation(path) {
         return path.to_path_buf();
     }
     fs::canonicalize(path).unwrap_or_else(|_| {

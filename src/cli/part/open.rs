@@ -1,0 +1,198 @@
+//! Binds the query of a plan document: the same query, vars, time and facts on every machine.
+
+use std::collections::BTreeMap;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::cli::app::App;
+use crate::cli::columns::listed;
+use crate::cli::connect::World;
+use crate::cli::error_hints;
+use crate::cli::failure::Failure;
+use crate::cli::options::{ConnectArgs, MessageArgs, format_names};
+use crate::core::code::Code;
+use crate::engine::{self, Split};
+use crate::parts::{DataOf, PlanOf};
+use crate::plan::{DataValue, DataValues, Input, Inputs, Plan};
+use crate::project::load::{self, bounded};
+use crate::project::{Project, Query, Trust};
+use crate::template::Records;
+
+/// The maximum size of a plan, in bytes.
+const LONGEST: u64 = 1 << 30;
+
+/// The prefix of the variables that give vars their values.
+const VARIABLES: &str = "RUNNER_VAR_";
+
+/// A plan document whose query is bound.
+pub struct Opened {
+    /// The plan.
+    pub plan: Rc<Plan>,
+    /// The level at which the walk is divided.
+    pub level: Split,
+    /// The results of `data`.
+    pub data: Arc<DataValues>,
+    /// The outside, which has the demo.
+    _world: World,
+}
+
+/// Reads a plan document from a file, or from standard input for `-`.
+///
+/// # Errors
+///
+/// If it is not one, or its owner is not trusted: it says which requests get a token.
+pub fn read(path: &Path, app: &App) -> Result<PlanOf, Failure> {
+    let shown = path.display();
+    let fault = |words: String| Failure::usage(Code::PlanFile, words);
+    let bytes = if path.as_os_str() == "-" {
+        let mut bytes = Vec::new();
+        let read = std::io::stdin().take(LONGEST + 1).read_to_end(&mut bytes);
+        read.map_err(|error| fault(format!("cannot read the part: {}", load::plain(&error))))?;
+        bytes
+    } else {
+        let full = app.working_directory.join(path);
+        let root = full.parent().unwrap_or(Path::new("/"));
+        Trust::new(&app.env)
+            .check(&full, root)
+            .map_err(Failure::from)?;
+        bounded::anything(&full, LONGEST).map_err(|words| fault(format!("`{shown}` {words}")))?
+    };
+    PlanOf::read(&bytes).map_err(|words| {
+        if path.as_os_str() == "-" {
+            return fault(format!("the part on standard input {words}"));
+        }
+        fault(format!("`{shown}` {words}")).help("make one with `runner plan QUERY --out FILE`")
+    })
+}
+
+/// Binds the query of a document.
+///
+/// # Errors
+///
+/// If a file of the project here differs from the document's, or the query cannot be bound.
+pub fn open(
+    document: &PlanOf,
+    connect: &ConnectArgs,
+    messages: MessageArgs,
+    app: &App,
+) -> Result<Opened, Failure> {
+    let here = refuse_changes(document, app)?;
+    let files = document.files.iter();
+    let files = files.map(|(path, file)| (PathBuf::from(path), file.text.clone()));
+    let trust = Trust::new(&app.env);
+    let project = Project::carried(files, &app.working_directory, &format_names(), &trust);
+    let query = query(&project, document)?;
+    let connect = ConnectArgs {
+        env: document.environment.clone(),
+        demo: connect.demo || document.demo,
+        ..connect.clone()
+    };
+    let mut world = World::new(app, &connect, messages, Some(&document.now))?;
+    world.outside.env = Arc::new(environment(document, app));
+    let git = document.git.clone();
+    world.outside.git = Arc::new(move |name| git.get(name)?.as_deref().map(Value::from));
+    let root = here.unwrap_or_else(|| app.working_directory.clone());
+    let binding = world.binding_at(root, &project, &query, &connect, app)?;
+    let given = document.vars.iter();
+    let given: Inputs = given
+        .map(|(name, value)| (name.clone(), Input::Json(value.clone())))
+        .collect();
+    let plan = Plan::bind(query, &binding, &given)
+        .map_err(|error| error_hints::plan_error_in(&error, &binding, app))?;
+    let plan = Rc::new(plan);
+    let level = level(&plan, document)?;
+    Ok(Opened {
+        plan,
+        level,
+        data: Arc::new(data(document)),
+        _world: world,
+    })
+}
+
+/// Returns the query of a document.
+fn query(project: &Project, document: &PlanOf) -> Result<Arc<Query>, Failure> {
+    let query = match &document.file {
+        Some(file) => project.query_at(&Path::new(load::CARRIED).join(file)),
+        None => project.query_named(&document.query),
+    };
+    query.map_err(Failure::from_diagnostics)
+}
+
+/// Refuses a project here whose files are not those of the plan. Returns its folder, if it has the
+/// query's file.
+fn refuse_changes(document: &PlanOf, app: &App) -> Result<Option<PathBuf>, Failure> {
+    let Some(root) = load::root_of(&app.working_directory) else {
+        return Ok(None);
+    };
+    let own = document
+        .file
+        .as_ref()
+        .filter(|file| root.join(file).exists());
+    if own.is_none() {
+        return Ok(None);
+    }
+    let is_changed = |path: &String| {
+        let text = load::source(&root.join(path), &root);
+        let file = &document.files[path];
+        text.map_or(true, |source| source.text() != file.text)
+    };
+    let mut changed: Vec<String> = document.files.keys().cloned().collect();
+    changed.retain(is_changed);
+    if changed.is_empty() {
+        return Ok(Some(root));
+    }
+    let words = format!(
+        "the project has changed since the plan was made: {}",
+        listed(&changed)
+    );
+    Err(Failure::usage(Code::PlanChanged, words)
+        .help("make a new plan, or use the plan's own files in a folder outside of the project"))
+}
+
+/// Returns the environment in which vars have the values that they had for the plan; only secret
+/// ones are taken from this process.
+fn environment(document: &PlanOf, app: &App) -> BTreeMap<String, String> {
+    let secret: Vec<String> = document
+        .secret_vars
+        .iter()
+        .map(|name| crate::plan::variable_of(name))
+        .collect();
+    let own = app.env.iter();
+    let own = own.filter(|(name, _)| !name.starts_with(VARIABLES) || secret.contains(name));
+    own.chain(&document.inner_vars)
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
+}
+
+/// Returns the level at which the walk is divided.
+fn level(plan: &Rc<Plan>, document: &PlanOf) -> Result<Split, Failure> {
+    let wanted = &document.split;
+    let mut levels = engine::levels(plan).into_iter();
+    let found =
+        levels.find(|level| level.plan.trail == wanted.trail && level.known == wanted.known);
+    found.ok_or_else(|| {
+        let words = format!(
+            "the walk of `{}` has no level as in its plan",
+            plan.query.name
+        );
+        Failure::usage(Code::PlanFile, words).help("make a new plan with this version of `runner`")
+    })
+}
+
+fn data(document: &PlanOf) -> DataValues {
+    let values = document.data.iter().map(|(name, value)| {
+        let value = match value {
+            DataOf::Text(text) => DataValue::Text(text.as_str().into()),
+            DataOf::Records { list, columns } => DataValue::Records(Records {
+                list: list.clone().into(),
+                columns: columns.clone(),
+            }),
+        };
+        (name.clone(), value)
+    });
+    values.collect()
+}

@@ -1,0 +1,183 @@
+//! The files of parts: what they have, and what is missing.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::cli::app::App;
+use crate::core::json;
+use crate::core::text::counted;
+use crate::parts::{FACTS, Facts, PlanOf};
+use crate::project::load::lines::LineFile;
+use crate::project::load::plain;
+
+/// The file of a part.
+#[derive(Debug)]
+pub struct PartFile {
+    /// Its name.
+    pub path: PathBuf,
+    /// Its lines.
+    pub lines: LineFile,
+    /// The position after its records.
+    pub end: u64,
+    /// What it says of its records.
+    pub facts: Facts,
+}
+
+impl PartFile {
+    /// Reads the facts of a file.
+    fn read(path: &Path, app: &App) -> Result<Self, String> {
+        let lines = LineFile::new(&app.working_directory.join(path))?;
+        let last = lines
+            .last()
+            .map_err(|error| format!("cannot be read: {}", plain(&error)))?;
+        let not_whole = "does not end with the facts of a part: it is no part's file, or not whole";
+        let (line, end) = last.ok_or(not_whole)?;
+        let facts = json::parse(&line).ok();
+        let facts = facts.and_then(|mut line| line.as_object_mut()?.swap_remove(FACTS));
+        let facts = facts.ok_or(not_whole)?;
+        let facts: Facts = serde_json::from_value(facts)
+            .map_err(|error| format!("has facts that this program does not read: {error}"))?;
+        Ok(Self {
+            path: path.to_path_buf(),
+            lines,
+            end,
+            facts,
+        })
+    }
+
+    /// Returns the items with the number of their records, in the order of the file.
+    pub fn items(&self) -> impl Iterator<Item = (u32, u32)> {
+        let runs = self.facts.counts.iter();
+        runs.flat_map(|(first, counts)| (*first..).zip(counts.iter().copied()))
+    }
+
+    /// Returns the items whose records are complete.
+    fn complete(&self) -> impl Iterator<Item = u32> {
+        let incomplete: BTreeSet<u32> = self.facts.incomplete.iter().copied().collect();
+        let items = self.items().map(|(index, _)| index);
+        items.filter(move |index| !incomplete.contains(index))
+    }
+}
+
+/// The files of a plan's parts.
+#[derive(Debug, Default)]
+pub struct PartFiles {
+    /// The files that belong to the plan.
+    pub files: Vec<PartFile>,
+    /// The file of each item, by the item's index.
+    pub chosen: BTreeMap<u32, usize>,
+    /// The items whose records are incomplete, or in no file.
+    pub wanting: BTreeSet<u32>,
+    /// The parts that are in no file.
+    pub missing: Vec<u32>,
+    /// The parts whose records are incomplete.
+    pub incomplete: Vec<u32>,
+    /// Files that are not used, each with the reason.
+    pub unused: Vec<String>,
+}
+
+impl PartFiles {
+    /// Reads files.
+    pub fn read(document: &PlanOf, paths: &[PathBuf], app: &App) -> Self {
+        let mut read = Self::default();
+        let mut taken: BTreeSet<(String, u32)> = BTreeSet::new();
+        for path in paths {
+            let shown = path.display();
+            let file = match PartFile::read(path, app) {
+                Ok(file) => file,
+                Err(words) => {
+                    read.unused.push(format!("`{shown}` {words}"));
+                    continue;
+                }
+            };
+            let facts = &file.facts;
+            if facts.plan != document.id && facts.of.as_ref() != Some(&document.id) {
+                let words = format!("`{shown}` is of another plan ({})", facts.plan);
+                read.unused.push(words);
+                continue;
+            }
+            let key = |part: &u32| (facts.plan.clone(), *part);
+            if let Some(part) = facts.parts.iter().find(|part| taken.contains(&key(part))) {
+                let words = format!("`{shown}` has part {part} again");
+                read.unused.push(words);
+                continue;
+            }
+            let counted: u64 = file.items().map(|(_, count)| u64::from(count)).sum();
+            let is_known = |index: u32| u64::from(index) < document.items;
+            if counted != facts.records || !file.items().all(|(index, _)| is_known(index)) {
+                let words = format!("`{shown}` is damaged: its facts contradict each other");
+                read.unused.push(words);
+                continue;
+            }
+            taken.extend(facts.parts.iter().map(key));
+            read.files.push(file);
+        }
+        read.choose(document);
+        read
+    }
+
+    /// Chooses the file for each item: one in which it is complete, if there is one.
+    fn choose(&mut self, document: &PlanOf) {
+        let mut complete: BTreeMap<u32, usize> = BTreeMap::new();
+        for (number, file) in self.files.iter().enumerate() {
+            for (index, _) in file.items() {
+                self.chosen.entry(index).or_insert(number);
+            }
+            for index in file.complete() {
+                complete.entry(index).or_insert(number);
+            }
+        }
+        self.chosen.extend(&complete);
+        for part in document.parts.iter().flatten() {
+            let items = || part.indexed().map(|(index, _)| index);
+            let wanting = items().filter(|index| !complete.contains_key(index));
+            self.wanting.extend(wanting);
+            if items().any(|index| !self.chosen.contains_key(&index)) {
+                self.missing.push(part.part);
+            } else if items().any(|index| !complete.contains_key(&index)) {
+                self.incomplete.push(part.part);
+            }
+        }
+    }
+
+    /// Returns true if all records are there, and nothing else.
+    pub fn are_whole(&self) -> bool {
+        self.wanting.is_empty() && self.unused.is_empty()
+    }
+
+    /// Returns the number of requests.
+    pub fn requests(&self) -> u64 {
+        self.files.iter().map(|file| file.facts.requests).sum()
+    }
+
+    /// Returns the failures as records: of the files with items that no other file completes.
+    pub fn failed(&self) -> Vec<Value> {
+        let of = |file: &&PartFile| {
+            let mut incomplete = file.facts.incomplete.iter();
+            incomplete.any(|index| self.wanting.contains(index))
+        };
+        let files = self.files.iter().filter(of);
+        files.flat_map(|file| file.facts.failed.clone()).collect()
+    }
+
+    /// Describes the failures by kind.
+    pub fn groups(&self) -> Vec<String> {
+        let files = self.files.iter().filter(|file| {
+            let mut incomplete = file.facts.incomplete.iter();
+            incomplete.any(|index| self.wanting.contains(index))
+        });
+        let groups = files.flat_map(|file| &file.facts.groups);
+        let mut kinds: BTreeMap<(&str, &str), (u64, &str)> = BTreeMap::new();
+        for group in groups {
+            let key = (group.query.as_str(), group.code.as_str());
+            kinds.entry(key).or_insert((0, &group.example)).0 += group.count;
+        }
+        let words = kinds.into_iter().map(|((query, code), (count, example))| {
+            let count = counted(count, "failure");
+            format!("{count} of `{query}` [{code}]: {example}")
+        });
+        words.collect()
+    }
+}

@@ -1,0 +1,265 @@
+//! Writes the plan of a divided walk.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::cli::app::App;
+use crate::cli::connect::World;
+use crate::cli::exit::Exit;
+use crate::cli::failure::{Failure, Stopped};
+use crate::cli::options::ConnectArgs;
+use crate::core::code::Code;
+use crate::core::column::ColumnType;
+use crate::core::text::counted;
+use crate::core::time::{format_duration, format_time};
+use crate::engine::{FoundItems, Split};
+use crate::parts::{self, ColumnOf, DataOf, FileOf, IndexedItem, Level, PlanOf};
+use crate::plan::{DataValue, DataValues, Plan, variable_of};
+use crate::sink;
+
+/// What a plan is made of.
+pub struct Planned<'p> {
+    /// The plan.
+    pub plan: &'p Plan,
+    /// The level at which the walk is divided.
+    pub level: &'p Split,
+    /// Its items, and the results of `data`.
+    pub found: FoundItems,
+    /// What is missing.
+    pub missing: Vec<String>,
+    /// The files that the query depends on.
+    pub files: BTreeMap<PathBuf, String>,
+    /// The project's folder.
+    pub root: &'p Path,
+    /// The facts about the repository that were read.
+    pub git: BTreeMap<String, Option<String>>,
+    /// The environment, and the demo if it was used.
+    pub connect: &'p ConnectArgs,
+    /// The division.
+    pub division: Division,
+}
+
+/// How a walk is divided.
+#[derive(Debug, Clone, Copy)]
+pub struct Division {
+    /// The maximum number of parts.
+    pub parts: u32,
+    /// The number of parts that run at the same time, if it is not all of them.
+    pub at_once: Option<NonZeroU32>,
+}
+
+impl Division {
+    /// Returns the number of parts that run at the same time, of those that there are.
+    pub fn at_once(self, parts: usize) -> u32 {
+        let all = u32::try_from(parts.max(1)).unwrap_or(u32::MAX);
+        self.at_once.map_or(all, NonZeroU32::get)
+    }
+}
+
+/// Takes note of the facts about the repository that are read from now on. The function returns them.
+pub fn facts_read(world: &mut World) -> impl Fn() -> BTreeMap<String, Option<String>> + use<> {
+    let read: Arc<Mutex<BTreeMap<String, Option<String>>>> = Arc::default();
+    let (kept, inner) = (Arc::clone(&read), Arc::clone(&world.outside.git));
+    world.outside.git = Arc::new(move |name| {
+        let fact = inner(name);
+        let text = fact.as_ref().and_then(Value::as_str).map(str::to_owned);
+        let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.insert(name.to_owned(), text);
+        fact
+    });
+    move || read.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+/// Creates the document.
+///
+/// # Errors
+///
+/// If it would hold a secret.
+pub fn document(planned: Planned<'_>, app: &App) -> Result<PlanOf, Failure> {
+    let Planned {
+        plan,
+        level,
+        connect,
+        division,
+        ..
+    } = planned;
+    let items = items(plan, &planned.found)?;
+    let count = items.len() as u64;
+    let parts = parts::divide(items, division.parts as usize);
+    let secret: Vec<String> = plan.secret_vars().cloned().collect();
+    let files = planned.files.into_iter().map(|(path, text)| {
+        let path = path.to_string_lossy().replace('\\', "/");
+        (path, FileOf::new(text))
+    });
+    let file = plan.query.source.path().strip_prefix(planned.root).ok();
+    let mut document = PlanOf {
+        plan: parts::VERSION,
+        id: String::new(),
+        of: None,
+        runner: env!("CARGO_PKG_VERSION").to_owned(),
+        query: plan.query.name.clone(),
+        file: file.map(|file| file.to_string_lossy().replace('\\', "/")),
+        environment: connect.environment().map(str::to_owned),
+        demo: connect.demo,
+        now: format_time(plan.now()),
+        vars: plan
+            .vars
+            .iter()
+            .filter(|(name, _)| !secret.contains(name))
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect(),
+        secret_vars: secret.clone(),
+        inner_vars: inner_vars(plan, app),
+        git: planned.git,
+        data: data_of(&planned.found.data, app)?,
+        columns: columns(plan),
+        split: Level {
+            query: level.plan.query.name.clone(),
+            for_each: level.name().map(str::to_owned),
+            trail: level.plan.trail.clone(),
+            known: level.known,
+        },
+        items: count,
+        requests: count,
+        seconds: seconds(plan, count),
+        at_once: division.at_once(parts.len()),
+        complete: planned.missing.is_empty(),
+        missing: planned.missing,
+        files: files.collect(),
+        parts: Some(parts),
+        part: None,
+    };
+    document.id = document.identity();
+    Ok(document)
+}
+
+/// Returns the items with their indices.
+fn items(plan: &Plan, found: &FoundItems) -> Result<Vec<IndexedItem>, Failure> {
+    let items = (0..).zip(&found.sites).map(|(index, site)| {
+        let names = site
+            .plain_items()
+            .ok_or_else(|| secret(&format!("the items of `{}` are secret", plan.query.name)))?;
+        Ok((index, names.into_iter().collect()))
+    });
+    items.collect()
+}
+
+fn secret(why: &str) -> Failure {
+    let words = format!("{why}, and a plan holds no secrets: the walk is not run in parts");
+    Failure::new(Exit::Forbidden, Code::NotInParts, words)
+}
+
+/// Returns the variables that give vars of other queries their values.
+fn inner_vars(plan: &Plan, app: &App) -> BTreeMap<String, String> {
+    let queries = plan.query.with_fed_by();
+    let vars = queries.iter().flat_map(|query| &query.vars);
+    let named = vars.filter(|var| !var.secret).filter_map(|var| {
+        let name = variable_of(&var.name);
+        let value = app.env.get(&name).filter(|value| !value.is_empty())?;
+        Some((name, value.clone()))
+    });
+    named.collect()
+}
+
+/// Returns the results of `data`.
+fn data_of(data: &DataValues, app: &App) -> Result<BTreeMap<String, DataOf>, Failure> {
+    let values = data.iter().map(|(name, value)| {
+        let value = match value {
+            DataValue::Text(text) => DataOf::Text(text.to_string()),
+            DataValue::Records(records) => {
+                let mut list = records
+                    .list
+                    .to_vec()
+                    .map_err(|error| Failure::of_output(&error))?;
+                for record in &mut list {
+                    app.scrubber.json(record);
+                }
+                DataOf::Records {
+                    list,
+                    columns: records.columns.clone(),
+                }
+            }
+        };
+        Ok((name.clone(), value))
+    });
+    values.collect()
+}
+
+/// Returns the columns with their declared types.
+fn columns(plan: &Plan) -> Option<Vec<ColumnOf>> {
+    let extract = &plan.query.shape.extract;
+    let columns = extract.iter().map(|column| {
+        let kind = if column.is_list() {
+            Some(ColumnType::Json)
+        } else {
+            column.declared
+        };
+        ColumnOf {
+            name: column.name.clone(),
+            kind: kind.map(|kind| kind.name().to_owned()),
+        }
+    });
+    (!extract.is_empty()).then(|| columns.collect())
+}
+
+/// Returns the time that requests take at the declared limit of the resource.
+fn seconds(plan: &Plan, requests: u64) -> Option<u64> {
+    let rate = plan.requests()?.resource().rate_limit?;
+    let millis = u128::from(requests) * rate.per.as_millis();
+    let seconds = millis.div_ceil(u128::from(rate.requests.max(1)) * 1_000);
+    u64::try_from(seconds).ok()
+}
+
+/// Writes a document to a file, or to standard output.
+///
+/// # Errors
+///
+/// If it holds a secret, is too large, or cannot be written.
+pub fn write(document: &PlanOf, out: Option<&Path>, app: &App) -> Result<Exit, Stopped> {
+    let text = serde_json::to_string(document).map_err(|error| {
+        Failure::usage(Code::CannotWrite, format!("cannot write the plan: {error}"))
+    })?;
+    if app.scrubber.text(&text) != text {
+        return Err(secret("a value that is secret is in the plan").into());
+    }
+    PlanOf::read(text.as_bytes())
+        .map_err(|words| Failure::usage(Code::PlanFile, format!("the plan {words}")))?;
+    let text = format!("{text}\n");
+    let Some(path) = out.filter(|path| path.as_os_str() != "-") else {
+        app.print(&text)?;
+        return Ok(Exit::Done);
+    };
+    sink::write_file(&app.working_directory.join(path), text.as_bytes()).map_err(|error| {
+        let why = crate::project::load::plain(&error);
+        let words = format!("cannot write `{}`: {why}", path.display());
+        Failure::usage(Code::CannotWrite, words)
+    })?;
+    Ok(Exit::Done)
+}
+
+/// Describes a plan in one line.
+pub fn summary(document: &PlanOf) -> String {
+    let parts = counted(document.count() as u64, "part");
+    let items = counted(document.items, "item");
+    let of = match &document.split.for_each {
+        Some(name) if document.split.query == document.query => format!(" (`{name}`)"),
+        Some(name) => format!(" (`{name}` of `{}`)", document.split.query),
+        None => String::new(),
+    };
+    let requests = counted(document.requests, "request");
+    let time = document.seconds.map_or_else(String::new, |seconds| {
+        let time = format_duration(Duration::from_secs(seconds));
+        format!("; at the resource's limit {time}")
+    });
+    let partial = if document.complete {
+        ""
+    } else {
+        "; the listing is incomplete"
+    };
+    format!("{parts}, {items}{of}, at least {requests}{time}{partial}")
+}
