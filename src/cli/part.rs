@@ -32,7 +32,7 @@ use crate::plan::{Plan, Site};
 /// The maximum number of kinds of failure that a part tells.
 const KINDS: usize = 20;
 
-/// What is to be run.
+/// The parts to run, and options.
 pub struct PartArgs<'a> {
     /// `PLAN#K`, or `-`.
     pub part: &'a str,

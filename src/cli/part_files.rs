@@ -21,7 +21,7 @@ pub struct PartFile {
     pub lines: LineFile,
     /// The position after its records.
     pub end: u64,
-    /// What it says of its records.
+    /// The facts about its records.
     pub facts: Facts,
 }
 

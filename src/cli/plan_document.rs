@@ -1,6 +1,6 @@
 //! Writes the plan of a divided walk.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,7 +22,7 @@ use crate::parts::{self, ColumnOf, DataOf, FileOf, IndexedItem, Level, PlanOf};
 use crate::plan::{DataValue, DataValues, Plan, variable_of};
 use crate::sink;
 
-/// What a plan is made of.
+/// The contents of a plan.
 pub struct Planned<'p> {
     /// The plan.
     pub plan: &'p Plan,
@@ -30,7 +30,7 @@ pub struct Planned<'p> {
     pub level: &'p Split,
     /// Its items, and the results of `data`.
     pub found: FoundItems,
-    /// What is missing.
+    /// Descriptions of failures and cuts in listing them.
     pub missing: Vec<String>,
     /// The files that the query depends on.
     pub files: BTreeMap<PathBuf, String>,
@@ -44,7 +44,7 @@ pub struct Planned<'p> {
     pub division: Division,
 }
 
-/// How a walk is divided.
+/// The number of parts.
 #[derive(Debug, Clone, Copy)]
 pub struct Division {
     /// The maximum number of parts.
@@ -113,7 +113,7 @@ pub fn document(planned: Planned<'_>, app: &App) -> Result<PlanOf, Failure> {
             .filter(|(name, _)| !secret.contains(name))
             .map(|(name, value)| (name.clone(), value.clone()))
             .collect(),
-        secret_vars: secret.clone(),
+        secret_vars: with_inner(&secret, plan),
         inner_vars: inner_vars(plan, app),
         git: planned.git,
         data: data_of(&planned.found.data, app)?,
@@ -152,6 +152,15 @@ fn items(plan: &Plan, found: &FoundItems) -> Result<Vec<IndexedItem>, Failure> {
 fn secret(why: &str) -> Failure {
     let words = format!("{why}, and a plan holds no secrets: the walk is not run in parts");
     Failure::new(Exit::Forbidden, Code::NotInParts, words)
+}
+
+/// Adds the secret vars of the queries that a plan depends on.
+fn with_inner(secret: &[String], plan: &Plan) -> Vec<String> {
+    let queries = plan.query.with_fed_by();
+    let inner = queries.iter().flat_map(|query| &query.vars);
+    let inner = inner.filter(|var| var.secret).map(|var| &var.name);
+    let names: BTreeSet<&String> = secret.iter().chain(inner).collect();
+    names.into_iter().cloned().collect()
 }
 
 /// Returns the variables that give vars of other queries their values.

@@ -15,7 +15,6 @@ use serde_json::Value;
 
 use crate::core::records::RecordList;
 use crate::core::shutdown;
-use crate::engine::cover::UsedPart;
 use crate::engine::data::{data_of, statement};
 use crate::engine::expectations::check_used;
 use crate::engine::extent::Extent;
@@ -30,8 +29,10 @@ use crate::engine::split::TaggedSite;
 use crate::engine::stop::{Crew, Member};
 use crate::engine::{FailedItem, Outcome, RunError, RunErrorKind};
 use crate::plan::{DataValues, Feed, Plan, Site};
-use crate::project::query::Loop;
 use crate::sink::RecordSpool;
+
+mod children;
+mod failing;
 
 /// A taker that lets records out.
 pub fn let_out() -> Taker {
@@ -147,7 +148,11 @@ impl Walker {
             let child = Self {
                 site,
                 known,
-                extent: if known == 0 { self.extent.clone() } else { Extent::Item },
+                extent: if known == 0 {
+                    self.extent.clone()
+                } else {
+                    Extent::Item
+                },
                 ..self.clone()
             };
             let walk = child.walk(Rc::clone(&taker), slot.tagged(tag));
@@ -234,28 +239,6 @@ impl Walker {
     /// Returns true if it sends the only requests of the run's query.
     fn is_answer(&self) -> bool {
         self.plan.is_sole_request()
-    }
-
-    fn failed(&self, error: RunError) {
-        self.run.note_incomplete(self.tag);
-        let is_hopeless = error.kind.is_of_server() && !self.run.has_responses();
-        let is_unmet = self.run.is_unmet_poll(&self.plan, &error);
-        if self.extent.is_run() || is_hopeless || is_unmet || error.kind.is_of_all() {
-            self.run.fail(error);
-        } else {
-            self.extent.fail();
-            self.run.note_failure(error);
-        }
-    }
-
-    /// Records the failure of a page after the first. The records before it stay valid.
-    fn failed_later(&self, error: RunError) {
-        self.run.note_incomplete(self.tag);
-        if error.kind.is_of_all() || self.run.is_unmet_poll(&self.plan, &error) {
-            self.run.fail(error);
-        } else {
-            self.run.note_failure(error);
-        }
     }
 
     async fn find_items(self, taker: Taker, outlet: Outlet) -> Result<(), Gone> {
@@ -375,103 +358,6 @@ impl Walker {
                 Err(kind) => return self.fail(kind),
             };
             (children.take)(records.into_iter().map(KeyedRecord::new).collect(), &outlet).await?;
-        }
-    }
-
-    /// Starts a task for every item of a loop that meets its condition, at most `most` of them.
-    fn children(&self, taker: Taker, most: Option<usize>) -> Children {
-        let parent = self.clone();
-        let index = self.known;
-        let place = format!("{}#{}", self.plan.trail, self.known);
-        // If few records are needed, few items run at a time.
-        let few = self
-            .plan
-            .limit
-            .filter(|_| self.plan.query.shape.sort.is_empty());
-        let few = few.into_iter().chain(self.wanted).min();
-        let room = self.run.ahead.level(&place, few);
-        let left = Rc::new(Cell::new(most));
-        let still = Rc::clone(&left);
-        let take: Taker = Rc::new(move |items, outlet| {
-            let (parent, room) = (parent.clone(), room.clone());
-            let (taker, left) = (Rc::clone(&taker), Rc::clone(&left));
-            Box::pin(async move {
-                let feed = &parent.plan.loops()[index];
-                let level = parent.run.level(&parent.plan);
-                let is_last = index + 1 == parent.plan.feeds.len();
-                let count = |more| Level::count(&level.items, if is_last { more } else { 0 });
-                if !feed.chooses() {
-                    count(items.len() as u64);
-                }
-                for item in items {
-                    if left.get() == Some(0) {
-                        break;
-                    }
-                    let site = parent
-                        .plan
-                        .site_with(&parent.site, &feed.name, &item.record);
-                    let Some(child) = parent.child(feed, site, outlet.tag()) else {
-                        continue;
-                    };
-                    left.set(left.get().map(|left| left - 1));
-                    if feed.chooses() {
-                        count(1);
-                    }
-                    let slot = outlet.slot(&room).await?;
-                    let walk = child.walk(Rc::clone(&taker), slot);
-                    if parent.run.is_steady {
-                        walk.await;
-                        outlet.settled().await?;
-                    } else {
-                        parent.crew.spawn(walk);
-                    }
-                }
-                Ok(())
-            })
-        });
-        Children { take, left: still }
-    }
-
-    /// Returns the task of an item, if the item meets the condition of its loop.
-    fn child(&self, feed: &Loop, site: Site, tag: Option<u32>) -> Option<Self> {
-        let taken = Plan::takes(feed, &site);
-        let child = Self {
-            site,
-            known: self.known + 1,
-            extent: Extent::Item,
-            tag,
-            ..self.clone()
-        };
-        match taken {
-            Ok(is_taken) => {
-                if let Some(cover) = self.run.session.cover() {
-                    let part = if is_taken {
-                        UsedPart::Taken
-                    } else {
-                        UsedPart::Skipped
-                    };
-                    cover.used(&self.plan.query, part(&feed.name));
-                }
-                is_taken.then_some(child)
-            }
-            Err(error) => {
-                child.failed(child.fault(RunErrorKind::Render(error)));
-                None
-            }
-        }
-    }
-
-    /// Records a failure to find items. The walk goes on without them.
-    #[expect(clippy::unnecessary_wraps, reason = "returned in place of the items")]
-    fn fail(&self, kind: RunErrorKind) -> Result<(), Gone> {
-        self.failed(self.fault(kind));
-        Ok(())
-    }
-
-    fn fault(&self, kind: RunErrorKind) -> RunError {
-        RunError {
-            item: FailedItem::of(&self.site),
-            ..RunError::of_plan(&self.plan, kind)
         }
     }
 }

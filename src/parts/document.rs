@@ -61,7 +61,7 @@ pub struct PlanOf {
     pub at_once: u32,
     /// True if nothing that feeds the walk failed or was cut.
     pub complete: bool,
-    /// What failed or was cut.
+    /// Descriptions of failures and cuts in listing the items.
     pub missing: Vec<String>,
     /// The files of the project that the records depend on, by path.
     pub files: BTreeMap<String, FileOf>,

@@ -6,7 +6,7 @@ use serde_json::Value;
 /// The member of the last line of a part's file.
 pub const FACTS: &str = "$part";
 
-/// How the records of a part were found.
+/// Facts about the records of a part.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Facts {
     /// The identity of the plan.

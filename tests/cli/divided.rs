@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Answer, LiveServer, Outcome, Project, Response, Run};
 
-/// What a server was asked, and what fails at first.
+/// The requests that a server got.
 #[derive(Default)]
 struct Asked {
     counts: Mutex<BTreeMap<String, u32>>,
