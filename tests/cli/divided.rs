@@ -294,6 +294,69 @@ mod plans {
         insta::assert_snapshot!(outcome.assert_exit(7).stderr_text());
     }
 
+    /// The environment, vars of inner queries, the time and the repository are those of the plan;
+    /// only secrets are those of each process.
+    #[test]
+    fn a_part_sees_what_the_plan_saw() {
+        let seen: Arc<Mutex<Vec<String>>> = Arc::default();
+        let noted = Arc::clone(&seen);
+        let server = LiveServer::start(move |request| {
+            let path = request.target.trim_start_matches("/api/v2");
+            let key = request.header("x-key").unwrap_or_default();
+            noted
+                .lock()
+                .expect("no panic")
+                .push(format!("{path} {key}"));
+            Response::Answer(match path.split('?').next() {
+                Some("/groups") => page(0..1, None),
+                Some("/groups/g00/lists") => {
+                    let list = json!({ "items": [{ "id": "l1" }], "next_page_token": null });
+                    Answer::status(200).json(&list)
+                }
+                _ => members("01"),
+            })
+        });
+        let project = Project::new()
+            .circleci_at(
+                "http://127.0.0.1:9/api/v2",
+                &format!("environments: {{ staging: {{ base_url: {}/api/v2 }} }}", server.url()),
+            )
+            .query("groups", GROUPS)
+            .query(
+                "lists",
+                "resource: circleci\nvars: { of: {}, size: { type: int, default: 1 } }\n\
+                 endpoint: /groups/{{ of }}/lists\nparams: { size: \"{{ size }}\" }\nrows: $.items[*]\n",
+            )
+            .query(
+                "members",
+                "resource: circleci\n\
+                 vars: { since: { type: time, default: 7d }, key: { secret: true } }\n\
+                 for_each: { group: { query: groups }, list: { query: lists, vars: { of: \"{{ group.id }}\" } } }\n\
+                 endpoint: /lists/{{ list.id }}\nheaders: { X-Key: \"{{ key }}\" }\n\
+                 params: { since: \"{{ since }}\", at: \"{{ now() }}\" }\nrows: $.items[*]\n",
+            );
+        let planned = Run::in_(&project)
+            .args(["plan", "members", "--env", "staging", "--now", "2026-02-01"])
+            .args(["--parts", "1", "--out", "plan.json"])
+            .env("RUNNER_VAR_SIZE", "5")
+            .env("RUNNER_VAR_KEY", "the-key-of-plan")
+            .secret("the-key-of-plan")
+            .outcome();
+        planned.assert_exit(0);
+        let part = Run::in_(&project)
+            .args(["run", "--part", "plan.json#0"])
+            .env("RUNNER_VAR_SIZE", "7")
+            .env("RUNNER_ENV", "nowhere")
+            .env("RUNNER_VAR_KEY", "the-key-of-part")
+            .secret("the-key-of-part")
+            .outcome();
+        part.assert_exit(0);
+        let seen = seen.lock().expect("no panic").join("\n");
+        insta::assert_snapshot!(seen);
+        let no_key = runner(&project, &["run", "--part", "plan.json#0"]);
+        insta::assert_snapshot!(no_key.assert_exit(2).stderr_text());
+    }
+
     /// Each level lists what the one above has: three groups of two, each with two members.
     #[test]
     fn the_outermost_level_with_enough_items_is_divided() {

@@ -17,7 +17,7 @@ use crate::cli::options::{ConnectArgs, MessageArgs, format_names};
 use crate::core::code::Code;
 use crate::engine::{self, Split};
 use crate::parts::{DataOf, PlanOf};
-use crate::plan::{DataValue, DataValues, Input, Inputs, Plan};
+use crate::plan::{DataValue, DataValues, Input, Inputs, Plan, variable_of};
 use crate::project::load::{self, bounded};
 use crate::project::{Project, Query, Trust};
 use crate::template::Records;
@@ -86,6 +86,7 @@ pub fn open(
     let trust = Trust::new(&app.env);
     let project = Project::carried(files, &app.working_directory, &format_names(), &trust);
     let query = query(&project, document)?;
+    require_secrets(&query, app)?;
     let connect = ConnectArgs {
         env: document.environment.clone(),
         demo: connect.demo || document.demo,
@@ -110,6 +111,18 @@ pub fn open(
         level,
         data: Arc::new(data(document)),
         _world: world,
+    })
+}
+
+/// Refuses a query whose secret vars have no value here: a plan has none for them.
+fn require_secrets(query: &Query, app: &App) -> Result<(), Failure> {
+    let is_unset = |name: &str| app.env.get(name).is_none_or(String::is_empty);
+    let mut secret = query.vars.iter().filter(|var| var.secret && var.required);
+    let missing = secret.find(|var| is_unset(&variable_of(&var.name)));
+    missing.map_or(Ok(()), |var| {
+        let words = format!("`{}` is secret, and a plan has no secrets", var.name);
+        Err(Failure::usage(Code::MissingVar, words)
+            .help(format!("set `{}` for each part", variable_of(&var.name))))
     })
 }
 
@@ -159,7 +172,7 @@ fn environment(document: &PlanOf, app: &App) -> BTreeMap<String, String> {
     let secret: Vec<String> = document
         .secret_vars
         .iter()
-        .map(|name| crate::plan::variable_of(name))
+        .map(|name| variable_of(name))
         .collect();
     let own = app.env.iter();
     let own = own.filter(|(name, _)| !name.starts_with(VARIABLES) || secret.contains(name));
