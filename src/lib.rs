@@ -14,7 +14,7 @@
 //! | 7 | [`cli`] | verbs, streams, failures as text and exit codes |
 //! | 6 | [`engine`] | runs a plan |
 //! | 5 | [`plan`] | binds vars, builds scopes, renders requests |
-//! | 4 | [`project`] | reads YAML documents into a checked project |
+//! | 4 | [`project`], [`budget`] | reads YAML documents into a checked project; a rate limit that several processes share |
 //! | 3 | [`resource`], [`ending`], [`store`] | kinds of API; where records go; records kept over time |
 //! | 2 | [`auth`], [`paginate`], [`parts`], [`mod@format`], [`sql`], [`sink`], [`recording`], [`description`] | authentication; pagination; walks in parts; output formats; records as tables; places to write; recorded answers; what an API says of itself |
 //! | 1 | [`template`], [`http`], [`decode`], [`demo`] | templates and JSONPath; one request; bytes as records; the embedded CircleCI |
@@ -26,6 +26,7 @@
 )]
 
 mod auth;
+mod budget;
 pub mod cli;
 mod core;
 mod decode;

@@ -175,6 +175,19 @@ impl Wallet {
         }
     }
 
+    /// As [`identity`](Self::identity), but the same too while a program prints another credential
+    /// in each run.
+    ///
+    /// # Errors
+    ///
+    /// As [`identity`](Self::identity).
+    pub async fn lasting_identity(&self) -> Result<Secret, TransportError> {
+        if self.auth.can_renew() && self.auth.identity(&self.around.scope).is_none() {
+            return Ok(Secret::new(self.auth.words()));
+        }
+        self.identity().await
+    }
+
     fn current(&self) -> Option<Rc<Held>> {
         let held = self.held.borrow();
         held.as_ref().filter(|held| !held.is_over()).cloned()

@@ -164,6 +164,12 @@ impl App {
             .any(|name| self.env.get(*name).is_some_and(|value| !value.is_empty()))
     }
 
+    /// Returns the password of databases, from the variable of PostgreSQL's own programs.
+    pub fn database_password(&self) -> Option<String> {
+        let password = self.env.get("PGPASSWORD").cloned();
+        password.filter(|password| !password.is_empty())
+    }
+
     /// Returns the non-empty variables that define proxies.
     pub fn proxies(&self) -> Vec<(String, String)> {
         [

@@ -19,16 +19,23 @@ use crate::cli::progress::Progress;
 use crate::cli::shutdown::LAST_WORDS;
 use crate::cli::watch::Watch;
 use crate::core::code::Code;
+use crate::core::secret::Secret;
 use crate::core::source::{SourceFile, Span, Text};
 use crate::core::time::{TIME_EXAMPLE, parse_time};
 use crate::demo::{self, Demo};
-use crate::engine::{Exchange, ExecutionOptions, Live, LiveOptions, Session, Shelf};
+use crate::engine::{BudgetOptions, Exchange, ExecutionOptions, Live, LiveOptions, Session, Shelf};
 use crate::http::{LinkHost, Observe};
 use crate::plan::{Binding, Outside, SharedPlans};
 use crate::project::{Project, Query};
 use crate::resource::{DemoPlace, Resource, TlsFiles};
 use crate::sink::Scratch;
 use crate::template::{Clock, Lookup, Template};
+
+/// The environment variable with the part of declared limits that this process uses.
+const SHARE: &str = "RUNNER_SHARE";
+
+/// The environment variable with the address of the budget that processes share.
+const BUDGET: &str = "RUNNER_BUDGET";
 
 /// The outside of a run: real, or the demo's.
 pub struct World {
@@ -256,6 +263,7 @@ impl World {
             links,
             auth,
             proxy: None,
+            budget: None,
             tls: TlsFiles::default(),
             ..resource
         })
@@ -293,6 +301,7 @@ pub fn block_on_with<T, E: From<Failure>>(
     around: &dyn Fn(Rc<dyn Exchange>) -> Rc<dyn Exchange>,
     work: impl AsyncFnOnce(Rc<Session>) -> Result<T, E>,
 ) -> Result<T, E> {
+    let budget = shared_limits(connect, app)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -313,6 +322,7 @@ pub fn block_on_with<T, E: From<Failure>>(
             clock: cache::now,
             jitter: Rc::new(fastrand::f64),
             observer: Rc::clone(&observer),
+            budget,
         });
         let shelf = Box::new(ResponseShelf(Scratch::default()));
         let execution = execution.unwrap_or_default();
@@ -350,6 +360,25 @@ pub fn block_on_with<T, E: From<Failure>>(
         app.eprintln(&watch.stats().summary(started.elapsed()));
     }
     result
+}
+
+/// Returns how the limits of resources are shared with other processes.
+fn shared_limits(connect: &ConnectArgs, app: &App) -> Result<BudgetOptions, Failure> {
+    let set = |name: &str| app.env.get(name).filter(|value| !value.is_empty());
+    let share = match set(SHARE) {
+        None => connect.share,
+        Some(text) => {
+            let count = text.strip_prefix("1/").and_then(|count| count.parse().ok());
+            let words = format!("`{SHARE}` takes a part such as `1/8`, got `{text}`");
+            Some(count.ok_or_else(|| Failure::usage(Code::Usage, words))?)
+        }
+    };
+    Ok(BudgetOptions {
+        address: set(BUDGET).cloned(),
+        password: app.database_password().map(Secret::new),
+        share,
+        is_off: connect.demo,
+    })
 }
 
 /// Responses kept for the run, in an unnamed file.

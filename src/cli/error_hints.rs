@@ -404,6 +404,7 @@ fn transport_exit(kind: &TransportErrorKind) -> Exit {
         | TransportErrorKind::ConnectTimeout(_)
         | TransportErrorKind::Timeout(_)
         | TransportErrorKind::Broken
+        | TransportErrorKind::NoBudget(_)
         | TransportErrorKind::Malformed(_) => Exit::Network,
         TransportErrorKind::Coding(_)
         | TransportErrorKind::TooLarge(_)
@@ -454,6 +455,9 @@ fn transport(
         {
             failure.help("a proxy is used (`proxy` in the resource file, or `HTTPS_PROXY`): check that it is running")
         }
+        TransportErrorKind::NoBudget(_) => failure.help(
+            "start the database, or set `RUNNER_SHARE` to the part of the limit that this process may use without it, such as `1/8`",
+        ),
         TransportErrorKind::Timeout(_) if error.may_have_acted => {
             failure.help("raise `timeout` in the resource file")
         }

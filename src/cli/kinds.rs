@@ -18,7 +18,7 @@ use crate::core::secret::{Scrubber, Secret};
 use crate::core::source::{Place, SourceFile, Span, Text};
 use crate::demo::{self, Demo};
 use crate::engine::{
-    self, Deliver, ExecutionOptions, Live, LiveOptions, ResultKind, Session, Shelf,
+    self, BudgetOptions, Deliver, ExecutionOptions, Live, LiveOptions, ResultKind, Session, Shelf,
 };
 use crate::format::{Format, FormatError, Render, Shape};
 use crate::http::{HeaderName, HeaderValue, Method, Observe, Request};
@@ -219,6 +219,7 @@ pub fn session() -> Rc<Session> {
         jitter: Rc::new(|| 0.0),
         proxies: Vec::new(),
         observer: Rc::clone(&observer),
+        budget: BudgetOptions::default(),
     });
     let execution = ExecutionOptions::default();
     Rc::new(Session::new(

@@ -121,7 +121,8 @@ pub struct ConnectArgs {
     #[arg(long)]
     pub system_certs: bool,
 
-    /// The number of processes that share the rate limits.
+    /// The number of processes among which the limits of resources are divided, unless
+    /// `RUNNER_SHARE` is set.
     #[arg(skip)]
     pub share: Option<NonZeroU32>,
 }

@@ -23,6 +23,7 @@ use crate::plan::vars_to_give;
 use crate::project::query::{Call, Items, Limit, Loop, Report, example_call};
 use crate::project::requirement::Requirement;
 use crate::project::{Project, Query, ResourceFile, Sent};
+use crate::template::Template;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -339,6 +340,7 @@ fn resource_text(
         .api()
         .map_or_else(String::new, |api| format!(" {api}"));
     let auth = resource.auth.words();
+    let budget = resource.budget.as_ref().map(Template::source);
     let environments: Vec<&String> = file.environments.keys().collect();
     if wants_json {
         let document = json!({
@@ -352,6 +354,7 @@ fn resource_text(
             "auth": auth,
             "access": resource.access.name(),
             "concurrency": resource.concurrency,
+            "budget": budget,
             "timeout_seconds": resource.timeout.as_secs_f64(),
             "environments": environments,
         });
@@ -371,6 +374,9 @@ fn resource_text(
         resource.concurrency,
         format_duration(resource.timeout),
     ));
+    if let Some(budget) = budget {
+        text.push_str(&format!("budget        {budget}\n"));
+    }
     if !environments.is_empty() {
         let names: Vec<&str> = environments.iter().map(|name| name.as_str()).collect();
         text.push_str(&format!("environments  {}\n", names.join(", ")));

@@ -33,9 +33,6 @@ const OF_DEMO: &str = ".runner/demo.db";
 /// The environment variable that names the store.
 const VARIABLE: &str = "RUNNER_STORE";
 
-/// The environment variable with the password, as of PostgreSQL's own programs.
-const PASSWORD: &str = "PGPASSWORD";
-
 /// Options of every verb of `store`.
 #[derive(Debug, clap::Args)]
 pub struct PlaceArgs {
@@ -123,7 +120,7 @@ fn with_password(
             failure
         })?),
         (None, Some(command)) => Some(printed(command, project, app)?),
-        (None, None) => app.env.get(PASSWORD).cloned(),
+        (None, None) => app.database_password(),
     };
     if let Some(password) = password.filter(|password| !password.is_empty()) {
         let password = Secret::new(password);

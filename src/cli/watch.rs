@@ -1,14 +1,16 @@
 //! Prints events on the wire for `-v`, and important ones always.
 
+use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
 use crate::cli::app::App;
 use crate::cli::progress::Stats;
-use crate::core::text::one_line;
+use crate::core::text::{counted, one_line};
 use crate::core::time::format_duration;
 use crate::http::masked_addresses;
 use crate::http::pace::PauseReason;
+use crate::http::shared::{Change, Terms};
 use crate::http::{Event, HeaderMap, Observe, Request};
 
 /// Longer waits are always reported.
@@ -21,6 +23,8 @@ pub struct Watch {
     verbosity: u8,
     is_quiet: bool,
     stats: Rc<Stats>,
+    /// True once the loss of a shared budget was reported.
+    has_lost_budget: Cell<bool>,
 }
 
 impl Watch {
@@ -31,6 +35,7 @@ impl Watch {
             verbosity,
             is_quiet,
             stats: Rc::default(),
+            has_lost_budget: Cell::new(false),
         }
     }
 
@@ -50,7 +55,7 @@ impl Watch {
             Event::Retrying { .. } => Stats::count(&self.stats.retries, 1),
             Event::Paused { length, .. } => self.stats.pause(*length),
             Event::Recalled(..) => Stats::count(&self.stats.recalled, 1),
-            Event::Failed(..) | Event::Retiring { .. } => {}
+            Event::Failed(..) | Event::Retiring { .. } | Event::Budget { .. } => {}
         }
     }
 
@@ -119,10 +124,19 @@ impl Watch {
                 let (route, words) = (one_line(route), one_line(words));
                 Some(format!("warning: `{route}` of {resource} {words}"))
             }
+            Event::Budget {
+                change,
+                words,
+                alone,
+                processes,
+            } => self.budget_line(*change, words, *alone, *processes),
             Event::Paused { length, reason } if !self.is_passed_over(*length) => {
                 let why = match reason {
                     PauseReason::Refused(status) => {
                         format!("rate limited by the server ({})", status.as_u16())
+                    }
+                    PauseReason::RefusedElsewhere => {
+                        "another process that shares the limit was rate limited".to_owned()
                     }
                     PauseReason::UsedUp => "the server's rate limit is used up".to_owned(),
                 };
@@ -132,6 +146,32 @@ impl Watch {
                 Some(format!("{why}; pausing all requests to it for {wait}"))
             }
             _ => None,
+        }
+    }
+
+    /// Returns the line about a shared budget. Its loss is reported once, its returns and further
+    /// losses only with `-v`.
+    fn budget_line(
+        &self,
+        change: Change,
+        words: &str,
+        alone: Option<Terms>,
+        processes: u32,
+    ) -> Option<String> {
+        match change {
+            Change::Lost => {
+                let is_known = self.has_lost_budget.replace(true);
+                if self.is_quiet || is_known && self.verbosity == 0 {
+                    return None;
+                }
+                let part = alone.map_or_else(String::new, |alone| part(&alone));
+                Some(format!("note: {words}; sending {part} until it is back"))
+            }
+            Change::Regained if self.verbosity >= 1 => Some("the shared budget is back".to_owned()),
+            Change::Joined if self.verbosity >= 1 => Some(format!(
+                "sharing the limit; processes at present: {processes}"
+            )),
+            Change::Regained | Change::Joined => None,
         }
     }
 
@@ -150,6 +190,17 @@ impl Watch {
             self.app.eprintln(&format!("{mark} {name}: {text}"));
         }
     }
+}
+
+/// Describes the limits of a process without the budget.
+fn part(alone: &Terms) -> String {
+    let at_once = format!("at most {} at once", alone.concurrency);
+    let Some(rate) = alone.rate else {
+        return at_once;
+    };
+    let count = counted(rate.requests.into(), "request");
+    let per = format_duration(rate.per);
+    format!("at most {count} per {per}, {at_once},")
 }
 
 impl Observe for Watch {

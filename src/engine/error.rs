@@ -94,6 +94,7 @@ pub fn transport_message(error: &TransportError, resource: &str) -> String {
     match &error.kind {
         TransportErrorKind::Credentials(_)
         | TransportErrorKind::TokenEndpoint { .. }
+        | TransportErrorKind::NoBudget(_)
         | TransportErrorKind::Settings(_) => {
             format!("resource `{resource}`: {error}")
         }
@@ -382,6 +383,7 @@ impl RunErrorKind {
                 TransportErrorKind::Credentials(_)
                     | TransportErrorKind::TokenEndpoint { .. }
                     | TransportErrorKind::Settings(_)
+                    | TransportErrorKind::NoBudget(_)
                     | TransportErrorKind::Limited { .. }
             ),
             _ => false,
@@ -451,7 +453,7 @@ impl RunErrorKind {
 /// Returns the code of a transport error.
 pub fn transport_code(kind: &TransportErrorKind) -> Code {
     match kind {
-        TransportErrorKind::Connect => Code::Connect,
+        TransportErrorKind::Connect | TransportErrorKind::NoBudget(_) => Code::Connect,
         TransportErrorKind::Name => Code::Dns,
         TransportErrorKind::Tls => Code::Tls,
         TransportErrorKind::ConnectTimeout(_) | TransportErrorKind::Timeout(_) => Code::Timeout,

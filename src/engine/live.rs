@@ -9,11 +9,13 @@ use std::time::SystemTime;
 use crate::auth::{Authenticated, Surroundings, Wallet};
 use crate::core::secret::Secret;
 use crate::engine::bare::{Bare, ProxySettings};
+use crate::engine::budget::{BudgetAccess, BudgetOfResource, BudgetOptions};
 use crate::engine::exchange::{Exchange, Pending};
 use crate::http::follow::Follow;
 use crate::http::limit::{Budget, Limit, Patience};
 use crate::http::loopback::is_loopback;
 use crate::http::retry::{Jitter, Retry};
+use crate::http::shared::Terms;
 use crate::http::split::Split;
 use crate::http::trace::Trace;
 use crate::http::{
@@ -46,6 +48,8 @@ pub struct LiveOptions {
     pub proxies: Vec<(String, String)>,
     /// The observer of requests.
     pub observer: Rc<dyn Observe>,
+    /// How limits are shared with other processes.
+    pub budget: BudgetOptions,
 }
 
 /// Sends requests over the network.
@@ -132,10 +136,10 @@ impl Live {
                 transport: Box::new(bare),
             },
         ));
+        let budget = self.budget(plan, &wallet, patience).map_err(settings)?;
         let traced = Trace::new(clients, Rc::clone(observer));
         let authenticated = Authenticated::new(traced, Rc::clone(&wallet), origin.clone());
         let followed = Follow::new(authenticated, resource.links.clone(), origin);
-        let budget = Budget::new(resource.concurrency, resource.rate_limit, patience);
         let stack = Retry::new(
             Limit::new(followed, budget, Rc::clone(observer)),
             resource.retry.clone(),
@@ -144,6 +148,41 @@ impl Live {
             Rc::clone(observer),
         );
         Ok(Connection { stack, wallet })
+    }
+
+    /// Returns the budget of a resource: shared with other processes, a part of it, or all of it.
+    fn budget(
+        &self,
+        plan: RequestPlan<'_>,
+        wallet: &Rc<Wallet>,
+        patience: Patience,
+    ) -> Result<Rc<Budget>, String> {
+        let options = &self.options.budget;
+        let resource = plan.resource();
+        let terms = Terms {
+            rate: resource.rate_limit,
+            concurrency: resource.concurrency,
+            share: options.share,
+        };
+        let address = match (&options.address, &resource.budget) {
+            _ if options.is_off => None,
+            (Some(address), _) => Some(address.clone()),
+            (None, Some(template)) => Some(
+                template
+                    .text(plan.scope())
+                    .map_err(|error| format!("`budget`: {}", error.message))?,
+            ),
+            (None, None) => None,
+        };
+        if let Some(address) = address.filter(|address| !address.trim().is_empty()) {
+            let access = BudgetAccess::new(address.trim(), options, &plan.scrubber)?;
+            let origin = plan.base_url().origin().ascii_serialization();
+            let (wallet, scrubber) = (Rc::clone(wallet), plan.scrubber.clone());
+            let shared = BudgetOfResource::new(access, origin, wallet, scrubber);
+            return Ok(Budget::shared(Box::new(shared), terms, patience));
+        }
+        let terms = options.share.map_or(terms, |share| terms.divided(share));
+        Ok(Budget::new(terms.concurrency, terms.rate, patience))
     }
 }
 

@@ -12,6 +12,7 @@
 //! This module knows neither formats nor the terminal.
 
 mod bare;
+mod budget;
 mod cache;
 mod columns;
 mod cover;
@@ -60,6 +61,7 @@ mod unread;
 mod walk;
 mod writes;
 
+pub use budget::BudgetOptions;
 pub use cache::{Archive, Cache};
 pub use cover::{Cover, UsedPart, render};
 pub use data::run_facts;

@@ -68,16 +68,20 @@ impl Gate {
         }
     }
 
-    #[cfg(test)]
     /// Returns the number of permits in use.
     pub fn in_use(&self) -> usize {
         self.state.borrow().in_use
     }
 
-    #[cfg(test)]
-    /// Returns the number of waiting requests.
+    /// Returns the number of requests in the queues.
     pub fn waiting(&self) -> usize {
         self.state.borrow().queues.iter().map(VecDeque::len).sum()
+    }
+
+    /// Returns true if no request waits.
+    pub fn is_idle(&self) -> bool {
+        let state = self.state.borrow();
+        !state.is_turn_taken && state.queues.iter().all(VecDeque::is_empty)
     }
 
     /// Passes the turn to the next request in line, if the turn and a permit are free.

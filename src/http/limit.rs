@@ -13,9 +13,12 @@ use tokio::time::Instant;
 use crate::http::counted::Ticket;
 use crate::http::gate::{Gate, Lane, Permit};
 use crate::http::pace::{LimitReport, Pace, Pause, PauseReason, RateLimit, Wait};
+use crate::http::shared::{Demand, SharedBudget, Terms};
 use crate::http::{
     Event, Observe, Request, Response, Transport, TransportError, TransportErrorKind,
 };
+
+use sharing::{Admission, Sharing};
 
 /// Limits on waiting.
 #[derive(Debug, Clone, Copy, Default)]
@@ -42,6 +45,8 @@ pub struct Budget {
     patience: Patience,
     /// The last pause reported.
     reported: Cell<Option<Pause>>,
+    /// The budget shared with other processes.
+    sharing: Option<Sharing>,
 }
 
 impl Budget {
@@ -53,6 +58,19 @@ impl Budget {
             changed: Notify::new(),
             patience,
             reported: Cell::new(None),
+            sharing: None,
+        })
+    }
+
+    /// Creates a budget that other processes share.
+    pub fn shared(shared: Box<dyn SharedBudget>, terms: Terms, patience: Patience) -> Rc<Self> {
+        Rc::new(Self {
+            gate: Gate::new(terms.concurrency),
+            pace: RefCell::new(Pace::new(None)),
+            changed: Notify::new(),
+            patience,
+            reported: Cell::new(None),
+            sharing: Some(Sharing::new(shared, terms)),
         })
     }
 
@@ -71,7 +89,20 @@ impl Budget {
         let turn = self.gate.turn(lane).await;
         loop {
             let now = Instant::now();
-            let wait = self.pace.borrow_mut().ready(now);
+            let mut wait = self.pace.borrow_mut().ready(now);
+            if let (Some(sharing), None) = (&self.sharing, wait) {
+                let demand = Demand {
+                    in_use: self.gate.in_use(),
+                    waiting: self.gate.waiting() + 1,
+                    latency: self.pace.borrow().latency(),
+                };
+                let admission = sharing.admit(now, demand, &self.pace, observer);
+                match Box::pin(admission).await? {
+                    Admission::Send => {}
+                    Admission::Wait(until) => wait = Some(until),
+                    Admission::Again => continue,
+                }
+            }
             let Some(wait) = wait else {
                 let ticket = self.pace.borrow_mut().sent(now);
                 self.reported.set(None);
@@ -130,7 +161,13 @@ impl Sent<'_> {
     fn answered(mut self, report: &LimitReport) {
         if let Some(ticket) = self.ticket.take() {
             let now = Instant::now();
-            self.budget.pace.borrow_mut().answered(ticket, now, report);
+            let mut pace = self.budget.pace.borrow_mut();
+            pace.answered(ticket, now, report);
+            if let (Some(sharing), Some(_)) = (&self.budget.sharing, report.refused)
+                && let Some(until) = pace.paused_until(now)
+            {
+                sharing.refuse(until - now);
+            }
             self.budget.changed.notify_one();
         }
     }
@@ -141,6 +178,17 @@ impl Drop for Sent<'_> {
         if let Some(ticket) = self.ticket.take() {
             self.budget.pace.borrow_mut().lost(ticket);
             self.budget.changed.notify_one();
+        }
+    }
+}
+
+/// Returns permits of other processes once this one has nothing to send.
+struct Leaving<'a>(&'a Budget);
+
+impl Drop for Leaving<'_> {
+    fn drop(&mut self) {
+        if let Some(sharing) = self.0.sharing.as_ref().filter(|_| self.0.gate.is_idle()) {
+            sharing.idle(self.0.gate.in_use());
         }
     }
 }
@@ -170,6 +218,8 @@ impl<T: Transport> Transport for Limit<T> {
         } else {
             Lane::Ordinary
         };
+        // Dropped after the permit.
+        let _leaving = Leaving(&self.budget);
         let (permit, sent) = self.budget.admit(lane, &*self.observer).await?;
         // Boxed to keep the many waiting futures small.
         let response = Box::pin(self.inner.send(request)).await?;
@@ -179,6 +229,8 @@ impl<T: Transport> Transport for Limit<T> {
         Ok(response)
     }
 }
+
+mod sharing;
 
 #[cfg(test)]
 mod tests;

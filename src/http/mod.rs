@@ -29,6 +29,7 @@ pub mod request;
 pub mod response;
 pub mod retirement;
 pub mod retry;
+pub mod shared;
 pub mod split;
 pub mod trace;
 pub mod transport;

@@ -8,6 +8,7 @@
 //! ([`Blind`]).
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
@@ -28,6 +29,18 @@ pub struct RateLimit {
     pub burst: u32,
 }
 
+impl RateLimit {
+    /// Returns the part of one of several processes. The rate is divided exactly.
+    #[must_use]
+    pub fn divided(self, processes: NonZeroU32) -> Self {
+        Self {
+            per: self.per.saturating_mul(processes.get()),
+            burst: (self.burst / processes.get()).max(1),
+            ..self
+        }
+    }
+}
+
 /// The first pause if the server gives no time, and the maximum after doubling.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
@@ -39,6 +52,8 @@ pub enum PauseReason {
     Refused(StatusCode),
     /// According to the server, next to nothing remains until its reset.
     UsedUp,
+    /// The server refused a request of another process that shares the limit.
+    RefusedElsewhere,
 }
 
 /// A time during which no request of a resource is sent.
@@ -108,6 +123,8 @@ pub struct Pace {
     in_flight: Vec<Ticket>,
     /// The shortest response time.
     fastest: Option<Duration>,
+    /// The response time, smoothed.
+    usual: Option<Duration>,
 }
 
 impl Pace {
@@ -126,7 +143,32 @@ impl Pace {
             sent: 0,
             in_flight: Vec::new(),
             fastest: None,
+            usual: None,
         }
+    }
+
+    /// Replaces the declared rate during the run, as if all its requests had just been sent.
+    pub fn set_declared(&mut self, rate: Option<RateLimit>, now: Instant) {
+        self.declared = rate.map(|rate| {
+            let mut declared = Declared {
+                rate,
+                full_at: None,
+            };
+            let used = declared.interval().saturating_mul(rate.burst.max(1));
+            declared.full_at = now.checked_add(used);
+            declared
+        });
+    }
+
+    /// Returns the usual response time; zero before the first response.
+    pub fn latency(&self) -> Duration {
+        self.usual.unwrap_or_default()
+    }
+
+    /// Returns the end of the pause after a refusal, if there is one.
+    pub fn paused_until(&self, now: Instant) -> Option<Instant> {
+        let until = self.pause.map(|pause| pause.until);
+        until.filter(|until| *until > now)
     }
 
     /// Returns the wait before the next request; `None` if it may be sent now.
@@ -194,6 +236,10 @@ impl Pace {
         let elapsed = now.saturating_duration_since(ticket.at);
         let fastest = self.fastest.map_or(elapsed, |known| known.min(elapsed));
         self.fastest = Some(fastest);
+        let usual = self
+            .usual
+            .map_or(elapsed, |known| (known * 3 + elapsed) / 4);
+        self.usual = Some(usual);
         let slack = elapsed.saturating_sub(fastest);
         let later = u32::try_from(self.sent - ticket.number).unwrap_or(u32::MAX);
         let overlaps = ticket.beside.saturating_add(later);

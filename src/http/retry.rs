@@ -211,6 +211,7 @@ fn is_passing(kind: &TransportErrorKind) -> bool {
         // The token request has attempts of its own.
         | TransportErrorKind::TokenEndpoint { .. }
         | TransportErrorKind::Unavailable(_)
+        | TransportErrorKind::NoBudget(_)
         | TransportErrorKind::Settings(_) => false,
     }
 }

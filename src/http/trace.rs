@@ -4,6 +4,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use crate::http::pace::PauseReason;
+use crate::http::shared::{Change, Terms};
 use crate::http::{Request, Response, StatusCode, Transport, TransportError};
 
 /// An event on the wire.
@@ -47,6 +48,17 @@ pub enum Event<'a> {
         length: Duration,
         /// The reason.
         reason: PauseReason,
+    },
+    /// The use of the budget that several processes share has begun or ended.
+    Budget {
+        /// The change.
+        change: Change,
+        /// The reason, if the budget was lost.
+        words: &'a str,
+        /// The limits until it is back.
+        alone: Option<Terms>,
+        /// The number of processes when the budget was last reached.
+        processes: u32,
     },
 }
 

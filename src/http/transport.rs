@@ -82,6 +82,8 @@ pub enum TransportErrorKind {
     },
     /// The resource's settings are invalid, with the reason.
     Settings(String),
+    /// The budget that several processes share cannot be reached, with the reason.
+    NoBudget(String),
 }
 
 impl TransportError {
@@ -158,6 +160,7 @@ impl std::fmt::Display for TransportErrorKind {
             TransportErrorKind::Coding(words)
             | TransportErrorKind::Redirect(words)
             | TransportErrorKind::Credentials(words)
+            | TransportErrorKind::NoBudget(words)
             | TransportErrorKind::Settings(words) => formatter.write_str(words),
             TransportErrorKind::Unavailable(status) => {
                 let reason = status.canonical_reason().unwrap_or("");

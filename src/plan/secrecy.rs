@@ -139,7 +139,7 @@ fn credentials_of_call(call: &Call) -> impl Iterator<Item = &Template> {
         .chain(headers.filter_map(|(_, value)| value.as_ref()))
 }
 
-/// As `credentials_of_call`, for a resource with its `auth` and its proxy.
+/// As `credentials_of_call`, for a resource with its `auth`, its proxy and its budget.
 fn credentials_of_resource(resource: &Resource) -> impl Iterator<Item = &Template> {
     let headers = resource.headers.iter();
     let headers = headers.filter(|(name, _)| is_secret_name(name.as_str()));
@@ -150,4 +150,5 @@ fn credentials_of_resource(resource: &Resource) -> impl Iterator<Item = &Templat
         .chain(headers.map(|(_, value)| value))
         .chain(resource.auth.templates())
         .chain(&resource.proxy)
+        .chain(&resource.budget)
 }

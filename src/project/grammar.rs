@@ -170,6 +170,8 @@ keys! {
         retry: ValueForm::Keys(RETRY, &[]), "see [Retries](#retries)", "", "when a request is retried";
         rate_limit: ValueForm::Keys(RATE_LIMIT, &[]), "see [Rate limits](#rate-limits)", "none", "how fast requests are sent";
         concurrency: ValueForm::Integer(1, 1024), "1 to 1024", "`8`", "maximum number of concurrent requests";
+        budget: ValueForm::Template, "template", "",
+            "`postgres://user@host/database`: several processes share the limits of this resource, see [One limit for several processes](#one-limit-for-several-processes)";
         paginate: paginate::VALUE, "see [Pagination](query-file.md#pagination)", "`auto`", "the default for its queries";
         links: ValueForm::OneOrMore(&ValueForm::Text), "list of hosts", "the preset's",
             "hosts other than the resource's own origin to which a URL in a response may lead: `host`, `host:port` or `*.domain`; see [Addresses](query-file.md#addresses-from-responses)";

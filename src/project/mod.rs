@@ -10,6 +10,7 @@
 
 mod by_route;
 mod check;
+mod database_url;
 mod describe;
 mod environment;
 mod grammar;

@@ -20,7 +20,7 @@ use crate::http::retry::RetryPolicy;
 use crate::http::{HeaderName, LinkHost, Links};
 use crate::paginate::Pagination;
 use crate::project::template::{Names, scalar_template, template};
-use crate::project::{grammar, literal, redact, retry, size};
+use crate::project::{database_url, grammar, literal, redact, retry, size};
 use crate::resource::{Access, CONCURRENCY, KINDS, Resource, Speak, TlsFiles};
 use crate::template::Template;
 
@@ -173,6 +173,9 @@ fn resource(node: &Node, context: &Context, faults: &mut Diagnostics) -> Option<
     let links = links_of(fields.get("links"), faults);
     let tls = fields.get("tls").map(|node| tls(node, faults));
     let proxy = proxy(fields.get("proxy"), &names, faults);
+    let budget = fields
+        .get("budget")
+        .and_then(|node| database_url::budget(node, &names, faults));
     let redact_node = fields.get("redact");
     fields.finish(faults);
 
@@ -220,6 +223,7 @@ fn resource(node: &Node, context: &Context, faults: &mut Diagnostics) -> Option<
         redact: redact::read(redact_node, kind, &node.place, faults),
         tls: tls.unwrap_or_default(),
         proxy,
+        budget,
     })
 }
 

@@ -7,12 +7,11 @@ use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::document::{Content, Entry, Node};
 use crate::core::name;
-use crate::core::secret::holds_literal_secret;
 use crate::core::source::Text;
 use crate::project::query::Var;
 use crate::project::template::{Names, ValueTemplate, template};
-use crate::project::{grammar, literal, load, var_declaration};
-use crate::template::{Piece, Template};
+use crate::project::{database_url, grammar, literal, load, var_declaration};
+use crate::template::Template;
 
 /// The name of the file.
 pub const FILE_NAME: &str = "runner.yaml";
@@ -144,7 +143,10 @@ fn read_store(node: &Node, faults: &mut Diagnostics) -> Option<StoreSettings> {
     if let Some(url) = &url {
         refuse_password_in(url, faults);
     }
-    if let Some(password) = password.as_ref().filter(|password| is_written(password)) {
+    if let Some(password) = password
+        .as_ref()
+        .filter(|password| database_url::is_written(password))
+    {
         faults.push(password_in_file(password));
     }
     if password.is_some() && command.is_some() {
@@ -166,67 +168,17 @@ fn read_store(node: &Node, faults: &mut Diagnostics) -> Option<StoreSettings> {
     })
 }
 
-/// Returns true if a password is written in the file, as a whole or beside a template.
-fn is_written(password: &Template) -> bool {
-    literal::is_literal(&[password]) || !reads(password)
-}
-
-/// Returns true if a template reads anything from outside of the file.
-fn reads(template: &Template) -> bool {
-    template.mentions().iter_all().next().is_some()
-}
-
 fn password_in_file(template: &Template) -> Diagnostic {
-    let words = "a password does not belong in a file";
     let help = "write `password: \"{{ env.STORE_PASSWORD }}\"` under `store`, or `command` with a \
         program that prints it";
-    Diagnostic::at(template.place(), Code::LiteralSecret, words)
-        .help(help)
-        .concealed()
+    database_url::password_in_file(template, help)
 }
 
 /// Reports a password that is written in a URL.
 fn refuse_password_in(url: &Template, faults: &mut Diagnostics) {
-    if url_password(url).is_some_and(|password| is_literal_part(&password, url)) {
+    if database_url::holds_password(url) {
         faults.push(password_in_file(url));
     }
-}
-
-/// Stands for an expression in a URL.
-const HOLE: char = '\u{1}';
-
-/// Returns true if a part of a URL has its text from the file.
-fn is_literal_part(part: &str, url: &Template) -> bool {
-    let is_rendered = part.contains(HOLE) && reads(url);
-    !is_rendered || holds_literal_secret(&part.replace(HOLE, "{{}}"))
-}
-
-/// Returns the password in a URL, with [`HOLE`] for each expression.
-fn url_password(url: &Template) -> Option<String> {
-    let text: String = url
-        .pieces()?
-        .iter()
-        .map(|piece| match piece {
-            Piece::Raw(raw) => raw.clone(),
-            Piece::Hole(_) => HOLE.to_string(),
-        })
-        .collect();
-    let (_, rest) = text.split_once("://")?;
-    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    let (authority, after) = rest.split_at(end);
-    let before_host = authority
-        .rsplit_once('@')
-        .and_then(|(user, _)| user.split_once(':'));
-    let parameter = || {
-        let (_, query) = after.split_once('?')?;
-        query
-            .split('&')
-            .find_map(|pair| pair.strip_prefix("password="))
-    };
-    let password = before_host
-        .map(|(_, password)| password)
-        .or_else(parameter)?;
-    Some(password.to_owned()).filter(|password| !password.is_empty())
 }
 
 /// Reads a folder inside the project.

@@ -210,6 +210,8 @@ pub struct Resource {
     pub tls: TlsFiles,
     /// Its own proxy.
     pub proxy: Option<Template>,
+    /// The address of the database with its budget, if several processes share its limit.
+    pub budget: Option<Template>,
 }
 
 /// Certificate files, relative to the project's folder.

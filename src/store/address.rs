@@ -12,7 +12,7 @@ use crate::store::connection::Connection;
 use crate::store::error::{StoreError, StoreErrorKind};
 use crate::store::format;
 use crate::store::handle::{OpenStore, Store};
-use crate::store::postgres::Postgres;
+use crate::store::postgres::{Postgres, ServerName};
 use crate::store::sqlite::{Opening, Sqlite};
 
 /// The address of a store. Its [`Display`](fmt::Display) has no password.
@@ -24,10 +24,43 @@ pub enum StoreAddress {
     Server(Box<ServerAddress>),
 }
 
+/// The use of a database on a server, for messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// A store.
+    Store,
+    /// A budget that several processes share.
+    Budget,
+}
+
+impl Purpose {
+    /// Returns the noun.
+    pub fn noun(self) -> &'static str {
+        match self {
+            Self::Store => "store",
+            Self::Budget => "shared budget",
+        }
+    }
+
+    /// Returns the places of a password.
+    pub fn password_help(self) -> &'static str {
+        match self {
+            Self::Store => {
+                "set `PGPASSWORD`, or `password` or `command` under `store` in `runner.yaml`"
+            }
+            Self::Budget => {
+                "set `PGPASSWORD`, or write it into the address: \
+                `postgres://user:{{ env.BUDGET_PASSWORD }}@host/database`"
+            }
+        }
+    }
+}
+
 /// The address of a PostgreSQL database.
 #[derive(Clone)]
 pub struct ServerAddress {
     config: Config,
+    purpose: Purpose,
     shown: String,
     /// The file of `sslrootcert`.
     root_file: Option<PathBuf>,
@@ -61,7 +94,8 @@ impl StoreAddress {
         let scheme = text.split_once("://").map(|(scheme, _)| scheme);
         match scheme {
             Some("postgres" | "postgresql") => {
-                Ok(Self::Server(Box::new(ServerAddress::parse(text)?)))
+                let server = ServerAddress::parse(text, Purpose::Store)?;
+                Ok(Self::Server(Box::new(server)))
             }
             Some(other) => {
                 let words = format!("a store is a file or `postgres://…`, not `{other}://…`");
@@ -107,9 +141,7 @@ impl StoreAddress {
     pub fn open(&self, opening: Opening, roots: Option<TrustedRoots>) -> Result<Store, StoreError> {
         let mut db: Box<dyn Connection> = match self {
             Self::File(path) => Box::new(Sqlite::open(path, opening)?),
-            Self::Server(server) => {
-                Box::new(Postgres::connect(&server.config, roots, &server.shown)?)
-            }
+            Self::Server(server) => server.connect(roots)?,
         };
         match opening {
             Opening::Create => format::prepare(&mut *db)?,
@@ -144,10 +176,22 @@ impl OpenStore for StoreAccess {
     }
 }
 
+impl fmt::Display for ServerAddress {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.shown)
+    }
+}
+
 impl ServerAddress {
-    fn parse(text: &str) -> Result<Self, StoreError> {
+    /// Reads a URL `postgres://…`.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be used.
+    pub fn parse(text: &str, purpose: Purpose) -> Result<Self, StoreError> {
         let fault = |why: &str| {
-            let words = format!("the address of the store is not a PostgreSQL URL: {why}");
+            let noun = purpose.noun();
+            let words = format!("the address of the {noun} is not a PostgreSQL URL: {why}");
             StoreError::new(StoreErrorKind::Usage, words)
                 .help("for example `postgres://user@db.example.com/ci`")
         };
@@ -204,9 +248,34 @@ impl ServerAddress {
         }
         Ok(Self {
             config,
+            purpose,
             shown: shown.to_string(),
             root_file,
         })
+    }
+
+    /// Connects. With roots, TLS is used.
+    ///
+    /// # Errors
+    ///
+    /// If the server cannot be reached or refuses the credentials.
+    pub fn connect(&self, roots: Option<TrustedRoots>) -> Result<Box<dyn Connection>, StoreError> {
+        let server = ServerName {
+            noun: self.purpose.noun(),
+            shown: self.shown.clone(),
+            password_help: self.purpose.password_help(),
+            repeats: self.purpose == Purpose::Budget,
+        };
+        Ok(Box::new(Postgres::connect(&self.config, roots, server)?))
+    }
+
+    /// Notices a lost connection within this time, and connects within it.
+    pub fn set_patience(&mut self, patience: std::time::Duration) {
+        self.config
+            .connect_timeout(patience)
+            .tcp_user_timeout(patience)
+            .keepalives_idle(patience)
+            .keepalives_interval(patience);
     }
 
     /// Returns true if TLS is used.

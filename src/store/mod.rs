@@ -30,9 +30,10 @@ mod unfinished;
 mod upkeep;
 
 #[cfg(test)]
-mod tests;
+pub mod tests;
 
-pub use address::{StoreAccess, StoreAddress};
+pub use address::{Purpose, ServerAddress, StoreAccess, StoreAddress};
+pub use connection::{Connection, Row};
 pub use coverage::{Coverage, Gone, WholeAnswer};
 pub use error::{StoreError, StoreErrorKind};
 pub use handle::{OpenStore, Store};

@@ -1,11 +1,12 @@
 //! PostgreSQL: a database on a server.
 
+use std::collections::HashMap;
 use std::error::Error as _;
 
 use bytes::{BufMut as _, BytesMut};
 use postgres::fallible_iterator::FallibleIterator as _;
 use postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
-use postgres::{Client, Config, NoTls};
+use postgres::{Client, Config, NoTls, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::http::{TrustedRoots, plain_settings};
@@ -24,12 +25,35 @@ const LOCK: i32 = 0x6e6e_6572;
 /// A database on a server.
 pub struct Postgres {
     client: Client,
+    server: ServerName,
+    /// Statements by their text, if they are repeated.
+    prepared: HashMap<String, Statement>,
+}
+
+/// The number of statements that are prepared once.
+const PREPARED: usize = 16;
+
+/// The name of a database in messages.
+#[derive(Debug, Clone)]
+pub struct ServerName {
+    /// What it is used as.
+    pub noun: &'static str,
     /// The address without its password.
-    shown: String,
+    pub shown: String,
+    /// The places of a password.
+    pub password_help: &'static str,
+    /// True if the same few statements are repeated.
+    pub repeats: bool,
+}
+
+impl std::fmt::Display for ServerName {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "the {} `{}`", self.noun, self.shown)
+    }
 }
 
 impl Postgres {
-    /// Connects. `shown` is the address without its password; with roots, TLS is used.
+    /// Connects. With roots, TLS is used.
     ///
     /// # Errors
     ///
@@ -37,34 +61,48 @@ impl Postgres {
     pub fn connect(
         config: &Config,
         roots: Option<TrustedRoots>,
-        shown: &str,
+        server: ServerName,
     ) -> Result<Self, StoreError> {
         let client = match roots {
             None => config.connect(NoTls),
-            Some(roots) => config.connect(connector(roots, shown)?),
+            Some(roots) => config.connect(connector(roots, &server)?),
         };
-        let mut client = client.map_err(|error| explained(shown, &error))?;
+        let mut client = client.map_err(|error| explained(&server, &error))?;
         // Times are written and read as UTC, and a killed process must not hold the lock for long.
         client
             .batch_execute(
                 "SET TIME ZONE 'UTC'; SET client_min_messages = warning; \
                  SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10",
             )
-            .map_err(|error| explained(shown, &error))?;
+            .map_err(|error| explained(&server, &error))?;
         Ok(Self {
             client,
-            shown: shown.to_owned(),
+            server,
+            prepared: HashMap::new(),
         })
     }
 
+    /// Returns a statement that was prepared before, or is now: a trip less from then on.
+    fn prepared(&mut self, statement: &str) -> Result<Option<Statement>, postgres::Error> {
+        if let Some(known) = self.prepared.get(statement) {
+            return Ok(Some(known.clone()));
+        }
+        if !self.server.repeats || self.prepared.len() >= PREPARED {
+            return Ok(None);
+        }
+        let fresh = self.client.prepare(statement)?;
+        self.prepared.insert(statement.to_owned(), fresh.clone());
+        Ok(Some(fresh))
+    }
+
     fn fault(&self, error: &postgres::Error) -> StoreError {
-        explained(&self.shown, error)
+        explained(&self.server, error)
     }
 }
 
-fn connector(roots: TrustedRoots, shown: &str) -> Result<MakeRustlsConnect, StoreError> {
+fn connector(roots: TrustedRoots, server: &ServerName) -> Result<MakeRustlsConnect, StoreError> {
     let settings = plain_settings(roots).map_err(|error| {
-        let words = format!("cannot use TLS for the store `{shown}`: {error}");
+        let words = format!("cannot use TLS for {server}: {error}");
         StoreError::new(StoreErrorKind::Connection, words)
     })?;
     Ok(MakeRustlsConnect::new(settings))
@@ -108,12 +146,14 @@ impl Connection for Postgres {
         params: &[Cell],
         take: &mut dyn FnMut(Row) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
-        let shown = self.shown.clone();
-        let fault = |error: &postgres::Error| explained(&shown, error);
-        let mut rows = self
-            .client
-            .query_raw(statement, params)
-            .map_err(|error| fault(&error))?;
+        let server = self.server.clone();
+        let fault = |error: &postgres::Error| explained(&server, error);
+        let prepared = self.prepared(statement).map_err(|error| fault(&error))?;
+        let rows = match &prepared {
+            Some(prepared) => self.client.query_raw(prepared, params),
+            None => self.client.query_raw(statement, params),
+        };
+        let mut rows = rows.map_err(|error| fault(&error))?;
         while let Some(row) = rows.next().map_err(|error| fault(&error))? {
             let mut cells = Vec::with_capacity(row.len());
             for index in 0..row.len() {
@@ -267,7 +307,7 @@ fn is_known(kind: &Type) -> bool {
     .contains(kind)
 }
 
-fn explained(shown: &str, error: &postgres::Error) -> StoreError {
+fn explained(server: &ServerName, error: &postgres::Error) -> StoreError {
     if let Some(answer) = error.as_db_error() {
         let code = answer.code().code();
         // The classes of errors: PostgreSQL's documentation, appendix A.
@@ -279,7 +319,7 @@ fn explained(shown: &str, error: &postgres::Error) -> StoreError {
             "3D" | "42" if code == "42501" || code == "3D000" => StoreErrorKind::Usage,
             _ => StoreErrorKind::Database,
         };
-        let words = format!("the store `{shown}`: {}", answer.message());
+        let words = format!("{server}: {}", answer.message());
         return StoreError::new(kind, words);
     }
     let mut words = error.to_string();
@@ -292,8 +332,8 @@ fn explained(shown: &str, error: &postgres::Error) -> StoreError {
         cause = inner.source();
     }
     if words.contains("password missing") {
-        let words = format!("the store `{shown}` asks for a password, and there is none");
-        let help = "set `PGPASSWORD`, or `password` or `command` under `store` in `runner.yaml`";
+        let words = format!("{server} asks for a password, and there is none");
+        let help = server.password_help;
         return StoreError::new(StoreErrorKind::Credentials, words).help(help);
     }
     let is_of_value = error.to_string().starts_with("error serializing");
@@ -302,7 +342,7 @@ fn explained(shown: &str, error: &postgres::Error) -> StoreError {
     } else {
         (
             StoreErrorKind::Connection,
-            format!("cannot reach the store `{shown}`: {words}"),
+            format!("cannot reach {server}: {words}"),
         )
     };
     StoreError::new(kind, words)

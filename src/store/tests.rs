@@ -1,7 +1,7 @@
 //! One suite for both kinds of database.
 
 #[path = "../../tests/postgres/mod.rs"]
-mod server;
+pub mod server;
 
 mod export;
 mod items;

@@ -10,6 +10,7 @@ mod addresses;
 mod answers;
 mod api;
 mod auth;
+mod budget;
 mod built_in;
 mod cache;
 mod case;

@@ -1,7 +1,7 @@
 //! `runner sync` and `runner store`, on SQLite and on PostgreSQL.
 
 #[path = "../../postgres/mod.rs"]
-mod server;
+pub mod server;
 
 mod answers;
 mod breaks;
