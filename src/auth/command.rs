@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::{Child, Command};
 
+use crate::auth::credential::identity_of;
 use crate::auth::{
     Auth, Authenticate, Context, Credential, CredentialError, Form, Obtaining, TokenScheme,
     at_once, in_header, unusable,
@@ -255,6 +256,12 @@ impl Authenticate for Printed {
         format!("the output of `{}`", self.command[0])
     }
 
+    /// A program may print another token in each process.
+    fn lasting_identity(&self, _: &Scope) -> Option<Secret> {
+        let words = self.command.iter().map(String::as_str);
+        Some(identity_of([FORM.key].into_iter().chain(words)))
+    }
+
     /// A program may print short-lived tokens.
     fn can_renew(&self) -> bool {
         true
@@ -287,6 +294,27 @@ mod tests {
     async fn a_program_that_hangs_is_ended() {
         let failure = output_of("exec sleep 300").await.expect_err("it hangs");
         assert_eq!(failure, "`sh` did not print a token within 1m");
+    }
+
+    #[tokio::test]
+    async fn a_shared_budget_knows_a_program_by_its_command_line() {
+        let wallet = |line: &str| {
+            let command = ["sh", "-c", line].map(str::to_owned).to_vec();
+            let file = crate::core::source::SourceFile::new("x", "x", "");
+            let span = crate::core::source::Span::default();
+            crate::auth::testing::wallet(Printed {
+                command,
+                scheme: TokenScheme::Bearer,
+                place: Place { file, span },
+            })
+        };
+        let (one, same, other) = (wallet("echo $$"), wallet("echo $$"), wallet("echo 1"));
+        let identity = one.lasting_identity().await.expect("an identity");
+        assert_eq!(identity, same.lasting_identity().await.expect("the same"));
+        assert_ne!(identity, other.lasting_identity().await.expect("another"));
+        // The cache tells the tokens apart.
+        let token = one.identity().await.expect("a token");
+        assert_ne!(token, same.identity().await.expect("another token"));
     }
 
     #[tokio::test]

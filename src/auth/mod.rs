@@ -123,6 +123,12 @@ pub trait Authenticate: Debug + Send + Sync {
         None
     }
 
+    /// Returns the identity of the caller for a budget that processes share: the same in all of
+    /// them, even if each obtains another credential. `None` to use the credential itself.
+    fn lasting_identity(&self, scope: &Scope) -> Option<Secret> {
+        self.identity(scope)
+    }
+
     /// Returns the credential for display. `mark` replaces values that a shell has to fill in.
     ///
     /// # Errors

@@ -24,7 +24,7 @@ impl BareTransport for Nowhere {
 pub fn wallet(auth: impl Authenticate + 'static) -> Rc<Wallet> {
     let surroundings = Surroundings {
         scope: Scope::new(Clock(jiff::Timestamp::UNIX_EPOCH), []),
-        folder: PathBuf::new(),
+        folder: PathBuf::from("."),
         scrubber: Scrubber::new(),
         clock: || SystemTime::UNIX_EPOCH,
         transport: Box::new(Nowhere),

@@ -175,17 +175,17 @@ impl Wallet {
         }
     }
 
-    /// As [`identity`](Self::identity), but the same too while a program prints another credential
+    /// As [`identity`](Self::identity), but the same too if a program prints another credential
     /// in each run.
     ///
     /// # Errors
     ///
     /// As [`identity`](Self::identity).
     pub async fn lasting_identity(&self) -> Result<Secret, TransportError> {
-        if self.auth.can_renew() && self.auth.identity(&self.around.scope).is_none() {
-            return Ok(Secret::new(self.auth.words()));
+        match self.auth.lasting_identity(&self.around.scope) {
+            Some(identity) => Ok(identity),
+            None => self.identity().await,
         }
-        self.identity().await
     }
 
     fn current(&self) -> Option<Rc<Held>> {
