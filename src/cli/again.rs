@@ -56,6 +56,6 @@ pub fn plan(path: &Path, words: &Words, division: Division, app: &App) -> Result
     document.requests = count;
     document.at_once = division.at_once(document.count());
     env!("CARGO_PKG_VERSION").clone_into(&mut document.runner);
-    document.id = document.identity();
+    document.seal();
     Ok(document)
 }

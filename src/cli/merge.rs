@@ -16,7 +16,7 @@ use crate::cli::failure::{Failure, Stopped};
 use crate::cli::merge::order::{Damaged, InOrder};
 use crate::cli::options::{self, ConnectArgs, MessageArgs, ResultArgs, RunOptions};
 use crate::cli::output::{ReportFacts, ResultContext, WriterDelivery, Writers};
-use crate::cli::part::open;
+use crate::cli::part::open::{self, Use};
 use crate::cli::part_files::PartFiles;
 use crate::cli::{connect, outcome};
 use crate::core::code::Code;
@@ -24,6 +24,7 @@ use crate::engine::{self, ResultKind, RunReport};
 use crate::format::Format;
 use crate::parts::PlanOf;
 use crate::plan::Plan;
+use crate::project::load;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -77,9 +78,14 @@ pub fn run(args: &MergeArgs, app: &Rc<App>) -> Result<Exit, Stopped> {
             .into());
     }
     let connect = ConnectArgs::default();
-    let opened = open::open(&document, &connect, quiet(args.messages), app)?;
+    let opened = open::open(&document, Use::Merge, &connect, quiet(args.messages), app)?;
     let plan = &opened.plan;
     let parts = PartFiles::read(&document, &args.files, app);
+    if parts.files.is_empty() && document.count() > 0 {
+        // An empty result would replace a file that has one.
+        return Ok(tell(&document, &parts, args.messages, app));
+    }
+    refuse_inputs_as_outputs(args, app)?;
     let options = RunOptions {
         output: args.output,
         results: args.results.clone(),
@@ -112,11 +118,35 @@ pub fn run(args: &MergeArgs, app: &Rc<App>) -> Result<Exit, Stopped> {
     let report = connect::block_on(&connect, app, args.messages, None, work)?;
     let is_closed = write(plan, &report, &writer, args.messages, app)?;
     let exit = tell(&document, &parts, args.messages, app);
+    let unmet = parts.unmet();
+    for words in unmet.iter().take(LISTED) {
+        Failure::new(Exit::Expectation, Code::Expectation, words.as_str())
+            .show(app, args.messages.error_format);
+    }
     match outcome::report_unmet(plan, &report.unmet, args.messages, app) {
+        None if !unmet.is_empty() => Ok(Exit::Expectation),
         None if is_closed && exit == Exit::Done => Err(Stopped::Closed),
         None => Ok(exit),
         Some(failure) => Err(failure.into()),
     }
+}
+
+/// Refuses to write to a file that is read.
+fn refuse_inputs_as_outputs(args: &MergeArgs, app: &App) -> Result<(), Failure> {
+    let real = |path: &PathBuf| load::real_path(&app.working_directory.join(path));
+    let inputs: Vec<PathBuf> = args.files.iter().chain([&args.plan]).map(real).collect();
+    let written = args
+        .results
+        .out
+        .iter()
+        .find(|out| inputs.contains(&real(out)));
+    written.map_or(Ok(()), |out| {
+        let words = format!(
+            "`--out {}` would replace a file that is merged",
+            out.display()
+        );
+        Err(Failure::usage(Code::Out, words))
+    })
 }
 
 /// Converts an error of reading or writing records.

@@ -51,11 +51,11 @@ mod request_text;
 mod run;
 mod schema;
 mod setup;
+mod shard;
 mod show;
 mod show_failure;
 #[cfg_attr(not(unix), path = "signal_none.rs")]
 mod shown_columns;
-mod shard;
 mod shutdown;
 mod signal;
 mod sql;

@@ -9,6 +9,7 @@ mod guard;
 mod guard;
 mod records;
 
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -19,7 +20,8 @@ use crate::cli::cache::RunCache;
 use crate::cli::exit::Exit;
 use crate::cli::failure::{ErrorFormat, Failure, Stopped};
 use crate::cli::options::{CacheArgs, ConnectArgs, MessageArgs, RunOptions};
-use crate::cli::part::open::Opened;
+use crate::cli::part::guard::Parent;
+use crate::cli::part::open::{Opened, Use};
 use crate::cli::part::records::PartRecords;
 use crate::cli::shard::{Numbers, ShardArg};
 use crate::cli::{carry_out, connect, error_hints, outcome};
@@ -28,6 +30,7 @@ use crate::core::text::counted;
 use crate::engine::{self, ExecutionOptions, RunErrorKind, RunReport, Session, TaggedSite};
 use crate::parts::{Facts, Group, PartOf, PlanOf};
 use crate::plan::{Plan, Site};
+use crate::project::load;
 
 /// The maximum number of kinds of failure that a part tells.
 const KINDS: usize = 20;
@@ -93,6 +96,8 @@ fn is_passing(failure: &Failure) -> bool {
 }
 
 fn run_part(args: &PartArgs<'_>, facts: &mut Facts, app: &Rc<App>) -> Result<Ended, Stopped> {
+    // Before the plan is read: the parent may end as soon as it has written it.
+    let parent = Parent::now();
     let document = chosen(args, app)?;
     let parts: Vec<&PartOf> = document.parts.iter().flatten().collect();
     facts.plan.clone_from(&document.id);
@@ -101,12 +106,12 @@ fn run_part(args: &PartArgs<'_>, facts: &mut Facts, app: &Rc<App>) -> Result<End
     facts.items = parts.iter().map(|part| part.items).sum();
     let mut connect = args.connect.clone();
     connect.share = connect.share.or_else(|| share(&document));
-    let opened = open::open(&document, &connect, args.messages, app)?;
+    let opened = open::open(&document, Use::Part, &connect, args.messages, app)?;
     let plan = &opened.plan;
     let plans = std::slice::from_ref(plan);
     carry_out::admit(plans, &RunOptions::default(), app)?;
     let mut delivery = PartRecords::open(args.out, plan, app)?;
-    guard::start(&app.shutdown, args.out.is_none());
+    parent.watch(&app.shutdown, args.out.is_none());
     let items = tagged(&opened, &parts);
     let cache = carry_out::cache_of(plans, args.cache, connect.demo, args.messages, app);
     let execution = ExecutionOptions {
@@ -116,9 +121,14 @@ fn run_part(args: &PartArgs<'_>, facts: &mut Facts, app: &Rc<App>) -> Result<End
     };
     let Opened { level, data, .. } = &opened;
     let delivered = &mut delivery;
+    let requests = Cell::new(0);
     let work = async |session: Rc<Session>| {
         let data = std::sync::Arc::clone(data);
         let report = engine::run_part(plan, &session, level, items, data, delivered).await;
+        requests.set(match &report {
+            Ok(report) => report.requests,
+            Err(failed) => failed.requests,
+        });
         finished(plan, report, &session, args.messages, app)
     };
     let reported = connect::block_on(&connect, app, args.messages, Some(execution), work);
@@ -126,7 +136,12 @@ fn run_part(args: &PartArgs<'_>, facts: &mut Facts, app: &Rc<App>) -> Result<End
         cache.finish(app, args.messages.quiet);
     }
     facts.records = delivery.records();
-    let (report, exit) = reported?;
+    facts.requests = requests.get();
+    let Found {
+        report,
+        exit,
+        unmet,
+    } = reported?;
     tell(facts, plan, &report, &parts, app);
     facts.counts = delivery.counts(&parts);
     if !matches!(exit, Exit::Done | Exit::Partial) {
@@ -137,6 +152,13 @@ fn run_part(args: &PartArgs<'_>, facts: &mut Facts, app: &Rc<App>) -> Result<End
         });
     }
     delivery.finish(facts)?;
+    if let Some(failure) = unmet {
+        failure.show(app, args.messages.error_format);
+        return Ok(Ended {
+            exit: failure.exit,
+            retry: false,
+        });
+    }
     Ok(Ended {
         exit,
         retry: exit == Exit::Partial && has_passing_failure(plan, &report, app),
@@ -170,6 +192,14 @@ fn chosen(args: &PartArgs<'_>, app: &App) -> Result<PlanOf, Failure> {
             )));
         }
     };
+    let real = |path: &Path| load::real_path(&app.working_directory.join(path));
+    if args
+        .out
+        .is_some_and(|out| real(out) == real(Path::new(path)))
+    {
+        let words = format!("`--out {path}` would replace the plan");
+        return Err(Failure::usage(Code::Out, words));
+    }
     let mut document = open::read(&PathBuf::from(path), app)?;
     let all = document.parts.take().unwrap_or_default();
     document.parts = Some(numbers.choose(all, path)?);
@@ -201,6 +231,14 @@ fn tagged(opened: &Opened, parts: &[&PartOf]) -> Vec<TaggedSite> {
     items
 }
 
+/// The end of the walk of parts.
+struct Found {
+    report: RunReport,
+    exit: Exit,
+    /// The last expectation of inner queries that is not met. The records are valid regardless.
+    unmet: Option<Failure>,
+}
+
 /// Reports the end of the walk.
 fn finished(
     plan: &Plan,
@@ -208,7 +246,7 @@ fn finished(
     session: &Session,
     messages: MessageArgs,
     app: &App,
-) -> Result<(RunReport, Exit), Stopped> {
+) -> Result<Found, Stopped> {
     let report = report.map_err(|failed| match &failed.error.kind {
         RunErrorKind::Sink(error) => Stopped::from_output(error),
         _ => outcome::report_failed(plan, &failed, messages, app).into(),
@@ -223,13 +261,15 @@ fn finished(
     let exit = match outcome::report_run(plan, &report, session, messages, app) {
         // What is wrong with all items of a part is not wrong with all of the walk: the file says so,
         // and the merge tells it.
-        Exit::Refused | Exit::Expectation => Exit::Partial,
+        Exit::Refused | Exit::Expectation | Exit::Usage => Exit::Partial,
         exit => exit,
     };
-    match outcome::report_unmet(plan, &report.unmet, messages, app) {
-        None => Ok((report, exit)),
-        Some(failure) => Err(failure.into()),
-    }
+    let unmet = outcome::report_unmet(plan, &report.unmet, messages, app);
+    Ok(Found {
+        report,
+        exit,
+        unmet,
+    })
 }
 
 /// Adds what a report says to the facts.
@@ -258,6 +298,11 @@ fn tell(facts: &mut Facts, plan: &Plan, report: &RunReport, parts: &[&PartOf], a
         }
     });
     facts.groups = groups.collect();
+    let unmet = report.unmet.errors.iter().map(|error| {
+        let message = error_hints::run_error(error, plan, app).message;
+        app.scrubber.text(&message).into_owned()
+    });
+    facts.unmet = unmet.collect();
     facts.failed = report.failures.list.to_vec().unwrap_or_default();
 }
 

@@ -6,9 +6,8 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::cli::app::App;
-use crate::core::json;
 use crate::core::text::counted;
-use crate::parts::{FACTS, Facts, PlanOf};
+use crate::parts::{Facts, PlanOf};
 use crate::project::load::lines::LineFile;
 use crate::project::load::plain;
 
@@ -32,13 +31,8 @@ impl PartFile {
         let last = lines
             .last()
             .map_err(|error| format!("cannot be read: {}", plain(&error)))?;
-        let not_whole = "does not end with the facts of a part: it is no part's file, or not whole";
-        let (line, end) = last.ok_or(not_whole)?;
-        let facts = json::parse(&line).ok();
-        let facts = facts.and_then(|mut line| line.as_object_mut()?.swap_remove(FACTS));
-        let facts = facts.ok_or(not_whole)?;
-        let facts: Facts = serde_json::from_value(facts)
-            .map_err(|error| format!("has facts that this program does not read: {error}"))?;
+        let (line, end) = last.unwrap_or_default();
+        let facts = Facts::read(&line)?;
         Ok(Self {
             path: path.to_path_buf(),
             lines,
@@ -145,6 +139,12 @@ impl PartFiles {
     /// Returns true if all records are there, and nothing else.
     pub fn are_whole(&self) -> bool {
         self.wanting.is_empty() && self.unused.is_empty()
+    }
+
+    /// Returns the expectations of inner queries that are not met, each once.
+    pub fn unmet(&self) -> BTreeSet<&String> {
+        let files = self.files.iter();
+        files.flat_map(|file| &file.facts.unmet).collect()
     }
 
     /// Returns the number of requests.

@@ -19,7 +19,7 @@ use crate::engine::{self, ExecutionOptions, FoundItems, Session, Split};
 use crate::parts::PlanOf;
 use crate::plan::Plan;
 use crate::project::Query;
-use crate::project::query::Ask;
+use crate::project::query::{Ask, Call};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -122,8 +122,7 @@ fn of_query(args: &PlanArgs, app: &Rc<App>) -> Result<PlanOf, Stopped> {
     let (project, query) = run::find(name, app)?;
     let query = query.map_err(Failure::from_diagnostics)?;
     check(&query)?;
-    let mut world = World::new(app, &args.connect, args.messages, args.now.as_deref())?;
-    let git = facts_read(&mut world);
+    let world = World::new(app, &args.connect, args.messages, args.now.as_deref())?;
     let binding = world.binding(&project, &query, &args.connect, app)?;
     let mut plan = Plan::bind(query, &binding, &given)
         .map_err(|error| error_hints::plan_error_in(&error, &binding, app))?;
@@ -145,14 +144,15 @@ fn of_query(args: &PlanArgs, app: &Rc<App>) -> Result<PlanOf, Stopped> {
         cache.finish(app, args.messages.quiet);
     }
     let (level, found, missing) = listed?;
+    let files = project.files_of(&plan.query);
     let planned = Planned {
         plan: &plan,
         level: &level,
         found,
         missing,
-        files: project.files_of(&plan.query),
+        git: facts_read(&world, &files),
+        files,
         root: project.root(),
-        git: git(),
         connect: &args.connect,
         division: args.division(),
     };
@@ -184,6 +184,19 @@ pub fn check(query: &Query) -> Result<(), Failure> {
         Ask::Files(_) | Ask::Stored(_) | Ask::Nothing => {
             return Err(refuse(format!("`{name}` sends no requests of its own")));
         }
+    }
+    let sends_files = |query: &&Query| query.call().is_some_and(Call::sends_files);
+    if let Some(sender) = query
+        .with_fed_by()
+        .iter()
+        .copied()
+        .find(|query| sends_files(query))
+    {
+        let words = format!(
+            "`{}` sends a file, which a plan does not carry",
+            sender.name
+        );
+        return Err(refuse(words));
     }
     if query.is_download() {
         let words = format!("`{name}` downloads files, which a part's file cannot hold");
@@ -228,6 +241,19 @@ async fn list(
         let Some(found) = found else {
             return Err(Stopped::Closed);
         };
+        if plan_document::has_signed_address(&found) {
+            // They are secret, and expire: the parts find them anew.
+            if chosen.is_some() {
+                break;
+            }
+            let words = format!(
+                "the items of `{}` have signed addresses, which are secret and expire",
+                plan.query.name
+            );
+            return Err(Failure::new(Exit::Forbidden, Code::NotInParts, words)
+                .help("divide the walk by each process: `runner run --shard K/N`")
+                .into());
+        }
         let is_enough = found.sites.len() >= enough;
         chosen = Some((level, found));
         if is_enough {
@@ -264,8 +290,14 @@ fn missing(
     app: &App,
 ) -> Result<Vec<String>, Failure> {
     let ledger = &found.ledger;
-    if ledger.is_empty() && found.doubt.is_none() {
+    if ledger.is_empty() && found.doubt.is_none() && found.unmet.is_empty() {
         return Ok(Vec::new());
+    }
+    if !args.allow_partial && !found.unmet.is_empty() {
+        let unmet = outcome::report_unmet(plan, &found.unmet, args.messages, app);
+        return Err(unmet
+            .unwrap_or_else(|| Failure::new(Exit::Expectation, Code::Expectation, ""))
+            .help("nothing is planned: `--allow-partial` plans what was listed"));
     }
     if !args.allow_partial {
         outcome::report_items(plan, found, args.messages, app);
@@ -287,5 +319,8 @@ fn missing(
     });
     let cuts = ledger.cuts().iter();
     let cuts = cuts.map(|cut| format!("the listing of `{}` was cut", cut.query));
-    Ok(failures.chain(cuts).chain(found.doubt.clone()).collect())
+    let unmet = found.unmet.errors.iter();
+    let unmet = unmet.map(|error| error_hints::run_error(error, plan, app).message);
+    let others = cuts.chain(found.doubt.clone()).chain(unmet);
+    Ok(failures.chain(others).collect())
 }

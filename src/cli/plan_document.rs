@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
+use url::Url;
 
 use crate::cli::app::App;
 use crate::cli::connect::World;
@@ -15,11 +15,15 @@ use crate::cli::failure::{Failure, Stopped};
 use crate::cli::options::ConnectArgs;
 use crate::core::code::Code;
 use crate::core::column::ColumnType;
+use crate::core::json::MOST_VALUES;
+use crate::core::secret::is_secret_param;
 use crate::core::text::counted;
 use crate::core::time::{format_duration, format_time};
 use crate::engine::{FoundItems, Split};
 use crate::parts::{self, ColumnOf, DataOf, FileOf, IndexedItem, Level, PlanOf};
-use crate::plan::{DataValue, DataValues, Plan, variable_of};
+use crate::plan::{DataValue, DataValues, Plan, Site, variable_of};
+use crate::project::template::GIT_FACTS;
+use crate::project::variables_read_by;
 use crate::sink;
 
 /// The contents of a plan.
@@ -61,18 +65,21 @@ impl Division {
     }
 }
 
-/// Takes note of the facts about the repository that are read from now on. The function returns them.
-pub fn facts_read(world: &mut World) -> impl Fn() -> BTreeMap<String, Option<String>> + use<> {
-    let read: Arc<Mutex<BTreeMap<String, Option<String>>>> = Arc::default();
-    let (kept, inner) = (Arc::clone(&read), Arc::clone(&world.outside.git));
-    world.outside.git = Arc::new(move |name| {
-        let fact = inner(name);
+/// Returns the facts about the repository that files may read: a part has no other ones.
+pub fn facts_read(
+    world: &World,
+    files: &BTreeMap<PathBuf, String>,
+) -> BTreeMap<String, Option<String>> {
+    // A name may be computed, so all are taken.
+    if !files.values().any(|text| text.contains("git")) {
+        return BTreeMap::new();
+    }
+    let facts = GIT_FACTS.iter().map(|name| {
+        let fact = (world.outside.git)(name);
         let text = fact.as_ref().and_then(Value::as_str).map(str::to_owned);
-        let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.insert(name.to_owned(), text);
-        fact
+        ((*name).to_owned(), text)
     });
-    move || read.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    facts.collect()
 }
 
 /// Creates the document.
@@ -89,6 +96,7 @@ pub fn document(planned: Planned<'_>, app: &App) -> Result<PlanOf, Failure> {
         ..
     } = planned;
     let items = items(plan, &planned.found)?;
+    refuse_many_values(plan, &items)?;
     let count = items.len() as u64;
     let parts = parts::divide(items, division.parts as usize);
     let secret: Vec<String> = plan.secret_vars().cloned().collect();
@@ -115,8 +123,10 @@ pub fn document(planned: Planned<'_>, app: &App) -> Result<PlanOf, Failure> {
             .collect(),
         secret_vars: with_inner(&secret, plan),
         inner_vars: inner_vars(plan, app),
+        env: variables(plan, app),
         git: planned.git,
         data: data_of(&planned.found.data, app)?,
+        masked: app.scrubber.has_masked(),
         columns: columns(plan),
         split: Level {
             query: level.plan.query.name.clone(),
@@ -134,7 +144,7 @@ pub fn document(planned: Planned<'_>, app: &App) -> Result<PlanOf, Failure> {
         parts: Some(parts),
         part: None,
     };
-    document.id = document.identity();
+    document.seal();
     Ok(document)
 }
 
@@ -147,6 +157,51 @@ fn items(plan: &Plan, found: &FoundItems) -> Result<Vec<IndexedItem>, Failure> {
         Ok((index, names.into_iter().collect()))
     });
     items.collect()
+}
+
+/// Returns true if an address in an item has a parameter that is named like a credential.
+pub fn has_signed_address(found: &FoundItems) -> bool {
+    let items = found.sites.iter().filter_map(Site::plain_items);
+    items.flatten().any(|(_, item)| is_signed(&item))
+}
+
+fn is_signed(value: &Value) -> bool {
+    match value {
+        Value::String(text) if text.contains("://") && text.contains('?') => Url::parse(text)
+            .is_ok_and(|url| url.query_pairs().any(|(name, _)| is_secret_param(&name))),
+        Value::Array(list) => list.iter().any(is_signed),
+        Value::Object(members) => members.values().any(is_signed),
+        _ => false,
+    }
+}
+
+/// Refuses more values than a process reads in one document.
+fn refuse_many_values(plan: &Plan, items: &[IndexedItem]) -> Result<(), Failure> {
+    let count: usize = items
+        .iter()
+        .map(|(_, names)| values_of(names.values()))
+        .sum();
+    // The rest of a plan has few.
+    if count < MOST_VALUES / 10 * 9 {
+        return Ok(());
+    }
+    let words = format!(
+        "the {} of `{}` have {count} values, and a plan has at most {MOST_VALUES}",
+        counted(items.len() as u64, "item"),
+        plan.query.name
+    );
+    Err(Failure::usage(Code::NotInParts, words)
+        .help("keep only what is needed under `extract` of the query that lists them")
+        .help("or let each process list them: `runner run --shard K/N`"))
+}
+
+fn values_of<'v>(values: impl Iterator<Item = &'v Value>) -> usize {
+    let count = |value: &Value| match value {
+        Value::Array(list) => 1 + values_of(list.iter()),
+        Value::Object(members) => 1 + values_of(members.values()),
+        _ => 1,
+    };
+    values.map(count).sum()
 }
 
 fn secret(why: &str) -> Failure {
@@ -173,6 +228,24 @@ fn inner_vars(plan: &Plan, app: &App) -> BTreeMap<String, String> {
         Some((name, value.clone()))
     });
     named.collect()
+}
+
+/// Returns the variables that the templates of a plan's queries and resources read, without secret
+/// ones: these are those of each process.
+fn variables(plan: &Plan, app: &App) -> BTreeMap<String, Option<String>> {
+    let mut names = BTreeSet::new();
+    for part in plan.query.with_fed_by() {
+        names.extend(variables_read_by(part));
+    }
+    for part in plan.with_fed_by().into_iter().filter_map(Plan::requests) {
+        let templates = part.resource().templates_beside_auth();
+        let read = templates.flat_map(|template| template.mentions().attributes("env"));
+        names.extend(read.map(str::to_owned));
+    }
+    names.retain(|name| !plan.is_secret_variable(name));
+    let value = |name: &String| app.env.get(name).cloned();
+    let values = names.into_iter().map(|name| (name.clone(), value(&name)));
+    values.collect()
 }
 
 /// Returns the results of `data`.

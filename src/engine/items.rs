@@ -15,6 +15,7 @@ use crate::engine::outlet::channel;
 use crate::engine::run::Run;
 use crate::engine::split::Split;
 use crate::engine::stop::Crew;
+use crate::engine::unmet::UnmetExpectations;
 use crate::engine::walk::{Walker, let_out, read_all};
 use crate::plan::{DataValues, Plan, Site};
 
@@ -29,6 +30,8 @@ pub struct FoundItems {
     pub notes: Vec<String>,
     /// As in [`RunReport`](crate::engine::RunReport).
     pub doubt: Option<String>,
+    /// The expectations of queries that feed the walk that are not met.
+    pub unmet: UnmetExpectations,
     /// The number of requests sent.
     pub requests: u64,
     /// The results of `data`.
@@ -67,9 +70,7 @@ pub async fn find_at(
     run.split.set(level.place());
     let mut order: Vec<u64> = Vec::new();
     let mut take = |numbers: &[u64]| order.extend(numbers);
-    let whole = LocalSet::new()
-        .run_until(list(&run, plan, &mut take))
-        .await;
+    let whole = LocalSet::new().run_until(list(&run, plan, &mut take)).await;
     assert!(!run.panicked.get(), "a task of the walk panicked");
     match whole {
         None => Ok(None),
@@ -200,6 +201,7 @@ fn found(run: &Run, order: &[u64], data: Arc<DataValues>) -> Result<FoundItems, 
         ledger: findings.ledger,
         notes: findings.notes,
         doubt: findings.doubt,
+        unmet: findings.unmet,
         requests: run.requests(),
         data,
     })
@@ -211,6 +213,7 @@ pub fn resume(run: &Run, plan: &Plan, found: FoundItems) -> Vec<Site> {
     findings.ledger = found.ledger;
     findings.notes = found.notes;
     findings.doubt = found.doubt;
+    findings.unmet = found.unmet;
     run.resume_from(found.requests);
     // The cell of a new run is empty.
     let _ = run.data.cell(plan).set(found.data);

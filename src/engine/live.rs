@@ -181,8 +181,11 @@ impl Live {
             let shared = BudgetOfResource::new(access, origin, wallet, scrubber);
             return Ok(Budget::shared(Box::new(shared), terms, patience));
         }
-        let terms = options.share.map_or(terms, |share| terms.divided(share));
-        Ok(Budget::new(terms.concurrency, terms.rate, patience))
+        let Some(share) = options.share else {
+            return Ok(Budget::new(terms.concurrency, terms.rate, patience));
+        };
+        let terms = terms.divided(share);
+        Ok(Budget::of_share(terms.concurrency, terms.rate, patience))
     }
 }
 

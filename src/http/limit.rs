@@ -62,6 +62,14 @@ impl Budget {
         })
     }
 
+    /// Creates the part of a budget that several processes divide. Nothing can be sent at once: the
+    /// process before this one may have sent it.
+    pub fn of_share(concurrency: usize, rate: Option<RateLimit>, patience: Patience) -> Rc<Self> {
+        let budget = Self::new(concurrency, rate, patience);
+        budget.pace.borrow_mut().set_declared(rate, Instant::now());
+        budget
+    }
+
     /// Creates a budget that other processes share.
     pub fn shared(shared: Box<dyn SharedBudget>, terms: Terms, patience: Patience) -> Rc<Self> {
         Rc::new(Self {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::core::json;
-use crate::parts::hash;
+use crate::parts::digest::{Hash, hash};
 
 /// The version of the documents.
 pub const VERSION: u32 = 1;
@@ -35,18 +35,25 @@ pub struct PlanOf {
     /// The time as of which all parts run.
     pub now: String,
     /// The values of the query's vars, without secret ones.
+    #[serde(default)]
     pub vars: BTreeMap<String, Value>,
     /// The secret vars, whose values each process gets from its environment.
     pub secret_vars: Vec<String>,
     /// The variables `RUNNER_VAR_…` of the queries that the query depends on.
     #[serde(default)]
     pub inner_vars: BTreeMap<String, String>,
+    /// The variables that templates read, without secret ones.
+    #[serde(default)]
+    pub env: BTreeMap<String, Option<String>>,
     /// Facts about the repository.
     #[serde(default)]
     pub git: BTreeMap<String, Option<String>>,
     /// The results of `data`.
     #[serde(default)]
     pub data: BTreeMap<String, DataOf>,
+    /// True if secrets were masked in what was listed: a mask in it must not be sent.
+    #[serde(default)]
+    pub masked: bool,
     /// The columns in order, if the query has `extract`.
     pub columns: Option<Vec<ColumnOf>>,
     /// The level at which the walk is divided.
@@ -71,6 +78,102 @@ pub struct PlanOf {
     /// One part, for a process that gets nothing else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub part: Option<PartOf>,
+}
+
+/// The members with any values. The derived reader would write their numbers anew: `1e5` is not
+/// `100000.0`.
+struct Free {
+    vars: BTreeMap<String, Value>,
+    data: BTreeMap<String, DataOf>,
+    parts: Option<Vec<PartOf>>,
+    part: Option<PartOf>,
+}
+
+impl Free {
+    fn taken_from(document: &mut Value) -> Result<Self, String> {
+        let document = document.as_object_mut().ok_or("it is no object")?;
+        let mut take = |name: &str| document.swap_remove(name).filter(|value| !value.is_null());
+        let parts = take("parts").map(|parts| list(parts)?.into_iter().map(part).collect());
+        Ok(Self {
+            vars: take("vars")
+                .map_or(Ok(Map::new()), members)?
+                .into_iter()
+                .collect(),
+            data: match take("data") {
+                None => BTreeMap::new(),
+                Some(data) => members(data)?
+                    .into_iter()
+                    .map(|(name, value)| Ok((name, data_of(value)?)))
+                    .collect::<Result<_, String>>()?,
+            },
+            parts: parts.transpose()?,
+            part: take("part").map(part).transpose()?,
+        })
+    }
+}
+
+fn members(value: Value) -> Result<Map<String, Value>, String> {
+    match value {
+        Value::Object(members) => Ok(members),
+        other => Err(format!("expected an object, got {}", json::kind(&other))),
+    }
+}
+
+fn list(value: Value) -> Result<Vec<Value>, String> {
+    match value {
+        Value::Array(list) => Ok(list),
+        other => Err(format!("expected a list, got {}", json::kind(&other))),
+    }
+}
+
+fn number(members: &Map<String, Value>, name: &str) -> Result<u32, String> {
+    let number = members.get(name).and_then(Value::as_u64);
+    let number = number.and_then(|number| u32::try_from(number).ok());
+    number.ok_or_else(|| format!("`{name}` is not a number"))
+}
+
+fn taken(members: &mut Map<String, Value>, name: &str) -> Result<Value, String> {
+    let taken = members.swap_remove(name);
+    taken.ok_or_else(|| format!("`{name}` is missing"))
+}
+
+fn part(value: Value) -> Result<PartOf, String> {
+    let mut own = members(value)?;
+    let runs = list(taken(&mut own, "runs")?)?.into_iter().map(|run| {
+        let mut run = members(run)?;
+        let items = list(taken(&mut run, "items")?)?;
+        Ok(Items {
+            first: number(&run, "first")?,
+            items: items
+                .into_iter()
+                .map(members)
+                .collect::<Result<_, String>>()?,
+        })
+    });
+    let runs = runs.collect::<Result<_, String>>()?;
+    Ok(PartOf {
+        part: number(&own, "part")?,
+        items: number(&own, "items")?.into(),
+        sha256: own
+            .get("sha256")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned(),
+        runs,
+    })
+}
+
+fn data_of(value: Value) -> Result<DataOf, String> {
+    let mut own = members(value)?;
+    if let Some(Value::String(text)) = own.get("text") {
+        return Ok(DataOf::Text(text.clone()));
+    }
+    let mut records = members(taken(&mut own, "records")?)?;
+    let columns = records.swap_remove("columns").unwrap_or_default();
+    Ok(DataOf::Records {
+        list: list(taken(&mut records, "list")?)?,
+        columns: serde_json::from_value(columns).map_err(|error| error.to_string())?,
+    })
 }
 
 /// A column of the records.
@@ -127,6 +230,8 @@ pub struct PartOf {
     pub part: u32,
     /// The number of its items.
     pub items: u64,
+    /// A hash of the part, and of all of the plan that its records depend on.
+    pub sha256: String,
     /// Its items in the order of the walk.
     pub runs: Vec<Items>,
 }
@@ -156,8 +261,13 @@ impl PartOf {
         Self {
             part: u32::try_from(number).unwrap_or(u32::MAX),
             items: 0,
+            sha256: String::new(),
             runs: Vec::new(),
         }
+    }
+
+    fn hash(&self, head: &str) -> String {
+        Hash::of(&(head, self.part, self.items, &self.runs))
     }
 
     /// Returns the items with their indices.
@@ -182,7 +292,7 @@ impl PlanOf {
     ///
     /// A message, if it is not a plan of a known version.
     pub fn read(text: &[u8]) -> Result<Self, String> {
-        let value = json::parse(text).map_err(|error| {
+        let mut value = json::parse(text).map_err(|error| {
             let (line, column) = (error.line(), error.column());
             format!(
                 "is not JSON: {} at line {line}, column {column}",
@@ -197,8 +307,17 @@ impl PlanOf {
             }
             _ => return Err("is not a plan: it has no `plan` with a version".to_owned()),
         }
-        let read: Self = serde_json::from_value(value)
-            .map_err(|error| format!("is not a plan of version {VERSION}: {error}"))?;
+        let odd = |error: String| format!("is not a plan of version {VERSION}: {error}");
+        let free = Free::taken_from(&mut value).map_err(odd)?;
+        let head = serde_json::from_value::<Self>(value);
+        let head = head.map_err(|error| odd(error.to_string()))?;
+        let read = Self {
+            vars: free.vars,
+            data: free.data,
+            parts: free.parts,
+            part: free.part,
+            ..head
+        };
         read.check().map(|()| read)
     }
 
@@ -211,42 +330,114 @@ impl PlanOf {
                 ));
             }
         }
-        let all = self.parts.iter().flatten().chain(&self.part);
-        for part in all {
-            let number = part.part;
-            if part.indexed().count() as u64 != part.items {
+        let head = self.head();
+        for part in self.parts.iter().flatten().chain(&self.part) {
+            if part.hash(&head) != part.sha256 {
+                let number = part.part;
                 return Err(format!(
-                    "is damaged: part {number} has not the number of items that it says"
+                    "is damaged: part {number} is not the one of its hash (some programs write \
+                     numbers anew: pass its text on unchanged)"
                 ));
             }
         }
-        let parts = self.parts.as_deref().unwrap_or_default();
+        let Some(parts) = &self.parts else {
+            return Ok(());
+        };
+        let items: u64 = parts.iter().map(|part| part.items).sum();
         let are_numbered = (0..).zip(parts).all(|(number, part)| part.part == number);
-        if !are_numbered {
-            return Err("is damaged: its parts are not numbered from 0".to_owned());
-        }
-        if self.parts.is_some() && self.identity() != self.id {
+        if !are_numbered || items != self.items || self.identity(&head) != self.id {
             return Err("is damaged: its `id` is not the one of its content".to_owned());
         }
         Ok(())
     }
 
-    /// Returns the identity of the content: what does not change the records is left out.
-    pub fn identity(&self) -> String {
-        let named = Self {
-            id: String::new(),
-            runner: String::new(),
-            requests: 0,
-            seconds: None,
-            at_once: 0,
-            ..self.clone()
-        };
-        let text = serde_json::to_string(&named).unwrap_or_default();
-        hash(text.as_bytes())[..32].to_owned()
+    /// Sets the hashes and the identity, after which nothing may change.
+    pub fn seal(&mut self) {
+        let head = self.head();
+        for part in self.parts.iter_mut().flatten() {
+            part.sha256 = part.hash(&head);
+        }
+        self.id = self.identity(&head);
+    }
+
+    /// Returns the hash of everything but the parts. What does not change the records is left out.
+    fn head(&self) -> String {
+        Hash::of(&(
+            (self.plan, &self.of, &self.query, &self.file),
+            (&self.environment, self.demo, &self.now, &self.vars),
+            (&self.secret_vars, &self.inner_vars, &self.env, &self.git),
+            (&self.data, self.masked, &self.columns, &self.split),
+            (self.complete, &self.missing, &self.files),
+        ))
+    }
+
+    fn identity(&self, head: &str) -> String {
+        let parts = self.parts.iter().flatten().map(|part| &part.sha256);
+        Hash::of(&(head, parts.collect::<Vec<_>>()))[..32].to_owned()
     }
 
     /// Returns the number of parts.
     pub fn count(&self) -> usize {
         self.parts.as_ref().map_or(0, Vec::len)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::parts::divide;
+
+    #[test]
+    fn values_stay_as_they_are_written() {
+        let odd = r#"{"a":1e5,"b":-0,"c":1e400,"d":123456789012345678901.50,"$serde_json::private::Number":"x"}"#;
+        let item = json::parse(odd.as_bytes()).expect("JSON");
+        let items = vec![(0, [("i".to_owned(), item.clone())].into_iter().collect())];
+        let records = DataOf::Records {
+            list: vec![item.clone()],
+            columns: None,
+        };
+        let mut plan = PlanOf {
+            plan: VERSION,
+            id: String::new(),
+            of: None,
+            runner: String::new(),
+            query: "q".to_owned(),
+            file: None,
+            environment: None,
+            demo: false,
+            now: String::new(),
+            vars: [("v".to_owned(), item)].into(),
+            secret_vars: Vec::new(),
+            inner_vars: BTreeMap::new(),
+            env: BTreeMap::new(),
+            git: BTreeMap::new(),
+            data: [
+                ("r".to_owned(), records),
+                ("t".to_owned(), DataOf::Text("x".to_owned())),
+            ]
+            .into(),
+            masked: false,
+            columns: None,
+            split: Level {
+                query: "q".to_owned(),
+                for_each: None,
+                trail: String::new(),
+                known: 1,
+            },
+            items: 1,
+            requests: 1,
+            seconds: None,
+            at_once: 1,
+            complete: true,
+            missing: Vec::new(),
+            files: BTreeMap::new(),
+            parts: Some(divide(items, 3)),
+            part: None,
+        };
+        plan.seal();
+        let text = serde_json::to_string(&plan).expect("it can be written");
+        assert_eq!(text.matches(odd).count(), 3);
+        let read = PlanOf::read(text.as_bytes()).expect("it is a plan");
+        assert_eq!(serde_json::to_string(&read).expect("the same"), text);
     }
 }

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::core::json;
+
 /// The member of the last line of a part's file.
 pub const FACTS: &str = "$part";
 
@@ -35,9 +37,39 @@ pub struct Facts {
     /// The failures by kind.
     #[serde(default)]
     pub groups: Vec<Group>,
+    /// The expectations of inner queries that are not met.
+    #[serde(default)]
+    pub unmet: Vec<String>,
     /// The failures as records, if the query reads them.
     #[serde(default)]
     pub failed: Vec<Value>,
+}
+
+impl Facts {
+    /// Reads the last line of a part's file.
+    ///
+    /// # Errors
+    ///
+    /// A message without the file's name, if it is another line.
+    pub fn read(line: &[u8]) -> Result<Self, String> {
+        let not_whole = "does not end with the facts of a part: it is no part's file, or not whole";
+        let line = json::parse(line).ok();
+        let facts = line.and_then(|mut line| line.as_object_mut()?.swap_remove(FACTS));
+        let mut facts = facts.ok_or(not_whole)?;
+        // The derived reader would write numbers anew.
+        let failed = facts
+            .as_object_mut()
+            .and_then(|facts| facts.swap_remove("failed"));
+        let read: Self = serde_json::from_value(facts)
+            .map_err(|error| format!("has facts that this program does not read: {error}"))?;
+        Ok(Self {
+            failed: match failed {
+                Some(Value::Array(failed)) => failed,
+                _ => Vec::new(),
+            },
+            ..read
+        })
+    }
 }
 
 /// Failures of one kind.

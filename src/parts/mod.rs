@@ -9,7 +9,6 @@ mod divide;
 mod document;
 mod facts;
 
-pub use digest::hash;
 pub use divide::{IndexedItem, divide};
 pub use document::{ColumnOf, DataOf, FileOf, Items, Level, PartOf, PlanOf, VERSION};
 pub use facts::{FACTS, Facts, Group};

@@ -236,6 +236,11 @@ impl Plan {
         self.secrecy.taints(mentions)
     }
 
+    /// Returns true if an environment variable is secret.
+    pub fn is_secret_variable(&self, name: &str) -> bool {
+        self.secrecy.has_env(name)
+    }
+
     /// Returns the fields used by the templates and conditions over its records.
     pub fn uses(&self) -> &Uses {
         &self.uses

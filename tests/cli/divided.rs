@@ -152,6 +152,9 @@ fn stable(plan: &Value) -> Value {
     }
     plan["id"] = json!("[ID]");
     plan["now"] = json!("[NOW]");
+    for part in plan["parts"].as_array_mut().expect("parts") {
+        part["sha256"] = json!("[SHA]");
+    }
     plan
 }
 
@@ -250,6 +253,12 @@ mod plans {
                 &format!("resource: circleci\n{walk}sort: group.rank * 2\n"),
             )
             .query(
+                "sends",
+                &format!(
+                    "resource: circleci\n{walk}method: POST\nsafe: true\nbody: {{ file: x.md }}\n"
+                ),
+            )
+            .query(
                 "counts",
                 "sql: SELECT count(*) AS n FROM g\ndata: { g: { query: groups } }\n",
             )
@@ -269,6 +278,7 @@ mod plans {
             ("counts", 2),
             ("tells", 2),
             ("fetches", 2),
+            ("sends", 2),
         ] {
             let outcome = runner(&project, &["plan", name]);
             told.push_str(&outcome.assert_exit(exit).stderr_text());
@@ -292,6 +302,142 @@ mod plans {
         let kind = format!("kind={}", crate::support::CANARY);
         let outcome = runner(&project, &["plan", "members", &kind]);
         insta::assert_snapshot!(outcome.assert_exit(7).stderr_text());
+    }
+
+    #[test]
+    fn an_expectation_of_what_is_listed_is_one_of_the_plan() {
+        let (server, _) = server(false);
+        let expects = "expect: [{ that: \"(rows | length) == 1\", message: \"one group\" }]\n";
+        let project = project(&server, "").query("groups", &format!("{GROUPS}{expects}"));
+        let args = ["plan", "members", "--out", "plan.json"];
+        let outcome = runner(&project, &args);
+        insta::assert_snapshot!(outcome.assert_exit(1).snapshot());
+        assert_eq!(project.read("plan.json"), None);
+        runner(&project, &[&args[..], &["--allow-partial"]].concat()).assert_exit(0);
+        let files = run_parts(&project, "plan.json", "part", &[0]);
+        merge(&project, &files, &["-o", "csv"]).assert_exit(6);
+    }
+
+    #[test]
+    fn what_the_repository_and_the_environment_said_stays() {
+        let (server, _) = server(false);
+        let project = project(
+            &server,
+            "sort: name\nreport: { template_file: report.md }\n",
+        )
+        .query(
+            "members",
+            &MEMBERS.replace(
+                "extract: {",
+                "extract: { at: \"{{ env.PLACE | default('nowhere') }} {{ git.branch | default('none') }}\",",
+            ),
+        );
+        let git = |args: &[&str]| {
+            let status = std::process::Command::new("git")
+                .args(args)
+                .current_dir(project.path())
+                .output();
+            assert!(
+                status.is_ok_and(|output| output.status.success()),
+                "{args:?}"
+            );
+        };
+        git(&["init", "-q", "-b", "topic"]);
+        let planned = Run::in_(&project)
+            .args(["plan", "members", "--parts", "1", "--out", "plan.json"])
+            .env("PLACE", "here")
+            .outcome();
+        planned.assert_exit(0);
+        let elsewhere = Project::none();
+        elsewhere.write("plan.json", project.read("plan.json").expect("a plan"));
+        let part = Run::in_(&elsewhere)
+            .args(["run", "--part", "plan.json#0"])
+            .env("PLACE", "there")
+            .outcome();
+        let text = part.assert_exit(0).stdout_text();
+        let first = text.lines().next().expect("a record");
+        assert!(first.contains("\"at\":\"here topic\""), "{first}");
+    }
+
+    /// Such an address expires, and whoever has it may use it.
+    #[test]
+    fn a_signed_address_is_in_no_plan() {
+        let server = LiveServer::start(|request| {
+            let path = request.target.trim_start_matches("/api/v2/");
+            let url = |id| format!("https://files.test/{id}?X-Amz-Signature=abc{id}");
+            let items = match path {
+                "tops" => json!([{ "id": "t" }]),
+                _ => (0..3)
+                    .map(|id| json!({ "id": id, "url": url(id) }))
+                    .collect(),
+            };
+            let answer = json!({ "items": items, "next_page_token": null });
+            Response::Answer(Answer::status(200).json(&answer))
+        });
+        let walk = "resource: circleci\nfor_each: { file: { query: files } }\n\
+                    endpoint: /read/{{ file.id }}\nrows: $.items[*]\n";
+        let files = "resource: circleci\nendpoint: /files\nrows: $.items[*]\n";
+        let project = Project::new()
+            .circleci_at(&server.url(), "")
+            .query(
+                "tops",
+                "resource: circleci\nendpoint: /tops\nrows: $.items[*]\n",
+            )
+            .query("files", files)
+            .query("members", walk);
+        let outcome = runner(&project, &["plan", "members"]);
+        insta::assert_snapshot!(outcome.assert_exit(7).stderr_text());
+        // Where there is a level before it, that one is divided.
+        let below = "for_each: { top: { query: tops } }\nendpoint: /{{ top.id }}/files";
+        project.write(
+            "queries/files.yaml",
+            files.replace("endpoint: /files", below),
+        );
+        let plan = plan(&project, "4");
+        assert_eq!(plan["split"]["for_each"], json!("top"));
+    }
+
+    #[test]
+    fn a_masked_secret_is_not_sent() {
+        let asked = Arc::new(Asked::default());
+        let seen = Arc::clone(&asked);
+        let server = LiveServer::start(move |request| {
+            seen.add(&request.target);
+            let items = json!([{ "id": crate::support::CANARY }]);
+            let answer = json!({ "items": items, "next_page_token": null });
+            Response::Answer(Answer::status(200).json(&answer))
+        });
+        let project = project(&server, "");
+        plan(&project, "1");
+        let outcome = runner(&project, &["run", "--part", "plan.json#0"]);
+        insta::assert_snapshot!(outcome.assert_exit(6).snapshot());
+        assert_eq!(asked.total(), 1, "only the listing");
+    }
+
+    #[test]
+    fn numbers_stay_as_they_are_written() {
+        let server = LiveServer::start(|request| {
+            let text = match request.target.trim_start_matches("/api/v2") {
+                "/groups" => "{\"items\": [{\"id\": 1e5, \"odd\": [-0, 1e400, 1.10]}]}",
+                _ => "{\"items\": [{\"n\": 12345678901234567890.10}]}",
+            };
+            Response::Answer(Answer::status(200).body("application/json", text))
+        });
+        let project = project(&server, "").query(
+            "members",
+            "resource: circleci\nfor_each: { group: { query: groups } }\n\
+             endpoint: /groups/{{ group.id }}\nrows: $.items[*]\nextract: { odd: \"{{ group.odd }}\", n: $.n }\n",
+        );
+        plan(&project, "1");
+        let files = run_parts(&project, "plan.json", "part", &[0]);
+        let merged = merge(&project, &files, &["-o", "ndjson"]);
+        let single = runner(&project, &["run", "members", "-o", "ndjson"]);
+        let records = merged.assert_exit(0).stdout_text();
+        assert_eq!(records, single.assert_exit(0).stdout_text());
+        assert_eq!(
+            records,
+            "{\"odd\":[-0,1e400,1.10],\"n\":12345678901234567890.10}\n"
+        );
     }
 
     /// The environment, vars of inner queries, the time and the repository are those of the plan;
@@ -355,6 +501,9 @@ mod plans {
         insta::assert_snapshot!(seen);
         let no_key = runner(&project, &["run", "--part", "plan.json#0"]);
         insta::assert_snapshot!(no_key.assert_exit(2).stderr_text());
+        // A merge sends nothing, and needs no secret.
+        project.write("part.ndjson", "");
+        merge(&project, &["part.ndjson".into()], &["-o", "csv"]).assert_exit(6);
     }
 
     /// Each level lists what the one above has: three groups of two, each with two members.
@@ -428,6 +577,13 @@ mod parts {
         assert_eq!(told["plan"], plan["id"]);
         told["plan"] = json!("[ID]");
         insta::assert_snapshot!(format!("{told:#}"));
+        // A program that writes numbers anew changes the requests.
+        let bent = part.replace("\"rank\":2", "\"rank\":2.0");
+        assert_ne!(bent, part);
+        let bent = Run::in_(&elsewhere)
+            .args(["run", "--part", "-"])
+            .stdin(bent);
+        insta::assert_snapshot!(bent.outcome().assert_exit(2).stderr_text());
         let no_token = run().without_env("CIRCLE_TOKEN").outcome();
         let told = summary(no_token.assert_exit(4));
         assert_eq!(
@@ -504,6 +660,30 @@ mod parts {
         );
         insta::assert_snapshot!(outcome.snapshot());
         assert_eq!(outcome.exit, 6);
+    }
+
+    #[test]
+    fn an_expectation_that_a_part_finds_unmet_is_one_of_the_merge() {
+        let (server, _) = server(false);
+        let project = project(&server, "")
+            .query(
+                "details",
+                "resource: circleci\nvars: { of: {} }\nendpoint: /groups/{{ of }}/members\nrows: $.items[*]\n\
+                 expect: [{ that: \"(rows | length) < 3\", message: \"few\" }]\n",
+            )
+            .query(
+                "members",
+                "resource: circleci\n\
+                 for_each: { group: { query: groups }, detail: { query: details, vars: { of: \"{{ group.id }}\" } } }\n\
+                 endpoint: /groups/{{ group.id }}/members\nrows: $.items[*]\n",
+            );
+        plan(&project, "2");
+        let files = run_parts(&project, "plan.json", "part", &[0, 1]);
+        let merged = merge(&project, &files, &["-o", "csv"]);
+        let single = runner(&project, &["run", "members", "-o", "csv"]);
+        let records = merged.assert_exit(1).stdout_text();
+        assert_eq!(records, single.assert_exit(1).stdout_text());
+        insta::assert_snapshot!(merged.stderr_text());
     }
 
     #[test]
@@ -653,6 +833,48 @@ mod merges {
             .to_owned();
         insta::assert_snapshot!(told.replace(&id, "[ID]"));
         merge(&project, &files, &["-o", "csv"]).assert_exit(0);
+    }
+
+    #[test]
+    fn a_merge_replaces_nothing_that_it_reads_and_no_result_by_nothing() {
+        let (server, _) = server(false);
+        let project = project(&server, "");
+        plan(&project, "2");
+        let files = run_parts(&project, "plan.json", "part", &[0]);
+        project.write("all.csv", "yesterday");
+        merge(&project, &["gone.ndjson".into()], &["--out", "all.csv"]).assert_exit(6);
+        assert_eq!(project.read("all.csv").as_deref(), Some("yesterday"));
+        let mut told = String::new();
+        for out in ["part-0.ndjson", "plan.json"] {
+            let outcome = merge(&project, &files, &["--out", out]);
+            told.push_str(&outcome.assert_exit(2).stderr_text());
+        }
+        let args = ["run", "--part", "plan.json#0", "--out", "plan.json"];
+        told.push_str(&runner(&project, &args).assert_exit(2).stderr_text());
+        insta::assert_snapshot!(told);
+        merge(&project, &files, &["--out", "all.csv"]).assert_exit(0);
+    }
+
+    #[test]
+    fn a_record_may_look_like_facts() {
+        let server = LiveServer::start(|request| {
+            Response::Answer(match request.target.trim_start_matches("/api/v2") {
+                "/groups" => page(0..3, None),
+                _ => Answer::status(200).json(
+                    &json!({ "items": [{ "$part": { "plan": "x" } }], "next_page_token": null }),
+                ),
+            })
+        });
+        let project = project(&server, "").query(
+            "members",
+            "resource: circleci\nfor_each: { group: { query: groups } }\n\
+             endpoint: /groups/{{ group.id }}\nrows: $.items[*]\n",
+        );
+        plan(&project, "2");
+        let files = run_parts(&project, "plan.json", "part", &[0]);
+        let merged = merge(&project, &files, &["-o", "ndjson"]);
+        let single = runner(&project, &["run", "members", "-o", "ndjson"]);
+        assert_eq!(merged.assert_exit(0).stdout_text(), single.stdout_text());
     }
 
     #[test]

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::cli::part_files::{PartFile, PartFiles};
 use crate::core::json;
 use crate::engine::{FactsOfParts, PartRecords};
-use crate::parts::FACTS;
+use crate::parts::{FACTS, Facts};
 use crate::plan::Plan;
 use crate::project::failures;
 use crate::project::load::lines::LineReader;
@@ -132,7 +132,10 @@ impl PartRecords for InOrder<'_> {
             let record = json::parse(&line);
             let file = &self.parts.files[number];
             let record = record.map_err(|_| damaged(file, "has a line that is not JSON"))?;
-            if record.get(FACTS).is_some() {
+            // A record may have such a member, too.
+            if record.get(FACTS).is_some()
+                && Facts::read(&line).is_ok_and(|facts| facts.plan == file.facts.plan)
+            {
                 return Err(damaged(file, "has facts between its records"));
             }
             records.push(record);

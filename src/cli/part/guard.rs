@@ -16,25 +16,38 @@ const LOOK: Timespec = Timespec {
     tv_nsec: 0,
 };
 
-/// Starts to watch the parent, and the reader of standard output if records go there.
-pub fn start(shutdown: &Arc<Shutdown>, has_reader: bool) {
-    let parent = getppid();
-    let Ok((mut ended, told)) = UnixStream::pair() else {
-        return;
-    };
-    // The signal also comes if only the thread ends that started this process: then the parent is
-    // still the same.
-    if pipe::register(Signal::USR1.as_raw(), told).is_ok() {
-        tell_of_parent();
+/// The process that started this one.
+#[derive(Debug, Clone, Copy)]
+pub struct Parent(Option<Pid>);
+
+impl Parent {
+    /// Returns the parent at present.
+    pub fn now() -> Self {
+        Self(getppid())
     }
-    let shutdown = Arc::clone(shutdown);
-    std::thread::spawn(move || {
-        loop {
-            if let Some(cause) = look(&mut ended, parent, has_reader) {
-                return shutdown.notice(cause);
-            }
+
+    /// Starts to watch it, and the reader of standard output if records go there.
+    pub fn watch(self, shutdown: &Arc<Shutdown>, has_reader: bool) {
+        let Ok((mut ended, told)) = UnixStream::pair() else {
+            return;
+        };
+        // The signal also comes if only the thread ends that started this process: then the parent
+        // is still the same.
+        if pipe::register(Signal::USR1.as_raw(), told).is_ok() {
+            tell_of_parent();
         }
-    });
+        let shutdown = Arc::clone(shutdown);
+        std::thread::spawn(move || {
+            loop {
+                if getppid() != self.0 {
+                    return shutdown.notice(Cause::ParentGone);
+                }
+                if is_unread(&mut ended, has_reader) {
+                    return shutdown.notice(Cause::ReaderGone);
+                }
+            }
+        });
+    }
 }
 
 /// Asks for a signal at the end of the parent.
@@ -47,27 +60,23 @@ fn tell_of_parent() {
 #[cfg(not(target_os = "linux"))]
 fn tell_of_parent() {}
 
-/// Waits for a change, and returns the reason to end if there is one.
-fn look(ended: &mut UnixStream, parent: Option<Pid>, has_reader: bool) -> Option<Cause> {
+/// Waits for a change. Returns true if the reader is gone.
+fn is_unread(ended: &mut UnixStream, has_reader: bool) -> bool {
     let stdout = std::io::stdout();
     let mut polled = vec![PollFd::new(&*ended, PollFlags::IN)];
     if has_reader {
         // Without any event asked for, only errors are told: the reader is gone.
         polled.push(PollFd::new(&stdout, PollFlags::empty()));
     }
-    // An interrupted wait is a look too.
+    // An interrupted wait is a change, too.
     let _ = poll(&mut polled, Some(&LOOK));
     let gone = PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL;
-    let is_read_no_more = polled
-        .get(1)
-        .is_some_and(|polled| polled.revents().intersects(gone));
+    let mut reader = polled.iter().skip(1);
+    let is_unread = reader.any(|polled| polled.revents().intersects(gone));
     let is_told = polled[0].revents().contains(PollFlags::IN);
     drop(polled);
-    if is_read_no_more {
-        return Some(Cause::ReaderGone);
-    }
     if is_told {
         let _ = ended.read(&mut [0; 64]);
     }
-    (getppid() != parent).then_some(Cause::ParentGone)
+    is_unread
 }

@@ -4,5 +4,16 @@ use std::sync::Arc;
 
 use crate::cli::shutdown::Shutdown;
 
-/// Does nothing.
-pub fn start(_: &Arc<Shutdown>, _: bool) {}
+/// The process that started this one.
+#[derive(Debug, Clone, Copy)]
+pub struct Parent;
+
+impl Parent {
+    /// Returns the parent at present.
+    pub fn now() -> Self {
+        Self
+    }
+
+    /// Does nothing.
+    pub fn watch(self, _: &Arc<Shutdown>, _: bool) {}
+}

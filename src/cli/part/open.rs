@@ -15,6 +15,7 @@ use crate::cli::error_hints;
 use crate::cli::failure::Failure;
 use crate::cli::options::{ConnectArgs, MessageArgs, format_names};
 use crate::core::code::Code;
+use crate::core::secret::MASK;
 use crate::engine::{self, Split};
 use crate::parts::{DataOf, PlanOf};
 use crate::plan::{DataValue, DataValues, Input, Inputs, Plan, variable_of};
@@ -69,6 +70,15 @@ pub fn read(path: &Path, app: &App) -> Result<PlanOf, Failure> {
     })
 }
 
+/// The use of a plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Use {
+    /// Its parts are run.
+    Part,
+    /// The records of its parts are merged, without requests.
+    Merge,
+}
+
 /// Binds the query of a document.
 ///
 /// # Errors
@@ -76,6 +86,7 @@ pub fn read(path: &Path, app: &App) -> Result<PlanOf, Failure> {
 /// If a file of the project here differs from the document's, or the query cannot be bound.
 pub fn open(
     document: &PlanOf,
+    purpose: Use,
     connect: &ConnectArgs,
     messages: MessageArgs,
     app: &App,
@@ -86,7 +97,12 @@ pub fn open(
     let trust = Trust::new(&app.env);
     let project = Project::carried(files, &app.working_directory, &format_names(), &trust);
     let query = query(&project, document)?;
-    require_secrets(&query, app)?;
+    let unset = unset_secrets(&query, app);
+    if let (Use::Part, Some(name)) = (purpose, unset.first()) {
+        let words = format!("`{name}` is secret, and a plan has no secrets");
+        return Err(Failure::usage(Code::MissingVar, words)
+            .help(format!("set `{}` for each part", variable_of(name))));
+    }
     let connect = ConnectArgs {
         env: document.environment.clone(),
         demo: connect.demo || document.demo,
@@ -99,11 +115,18 @@ pub fn open(
     let root = here.unwrap_or_else(|| app.working_directory.clone());
     let binding = world.binding_at(root, &project, &query, &connect, app)?;
     let given = document.vars.iter();
+    let given = given.map(|(name, value)| (name.clone(), value.clone()));
+    // A merge sends nothing, and shows no secret.
+    let masked = unset.into_iter().map(|name| (name, Value::from(MASK)));
     let given: Inputs = given
-        .map(|(name, value)| (name.clone(), Input::Json(value.clone())))
+        .chain(masked)
+        .map(|(name, value)| (name, Input::Json(value)))
         .collect();
     let plan = Plan::bind(query, &binding, &given)
         .map_err(|error| error_hints::plan_error_in(&error, &binding, app))?;
+    if document.masked {
+        app.scrubber.note_mask();
+    }
     let plan = Rc::new(plan);
     let level = level(&plan, document)?;
     Ok(Opened {
@@ -114,16 +137,12 @@ pub fn open(
     })
 }
 
-/// Refuses a query whose secret vars have no value here: a plan has none for them.
-fn require_secrets(query: &Query, app: &App) -> Result<(), Failure> {
+/// Returns the required secret vars of a query that have no value here.
+fn unset_secrets(query: &Query, app: &App) -> Vec<String> {
     let is_unset = |name: &str| app.env.get(name).is_none_or(String::is_empty);
-    let mut secret = query.vars.iter().filter(|var| var.secret && var.required);
-    let missing = secret.find(|var| is_unset(&variable_of(&var.name)));
-    missing.map_or(Ok(()), |var| {
-        let words = format!("`{}` is secret, and a plan has no secrets", var.name);
-        Err(Failure::usage(Code::MissingVar, words)
-            .help(format!("set `{}` for each part", variable_of(&var.name))))
-    })
+    let secret = query.vars.iter().filter(|var| var.secret && var.required);
+    let unset = secret.filter(|var| is_unset(&variable_of(&var.name)));
+    unset.map(|var| var.name.clone()).collect()
 }
 
 /// Returns the query of a document.
@@ -176,7 +195,11 @@ fn environment(document: &PlanOf, app: &App) -> BTreeMap<String, String> {
         .collect();
     let own = app.env.iter();
     let own = own.filter(|(name, _)| !name.starts_with(VARIABLES) || secret.contains(name));
+    let own = own.filter(|(name, _)| !document.env.contains_key(*name));
+    let frozen = document.env.iter();
+    let frozen = frozen.filter_map(|(name, value)| Some((name, value.as_ref()?)));
     own.chain(&document.inner_vars)
+        .chain(frozen)
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect()
 }

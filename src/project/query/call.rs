@@ -268,6 +268,16 @@ impl StatusMeaning {
 }
 
 impl Call {
+    /// Returns true if its body is or has a file of the project.
+    pub fn sends_files(&self) -> bool {
+        let is_file = |field: &MultipartField| matches!(field, MultipartField::File { .. });
+        match &self.body {
+            Some(Body::File(_)) => true,
+            Some(Body::Multipart(fields)) => fields.iter().any(|(_, field)| is_file(field)),
+            _ => false,
+        }
+    }
+
     /// Returns true if each of its responses is one record, not a list.
     pub fn is_single(&self) -> bool {
         self.rows.is_none() && self.decode.is_none_or(Decode::is_single)
