@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import platform
 from collections.abc import Iterator
 from typing import Any
@@ -11,26 +10,23 @@ from runner_spark.child import Child
 from runner_spark.columns import Column, batch
 from runner_spark.errors import RunnerError
 from runner_spark.options import Execution
+from runner_spark.plan import PartText, Plan
 from runner_spark.reports import write_report
 
 PARTIAL = 6
 CREDENTIALS = 4
 
 
-def read_part(
-    head: dict[str, Any], part: dict[str, Any], columns: list[Column], execution: Execution
-) -> Iterator[Any]:
+def read_part(plan: Plan, part: PartText, execution: Execution) -> Iterator[Any]:
     """Returns the records of a part as batches of Arrow.
 
     The last batch is held back until the exit code and the summary are known, so the reader of a
     failed part never sees its end. Batches before it may be seen; an engine drops them with the
     failed task.
     """
-    number = part["part"]
-    what = (
-        f"part {number} of query `{head['query']}` (plan {head['id']}) on host `{platform.node()}`"
-    )
-    document = json.dumps({**head, "part": part}, ensure_ascii=False).encode()
+    number, columns = part.number, plan.columns
+    what = f"part {number} of query `{plan.query}` (plan {plan.id}) on host `{platform.node()}`"
+    document = plan.document(part).encode()
     child = Child(execution.binary, document, folder=execution.folder(), timeout=execution.timeout)
     try:
         records = 0
@@ -43,7 +39,7 @@ def read_part(
             lines.append(line)
         code = child.wait()
         _check(what, child, code, execution.allow_partial)
-        summary = _summary(what, child, head["id"], number, records + len(lines), code)
+        summary = _summary(what, child, plan.id, number, records + len(lines), code)
         if execution.reports:
             write_report(execution.reports, summary, number, child.said.errors)
         if lines:

@@ -10,8 +10,17 @@ from typing import Any
 
 from runner_spark.columns import TYPES, Column
 from runner_spark.errors import RunnerError
+from runner_spark.text import elements, members
 
 VERSION = 1
+
+
+@dataclass(frozen=True)
+class PartText:
+    """A part as the plan has it."""
+
+    number: int
+    text: str
 
 
 @dataclass(frozen=True)
@@ -19,8 +28,10 @@ class Plan:
     """A plan whose columns all have types. Immutable, and small enough to be pickled."""
 
     head: dict[str, Any]
-    parts: list[dict[str, Any]]
+    parts: list[PartText]
     columns: list[Column]
+    # The members of the head as they came.
+    head_text: str = ""
 
     @property
     def id(self) -> str:
@@ -47,8 +58,20 @@ class Plan:
                 f"version {VERSION}; install the runner-spark that belongs to your runner"
             )
         columns = typed_columns(document.get("query"), document.get("columns"))
-        parts = document.pop("parts")
-        return cls(head=document, parts=parts, columns=columns)
+        numbers = [part["part"] for part in document.pop("parts")]
+        found = members(text)
+        head = [f"{json.dumps(name)}:{value}" for name, value in found if name != "parts"]
+        parts = [part for name, value in found if name == "parts" for part in elements(value)]
+        return cls(
+            head=document,
+            parts=[PartText(*part) for part in zip(numbers, parts, strict=True)],
+            columns=columns,
+            head_text=",".join(head),
+        )
+
+    def document(self, part: PartText) -> str:
+        """Returns the document of one part, for `runner run --part -`."""
+        return f'{{{self.head_text},"part":{part.text}}}'
 
     @classmethod
     def read(cls, path: str) -> Plan:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, MutableMapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from pyspark.sql.datasource import DataSource, DataSourceReader, InputPartition
@@ -13,7 +14,7 @@ from runner_spark.filters import plan_with
 from runner_spark.handoff import HANDOFF
 from runner_spark.options import Options
 from runner_spark.part import read_part
-from runner_spark.plan import Plan
+from runner_spark.plan import PartText, Plan
 from runner_spark.planner import make_plan
 from runner_spark.reports import write_plan_report
 
@@ -63,8 +64,8 @@ class RunnerSource(DataSource):
 class Part(InputPartition):
     """One part of a plan, sent to the executor that runs it."""
 
-    def __init__(self, document: dict[str, Any]) -> None:
-        super().__init__(document)
+    def __init__(self, part: PartText) -> None:
+        super().__init__(part)
 
 
 class RunnerReader(DataSourceReader):
@@ -72,14 +73,14 @@ class RunnerReader(DataSourceReader):
 
     def __init__(self, options: Options, plan: Plan) -> None:
         self._execution = options.execution
-        self._head, self._columns = plan.head, plan.columns
-        self._parts = plan.parts
+        self._plan = plan
 
     def partitions(self) -> Sequence[InputPartition]:
         """Returns the parts, once: the reader is pickled into every task without them."""
         if self._execution.reports:
-            write_plan_report(self._execution.reports, self._head)
-        parts, self._parts = self._parts, []
+            write_plan_report(self._execution.reports, self._plan.head)
+        parts = self._plan.parts
+        self._plan = replace(self._plan, parts=[])
         return [Part(part) for part in parts]
 
     def read(self, partition: InputPartition) -> Iterator[Any]:
@@ -87,7 +88,7 @@ class RunnerReader(DataSourceReader):
         # Spark asks for one partition of a plan without parts.
         if partition is None or partition.value is None:
             return iter(())
-        return read_part(self._head, partition.value, self._columns, self._execution)
+        return read_part(self._plan, partition.value, self._execution)
 
 
 class FilteringReader(RunnerReader):
@@ -105,8 +106,7 @@ class FilteringReader(RunnerReader):
         """Plans again if filters are vars. Returns all filters, for the engine to apply them."""
         if self._planned:
             options, plan = self._planned
-            plan = plan_with(filters, plan, options)
-            self._head, self._parts = plan.head, plan.parts
+            self._plan = plan_with(filters, plan, options)
         return filters
 
     def partitions(self) -> Sequence[InputPartition]:
