@@ -10,17 +10,18 @@ import json
 import re
 
 _SPACE = re.compile(r"[ \t\r\n]*")
-_DECODER = json.JSONDecoder()
 
 
 def members(text: str) -> list[tuple[str, str]]:
     """Returns the names of an object's members, and the text of their values."""
-    found = []
+    # Not of the module, which is pickled by value: a decoder cannot be.
+    decode = json.JSONDecoder().raw_decode
+    found: list[tuple[str, str]] = []
     at = _skip(text, text.index("{") + 1)
     while text[at] != "}":
-        name, end = _DECODER.raw_decode(text, at)
+        name, end = decode(text, at)
         start = _skip(text, text.index(":", end) + 1)
-        _, end = _DECODER.raw_decode(text, start)
+        _, end = decode(text, start)
         found.append((str(name), text[start:end]))
         at = _next(text, end)
     return found
@@ -28,10 +29,11 @@ def members(text: str) -> list[tuple[str, str]]:
 
 def elements(text: str) -> list[str]:
     """Returns the texts of a list's elements."""
-    found = []
+    decode = json.JSONDecoder().raw_decode
+    found: list[str] = []
     at = _skip(text, text.index("[") + 1)
     while text[at] != "]":
-        _, end = _DECODER.raw_decode(text, at)
+        _, end = decode(text, at)
         found.append(text[at:end])
         at = _next(text, end)
     return found
