@@ -26,6 +26,10 @@ const CREATE: &str = "CREATE TABLE runner_budget (\
 const SETTINGS: &str = "SET synchronous_commit = off; SET statement_timeout = '3s'; \
     SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 2";
 
+/// A process that was stopped, as by Ctrl-Z, holds its permits no longer. It is unknown before
+/// PostgreSQL 14.
+const IDLE: &str = "SET idle_session_timeout = '8s'";
+
 /// Reserves slots. `clock_timestamp()` and not `now()`, which would stand still while the statement
 /// waits for the row. The gap and the burst of the latest process are kept.
 const TAKE: &str = "UPDATE runner_budget SET \
@@ -82,6 +86,7 @@ impl BudgetConnection {
     ) -> Result<Self, StoreError> {
         let mut db = address.connect(roots)?;
         db.run(SETTINGS)?;
+        let _ = db.run(IDLE);
         if !db.has_table(TABLE)? {
             // Of several processes, one creates it: `IF NOT EXISTS` alone may fail.
             db.creation(|db| {
@@ -172,6 +177,18 @@ impl BudgetConnection {
     pub fn refuse(&mut self, pause: Duration) -> Result<(), StoreError> {
         let params = [self.name.as_str().into(), Cell::Real(pause.as_secs_f64())];
         self.db.execute(REFUSE, &params).map(drop)
+    }
+
+    /// Tells the database that this process is alive, if it holds permits.
+    ///
+    /// # Errors
+    ///
+    /// Any error of the database.
+    pub fn beat(&mut self) -> Result<(), StoreError> {
+        if self.permits.count() == 0 {
+            return Ok(());
+        }
+        self.db.run("SELECT 1")
     }
 
     /// Keeps so many permits.

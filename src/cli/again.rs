@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::cli::app::App;
+use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::inputs::Words;
 use crate::cli::part::open;
-use crate::cli::part_files::PartFiles;
+use crate::cli::part_files::{PartFiles, short};
 use crate::cli::plan_document::Division;
 use crate::core::code::Code;
 use crate::parts::{self, PlanOf};
@@ -21,18 +22,29 @@ pub fn plan(path: &Path, words: &Words, division: Division, app: &App) -> Result
     let mut document = open::read(path, app)?;
     if let Some(of) = &document.of {
         let words = format!(
-            "`{}` plans the failed items of another plan ({of}) again",
-            path.display()
+            "`{}` plans the failed items of another plan ({}) again",
+            path.display(),
+            short(of)
         );
         return Err(
             Failure::usage(Code::PlanFile, words).help("give that plan, with the files of both")
         );
     }
-    if let Some(word) = words.assignments.first() {
+    if !document.complete {
+        let words = "the plan itself is incomplete: what could not be listed is in no part";
+        return Err(Failure::new(Exit::Partial, Code::PlanFile, words).help("make a new plan"));
+    }
+    let is_file = |word: &&String| !app.working_directory.join(word).is_file();
+    if let Some(word) = words.assignments.iter().find(is_file) {
         let words = format!("a plan has its vars, and `{word}` would change them");
         return Err(Failure::usage(Code::PlanFile, words));
     }
-    let files: Vec<PathBuf> = words.queries.iter().map(PathBuf::from).collect();
+    let files: Vec<PathBuf> = words
+        .queries
+        .iter()
+        .chain(&words.assignments)
+        .map(PathBuf::from)
+        .collect();
     let read = PartFiles::read(&document, &files, app);
     if let Some(words) = read.unused.first() {
         return Err(Failure::usage(Code::PartFile, words.clone()));

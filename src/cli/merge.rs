@@ -12,12 +12,12 @@ use serde_json::json;
 
 use crate::cli::app::App;
 use crate::cli::exit::Exit;
-use crate::cli::failure::{Failure, Stopped};
+use crate::cli::failure::{ErrorFormat, Failure, Stopped};
 use crate::cli::merge::order::{Damaged, InOrder};
 use crate::cli::options::{self, ConnectArgs, MessageArgs, ResultArgs, RunOptions};
 use crate::cli::output::{ReportFacts, ResultContext, WriterDelivery, Writers};
 use crate::cli::part::open::{self, Use};
-use crate::cli::part_files::PartFiles;
+use crate::cli::part_files::{PartFiles, short};
 use crate::cli::{connect, outcome};
 use crate::core::code::Code;
 use crate::engine::{self, ResultKind, RunReport};
@@ -70,8 +70,9 @@ pub fn run(args: &MergeArgs, app: &Rc<App>) -> Result<Exit, Stopped> {
     }
     if let Some(of) = &document.of {
         let words = format!(
-            "`{}` plans the failed items of another plan ({of}) again",
-            args.plan.display()
+            "`{}` plans the failed items of another plan ({}) again",
+            args.plan.display(),
+            short(of)
         );
         return Err(Failure::usage(Code::PlanFile, words)
             .help("give that plan, with the files of both")
@@ -216,11 +217,13 @@ fn tell(document: &PlanOf, parts: &PartFiles, messages: MessageArgs, app: &App) 
         return Exit::Done;
     }
     let mut words = Vec::new();
-    if !parts.missing.is_empty() {
-        words.push(format!("missing: {}", numbers(&parts.missing)));
-    }
-    if !parts.incomplete.is_empty() {
-        words.push(format!("incomplete: {}", numbers(&parts.incomplete)));
+    let told = [
+        ("missing", &parts.missing),
+        ("incomplete", &parts.incomplete),
+        ("doubled", &parts.doubled),
+    ];
+    for (what, list) in told.iter().filter(|(_, list)| !list.is_empty()) {
+        words.push(format!("{what}: {}", numbers(list)));
     }
     if !parts.unused.is_empty() {
         words.push(match parts.unused.len() {
@@ -231,12 +234,20 @@ fn tell(document: &PlanOf, parts: &PartFiles, messages: MessageArgs, app: &App) 
     if !document.complete {
         words.push("the plan itself is incomplete".to_owned());
     }
-    let message = format!(
-        "the parts of `{}` are not whole: {}",
-        document.query,
-        words.join("; ")
-    );
+    let name = &document.query;
+    let head = if parts.wanting.is_empty() && document.complete {
+        format!("all parts of `{name}` are there, but not they alone")
+    } else {
+        format!("the parts of `{name}` are not whole")
+    };
+    let message = format!("{head}: {}", words.join("; "));
     let mut failure = Failure::new(Exit::Partial, Code::Parts, message);
+    if messages.error_format == ErrorFormat::Json {
+        for (what, list) in told {
+            failure = failure.fact(what, list.clone());
+        }
+        failure = failure.fact("unused", parts.unused.clone());
+    }
     failure.causes = parts
         .unused
         .iter()
@@ -245,7 +256,10 @@ fn tell(document: &PlanOf, parts: &PartFiles, messages: MessageArgs, app: &App) 
         .chain(parts.groups())
         .chain(document.missing.iter().cloned())
         .collect();
-    if !parts.missing.is_empty() || !parts.incomplete.is_empty() {
+    if !document.complete {
+        failure = failure.help("make a new plan: what could not be listed is in no part");
+    }
+    if !parts.wanting.is_empty() {
         failure = failure.help(
             "run these parts again, or their failed items alone: `runner plan --from-failures PLAN FILE…`",
         );

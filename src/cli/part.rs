@@ -28,6 +28,7 @@ use crate::cli::{carry_out, connect, error_hints, outcome};
 use crate::core::code::Code;
 use crate::core::text::counted;
 use crate::engine::{self, ExecutionOptions, RunErrorKind, RunReport, Session, TaggedSite};
+use crate::format;
 use crate::parts::{Facts, Group, PartOf, PlanOf};
 use crate::plan::{Plan, Site};
 use crate::project::load;
@@ -95,9 +96,27 @@ fn is_passing(failure: &Failure) -> bool {
     }
 }
 
+/// Refuses a file whose name says another format.
+fn check_name(out: &Path) -> Result<(), Failure> {
+    let extension = out.extension().map(|extension| extension.to_string_lossy());
+    let other = extension
+        .and_then(|extension| format::by_extension(&extension))
+        .filter(|format| format.name != format::NDJSON.name);
+    other.map_or(Ok(()), |other| {
+        let words = format!(
+            "a part is written as NDJSON, and `{}` is the name of a file of {}",
+            out.display(),
+            other.name
+        );
+        Err(Failure::usage(Code::Out, words)
+            .help("name it `part-K.ndjson`: `runner merge` writes any format"))
+    })
+}
+
 fn run_part(args: &PartArgs<'_>, facts: &mut Facts, app: &Rc<App>) -> Result<Ended, Stopped> {
     // Before the plan is read: the parent may end as soon as it has written it.
     let parent = Parent::now();
+    args.out.map_or(Ok(()), check_name)?;
     let document = chosen(args, app)?;
     let parts: Vec<&PartOf> = document.parts.iter().flatten().collect();
     facts.plan.clone_from(&document.id);
@@ -111,7 +130,7 @@ fn run_part(args: &PartArgs<'_>, facts: &mut Facts, app: &Rc<App>) -> Result<End
     let plans = std::slice::from_ref(plan);
     carry_out::admit(plans, &RunOptions::default(), app)?;
     let mut delivery = PartRecords::open(args.out, plan, app)?;
-    parent.watch(&app.shutdown, args.out.is_none());
+    parent.watch(&app.shutdown, delivery.is_stream());
     let items = tagged(&opened, &parts);
     let cache = carry_out::cache_of(plans, args.cache, connect.demo, args.messages, app);
     let execution = ExecutionOptions {
@@ -297,7 +316,13 @@ fn tell(facts: &mut Facts, plan: &Plan, report: &RunReport, parts: &[&PartOf], a
             example: app.scrubber.text(&example.message).into_owned(),
         }
     });
-    facts.groups = groups.collect();
+    let cuts = ledger.cuts().iter().map(|cut| Group {
+        query: cut.query.clone(),
+        code: Code::Cut.to_string(),
+        count: cut.count,
+        example: format!("a listing of `{}` was cut", cut.query),
+    });
+    facts.groups = groups.chain(cuts).collect();
     let unmet = report.unmet.errors.iter().map(|error| {
         let message = error_hints::run_error(error, plan, app).message;
         app.scrubber.text(&message).into_owned()
@@ -331,8 +356,11 @@ fn say_summary(facts: &Facts, exit: Exit, retry: bool, messages: MessageArgs, ap
         });
         return app.eprintln(&summary.to_string());
     }
-    if messages.quiet || parts.is_empty() {
+    if messages.quiet || facts.plan.is_empty() {
         return;
+    }
+    if parts.is_empty() {
+        return app.eprintln("no parts: this share has none");
     }
     let numbers: Vec<String> = parts.iter().map(u32::to_string).collect();
     let noun = if parts.len() == 1 { "part" } else { "parts" };

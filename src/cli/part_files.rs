@@ -1,13 +1,14 @@
 //! The files of parts: what they have, and what is missing.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
 use crate::cli::app::App;
 use crate::core::text::counted;
-use crate::parts::{Facts, PlanOf};
+use crate::parts::{Facts, Hash, PlanOf};
 use crate::project::load::lines::LineFile;
 use crate::project::load::plain;
 
@@ -33,12 +34,27 @@ impl PartFile {
             .map_err(|error| format!("cannot be read: {}", plain(&error)))?;
         let (line, end) = last.unwrap_or_default();
         let facts = Facts::read(&line)?;
-        Ok(Self {
+        let file = Self {
             path: path.to_path_buf(),
             lines,
             end,
             facts,
-        })
+        };
+        let hash = file
+            .hash()
+            .map_err(|error| format!("cannot be read: {}", plain(&error)))?;
+        let counted: u64 = file.items().map(|(_, count)| u64::from(count)).sum();
+        if hash != file.facts.sha256 || counted != file.facts.records {
+            return Err("is damaged: its records are not those of its facts".to_owned());
+        }
+        Ok(file)
+    }
+
+    /// Returns the hash of the records.
+    fn hash(&self) -> io::Result<String> {
+        let mut hash = Hash::default();
+        io::copy(&mut self.lines.from(0)?.take(self.end), &mut hash)?;
+        Ok(hash.finish())
     }
 
     /// Returns the items with the number of their records, in the order of the file.
@@ -68,46 +84,28 @@ pub struct PartFiles {
     pub missing: Vec<u32>,
     /// The parts whose records are incomplete.
     pub incomplete: Vec<u32>,
+    /// The parts that several files have.
+    pub doubled: Vec<u32>,
     /// Files that are not used, each with the reason.
     pub unused: Vec<String>,
 }
 
 impl PartFiles {
-    /// Reads files.
+    /// Reads files, in any order.
     pub fn read(document: &PlanOf, paths: &[PathBuf], app: &App) -> Self {
         let mut read = Self::default();
-        let mut taken: BTreeSet<(String, u32)> = BTreeSet::new();
         for path in paths {
-            let shown = path.display();
-            let file = match PartFile::read(path, app) {
-                Ok(file) => file,
-                Err(words) => {
-                    read.unused.push(format!("`{shown}` {words}"));
-                    continue;
-                }
-            };
-            let facts = &file.facts;
-            if facts.plan != document.id && facts.of.as_ref() != Some(&document.id) {
-                let words = format!("`{shown}` is of another plan ({})", facts.plan);
-                read.unused.push(words);
-                continue;
+            let file = PartFile::read(path, app);
+            let file = file.and_then(|file| match refusal(document, &file) {
+                None => Ok(file),
+                Some(words) => Err(words),
+            });
+            match file {
+                Ok(file) => read.files.push(file),
+                Err(words) => read.unused.push(format!("`{}` {words}", path.display())),
             }
-            let key = |part: &u32| (facts.plan.clone(), *part);
-            if let Some(part) = facts.parts.iter().find(|part| taken.contains(&key(part))) {
-                let words = format!("`{shown}` has part {part} again");
-                read.unused.push(words);
-                continue;
-            }
-            let counted: u64 = file.items().map(|(_, count)| u64::from(count)).sum();
-            let is_known = |index: u32| u64::from(index) < document.items;
-            if counted != facts.records || !file.items().all(|(index, _)| is_known(index)) {
-                let words = format!("`{shown}` is damaged: its facts contradict each other");
-                read.unused.push(words);
-                continue;
-            }
-            taken.extend(facts.parts.iter().map(key));
-            read.files.push(file);
         }
+        read.doubled = doubled(&read.files);
         read.choose(document);
         read
     }
@@ -138,7 +136,7 @@ impl PartFiles {
 
     /// Returns true if all records are there, and nothing else.
     pub fn are_whole(&self) -> bool {
-        self.wanting.is_empty() && self.unused.is_empty()
+        self.wanting.is_empty() && self.unused.is_empty() && self.doubled.is_empty()
     }
 
     /// Returns the expectations of inner queries that are not met, each once.
@@ -180,4 +178,33 @@ impl PartFiles {
         });
         words.collect()
     }
+}
+
+/// Returns the reason why a file does not belong to a plan.
+fn refusal(document: &PlanOf, file: &PartFile) -> Option<String> {
+    let facts = &file.facts;
+    if facts.plan != document.id && facts.of.as_ref() != Some(&document.id) {
+        return Some(format!("is of another plan ({})", short(&facts.plan)));
+    }
+    let is_known = |(index, _): (u32, u32)| u64::from(index) < document.items;
+    (!file.items().all(is_known)).then(|| "has items that the plan does not have".to_owned())
+}
+
+/// Returns the first digits of a plan's identity, for people.
+pub fn short(id: &str) -> String {
+    id.chars().take(8).collect()
+}
+
+/// Returns the parts of one plan that several files have.
+fn doubled(files: &[PartFile]) -> Vec<u32> {
+    let mut seen: BTreeSet<(&str, u32)> = BTreeSet::new();
+    let mut doubled = BTreeSet::new();
+    for file in files {
+        for part in &file.facts.parts {
+            if !seen.insert((&file.facts.plan, *part)) {
+                doubled.insert(*part);
+            }
+        }
+    }
+    doubled.into_iter().collect()
 }

@@ -105,6 +105,9 @@ pub fn run(args: &PlanArgs, app: &Rc<App>) -> Result<Exit, Stopped> {
         app.eprintln(&format!("missing: {words}"));
     }
     let exit = write(&document, args.out.as_deref(), app)?;
+    for note in plan_document::notes(&document) {
+        app.eprintln(&note);
+    }
     app.eprintln(&plan_document::summary(&document));
     Ok(exit)
 }
@@ -149,6 +152,7 @@ fn of_query(args: &PlanArgs, app: &Rc<App>) -> Result<PlanOf, Stopped> {
         plan: &plan,
         level: &level,
         found,
+        given: &given,
         missing,
         git: facts_read(&world, &files),
         files,

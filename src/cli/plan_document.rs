@@ -9,6 +9,7 @@ use serde_json::Value;
 use url::Url;
 
 use crate::cli::app::App;
+use crate::cli::columns::listed;
 use crate::cli::connect::World;
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Stopped};
@@ -21,7 +22,7 @@ use crate::core::text::counted;
 use crate::core::time::{format_duration, format_time};
 use crate::engine::{FoundItems, Split};
 use crate::parts::{self, ColumnOf, DataOf, FileOf, IndexedItem, Level, PlanOf};
-use crate::plan::{DataValue, DataValues, Plan, Site, variable_of};
+use crate::plan::{DataValue, DataValues, Inputs, Plan, Site, variable_of};
 use crate::project::template::GIT_FACTS;
 use crate::project::variables_read_by;
 use crate::sink;
@@ -36,6 +37,8 @@ pub struct Planned<'p> {
     pub found: FoundItems,
     /// Descriptions of failures and cuts in listing them.
     pub missing: Vec<String>,
+    /// The values that were given.
+    pub given: &'p Inputs,
     /// The files that the query depends on.
     pub files: BTreeMap<PathBuf, String>,
     /// The project's folder.
@@ -121,7 +124,7 @@ pub fn document(planned: Planned<'_>, app: &App) -> Result<PlanOf, Failure> {
             .filter(|(name, _)| !secret.contains(name))
             .map(|(name, value)| (name.clone(), value.clone()))
             .collect(),
-        secret_vars: with_inner(&secret, plan),
+        secret_vars: given_secrets(plan, planned.given, app),
         inner_vars: inner_vars(plan, app),
         env: variables(plan, app),
         git: planned.git,
@@ -209,12 +212,19 @@ fn secret(why: &str) -> Failure {
     Failure::new(Exit::Forbidden, Code::NotInParts, words)
 }
 
-/// Adds the secret vars of the queries that a plan depends on.
-fn with_inner(secret: &[String], plan: &Plan) -> Vec<String> {
+/// Returns the secret vars whose value each process must be given, as this one was.
+fn given_secrets(plan: &Plan, given: &Inputs, app: &App) -> Vec<String> {
+    let own = plan.query.vars.iter();
+    let own = own.filter(|var| var.secret && given.contains_key(&var.name));
     let queries = plan.query.with_fed_by();
-    let inner = queries.iter().flat_map(|query| &query.vars);
-    let inner = inner.filter(|var| var.secret).map(|var| &var.name);
-    let names: BTreeSet<&String> = secret.iter().chain(inner).collect();
+    let all = queries.iter().flat_map(|query| &query.vars);
+    let is_set = |name: &str| {
+        app.env
+            .get(&variable_of(name))
+            .is_some_and(|value| !value.is_empty())
+    };
+    let set = all.filter(|var| var.secret && is_set(&var.name));
+    let names: BTreeSet<&String> = own.chain(set).map(|var| &var.name).collect();
     names.into_iter().cloned().collect()
 }
 
@@ -324,8 +334,30 @@ pub fn write(document: &PlanOf, out: Option<&Path>, app: &App) -> Result<Exit, S
     Ok(Exit::Done)
 }
 
+/// Returns notes about a plan.
+pub fn notes(document: &PlanOf) -> Vec<String> {
+    let mut notes = Vec::new();
+    if document.split.known == 0 {
+        let words = "has no items to divide: one part reads all of it";
+        notes.push(format!("note: `{}` {words}", document.query));
+    }
+    if !document.secret_vars.is_empty() {
+        let names: Vec<String> = document
+            .secret_vars
+            .iter()
+            .map(|name| variable_of(name))
+            .collect();
+        let words = "secrets are not in the plan: each part needs";
+        notes.push(format!("note: {words} {}", listed(&names)));
+    }
+    notes
+}
+
 /// Describes a plan in one line.
 pub fn summary(document: &PlanOf) -> String {
+    if document.of.is_some() && document.count() == 0 {
+        return "nothing failed: the plan has no parts".to_owned();
+    }
     let parts = counted(document.count() as u64, "part");
     let items = counted(document.items, "item");
     let of = match &document.split.for_each {

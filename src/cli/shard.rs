@@ -25,9 +25,6 @@ const VARIABLES: [(&str, u32, &str); 5] = [
     ("SLURM_ARRAY_TASK_ID", 0, "SLURM_ARRAY_TASK_COUNT"),
 ];
 
-/// The variable with the first number of a Slurm array.
-const SLURM_FIRST: &str = "SLURM_ARRAY_TASK_MIN";
-
 /// The value of `--shard`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ShardArg {
@@ -74,16 +71,29 @@ impl ShardArg {
 }
 
 fn of_environment(app: &App) -> Result<Shard, Failure> {
-    let value = |name: &str| app.env.get(name).filter(|value| !value.is_empty());
-    let known = VARIABLES
-        .iter()
-        .find(|(index, _, _)| value(index).is_some());
-    let Some((name, first, count_name)) = known else {
+    let is_set = |name: &str| app.env.get(name).is_some_and(|value| !value.is_empty());
+    let known = VARIABLES.iter().filter(|(index, _, _)| is_set(index));
+    let mut found: Vec<(&str, Shard)> = Vec::new();
+    for (index, first, count) in known {
+        found.push((index, of_variables(app, index, *first, count)?));
+    }
+    let Some((name, shard)) = found.first().copied() else {
         let names = VARIABLES.map(|(name, _, _)| format!("`{name}`"));
         let words = format!("`--shard auto` finds none of {}", names.join(", "));
         return Err(Failure::usage(Code::Shard, words)
             .help("write the number and the count: `--shard 3/8`"));
     };
+    if let Some((other, _)) = found.iter().find(|(_, other)| *other != shard) {
+        let words = format!("`--shard auto`: `{name}` and `{other}` say different shares");
+        return Err(Failure::usage(Code::Shard, words)
+            .help("write the number and the count: `--shard 3/8`"));
+    }
+    Ok(shard)
+}
+
+/// Returns the share that the variables of one scheduler say.
+fn of_variables(app: &App, name: &str, first: u32, count_name: &str) -> Result<Shard, Failure> {
+    let value = |name: &str| app.env.get(name).filter(|value| !value.is_empty());
     let number = |name: &str| -> Result<u32, Failure> {
         let text = value(name).map_or("", String::as_str);
         text.trim().parse().map_err(|_| {
@@ -100,14 +110,18 @@ fn of_environment(app: &App) -> Result<Shard, Failure> {
             }
         })
     };
-    let first = if *name == "SLURM_ARRAY_TASK_ID" && value(SLURM_FIRST).is_some() {
-        number(SLURM_FIRST)?
+    let or = |name: &str, otherwise| value(name).map_or(Ok(otherwise), |_| number(name));
+    let (first, step) = if name == "SLURM_ARRAY_TASK_ID" {
+        (
+            or("SLURM_ARRAY_TASK_MIN", first)?,
+            or("SLURM_ARRAY_TASK_STEP", 1)?,
+        )
     } else {
-        *first
+        (first, 1)
     };
     let (own, count) = (number(name)?, number(count_name)?);
-    let index = own.checked_sub(first).filter(|index| *index < count);
-    let index = index.ok_or_else(|| {
+    let index = own.checked_sub(first).map(|from| from / step.max(1));
+    let index = index.filter(|index| *index < count).ok_or_else(|| {
         let words = format!(
             "`--shard auto`: `{name}` is {own}, and `{count_name}` is {count}: that is none of the shards"
         );

@@ -24,6 +24,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// The time for which unused permits are kept for the next request.
 const IDLE: Duration = Duration::from_millis(250);
 
+/// The interval at which a process shows that it is alive: a stopped one loses its permits.
+const BEAT: Duration = Duration::from_secs(2);
+
 /// Options of shared limits that no file defines.
 #[derive(Debug, Clone, Default)]
 pub struct BudgetOptions {
@@ -217,10 +220,11 @@ struct Worker {
 impl Worker {
     fn run(mut self, works: &mpsc::Receiver<Work>) {
         loop {
-            let work = match self.idle {
-                None => works.recv().map_err(|_| RecvTimeoutError::Disconnected),
-                Some((_, at)) => works.recv_timeout(at.saturating_duration_since(Instant::now())),
+            let wait = match self.idle {
+                None => BEAT,
+                Some((_, at)) => at.saturating_duration_since(Instant::now()),
             };
+            let work = works.recv_timeout(wait);
             match work {
                 // The asker has lost patience.
                 Ok(Work::Ask(_, sender)) if sender.is_closed() => {}
@@ -232,11 +236,12 @@ impl Worker {
                     self.attempt(|connection| connection.refuse(pause));
                 }
                 Ok(Work::Keep(permits)) => self.idle = Some((permits, Instant::now() + IDLE)),
-                Err(RecvTimeoutError::Timeout) => {
-                    if let Some((permits, _)) = self.idle.take() {
+                Err(RecvTimeoutError::Timeout) => match self.idle.take() {
+                    Some((permits, _)) => {
                         self.attempt(|connection| connection.keep(permits));
                     }
-                }
+                    None => self.attempt(BudgetConnection::beat),
+                },
                 Err(RecvTimeoutError::Disconnected) => return,
             }
         }
@@ -274,7 +279,7 @@ fn lost(error: StoreError) -> TransportError {
     };
     TransportError::before(match error.kind {
         StoreErrorKind::Credentials => TransportErrorKind::Credentials(words),
-        StoreErrorKind::Usage => TransportErrorKind::Settings(words),
+        StoreErrorKind::Usage | StoreErrorKind::Database => TransportErrorKind::Settings(words),
         _ => TransportErrorKind::NoBudget(words),
     })
 }

@@ -141,21 +141,29 @@ pub struct Shard {
 impl Shard {
     /// Returns true if an item belongs to the share: by a hash of its key, which is the same on every
     /// machine.
-    pub fn has(self, site: &Site) -> bool {
-        let key: Map<String, Value> = site
-            .items()
-            .into_iter()
-            .map(|(name, item)| (name, key_of(item)))
-            .collect();
+    ///
+    /// # Errors
+    ///
+    /// The name of an item without a key: the processes may see it with other values.
+    pub fn has(self, site: &Site) -> Result<bool, String> {
+        let items = site.items().into_iter();
+        let key = items.map(|(name, item)| match key_of(item) {
+            Some(key) => Ok((name, key)),
+            None => Err(name),
+        });
+        let key: Map<String, Value> = key.collect::<Result<_, _>>()?;
         let hash = digest(&SHA256, Value::Object(key).to_string().as_bytes());
         let number = hash.as_ref().iter().take(8);
         let number = number.fold(0_u64, |number, byte| (number << 8) | u64::from(*byte));
-        number % u64::from(self.count.max(1)) == u64::from(self.index)
+        Ok(number % u64::from(self.count.max(1)) == u64::from(self.index))
     }
 }
 
-/// Returns the member of an item that identifies it, or the item.
-fn key_of(item: Value) -> Value {
-    let key = item.as_object().and_then(identifying_member);
-    key.and_then(|key| item.get(key)).cloned().unwrap_or(item)
+/// Returns the member of an item that identifies it, or the item if it has no members.
+fn key_of(item: Value) -> Option<Value> {
+    let Value::Object(mut members) = item else {
+        return Some(item);
+    };
+    let key = identifying_member(&members)?;
+    members.swap_remove(key)
 }

@@ -115,10 +115,11 @@ impl Walker {
                     let _ = outlet.send(vec![kept]).await;
                     return;
                 }
-                let shard = self.run.part.shard.as_ref();
-                if shard.is_some_and(|shard| !shard.has(&self.site)) {
-                    self.skip();
-                    return;
+                let shard = self.run.part.shard;
+                match shard.map_or(Ok(true), |shard| shard.has(&self.site)) {
+                    Ok(true) => {}
+                    Ok(false) => return self.skip(),
+                    Err(name) => return self.run.fail(self.without_key(&name)),
                 }
             }
             let _ = match self.plan.feeds.get(self.known) {

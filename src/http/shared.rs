@@ -221,6 +221,9 @@ pub struct SharedLimit {
     batch: Batch,
     /// The number of processes when the budget was last reached.
     processes: Option<NonZeroU32>,
+    /// The end of the time after a return in which others may still do without the budget, and the
+    /// number of processes before.
+    careful: Option<(Instant, NonZeroU32)>,
 }
 
 #[derive(Debug)]
@@ -263,6 +266,7 @@ impl SharedLimit {
                 patience: 1,
             },
             processes: None,
+            careful: None,
         }
     }
 
@@ -278,17 +282,21 @@ impl SharedLimit {
         self.processes.map_or(0, NonZeroU32::get)
     }
 
-    /// Returns true if the budget is used.
-    pub fn is_joined(&self) -> bool {
-        matches!(self.state, State::Joined(_))
+    /// Returns the time between two slots. After a return, other processes may still use their part
+    /// until they notice it, too: so does this one.
+    fn gap(&self, now: Instant) -> Duration {
+        let crowd = self.careful.filter(|(until, _)| now < *until);
+        let crowd = crowd.map_or(1, |(_, crowd)| crowd.get());
+        self.terms.gap().saturating_mul(crowd)
     }
 
     /// Returns the next step of a request. [`Step::Send`] takes a slot.
     pub fn next(&mut self, now: Instant, demand: Demand) -> Step {
         let has_rate = self.terms.rate.is_some();
+        let gap = self.gap(now);
         let crowd = self.processes() as usize;
         let joined = match &mut self.state {
-            State::New => return Step::Ask(self.ask(0, demand, false)),
+            State::New => return Step::Ask(self.ask(0, now, demand, false)),
             State::Lost { .. } => return Step::Alone,
             State::Joined(joined) => joined,
         };
@@ -296,7 +304,7 @@ impl SharedLimit {
             let is_pause = true;
             return Step::Wait { until, is_pause };
         }
-        if joined.forfeit(now, self.terms.gap()) {
+        if joined.forfeit(now, gap) {
             self.batch.has_forfeited = true;
         }
         let wait = |until| Step::Wait {
@@ -308,25 +316,25 @@ impl SharedLimit {
             if demand.in_use > 0 {
                 return wait(now + TURN);
             }
-            return Step::Ask(self.ask(0, demand, true));
+            return Step::Ask(self.ask(0, now, demand, true));
         }
         if demand.in_use >= joined.permits {
             if now < joined.permits_from {
                 return wait(joined.permits_from);
             }
-            return Step::Ask(self.ask(0, demand, false));
+            return Step::Ask(self.ask(0, now, demand, false));
         }
         if has_rate && joined.slots == 0 {
             if now < joined.slots_from {
                 return wait(joined.slots_from);
             }
             let permits = joined.permits;
-            let slots = self.wanted(demand, permits);
-            return Step::Ask(self.ask(slots, demand, false));
+            let slots = self.wanted(gap, demand, permits);
+            return Step::Ask(self.ask(slots, now, demand, false));
         }
         let stale_at = joined.read_at + FRESH;
         if now >= stale_at {
-            return Step::Ask(self.ask(0, demand, false));
+            return Step::Ask(self.ask(0, now, demand, false));
         }
         if has_rate {
             let due = joined.next_slot.max(joined.granted_at);
@@ -334,15 +342,15 @@ impl SharedLimit {
                 return wait(due.min(stale_at));
             }
             joined.slots -= 1;
-            joined.next_slot += self.terms.gap();
+            joined.next_slot += gap;
             self.batch.used = self.batch.used.saturating_add(1);
         }
         Step::Send
     }
 
     /// Returns the number of slots to ask for: those that can be used, as far as this is known.
-    fn wanted(&mut self, demand: Demand, permits: usize) -> u32 {
-        let gap = self.terms.gap().max(Duration::from_micros(1));
+    fn wanted(&mut self, gap: Duration, demand: Demand, permits: usize) -> u32 {
+        let gap = gap.max(Duration::from_micros(1));
         let most = u32::try_from(BATCH.as_micros() / gap.as_micros()).unwrap_or(u32::MAX);
         let waiting = u32::try_from(demand.waiting).unwrap_or(u32::MAX);
         let most = most.min(waiting).max(1);
@@ -352,11 +360,11 @@ impl SharedLimit {
         u32::try_from(usable).unwrap_or(u32::MAX).saturating_add(1)
     }
 
-    fn ask(&self, slots: u32, demand: Demand, passes_on: bool) -> Ask {
+    fn ask(&self, slots: u32, now: Instant, demand: Demand, passes_on: bool) -> Ask {
         let wanted = demand.in_use.saturating_add(demand.waiting);
         Ask {
             slots,
-            gap: self.terms.gap(),
+            gap: self.gap(now),
             burst: self.terms.rate.map_or(1, |rate| rate.burst.max(1)),
             permits: if passes_on {
                 demand.in_use
@@ -370,6 +378,7 @@ impl SharedLimit {
 
     /// Records an answer.
     pub fn granted(&mut self, ask: &Ask, grant: &Grant, now: Instant) -> Option<Change> {
+        let before = self.terms.share.or(self.processes);
         self.processes = NonZeroU32::new(grant.processes).or(self.processes);
         let change = match &self.state {
             State::New => Some(Change::Joined),
@@ -378,6 +387,9 @@ impl SharedLimit {
         };
         if change.is_some() {
             self.state = State::Joined(Joined::at(now));
+        }
+        if change == Some(Change::Regained) {
+            self.careful = before.map(|crowd| (now + RETRY, crowd));
         }
         if let State::Joined(joined) = &mut self.state {
             joined.granted(ask, grant, now);
@@ -401,7 +413,7 @@ impl SharedLimit {
             latency: Duration::ZERO,
         };
         match self.state {
-            State::Lost { retry_at } if retry_at <= now => Some(self.ask(0, nothing, false)),
+            State::Lost { retry_at } if retry_at <= now => Some(self.ask(0, now, nothing, false)),
             _ => None,
         }
     }

@@ -28,6 +28,9 @@ pub struct Facts {
     pub requests: u64,
     /// True if nothing failed or was cut.
     pub complete: bool,
+    /// The SHA-256 of the lines of the records.
+    #[serde(default)]
+    pub sha256: String,
     /// The number of records of each item, by runs: the index of the first item, and the numbers.
     #[serde(default)]
     pub counts: Vec<(u32, Vec<u32>)>,

@@ -9,6 +9,7 @@ mod divide;
 mod document;
 mod facts;
 
+pub use digest::Hash;
 pub use divide::{IndexedItem, divide};
 pub use document::{ColumnOf, DataOf, FileOf, Items, Level, PartOf, PlanOf, VERSION};
 pub use facts::{FACTS, Facts, Group};

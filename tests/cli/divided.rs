@@ -710,6 +710,10 @@ mod parts {
             let outcome = runner(&project, &["run", "--part", part]);
             told.push_str(&outcome.assert_exit(2).stderr_text());
         }
+        for more in [["--out", "part.csv"].as_slice(), &["--demo"]] {
+            let args = [&["run", "--part", "plan.json#0"], more].concat();
+            told.push_str(&runner(&project, &args).assert_exit(2).stderr_text());
+        }
         insta::assert_snapshot!(told);
     }
 
@@ -896,10 +900,34 @@ mod merges {
         ] {
             project.write("bad.ndjson", joined(&lines));
             let outcome = merge(&project, &["bad.ndjson".into()], &["--out", "all.csv"]);
-            told.push_str(&outcome.assert_exit(2).stderr_text());
+            told.push_str(&outcome.assert_exit(6).stderr_text());
             assert_eq!(project.read("all.csv"), None);
+            let args = ["plan", "--from-failures", "plan.json", "bad.ndjson"];
+            runner(&project, &args).assert_exit(2);
         }
         insta::assert_snapshot!(told);
+    }
+
+    #[test]
+    fn of_two_files_of_a_part_the_complete_one_counts() {
+        let (server, _) = server(true);
+        let project = project(&server, "");
+        plan(&project, "1");
+        for (out, exit) in [("first.ndjson", 6), ("second.ndjson", 0)] {
+            let args = ["run", "--part", "plan.json#0", "--out", out];
+            runner(&project, &args).assert_exit(exit);
+        }
+        let single = runner(&project, &["run", "members", "-o", "csv"]).stdout_text();
+        for files in [
+            ["first.ndjson", "second.ndjson"],
+            ["second.ndjson", "first.ndjson"],
+        ] {
+            let merged = merge(&project, &files.map(str::to_owned), &["-o", "csv"]);
+            // That there are two is told.
+            let told = merged.assert_exit(6).stderr_text();
+            assert!(told.contains("doubled: 0"), "{told}");
+            assert_eq!(merged.stdout_text(), single);
+        }
     }
 
     #[test]
@@ -1082,11 +1110,30 @@ mod shards {
             &[("JOB_COMPLETION_INDEX", "1")],
             &[("CIRCLE_NODE_INDEX", "3"), ("CIRCLE_NODE_TOTAL", "3")],
             &[("CI_NODE_INDEX", "one"), ("CI_NODE_TOTAL", "3")],
+            &[
+                ("CIRCLE_NODE_INDEX", "0"),
+                ("CIRCLE_NODE_TOTAL", "1"),
+                ("SLURM_ARRAY_TASK_ID", "2"),
+                ("SLURM_ARRAY_TASK_COUNT", "4"),
+            ],
         ] {
             let outcome = of(&["--shard", "auto"], env);
             told.push_str(&outcome.assert_exit(2).stderr_text());
         }
         insta::assert_snapshot!(told);
+    }
+
+    /// Processes that see an item with another value would put it in another share.
+    #[test]
+    fn items_without_a_key_are_not_shared() {
+        let (server, _) = server(false);
+        let groups = format!("{GROUPS}extract: {{ group: $.id, rank: $.rank }}\n");
+        let members = MEMBERS.replace("group.id", "group.group");
+        let project = project(&server, "")
+            .query("groups", &groups)
+            .query("members", &members);
+        let outcome = runner(&project, &["run", "members", "--shard", "1/2"]);
+        insta::assert_snapshot!(outcome.assert_exit(2).stderr_text());
     }
 
     #[test]

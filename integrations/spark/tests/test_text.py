@@ -14,4 +14,4 @@ def test_texts_are_cut_without_a_change() -> None:
     assert elements(found[1][1]) == ["1e5", '{"x": "},]"}', "[]", "12345678901234567890.50"]
     assert members("{}") == []
     assert elements("[ ]") == []
-    assert [json.loads(value) for _, value in found][0] == 1.1
+    assert next(json.loads(value) for _, value in found) == 1.1

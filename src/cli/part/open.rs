@@ -91,13 +91,22 @@ pub fn open(
     messages: MessageArgs,
     app: &App,
 ) -> Result<Opened, Failure> {
-    let here = refuse_changes(document, app)?;
+    let here = match purpose {
+        Use::Part => refuse_changes(document, app)?,
+        // The plan's own files are used in any case.
+        Use::Merge => None,
+    };
+    if connect.demo && !document.demo {
+        let words =
+            "the plan was not made with `--demo`: its records would be mixed with invented ones";
+        return Err(Failure::usage(Code::Demo, words));
+    }
     let files = document.files.iter();
     let files = files.map(|(path, file)| (PathBuf::from(path), file.text.clone()));
     let trust = Trust::new(&app.env);
     let project = Project::carried(files, &app.working_directory, &format_names(), &trust);
     let query = query(&project, document)?;
-    let unset = unset_secrets(&query, app);
+    let unset = unset_secrets(document, &query, app);
     if let (Use::Part, Some(name)) = (purpose, unset.first()) {
         let words = format!("`{name}` is secret, and a plan has no secrets");
         return Err(Failure::usage(Code::MissingVar, words)
@@ -105,7 +114,7 @@ pub fn open(
     }
     let connect = ConnectArgs {
         env: document.environment.clone(),
-        demo: connect.demo || document.demo,
+        demo: document.demo,
         ..connect.clone()
     };
     let mut world = World::new(app, &connect, messages, Some(&document.now))?;
@@ -137,11 +146,13 @@ pub fn open(
     })
 }
 
-/// Returns the required secret vars of a query that have no value here.
-fn unset_secrets(query: &Query, app: &App) -> Vec<String> {
+/// Returns the secret vars of a query that had a value for the plan, or need one, and have none here.
+fn unset_secrets(document: &PlanOf, query: &Query, app: &App) -> Vec<String> {
     let is_unset = |name: &str| app.env.get(name).is_none_or(String::is_empty);
-    let secret = query.vars.iter().filter(|var| var.secret && var.required);
-    let unset = secret.filter(|var| is_unset(&variable_of(&var.name)));
+    let is_needed = |name: &String| document.secret_vars.contains(name);
+    let secret = query.vars.iter().filter(|var| var.secret);
+    let needed = secret.filter(|var| var.required || is_needed(&var.name));
+    let unset = needed.filter(|var| is_unset(&variable_of(&var.name)));
     unset.map(|var| var.name.clone()).collect()
 }
 
@@ -198,7 +209,9 @@ fn environment(document: &PlanOf, app: &App) -> BTreeMap<String, String> {
     let own = own.filter(|(name, _)| !document.env.contains_key(*name));
     let frozen = document.env.iter();
     let frozen = frozen.filter_map(|(name, value)| Some((name, value.as_ref()?)));
-    own.chain(&document.inner_vars)
+    let inner = document.inner_vars.iter();
+    let inner = inner.filter(|(name, _)| name.starts_with(VARIABLES));
+    own.chain(inner)
         .chain(frozen)
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect()

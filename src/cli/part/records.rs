@@ -2,7 +2,7 @@
 //! about them.
 
 use std::collections::BTreeMap;
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ use crate::cli::failure::{Failure, Stopped};
 use crate::core::code::Code;
 use crate::engine::Deliver;
 use crate::format::{self, Render, Shape};
-use crate::parts::{FACTS, Facts, PartOf};
+use crate::parts::{FACTS, Facts, Hash, PartOf};
 use crate::plan::Plan;
 use crate::project::load::plain;
 use crate::sink::{FileSink, Sink, StdoutSink, is_stdout};
@@ -35,6 +35,7 @@ pub struct PartRecords {
     item: Option<u32>,
     records: u64,
     counts: BTreeMap<u32, u32>,
+    hash: Hash,
 }
 
 impl PartRecords {
@@ -71,7 +72,13 @@ impl PartRecords {
             item: None,
             records: 0,
             counts: BTreeMap::new(),
+            hash: Hash::default(),
         })
+    }
+
+    /// Returns true if the records go to standard output.
+    pub fn is_stream(&self) -> bool {
+        self.file.is_none()
     }
 
     /// Returns the number of records so far.
@@ -98,17 +105,19 @@ impl PartRecords {
     ///
     /// If it cannot be written, or the reader is gone.
     pub fn finish(mut self, facts: &Facts) -> Result<(), Stopped> {
-        let is_file = self.file.is_some();
-        let mut finish = || {
-            if is_file {
-                let facts = json!({ FACTS: facts });
-                self.buffer.extend_from_slice(facts.to_string().as_bytes());
-                self.buffer.push(b'\n');
+        let finish = || {
+            self.write()?;
+            if self.file.is_some() {
+                let facts = Facts {
+                    sha256: self.hash.finish(),
+                    ..facts.clone()
+                };
+                let line = format!("{}\n", json!({ FACTS: facts }));
+                self.sink.write(line.as_bytes())?;
             }
-            self.write()
+            self.sink.finish()
         };
-        let written = finish().and_then(|()| self.sink.finish());
-        written.map_err(|error| Stopped::from_output(&error))
+        finish().map_err(|error| Stopped::from_output(&error))
     }
 
     fn write(&mut self) -> io::Result<()> {
@@ -116,6 +125,7 @@ impl PartRecords {
         if self.buffer.is_empty() {
             return Ok(());
         }
+        self.hash.write_all(&self.buffer)?;
         let written = self.sink.write(&self.buffer);
         self.buffer.clear();
         written.map_err(|error| match &self.file {

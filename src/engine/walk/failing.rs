@@ -1,8 +1,11 @@
 //! The failures of one item of a walk.
 
+use crate::core::code::Code;
+use crate::core::diagnostic::Diagnostic;
 use crate::engine::outlet::Gone;
 use crate::engine::walk::Walker;
 use crate::engine::{FailedItem, RunError, RunErrorKind};
+use crate::plan::PlanError;
 
 impl Walker {
     /// Records a failure of the item, or ends the run if it concerns all of it.
@@ -33,6 +36,15 @@ impl Walker {
     pub(super) fn fail(&self, kind: RunErrorKind) -> Result<(), Gone> {
         self.failed(self.fault(kind));
         Ok(())
+    }
+
+    /// Returns the error of an item whose share cannot be told.
+    pub(super) fn without_key(&self, name: &str) -> RunError {
+        let words = format!("`{name}` has no key by which the shares of a walk are told apart");
+        let fault = Diagnostic::general(Code::NotInParts, words)
+            .help("give its records a column `id`, `slug`, `number`, `job_number`, `name` or `key`")
+            .help("or divide the walk with `runner plan`, which lists the items once");
+        self.fault(RunErrorKind::Plan(PlanError::Call(vec![fault])))
     }
 
     /// Returns an error of the item.

@@ -100,7 +100,7 @@ impl Sharing {
             Err(error) => {
                 let mut limit = self.limit.borrow_mut();
                 let is_lost = matches!(error.kind, TransportErrorKind::NoBudget(_));
-                if limit.alone().is_none() || !is_lost && !limit.is_joined() {
+                if limit.alone().is_none() || !is_lost {
                     return Err(error);
                 }
                 let change = limit.lost(now);
