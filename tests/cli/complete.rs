@@ -64,6 +64,16 @@ fn lines(run: Run<'_>) -> Vec<String> {
 }
 
 #[test]
+fn a_plan_takes_a_query_and_its_vars_as_a_run_does() {
+    let project = project();
+    for rest in ["ord", "orders sta", "orders status="] {
+        let planned = bash(&project, &format!("runner plan {rest}"));
+        assert!(!planned.is_empty(), "{rest}");
+        assert_eq!(planned, bash(&project, &format!("runner run {rest}")));
+    }
+}
+
+#[test]
 fn names_come_from_the_project() {
     let project = project();
     for (line, expected) in [

@@ -25,7 +25,7 @@ pub struct CommandLine<'w> {
 }
 
 /// The placeholders of values that are files or folders.
-const PATHS: [&str; 4] = ["FILE", "DIR", "PATH", "FOLDER"];
+const PATHS: [&str; 6] = ["FILE", "DIR", "PATH", "FOLDER", "PLAN", "PLAN#K"];
 
 /// Returns the values of an option that begin as written.
 pub fn of_option(option: &Arg, written: &str, line: &CommandLine<'_>, app: &App) -> Completions {
@@ -55,7 +55,7 @@ pub fn of_argument(
     app: &App,
 ) -> Completions {
     match line.verb {
-        "run" => queries_and_vars(written, line, app),
+        "run" | "plan" => queries_and_vars(written, line, app),
         "record" => match index {
             0 => Completions::words(cases(app)),
             _ => Completions::words(assignments(written, line, app)),
