@@ -126,6 +126,8 @@ fn run_part(args: &PartArgs<'_>, facts: &mut Facts, app: &Rc<App>) -> Result<End
     let mut connect = args.connect.clone();
     connect.share = connect.share.or_else(|| share(&document));
     let opened = open::open(&document, Use::Part, &connect, args.messages, app)?;
+    // A plan of the demo is run with it, and with no shared budget.
+    connect.demo = document.demo;
     let plan = &opened.plan;
     let plans = std::slice::from_ref(plan);
     carry_out::admit(plans, &RunOptions::default(), app)?;
