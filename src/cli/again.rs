@@ -8,7 +8,7 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::inputs::Words;
 use crate::cli::part::open;
-use crate::cli::part_files::{PartFiles, short};
+use crate::cli::part_files::PartFiles;
 use crate::cli::plan_document::Division;
 use crate::core::code::Code;
 use crate::parts::{self, PlanOf};
@@ -19,17 +19,7 @@ use crate::parts::{self, PlanOf};
 ///
 /// If the plan cannot be read, or a file belongs to another one.
 pub fn plan(path: &Path, words: &Words, division: Division, app: &App) -> Result<PlanOf, Failure> {
-    let mut document = open::read(path, app)?;
-    if let Some(of) = &document.of {
-        let words = format!(
-            "`{}` plans the failed items of another plan ({}) again",
-            path.display(),
-            short(of)
-        );
-        return Err(
-            Failure::usage(Code::PlanFile, words).help("give that plan, with the files of both")
-        );
-    }
+    let mut document = open::read_whole(path, app)?;
     if !document.complete {
         let words = "the plan itself is incomplete: what could not be listed is in no part";
         return Err(Failure::new(Exit::Partial, Code::PlanFile, words).help("make a new plan"));

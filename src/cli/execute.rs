@@ -291,7 +291,7 @@ impl<'e> Execution<'e> {
         report: &RunReport,
         state: Option<&State>,
     ) -> Result<bool, Stopped> {
-        let Some(mut writer) = self.writer.take() else {
+        let Some(writer) = self.writer.take() else {
             return Ok(false);
         };
         let facts = writer
@@ -301,19 +301,7 @@ impl<'e> Execution<'e> {
             content: &report.body,
             report: facts.as_ref(),
         };
-        writer.close(&context, self.app)?;
-        let summaries = writer.summaries(self.app);
-        let is_closed = match writer.finish() {
-            Ok(()) => false,
-            // A closed reader is not an error, and other problems are still reported.
-            Err(Stopped::Closed) => true,
-            Err(stopped) => return Err(stopped),
-        };
-        let is_quiet = self.options.messages.quiet;
-        for words in summaries.iter().filter(|_| !is_quiet) {
-            self.app.eprintln(words);
-        }
-        Ok(is_closed)
+        writer.complete(&context, self.options.messages.quiet, self.app)
     }
 
     /// Returns the facts for a report, besides its records.

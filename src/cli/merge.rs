@@ -17,7 +17,7 @@ use crate::cli::merge::order::{Damaged, InOrder};
 use crate::cli::options::{self, ConnectArgs, MessageArgs, ResultArgs, RunOptions};
 use crate::cli::output::{ReportFacts, ResultContext, WriterDelivery, Writers};
 use crate::cli::part::open::{self, Use};
-use crate::cli::part_files::{PartFiles, short};
+use crate::cli::part_files::PartFiles;
 use crate::cli::{connect, outcome};
 use crate::core::code::Code;
 use crate::engine::{self, ResultKind, RunReport};
@@ -63,21 +63,7 @@ pub struct MergeArgs {
 ///
 /// The first failure.
 pub fn run(args: &MergeArgs, app: &Rc<App>) -> Result<Exit, Stopped> {
-    let document = open::read(&args.plan, app)?;
-    if document.parts.is_none() {
-        let words = format!("`{}` is one part, not a plan", args.plan.display());
-        return Err(Failure::usage(Code::PlanFile, words).into());
-    }
-    if let Some(of) = &document.of {
-        let words = format!(
-            "`{}` plans the failed items of another plan ({}) again",
-            args.plan.display(),
-            short(of)
-        );
-        return Err(Failure::usage(Code::PlanFile, words)
-            .help("give that plan, with the files of both")
-            .into());
-    }
+    let document = open::read_whole(&args.plan, app)?;
     let connect = ConnectArgs::default();
     let opened = open::open(&document, Use::Merge, &connect, quiet(args.messages), app)?;
     let plan = &opened.plan;
@@ -179,7 +165,7 @@ fn write(
     messages: MessageArgs,
     app: &App,
 ) -> Result<bool, Stopped> {
-    let Some(mut writers) = writer.take() else {
+    let Some(writers) = writer.take() else {
         return Ok(false);
     };
     for note in report.notes.iter().filter(|_| !messages.quiet) {
@@ -198,17 +184,7 @@ fn write(
         content: &[],
         report: facts.as_ref(),
     };
-    writers.close(&context, app)?;
-    let summaries = writers.summaries(app);
-    let is_closed = match writers.finish() {
-        Ok(()) => false,
-        Err(Stopped::Closed) => true,
-        Err(stopped) => return Err(stopped),
-    };
-    for words in summaries.iter().filter(|_| !messages.quiet) {
-        app.eprintln(words);
-    }
-    Ok(is_closed)
+    writers.complete(&context, messages.quiet, app)
 }
 
 /// Tells what is missing.

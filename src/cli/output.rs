@@ -275,6 +275,27 @@ impl Writers {
         self.0.into_iter().try_for_each(Writer::write_last)
     }
 
+    /// Completes and writes all outputs. Returns true if their reader is gone.
+    pub fn complete(
+        mut self,
+        context: &ResultContext<'_>,
+        is_quiet: bool,
+        app: &App,
+    ) -> Result<bool, Stopped> {
+        self.close(context, app)?;
+        let summaries = self.summaries(app);
+        let is_closed = match self.finish() {
+            Ok(()) => false,
+            // A closed reader is not an error, and other problems are still reported.
+            Err(Stopped::Closed) => true,
+            Err(stopped) => return Err(stopped),
+        };
+        for words in summaries.iter().filter(|_| !is_quiet) {
+            app.eprintln(words);
+        }
+        Ok(is_closed)
+    }
+
     /// Completes useful output of an interrupted run: on standard output only, files stay
     /// unchanged. Returns true if there was any.
     pub fn finish_early(self, app: &App) -> Result<bool, Stopped> {
@@ -428,7 +449,7 @@ impl Deliver for WriterDelivery<'_> {
 }
 
 /// Adds the file's name to an I/O error.
-fn named(file: Option<&PathBuf>, error: io::Error) -> io::Error {
+pub fn named(file: Option<&PathBuf>, error: io::Error) -> io::Error {
     match file {
         None => error,
         Some(path) => {

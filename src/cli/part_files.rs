@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::cli::app::App;
+use crate::cli::part::open::short;
 use crate::core::text::counted;
 use crate::parts::{Facts, Hash, PlanOf};
 use crate::project::load::lines::LineFile;
@@ -150,22 +151,23 @@ impl PartFiles {
         self.files.iter().map(|file| file.facts.requests).sum()
     }
 
-    /// Returns the failures as records: of the files with items that no other file completes.
-    pub fn failed(&self) -> Vec<Value> {
-        let of = |file: &&PartFile| {
+    /// Returns the files with items that no other file completes.
+    fn incomplete(&self) -> impl Iterator<Item = &PartFile> {
+        self.files.iter().filter(|file| {
             let mut incomplete = file.facts.incomplete.iter();
             incomplete.any(|index| self.wanting.contains(index))
-        };
-        let files = self.files.iter().filter(of);
+        })
+    }
+
+    /// Returns the failures as records.
+    pub fn failed(&self) -> Vec<Value> {
+        let files = self.incomplete();
         files.flat_map(|file| file.facts.failed.clone()).collect()
     }
 
     /// Describes the failures by kind.
     pub fn groups(&self) -> Vec<String> {
-        let files = self.files.iter().filter(|file| {
-            let mut incomplete = file.facts.incomplete.iter();
-            incomplete.any(|index| self.wanting.contains(index))
-        });
+        let files = self.incomplete();
         let groups = files.flat_map(|file| &file.facts.groups);
         let mut kinds: BTreeMap<(&str, &str), (u64, &str)> = BTreeMap::new();
         for group in groups {
@@ -188,11 +190,6 @@ fn refusal(document: &PlanOf, file: &PartFile) -> Option<String> {
     }
     let is_known = |(index, _): (u32, u32)| u64::from(index) < document.items;
     (!file.items().all(is_known)).then(|| "has items that the plan does not have".to_owned())
-}
-
-/// Returns the first digits of a plan's identity, for people.
-pub fn short(id: &str) -> String {
-    id.chars().take(8).collect()
 }
 
 /// Returns the parts of one plan that several files have.

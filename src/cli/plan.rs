@@ -164,7 +164,7 @@ fn of_query(args: &PlanArgs, app: &Rc<App>) -> Result<PlanOf, Stopped> {
 }
 
 /// Refuses queries whose walks cannot be divided.
-pub fn check(query: &Query) -> Result<(), Failure> {
+fn check(query: &Query) -> Result<(), Failure> {
     let name = &query.name;
     let refuse = |words: String| Failure::usage(Code::NotInParts, words);
     if !query.is_safe() {
@@ -190,12 +190,7 @@ pub fn check(query: &Query) -> Result<(), Failure> {
         }
     }
     let sends_files = |query: &&Query| query.call().is_some_and(Call::sends_files);
-    if let Some(sender) = query
-        .with_fed_by()
-        .iter()
-        .copied()
-        .find(|query| sends_files(query))
-    {
+    if let Some(sender) = query.with_fed_by().into_iter().find(sends_files) {
         let words = format!(
             "`{}` sends a file, which a plan does not carry",
             sender.name
@@ -210,7 +205,7 @@ pub fn check(query: &Query) -> Result<(), Failure> {
 }
 
 /// Refuses plans whose records cannot be put in order.
-pub fn check_plan(plan: &Rc<Plan>) -> Result<(), Failure> {
+fn check_plan(plan: &Rc<Plan>) -> Result<(), Failure> {
     if let Some(key) = engine::key_beyond_records(plan) {
         let name = &plan.query.name;
         let words = format!(
@@ -297,13 +292,10 @@ fn missing(
     if ledger.is_empty() && found.doubt.is_none() && found.unmet.is_empty() {
         return Ok(Vec::new());
     }
-    if !args.allow_partial && !found.unmet.is_empty() {
-        let unmet = outcome::report_unmet(plan, &found.unmet, args.messages, app);
-        return Err(unmet
-            .unwrap_or_else(|| Failure::new(Exit::Expectation, Code::Expectation, ""))
-            .help("nothing is planned: `--allow-partial` plans what was listed"));
-    }
     if !args.allow_partial {
+        if let Some(unmet) = outcome::report_unmet(plan, &found.unmet, args.messages, app) {
+            return Err(unmet.help("nothing is planned: `--allow-partial` plans what was listed"));
+        }
         outcome::report_items(plan, found, args.messages, app);
         if let Some(doubt) = &found.doubt {
             app.eprintln(&format!("error: {doubt}"));

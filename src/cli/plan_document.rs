@@ -14,6 +14,7 @@ use crate::cli::connect::World;
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Stopped};
 use crate::cli::options::ConnectArgs;
+use crate::cli::output::named;
 use crate::core::code::Code;
 use crate::core::column::ColumnType;
 use crate::core::json::MOST_VALUES;
@@ -326,11 +327,8 @@ pub fn write(document: &PlanOf, out: Option<&Path>, app: &App) -> Result<Exit, S
         app.print(&text)?;
         return Ok(Exit::Done);
     };
-    sink::write_file(&app.working_directory.join(path), text.as_bytes()).map_err(|error| {
-        let why = crate::project::load::plain(&error);
-        let words = format!("cannot write `{}`: {why}", path.display());
-        Failure::usage(Code::CannotWrite, words)
-    })?;
+    let written = sink::write_file(&app.working_directory.join(path), text.as_bytes());
+    written.map_err(|error| Failure::of_output(&named(Some(&path.to_path_buf()), error)))?;
     Ok(Exit::Done)
 }
 

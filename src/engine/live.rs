@@ -48,7 +48,7 @@ pub struct LiveOptions {
     pub proxies: Vec<(String, String)>,
     /// The observer of requests.
     pub observer: Rc<dyn Observe>,
-    /// How limits are shared with other processes.
+    /// Options of limits that processes share.
     pub budget: BudgetOptions,
 }
 

@@ -17,7 +17,7 @@ use crate::project::query::SortBy;
 use crate::template::Scope;
 
 /// The records of parts.
-pub trait PartRecords {
+pub trait RecordsOfParts {
     /// Returns the next records, in the order of the walk; `None` at the end.
     ///
     /// # Errors
@@ -37,7 +37,7 @@ pub trait PartRecords {
 pub async fn merge(
     plan: &Rc<Plan>,
     session: &Rc<Session>,
-    parts: &mut dyn PartRecords,
+    parts: &mut dyn RecordsOfParts,
     data: Arc<DataValues>,
     deliver: &mut dyn Deliver,
 ) -> Result<RunReport, Box<FailedRun>> {

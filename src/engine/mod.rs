@@ -73,7 +73,7 @@ pub use items::{FoundItems, find, find_at, find_data, find_each};
 pub use ledger::{Cuts, Failures, Ledger};
 pub use levels::Level;
 pub use live::{Live, LiveOptions};
-pub use merging::{PartRecords, key_beyond_records, merge};
+pub use merging::{RecordsOfParts, key_beyond_records, merge};
 pub use once::Shelf;
 pub use outcome::{Cut, FailedRun, Outcome, ResultKind, RunReport, first_page_note};
 pub use recorder::Recorder;

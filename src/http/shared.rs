@@ -236,7 +236,7 @@ enum State {
     },
 }
 
-/// What the budget has granted.
+/// The slots and permits that the budget has granted.
 #[derive(Debug)]
 struct Joined {
     read_at: Instant,

@@ -36,7 +36,7 @@ const PREPARED: usize = 16;
 /// The name of a database in messages.
 #[derive(Debug, Clone)]
 pub struct ServerName {
-    /// What it is used as.
+    /// The noun for its use.
     pub noun: &'static str,
     /// The address without its password.
     pub shown: String,

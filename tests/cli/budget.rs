@@ -134,7 +134,7 @@ fn assert_says(outcome: &Outcome, words: &str) {
     assert!(stderr.contains(words), "{words}:\n{stderr}");
 }
 
-/// What four processes did.
+/// The requests and results of four processes.
 struct Together {
     most: usize,
     refusals: usize,

@@ -506,6 +506,40 @@ mod plans {
         merge(&project, &["part.ndjson".into()], &["-o", "csv"]).assert_exit(6);
     }
 
+    /// A part that used the default instead would ask for something else.
+    #[test]
+    fn a_secret_that_an_inner_query_was_given_is_needed_by_each_part() {
+        let (server, asked) = server(false);
+        let vars = "vars: { key: { secret: true, default: null } }\n";
+        let project = project(&server, "")
+            .query(
+                "groups",
+                &format!("{GROUPS}{vars}headers: {{ X-Key: \"{{{{ key }}}}\" }}\n"),
+            )
+            .query(
+                "members",
+                &MEMBERS.replace(", key: { secret: true, default: null }", ""),
+            );
+        let planned = Run::in_(&project)
+            .args(["plan", "members", "--parts", "1", "--out", "plan.json"])
+            .env("RUNNER_VAR_KEY", "the-key-of-plan")
+            .secret("the-key-of-plan")
+            .outcome();
+        planned.assert_exit(0);
+        let before = asked.total();
+        let outcome = runner(&project, &["run", "--part", "plan.json#0"]);
+        let told = outcome.assert_exit(2).stderr_text();
+        assert!(
+            told.contains("set `RUNNER_VAR_KEY` for each part"),
+            "{told}"
+        );
+        assert_eq!(asked.total(), before);
+        // A merge sends nothing.
+        project.write("none.ndjson", "");
+        let merged = merge(&project, &["none.ndjson".into()], &[]);
+        assert!(merged.assert_exit(6).stderr_text().contains("missing: 0"));
+    }
+
     /// Each level lists what the one above has: three groups of two, each with two members.
     #[test]
     fn the_outermost_level_with_enough_items_is_divided() {

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::cli::part_files::{PartFile, PartFiles};
 use crate::core::json;
-use crate::engine::{FactsOfParts, PartRecords};
+use crate::engine::{FactsOfParts, RecordsOfParts};
 use crate::parts::{FACTS, Facts};
 use crate::plan::Plan;
 use crate::project::failures;
@@ -117,7 +117,7 @@ fn damaged(file: &PartFile, why: &'static str) -> io::Error {
     })
 }
 
-impl PartRecords for InOrder<'_> {
+impl RecordsOfParts for InOrder<'_> {
     fn next(&mut self) -> io::Result<Option<Vec<Value>>> {
         let mut records = Vec::new();
         while records.len() < BATCH {

@@ -1,6 +1,6 @@
 //! Binds the query of a plan document: the same query, vars, time and facts on every machine.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -70,6 +70,33 @@ pub fn read(path: &Path, app: &App) -> Result<PlanOf, Failure> {
     })
 }
 
+/// Reads a plan with all of its parts, which does not plan the failed items of another one again.
+///
+/// # Errors
+///
+/// As [`read`], and if it is another document.
+pub fn read_whole(path: &Path, app: &App) -> Result<PlanOf, Failure> {
+    let document = read(path, app)?;
+    let shown = path.display();
+    if document.parts.is_none() {
+        let words = format!("`{shown}` is one part, not a plan");
+        return Err(Failure::usage(Code::PlanFile, words));
+    }
+    if let Some(of) = &document.of {
+        let of = short(of);
+        let words = format!("`{shown}` plans the failed items of another plan ({of}) again");
+        return Err(
+            Failure::usage(Code::PlanFile, words).help("give that plan, with the files of both")
+        );
+    }
+    Ok(document)
+}
+
+/// Returns the first digits of a plan's identity, for people.
+pub fn short(id: &str) -> String {
+    id.chars().take(8).collect()
+}
+
 /// The use of a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Use {
@@ -126,7 +153,8 @@ pub fn open(
     let given = document.vars.iter();
     let given = given.map(|(name, value)| (name.clone(), value.clone()));
     // A merge sends nothing, and shows no secret.
-    let masked = unset.into_iter().map(|name| (name, Value::from(MASK)));
+    let own = unset.into_iter().filter(|name| query.var(name).is_some());
+    let masked = own.map(|name| (name, Value::from(MASK)));
     let given: Inputs = given
         .chain(masked)
         .map(|(name, value)| (name, Input::Json(value)))
@@ -146,14 +174,16 @@ pub fn open(
     })
 }
 
-/// Returns the secret vars of a query that had a value for the plan, or need one, and have none here.
+/// Returns the secret vars that had a value for the plan, or need one, and have none here.
 fn unset_secrets(document: &PlanOf, query: &Query, app: &App) -> Vec<String> {
-    let is_unset = |name: &str| app.env.get(name).is_none_or(String::is_empty);
-    let is_needed = |name: &String| document.secret_vars.contains(name);
-    let secret = query.vars.iter().filter(|var| var.secret);
-    let needed = secret.filter(|var| var.required || is_needed(&var.name));
-    let unset = needed.filter(|var| is_unset(&variable_of(&var.name)));
-    unset.map(|var| var.name.clone()).collect()
+    let required = query.vars.iter().filter(|var| var.secret && var.required);
+    let required = required.map(|var| &var.name);
+    let names: BTreeSet<&String> = document.secret_vars.iter().chain(required).collect();
+    let is_unset = |name: &&String| {
+        let value = app.env.get(&variable_of(name));
+        value.is_none_or(String::is_empty)
+    };
+    names.into_iter().filter(is_unset).cloned().collect()
 }
 
 /// Returns the query of a document.

@@ -10,12 +10,11 @@ use serde_json::{Value, json};
 
 use crate::cli::app::App;
 use crate::cli::failure::{Failure, Stopped};
-use crate::core::code::Code;
+use crate::cli::output::named;
 use crate::engine::Deliver;
 use crate::format::{self, Render, Shape};
 use crate::parts::{FACTS, Facts, Hash, PartOf};
 use crate::plan::Plan;
-use crate::project::load::plain;
 use crate::sink::{FileSink, Sink, StdoutSink, is_stdout};
 
 /// The number of bytes that are written together.
@@ -52,11 +51,8 @@ impl PartRecords {
             None => Box::new(StdoutSink),
             Some(path) => {
                 let sink = FileSink::create(&app.working_directory.join(path));
-                Box::new(sink.map_err(|error| {
-                    let why = plain(&error);
-                    let words = format!("cannot write `{}`: {why}", path.display());
-                    Failure::usage(Code::CannotWrite, words)
-                })?)
+                let named = |error| named(Some(&path.to_path_buf()), error);
+                Box::new(sink.map_err(|error| Failure::of_output(&named(error)))?)
             }
         };
         let shape = Shape {
@@ -128,13 +124,7 @@ impl PartRecords {
         self.hash.write_all(&self.buffer)?;
         let written = self.sink.write(&self.buffer);
         self.buffer.clear();
-        written.map_err(|error| match &self.file {
-            None => error,
-            Some(file) => {
-                let words = format!("cannot write `{}`: {}", file.display(), plain(&error));
-                io::Error::new(error.kind(), words)
-            }
-        })
+        written.map_err(|error| named(self.file.as_ref(), error))
     }
 }
 
