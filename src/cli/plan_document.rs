@@ -353,8 +353,12 @@ pub fn notes(document: &PlanOf) -> Vec<String> {
 
 /// Describes a plan in one line.
 pub fn summary(document: &PlanOf) -> String {
-    if document.of.is_some() && document.count() == 0 {
-        return "nothing failed: the plan has no parts".to_owned();
+    if document.count() == 0 {
+        let why = match document.of {
+            Some(_) => "nothing failed",
+            None => "there are no items",
+        };
+        return format!("{why}: the plan has no parts");
     }
     let parts = counted(document.count() as u64, "part");
     let items = counted(document.items, "item");

@@ -233,8 +233,10 @@ mod plans {
     fn no_items_are_no_parts() {
         let server = LiveServer::start(|_| Response::Answer(page(0..0, None)));
         let project = project(&server, "");
-        let plan = plan(&project, "3");
-        assert_eq!(plan["parts"], json!([]));
+        let planned = runner(&project, &["plan", "members", "--out", "plan.json"]);
+        let told = planned.assert_exit(0).stderr_text();
+        assert_eq!(told, "there are no items: the plan has no parts\n");
+        assert_eq!(document(&project, "plan.json")["parts"], json!([]));
         let merged = merge(&project, &[], &["-o", "json"]);
         assert_eq!(merged.assert_exit(0).stdout_json(), json!([]));
     }
