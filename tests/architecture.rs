@@ -404,6 +404,8 @@ const HOMES: &[Home] = &[
             // The shares of a walk are the same on every machine, and a plan names its content.
             "engine/split.rs",
             "parts/digest.rs",
+            // The key of digests that confirm writes.
+            "cli/mcp/writing.rs",
             "recording/ask.rs",
             "store/rows.rs",
             // An alias is the same in every sync.
@@ -420,7 +422,8 @@ const HOMES: &[Home] = &[
     },
     Home {
         words: &["ring::hmac"],
-        places: &["sink/cache.rs", "auth/hmac.rs"],
+        // A digest confirms what a tool of an assistant writes.
+        places: &["sink/cache.rs", "auth/hmac.rs", "cli/mcp/writing.rs"],
         why: "keyed hashes name what is kept and sign requests",
     },
     Home {
@@ -449,7 +452,12 @@ const HOMES: &[Home] = &[
     },
     Home {
         words: &["io::stdin"],
-        places: &["cli/app.rs", "cli/inputs.rs", "cli/part/open.rs"],
+        places: &[
+            "cli/app.rs",
+            "cli/inputs.rs",
+            "cli/mcp/input.rs",
+            "cli/part/open.rs",
+        ],
         why: "standard input is read where a flag asks for it",
     },
     Home {
@@ -513,6 +521,9 @@ const HOMES: &[Home] = &[
             "cli/watcher.rs",
             "cli/app.rs",
             "cli/part/guard.rs",
+            // Calls of an assistant run side by side, while its messages are read.
+            "cli/mcp/input.rs",
+            "cli/mcp/serve.rs",
         ],
         why: "concurrency lives in the engine; the demo is a server of its own",
     },

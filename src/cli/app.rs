@@ -43,8 +43,10 @@ pub struct App {
     progress: Cell<usize>,
     /// True while a prompt is shown, which must not be moved.
     is_asking: Cell<bool>,
-    /// The messages of a test case, which are not printed.
-    messages: Option<RefCell<String>>,
+    /// The messages of a test case or of an assistant's call, which are not printed.
+    messages: Option<RefCell<Vec<String>>>,
+    /// True if the readers of messages have no command line: hints on its options are left out.
+    pub has_no_command_line: bool,
 }
 
 /// Properties of an output stream.
@@ -106,6 +108,42 @@ impl App {
             progress: Cell::new(0),
             is_asking: Cell::new(false),
             messages: None,
+            has_no_command_line: false,
+        }
+    }
+
+    /// Returns the same outside in another folder.
+    #[must_use]
+    pub fn in_folder(&self, working_directory: PathBuf) -> Self {
+        Self {
+            env: Arc::clone(&self.env),
+            working_directory,
+            now: self.now,
+            scrubber: self.scrubber.clone(),
+            typed: self.typed.clone(),
+            stdout: self.stdout,
+            stderr: self.stderr,
+            can_ask: self.can_ask,
+            shutdown: Arc::clone(&self.shutdown),
+            progress: Cell::new(0),
+            is_asking: Cell::new(false),
+            messages: None,
+            has_no_command_line: self.has_no_command_line,
+        }
+    }
+
+    /// Returns the same outside for a call of an assistant at a time: messages are collected instead
+    /// of printed.
+    #[must_use]
+    pub fn of_call(&self, now: Timestamp) -> Self {
+        Self {
+            now,
+            stdout: Stream::FILE,
+            stderr: Stream::FILE,
+            can_ask: false,
+            messages: Some(RefCell::default()),
+            has_no_command_line: true,
+            ..self.in_folder(self.working_directory.clone())
         }
     }
 
@@ -129,23 +167,20 @@ impl App {
             progress: Cell::new(0),
             is_asking: Cell::new(false),
             messages: Some(RefCell::default()),
+            has_no_command_line: false,
         }
     }
 
-    /// Returns the collected messages.
-    pub fn messages(&self) -> String {
+    /// Returns the collected messages, each of one or more lines.
+    pub fn messages(&self) -> Vec<String> {
         let messages = self.messages.as_ref();
-        messages.map_or_else(String::new, |messages| messages.borrow().clone())
+        messages.map_or_else(Vec::new, |messages| messages.borrow().clone())
     }
 
     /// Writes a line to standard error, or collects it.
     fn write_message(&self, line: &str) {
         match &self.messages {
-            Some(messages) => {
-                let mut messages = messages.borrow_mut();
-                messages.push_str(line);
-                messages.push('\n');
-            }
+            Some(messages) => messages.borrow_mut().push(line.to_owned()),
             None => {
                 let _ = writeln!(io::stderr().lock(), "{line}");
             }

@@ -197,7 +197,12 @@ pub fn check_preview(plan: &Plan) -> Result<(), Failure> {
     Err(Failure::usage(Code::Preview, words).help("run it, or print its requests with `--dry-run`"))
 }
 
-async fn find(
+/// Finds the items of a query that writes, and the results that its requests use.
+///
+/// # Errors
+///
+/// If they cannot be found, or the session is stopped.
+pub async fn find(
     plan: &Rc<Plan>,
     session: &Rc<Session>,
     options: &RunOptions,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -38,6 +39,7 @@ const SHARE: &str = "RUNNER_SHARE";
 const BUDGET: &str = "RUNNER_BUDGET";
 
 /// The outside of a run: real, or the demo's.
+#[derive(Clone)]
 pub struct World {
     /// Clock, environment and git.
     pub outside: Outside,
@@ -280,6 +282,69 @@ fn demo_facts() -> Lookup {
     })
 }
 
+/// Returns a runtime of one thread.
+///
+/// # Errors
+///
+/// If it cannot be started.
+pub fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::usage(Code::Runtime, format!("cannot start: {error}")))
+}
+
+/// The way to servers: connections, rate limits and credentials, shared by the sessions of a process.
+pub struct Reach {
+    options: LiveOptions,
+    /// Reports and counts what is sent.
+    pub watch: Rc<Watch>,
+}
+
+impl Reach {
+    /// Prepares the way to servers.
+    ///
+    /// # Errors
+    ///
+    /// If the environment has an invalid share of limits.
+    pub fn new(
+        connect: &ConnectArgs,
+        app: &Rc<App>,
+        messages: MessageArgs,
+    ) -> Result<Self, Failure> {
+        let watch = Watch::new(Rc::clone(app), messages.verbose, messages.quiet);
+        let watch = Rc::new(watch);
+        Ok(Self {
+            options: LiveOptions {
+                system_certs: connect.system_certs || app.names_certificates(),
+                deadline: None,
+                proxies: app.proxies(),
+                clock: cache::now,
+                jitter: Rc::new(fastrand::f64),
+                observer: Rc::clone(&watch) as Rc<dyn Observe>,
+                budget: shared_limits(connect, app)?,
+            },
+            watch,
+        })
+    }
+
+    /// Returns an exchange that sends requests, until a time limit if there is one. Called within a
+    /// runtime.
+    pub fn exchange(&self, timeout: Option<Duration>) -> Rc<dyn Exchange> {
+        Rc::new(Live::new(LiveOptions {
+            deadline: timeout.map(|limit| tokio::time::Instant::now() + limit),
+            ..self.options.clone()
+        }))
+    }
+
+    /// Returns a session of runs over an exchange.
+    pub fn session(&self, exchange: Rc<dyn Exchange>, execution: ExecutionOptions) -> Session {
+        let observer = Rc::clone(&self.watch) as Rc<dyn Observe>;
+        let responses = Box::new(ResponseShelf(Scratch::default()));
+        Session::new(exchange, observer, execution, responses)
+    }
+}
+
 /// Runs a future until it is done, interrupted, or out of time. Shows progress if options for it
 /// are given.
 pub fn block_on<T, E: From<Failure>>(
@@ -301,37 +366,16 @@ pub fn block_on_with<T, E: From<Failure>>(
     around: &dyn Fn(Rc<dyn Exchange>) -> Rc<dyn Exchange>,
     work: impl AsyncFnOnce(Rc<Session>) -> Result<T, E>,
 ) -> Result<T, E> {
-    let budget = shared_limits(connect, app)?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::usage(Code::Runtime, format!("cannot start: {error}")))?;
+    let reach = Reach::new(connect, app, messages)?;
+    let runtime = runtime()?;
     let started = std::time::Instant::now();
     app.shutdown.limit(connect.timeout);
     app.shutdown.listen();
     let shows_progress = execution.is_some();
-    let watch = Rc::new(Watch::new(Rc::clone(app), messages.verbose, messages.quiet));
+    let watch = Rc::clone(&reach.watch);
     let result = runtime.block_on(async {
-        let observer = Rc::clone(&watch) as Rc<dyn Observe>;
-        let live = Live::new(LiveOptions {
-            system_certs: connect.system_certs || app.names_certificates(),
-            deadline: connect
-                .timeout
-                .map(|limit| tokio::time::Instant::now() + limit),
-            proxies: app.proxies(),
-            clock: cache::now,
-            jitter: Rc::new(fastrand::f64),
-            observer: Rc::clone(&observer),
-            budget,
-        });
-        let shelf = Box::new(ResponseShelf(Scratch::default()));
-        let execution = execution.unwrap_or_default();
-        let session = Rc::new(Session::new(
-            around(Rc::new(live)),
-            observer,
-            execution,
-            shelf,
-        ));
+        let live = reach.exchange(connect.timeout);
+        let session = Rc::new(reach.session(around(live), execution.unwrap_or_default()));
         let draws = shows_progress
             && app.stderr.is_terminal
             && app.stderr.moves_cursor

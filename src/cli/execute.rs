@@ -15,7 +15,9 @@ use crate::cli::state::State;
 use crate::cli::{confirm, outcome};
 use crate::core::code::Code;
 use crate::core::text::counted;
-use crate::engine::{self, Outcome, ResultKind, RunError, RunErrorKind, RunReport, Session, Write};
+use crate::engine::{
+    self, FoundItems, Outcome, ResultKind, RunError, RunErrorKind, RunReport, Session, Write,
+};
 use crate::plan::{Plan, RequestPlan};
 
 /// Refuses, before the first request, plans without permission to read or write, and those that
@@ -78,6 +80,8 @@ pub struct Execution<'e> {
     session: RefCell<Option<Rc<Session>>>,
     /// The result of the last run, for reports without a state.
     previous: Option<Value>,
+    /// The items of the only plan, if they were found and approved before.
+    approved: RefCell<Option<FoundItems>>,
     /// True if the first page of a listing is what was asked for.
     is_of_first_page: bool,
 }
@@ -93,6 +97,7 @@ impl<'e> Execution<'e> {
             writer: RefCell::default(),
             session: RefCell::default(),
             previous: None,
+            approved: RefCell::default(),
             is_of_first_page: false,
         }
     }
@@ -101,6 +106,13 @@ impl<'e> Execution<'e> {
     #[must_use]
     pub fn of_first_page(mut self) -> Self {
         self.is_of_first_page = true;
+        self
+    }
+
+    /// Sets the items of the only plan, which were approved.
+    #[must_use]
+    pub fn with_approved(self, found: Option<FoundItems>) -> Self {
+        self.approved.replace(found);
         self
     }
 
@@ -171,7 +183,11 @@ impl<'e> Execution<'e> {
         // If one of several queries is refused, none is sent.
         let mut approved = Vec::new();
         for plan in self.plans {
-            approved.push(confirm::approve(plan, session, self.options, self.app).await?);
+            let found = match self.approved.take() {
+                Some(found) => Some(found),
+                None => confirm::approve(plan, session, self.options, self.app).await?,
+            };
+            approved.push(found);
         }
         let mut exit = Exit::Done;
         let mut first_failed = None;
@@ -200,7 +216,7 @@ impl<'e> Execution<'e> {
     async fn run_plan(
         &self,
         plan: &Rc<Plan>,
-        found: Option<engine::FoundItems>,
+        found: Option<FoundItems>,
         session: &Rc<Session>,
         state: Option<&State>,
     ) -> Result<Exit, Stopped> {

@@ -34,6 +34,7 @@ mod inputs;
 mod kinds;
 mod list;
 mod man;
+mod mcp;
 mod merge;
 mod new;
 mod new_query;
@@ -54,9 +55,9 @@ mod setup;
 mod shard;
 mod show;
 mod show_failure;
-#[cfg_attr(not(unix), path = "signal_none.rs")]
 mod shown_columns;
 mod shutdown;
+#[cfg_attr(not(unix), path = "signal_none.rs")]
 mod signal;
 mod sql;
 mod state;
@@ -126,6 +127,8 @@ enum Command {
     Store(store::StoreArgs),
     /// Check connections and tokens
     Ping(ping::PingArgs),
+    /// Serve queries as tools of an assistant (Model Context Protocol)
+    Mcp(Box<mcp::McpArgs>),
     /// Serve an embedded CircleCI with synthetic data
     Demo(demo::DemoArgs),
     /// Print the JSON Schema of a kind of file, for editors
@@ -160,6 +163,7 @@ impl Command {
             Self::Sync(args) => sync::run(args, app),
             Self::Store(args) => store::run(args, app),
             Self::Ping(args) => Ok(ping::run(args, app)?),
+            Self::Mcp(args) => Ok(mcp::run(args, app)?),
             Self::Demo(args) => Ok(demo::run(args, app)?),
             Self::Schema(args) => schema::run(args, app),
             Self::Explain(args) => explain::run(args, app),
@@ -186,6 +190,7 @@ impl Command {
             | Self::New(_)
             | Self::List(_)
             | Self::Show(_)
+            | Self::Mcp(_)
             | Self::Demo(_)
             | Self::Schema(_)
             | Self::Explain(_)

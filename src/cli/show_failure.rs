@@ -70,6 +70,13 @@ fn excerpt(place: &Place) -> Excerpt {
     }
 }
 
+/// Returns true if a hint names a command or an option.
+fn names_command_line(help: &str) -> bool {
+    ["`runner ", "`-", " --"]
+        .iter()
+        .any(|word| help.contains(word))
+}
+
 /// Formats a diagnostic for people.
 pub fn render(diagnostic: &Diagnostic, app: &App) -> String {
     render_on(diagnostic, app, app.stderr)
@@ -121,7 +128,8 @@ pub fn render_on(diagnostic: &Diagnostic, app: &App, stream: Stream) -> String {
         let fact = app.scrubber.text(fact);
         text.push_str(&format!("\n  {}", one_line(&fact)));
     }
-    for help in &diagnostic.help {
+    let is_of_use = |help: &&String| !app.has_no_command_line || !names_command_line(help);
+    for help in diagnostic.help.iter().filter(is_of_use) {
         let help = app.scrubber.text(help).into_owned();
         let help = printable_lines(&help).into_owned();
         let group = Group::with_title(Level::HELP.secondary_title(help));

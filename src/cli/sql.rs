@@ -252,7 +252,32 @@ fn sources(words: &[String]) -> Result<Vec<Source<'_>>, Failure> {
 }
 
 /// Queries by table name.
-type NamedQueries = Vec<(String, Arc<Query>)>;
+pub type NamedQueries = Vec<(String, Arc<Query>)>;
+
+/// Returns the query of a statement over other queries alone. Values of its own parameters get the
+/// types that they look like.
+///
+/// # Errors
+///
+/// If a value is missing or unknown, or the statement is wrong.
+pub fn over_queries(
+    statement: &Arc<SourceFile>,
+    queries: NamedQueries,
+    given: &mut Inputs,
+) -> Result<Query, Failure> {
+    refuse_missing_values(&queries, given)?;
+    let mentions = sql::mentions(statement.text());
+    if let Ok(mentions) = mentions {
+        refuse_unknown_names(&mentions, &queries, given, statement)?;
+    }
+    let grounds = Grounds {
+        vars: parameters(&queries, given),
+        tables: Vec::new(),
+        stored: Vec::new(),
+        queries,
+    };
+    statement_query(statement, grounds).map_err(Failure::from_diagnostics)
+}
 
 /// Finds the queries and their project; files alone need none.
 fn queries(
@@ -337,7 +362,7 @@ fn refuse_unknown_names(
     let known: Vec<&str> = params.chain(vars.map(|var| var.name.as_str())).collect();
     for name in given.keys() {
         if !known.contains(&name.as_str()) {
-            let words = format!("neither the statement nor a query of `--from` uses `{name}`");
+            let words = format!("neither the statement nor one of its queries uses `{name}`");
             let fault = Diagnostic::general(Code::UnknownVar, words);
             let hint = name::hint(name, known.iter().copied());
             return Err(fault.maybe_help(hint).into());

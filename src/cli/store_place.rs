@@ -85,6 +85,16 @@ pub fn address(
     with_password(address, Some(settings), project, app)
 }
 
+/// Returns true if there is a store, as far as it is known without opening it.
+pub fn exists(is_demo: bool, project: &Project, app: &App) -> bool {
+    let is_named = app.env.get(VARIABLE).is_some_and(|text| !text.is_empty())
+        || !is_demo && !matches!(project.store(), Ok(None));
+    // A store that is named may be a server, or made later.
+    is_named
+        || matches!(address(None, is_demo, project, app),
+            Ok(StoreAddress::File(path)) if path.exists())
+}
+
 fn parsed(text: &str, folder: &Path, app: &App) -> Result<StoreAddress, Failure> {
     let address = StoreAddress::parse(text, folder).map_err(|error| failure(error, app))?;
     if let Some(password) = address.server().and_then(ServerAddress::password) {

@@ -121,6 +121,8 @@ codes! {
     Listing = "listing",
     LiteralSecret = "literal-secret",
     Locked = "locked",
+    /// A query cannot be a tool of an assistant.
+    Mcp = "mcp",
     MalformedAnswer = "malformed-answer",
     /// A value is not of its column's declared type.
     Misfit = "misfit",

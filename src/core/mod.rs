@@ -13,6 +13,7 @@ pub mod json;
 pub mod key;
 pub mod markdown;
 pub mod name;
+pub mod pattern;
 pub mod percent;
 pub mod records;
 pub mod rows;

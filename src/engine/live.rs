@@ -35,6 +35,7 @@ struct Connection {
 }
 
 /// Connection options that no file defines.
+#[derive(Clone)]
 pub struct LiveOptions {
     /// True to trust the operating system's certificates too.
     pub system_certs: bool,

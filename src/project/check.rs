@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
-use crate::project::{Project, Sent, load};
+use crate::core::source::SourceFile;
+use crate::project::{Project, Query, Sent, load, resource_file, stem, yaml};
 
 /// The result of a check.
 pub struct Checked {
@@ -97,6 +98,24 @@ impl Project {
         checked
     }
 
+    /// Checks the text of a query file that is not written yet: as `queries/NAME`.
+    ///
+    /// # Errors
+    ///
+    /// All its faults, with places in the text.
+    pub fn check_query_text(&self, name: &str, text: &str) -> Result<Query, Diagnostics> {
+        let source = SourceFile::new(name, "", text);
+        let path = self.root.join("queries").join(name);
+        let query = self.query_in_memory(&source, &stem(&path), Some(&path), None)?;
+        let mut faults = Diagnostics::new();
+        self.check_route(&query, &mut faults);
+        if faults.is_empty() {
+            Ok(query)
+        } else {
+            Err(faults)
+        }
+    }
+
     /// Checks the resources at wanted paths.
     fn check_resources(&self, wanted: &dyn Fn(&Path) -> bool, found: &mut Diagnostics) {
         for (source, faults) in &self.resource_faults {
@@ -114,5 +133,24 @@ impl Project {
                 found.push(fault);
             }
         }
+    }
+}
+
+/// Checks the text of a resource file that is not written yet.
+///
+/// # Errors
+///
+/// All its faults, with places in the text.
+pub fn check_resource_text(name: &str, text: &str) -> Result<(), Diagnostics> {
+    let source = SourceFile::new(name, "", text);
+    let mut faults = Diagnostics::new();
+    if let Some(node) = yaml::parse(&source, &mut faults) {
+        let stem = stem(Path::new(name));
+        resource_file::read(&node, &source, &stem, None, &mut faults);
+    }
+    if faults.is_empty() {
+        Ok(())
+    } else {
+        Err(faults)
     }
 }

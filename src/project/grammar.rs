@@ -298,6 +298,8 @@ keys! {
         report: ValueForm::Keys(REPORT, REPORT_RULES), "`{ template }` or `{ template_file }`", "",
             "the document to render; `template_file` is a path, or a list with one path per kind (`.md`, `.html`, `.txt`, each also with `.jinja`)";
         store: ValueForm::Keys(STORE, &[]), "see [Store](#store)", "", "how [`runner sync`](../how-to/keep-records.md) keeps the records";
+        mcp: ValueForm::Bool, "`true` or `false`", "`true`",
+            "`false`: [`runner mcp`](../how-to/assistants.md) does not serve it as a tool. A request that is only safe because of `safe: true` is served with `mcp: true`";
     }
 
     /// The keys of `store`.

@@ -55,7 +55,7 @@ use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::document::Node;
 use crate::core::source::{Place, SourceFile};
 
-pub use check::Checked;
+pub use check::{Checked, check_resource_text};
 pub use operations::split_name as split_operation;
 pub use query::Query;
 pub use resource_file::ResourceFile;

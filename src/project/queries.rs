@@ -312,7 +312,7 @@ impl Project {
     pub fn ad_hoc_query(&self, resource: &str, endpoint: &str) -> Result<Query, Diagnostics> {
         let text = serde_json::json!({"resource": resource, "endpoint": endpoint}).to_string();
         let source = SourceFile::new(format!("{resource} {endpoint}"), "", text);
-        self.query_in_memory(&source, "ad-hoc", None)
+        self.query_in_memory(&source, "ad-hoc", None, None)
     }
 
     /// Creates the query of a draft, without a file. `new_resource` is the name of a resource that is
@@ -328,13 +328,14 @@ impl Project {
         new_resource: Option<&str>,
     ) -> Result<Query, Diagnostics> {
         let source = SourceFile::new("the request", "", draft.to_yaml());
-        self.query_in_memory(&source, name, new_resource)
+        self.query_in_memory(&source, name, None, new_resource)
     }
 
-    fn query_in_memory(
+    pub(super) fn query_in_memory(
         &self,
         source: &Arc<SourceFile>,
         name: &str,
+        path: Option<&Path>,
         new_resource: Option<&str>,
     ) -> Result<Query, Diagnostics> {
         let mut faults = Diagnostics::new();
@@ -350,7 +351,10 @@ impl Project {
             formats: &self.formats,
             find: &|name| self.fed_by(name, &[]),
             files: self.files(),
-            file_path: &|name| name.unwrap_or("ad-hoc").to_owned(),
+            file_path: &|name| match path {
+                Some(path) => self.template_path(name, path),
+                None => name.unwrap_or("ad-hoc").to_owned(),
+            },
             settings: &self.settings,
         };
         let query = yaml::parse(source, &mut faults)

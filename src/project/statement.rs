@@ -108,6 +108,7 @@ pub fn query(source: &Arc<SourceFile>, grounds: Grounds) -> Result<Query, Diagno
         shape: Shape::default(),
         report: None,
         keeping: None,
+        mcp: None,
         output: None,
         csv: CsvOptions::default(),
     })

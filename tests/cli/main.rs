@@ -38,6 +38,7 @@ mod init;
 mod limits;
 mod listings;
 mod man;
+mod mcp;
 mod new;
 mod operations;
 mod output;

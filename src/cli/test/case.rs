@@ -137,7 +137,8 @@ impl Setting<'_> {
             }
         };
         played.exit = exit.code();
-        played.messages = app.messages();
+        let lines = app.messages().into_iter();
+        played.messages = lines.map(|line| line + "\n").collect();
         played.asked = replay.asked();
         played.misses = replay.take_misses();
         played.exchanges = replay.take_exchanges();

@@ -47,7 +47,7 @@ const WORDS: [&str; 8] = ["none", "null", "~", "true", "false", "yes", "no", "|"
 const RANDOM: usize = 20;
 
 /// Values in a text that look like secrets.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Literals {
     /// The lines that contain one, from 0.
     lines: BTreeSet<usize>,

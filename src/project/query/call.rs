@@ -27,6 +27,8 @@ pub struct Call {
     /// True if its requests change nothing on the server (RFC 9110, section 9.2.1), whatever their
     /// method: they may feed others, be sent again and be kept.
     pub is_safe: bool,
+    /// True if only the file says that its requests are safe: neither their method nor the API does.
+    pub is_declared_safe: bool,
     /// True if it is not compared with the description of its API.
     pub is_undocumented: bool,
     /// The address.

@@ -59,6 +59,8 @@ pub struct Query {
     pub report: Option<Report>,
     /// The rule by which its records are kept, if they are.
     pub keeping: Option<Keeping>,
+    /// True or false if the file says that it is, or is not, a tool of assistants.
+    pub mcp: Option<bool>,
     /// The default format.
     pub output: Option<&'static str>,
     /// The CSV options.
@@ -264,6 +266,7 @@ impl Query {
             shape: Shape::default(),
             report: None,
             keeping: None,
+            mcp: None,
             output: None,
             csv: CsvOptions::default(),
         }

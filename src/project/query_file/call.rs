@@ -62,6 +62,7 @@ pub fn read(
         for_each,
         method: request.method?,
         is_safe: effect.is_safe,
+        is_declared_safe: effect.is_declared,
         is_undocumented,
         address: request.address?,
         params: request.params,

@@ -16,6 +16,8 @@ pub struct Effect {
     method: Option<Method>,
     /// True if the requests are safe (RFC 9110, section 9.2.1).
     pub is_safe: bool,
+    /// True if they are safe only because the file says so.
+    pub is_declared: bool,
     /// True if the kind of API knows which responses are final.
     pub has_finality: bool,
 }
@@ -29,15 +31,18 @@ impl Effect {
         kinds: &[&'static dyn Speak],
         faults: &mut Diagnostics,
     ) -> Self {
+        let by_nature = is_safe(request, kinds);
+        let is_safe = match safe {
+            Some(node) => {
+                let is_safe = node.boolean("safe", faults).unwrap_or(true);
+                is_safe && !is_mutation(node, request, faults)
+            }
+            None => by_nature,
+        };
         Self {
             method: request.method.clone(),
-            is_safe: match safe {
-                Some(node) => {
-                    let is_safe = node.boolean("safe", faults).unwrap_or(true);
-                    is_safe && !is_mutation(node, request, faults)
-                }
-                None => is_safe(request, kinds),
-            },
+            is_safe,
+            is_declared: is_safe && !by_nature,
             has_finality: kinds.iter().all(|kind| kind.finality().is_some()),
         }
     }

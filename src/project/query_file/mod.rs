@@ -24,10 +24,10 @@ use std::sync::Arc;
 
 use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
-use crate::core::document::{Content, Node};
+use crate::core::document::{Content, Fields, Node};
 use crate::core::name;
 use crate::core::source::{SourceFile, Text};
-use crate::project::query::{Ask, Query};
+use crate::project::query::{Ask, Call, Query};
 use crate::project::settings::Settings;
 use crate::project::template::Names;
 use crate::project::{grammar, literal, requirement, var_declaration};
@@ -112,6 +112,7 @@ pub fn read(
     });
     let ending = ending::read(&mut fields, &of_query, around, faults);
     let keeping = keeping::read(&mut fields, &of_query, call.as_ref(), &result.shape, faults);
+    let mcp = mcp(&mut fields, call.as_ref(), faults);
     let has_address = fields.get("endpoint").or(fields.get("url")).is_some();
     if let Some(keeping) = &keeping {
         keeping::check_table(&name, keeping, faults);
@@ -139,9 +140,22 @@ pub fn read(
         shape: result.shape,
         report: ending.report,
         keeping,
+        mcp,
         output: ending.output,
         csv: ending.csv,
     })
+}
+
+/// Reads `mcp`.
+fn mcp(fields: &mut Fields<'_>, call: Option<&Call>, faults: &mut Diagnostics) -> Option<bool> {
+    let node = fields.get("mcp")?;
+    let is_tool = node.boolean("mcp", faults)?;
+    if is_tool && call.is_some_and(|call| !call.is_safe) {
+        let words = "`mcp: true` is for queries that change nothing, and this one writes";
+        faults.push(Diagnostic::at(&node.place, Code::Mcp, words).help("remove `mcp`"));
+        return None;
+    }
+    Some(is_tool)
 }
 
 fn plain(text: Option<Text>) -> Option<String> {

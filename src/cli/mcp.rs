@@ -1,0 +1,121 @@
+//! `runner mcp`: serves queries as tools of assistants, over the Model Context Protocol.
+//!
+//! A server lives as long as its standard input. A message goes through `protocol`, which knows
+//! nothing of queries, to `tools`; the files of the project are read anew for each message (`server`),
+//! and `catalog` decides which queries are tools. A call runs its query like `runner run` (`call`)
+//! and becomes a reply (`reply`, `answer`). Calls run side by side over the same connections and
+//! limits. A query that writes is a tool only if it is named, and is called twice (`writing`).
+
+mod answer;
+mod arguments;
+mod call;
+mod catalog;
+mod cell;
+mod config;
+mod definition;
+mod extra;
+mod gate;
+mod given;
+mod input;
+mod input_schema;
+mod one_call;
+mod options;
+mod protocol;
+mod reply;
+mod sample;
+mod serve;
+mod served;
+mod server;
+mod tool_name;
+mod tools;
+mod writing;
+
+use std::rc::Rc;
+
+use crate::cli::app::App;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::mcp::config::Client;
+use crate::cli::mcp::options::ServeArgs;
+use crate::cli::mcp::protocol::ServerIdentity;
+use crate::cli::mcp::serve::Serving;
+use crate::cli::mcp::server::Server;
+use crate::cli::mcp::tools::Tools;
+use crate::cli::options::TextFormat;
+use crate::cli::setup;
+use crate::demo;
+
+const EXAMPLES: &str = "\
+Examples:
+  runner mcp config claude                        the snippet for a client's configuration
+  runner mcp tools                                what is served, what not, and why
+  runner mcp --project /srv/queries --only 'failed-*,project-*'
+  runner mcp --demo
+
+A client starts it, writes requests to its standard input, and reads answers from its standard output.
+Queries that write are not served unless `--allow-write` names them.";
+
+/// Options of `mcp`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES, subcommand_help_heading = "Commands")]
+pub struct McpArgs {
+    #[command(subcommand)]
+    command: Option<McpCommand>,
+
+    #[command(flatten)]
+    serve: ServeArgs,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum McpCommand {
+    /// Print the snippet of a client's configuration, without writing any file
+    Config {
+        /// The program that starts the server
+        #[arg(value_enum, value_name = "CLIENT")]
+        client: Client,
+    },
+    /// Show what is served, what not, and why
+    Tools {
+        /// Output format
+        #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
+        output: TextFormat,
+    },
+}
+
+/// Runs the verb.
+///
+/// # Errors
+///
+/// The first failure. Failures of calls are answers, not failures of the verb.
+pub fn run(args: &McpArgs, app: &Rc<App>) -> Result<Exit, Failure> {
+    let app = args.serve.place(app)?;
+    match args.command {
+        Some(McpCommand::Config { client }) => config::print(client, &args.serve, &app),
+        Some(McpCommand::Tools { output }) => served::show(&args.serve, output, &app),
+        None => serve(args.serve.clone(), &app),
+    }
+}
+
+fn serve(args: ServeArgs, app: &Rc<App>) -> Result<Exit, Failure> {
+    let project = setup::project_here(app)?;
+    if !args.allow_write.is_empty() {
+        // Otherwise the first message is answered before all files are read.
+        catalog::Catalog::of(&project, &args, app).check_writers(&args)?;
+    }
+    let place = if project.is_built_in() {
+        "the built-in queries".to_owned()
+    } else {
+        format!("`{}`", project.root().display())
+    };
+    let demo_time = args.demo.then(|| match &args.now {
+        None => demo::NOW.to_string(),
+        Some(now) => now.clone(),
+    });
+    let identity = ServerIdentity {
+        name: args.name.clone(),
+        instructions: serve::instructions(&place, demo_time.as_deref()),
+    };
+    let server = Server::new(args, app)?;
+    Serving::new(Tools::new(server)?, identity).run()?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,233 @@
+//! Runs the query of a call: until it is done, its time is up, or the client cancels it.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::sync::Notify;
+use tokio::time::{Instant, interval, sleep_until, timeout};
+
+use crate::cli::execute::Execution;
+use crate::cli::exit::Exit;
+use crate::cli::failure::{Failure, Stopped};
+use crate::cli::in_memory::{Collecting, Form};
+use crate::cli::mcp::gate::Gate;
+use crate::cli::mcp::protocol;
+use crate::cli::mcp::sample::{Records, Sample};
+use crate::cli::mcp::server::{CallPlace, Server};
+use crate::cli::options::RunOptions;
+use crate::cli::output::Writers;
+use crate::cli::shutdown::LAST_WORDS;
+use crate::cli::{carry_out, choose, execute, outcome, store_place};
+use crate::core::text::counted;
+use crate::engine::{Exchange, ExecutionOptions, FoundItems, Session};
+use crate::plan::Plan;
+
+/// The time between two messages about progress.
+const PERIOD: Duration = Duration::from_secs(2);
+
+/// The time for a request that writes to end after its call was stopped.
+const LAST_REQUEST: Duration = Duration::from_secs(5);
+
+/// A call in progress, seen by the client.
+pub struct Caller {
+    /// The token of its progress, if the client wants to be told.
+    pub progress_token: Option<Value>,
+    /// Set when the client cancels the call, or is gone.
+    pub cancelled: Rc<Cancelled>,
+}
+
+/// The signal of a client that cancels a call.
+#[derive(Debug, Default)]
+pub struct Cancelled {
+    is_set: Cell<bool>,
+    notify: Notify,
+}
+
+impl Cancelled {
+    /// Cancels the call.
+    pub fn set(&self) {
+        self.is_set.set(true);
+        self.notify.notify_one();
+    }
+
+    /// Returns true if the call is cancelled.
+    pub fn is_set(&self) -> bool {
+        self.is_set.get()
+    }
+
+    async fn wait(&self) {
+        while !self.is_set.get() {
+            self.notify.notified().await;
+        }
+    }
+}
+
+/// The cause of a stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StopCause {
+    /// The time of the call was up.
+    Late,
+    /// The client cancelled it.
+    Cancelled,
+}
+
+/// The result of a run.
+pub struct Ran {
+    /// The exit code of the same run on a command line, or its failure.
+    pub result: Result<Exit, Stopped>,
+    /// The records.
+    pub records: Records,
+    /// The documents of a report, or the body.
+    pub forms: Vec<Form>,
+    /// The cause, if it was stopped.
+    pub stopped: Option<StopCause>,
+    /// The last state of a poll, if it was stopped.
+    pub last_state: Option<String>,
+}
+
+impl Ran {
+    /// The result of a call whose time was up before its run began.
+    pub fn late() -> Self {
+        Self {
+            result: Err(Stopped::Closed),
+            records: Records::default(),
+            forms: Vec::new(),
+            stopped: Some(StopCause::Late),
+            last_state: None,
+        }
+    }
+}
+
+/// A run of one plan.
+pub struct Run<'r> {
+    /// The server.
+    pub server: &'r Server,
+    /// What the call stands on.
+    pub place: &'r CallPlace,
+    /// The client.
+    pub caller: &'r Caller,
+    /// The maximum number of records that are kept.
+    pub most_records: usize,
+}
+
+impl Run<'_> {
+    /// Runs a plan, for items that were approved if it writes.
+    ///
+    /// # Errors
+    ///
+    /// If it is refused before the first request.
+    pub async fn plan(
+        &self,
+        plan: &Rc<Plan>,
+        approved: Option<FoundItems>,
+    ) -> Result<Ran, Failure> {
+        let app = &self.place.app;
+        let options = self.options();
+        let plans = [Rc::clone(plan)];
+        carry_out::admit(&plans, &options, app)?;
+        let sample = Sample::new(self.most_records);
+        let shows_form = plan.query.report.is_some() || choose::shows_body(plan);
+        let (collecting, writers) = if shows_form {
+            let (collecting, writers) = Collecting::new(plan, &[])?;
+            (Some(collecting), writers)
+        } else {
+            let writers = Writers::in_memory(plan, vec![Box::new(sample.clone())]);
+            (None, writers)
+        };
+        let gate = Rc::new(Gate::new(self.server.exchange(&self.place.project)));
+        let session = self.session(&plans, &gate)?;
+        let execution = Execution::new(&plans, &options, app).with_approved(approved);
+        let work = execution.run(&session, vec![writers], &[None]);
+        let (result, stopped) = self.watched(work, &session, &gate).await;
+        let last_state = stopped.and_then(|_| outcome::last_state(&session, app));
+        let unconfirmed = execution.unconfirmed();
+        let result = carry_out::name_unconfirmed(result, &unconfirmed, &options, app);
+        let exit = match &result {
+            Ok(exit) => *exit,
+            Err(Stopped::Failed(failure)) => failure.exit,
+            Err(Stopped::Closed) => Exit::Partial,
+        };
+        let forms = collecting.map_or_else(Vec::new, |collecting| collecting.finish(exit).1);
+        Ok(Ran {
+            result,
+            records: sample.take(),
+            forms,
+            stopped,
+            last_state,
+        })
+    }
+
+    /// Returns the options of a run. What writes was approved before.
+    pub fn options(&self) -> RunOptions {
+        RunOptions {
+            yes: true,
+            connect: self.server.args.connect(),
+            ..RunOptions::default()
+        }
+    }
+
+    /// Returns the session of plans.
+    ///
+    /// # Errors
+    ///
+    /// If the store that they read cannot be found.
+    pub fn session(&self, plans: &[Rc<Plan>], gate: &Rc<Gate>) -> Result<Rc<Session>, Failure> {
+        let execution = ExecutionOptions {
+            remembers: execute::remembers(plans),
+            cache: self.server.cache(),
+            store: store_place::read_by(plans, None, self.server.args.demo, &self.place.app)?,
+            ..ExecutionOptions::default()
+        };
+        let exchange = Rc::clone(gate) as Rc<dyn Exchange>;
+        Ok(Rc::new(self.server.reach().session(exchange, execution)))
+    }
+
+    /// Waits for work, shows its progress, and stops it if its time is up or it is cancelled: then it
+    /// delivers what it has.
+    pub async fn watched<T>(
+        &self,
+        work: impl Future<Output = Result<T, Stopped>>,
+        session: &Session,
+        gate: &Gate,
+    ) -> (Result<T, Stopped>, Option<StopCause>) {
+        let mut work = std::pin::pin!(work);
+        let token = self.caller.progress_token.as_ref();
+        let deadline = Instant::now() + self.server.args.call_limit(token.is_some());
+        let mut ticks = interval(PERIOD);
+        let mut last: Option<u64> = None;
+        let cause = loop {
+            tokio::select! {
+                result = &mut work => return (result, None),
+                () = self.caller.cancelled.wait() => break StopCause::Cancelled,
+                () = sleep_until(deadline) => break StopCause::Late,
+                _ = ticks.tick(), if token.is_some() => {
+                    let answered = gate.answered();
+                    if let Some(token) = token.filter(|_| last.is_none_or(|last| answered > last)) {
+                        last = Some(answered);
+                        self.show_progress(token, answered, session);
+                    }
+                }
+            }
+        };
+        // A request that writes is not abandoned.
+        let closing = timeout(LAST_REQUEST, gate.close());
+        tokio::select! {
+            result = &mut work => return (result, Some(cause)),
+            _ = closing => {}
+        }
+        session.stop().set();
+        let ended = timeout(LAST_WORDS, &mut work).await;
+        (ended.unwrap_or(Err(Stopped::Closed)), Some(cause))
+    }
+
+    fn show_progress(&self, token: &Value, answered: u64, session: &Session) {
+        let words = outcome::progress(session);
+        let words = words.unwrap_or_else(|| counted(answered, "request"));
+        let words = self.server.app.scrubber.text(&words);
+        let message = protocol::progress(token, answered, &words);
+        // A client that is gone is noticed with the answer.
+        let _ = self.server.app.print(&format!("{message}\n"));
+    }
+}

@@ -1,0 +1,362 @@
+//! The queries of a project that are tools, and those that are not.
+//!
+//! A query is a tool if it and everything that feeds it only read: judged by what their requests
+//! are, never by a name. A query that writes is one only if the person who started the server named
+//! it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::cli::app::App;
+use crate::cli::connect::World;
+use crate::cli::failure::Failure;
+use crate::cli::mcp::options::ServeArgs;
+use crate::cli::mcp::tool_name;
+use crate::cli::store_place;
+use crate::core::code::Code;
+use crate::core::diagnostic::Diagnostics;
+use crate::core::name;
+use crate::core::pattern;
+use crate::core::text::counted;
+use crate::project::query::Call;
+use crate::project::{Project, Query};
+use crate::resource::Resource;
+use crate::template::DocumentKind;
+
+/// More tools than this confuse models, and some clients refuse them.
+const MANY: usize = 40;
+
+/// What a tool does to the server that it asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// Its requests read, as their methods or the API say.
+    Reads,
+    /// Its requests read, as only their file says.
+    DeclaredToRead,
+    /// Its requests write.
+    Writes,
+}
+
+impl Effect {
+    /// Returns the effect of a query with everything that feeds it.
+    pub fn of(query: &Query) -> Self {
+        let queries = query.with_fed_by();
+        let calls = || queries.iter().filter_map(|query| query.call());
+        if calls().any(|call| !call.is_safe) {
+            Self::Writes
+        } else if calls().any(|call| call.is_declared_safe) {
+            Self::DeclaredToRead
+        } else {
+            Self::Reads
+        }
+    }
+}
+
+/// A query that is served as a tool.
+#[derive(Debug, Clone)]
+pub struct Tool {
+    /// The name of the tool.
+    pub name: String,
+    /// The query.
+    pub query: Arc<Query>,
+    /// Its effect.
+    pub effect: Effect,
+}
+
+/// The reason why a query is no tool.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotServed {
+    /// Its file has faults.
+    Broken,
+    /// Its file says `mcp: false`.
+    Hidden,
+    /// `--only` does not name it.
+    NotChosen,
+    /// It writes, or a query that feeds it does: with the method and its query.
+    Writes(String),
+    /// A request is only safe by `safe: true`, and its file does not say `mcp: true`.
+    OnlyDeclared(String),
+    /// It writes files.
+    Downloads,
+    /// It reads a store, and there is none.
+    NoStore,
+    /// It needs a value for a secret var.
+    NeedsSecret(String),
+    /// It reports in HTML only.
+    OnlyHtml,
+    /// The access of a resource forbids it.
+    Forbidden(String, &'static str),
+    /// The demo does not imitate the API of a resource.
+    BeyondDemo(String),
+    /// A resource has a fault, or no such environment.
+    NoResource(String),
+    /// Its name has no form as the name of a tool.
+    NoName(String),
+    /// Another query has the same name as a tool.
+    SameName(String),
+}
+
+impl NotServed {
+    /// Describes the reason.
+    pub fn words(&self) -> String {
+        match self {
+            Self::Broken => "its file has faults: see `runner check`".to_owned(),
+            Self::Hidden => "its file says `mcp: false`".to_owned(),
+            Self::NotChosen => "`--only` does not name it".to_owned(),
+            Self::Writes(request) => format!("it writes: {request}"),
+            Self::OnlyDeclared(request) => format!(
+                "{request} is safe only because its file says so, and the file of this query does \
+                 not say `mcp: true`"
+            ),
+            Self::Downloads => "it writes files".to_owned(),
+            Self::NoStore => "it reads a store, and there is none: see `runner sync`".to_owned(),
+            Self::NeedsSecret(var) => {
+                format!("its var `{var}` is secret, has no default, and must not be an argument")
+            }
+            Self::OnlyHtml => "its report is HTML only".to_owned(),
+            Self::Forbidden(resource, access) => format!("the resource `{resource}` is {access}"),
+            Self::BeyondDemo(resource) => {
+                format!("the demo does not imitate the API of the resource `{resource}`")
+            }
+            Self::NoResource(resource) => {
+                format!("the resource `{resource}` cannot be used: see `runner ping`")
+            }
+            Self::NoName(why) => format!("its name {why}"),
+            Self::SameName(other) => format!("`{other}` would be the same tool"),
+        }
+    }
+}
+
+/// The tools of a project.
+#[derive(Debug, Default)]
+pub struct Catalog {
+    /// The tools, sorted by name.
+    pub tools: Vec<Tool>,
+    /// The queries that are not served, sorted by name, with the reason.
+    pub others: Vec<(String, NotServed)>,
+}
+
+impl Catalog {
+    /// Decides for each query of a project.
+    pub fn of(project: &Project, args: &ServeArgs, app: &App) -> Self {
+        let has_store = store_place::exists(args.demo, project, app);
+        let mut catalog = Self::default();
+        let mut named: BTreeMap<String, Vec<Tool>> = BTreeMap::new();
+        for path in project.query_files(&mut Diagnostics::new()) {
+            match project.query_at(&path) {
+                Err(_) => {
+                    let name = project.name_of(&path);
+                    catalog.others.push((name, NotServed::Broken));
+                }
+                Ok(query) if query.reads_store() && !has_store => {
+                    catalog
+                        .others
+                        .push((query.name.clone(), NotServed::NoStore));
+                }
+                Ok(query) => match tool(project, &query, args) {
+                    Err(why) => catalog.others.push((query.name.clone(), why)),
+                    Ok(tool) => named.entry(tool.name.clone()).or_default().push(tool),
+                },
+            }
+        }
+        for mut tools in named.into_values() {
+            if tools.len() == 1 {
+                catalog.tools.append(&mut tools);
+                continue;
+            }
+            for (index, tool) in tools.iter().enumerate() {
+                let other = &tools[usize::from(index == 0)].query.name;
+                let why = NotServed::SameName(other.clone());
+                catalog.others.push((tool.query.name.clone(), why));
+            }
+        }
+        catalog.others.sort_by(|left, right| left.0.cmp(&right.0));
+        catalog
+    }
+
+    /// Returns a tool by its own name or that of its query.
+    pub fn tool(&self, name: &str) -> Option<&Tool> {
+        let by_name = self.tools.iter().find(|tool| tool.name == name);
+        by_name.or_else(|| self.tools.iter().find(|tool| tool.query.name == name))
+    }
+
+    /// Describes the tools in a few lines.
+    pub fn summary(&self) -> Vec<String> {
+        let served = counted(self.tools.len() as u64, "query tool");
+        let mut lines = vec![format!(
+            "serving {served}; not served: {} (see `runner mcp tools`)",
+            self.others.len()
+        )];
+        let others = self.others.iter();
+        let broken = others.filter(|(_, why)| *why == NotServed::Broken);
+        let broken: Vec<String> = broken.map(|(name, _)| format!("`{name}`")).collect();
+        if !broken.is_empty() {
+            let names = broken.join(", ");
+            lines.push(format!(
+                "warning: not served, since their files have faults: {names}"
+            ));
+        }
+        if self.tools.len() > MANY {
+            lines.push(format!(
+                "warning: {served} are more than models and some clients take well; choose with \
+                 `--only`"
+            ));
+        }
+        lines
+    }
+
+    /// Checks that the named queries that write exist, write, and are served.
+    ///
+    /// # Errors
+    ///
+    /// The first name that is not as expected.
+    pub fn check_writers(&self, args: &ServeArgs) -> Result<(), Failure> {
+        for wanted in &args.allow_write {
+            let found = self.tools.iter().find(|tool| tool.query.name == *wanted);
+            let refused = self.others.iter().find(|(name, _)| name == wanted);
+            let words = match (found, refused) {
+                (Some(tool), _) if tool.effect == Effect::Writes => continue,
+                (Some(_), _) => {
+                    format!("`--allow-write {wanted}`: this query only reads, and is served anyway")
+                }
+                (None, Some((_, why))) => {
+                    format!(
+                        "`--allow-write {wanted}`: this query cannot be served: {}",
+                        why.words()
+                    )
+                }
+                (None, None) => {
+                    let words = format!("`--allow-write {wanted}`: no query `{wanted}`");
+                    let tools = self.tools.iter().map(|tool| tool.query.name.as_str());
+                    let others = self.others.iter().map(|(name, _)| name.as_str());
+                    let near = name::nearest(wanted, tools.chain(others));
+                    let failure = Failure::usage(Code::UnknownQuery, words);
+                    return Err(match near {
+                        Some(near) => failure.help(format!("did you mean `{near}`?")),
+                        None => failure.help("it takes the name of one query, not a pattern"),
+                    });
+                }
+            };
+            return Err(Failure::usage(Code::Mcp, words));
+        }
+        Ok(())
+    }
+}
+
+/// Decides for a query of the project's files.
+fn tool(project: &Project, query: &Arc<Query>, args: &ServeArgs) -> Result<Tool, NotServed> {
+    if query.mcp == Some(false) {
+        return Err(NotServed::Hidden);
+    }
+    let is_allowed = args.allow_write.contains(&query.name);
+    let is_chosen = |wanted: &String| {
+        pattern::matches(wanted, &query.name)
+            || tool_name::of_query(&query.name).is_ok_and(|name| pattern::matches(wanted, &name))
+    };
+    if !args.only.is_empty() && !is_allowed && !args.only.iter().any(is_chosen) {
+        return Err(NotServed::NotChosen);
+    }
+    let effect = Effect::of(query);
+    if effect == Effect::Writes && !is_allowed {
+        let writing = request_where(query, |call| !call.is_safe);
+        return Err(NotServed::Writes(writing));
+    }
+    if effect == Effect::DeclaredToRead && query.mcp != Some(true) {
+        let declared = request_where(query, |call| call.is_declared_safe);
+        return Err(NotServed::OnlyDeclared(declared));
+    }
+    check_use(project, query, args)?;
+    let name = tool_name::of_query(&query.name).map_err(NotServed::NoName)?;
+    Ok(Tool {
+        name,
+        query: Arc::clone(query),
+        effect,
+    })
+}
+
+/// Decides for an operation of an API, which has no file: it is served if it reads.
+///
+/// # Errors
+///
+/// Why it is not served.
+pub fn operation(
+    project: &Project,
+    query: &Arc<Query>,
+    args: &ServeArgs,
+) -> Result<Tool, NotServed> {
+    if Effect::of(query) != Effect::Reads {
+        return Err(NotServed::Writes(request_where(query, |_| true)));
+    }
+    check_use(project, query, args)?;
+    Ok(Tool {
+        name: query.name.clone(),
+        query: Arc::clone(query),
+        effect: Effect::Reads,
+    })
+}
+
+/// Checks what a tool needs, whatever its effect.
+fn check_use(project: &Project, query: &Query, args: &ServeArgs) -> Result<(), NotServed> {
+    if query.with_fed_by().iter().any(|query| query.is_download()) {
+        return Err(NotServed::Downloads);
+    }
+    let mut vars = query.vars.iter();
+    if let Some(var) = vars.find(|var| var.secret && var.required) {
+        return Err(NotServed::NeedsSecret(var.name.clone()));
+    }
+    if let Some(report) = &query.report {
+        let mut documents = report.documents.iter();
+        if documents.all(|document| document.kind() == DocumentKind::Html) {
+            return Err(NotServed::OnlyHtml);
+        }
+    }
+    let connect = args.connect();
+    for asking in query.with_fed_by() {
+        let found = project.resource_of(asking, connect.environment());
+        let resource = match found {
+            Ok(None) => continue,
+            Ok(Some(resource)) => resource,
+            Err(_) => {
+                let name = asking.call().map(|call| call.resource.value.to_string());
+                return Err(NotServed::NoResource(name.unwrap_or_default()));
+            }
+        };
+        if !may_use(&resource, asking) {
+            let access = resource.access.name();
+            return Err(NotServed::Forbidden(resource.name.clone(), access));
+        }
+        if args.demo && !World::can_answer_for(&resource) {
+            return Err(NotServed::BeyondDemo(resource.name.clone()));
+        }
+    }
+    Ok(())
+}
+
+fn may_use(resource: &Resource, query: &Query) -> bool {
+    if query.is_safe() {
+        resource.access.may_read()
+    } else {
+        resource.access.may_write()
+    }
+}
+
+/// Returns the first request of a query and its dependencies for which a condition holds:
+/// `POST of trigger-pipeline`.
+fn request_where(query: &Query, holds: impl Fn(&Call) -> bool) -> String {
+    let queries = query.with_fed_by();
+    let mut calls = queries
+        .iter()
+        .filter_map(|query| Some((query, query.call()?)));
+    let found = calls.find(|(_, call)| holds(call));
+    found.map_or_else(String::new, |(asking, call)| {
+        if asking.name == query.name {
+            format!("{} {}", call.method, call.address.source())
+        } else {
+            format!("{} of `{}`", call.method, asking.name)
+        }
+    })
+}
+
+#[cfg(test)]
+#[path = "catalog/tests.rs"]
+mod tests;

@@ -1,0 +1,318 @@
+//! One call of a tool.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+
+use crate::cli::failure::{Failure, Stopped};
+use crate::cli::mcp::answer::{Limits, text_result};
+use crate::cli::mcp::arguments;
+use crate::cli::mcp::call::{Caller, Ran, Run, StopCause};
+use crate::cli::mcp::catalog::{self, Catalog, Tool};
+use crate::cli::mcp::extra::{self, Extra};
+use crate::cli::mcp::gate::Gate;
+use crate::cli::mcp::given::{self, Given};
+use crate::cli::mcp::input_schema;
+use crate::cli::mcp::reply::Reply;
+use crate::cli::mcp::server::{CallPlace, Server};
+use crate::cli::mcp::writing::{NotConfirmed, Requests, Writing};
+use crate::cli::{carry_out, confirm, outcome};
+use crate::core::code::Code;
+use crate::core::name;
+use crate::engine::FoundItems;
+use crate::plan::Plan;
+use crate::project::{Query, split_operation};
+
+/// A call of a tool. Its result is `None` if the client does not wait for it any more.
+#[derive(Clone, Copy)]
+pub struct OneCall<'c> {
+    /// The server.
+    pub server: &'c Server,
+    /// What was proposed to be written.
+    pub writing: &'c Writing,
+    /// What the call stands on.
+    pub place: &'c CallPlace,
+    /// The client.
+    pub caller: &'c Caller,
+    /// The tools.
+    pub catalog: &'c Catalog,
+}
+
+impl OneCall<'_> {
+    /// Calls a tool that reads.
+    ///
+    /// # Errors
+    ///
+    /// If an argument is invalid, or the run is refused before the first request.
+    pub async fn read(
+        &self,
+        tool: &Tool,
+        given: &Map<String, Value>,
+    ) -> Result<Option<Value>, Failure> {
+        let query = &tool.query;
+        let mut given = given.clone();
+        let most = match query.var(input_schema::MAX_RECORDS) {
+            None => given.shift_remove(input_schema::MAX_RECORDS),
+            Some(_) => None,
+        };
+        let most = most.map_or(Ok(None), |most| given::most_records(&most))?;
+        let inputs = arguments::inputs(query, &given)?;
+        let plan = self.server.plan(self.place, query, &inputs)?;
+        self.run(&plan, query, None, most).await
+    }
+
+    /// Runs a plan and replies with its result.
+    async fn run(
+        &self,
+        plan: &Rc<Plan>,
+        query: &Query,
+        approved: Option<FoundItems>,
+        most: Option<usize>,
+    ) -> Result<Option<Value>, Failure> {
+        let limits = self.server.limits(most);
+        let ran = self.runs(limits).plan(plan, approved).await?;
+        Ok(self.reply(query, limits).of(ran))
+    }
+
+    fn runs(&self, limits: Limits) -> Run<'_> {
+        Run {
+            server: self.server,
+            place: self.place,
+            caller: self.caller,
+            most_records: limits.records,
+        }
+    }
+
+    fn reply<'r>(&'r self, query: &'r Query, limits: Limits) -> Reply<'r> {
+        let shows_progress = self.caller.progress_token.is_some();
+        Reply {
+            app: &self.place.app,
+            query,
+            limits,
+            time_limit: self.server.args.limit_words(shows_progress),
+        }
+    }
+
+    /// Calls a tool that writes: shows what it would send, or sends what was shown. One such call
+    /// runs at a time.
+    ///
+    /// # Errors
+    ///
+    /// As [`OneCall::read`].
+    pub async fn write(
+        &self,
+        tool: &Tool,
+        given: &Map<String, Value>,
+    ) -> Result<Option<Value>, Failure> {
+        let query = &tool.query;
+        let mut given = given.clone();
+        let confirm = given.shift_remove(&input_schema::own_argument(query, input_schema::CONFIRM));
+        let digest = match &confirm {
+            None | Some(Value::Null) => None,
+            Some(Value::String(digest)) if digest.is_empty() => None,
+            Some(Value::String(digest)) => Some(digest.trim().to_lowercase()),
+            Some(_) => {
+                let words = "`confirm` takes the digest that the first call returned";
+                return Err(Failure::usage(Code::Var, words));
+            }
+        };
+        let inputs = arguments::inputs(query, &given)?;
+        let proposals = &self.writing.proposals;
+        let proposed = digest.as_ref();
+        let proposed = proposed.and_then(|digest| proposals.time_of(&tool.name, digest));
+        // A template that uses the time means that of the proposal.
+        let place = match proposed {
+            Some(now) => self.server.place(now)?,
+            None => self.place.clone(),
+        };
+        let call = OneCall {
+            place: &place,
+            ..*self
+        };
+        let _one_at_a_time = self.writing.turn.lock().await;
+        if self.caller.cancelled.is_set() {
+            return Ok(None);
+        }
+        let plan = self.server.plan(&place, query, &inputs)?;
+        let found = match call.find(&plan).await? {
+            Found::Items(found) => *found,
+            Found::Stopped(StopCause::Cancelled) => return Ok(None),
+            Found::Stopped(StopCause::Late) => {
+                let limits = self.server.limits(None);
+                return Ok(call.reply(query, limits).of(Ran::late()));
+            }
+        };
+        let requests = Requests {
+            plan: &plan,
+            found: &found,
+            environment: self.server.args.env.as_deref(),
+        };
+        let confirmed = match (&digest, proposed) {
+            (None, _) => None,
+            (Some(_), None) => Some(Err(NotConfirmed::Unknown)),
+            (Some(digest), Some(_)) => {
+                Some(proposals.take(&tool.name, digest, &requests, &place.app)?)
+            }
+        };
+        match confirmed {
+            Some(Ok(())) => call.send(&plan, query, found).await,
+            Some(Err(why)) => call.propose(tool, Some(why), &requests).map(Some),
+            None => call.propose(tool, None, &requests).map(Some),
+        }
+    }
+
+    /// Sends what was approved.
+    async fn send(
+        &self,
+        plan: &Rc<Plan>,
+        query: &Query,
+        found: FoundItems,
+    ) -> Result<Option<Value>, Failure> {
+        let sent = self.run(plan, query, Some(found), None).await?;
+        if sent.is_none() {
+            let words = format!(
+                "`{}` was cancelled after it was confirmed: requests may have been sent",
+                query.name
+            );
+            self.server.app.eprintln(&words);
+            for message in self.place.app.messages() {
+                self.server.app.eprintln(&message);
+            }
+        }
+        Ok(sent)
+    }
+
+    /// Shows what a call would send, with the digest that confirms it.
+    fn propose(
+        &self,
+        tool: &Tool,
+        refused: Option<NotConfirmed>,
+        requests: &Requests<'_>,
+    ) -> Result<Value, Failure> {
+        let app = &self.place.app;
+        let mut parts: Vec<String> = Vec::new();
+        parts.extend(refused.map(|why| why.words().to_owned()));
+        parts.extend(app.messages());
+        let limits = self.server.limits(None);
+        if requests.is_empty() {
+            parts.push("There is nothing to send.".to_owned());
+            return Ok(text_result(&parts.join("\n\n"), limits, ""));
+        }
+        let proposals = &self.writing.proposals;
+        let digest = proposals.propose(&tool.name, app.now, requests, app)?;
+        let argument = input_schema::own_argument(&tool.query, input_schema::CONFIRM);
+        // Before the requests, since a long answer is cut.
+        parts.push(format!(
+            "Nothing was sent yet. To send exactly this, call again with the same arguments and \
+             {argument}: \"{digest}\". It holds for 5 minutes and for one call."
+        ));
+        parts.push(requests.text(app)?);
+        let text = parts.join("\n\n");
+        Ok(text_result(&text, limits, "there are more requests"))
+    }
+
+    /// Finds the items of a walk that writes, and the results that its requests use.
+    async fn find(&self, plan: &Rc<Plan>) -> Result<Found, Failure> {
+        let place = self.place;
+        let run = self.runs(self.server.limits(None));
+        let options = run.options();
+        carry_out::admit(&[Rc::clone(plan)], &options, &place.app)?;
+        let gate = Rc::new(Gate::new(self.server.exchange(&place.project)));
+        let session = run.session(&[Rc::clone(plan)], &gate)?;
+        let work = confirm::find(plan, &session, &options, &place.app);
+        let (result, stopped) = run.watched(work, &session, &gate).await;
+        let found = match (result, stopped) {
+            (Ok(found), _) => found,
+            (Err(Stopped::Failed(failure)), _) => return Err(failure),
+            (Err(Stopped::Closed), cause) => {
+                return Ok(Found::Stopped(cause.unwrap_or(StopCause::Cancelled)));
+            }
+        };
+        // The proposal says which items are missing.
+        outcome::report_items(plan, &found, options.messages, &place.app);
+        for note in &found.notes {
+            place.app.eprintln(&format!("note: {note}"));
+        }
+        Ok(Found::Items(Box::new(found)))
+    }
+
+    /// Calls a tool that is not a query.
+    ///
+    /// # Errors
+    ///
+    /// As [`OneCall::read`].
+    pub async fn extra(
+        &self,
+        extra: Extra,
+        given: &Map<String, Value>,
+    ) -> Result<Option<Value>, Failure> {
+        let given = Given::new(extra, given)?;
+        let server = self.server;
+        let limits = server.limits(None);
+        let project = &self.place.project;
+        let text = match extra {
+            Extra::ListQueries => return extra::list(&given, self.catalog, limits).map(Some),
+            Extra::FindOperation => {
+                return extra::find(&given, project, &server.args, limits).map(Some);
+            }
+            Extra::RunOperation => {
+                let tool = self.operation(given.text("operation")?)?;
+                let mut arguments = given.object("arguments")?;
+                if let Some(most) = given.most_records()?
+                    && tool.query.var(input_schema::MAX_RECORDS).is_none()
+                {
+                    arguments.insert(input_schema::MAX_RECORDS.to_owned(), json!(most));
+                }
+                return self.read(&tool, &arguments).await;
+            }
+            Extra::Sql => {
+                let plan = extra::sql(&given, server, self.place, self.catalog)?;
+                let query = Arc::clone(&plan.query);
+                return self.run(&plan, &query, None, given.most_records()?).await;
+            }
+            Extra::ShowQuery => {
+                let name = given.text("name")?;
+                let tool = match self.catalog.tool(name) {
+                    Some(tool) => tool.clone(),
+                    None => self.operation(name)?,
+                };
+                extra::show(&tool, project)
+            }
+            Extra::Check => extra::check(&given, project, &self.place.app)?,
+        };
+        Ok(Some(text_result(&text, limits, "")))
+    }
+
+    /// Returns an operation that reads.
+    fn operation(&self, wanted: &str) -> Result<Tool, Failure> {
+        let project = &self.place.project;
+        let unknown = || {
+            let words = format!("there is no query or operation `{wanted}` here");
+            let tools = self.catalog.tools.iter();
+            let near = name::nearest(wanted, tools.map(|tool| tool.query.name.as_str()));
+            let failure = Failure::usage(Code::UnknownQuery, words);
+            match near {
+                Some(near) => failure.help(format!("did you mean `{near}`?")),
+                None => failure.help("find them with `list_queries` and `find_operation`"),
+            }
+        };
+        if split_operation(wanted).is_none() {
+            return Err(unknown());
+        }
+        let query = project.query_named(wanted);
+        let query = query.map_err(Failure::from_diagnostics)?;
+        if !query.is_operation() {
+            return Err(unknown());
+        }
+        catalog::operation(project, &query, &self.server.args).map_err(|_| unknown())
+    }
+}
+
+/// The items of a call that writes.
+enum Found {
+    /// All items.
+    Items(Box<FoundItems>),
+    /// The call was stopped before they were found.
+    Stopped(StopCause),
+}

@@ -1,0 +1,119 @@
+//! The tools of a server: their list, and their calls.
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::cli::failure::{ErrorFormat, Failure};
+use crate::cli::mcp::answer::error_result;
+use crate::cli::mcp::call::Caller;
+use crate::cli::mcp::catalog::Effect;
+use crate::cli::mcp::definition::definitions;
+use crate::cli::mcp::extra::Extra;
+use crate::cli::mcp::one_call::OneCall;
+use crate::cli::mcp::protocol::{RpcError, ToolCall};
+use crate::cli::mcp::server::Server;
+use crate::cli::mcp::writing::Writing;
+
+/// The number of tools that are listed at once, and the number of a page if there are more.
+const MOST_AT_ONCE: usize = 200;
+const PAGE: usize = 100;
+
+/// The tools of a server.
+pub struct Tools {
+    server: Server,
+    writing: Writing,
+}
+
+impl Tools {
+    /// Creates the tools of a server.
+    ///
+    /// # Errors
+    ///
+    /// If the system has no random numbers.
+    pub fn new(server: Server) -> Result<Self, Failure> {
+        Ok(Self {
+            server,
+            writing: Writing::new()?,
+        })
+    }
+
+    /// Returns the server.
+    pub fn server(&self) -> &Server {
+        &self.server
+    }
+
+    /// Returns a page of the list of tools.
+    ///
+    /// # Errors
+    ///
+    /// If the cursor is not one of an earlier page, or the project is gone.
+    pub fn list(&self, cursor: Option<&str>) -> Result<Value, RpcError> {
+        let project = self.server.project().map_err(|failure| {
+            failure.show(&self.server.app, ErrorFormat::Text);
+            RpcError::internal()
+        })?;
+        let catalog = self.server.catalog(&project);
+        let all = definitions(&project, &catalog);
+        let start = match cursor {
+            None => 0,
+            Some(text) => text
+                .parse()
+                .ok()
+                .filter(|start| *start > 0 && *start < all.len() && *start % PAGE == 0)
+                .ok_or_else(|| RpcError::invalid_params("Invalid cursor"))?,
+        };
+        let most = if start == 0 && all.len() <= MOST_AT_ONCE {
+            MOST_AT_ONCE
+        } else {
+            PAGE
+        };
+        let end = (start + most).min(all.len());
+        let mut page = json!({ "tools": all[start..end] });
+        if end < all.len() {
+            page["nextCursor"] = json!(end.to_string());
+        }
+        Ok(page)
+    }
+
+    /// Calls a tool; `None` if the client does not wait for the result any more.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such tool. Everything that the caller can mend is a result.
+    pub async fn call(&self, call: &ToolCall, caller: &Caller) -> Result<Option<Value>, RpcError> {
+        let limits = self.server.limits(None);
+        let place = match self.server.place(Timestamp::now()) {
+            Ok(place) => place,
+            Err(failure) => {
+                let words = format!("error[{}]: {}", failure.code, failure.words());
+                return Ok(Some(error_result(&words, limits)));
+            }
+        };
+        let catalog = self.server.catalog(&place.project);
+        let one_call = OneCall {
+            server: &self.server,
+            writing: &self.writing,
+            place: &place,
+            caller,
+            catalog: &catalog,
+        };
+        let given = &call.arguments;
+        let result = match catalog.tool(&call.name) {
+            Some(tool) if tool.effect == Effect::Writes => one_call.write(tool, given).await,
+            Some(tool) => one_call.read(tool, given).await,
+            None => {
+                let mut extras = Extra::of(&place.project);
+                let Some(extra) = extras.find(|extra| extra.name(&catalog) == call.name) else {
+                    let words = format!("Unknown tool: {}", call.name);
+                    return Err(RpcError::invalid_params(words));
+                };
+                one_call.extra(extra, given).await
+            }
+        };
+        Ok(result.unwrap_or_else(|failure| {
+            failure.show(&place.app, ErrorFormat::Text);
+            let text = place.app.messages().join("\n\n");
+            Some(error_result(&text, limits))
+        }))
+    }
+}

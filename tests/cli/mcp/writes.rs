@@ -1,0 +1,197 @@
+//! Tools that write: absent unless named, and then in two steps.
+
+use serde_json::{Value, json};
+
+use super::project;
+use super::session::Session;
+use crate::support::{Exchange, Project, Received, Server};
+
+const ALLOWED: [&str; 2] = ["--allow-write", "cancel-workflow"];
+
+fn digest(text: &str) -> String {
+    let (_, rest) = text.split_once("confirm: \"").expect("a digest");
+    rest.split('"').next().expect("its end").to_owned()
+}
+
+fn redacted(server: &Server, text: &str) -> String {
+    let text = text.replace(&server.url(), "URL");
+    let text = match text.split_once("confirm: \"") {
+        Some(_) => text.replace(&digest(&text), "DIGEST"),
+        None => text,
+    };
+    let lines = text.lines().map(|line| match line.split_once("\"at\":") {
+        Some((before, _)) => format!("{before}\"at\":NOW}}"),
+        None => line.to_owned(),
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn bodies(requests: &[Received]) -> Vec<Value> {
+    let bodies = requests.iter().map(Received::json);
+    bodies.collect()
+}
+
+#[test]
+fn the_first_call_sends_nothing_and_the_second_exactly_that() {
+    let accepted = json!({ "message": "Accepted." });
+    let cancel = Exchange::post("/api/v2/workflow/w-1/cancel").answers((202, accepted));
+    let server = Server::start(vec![cancel]);
+    let project = project(&server);
+    let mut session = Session::start(&project, ALLOWED);
+    let proposal = session.text("cancel_workflow", json!({ "id": "w-1" }));
+    assert!(server.requests().is_empty());
+    insta::assert_snapshot!(redacted(&server, &proposal));
+    let confirm = digest(&proposal);
+    // The time in the body is that of the proposal.
+    let (_, at) = proposal.split_once("\"at\":\"").expect("a time");
+    let at = at.split('"').next().expect("its end").to_owned();
+    let sent = session.text(
+        "cancel_workflow",
+        json!({ "id": "w-1", "confirm": confirm }),
+    );
+    assert!(sent.contains("Accepted"), "{sent}");
+    let again = session.text(
+        "cancel_workflow",
+        json!({ "id": "w-1", "confirm": confirm }),
+    );
+    insta::assert_snapshot!("again", redacted(&server, &again));
+    assert_eq!(session.finish().0, 0);
+    let requests = server.finish();
+    assert_eq!(bodies(&requests), [json!({ "id": "w-1", "at": at })]);
+}
+
+#[test]
+fn another_call_is_another_proposal() {
+    let server = Server::start(Vec::new());
+    let project =
+        project(&server).query("other", "resource: circleci\nmethod: POST\nendpoint: /x\n");
+    let args = ALLOWED.into_iter().chain(["--allow-write", "other"]);
+    let mut session = Session::start(&project, args);
+    let proposal = session.text("cancel_workflow", json!({ "id": "w-1" }));
+    let confirm = digest(&proposal);
+    let changed = session.text(
+        "cancel_workflow",
+        json!({ "id": "w-2", "confirm": confirm }),
+    );
+    assert!(
+        changed.starts_with("That digest is for other requests than these."),
+        "{changed}"
+    );
+    let unknown = json!({ "id": "w-1", "confirm": "0123456789abcdef" });
+    let unknown = session.text("cancel_workflow", unknown);
+    assert!(unknown.starts_with("That digest is unknown, was used, or has expired."));
+    let other = session.text("other", json!({ "confirm": confirm }));
+    assert!(other.starts_with("That digest is unknown, was used, or has expired."));
+    let odd = session.text("cancel_workflow", json!({ "id": "w-1", "confirm": true }));
+    assert!(odd.starts_with("failed: error[var]"), "{odd}");
+    // A file that changes in between is another call too.
+    project.write(
+        "queries/cancel-workflow.yaml",
+        "resource: circleci\nvars: { id: {} }\nmethod: DELETE\nendpoint: /workflow/{{ id }}\n",
+    );
+    let rewritten = session.text(
+        "cancel_workflow",
+        json!({ "id": "w-1", "confirm": confirm }),
+    );
+    assert!(rewritten.starts_with("That digest is for other requests than these."));
+    assert_eq!(session.finish().0, 0);
+    server.finish();
+}
+
+const WALK: &str = "resource: circleci
+for_each: { one: { query: runs } }
+method: POST
+endpoint: /run/{{ one.id }}/cancel
+confirm: Cancel {{ items | length }} runs?
+";
+
+const RUNS: &str = "resource: circleci
+endpoint: /runs
+rows: $.items[*]
+paginate: false
+";
+
+fn runs(ids: &[&str]) -> Exchange {
+    let items: Vec<_> = ids.iter().map(|id| json!({ "id": id })).collect();
+    Exchange::get("/api/v2/runs").answers(json!({ "items": items }))
+}
+
+#[test]
+fn a_walk_shows_its_requests_and_sends_those() {
+    let cancel = |id: &str| Exchange::post(&format!("/api/v2/run/{id}/cancel"));
+    let server = Server::start(vec![
+        runs(&["a", "b"]),
+        runs(&["a", "b", "c"]),
+        runs(&["a", "b", "c"]),
+        cancel("a"),
+        cancel("b"),
+        cancel("c"),
+    ]);
+    let project = Project::new()
+        .circleci(&server)
+        .query("runs", RUNS)
+        .query("cancel-runs", WALK);
+    let mut session = Session::start(&project, ["--allow-write", "cancel-runs"]);
+    let proposal = session.text("cancel_runs", json!({}));
+    insta::assert_snapshot!(redacted(&server, &proposal));
+    // Meanwhile there is one more: that is another proposal.
+    let changed = session.text("cancel_runs", json!({ "confirm": digest(&proposal) }));
+    assert!(
+        changed.starts_with("That digest is for other requests"),
+        "{changed}"
+    );
+    assert!(changed.contains("This would send 3 requests"));
+    let sent = session.text("cancel_runs", json!({ "confirm": digest(&changed) }));
+    assert!(sent.starts_with("3 of 3 records."), "{sent}");
+    assert_eq!(session.finish().0, 0);
+    server.finish();
+}
+
+#[test]
+fn nothing_to_send_has_no_digest() {
+    let server = Server::start(vec![runs(&[])]);
+    let project = Project::new()
+        .circleci(&server)
+        .query("runs", RUNS)
+        .query("cancel-runs", WALK);
+    let mut session = Session::start(&project, ["--allow-write", "cancel-runs"]);
+    let text = session.text("cancel_runs", json!({}));
+    assert_eq!(text, "There is nothing to send.");
+    assert_eq!(session.finish().0, 0);
+    server.finish();
+}
+
+#[test]
+fn a_write_that_fails_says_so() {
+    let cancel = Exchange::post("/api/v2/workflow/w-1/cancel")
+        .answers((409, json!({ "message": "it has ended" })));
+    let server = Server::start(vec![cancel]);
+    let project = project(&server);
+    let mut session = Session::start(&project, ALLOWED);
+    let proposal = session.text("cancel_workflow", json!({ "id": "w-1" }));
+    let arguments = json!({ "id": "w-1", "confirm": digest(&proposal) });
+    let text = session.text("cancel_workflow", arguments);
+    insta::assert_snapshot!(redacted(&server, &text));
+    assert_eq!(session.finish().0, 0);
+    server.finish();
+}
+
+#[test]
+fn no_message_tells_how_a_query_that_writes_is_allowed() {
+    let server = Server::start(Vec::new());
+    let project = project(&server);
+    let mut session = Session::start(&project, [] as [&str; 0]);
+    let call = json!({ "name": "cancel_workflow", "arguments": { "id": "x" } });
+    let refused = session.ask("tools/call", call);
+    assert_eq!(refused["error"]["message"], "Unknown tool: cancel_workflow");
+    let shown = session.text("show_query", json!({ "name": "cancel-workflow" }));
+    let listed = session.tools();
+    let all = format!("{refused}{shown}{}", json!(listed));
+    assert!(!all.contains("allow"), "{all}");
+    assert!(
+        !all.contains("cancel-workflow\"") && !all.contains("POST"),
+        "{all}"
+    );
+    assert_eq!(session.finish().0, 0);
+    server.finish();
+}
