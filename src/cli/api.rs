@@ -105,7 +105,7 @@ pub struct ApiArgs {
     pub limit: Option<u64>,
 
     #[arg(short, long, value_name = "FORMAT", value_parser = options::format_name,
-        help = options::format_help(|_| true))]
+        help = options::format_help(|format| !format.writes_metrics()))]
     pub output: Option<&'static Format>,
 
     #[command(flatten)]
@@ -314,7 +314,7 @@ impl Look<'_> {
         if !is_json && options.output.is_none() {
             options.output = Some(RAW);
         }
-        let shows_body = options.output.is_some_and(|format| format.shows_body);
+        let shows_body = options.output.is_some_and(Format::shows_body);
         if shows_body && args.all {
             let words = "`raw` prints one response unchanged, and `--all` asks for several";
             return Err(Failure::usage(Code::Raw, words).into());

@@ -7,6 +7,7 @@ use std::rc::Rc;
 
 use crate::cli::app::App;
 use crate::cli::failure::Failure;
+use crate::cli::metrics;
 use crate::cli::options::RunOptions;
 use crate::core::code::Code;
 use crate::core::name;
@@ -61,13 +62,15 @@ pub fn ending(
     };
     Ok(match looks {
         Looks::Document(document) => Box::new(Report::new(*document, output)),
-        Looks::Records(format) if format.shows_body => Box::new(Content::new(format, output)),
+        Looks::Records(format) if format.shows_body() => Box::new(Content::new(format, output)),
         Looks::Records(format) => {
+            refuse_several(format, index)?;
             let chosen_none = options.results.columns.is_empty();
             let shape = Shape {
                 columns: columns(plan, options),
                 single: plan.query.yields_one(),
                 csv: options.results.csv.unwrap_or_default().or(plan.query.csv),
+                metrics: metrics::columns(format, plan, &options.results.columns, app)?,
                 terminal: app.stdout.terminal().filter(|_| is_terminal),
                 // Chosen columns are all shown.
                 page_width: chosen_none.then(|| app.page_width()),
@@ -100,7 +103,11 @@ pub struct InMemory {
 /// # Errors
 ///
 /// If a format does not match the query.
-pub fn in_memory(plan: &Plan, further: &[&'static Format]) -> Result<Vec<InMemory>, Failure> {
+pub fn in_memory(
+    plan: &Plan,
+    further: &[&'static Format],
+    app: &App,
+) -> Result<Vec<InMemory>, Failure> {
     let report = plan.query.report.as_ref();
     let documents = report.map_or(&[][..], |report| &report.documents);
     let output = |bytes: &MemorySink| Output {
@@ -134,6 +141,7 @@ pub fn in_memory(plan: &Plan, further: &[&'static Format]) -> Result<Vec<InMemor
             columns: plan.query.columns(),
             single: plan.query.yields_one(),
             csv: plan.query.csv,
+            metrics: metrics::columns(format, plan, &[], app)?,
             terminal: None,
             page_width: None,
         };
@@ -150,7 +158,7 @@ pub fn in_memory(plan: &Plan, further: &[&'static Format]) -> Result<Vec<InMemor
 /// Returns true if a query prints the body of its response instead of records.
 pub fn shows_body(plan: &Plan) -> bool {
     let format = plan.output().and_then(by_name);
-    format.is_some_and(|format| format.shows_body)
+    format.is_some_and(Format::shows_body)
 }
 
 /// Returns the columns of the records, if known: the chosen ones, or all of the query's.
@@ -218,10 +226,19 @@ fn looks(
         asked.or(own).unwrap_or_else(|| format::usual(is_seen))
     };
     refuse_without_records(plan, format.name, documents)?;
-    if format.shows_body {
+    if format.shows_body() {
         refuse_body(plan, options, format)?;
     }
     Ok(Looks::Records(format))
+}
+
+/// Refuses a format that nothing can follow, if there are several queries.
+fn refuse_several(format: &Format, index: Option<usize>) -> Result<(), Failure> {
+    if index.is_none() || !format.writes_metrics() {
+        return Ok(());
+    }
+    let words = format!("`{}` is for a single query, got several", format.name);
+    Err(Failure::usage(Code::Out, words).help("run them one by one, each with its own `--out`"))
 }
 
 /// Refuses to print the body if there is not exactly one response, or if records are requested.

@@ -13,7 +13,7 @@ use crate::core::code::Code;
 use crate::core::text::counted;
 use crate::core::text::printable_lines;
 use crate::engine::{self, FoundItems, Session};
-use crate::format::{CsvOptions, Shape, TABLE};
+use crate::format::{Shape, TABLE};
 use crate::plan::disguise::{masked_url, masked_value};
 use crate::plan::{Plan, RequestPlan, ShownRequest, Site};
 use crate::project::query::Call;
@@ -275,10 +275,8 @@ fn table(sites: &[Site], most: usize, stream: Stream) -> Result<String, Failure>
     let wrong = |words: String| Failure::usage(Code::CannotWrite, words);
     let mut renderer = TABLE.renderer(&Shape {
         columns: Some(columns.clone()),
-        single: false,
         terminal: stream.terminal(),
-        page_width: None,
-        csv: CsvOptions::default(),
+        ..Shape::default()
     });
     let mut out = Vec::new();
     let render = || {

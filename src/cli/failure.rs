@@ -9,6 +9,7 @@ use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::source::Place;
 use crate::engine::Write;
+use crate::format::{FormatError, MetricError};
 use crate::project::load;
 
 /// The format of errors.
@@ -93,12 +94,27 @@ impl Failure {
 
     /// Creates a failure of writing the result.
     pub fn of_output(error: &io::Error) -> Self {
+        let format_error = error.get_ref().and_then(|own| own.downcast_ref());
+        if let Some(FormatError::Metric(error)) = format_error {
+            return Self::of_metrics(error);
+        }
         let words = match error.get_ref() {
             // The error already names its file.
             Some(own) => own.to_string(),
             None => format!("cannot write the result: {}", load::plain(error)),
         };
         Self::usage(Code::CannotWrite, words)
+    }
+
+    /// Creates a failure of a query or a record that does not give valid metrics.
+    fn of_metrics(error: &MetricError) -> Self {
+        let exit = if error.is_usage() {
+            Exit::Usage
+        } else {
+            Exit::Expectation
+        };
+        let failure = Self::new(exit, Code::Metric, error.to_string());
+        error.help().into_iter().fold(failure, Self::help)
     }
 
     /// Creates a failure from faults of files.

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::cli::app::App;
 use crate::cli::choose::{self, InMemory};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
@@ -26,7 +27,7 @@ impl Collecting {
     /// # Errors
     ///
     /// If a format does not match the query.
-    pub fn new(plan: &Plan, show: &[&'static str]) -> Result<(Self, Writers), Failure> {
+    pub fn new(plan: &Plan, show: &[&'static str], app: &App) -> Result<(Self, Writers), Failure> {
         let show: Vec<_> = show
             .iter()
             .filter_map(|name| format::by_name(name))
@@ -41,7 +42,7 @@ impl Collecting {
             ending,
             bytes,
             extension,
-        } in choose::in_memory(plan, &show)?
+        } in choose::in_memory(plan, &show, app)?
         {
             endings.push(ending);
             forms.push((extension, bytes));

@@ -36,6 +36,7 @@ mod list;
 mod man;
 mod mcp;
 mod merge;
+mod metrics;
 mod new;
 mod new_query;
 mod options;

@@ -19,7 +19,7 @@ use crate::core::source::{Place, SourceFile, Span, Text};
 use crate::core::text::counted;
 use crate::ending::{self, Ending, EndingError, Shows};
 use crate::engine::{self, Cover, Deliver, ResultKind, RunError};
-use crate::format::Shortened;
+use crate::format::{FormatError, Shortened};
 use crate::plan::{DataValues, Facts, Plan};
 use crate::project::load;
 use crate::sink;
@@ -258,10 +258,11 @@ impl Writers {
 
     /// Returns messages about the results.
     pub fn summaries(&self, app: &App) -> Vec<String> {
-        self.0
-            .iter()
-            .filter_map(|writer| writer.summary(app))
-            .collect()
+        let of_writer = |writer: &Writer| {
+            let note = writer.ending.note().map(|note| format!("note: {note}"));
+            note.into_iter().chain(writer.summary(app))
+        };
+        self.0.iter().flat_map(of_writer).collect()
     }
 
     /// Completes all outputs. If a report fails, all files stay unchanged.
@@ -448,9 +449,16 @@ impl Deliver for WriterDelivery<'_> {
     }
 }
 
+/// Returns true if the records are at fault, not the file.
+fn is_of_metrics(error: &io::Error) -> bool {
+    let format_error = error.get_ref().and_then(|own| own.downcast_ref());
+    matches!(format_error, Some(FormatError::Metric(_)))
+}
+
 /// Adds the file's name to an I/O error.
 pub fn named(file: Option<&PathBuf>, error: io::Error) -> io::Error {
     match file {
+        Some(_) if is_of_metrics(&error) => error,
         None => error,
         Some(path) => {
             let why = load::plain(&error);

@@ -15,7 +15,7 @@ use crate::cli::setup;
 use crate::core::code::Code;
 use crate::core::name;
 use crate::engine::{self, Discard, ResultKind, RunReport, Session};
-use crate::format::{self, CsvOptions, Format, Shape};
+use crate::format::{self, Format, Shape};
 use crate::http::HeaderMap;
 use crate::plan::{Inputs, Plan};
 use crate::project::{Project, ResourceFile};
@@ -44,7 +44,7 @@ pub struct PingArgs {
     pub resources: Vec<String>,
 
     #[arg(short, long, value_name = "FORMAT", value_parser = options::format_name,
-        help = options::format_help(|_| true))]
+        help = options::format_help(|format| !format.writes_metrics()))]
     pub output: Option<&'static Format>,
 
     #[command(flatten)]
@@ -222,11 +222,9 @@ pub fn print_rows(
     let wrong = |words: String| Failure::usage(Code::CannotWrite, words);
     let mut out = Vec::new();
     let mut renderer = format.renderer(&Shape {
-        csv: CsvOptions::default(),
         columns: Some(columns.iter().map(|name| (*name).to_owned()).collect()),
-        single: false,
         terminal: app.stdout.terminal(),
-        page_width: None,
+        ..Shape::default()
     });
     let result = renderer
         .begin(&mut out)

@@ -320,7 +320,7 @@ fn query_json(query: &Query, facts: &Facts) -> Value {
         "expect": requirements(&query.shape.expect),
         "rows": query.rows().map(|rows| rows.source().to_owned()),
         "columns": query.columns(),
-        "schema": facts.shown.json(),
+        "schema": facts.shown.json(query),
         "example": format!("runner run {}", example_call(query, |var| facts.needed.contains(&var.name))),
     })
 }

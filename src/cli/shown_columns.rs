@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 
 use crate::core::column::{ColumnType, RecordColumn, TypeOrigin};
-use crate::core::text::display_width;
+use crate::core::text::{display_width, one_line};
 use crate::description::{Schema, TextKind};
-use crate::project::query::ColumnSource;
+use crate::project::query::{ColumnSource, LabelSource, Metric};
 use crate::project::{Project, Query};
 
 /// The columns of a query's records.
@@ -60,6 +60,7 @@ impl ShownColumns {
             text.push_str(line.trim_end());
             text.push('\n');
         }
+        text.push_str(&metrics_text(query));
         text
     }
 
@@ -82,7 +83,7 @@ impl ShownColumns {
     }
 
     /// Returns the columns for programs; null if nothing is known of them.
-    pub fn json(&self) -> Value {
+    pub fn json(&self, query: &Query) -> Value {
         if self.schema.is_empty() {
             return Value::Null;
         }
@@ -103,10 +104,71 @@ impl ShownColumns {
             if let Some(words) = described.and_then(Schema::words) {
                 shown["enum"] = json!(words);
             }
+            if let Some(metric) = metric(query, &column.name) {
+                shown["metric"] = metric_json(metric);
+            }
             shown
         });
         columns.collect()
     }
+}
+
+/// Returns the metric that a column is.
+fn metric<'q>(query: &'q Query, name: &str) -> Option<&'q Metric> {
+    let mut columns = query.shape.extract.iter();
+    let column = columns.find(|column| column.name == name)?;
+    column.metric.as_ref()
+}
+
+/// Lists the metrics, each with its labels, its type and its description.
+fn metrics_text(query: &Query) -> String {
+    let mut text = String::new();
+    let metrics = query.shape.extract.iter();
+    let metrics = metrics.filter_map(|column| Some((&column.name, column.metric.as_ref()?)));
+    let width = metrics.clone().map(|(name, _)| display_width(name)).max();
+    let width = width.unwrap_or(0);
+    for (name, metric) in metrics {
+        if text.is_empty() {
+            text.push_str("\nmetrics\n");
+        }
+        let family = &metric.family;
+        let (series, metric_type) = (series(metric), family.metric_type.name());
+        let gap = width.saturating_sub(display_width(name));
+        text.push_str(&format!("  {name}{:gap$}  {series}  {metric_type}\n", ""));
+        text.push_str(&format!("  {:width$}  {}\n", "", one_line(&family.help)));
+    }
+    text
+}
+
+/// Returns the name of the samples with the sources of their labels.
+fn series(metric: &Metric) -> String {
+    let labels = metric.labels.iter().map(|label| match &label.source {
+        LabelSource::Column(column) if *column == label.name => column.clone(),
+        LabelSource::Column(column) => format!("{}={column}", label.name),
+        LabelSource::Template(template) => format!("{}={}", label.name, template.source()),
+    });
+    let labels: Vec<String> = labels.collect();
+    let name = format!(
+        "{}{}",
+        metric.family.name,
+        metric.family.metric_type.suffix()
+    );
+    if labels.is_empty() {
+        return name;
+    }
+    format!("{name}{{{}}}", labels.join(", "))
+}
+
+fn metric_json(metric: &Metric) -> Value {
+    let family = &metric.family;
+    let labels = metric.labels.iter().map(|label| &label.name);
+    json!({
+        "name": family.name,
+        "help": family.help,
+        "type": family.metric_type.name(),
+        "unit": family.unit,
+        "labels": labels.collect::<Vec<_>>(),
+    })
 }
 
 /// Returns the path or template of a column; nothing for one that no `extract` names.

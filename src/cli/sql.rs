@@ -71,7 +71,7 @@ pub struct SqlArgs {
     pub file: Option<PathBuf>,
 
     #[arg(short, long, value_name = "FORMAT", value_parser = options::format_name,
-        help = options::format_help(|format| !format.shows_body))]
+        help = options::format_help(|format| !format.shows_body() && !format.writes_metrics()))]
     pub output: Option<&'static Format>,
 
     #[command(flatten)]

@@ -124,6 +124,8 @@ codes! {
     /// A query cannot be a tool of an assistant.
     Mcp = "mcp",
     MalformedAnswer = "malformed-answer",
+    /// A metric is invalid, or a result has no valid text as metrics.
+    Metric = "metric",
     /// A value is not of its column's declared type.
     Misfit = "misfit",
     MissingKey = "missing-key",

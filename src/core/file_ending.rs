@@ -23,6 +23,9 @@ pub const MARKDOWN: &[&str] = &["md", "markdown"];
 /// HTML.
 pub const HTML: &[&str] = &["html", "htm"];
 
+/// Metrics, by the name that the textfile collector of a node exporter reads.
+pub const OPENMETRICS: &[&str] = &["prom"];
+
 /// Plain text.
 pub const TEXT: &[&str] = &["txt"];
 

@@ -12,6 +12,7 @@ pub mod graph;
 pub mod json;
 pub mod key;
 pub mod markdown;
+pub mod metric;
 pub mod name;
 pub mod pattern;
 pub mod percent;

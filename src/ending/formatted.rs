@@ -52,6 +52,10 @@ impl Ending for Formatted {
         self.renderer.shortened()
     }
 
+    fn note(&self) -> Option<String> {
+        self.renderer.note()
+    }
+
     fn record(&mut self, record: Value) -> io::Result<()> {
         self.renderer
             .record(&record, &mut self.buffer)

@@ -65,6 +65,12 @@ pub trait Ending {
         None
     }
 
+    /// Returns a note about values that are not in the result. Complete after
+    /// [`close`](Self::close).
+    fn note(&self) -> Option<String> {
+        None
+    }
+
     /// Adds a record.
     ///
     /// # Errors

@@ -532,6 +532,7 @@ mod tests {
             required: false,
             declared: None,
             on_misfit: OnMisfit::default(),
+            metric: None,
         };
         let plan = plan(
             |query| query.shape.extract = vec![column("a"), column("b")],

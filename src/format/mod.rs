@@ -23,6 +23,7 @@ mod tests;
 use serde_json::Value;
 
 pub use self::delimited::CsvOptions;
+pub use self::openmetrics::{LabelValue, MetricColumn, MetricError};
 
 use crate::core::text::printable_lines;
 
@@ -36,7 +37,18 @@ macro_rules! kinds {
     };
 }
 
-kinds![table, json, ndjson, yaml, csv, tsv, markdown, html, raw];
+kinds![
+    table,
+    json,
+    ndjson,
+    yaml,
+    csv,
+    tsv,
+    markdown,
+    html,
+    openmetrics,
+    raw
+];
 
 /// The format for reading on a terminal.
 pub static TABLE: &Format = &table::FORMAT;
@@ -84,6 +96,8 @@ pub struct Shape {
     pub single: bool,
     /// Options of `csv` and `tsv`.
     pub csv: CsvOptions,
+    /// The columns that are metrics.
+    pub metrics: Vec<MetricColumn>,
     /// The terminal that displays the output, if there is one.
     pub terminal: Option<Terminal>,
     /// The width in characters of a page for reading that is not a terminal, if it is limited.
@@ -99,6 +113,17 @@ pub struct Terminal {
     pub color: bool,
 }
 
+/// The part of a result that a format writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FormatContent {
+    /// The records.
+    Records,
+    /// The columns of the records that are metrics. Nothing can follow them in the same output.
+    Metrics,
+    /// The body of the response, unchanged.
+    Body,
+}
+
 /// An output format.
 #[derive(Debug)]
 pub struct Format {
@@ -111,8 +136,8 @@ pub struct Format {
     pub streams: bool,
     /// True if it writes for a terminal itself: safe text, possibly coloured.
     pub paints: bool,
-    /// True if it prints the body of a response instead of its records.
-    pub shows_body: bool,
+    /// The part of the result that it writes.
+    pub writes: FormatContent,
     /// The default separator of fields, if it has one: then [`CsvOptions`] apply to it.
     pub delimiter: Option<u8>,
     /// The message for an empty list, if the output does not show it.
@@ -132,12 +157,22 @@ impl Format {
             extensions: &[],
             streams: false,
             paints: false,
-            shows_body: false,
+            writes: FormatContent::Records,
             delimiter: None,
             when_empty: None,
             separator: |_, _| String::new(),
             render,
         }
+    }
+
+    /// Returns true if it writes the body of a response instead of its records.
+    pub fn shows_body(&self) -> bool {
+        self.writes == FormatContent::Body
+    }
+
+    /// Returns true if it writes metrics instead of all columns.
+    pub fn writes_metrics(&self) -> bool {
+        self.writes == FormatContent::Metrics
     }
 
     /// Creates a renderer for one run.
@@ -162,7 +197,7 @@ pub trait Render: Send {
     ///
     /// # Errors
     ///
-    /// If the format fails to start; no current format does.
+    /// If the query does not suit the format.
     fn begin(&mut self, out: &mut Vec<u8>) -> Result<(), FormatError> {
         let _ = out;
         Ok(())
@@ -185,6 +220,12 @@ pub trait Render: Send {
     /// Returns what the page has no room for, if there is a page. Complete after
     /// [`finish`](Self::finish).
     fn shortened(&self) -> Option<&Shortened> {
+        None
+    }
+
+    /// Returns a note about values that are not in the output. Complete after
+    /// [`finish`](Self::finish).
+    fn note(&self) -> Option<String> {
         None
     }
 }
@@ -231,6 +272,9 @@ pub enum FormatError {
         /// The maximum number of empty cells.
         most: usize,
     },
+    /// A query or a record that does not give valid metrics.
+    #[error(transparent)]
+    Metric(#[from] MetricError),
     /// A value that JSON cannot represent.
     #[error("the record cannot be written as JSON")]
     Json(#[from] serde_json::Error),
@@ -269,6 +313,10 @@ impl Render for ForTerminal {
         let result = self.inner.finish(&mut self.buffer);
         self.pass_on(out);
         result
+    }
+
+    fn note(&self) -> Option<String> {
+        self.inner.note()
     }
 }
 

@@ -5,11 +5,11 @@
 
 use serde_json::Value;
 
-use super::{Format, FormatError, Render, Shape};
+use super::{Format, FormatContent, FormatError, Render, Shape};
 
 pub(super) const FORMAT: Format = Format {
     streams: true,
-    shows_body: true,
+    writes: FormatContent::Body,
     ..Format::new("raw", render)
 };
 

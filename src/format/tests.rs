@@ -108,7 +108,7 @@ fn hostile() -> Value {
     })
 }
 
-/// All formats except `html`, which is tested in `tests/cli/`.
+/// All formats except `html` and `openmetrics`, which are tested in `tests/cli/`.
 const ALL: &[&str] = &[
     "table", "json", "ndjson", "yaml", "csv", "tsv", "markdown", "raw",
 ];
@@ -117,7 +117,7 @@ const ALL: &[&str] = &[
 fn every_format_is_registered_once() {
     let mut names: Vec<&str> = FORMATS.iter().map(|format| format.name).collect();
     assert_eq!(names.iter().filter(|name| **name == "html").count(), 1);
-    names.retain(|name| *name != "html");
+    names.retain(|name| !["html", "openmetrics"].contains(name));
     assert_eq!(names, ALL);
     assert!(by_name("pdf").is_none());
     for (extension, name) in [
@@ -132,6 +132,7 @@ fn every_format_is_registered_once() {
         ("html", "html"),
         ("htm", "html"),
         ("txt", "table"),
+        ("prom", "openmetrics"),
     ] {
         assert_eq!(
             by_extension(extension).map(|format| format.name),

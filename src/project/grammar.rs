@@ -3,12 +3,15 @@
 //!
 //! The texts are Markdown, as the pages have them.
 
+mod forms;
 mod patterns;
 mod words;
 
-use self::patterns::{NAME, PATH_OR_TEMPLATE, SEPARATOR, SIZE, TIME, WITH_TEMPLATE};
+use self::forms::{FLAT, LABELS, LIMIT, NOT_A_MAPPING, WITH_TIME};
+use self::patterns::{METRIC_NAME, NAME, PATH_OR_TEMPLATE, SEPARATOR, SIZE, TIME, WITH_TEMPLATE};
 use self::words::{
-    accesses, apis, column_types, contents, meanings, misfits, takes, types, var_types,
+    accesses, apis, column_types, contents, meanings, metric_types, misfits, takes, types,
+    var_types,
 };
 use crate::auth;
 use crate::core::key::{
@@ -18,26 +21,6 @@ use crate::paginate;
 
 /// The methods of a request.
 pub const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
-
-/// A maximum number of records.
-const LIMIT: ValueForm = ValueForm::Either(&[ValueForm::Integer(1, UNBOUNDED), WITH_TEMPLATE]);
-
-/// A time, or a template of one.
-const WITH_TIME: ValueForm = ValueForm::Scalar;
-
-/// A value, or a list of values.
-const FLAT: ValueForm = ValueForm::Either(&[
-    ValueForm::Scalar,
-    ValueForm::Null,
-    ValueForm::List(&ValueForm::Either(&[ValueForm::Scalar, ValueForm::Null])),
-]);
-
-/// The default of a var, written without a declaration.
-const NOT_A_MAPPING: ValueForm = ValueForm::Either(&[
-    ValueForm::Scalar,
-    ValueForm::Null,
-    ValueForm::List(&ValueForm::Any),
-]);
 
 /// Conditions, each with or without a message.
 const REQUIREMENTS: ValueForm = ValueForm::OneOrMore(&ValueForm::Either(&[
@@ -350,6 +333,18 @@ keys! {
             "the type of the values, see [Types of columns](#types-of-columns)";
         on_misfit: ValueForm::WordsOf(misfits), "`fail`, `empty`", "`fail`",
             "beside `type`: the consequence of a value of another type. `fail` ends the run with exit code 1, `empty` makes the value null and prints their number at the end";
+        metric: ValueForm::Keys(METRIC, &[]), "see [Metrics](#metrics)", "", "the metric that `-o openmetrics` makes of the column";
+    }
+
+    /// The keys of `metric`.
+    pub const METRIC {
+        name: METRIC_NAME, "text", "required",
+            "the name of the metric: letters, digits and `_`, a letter first. A counter gets the suffix `_total`";
+        help: ValueForm::Text, "text", "required", "the description; double quotes are not allowed";
+        type: ValueForm::WordsOf(metric_types), "`gauge` or `counter`", "`gauge`", "a `counter` only grows, from 0, until it starts again";
+        unit: METRIC_NAME, "text", "", "the unit, with which the name must end: `seconds`";
+        labels: LABELS, "list of columns, or mapping", "none",
+            "the labels of a sample: names of columns, or name of a label → column, or template over the vars";
     }
 
     /// The keys of `body: { graphql }`.
@@ -542,6 +537,7 @@ mod tests {
             (QUERY_PAGE, "# Query file", QUERY),
             (QUERY_PAGE, "## Vars", VAR),
             (QUERY_PAGE, "## Extract", COLUMN),
+            (QUERY_PAGE, "### Metrics", METRIC),
             (QUERY_PAGE, "## For each", FOR_EACH),
             (QUERY_PAGE, "## Polling", POLL),
             (QUERY_PAGE, "## CSV", CSV),

@@ -39,6 +39,7 @@ mod limits;
 mod listings;
 mod man;
 mod mcp;
+mod metrics;
 mod new;
 mod operations;
 mod output;

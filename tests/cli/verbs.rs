@@ -695,7 +695,7 @@ mod shipped_files {
         let project = shipped();
         let list = run(&project, &["list", "-o", "json"]).stdout_json();
         let queries = list["queries"].as_array().expect("a list");
-        assert_eq!(queries.len(), 113);
+        assert_eq!(queries.len(), 114);
         for query in queries {
             let name = query["name"].as_str().expect("a name");
             let shown = run(&project, &["show", name, "-o", "json"])

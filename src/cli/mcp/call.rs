@@ -130,7 +130,7 @@ impl Run<'_> {
         let sample = Sample::new(self.most_records);
         let shows_form = plan.query.report.is_some() || choose::shows_body(plan);
         let (collecting, writers) = if shows_form {
-            let (collecting, writers) = Collecting::new(plan, &[])?;
+            let (collecting, writers) = Collecting::new(plan, &[], app)?;
             (Some(collecting), writers)
         } else {
             let writers = Writers::in_memory(plan, vec![Box::new(sample.clone())]);

@@ -58,7 +58,7 @@ impl Taking<'_> {
         carry_out::admit(&plans, &options, self.app)?;
         let case = self.target.case();
         let show = case.map_or(&[][..], |case| &case.show);
-        let (collecting, writers) = Collecting::new(plan, show)?;
+        let (collecting, writers) = Collecting::new(plan, show, self.app)?;
         let folder = TemporaryFolder::default();
         let execution = ExecutionOptions {
             remembers: execute::remembers(&plans),

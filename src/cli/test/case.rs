@@ -186,7 +186,7 @@ impl Setting<'_> {
             failure.show(app, ErrorFormat::Text);
             return Ok(failure.exit);
         }
-        let (collecting, writers) = Collecting::new(plan, &self.case.show)?;
+        let (collecting, writers) = Collecting::new(plan, &self.case.show, app)?;
         let folder = TemporaryFolder::default();
         let cover = self.covers.then(|| Rc::new(Notes::default()));
         let execution = ExecutionOptions {

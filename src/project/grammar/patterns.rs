@@ -47,3 +47,13 @@ pub const WITH_TEMPLATE: ValueForm = ValueForm::Pattern(&TextPattern {
     expected: "a template with `{{ … }}`",
     examples: &["{{ list }}"],
 });
+
+/// The regular expression of [`METRIC_NAME`].
+pub const METRIC_NAME_REGEX: &str = "^[A-Za-z][A-Za-z0-9_]*$";
+
+/// The name of a metric or label.
+pub const METRIC_NAME: ValueForm = ValueForm::Pattern(&TextPattern {
+    regex: METRIC_NAME_REGEX,
+    expected: "letters, digits and `_`, a letter first",
+    examples: &["circleci_queue_seconds"],
+});

@@ -1,6 +1,7 @@
 //! The words of keys that have a closed list of them, from the code that reads them.
 
 use crate::core::column::ColumnType;
+use crate::core::metric::MetricType;
 use crate::decode::BodyKind;
 use crate::project::query::{OnMisfit, StatusMeaning, Take, VarType};
 use crate::resource::{Access, KINDS};
@@ -40,6 +41,11 @@ pub fn takes() -> Vec<&'static str> {
 /// Returns the types of columns.
 pub fn column_types() -> Vec<&'static str> {
     ColumnType::ALL.map(|(word, _)| word).to_vec()
+}
+
+/// Returns the types of metrics.
+pub fn metric_types() -> Vec<&'static str> {
+    MetricType::ALL.map(|(word, _)| word).to_vec()
 }
 
 /// Returns the values of `on_misfit`.

@@ -6,6 +6,7 @@ mod bound;
 mod call;
 mod graphql;
 mod keeping;
+mod metric;
 mod shape;
 mod var;
 mod var_type;
@@ -30,6 +31,7 @@ pub use call::{
 };
 pub use graphql::GraphqlBody;
 pub use keeping::Keeping;
+pub use metric::{LabelSource, Metric, MetricLabel};
 pub use shape::{Column, ColumnSource, Limit, OnMisfit, Shape, SortBy, SortKey, Take, Unique};
 pub use var::{Pattern, Var, seconds};
 pub use var_type::VarType;

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use crate::core::column::ColumnType;
 use crate::core::source::Place;
+use crate::project::query::metric::Metric;
 use crate::project::requirement::Requirement;
 use crate::template::selector::Selector;
 use crate::template::{Expression, Mentions, Template};
@@ -44,6 +45,8 @@ pub struct Column {
     pub declared: Option<ColumnType>,
     /// The consequence of a value that is not of this type.
     pub on_misfit: OnMisfit,
+    /// The metric that it is, if it is one.
+    pub metric: Option<Metric>,
 }
 
 impl Column {

@@ -46,6 +46,7 @@ fn column(entry: &Entry, names: &Names, faults: &mut Diagnostics) -> Option<Colu
         required: false,
         declared: None,
         on_misfit: OnMisfit::default(),
+        metric: None,
     };
     let Content::Map(_) = &entry.value.content else {
         column.source = column_source(&entry.key, &entry.value, None, names, faults)?;
@@ -64,6 +65,8 @@ fn column(entry: &Entry, names: &Names, faults: &mut Diagnostics) -> Option<Colu
     column.required = fields.boolean("required", faults).unwrap_or(false);
     read_type(&mut column, &mut fields, faults);
     let type_node = fields.get("type");
+    // Its labels can name any column, so it is read after all of them.
+    fields.get("metric");
     fields.finish(faults);
     if let Some(default) = default {
         if default.scalar().is_some_and(|text| text.contains("{{")) {

@@ -11,6 +11,7 @@ mod files;
 mod for_each;
 mod graphql;
 mod keeping;
+mod metric;
 mod named_file;
 mod paging;
 mod poll;
@@ -93,7 +94,9 @@ pub fn read(
     let data_names = data_names(data_node);
     let of_query = with_data(&names, &data_names);
     let of_request = with_data(&of_item, &data_names);
-    let result = result::read(&mut fields, &of_query, &of_item, faults);
+    let mut result = result::read(&mut fields, &of_query, &of_item, faults);
+    let extract = fields.get("extract");
+    metric::read(extract, &mut result.shape.extract, &names, faults);
     let names = call::Scopes {
         query: &names,
         request: &of_request,
