@@ -9,6 +9,7 @@ use crate::cli::annotation;
 use crate::cli::app::App;
 use crate::cli::exit::Exit;
 use crate::cli::failure::{ErrorFormat, Failure, object};
+use crate::cli::mcp;
 use crate::cli::setup;
 use crate::cli::show_failure::render;
 use crate::core::code::Code;
@@ -95,6 +96,9 @@ pub fn run(args: &CheckArgs, app: &Rc<App>) -> Result<Exit, Failure> {
         let checked = project.check(&below);
         counts.add(&checked);
         faults.extend(checked.faults.into_sorted());
+        if below.is_empty() {
+            faults.extend(mcp::notes_on_names(&project));
+        }
         sends.extend(checked.sends);
     }
     if counts.is_zero() && faults.is_empty() {

@@ -30,6 +30,8 @@ mod tool_name;
 mod tools;
 mod writing;
 
+pub use catalog::notes_on_names;
+
 use std::rc::Rc;
 
 use crate::cli::app::App;

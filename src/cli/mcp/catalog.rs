@@ -14,7 +14,7 @@ use crate::cli::mcp::options::ServeArgs;
 use crate::cli::mcp::tool_name;
 use crate::cli::store_place;
 use crate::core::code::Code;
-use crate::core::diagnostic::Diagnostics;
+use crate::core::diagnostic::{Diagnostic, Diagnostics, Severity};
 use crate::core::name;
 use crate::core::pattern;
 use crate::core::text::counted;
@@ -241,6 +241,34 @@ impl Catalog {
         }
         Ok(())
     }
+}
+
+/// Notes the queries of a project that read, and are no tools only because of their names.
+pub fn notes_on_names(project: &Project) -> Vec<Diagnostic> {
+    let mut notes = Vec::new();
+    let mut named: BTreeMap<String, Arc<Query>> = BTreeMap::new();
+    for path in project.query_files(&mut Diagnostics::new()) {
+        let Ok(query) = project.query_at(&path) else {
+            continue;
+        };
+        if query.mcp == Some(false) || Effect::of(&query) != Effect::Reads {
+            continue;
+        }
+        let words = match tool_name::of_query(&query.name) {
+            Err(why) => format!("`{}` is not served by `runner mcp`: its name {why}", query.name),
+            Ok(name) => match named.insert(name.clone(), Arc::clone(&query)) {
+                None => continue,
+                Some(other) => format!(
+                    "`{}` and `{}` are not served by `runner mcp`: both would be the tool `{name}`",
+                    other.name, query.name
+                ),
+            },
+        };
+        let mut note = Diagnostic::general(Code::Mcp, words);
+        note.severity = Severity::Note;
+        notes.push(note);
+    }
+    notes
 }
 
 /// Decides for a query of the project's files.

@@ -298,6 +298,26 @@ impl Requests<'_> {
 mod tests {
     use super::*;
 
+    #[tokio::test(start_paused = true)]
+    async fn a_proposal_holds_for_five_minutes_and_for_its_tool() {
+        let proposals = Proposals::new().expect("a key");
+        let now = "2026-11-02T09:30:00Z".parse().expect("a time");
+        let proposal = Proposal {
+            tool: "cancel".to_owned(),
+            made: Instant::now(),
+            now,
+            number: 1,
+        };
+        let digest = "0123456789abcdef".to_owned();
+        proposals.known.borrow_mut().insert(digest.clone(), proposal);
+        assert_eq!(proposals.time_of("cancel", &digest), Some(now));
+        assert_eq!(proposals.time_of("rerun", &digest), None);
+        tokio::time::advance(HOLDS - Duration::from_secs(1)).await;
+        assert_eq!(proposals.time_of("cancel", &digest), Some(now));
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert_eq!(proposals.time_of("cancel", &digest), None);
+    }
+
     #[test]
     fn parts_of_a_request_are_told_apart() {
         let digest = |url: &str, body: &'static [u8]| {

@@ -199,3 +199,18 @@ fn snippets_are_printed_for_each_client() {
     });
     insta::assert_snapshot!(snippets.join("\n"));
 }
+
+#[test]
+fn check_says_which_names_cannot_be_tools() {
+    let get = "type: rest\nbase_url: http://127.0.0.1:9\n";
+    let query = "resource: r\nendpoint: /x\n";
+    let project = Project::new()
+        .file("resources/r.yaml", get)
+        .query("a.b", query)
+        .query("a-b", query)
+        .query("2fa", query)
+        .query("2fa-hidden", &format!("{query}mcp: false\n"))
+        .query("2fa-writes", &format!("{query}method: POST\n"));
+    let outcome = Run::in_(&project).args(["check"]).outcome();
+    insta::assert_snapshot!(outcome.snapshot());
+}
