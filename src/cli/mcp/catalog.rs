@@ -5,6 +5,7 @@
 //! it.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::cli::app::App;
@@ -139,13 +140,28 @@ pub struct Catalog {
 impl Catalog {
     /// Decides for each query of a project.
     pub fn of(project: &Project, args: &ServeArgs, app: &App) -> Self {
+        let paths = project.query_files(&mut Diagnostics::new());
+        Self::of_paths(&paths, project, args, app)
+    }
+
+    /// Decides for the queries that a name of a tool can mean. Only their files are read.
+    pub fn of_name(wanted: &str, project: &Project, args: &ServeArgs, app: &App) -> Self {
+        let is_meant = |name: &String| {
+            name == wanted || tool_name::of_query(name).is_ok_and(|name| name == wanted)
+        };
+        let meant = project.named().iter().filter(|(name, _)| is_meant(name));
+        let paths: Vec<PathBuf> = meant.map(|(_, path)| path.clone()).collect();
+        Self::of_paths(&paths, project, args, app)
+    }
+
+    fn of_paths(paths: &[PathBuf], project: &Project, args: &ServeArgs, app: &App) -> Self {
         let has_store = store_place::exists(args.demo, project, app);
         let mut catalog = Self::default();
         let mut named: BTreeMap<String, Vec<Tool>> = BTreeMap::new();
-        for path in project.query_files(&mut Diagnostics::new()) {
-            match project.query_at(&path) {
+        for path in paths {
+            match project.query_at(path) {
                 Err(_) => {
-                    let name = project.name_of(&path);
+                    let name = project.name_of(path);
                     catalog.others.push((name, NotServed::Broken));
                 }
                 Ok(query) if query.reads_store() && !has_store => {
@@ -255,7 +271,10 @@ pub fn notes_on_names(project: &Project) -> Vec<Diagnostic> {
             continue;
         }
         let words = match tool_name::of_query(&query.name) {
-            Err(why) => format!("`{}` is not served by `runner mcp`: its name {why}", query.name),
+            Err(why) => format!(
+                "`{}` is not served by `runner mcp`: its name {why}",
+                query.name
+            ),
             Ok(name) => match named.insert(name.clone(), Arc::clone(&query)) {
                 None => continue,
                 Some(other) => format!(

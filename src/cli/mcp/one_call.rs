@@ -9,7 +9,7 @@ use crate::cli::failure::{Failure, Stopped};
 use crate::cli::mcp::answer::{Limits, text_result};
 use crate::cli::mcp::arguments;
 use crate::cli::mcp::call::{Caller, Ran, Run, StopCause};
-use crate::cli::mcp::catalog::{self, Catalog, Tool};
+use crate::cli::mcp::catalog::{Catalog, Tool, operation};
 use crate::cli::mcp::extra::{self, Extra};
 use crate::cli::mcp::gate::Gate;
 use crate::cli::mcp::given::{self, Given};
@@ -35,8 +35,6 @@ pub struct OneCall<'c> {
     pub place: &'c CallPlace,
     /// The client.
     pub caller: &'c Caller,
-    /// The tools.
-    pub catalog: &'c Catalog,
 }
 
 impl OneCall<'_> {
@@ -245,6 +243,7 @@ impl OneCall<'_> {
     pub async fn extra(
         &self,
         extra: Extra,
+        catalog: &Catalog,
         given: &Map<String, Value>,
     ) -> Result<Option<Value>, Failure> {
         let given = Given::new(extra, given)?;
@@ -252,12 +251,12 @@ impl OneCall<'_> {
         let limits = server.limits(None);
         let project = &self.place.project;
         let text = match extra {
-            Extra::ListQueries => return extra::list(&given, self.catalog, limits).map(Some),
+            Extra::ListQueries => return extra::list(&given, catalog, limits).map(Some),
             Extra::FindOperation => {
                 return extra::find(&given, project, &server.args, limits).map(Some);
             }
             Extra::RunOperation => {
-                let tool = self.operation(given.text("operation")?)?;
+                let tool = self.operation(given.text("operation")?, catalog)?;
                 let mut arguments = given.object("arguments")?;
                 if let Some(most) = given.most_records()?
                     && tool.query.var(input_schema::MAX_RECORDS).is_none()
@@ -267,15 +266,15 @@ impl OneCall<'_> {
                 return self.read(&tool, &arguments).await;
             }
             Extra::Sql => {
-                let plan = extra::sql(&given, server, self.place, self.catalog)?;
+                let plan = extra::sql(&given, server, self.place, catalog)?;
                 let query = Arc::clone(&plan.query);
                 return self.run(&plan, &query, None, given.most_records()?).await;
             }
             Extra::ShowQuery => {
                 let name = given.text("name")?;
-                let tool = match self.catalog.tool(name) {
+                let tool = match catalog.tool(name) {
                     Some(tool) => tool.clone(),
-                    None => self.operation(name)?,
+                    None => self.operation(name, catalog)?,
                 };
                 extra::show(&tool, project)
             }
@@ -285,11 +284,11 @@ impl OneCall<'_> {
     }
 
     /// Returns an operation that reads.
-    fn operation(&self, wanted: &str) -> Result<Tool, Failure> {
+    fn operation(&self, wanted: &str, catalog: &Catalog) -> Result<Tool, Failure> {
         let project = &self.place.project;
         let unknown = || {
             let words = format!("there is no query or operation `{wanted}` here");
-            let tools = self.catalog.tools.iter();
+            let tools = catalog.tools.iter();
             let near = name::nearest(wanted, tools.map(|tool| tool.query.name.as_str()));
             let failure = Failure::usage(Code::UnknownQuery, words);
             match near {
@@ -305,7 +304,7 @@ impl OneCall<'_> {
         if !query.is_operation() {
             return Err(unknown());
         }
-        catalog::operation(project, &query, &self.server.args).map_err(|_| unknown())
+        operation(project, &query, &self.server.args).map_err(|_| unknown())
     }
 }
 

@@ -13,7 +13,7 @@ use crate::cli::cache::RunCache;
 use crate::cli::connect::{Reach, World};
 use crate::cli::failure::Failure;
 use crate::cli::mcp::answer::Limits;
-use crate::cli::mcp::catalog::Catalog;
+use crate::cli::mcp::catalog::{Catalog, Tool};
 use crate::cli::mcp::options::ServeArgs;
 use crate::cli::options::{CacheArgs, MessageArgs};
 use crate::cli::{error_hints, setup};
@@ -104,6 +104,12 @@ impl Server {
             self.told.replace(Some(summary));
         }
         catalog
+    }
+
+    /// Returns the tool that a name means, if there is one.
+    pub fn tool(&self, name: &str, project: &Project) -> Option<Tool> {
+        let catalog = Catalog::of_name(name, project, &self.args, &self.app);
+        catalog.tool(name).cloned()
     }
 
     /// Returns the limits of an answer, with fewer records if a call wants so.

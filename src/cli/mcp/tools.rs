@@ -89,25 +89,24 @@ impl Tools {
                 return Ok(Some(error_result(&words, limits)));
             }
         };
-        let catalog = self.server.catalog(&place.project);
         let one_call = OneCall {
             server: &self.server,
             writing: &self.writing,
             place: &place,
             caller,
-            catalog: &catalog,
         };
         let given = &call.arguments;
-        let result = match catalog.tool(&call.name) {
-            Some(tool) if tool.effect == Effect::Writes => one_call.write(tool, given).await,
-            Some(tool) => one_call.read(tool, given).await,
+        let result = match self.server.tool(&call.name, &place.project) {
+            Some(tool) if tool.effect == Effect::Writes => one_call.write(&tool, given).await,
+            Some(tool) => one_call.read(&tool, given).await,
             None => {
+                let catalog = self.server.catalog(&place.project);
                 let mut extras = Extra::of(&place.project);
                 let Some(extra) = extras.find(|extra| extra.name(&catalog) == call.name) else {
                     let words = format!("Unknown tool: {}", call.name);
                     return Err(RpcError::invalid_params(words));
                 };
-                one_call.extra(extra, given).await
+                one_call.extra(extra, &catalog, given).await
             }
         };
         Ok(result.unwrap_or_else(|failure| {
