@@ -473,6 +473,8 @@ const HOMES: &[Home] = &[
             "sink/",
             // `NAME=@file` of the command line.
             "cli/inputs.rs",
+            // The seeds of fuzz targets, in a test.
+            "cli/fuzzing.rs",
         ],
         why: "files are read by project/load and written by sink/",
     },

@@ -26,6 +26,8 @@ mod execute;
 mod exit;
 mod explain;
 mod failure;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod git;
 mod in_memory;
 mod init;

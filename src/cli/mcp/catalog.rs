@@ -277,6 +277,8 @@ pub fn notes_on_names(project: &Project) -> Vec<Diagnostic> {
             ),
             Ok(name) => match named.insert(name.clone(), Arc::clone(&query)) {
                 None => continue,
+                // Two queries of one name are a fault of their own.
+                Some(other) if other.name == query.name => continue,
                 Some(other) => format!(
                     "`{}` and `{}` are not served by `runner mcp`: both would be the tool `{name}`",
                     other.name, query.name
