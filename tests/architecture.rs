@@ -445,6 +445,8 @@ const HOMES: &[Home] = &[
             "sink/stdout.rs",
             // A part watches the reader of its records.
             "cli/part/guard.rs",
+            // An assistant's client may not read.
+            "cli/mcp/output.rs",
             "format/tests.rs",
             "sql/tests/measure.rs",
         ],
@@ -525,6 +527,7 @@ const HOMES: &[Home] = &[
             "cli/part/guard.rs",
             // Calls of an assistant run side by side, while its messages are read.
             "cli/mcp/input.rs",
+            "cli/mcp/output.rs",
             "cli/mcp/serve.rs",
         ],
         why: "concurrency lives in the engine; the demo is a server of its own",

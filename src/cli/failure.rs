@@ -164,6 +164,15 @@ impl Failure {
         self
     }
 
+    /// Adds a fact, if there is one.
+    #[must_use]
+    pub fn maybe_fact(self, name: &'static str, value: Option<String>) -> Self {
+        match value {
+            Some(value) => self.fact(name, value),
+            None => self,
+        }
+    }
+
     /// Adds the requests that may have been carried out although no response confirms it.
     #[must_use]
     pub fn unconfirmed(self, writes: &[Write]) -> Self {

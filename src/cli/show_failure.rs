@@ -70,11 +70,21 @@ fn excerpt(place: &Place) -> Excerpt {
     }
 }
 
-/// Returns true if a hint names a command or an option.
-fn names_command_line(help: &str) -> bool {
-    ["`runner ", "`-", " --"]
-        .iter()
-        .any(|word| help.contains(word))
+/// Returns true if a hint is for people: it names a command or an option, or what lifts a lock or hides
+/// a failure.
+fn is_for_people(help: &str) -> bool {
+    const WORDS: [&str; 9] = [
+        "`runner ",
+        "`-",
+        " --",
+        "`export ",
+        "=VALUE`",
+        "RUNNER_VAR_",
+        "safe: true",
+        "links:",
+        "on_status:",
+    ];
+    WORDS.iter().any(|word| help.contains(word))
 }
 
 /// Formats a diagnostic for people.
@@ -128,7 +138,7 @@ pub fn render_on(diagnostic: &Diagnostic, app: &App, stream: Stream) -> String {
         let fact = app.scrubber.text(fact);
         text.push_str(&format!("\n  {}", one_line(&fact)));
     }
-    let is_of_use = |help: &&String| !app.has_no_command_line || !names_command_line(help);
+    let is_of_use = |help: &&String| !app.has_no_command_line || !is_for_people(help);
     for help in diagnostic.help.iter().filter(is_of_use) {
         let help = app.scrubber.text(help).into_owned();
         let help = printable_lines(&help).into_owned();

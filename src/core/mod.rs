@@ -1,7 +1,7 @@
 //! Shared types without dependencies: sources and places, diagnostics, names, secrets, times, and
 //! helpers for text and JSON values.
 //!
-//! Nothing here reads a file, the environment or a clock.
+//! Nothing here reads a file, the environment or the time of day.
 
 pub mod code;
 pub mod column;

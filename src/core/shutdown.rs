@@ -3,10 +3,22 @@
 //! Loops over records check [`is_requested`] and stop at the next record. Work that does not check ends
 //! with the process, after all [`Cleanup`]s have run: temporary files are removed, child programs
 //! are killed. A process ends once, so this is the only state shared by all threads.
+//!
+//! A server runs several calls on one thread, each with a deadline of its own: [`Timed`] sets it while
+//! the work of a call is polled, and for that work it is as if shutdown was requested.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+thread_local! {
+    /// The deadline of the work that is being polled on this thread.
+    static DEADLINE: Cell<Option<Instant>> = const { Cell::new(None) };
+}
 
 static IS_REQUESTED: AtomicBool = AtomicBool::new(false);
 
@@ -25,9 +37,48 @@ pub fn request() {
     IS_REQUESTED.store(true, Ordering::Relaxed);
 }
 
-/// Returns true once shutdown was requested.
+/// Returns true once shutdown was requested, or the deadline of the work that is being polled has
+/// passed.
 pub fn is_requested() -> bool {
     IS_REQUESTED.load(Ordering::Relaxed)
+        || deadline().is_some_and(|deadline| Instant::now() >= deadline)
+}
+
+/// Returns the deadline of the work that is being polled.
+pub fn deadline() -> Option<Instant> {
+    DEADLINE.get()
+}
+
+/// Work with a deadline.
+#[derive(Debug)]
+pub struct Timed<F> {
+    work: F,
+    deadline: Instant,
+}
+
+impl<F> Timed<F> {
+    /// Gives work a deadline.
+    pub fn new(work: F, deadline: Instant) -> Self {
+        Self { work, deadline }
+    }
+}
+
+impl<F: Future + Unpin> Future for Timed<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let _restored = Restored(DEADLINE.replace(Some(self.deadline)));
+        Pin::new(&mut self.work).poll(context)
+    }
+}
+
+/// Restores the deadline of the work around, also if a poll panics.
+struct Restored(Option<Instant>);
+
+impl Drop for Restored {
+    fn drop(&mut self) {
+        DEADLINE.set(self.0);
+    }
 }
 
 /// A cleanup action, run if the process is ended early. Dropping it unregisters the action.

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::cli::mcp::cell;
 use crate::core::markdown::escape;
-use crate::core::text::{counted, printable_lines};
+use crate::core::text::{counted, one_line, printable_lines};
 
 /// The maximum length of a cell, in characters, and what it is reduced to where a record does not
 /// fit.
@@ -16,6 +16,10 @@ const CELLS: [usize; 3] = [2_000, 300, 60];
 /// The maximum number and length of notes.
 const MOST_NOTES: usize = 12;
 const LONGEST_NOTE: usize = 1_500;
+
+/// The maximum length of the name of a column, and number of columns that a note names.
+const LONGEST_NAME: usize = 100;
+const MOST_NAMED: usize = 5;
 
 /// The maximum number of records and bytes of an answer.
 #[derive(Debug, Clone, Copy)]
@@ -35,12 +39,16 @@ pub struct Findings {
     pub records: Vec<Value>,
     /// The number of all records, unless the run was stopped before it was known.
     pub total: Option<u64>,
+    /// The number of records that were found.
+    pub found: u64,
     /// True if records are missing that there should be.
     pub is_partial: bool,
     /// What a reader must know.
     pub notes: Vec<String>,
     /// How to get fewer records, as a sentence's end, for a note if not all are shown.
     pub narrowing: String,
+    /// True if no server was asked.
+    pub is_local: bool,
 }
 
 /// An answer with records, cut to its limits.
@@ -49,17 +57,30 @@ pub struct Answer {
     columns: Vec<String>,
     records: Vec<Vec<Value>>,
     total: Option<u64>,
+    found: u64,
     is_partial: bool,
+    is_local: bool,
     notes: Vec<String>,
 }
 
 impl Answer {
     /// Cuts records to the limits of an answer.
     pub fn new(findings: &Findings, limits: Limits) -> Self {
-        let names = match &findings.columns {
+        let mut names = match &findings.columns {
             Some(columns) => columns.clone(),
             None => columns_of(&findings.records),
         };
+        // Names of columns may fill an answer too.
+        let mut room = limits.bytes / 4;
+        let known = names.len();
+        let fits = names.iter().take_while(|name| {
+            let size = name.len().min(LONGEST_NAME) + 8;
+            let has_room = size <= room;
+            room = room.saturating_sub(size);
+            has_room
+        });
+        let fitting_names = fits.count().max(1);
+        names.truncate(fitting_names);
         let mut notes: Vec<String> = findings.notes.iter().map(|note| clean_note(note)).collect();
         if notes.len() > MOST_NOTES {
             let more = notes.len() - MOST_NOTES;
@@ -68,9 +89,11 @@ impl Answer {
         }
         let mut answer = Self {
             records: Vec::new(),
-            columns: names.iter().map(|name| one_cell(name)).collect(),
+            columns: names.iter().map(|name| column_name(name)).collect(),
             total: findings.total,
+            found: findings.total.unwrap_or(findings.found),
             is_partial: findings.is_partial,
+            is_local: findings.is_local,
             notes,
         };
         // Room for the note about the cut.
@@ -85,6 +108,15 @@ impl Answer {
             }
         }
         answer.add_notes_of_cuts(&findings.records, &names, &cut_columns, &findings.narrowing);
+        if known > names.len() {
+            let left = counted((known - names.len()) as u64, "further column");
+            let verb = if known - names.len() == 1 {
+                "is"
+            } else {
+                "are"
+            };
+            answer.notes.insert(0, format!("{left} {verb} left out"));
+        }
         answer
     }
 
@@ -96,15 +128,26 @@ impl Answer {
         narrowing: &str,
     ) {
         let shown = self.records.len();
-        let total = self.total.unwrap_or(records.len() as u64);
+        let total = self.found.max(records.len() as u64);
         let mut notes = Vec::new();
         if (shown as u64) < total {
-            notes.push(format!("{shown} of {total} records shown; {narrowing}"));
+            let room = if shown < records.len() {
+                ", as many as fit"
+            } else {
+                ""
+            };
+            notes.push(format!(
+                "{shown} of {total} records shown{room}; {narrowing}"
+            ));
         }
         if !cut_columns.is_empty() {
             let cut = cut_columns.iter().filter_map(|index| names.get(*index));
-            let cut: Vec<String> = cut.map(|name| format!("`{}`", one_cell(name))).collect();
-            notes.push(format!("long values are cut in {}", cut.join(", ")));
+            let cut = cut.take(MOST_NAMED);
+            let cut: Vec<String> = cut.map(|name| format!("`{}`", column_name(name))).collect();
+            notes.push(format!(
+                "long values are cut, in {} and perhaps others",
+                cut.join(", ")
+            ));
         }
         notes.append(&mut self.notes);
         self.notes = notes;
@@ -134,10 +177,11 @@ impl Answer {
     pub fn text(&self) -> String {
         let shown = self.records.len() as u64;
         let mut text = match self.total {
+            Some(0) if !self.is_partial && self.is_local => "0 records".to_owned(),
             Some(0) if !self.is_partial => "0 records: the request succeeded".to_owned(),
             Some(total) if self.is_partial && total == shown => counted(total, "record"),
             Some(total) => format!("{shown} of {}", counted(total, "record")),
-            None => format!("{}, and there may be more", counted(shown, "record")),
+            None => format!("{shown} of at least {}", counted(self.found, "record")),
         };
         text.push_str(if self.is_partial {
             "; partial: records are missing.\n"
@@ -169,7 +213,7 @@ impl Answer {
 }
 
 /// Returns the result of a call with text only, cut to the limits.
-pub fn text_result(text: &str, limits: Limits, narrowing: &str) -> Value {
+pub fn text_result(text: &str, limits: Limits, narrowing: Option<&str>) -> Value {
     json!({
         "content": [{ "type": "text", "text": cut_text(text, limits.bytes, narrowing) }],
         "isError": false,
@@ -179,19 +223,20 @@ pub fn text_result(text: &str, limits: Limits, narrowing: &str) -> Value {
 /// Returns the result of a call that failed.
 pub fn error_result(text: &str, limits: Limits) -> Value {
     json!({
-        "content": [{ "type": "text", "text": cut_text(text, limits.bytes, "the rest is left out") }],
+        "content": [{ "type": "text", "text": cut_text(text, limits.bytes, None) }],
         "isError": true,
     })
 }
 
 /// Cuts a text at the end of a line, with the notice first.
-fn cut_text(text: &str, longest: usize, narrowing: &str) -> String {
+fn cut_text(text: &str, longest: usize, narrowing: Option<&str>) -> String {
     let text = printable_lines(text);
     if text.len() <= longest {
         return text.into_owned();
     }
+    let narrowing = narrowing.map_or_else(String::new, |words| format!("; {words}"));
     let notice = format!(
-        "Note: cut, {longest} of {} bytes shown; {narrowing}\n\n",
+        "Note: only the first of {} bytes are shown{narrowing}\n\n",
         text.len()
     );
     let mut room = longest.saturating_sub(notice.len());
@@ -300,8 +345,10 @@ fn clean_note(note: &str) -> String {
     format!("{short}…")
 }
 
-fn one_cell(text: &str) -> String {
-    crate::core::text::one_line(text).into_owned()
+/// Makes the name of a column fit: on one line, and not too long.
+fn column_name(name: &str) -> String {
+    let name: String = name.chars().take(LONGEST_NAME).collect();
+    one_line(&name).into_owned()
 }
 
 #[cfg(test)]

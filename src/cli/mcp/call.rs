@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tokio::sync::Notify;
-use tokio::time::{Instant, interval, sleep_until, timeout};
+use tokio::time::{Instant, interval, sleep, sleep_until, timeout};
 
 use crate::cli::execute::Execution;
 use crate::cli::exit::Exit;
@@ -20,6 +20,7 @@ use crate::cli::options::RunOptions;
 use crate::cli::output::Writers;
 use crate::cli::shutdown::LAST_WORDS;
 use crate::cli::{carry_out, choose, execute, outcome, store_place};
+use crate::core::shutdown::Timed;
 use crate::core::text::counted;
 use crate::engine::{Exchange, ExecutionOptions, FoundItems, Session};
 use crate::plan::Plan;
@@ -28,7 +29,10 @@ use crate::plan::Plan;
 const PERIOD: Duration = Duration::from_secs(2);
 
 /// The time for a request that writes to end after its call was stopped.
-const LAST_REQUEST: Duration = Duration::from_secs(5);
+const LAST_REQUEST: Duration = Duration::from_secs(3);
+
+/// The time to read the response to a request that was answered.
+const LAST_READ: Duration = Duration::from_millis(300);
 
 /// A call in progress, seen by the client.
 pub struct Caller {
@@ -36,6 +40,18 @@ pub struct Caller {
     pub progress_token: Option<Value>,
     /// Set when the client cancels the call, or is gone.
     pub cancelled: Rc<Cancelled>,
+    /// The time at which the call is stopped: waiting for its turn counts.
+    pub deadline: Instant,
+}
+
+impl Caller {
+    /// Waits for a reason to stop.
+    pub async fn stopped(&self) -> StopCause {
+        tokio::select! {
+            () = self.cancelled.wait() => StopCause::Cancelled,
+            () = sleep_until(self.deadline) => StopCause::Late,
+        }
+    }
 }
 
 /// The signal of a client that cancels a call.
@@ -79,6 +95,10 @@ pub struct Ran {
     pub result: Result<Exit, Stopped>,
     /// The records.
     pub records: Records,
+    /// True if there were failures and nothing else: a count of nothing is no result.
+    pub has_only_failed: bool,
+    /// The number of requests that write and were answered.
+    pub written: u64,
     /// The documents of a report, or the body.
     pub forms: Vec<Form>,
     /// The cause, if it was stopped.
@@ -93,6 +113,8 @@ impl Ran {
         Self {
             result: Err(Stopped::Closed),
             records: Records::default(),
+            has_only_failed: false,
+            written: 0,
             forms: Vec::new(),
             stopped: Some(StopCause::Late),
             last_state: None,
@@ -140,8 +162,17 @@ impl Run<'_> {
         let session = self.session(&plans, &gate)?;
         let execution = Execution::new(&plans, &options, app).with_approved(approved);
         let work = execution.run(&session, vec![writers], &[None]);
-        let (result, stopped) = self.watched(work, &session, &gate).await;
+        // The response to a request that writes is still read after the deadline.
+        let spare = if plan.is_safe() {
+            Duration::ZERO
+        } else {
+            LAST_REQUEST + LAST_WORDS
+        };
+        let (result, stopped) = self.watched(work, spare, &session, &gate).await;
         let last_state = stopped.and_then(|_| outcome::last_state(&session, app));
+        let has_only_failed = matches!(result, Ok(Exit::Partial))
+            && gate.answered() > 0
+            && session.levels().have_only_failed();
         let unconfirmed = execution.unconfirmed();
         let result = carry_out::name_unconfirmed(result, &unconfirmed, &options, app);
         let exit = match &result {
@@ -149,11 +180,16 @@ impl Run<'_> {
             Err(Stopped::Failed(failure)) => failure.exit,
             Err(Stopped::Closed) => Exit::Partial,
         };
+        if gate.was_unauthorized() || exit == Exit::Credentials {
+            self.server.forget_exchange();
+        }
         let forms = collecting.map_or_else(Vec::new, |collecting| collecting.finish(exit).1);
         Ok(Ran {
             result,
             records: sample.take(),
             forms,
+            has_only_failed,
+            written: gate.written(),
             stopped,
             last_state,
         })
@@ -189,45 +225,83 @@ impl Run<'_> {
     pub async fn watched<T>(
         &self,
         work: impl Future<Output = Result<T, Stopped>>,
+        spare: Duration,
         session: &Session,
         gate: &Gate,
     ) -> (Result<T, Stopped>, Option<StopCause>) {
-        let mut work = std::pin::pin!(work);
+        // Loops over records, and waits for a rate limit, end with the deadline.
+        let due = self.caller.deadline + spare;
+        let work = std::pin::pin!(work);
+        let mut work = Timed::new(work, due.into_std());
         let token = self.caller.progress_token.as_ref();
-        let deadline = Instant::now() + self.server.args.call_limit(token.is_some());
         let mut ticks = interval(PERIOD);
-        let mut last: Option<u64> = None;
+        let mut progress = Progress::default();
         let cause = loop {
             tokio::select! {
                 result = &mut work => return (result, None),
-                () = self.caller.cancelled.wait() => break StopCause::Cancelled,
-                () = sleep_until(deadline) => break StopCause::Late,
+                cause = self.caller.stopped() => break cause,
                 _ = ticks.tick(), if token.is_some() => {
-                    let answered = gate.answered();
-                    if let Some(token) = token.filter(|_| last.is_none_or(|last| answered > last)) {
-                        last = Some(answered);
-                        self.show_progress(token, answered, session);
+                    if let Some(token) = token {
+                        let value = progress.next(gate.answered());
+                        self.show_progress(token, value, gate.answered(), session);
                     }
                 }
             }
         };
         // A request that writes is not abandoned.
-        let closing = timeout(LAST_REQUEST, gate.close());
+        let closing = async {
+            let _ = timeout(LAST_REQUEST, gate.close()).await;
+            // Its response is still read.
+            if gate.written() > 0 {
+                sleep(LAST_READ).await;
+            }
+        };
         tokio::select! {
-            result = &mut work => return (result, Some(cause)),
-            _ = closing => {}
+            // It is done after all.
+            result = &mut work => return (result, None),
+            () = closing => {}
         }
         session.stop().set();
         let ended = timeout(LAST_WORDS, &mut work).await;
         (ended.unwrap_or(Err(Stopped::Closed)), Some(cause))
     }
 
-    fn show_progress(&self, token: &Value, answered: u64, session: &Session) {
+    fn show_progress(&self, token: &Value, value: f64, answered: u64, session: &Session) {
         let words = outcome::progress(session);
         let words = words.unwrap_or_else(|| counted(answered, "request"));
-        let words = self.server.app.scrubber.text(&words);
-        let message = protocol::progress(token, answered, &words);
+        let message = protocol::progress(token, value, &words);
         // A client that is gone is noticed with the answer.
-        let _ = self.server.app.print(&format!("{message}\n"));
+        let _ = self.server.output.send(message);
+    }
+}
+
+/// The progress of a call as numbers that grow, also while no response comes: clients end calls that
+/// are silent for long, and connections whose numbers do not grow.
+#[derive(Debug, Default)]
+struct Progress {
+    /// The last value, in hundredths of a response.
+    last: Option<u64>,
+}
+
+impl Progress {
+    fn next(&mut self, answered: u64) -> f64 {
+        let next = answered.saturating_mul(100);
+        let next = self.last.map_or(next, |last| next.max(last + 1));
+        self.last = Some(next);
+        #[expect(clippy::cast_precision_loss, reason = "a number of requests is small")]
+        let value = next as f64 / 100.0;
+        value
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn progress_grows_while_nothing_comes() {
+        let mut progress = Progress::default();
+        let values = [0, 0, 0, 3, 3, 4].map(|answered| progress.next(answered).to_string());
+        assert_eq!(values, ["0", "0.01", "0.02", "3", "3.01", "4"]);
     }
 }

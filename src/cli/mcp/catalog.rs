@@ -120,7 +120,7 @@ impl NotServed {
                 format!("the demo does not imitate the API of the resource `{resource}`")
             }
             Self::NoResource(resource) => {
-                format!("the resource `{resource}` cannot be used: see `runner ping`")
+                format!("the resource `{resource}` cannot be used: see `runner check`")
             }
             Self::NoName(why) => format!("its name {why}"),
             Self::SameName(other) => format!("`{other}` would be the same tool"),
@@ -146,8 +146,9 @@ impl Catalog {
 
     /// Decides for the queries that a name of a tool can mean. Only their files are read.
     pub fn of_name(wanted: &str, project: &Project, args: &ServeArgs, app: &App) -> Self {
+        let tool = tool_name::of_query(wanted).unwrap_or_else(|_| wanted.to_owned());
         let is_meant = |name: &String| {
-            name == wanted || tool_name::of_query(name).is_ok_and(|name| name == wanted)
+            name == wanted || tool_name::of_query(name).is_ok_and(|name| name == tool)
         };
         let meant = project.named().iter().filter(|(name, _)| is_meant(name));
         let paths: Vec<PathBuf> = meant.map(|(_, path)| path.clone()).collect();
@@ -163,6 +164,10 @@ impl Catalog {
                 Err(_) => {
                     let name = project.name_of(path);
                     catalog.others.push((name, NotServed::Broken));
+                }
+                Ok(query) if is_ambiguous(project, &query.name) => {
+                    let why = NotServed::SameName(query.name.clone());
+                    catalog.others.push((query.name.clone(), why));
                 }
                 Ok(query) if query.reads_store() && !has_store => {
                     catalog
@@ -196,8 +201,22 @@ impl Catalog {
         by_name.or_else(|| self.tools.iter().find(|tool| tool.query.name == name))
     }
 
+    /// Returns the faults of a query's file, if they are why it is no tool.
+    pub fn faults_of(&self, name: &str, project: &Project) -> Option<Failure> {
+        let is_meant = |query: &String| {
+            query == name || tool_name::of_query(query).is_ok_and(|tool| tool == name)
+        };
+        let mut others = self.others.iter();
+        let (query, _) =
+            others.find(|(query, why)| *why == NotServed::Broken && is_meant(query))?;
+        project
+            .query_named(query)
+            .err()
+            .map(Failure::from_diagnostics)
+    }
+
     /// Describes the tools in a few lines.
-    pub fn summary(&self) -> Vec<String> {
+    pub fn summary(&self, args: &ServeArgs) -> Vec<String> {
         let served = counted(self.tools.len() as u64, "query tool");
         let mut lines = vec![format!(
             "serving {served}; not served: {} (see `runner mcp tools`)",
@@ -211,6 +230,16 @@ impl Catalog {
             lines.push(format!(
                 "warning: not served, since their files have faults: {names}"
             ));
+        }
+        let is_unused = |only: &&String| {
+            let mut tools = self.tools.iter();
+            !tools.any(|tool| is_meant_by(only, &tool.query.name))
+        };
+        let unused = args.only.iter().filter(is_unused);
+        let unused: Vec<String> = unused.map(|only| format!("`{only}`")).collect();
+        if !unused.is_empty() {
+            let unused = unused.join(", ");
+            lines.push(format!("warning: `--only` matches no query with {unused}"));
         }
         if self.tools.len() > MANY {
             lines.push(format!(
@@ -259,6 +288,29 @@ impl Catalog {
     }
 }
 
+/// As [`Catalog::check_writers`], without reading the files of other queries: the first message is
+/// answered soon.
+///
+/// # Errors
+///
+/// As [`Catalog::check_writers`].
+pub fn check_writers(project: &Project, args: &ServeArgs, app: &App) -> Result<(), Failure> {
+    for name in &args.allow_write {
+        let catalog = Catalog::of_name(name, project, args, app);
+        let is_known = catalog.tool(name).is_some() || !catalog.others.is_empty();
+        if !is_known {
+            // The message names one that is near.
+            return Catalog::of(project, args, app).check_writers(args);
+        }
+        let one = ServeArgs {
+            allow_write: vec![name.clone()],
+            ..args.clone()
+        };
+        catalog.check_writers(&one)?;
+    }
+    Ok(())
+}
+
 /// Notes the queries of a project that read, and are no tools only because of their names.
 pub fn notes_on_names(project: &Project) -> Vec<Diagnostic> {
     let mut notes = Vec::new();
@@ -292,23 +344,37 @@ pub fn notes_on_names(project: &Project) -> Vec<Diagnostic> {
     notes
 }
 
+/// Returns true if several files have queries of this name.
+fn is_ambiguous(project: &Project, name: &str) -> bool {
+    let named = project.named().iter();
+    named.filter(|(known, _)| known == name).count() > 1
+}
+
 /// Decides for a query of the project's files.
 fn tool(project: &Project, query: &Arc<Query>, args: &ServeArgs) -> Result<Tool, NotServed> {
     if query.mcp == Some(false) {
         return Err(NotServed::Hidden);
     }
     let is_allowed = args.allow_write.contains(&query.name);
-    let is_chosen = |wanted: &String| {
-        pattern::matches(wanted, &query.name)
-            || tool_name::of_query(&query.name).is_ok_and(|name| pattern::matches(wanted, &name))
-    };
-    if !args.only.is_empty() && !is_allowed && !args.only.iter().any(is_chosen) {
+    let mut only = args.only.iter();
+    let is_chosen = args.only.is_empty() || only.any(|only| is_meant_by(only, &query.name));
+    if !is_chosen && !is_allowed {
         return Err(NotServed::NotChosen);
     }
     let effect = Effect::of(query);
     if effect == Effect::Writes && !is_allowed {
         let writing = request_where(query, |call| !call.is_safe);
         return Err(NotServed::Writes(writing));
+    }
+    // What feeds a query that writes is asked before anything is confirmed.
+    let is_declared = |fed_by: &&Query| {
+        let is_declared = fed_by.call().is_some_and(|call| call.is_declared_safe);
+        is_declared && fed_by.mcp != Some(true)
+    };
+    let mut fed_by = query.with_fed_by().into_iter().skip(1);
+    if effect == Effect::Writes && fed_by.any(|fed_by| is_declared(&fed_by)) {
+        let declared = request_where(query, |call| call.is_declared_safe);
+        return Err(NotServed::OnlyDeclared(declared));
     }
     if effect == Effect::DeclaredToRead && query.mcp != Some(true) {
         let declared = request_where(query, |call| call.is_declared_safe);
@@ -321,6 +387,12 @@ fn tool(project: &Project, query: &Arc<Query>, args: &ServeArgs) -> Result<Tool,
         query: Arc::clone(query),
         effect,
     })
+}
+
+/// Returns true if a pattern of `--only` matches a query or its tool.
+fn is_meant_by(only: &str, query: &str) -> bool {
+    pattern::matches(only, query)
+        || tool_name::of_query(query).is_ok_and(|tool| pattern::matches(only, &tool))
 }
 
 /// Decides for an operation of an API, which has no file: it is served if it reads.
@@ -400,6 +472,8 @@ fn request_where(query: &Query, holds: impl Fn(&Call) -> bool) -> String {
     found.map_or_else(String::new, |(asking, call)| {
         if asking.name == query.name {
             format!("{} {}", call.method, call.address.source())
+                .trim_end()
+                .to_owned()
         } else {
             format!("{} of `{}`", call.method, asking.name)
         }

@@ -9,7 +9,7 @@ use crate::cli::app::App;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::mcp::catalog::Catalog;
-use crate::cli::mcp::options::ServeArgs;
+use crate::cli::mcp::options::{MAX_BYTES, MAX_RECORDS, ServeArgs};
 use crate::cli::setup;
 use crate::core::time::format_duration;
 
@@ -63,6 +63,7 @@ impl Client {
 pub fn print(client: Client, args: &ServeArgs, app: &Rc<App>) -> Result<Exit, Failure> {
     let project = setup::project_here(app)?;
     let catalog = Catalog::of(&project, args, app);
+    args.check_environment(&project)?;
     catalog.check_writers(args)?;
     let mut variables = BTreeSet::new();
     if !args.demo {
@@ -108,8 +109,17 @@ fn words(args: &ServeArgs, folder: &str) -> Vec<String> {
     if let Some(timeout) = args.timeout {
         add("--timeout", format_duration(timeout));
     }
+    if args.max_records != MAX_RECORDS {
+        add("--max-records", args.max_records.to_string());
+    }
+    if args.max_bytes != MAX_BYTES {
+        add("--max-bytes", args.max_bytes.to_string());
+    }
     if let Some(now) = &args.now {
         add("--now", now.clone());
+    }
+    if args.system_certs {
+        words.push("--system-certs".to_owned());
     }
     if args.demo {
         words.push("--demo".to_owned());
@@ -169,7 +179,8 @@ fn toml(args: &ServeArgs, words: &[String], variables: &BTreeSet<String>) -> Str
     if !variables.is_empty() {
         text.push_str(&format!("env_vars = {}\n", json!(variables)));
     }
-    // Codex waits for 60 seconds otherwise.
-    text.push_str("tool_timeout_sec = 300\n");
+    // Codex waits for 60 seconds otherwise; it shows progress.
+    let seconds = args.call_limit(true).as_secs();
+    text.push_str(&format!("tool_timeout_sec = {seconds}\n"));
     text
 }

@@ -10,13 +10,15 @@ mod statement;
 use serde_json::{Value, json};
 
 use crate::cli::mcp::answer;
-use crate::cli::mcp::catalog::Catalog;
+use crate::cli::mcp::options::ServeArgs;
+use crate::cli::mcp::tool_name::{of_query, title};
+use crate::core::pattern;
 use crate::project::Project;
 
 pub use checking::check;
 pub use description::{columns, described, show};
 pub use listing::list;
-pub use operations::find;
+pub use operations::{find, named};
 pub use statement::sql;
 
 /// A tool besides queries.
@@ -46,9 +48,13 @@ impl Extra {
         Self::Sql,
     ];
 
-    /// Returns those that a project has.
-    pub fn of(project: &Project) -> impl Iterator<Item = Self> {
-        let has_operations = project.described_resources().next().is_some();
+    /// Returns those that are served. Operations are left out if `--only` chooses queries and does not
+    /// name `run_operation`.
+    pub fn of(project: &Project, args: &ServeArgs) -> impl Iterator<Item = Self> {
+        let name = Self::RunOperation.own_name();
+        let mut only = args.only.iter();
+        let is_chosen = args.only.is_empty() || only.any(|only| pattern::matches(only, name));
+        let has_operations = is_chosen && project.described_resources().next().is_some();
         let is_of_use = move |extra: &Self| match extra {
             Self::FindOperation | Self::RunOperation => has_operations,
             Self::Check | Self::ListQueries | Self::ShowQuery | Self::Sql => true,
@@ -68,22 +74,26 @@ impl Extra {
     }
 
     /// Returns the name of the tool. A query keeps its name.
-    pub fn name(self, catalog: &Catalog) -> String {
-        let name = self.own_name();
-        if catalog.tools.iter().any(|tool| tool.name == name) {
-            format!("runner_{name}")
-        } else {
-            name.to_owned()
+    pub fn name(self, project: &Project) -> String {
+        let mut name = self.own_name().to_owned();
+        let queries = project.named();
+        let is_taken = |name: &str| {
+            let mut queries = queries.iter();
+            queries.any(|(query, _)| of_query(query).is_ok_and(|query| query == name))
+        };
+        while is_taken(&name) {
+            name = format!("runner_{name}");
         }
+        name
     }
 
     /// Returns the tool as clients list it.
-    pub fn definition(self, catalog: &Catalog) -> Value {
-        let name = self.name(catalog);
+    pub fn definition(self, project: &Project) -> Value {
+        let name = self.name(project);
         let asks_servers = matches!(self, Self::RunOperation | Self::Sql);
         let mut tool = json!({
             "name": name,
-            "title": super::tool_name::title(&name),
+            "title": title(&name),
             "description": self.description(),
             "inputSchema": self.input_schema(),
             "annotations": { "readOnlyHint": true, "openWorldHint": asks_servers },
@@ -113,8 +123,8 @@ impl Extra {
                  their id, path, group or summary. Run one with `run_operation`."
             }
             Self::ListQueries => {
-                "List the queries that are tools here, with their descriptions; `word` selects those \
-                 that contain it."
+                "List the queries that are tools here, with their descriptions; `words` selects those \
+                 that contain them."
             }
             Self::RunOperation => {
                 "Run an operation that reads, by its name from `find_operation`. Its arguments are \
@@ -127,7 +137,8 @@ impl Extra {
             Self::Sql => {
                 "Run one SELECT (SQLite) over the results of queries: for counts, averages and joins \
                  over more records than an answer shows. Each table of `from` is a query of \
-                 `list_queries`; `vars` are arguments of these queries, and `:name` in the statement."
+                 `list_queries` or an operation; `vars` are arguments of these queries, and `:name` in \
+                 the statement. The table `failures` has the requests that failed."
             }
         }
     }
@@ -152,7 +163,10 @@ impl Extra {
                 json!({ "words": text("all must occur: `deploy component`") }),
                 vec!["words"],
             ),
-            Self::ListQueries => (json!({ "word": text("optional") }), vec![]),
+            Self::ListQueries => (
+                json!({ "words": text("all must occur: `flaky branch`") }),
+                vec![],
+            ),
             Self::RunOperation => (
                 json!({
                     "operation": text("for example `circleci:getWorkflowById`"),
@@ -188,7 +202,7 @@ impl Extra {
                         "type": "integer", "minimum": 1, "description": "how many records to show",
                     },
                 }),
-                vec!["select", "from"],
+                vec!["select"],
             ),
         };
         let mut schema = json!({ "type": "object", "properties": properties });

@@ -1,5 +1,5 @@
-//! An exchange that counts responses, and that lets no further request write once it is closed: the
-//! one that is under way ends first.
+//! An exchange that counts responses, and that lets no further request write once it is closed: one
+//! that was sent is answered first, and one that still waits for its turn is not sent.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -8,15 +8,18 @@ use tokio::sync::Notify;
 
 use crate::core::secret::Secret;
 use crate::engine::{Exchange, Pending};
-use crate::http::{Request, Response};
+use crate::http::{Request, Response, StatusCode, TransportError, TransportErrorKind};
 use crate::plan::RequestPlan;
 
 /// An exchange between a call and the servers.
 pub struct Gate {
     inner: Rc<dyn Exchange>,
     answered: Cell<u64>,
+    written: Cell<u64>,
+    was_unauthorized: Cell<bool>,
     writing: Cell<u32>,
     is_closed: Cell<bool>,
+    closed: Notify,
     ended: Notify,
 }
 
@@ -26,8 +29,11 @@ impl Gate {
         Self {
             inner,
             answered: Cell::default(),
+            written: Cell::default(),
+            was_unauthorized: Cell::default(),
             writing: Cell::default(),
             is_closed: Cell::default(),
+            closed: Notify::new(),
             ended: Notify::new(),
         }
     }
@@ -37,26 +43,58 @@ impl Gate {
         self.answered.get()
     }
 
-    /// Lets no further request write, and waits for those that are under way.
+    /// Returns the number of responses to requests that write.
+    pub fn written(&self) -> u64 {
+        self.written.get()
+    }
+
+    /// Returns true if a server did not accept the credential, or there was none.
+    pub fn was_unauthorized(&self) -> bool {
+        self.was_unauthorized.get()
+    }
+
+    /// Lets no further request write, and waits for the responses to those that were sent.
     pub async fn close(&self) {
         self.is_closed.set(true);
+        self.closed.notify_waiters();
         while self.writing.get() > 0 {
             self.ended.notified().await;
         }
     }
 
     async fn write(&self, plan: RequestPlan<'_>, request: &Request) -> Sent {
-        if self.is_closed.get() {
-            // The call is stopped as soon as the others have ended.
-            std::future::pending::<()>().await;
+        let under_way = UnderWay::new(self);
+        tokio::select! {
+            biased;
+            () = self.closed_before(request) => {}
+            sent = self.inner.send(plan, request) => return sent,
         }
-        let _under_way = UnderWay::new(self);
-        self.inner.send(plan, request).await
+        drop(under_way);
+        // The call is stopped as soon as the others have ended.
+        std::future::pending().await
+    }
+
+    /// Waits until the gate is closed while a request was not sent.
+    async fn closed_before(&self, request: &Request) {
+        while !self.is_closed.get() || request.delivery.is_open() {
+            self.closed.notified().await;
+        }
     }
 }
 
 /// The result of sending a request.
-type Sent = Result<Response, crate::http::TransportError>;
+type Sent = Result<Response, TransportError>;
+
+/// Returns true if a credential was refused, or could not be had.
+fn is_unauthorized(sent: &Sent) -> bool {
+    match sent {
+        Ok(response) => response.status == StatusCode::UNAUTHORIZED,
+        Err(error) => matches!(
+            error.kind,
+            TransportErrorKind::Credentials(_) | TransportErrorKind::TokenEndpoint { .. }
+        ),
+    }
+}
 
 /// Counts a request that writes while it is under way, also if it is abandoned.
 struct UnderWay<'g>(&'g Gate);
@@ -84,6 +122,12 @@ impl Exchange for Gate {
                 self.write(plan, request).await
             };
             self.answered.set(self.answered.get() + 1);
+            if !request.is_safe && sent.is_ok() {
+                self.written.set(self.written.get() + 1);
+            }
+            if is_unauthorized(&sent) {
+                self.was_unauthorized.set(true);
+            }
             sent
         })
     }

@@ -5,10 +5,10 @@ use std::io::{self, BufRead, Read as _};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 /// The maximum length of a line, in bytes.
-const LONGEST: u64 = 64 << 20;
+const LONGEST: u64 = 32 << 20;
 
 /// The number of lines that are read ahead.
-const AHEAD: usize = 64;
+const AHEAD: usize = 2;
 
 /// A line of standard input.
 #[derive(Debug, PartialEq, Eq)]

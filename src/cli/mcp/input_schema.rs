@@ -20,10 +20,11 @@ pub const CONFIRM: &str = "confirm";
 
 /// Returns the name of an argument that a var does not use.
 pub fn own_argument(query: &Query, name: &str) -> String {
-    match query.var(name) {
-        None => name.to_owned(),
-        Some(_) => format!("runner_{name}"),
+    let mut own = name.to_owned();
+    while query.var(&own).is_some() {
+        own = format!("runner_{own}");
     }
+    own
 }
 
 /// Returns the vars that are arguments: all that are not secret.
@@ -31,8 +32,9 @@ pub fn arguments(query: &Query) -> impl Iterator<Item = &Var> {
     query.vars.iter().filter(|var| !var.secret)
 }
 
-/// Returns the schema of the arguments of a tool that reads, or of one that writes.
-pub fn of_query(query: &Query, writes: bool) -> Value {
+/// Returns the schema of the arguments of a tool that reads, or of one that writes. Some are needed
+/// only where the server stands.
+pub fn of_query(query: &Query, writes: bool, needed: &[String]) -> Value {
     let mut properties = Map::new();
     for var in arguments(query) {
         properties.insert(var.name.clone(), of_var(var));
@@ -46,7 +48,7 @@ pub fn of_query(query: &Query, writes: bool) -> Value {
         let schema = json!({ "type": "integer", "minimum": 1, "description": words });
         properties.insert(MAX_RECORDS.to_owned(), schema);
     }
-    let required = arguments(query).filter(|var| var.required);
+    let required = arguments(query).filter(|var| var.required || needed.contains(&var.name));
     let required: Vec<&str> = required.map(|var| var.name.as_str()).collect();
     let mut schema = json!({ "type": "object", "properties": properties });
     if !required.is_empty() {
@@ -143,7 +145,7 @@ fn default(var: &Var, schema: &mut Map<String, Value>) -> Option<String> {
                 "{{ git.project_slug }}" => "default: the project of this checkout".to_owned(),
                 "{{ git.branch }}" => "default: the branch of this checkout".to_owned(),
                 _ if template.mentions().has("env") => "optional: has a default".to_owned(),
-                _ => format!("default: `{source}`"),
+                _ => "optional: has a default".to_owned(),
             })
         }
         _ => Some("optional: has a default".to_owned()),

@@ -1,15 +1,17 @@
 //! One call of a tool.
 
 use std::rc::Rc;
-use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
+use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Stopped};
+use crate::cli::mcp::advice::Advice;
 use crate::cli::mcp::answer::{Limits, text_result};
 use crate::cli::mcp::arguments;
 use crate::cli::mcp::call::{Caller, Ran, Run, StopCause};
-use crate::cli::mcp::catalog::{Catalog, Tool, operation};
+use crate::cli::mcp::catalog::{Catalog, Effect, Tool, operation};
 use crate::cli::mcp::extra::{self, Extra};
 use crate::cli::mcp::gate::Gate;
 use crate::cli::mcp::given::{self, Given};
@@ -22,7 +24,7 @@ use crate::core::code::Code;
 use crate::core::name;
 use crate::engine::FoundItems;
 use crate::plan::Plan;
-use crate::project::{Query, split_operation};
+use crate::project::split_operation;
 
 /// A call of a tool. Its result is `None` if the client does not wait for it any more.
 #[derive(Clone, Copy)]
@@ -56,21 +58,21 @@ impl OneCall<'_> {
         };
         let most = most.map_or(Ok(None), |most| given::most_records(&most))?;
         let inputs = arguments::inputs(query, &given)?;
+        arguments::check_needed(query, &inputs, &self.place.world.outside)?;
         let plan = self.server.plan(self.place, query, &inputs)?;
-        self.run(&plan, query, None, most).await
+        self.run(&plan, None, most).await
     }
 
     /// Runs a plan and replies with its result.
     async fn run(
         &self,
         plan: &Rc<Plan>,
-        query: &Query,
         approved: Option<FoundItems>,
         most: Option<usize>,
     ) -> Result<Option<Value>, Failure> {
         let limits = self.server.limits(most);
         let ran = self.runs(limits).plan(plan, approved).await?;
-        Ok(self.reply(query, limits).of(ran))
+        Ok(self.reply(plan, limits).of(ran))
     }
 
     fn runs(&self, limits: Limits) -> Run<'_> {
@@ -82,13 +84,16 @@ impl OneCall<'_> {
         }
     }
 
-    fn reply<'r>(&'r self, query: &'r Query, limits: Limits) -> Reply<'r> {
+    fn reply<'r>(&'r self, plan: &'r Plan, limits: Limits) -> Reply<'r> {
         let shows_progress = self.caller.progress_token.is_some();
+        let sql_tool = Extra::Sql.name(&self.place.project);
         Reply {
             app: &self.place.app,
-            query,
             limits,
+            plan,
+            advice: Advice::of(&plan.query, &sql_tool),
             time_limit: self.server.args.limit_words(shows_progress),
+            pause: self.server.pause(),
         }
     }
 
@@ -103,47 +108,50 @@ impl OneCall<'_> {
         tool: &Tool,
         given: &Map<String, Value>,
     ) -> Result<Option<Value>, Failure> {
-        let query = &tool.query;
-        let mut given = given.clone();
-        let confirm = given.shift_remove(&input_schema::own_argument(query, input_schema::CONFIRM));
-        let digest = match &confirm {
-            None | Some(Value::Null) => None,
-            Some(Value::String(digest)) if digest.is_empty() => None,
-            Some(Value::String(digest)) => Some(digest.trim().to_lowercase()),
-            Some(_) => {
-                let words = "`confirm` takes the digest that the first call returned";
-                return Err(Failure::usage(Code::Var, words));
-            }
+        let _one_at_a_time = tokio::select! {
+            turn = self.writing.turn.lock() => turn,
+            cause = self.caller.stopped() => match cause {
+                StopCause::Cancelled => return Ok(None),
+                StopCause::Late => {
+                    let words = "the call was stopped while another one that writes was running";
+                    return Err(Failure::new(Exit::Network, Code::OutOfTime, words));
+                }
+            },
         };
-        let inputs = arguments::inputs(query, &given)?;
         let proposals = &self.writing.proposals;
+        let mut given = given.clone();
+        let argument = input_schema::own_argument(&tool.query, input_schema::CONFIRM);
+        let digest = digest(given.shift_remove(&argument))?;
         let proposed = digest.as_ref();
         let proposed = proposed.and_then(|digest| proposals.time_of(&tool.name, digest));
-        // A template that uses the time means that of the proposal.
-        let place = match proposed {
-            Some(now) => self.server.place(now)?,
-            None => self.place.clone(),
+        // The files are read now, not before the turn: a lock that was set meanwhile holds. A template
+        // that uses the time means that of the proposal.
+        let place = self.server.place(proposed.unwrap_or(self.place.app.now))?;
+        let tool = self.server.tool(&tool.query.name, &place.project);
+        let Some(tool) = tool.filter(|tool| tool.effect == Effect::Writes) else {
+            let words = "the query has changed meanwhile, and cannot be called any more";
+            return Err(Failure::usage(Code::UnknownQuery, words));
         };
+        let query = &tool.query;
+        let inputs = arguments::inputs(query, &given)?;
+        arguments::check_needed(query, &inputs, &place.world.outside)?;
         let call = OneCall {
             place: &place,
             ..*self
         };
-        let _one_at_a_time = self.writing.turn.lock().await;
-        if self.caller.cancelled.is_set() {
-            return Ok(None);
-        }
         let plan = self.server.plan(&place, query, &inputs)?;
         let found = match call.find(&plan).await? {
             Found::Items(found) => *found,
             Found::Stopped(StopCause::Cancelled) => return Ok(None),
             Found::Stopped(StopCause::Late) => {
                 let limits = self.server.limits(None);
-                return Ok(call.reply(query, limits).of(Ran::late()));
+                return Ok(call.reply(&plan, limits).of(Ran::late()));
             }
         };
         let requests = Requests {
             plan: &plan,
             found: &found,
+            files: place.project.files_of(query),
             environment: self.server.args.env.as_deref(),
         };
         let confirmed = match (&digest, proposed) {
@@ -154,24 +162,23 @@ impl OneCall<'_> {
             }
         };
         match confirmed {
-            Some(Ok(())) => call.send(&plan, query, found).await,
-            Some(Err(why)) => call.propose(tool, Some(why), &requests).map(Some),
-            None => call.propose(tool, None, &requests).map(Some),
+            Some(Ok(())) => call.send(&plan, found).await,
+            Some(Err(why)) => call.propose(&tool, Some(why), &requests).map(Some),
+            None => call.propose(&tool, None, &requests).map(Some),
         }
     }
 
     /// Sends what was approved.
-    async fn send(
-        &self,
-        plan: &Rc<Plan>,
-        query: &Query,
-        found: FoundItems,
-    ) -> Result<Option<Value>, Failure> {
-        let sent = self.run(plan, query, Some(found), None).await?;
+    async fn send(&self, plan: &Rc<Plan>, found: FoundItems) -> Result<Option<Value>, Failure> {
+        let mut sent = self.run(plan, Some(found), None).await?;
+        if let Some(Value::Object(result)) = &mut sent {
+            // A proposal has none, and both are of one tool.
+            result.remove("structuredContent");
+        }
         if sent.is_none() {
             let words = format!(
                 "`{}` was cancelled after it was confirmed: requests may have been sent",
-                query.name
+                plan.query.name
             );
             self.server.app.eprintln(&words);
             for message in self.place.app.messages() {
@@ -195,7 +202,7 @@ impl OneCall<'_> {
         let limits = self.server.limits(None);
         if requests.is_empty() {
             parts.push("There is nothing to send.".to_owned());
-            return Ok(text_result(&parts.join("\n\n"), limits, ""));
+            return Ok(text_result(&parts.join("\n\n"), limits, None));
         }
         let proposals = &self.writing.proposals;
         let digest = proposals.propose(&tool.name, app.now, requests, app)?;
@@ -207,7 +214,7 @@ impl OneCall<'_> {
         ));
         parts.push(requests.text(app)?);
         let text = parts.join("\n\n");
-        Ok(text_result(&text, limits, "there are more requests"))
+        Ok(text_result(&text, limits, None))
     }
 
     /// Finds the items of a walk that writes, and the results that its requests use.
@@ -219,7 +226,7 @@ impl OneCall<'_> {
         let gate = Rc::new(Gate::new(self.server.exchange(&place.project)));
         let session = run.session(&[Rc::clone(plan)], &gate)?;
         let work = confirm::find(plan, &session, &options, &place.app);
-        let (result, stopped) = run.watched(work, &session, &gate).await;
+        let (result, stopped) = run.watched(work, Duration::ZERO, &session, &gate).await;
         let found = match (result, stopped) {
             (Ok(found), _) => found,
             (Err(Stopped::Failed(failure)), _) => return Err(failure),
@@ -267,8 +274,7 @@ impl OneCall<'_> {
             }
             Extra::Sql => {
                 let plan = extra::sql(&given, server, self.place, catalog)?;
-                let query = Arc::clone(&plan.query);
-                return self.run(&plan, &query, None, given.most_records()?).await;
+                return self.run(&plan, None, given.most_records()?).await;
             }
             Extra::ShowQuery => {
                 let name = given.text("name")?;
@@ -280,18 +286,24 @@ impl OneCall<'_> {
             }
             Extra::Check => extra::check(&given, project, &self.place.app)?,
         };
-        Ok(Some(text_result(&text, limits, "")))
+        Ok(Some(text_result(&text, limits, None)))
     }
 
     /// Returns an operation that reads.
     fn operation(&self, wanted: &str, catalog: &Catalog) -> Result<Tool, Failure> {
-        let project = &self.place.project;
+        let (project, args) = (&self.place.project, &self.server.args);
+        if let Some(tool) = catalog.tool(wanted) {
+            let words = format!("`{wanted}` is a query: call the tool `{}`", tool.name);
+            return Err(Failure::usage(Code::UnknownQuery, words));
+        }
         let unknown = || {
             let words = format!("there is no query or operation `{wanted}` here");
-            let tools = catalog.tools.iter();
-            let near = name::nearest(wanted, tools.map(|tool| tool.query.name.as_str()));
             let failure = Failure::usage(Code::UnknownQuery, words);
-            match near {
+            let tools = catalog.tools.iter().map(|tool| tool.query.name.clone());
+            // Only what can be run is named.
+            let operations = extra::named(wanted, project, args);
+            let known: Vec<String> = operations.into_iter().chain(tools).collect();
+            match name::nearest(wanted, known.iter().map(String::as_str)) {
                 Some(near) => failure.help(format!("did you mean `{near}`?")),
                 None => failure.help("find them with `list_queries` and `find_operation`"),
             }
@@ -299,12 +311,24 @@ impl OneCall<'_> {
         if split_operation(wanted).is_none() {
             return Err(unknown());
         }
-        let query = project.query_named(wanted);
-        let query = query.map_err(Failure::from_diagnostics)?;
+        let query = project.query_named(wanted).map_err(|_| unknown())?;
         if !query.is_operation() {
             return Err(unknown());
         }
-        operation(project, &query, &self.server.args).map_err(|_| unknown())
+        operation(project, &query, args).map_err(|_| unknown())
+    }
+}
+
+/// Reads the digest that confirms a call.
+fn digest(argument: Option<Value>) -> Result<Option<String>, Failure> {
+    match argument {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(digest)) if digest.is_empty() => Ok(None),
+        Some(Value::String(digest)) => Ok(Some(digest.trim().to_lowercase())),
+        Some(_) => {
+            let words = "the digest is the text that the first call returned";
+            Err(Failure::usage(Code::Var, words))
+        }
     }
 }
 

@@ -8,10 +8,16 @@ use crate::cli::app::App;
 use crate::cli::failure::Failure;
 use crate::cli::options::{ConnectArgs, MessageArgs, duration};
 use crate::core::code::Code;
+use crate::core::name;
 use crate::core::time::format_duration;
+use crate::project::Project;
 
 /// The time limit of a call whose client shows no progress: most clients wait for 60 s.
 const TIMEOUT: Duration = Duration::from_secs(50);
+
+/// The usual maximum number of records in an answer, and of bytes.
+pub const MAX_RECORDS: u16 = 100;
+pub const MAX_BYTES: u32 = 24_000;
 
 /// Options of the tools that are served.
 #[derive(Debug, Clone, clap::Args)]
@@ -34,12 +40,12 @@ pub struct ServeArgs {
     pub name: String,
 
     /// Maximum number of records in an answer
-    #[arg(long, global = true, value_name = "N", default_value_t = 100,
+    #[arg(long, global = true, value_name = "N", default_value_t = MAX_RECORDS,
         value_parser = clap::value_parser!(u16).range(1..))]
     pub max_records: u16,
 
     /// Maximum size of an answer, in bytes of its text and of its JSON
-    #[arg(long, global = true, value_name = "BYTES", default_value_t = 24_000,
+    #[arg(long, global = true, value_name = "BYTES", default_value_t = MAX_BYTES,
         value_parser = clap::value_parser!(u32).range(2_000..=1_000_000))]
     pub max_bytes: u32,
 
@@ -106,6 +112,40 @@ impl ServeArgs {
     /// Describes the time limit of a call.
     pub fn limit_words(&self, shows_progress: bool) -> String {
         format_duration(self.call_limit(shows_progress))
+    }
+
+    /// Checks that the folder of `--project` has a project: the built-in queries are not what was
+    /// asked for.
+    ///
+    /// # Errors
+    ///
+    /// If it has none.
+    pub fn check_project(&self, project: &Project) -> Result<(), Failure> {
+        let Some(folder) = self.project.as_ref().filter(|_| project.is_built_in()) else {
+            return Ok(());
+        };
+        let words = format!("no project found in `{}`", folder.display());
+        let failure = Failure::usage(Code::NoProject, words);
+        Err(failure.help("a project is a folder with `queries/`, `resources/` or a `runner.yaml`"))
+    }
+
+    /// Checks that the environment exists.
+    ///
+    /// # Errors
+    ///
+    /// If no resource has it.
+    pub fn check_environment(&self, project: &Project) -> Result<(), Failure> {
+        let Some(wanted) = self.env.as_ref().filter(|name| !name.is_empty()) else {
+            return Ok(());
+        };
+        let known = project.environment_names();
+        if known.contains(wanted) {
+            return Ok(());
+        }
+        let words = format!("no resource has an environment `{wanted}`");
+        let hint = name::hint(wanted, known.iter().map(String::as_str));
+        let failure = Failure::usage(Code::UnknownEnvironment, words);
+        Err(failure.helps(hint.into_iter().collect()))
     }
 
     /// Returns the outside, in the folder of the project.

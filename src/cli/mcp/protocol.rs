@@ -8,7 +8,7 @@
 //!
 //! This module knows neither tools nor streams.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Number, Value, json};
 
 use crate::core::json;
 
@@ -331,7 +331,8 @@ impl ServerIdentity {
 }
 
 /// Returns the message about the progress of a call.
-pub fn progress(token: &Value, progress: u64, words: &str) -> Value {
+pub fn progress(token: &Value, progress: f64, words: &str) -> Value {
+    let progress = Number::from_f64(progress);
     let params = json!({ "progressToken": token, "progress": progress, "message": words });
     json!({ "jsonrpc": "2.0", "method": "notifications/progress", "params": params })
 }

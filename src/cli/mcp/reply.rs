@@ -7,11 +7,12 @@ use crate::cli::app::App;
 use crate::cli::exit::Exit;
 use crate::cli::failure::{ErrorFormat, Failure, Stopped};
 use crate::cli::in_memory::Form;
+use crate::cli::mcp::advice::Advice;
 use crate::cli::mcp::answer::{Answer, Findings, Limits, error_result, text_result};
 use crate::cli::mcp::call::{Ran, StopCause};
-use crate::cli::mcp::input_schema;
-use crate::core::name;
-use crate::project::Query;
+use crate::core::code::Code;
+use crate::core::text::counted;
+use crate::plan::Plan;
 
 /// The context of a reply.
 pub struct Reply<'r> {
@@ -19,40 +20,27 @@ pub struct Reply<'r> {
     pub app: &'r App,
     /// The limits of the answer.
     pub limits: Limits,
-    /// The query.
-    pub query: &'r Query,
+    /// The plan.
+    pub plan: &'r Plan,
+    /// How the caller gets fewer records.
+    pub advice: Advice,
     /// The time limit of the call in words.
     pub time_limit: String,
-}
-
-/// The maximum number of arguments that are named for a narrower answer.
-const NAMED: usize = 4;
-
-/// Returns the arguments by which a query gives fewer records: ``narrow with `since` ``.
-fn narrower(query: &Query) -> Option<String> {
-    // A default from the surroundings, such as the project of the checkout, is rarely changed.
-    let optional = input_schema::arguments(query).filter(|var| {
-        let default = var.default.as_ref();
-        default.is_some_and(|default| input_schema::constant(default).is_some())
-    });
-    let names: Vec<&str> = optional.map(|var| var.name.as_str()).take(NAMED).collect();
-    (!names.is_empty()).then(|| format!("narrow with {}", name::one_of(&names)))
+    /// The reason why requests wait, if they do.
+    pub pause: Option<String>,
 }
 
 impl Reply<'_> {
-    /// Replies with a failure.
-    pub fn failure(&self, failure: &Failure) -> Value {
-        failure.show(self.app, ErrorFormat::Text);
-        error_result(&self.app.messages().join("\n\n"), self.limits)
-    }
-
     /// Replies with the result of a run; `None` if the client does not wait for it.
     pub fn of(self, ran: Ran) -> Option<Value> {
-        let late = match ran.stopped {
-            Some(StopCause::Cancelled) => return None,
-            Some(StopCause::Late) => Some(self.late_note(ran.last_state.as_deref())),
-            None => None,
-        };
+        if ran.stopped == Some(StopCause::Cancelled) {
+            return None;
+        }
+        let is_late = ran.stopped == Some(StopCause::Late);
+        let is_empty = ran.records.first.is_empty() && ran.forms.is_empty();
+        if is_late && is_empty {
+            return Some(self.failure(&self.late_failure(&ran)));
+        }
         let exit = match ran.result {
             Ok(exit) => exit,
             Err(Stopped::Closed) => Exit::Partial,
@@ -63,32 +51,38 @@ impl Reply<'_> {
             Err(Stopped::Failed(failure)) => return Some(self.failure(&failure)),
         };
         let mut notes = self.app.messages();
-        notes.extend(late.iter().cloned());
+        let is_failed = !matches!(exit, Exit::Done | Exit::Partial | Exit::Expectation)
+            || exit == Exit::Partial && (is_empty || ran.has_only_failed);
+        if is_failed {
+            return Some(error_result(&notes.join("\n\n"), self.limits));
+        }
         if let Some(document) = document(ran.forms) {
             return Some(self.of_document(exit, &notes, &document));
         }
-        let is_empty = ran.records.first.is_empty();
-        if !matches!(exit, Exit::Done | Exit::Partial | Exit::Expectation)
-            || exit == Exit::Partial && is_empty
-        {
-            return Some(error_result(&notes.join("\n\n"), self.limits));
+        if is_late {
+            notes.push(self.late_words());
         }
-        let is_late = late.is_some();
+        let most = self.plan.record_limit();
+        let most = most.filter(|most| ran.records.total >= *most as u64 && !is_late);
+        if let Some(most) = most {
+            notes.push(format!(
+                "the query asks for at most {most} records (`limit`): there may be more"
+            ));
+        }
         let failed = notes.join("\n\n");
         let findings = Findings {
-            columns: self.query.columns(),
+            columns: self.plan.query.columns(),
             records: ran.records.first,
-            total: (!is_late).then_some(ran.records.total),
-            is_partial: exit == Exit::Partial,
+            total: (!is_late && most.is_none()).then_some(ran.records.total),
+            is_partial: exit == Exit::Partial || is_late,
+            found: ran.records.total,
             notes: if exit == Exit::Expectation {
                 Vec::new()
             } else {
                 notes
             },
-            narrowing: match narrower(self.query) {
-                Some(words) => format!("{words}, or aggregate with the tool `sql`"),
-                None => "aggregate with the tool `sql`".to_owned(),
-            },
+            narrowing: self.advice.for_records(),
+            is_local: false,
         };
         let answer = Answer::new(&findings, self.limits);
         Some(if exit == Exit::Expectation {
@@ -98,12 +92,47 @@ impl Reply<'_> {
         })
     }
 
+    fn failure(&self, failure: &Failure) -> Value {
+        failure.show(self.app, ErrorFormat::Text);
+        error_result(&self.app.messages().join("\n\n"), self.limits)
+    }
+
     /// Describes the end of a run whose time was up.
-    fn late_note(&self, last_state: Option<&str>) -> String {
-        let limit = &self.time_limit;
-        let state = last_state.map_or_else(String::new, |state| format!("; last state: {state}"));
-        let narrower = narrower(self.query).map_or_else(String::new, |words| format!("; {words}"));
-        format!("stopped after {limit}{state}{narrower}")
+    fn late_words(&self) -> String {
+        let mut words = format!("stopped after {}", self.time_limit);
+        let parts = [self.pause.as_deref(), self.advice.for_time()];
+        for part in parts.into_iter().flatten() {
+            words.push_str(&format!("; {part}"));
+        }
+        words
+    }
+
+    /// Returns the failure of a run that had no result when its time was up.
+    fn late_failure(&self, ran: &Ran) -> Failure {
+        let words = format!("the call was stopped after {}", self.time_limit);
+        let mut failure = Failure::new(Exit::Network, Code::OutOfTime, words);
+        if let Some(pause) = &self.pause {
+            failure = failure.fact("because", pause.clone());
+        }
+        if ran.written > 0 {
+            let sent = counted(ran.written, "request");
+            return failure
+                .fact("sent", format!("{sent} that write were answered"))
+                .maybe_fact("last_state", ran.last_state.clone())
+                .help("do not send it again: check what it started");
+        }
+        match &ran.last_state {
+            Some(state) => failure
+                .fact("last_state", state.clone())
+                .help("call again to go on waiting"),
+            None => failure.helps(
+                self.advice
+                    .for_time()
+                    .map(str::to_owned)
+                    .into_iter()
+                    .collect(),
+            ),
+        }
     }
 
     fn of_document(&self, exit: Exit, notes: &[String], document: &str) -> Value {
@@ -113,13 +142,10 @@ impl Reply<'_> {
             (false, true) => about,
             (false, false) => format!("{about}\n\n{document}"),
         };
-        if exit == Exit::Done || exit == Exit::Partial && !document.is_empty() {
-            let narrower = narrower(self.query);
-            let narrower = narrower.as_deref().unwrap_or("the rest is left out");
-            text_result(&text, self.limits, narrower)
-        } else {
-            error_result(&text, self.limits)
+        if exit == Exit::Expectation {
+            return error_result(&text, self.limits);
         }
+        text_result(&text, self.limits, self.advice.for_time())
     }
 }
 

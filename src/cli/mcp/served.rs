@@ -5,6 +5,7 @@ use std::rc::Rc;
 use serde_json::json;
 
 use crate::cli::app::App;
+use crate::cli::connect::World;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::mcp::catalog::Catalog;
@@ -24,8 +25,9 @@ use crate::core::text::{counted, display_width, printable_lines};
 pub fn show(args: &ServeArgs, output: TextFormat, app: &Rc<App>) -> Result<Exit, Failure> {
     let project = setup::project_here(app)?;
     let catalog = Catalog::of(&project, args, app);
+    args.check_environment(&project)?;
     catalog.check_writers(args)?;
-    let definitions = definitions(&project, &catalog);
+    let definitions = definitions(&project, &catalog, args, &World::outside_of(app));
     let size = json!(definitions).to_string().len();
     let text = if output == TextFormat::Json {
         let others = catalog.others.iter();
@@ -44,8 +46,8 @@ pub fn show(args: &ServeArgs, output: TextFormat, app: &Rc<App>) -> Result<Exit,
             };
             lines.push((tool.name.clone(), effect.to_owned()));
         }
-        let extras = Extra::of(&project);
-        lines.extend(extras.map(|extra| (extra.name(&catalog), "always served".to_owned())));
+        let extras = Extra::of(&project, args);
+        lines.extend(extras.map(|extra| (extra.name(&project), "always served".to_owned())));
         lines.sort();
         let others = catalog.others.iter();
         let others: Vec<(String, String)> = others
@@ -59,7 +61,7 @@ pub fn show(args: &ServeArgs, output: TextFormat, app: &Rc<App>) -> Result<Exit,
         )
     };
     app.print_to_any(&printable_lines(&text))?;
-    for warning in catalog.summary().iter().skip(1) {
+    for warning in catalog.summary(args).iter().skip(1) {
         app.eprintln(warning);
     }
     Ok(Exit::Done)

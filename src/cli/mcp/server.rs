@@ -15,10 +15,13 @@ use crate::cli::failure::Failure;
 use crate::cli::mcp::answer::Limits;
 use crate::cli::mcp::catalog::{Catalog, Tool};
 use crate::cli::mcp::options::ServeArgs;
+use crate::cli::mcp::output::Output;
 use crate::cli::options::{CacheArgs, MessageArgs};
 use crate::cli::{error_hints, setup};
+use crate::core::code::Code;
+use crate::core::time::format_duration;
 use crate::engine::{Cache, Exchange};
-use crate::plan::{Inputs, Plan};
+use crate::plan::{Inputs, Outside, Plan};
 use crate::project::{Project, Query};
 
 /// The state of a server: what all calls share.
@@ -37,6 +40,10 @@ pub struct Server {
     cache: Option<RunCache>,
     /// What was reported of the tools.
     told: RefCell<Option<Vec<String>>>,
+    /// Standard output.
+    pub output: Output,
+    /// True if the built-in queries are served.
+    is_built_in: bool,
 }
 
 /// The texts of resource files by path.
@@ -59,7 +66,7 @@ impl Server {
     /// # Errors
     ///
     /// If an option or the environment is invalid.
-    pub fn new(args: ServeArgs, app: &Rc<App>) -> Result<Self, Failure> {
+    pub fn new(args: ServeArgs, is_built_in: bool, app: &Rc<App>) -> Result<Self, Failure> {
         let connect = args.connect();
         let messages = args.messages();
         let now = args.now.as_deref();
@@ -79,6 +86,8 @@ impl Server {
                 RunCache::new(CacheArgs::default(), app, false)
             },
             told: RefCell::default(),
+            output: Output::start(app.scrubber.clone()),
+            is_built_in,
             args,
         })
     }
@@ -89,13 +98,23 @@ impl Server {
     ///
     /// If it cannot be opened.
     pub fn project(&self) -> Result<Project, Failure> {
-        setup::project_here(&self.app)
+        self.opened(&self.app)
+    }
+
+    fn opened(&self, app: &App) -> Result<Project, Failure> {
+        let project = setup::project_here(app)?;
+        if project.is_built_in() && !self.is_built_in {
+            let folder = self.app.working_directory.display();
+            let words = format!("the project in `{folder}` is gone");
+            return Err(Failure::usage(Code::NoProject, words));
+        }
+        Ok(project)
     }
 
     /// Returns the tools of a project. Reports how many there are, and files with faults.
     pub fn catalog(&self, project: &Project) -> Catalog {
         let catalog = Catalog::of(project, &self.args, &self.app);
-        let summary = catalog.summary();
+        let summary = catalog.summary(&self.args);
         let is_new = self.told.borrow().as_ref() != Some(&summary);
         if is_new {
             for line in &summary {
@@ -104,6 +123,14 @@ impl Server {
             self.told.replace(Some(summary));
         }
         catalog
+    }
+
+    /// Returns clock, environment and git, as a call that starts now sees them.
+    pub fn outside(&self) -> Outside {
+        match &self.demo {
+            Some(world) => world.outside.clone(),
+            None => World::outside_of(&self.app),
+        }
     }
 
     /// Returns the tool that a name means, if there is one.
@@ -128,7 +155,7 @@ impl Server {
     /// If the project cannot be opened.
     pub fn place(&self, now: Timestamp) -> Result<CallPlace, Failure> {
         let app = Rc::new(self.app.of_call(now));
-        let project = Rc::new(setup::project_here(&app)?);
+        let project = Rc::new(self.opened(&app)?);
         let world = if let Some(world) = &self.demo {
             world.clone()
         } else {
@@ -164,6 +191,25 @@ impl Server {
         }
     }
 
+    /// Describes how long requests wait for a rate limit, if they do.
+    pub fn pause(&self) -> Option<String> {
+        let until = self.reach.watch.stats().waits_until.get()?;
+        let left = until.saturating_duration_since(tokio::time::Instant::now());
+        let left = std::time::Duration::from_secs(left.as_secs());
+        (!left.is_zero()).then(|| {
+            format!(
+                "the rate limit of a server is used up: requests go on in {}",
+                format_duration(left)
+            )
+        })
+    }
+
+    /// Makes the next call ask for credentials again: a program or a server that issues them may have
+    /// failed for a while only, and a token may have been changed.
+    pub fn forget_exchange(&self) {
+        self.exchange.replace(None);
+    }
+
     /// Returns the way to servers.
     pub fn reach(&self) -> &Reach {
         &self.reach
@@ -174,8 +220,9 @@ impl Server {
         self.cache.as_ref().map(RunCache::cache)
     }
 
-    /// Sweeps the cache at the end.
+    /// Waits for the last messages to be read, and sweeps the cache.
     pub fn finish(&self) {
+        self.output.finish();
         if let Some(cache) = &self.cache {
             cache.finish(&self.app, false);
         }

@@ -53,7 +53,12 @@ impl Tools {
             RpcError::internal()
         })?;
         let catalog = self.server.catalog(&project);
-        let all = definitions(&project, &catalog);
+        let all = definitions(
+            &project,
+            &catalog,
+            &self.server.args,
+            &self.server.outside(),
+        );
         let start = match cursor {
             None => 0,
             Some(text) => text
@@ -101,8 +106,14 @@ impl Tools {
             Some(tool) => one_call.read(&tool, given).await,
             None => {
                 let catalog = self.server.catalog(&place.project);
-                let mut extras = Extra::of(&place.project);
-                let Some(extra) = extras.find(|extra| extra.name(&catalog) == call.name) else {
+                let mut extras = Extra::of(&place.project, &self.server.args);
+                if let Some(faults) = catalog.faults_of(&call.name, &place.project) {
+                    faults.show(&place.app, ErrorFormat::Text);
+                    let text = place.app.messages().join("\n\n");
+                    return Ok(Some(error_result(&text, limits)));
+                }
+                let Some(extra) = extras.find(|extra| extra.name(&place.project) == call.name)
+                else {
                     let words = format!("Unknown tool: {}", call.name);
                     return Err(RpcError::invalid_params(words));
                 };

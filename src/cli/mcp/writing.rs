@@ -5,8 +5,9 @@
 //! a person, which the client asks for.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -20,7 +21,7 @@ use crate::cli::app::App;
 use crate::cli::failure::Failure;
 use crate::cli::{error_hints, request_text};
 use crate::core::code::Code;
-use crate::core::text::{counted, hex};
+use crate::core::text::{counted, hex, one_line};
 use crate::engine::FoundItems;
 use crate::http::{Body, PartContent, Request};
 use crate::plan::{Plan, Site};
@@ -97,6 +98,8 @@ pub struct Requests<'r> {
     pub plan: &'r Rc<Plan>,
     /// The items of a walk, or the only request, with the results that they use.
     pub found: &'r FoundItems,
+    /// The files that the query consists of: its credential and what it polls are in them.
+    pub files: BTreeMap<PathBuf, String>,
     /// The name of the environment.
     pub environment: Option<&'r str>,
 }
@@ -162,7 +165,13 @@ impl Proposals {
         requests: &Requests<'_>,
         app: &App,
     ) -> Result<Result<(), NotConfirmed>, Failure> {
-        let Some(number) = self.known.borrow().get(digest).map(|known| known.number) else {
+        let number = {
+            let known = self.known.borrow();
+            let known = known.get(digest);
+            let known = known.filter(|known| known.made.elapsed() < HOLDS);
+            known.map(|known| known.number)
+        };
+        let Some(number) = number else {
             return Ok(Err(NotConfirmed::Unknown));
         };
         if self.digest(tool, number, requests, app)? != digest {
@@ -192,6 +201,10 @@ impl Proposals {
         add(tool.as_bytes());
         add(&number.to_be_bytes());
         add(requests.environment.unwrap_or_default().as_bytes());
+        for (path, text) in &requests.files {
+            add(path.to_string_lossy().as_bytes());
+            add(text.as_bytes());
+        }
         for request in requests.rendered(app)? {
             add_request(&request, &mut add);
         }
@@ -219,11 +232,19 @@ fn add_request(request: &Request, add: &mut dyn FnMut(&[u8])) {
             for part in parts {
                 add(part.name.as_bytes());
                 match &part.content {
-                    PartContent::Text(text) => add(text.as_bytes()),
+                    PartContent::Text(text) => {
+                        add(b"text");
+                        add(text.as_bytes());
+                    }
                     PartContent::File {
-                        file_name, bytes, ..
+                        file_name,
+                        content_type,
+                        bytes,
+                        ..
                     } => {
+                        add(b"file");
                         add(file_name.as_bytes());
+                        add(content_type.as_deref().unwrap_or_default().as_bytes());
                         add(bytes);
                     }
                 }
@@ -272,7 +293,11 @@ impl Requests<'_> {
         };
         let failed = |error| error_hints::render_error(&error, app);
         let question = question.map_err(failed)?;
-        let mut text = question.map_or_else(String::new, |question| format!("{question}\n\n"));
+        // It may contain values of the call: on one line, it cannot look like words of the server.
+        let mut text = match question {
+            Some(question) => format!("Question: {}\n\n", one_line(&question)),
+            None => String::new(),
+        };
         if is_walk {
             let count = counted(sites.len() as u64, "request");
             let _ = writeln!(text, "This would send {count}:\n");
@@ -282,9 +307,13 @@ impl Requests<'_> {
         for site in sites.iter().take(SHOWN) {
             let shown = requests.shown_request_at(site).map_err(failed)?;
             if let Some(about) = site.about() {
-                let _ = writeln!(text, "# {about}");
+                let _ = writeln!(text, "    # {}", one_line(about));
             }
-            let _ = writeln!(text, "{}", request_text::dry_run(&shown));
+            // Indented, so that no line of a body looks like one of the server.
+            for line in request_text::dry_run(&shown).lines() {
+                let _ = writeln!(text, "    {line}");
+            }
+            text.push('\n');
         }
         if sites.len() > SHOWN {
             let more = counted((sites.len() - SHOWN) as u64, "further request");
@@ -309,7 +338,10 @@ mod tests {
             number: 1,
         };
         let digest = "0123456789abcdef".to_owned();
-        proposals.known.borrow_mut().insert(digest.clone(), proposal);
+        proposals
+            .known
+            .borrow_mut()
+            .insert(digest.clone(), proposal);
         assert_eq!(proposals.time_of("cancel", &digest), Some(now));
         assert_eq!(proposals.time_of("rerun", &digest), None);
         tokio::time::advance(Duration::from_secs(299)).await;

@@ -277,8 +277,8 @@ fn queries_can_be_listed_and_shown() {
     let project = project(&server);
     let mut session = Session::start(&project, [] as [&str; 0]);
     let texts = [
-        session.text("list_queries", json!({ "word": "JOBS" })),
-        session.text("list_queries", json!({ "word": "cancel" })),
+        session.text("list_queries", json!({ "words": "JOBS" })),
+        session.text("list_queries", json!({ "words": "cancel" })),
         session.text("show_query", json!({ "name": "workflow-jobs" })),
         session.text("show_query", json!({ "name": "cancel-workflow" })),
         session.text("show_query", json!({ "nam": "x" })),

@@ -245,3 +245,17 @@ fn an_id_is_used_by_one_call_at_a_time() {
     assert_eq!(answer["error"]["code"], -32600);
     assert_eq!(session.finish().0, 0);
 }
+
+#[test]
+fn an_id_may_be_used_again_after_its_answer() {
+    let project = Project::new();
+    let mut session = Session::start(&project, ["--demo"]);
+    let line =
+        r#"{"jsonrpc":"2.0","id":"a","method":"tools/call","params":{"name":"list_queries"}}"#;
+    for _ in 0..20 {
+        session.write(line);
+        let answer = session.read();
+        assert!(answer.get("result").is_some(), "{answer}");
+    }
+    assert_eq!(session.finish().0, 0);
+}

@@ -1,10 +1,14 @@
 //! Tools that write: absent unless named, and then in two steps.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
 
 use super::project;
 use super::session::Session;
-use crate::support::{Exchange, Project, Received, Server};
+use crate::support::{Answer, Exchange, LiveServer, Project, Received, Response, Server};
 
 const ALLOWED: [&str; 2] = ["--allow-write", "cancel-workflow"];
 
@@ -194,4 +198,91 @@ fn no_message_tells_how_a_query_that_writes_is_allowed() {
     );
     assert_eq!(session.finish().0, 0);
     server.finish();
+}
+
+/// Answers writes slowly, and counts them.
+fn slow_writes(delay: Duration) -> (LiveServer, Arc<AtomicUsize>) {
+    let count = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&count);
+    let server = LiveServer::start(move |request| {
+        let answer = Answer::status(201).json(&json!({ "ok": true }));
+        if request.method == "POST" {
+            counted.fetch_add(1, Ordering::SeqCst);
+            std::thread::sleep(delay);
+        }
+        Response::Answer(answer)
+    });
+    (server, count)
+}
+
+const LISTED: &str = "resource: circleci
+for_each: { id: { in: [a, b, c, d, e, f] } }
+method: POST
+endpoint: /item/{{ id }}
+";
+
+#[test]
+fn a_write_that_waits_for_its_turn_is_not_sent_after_the_deadline() {
+    let (server, count) = slow_writes(Duration::from_millis(900));
+    let project = Project::new()
+        .circleci_at(&server.url(), "concurrency: 2")
+        .query("write-all", LISTED);
+    let args = ["--allow-write", "write-all", "--timeout", "400ms"];
+    let mut session = Session::start(&project, args);
+    let proposal = session.text("write_all", json!({}));
+    let sent = session.text("write_all", json!({ "confirm": digest(&proposal) }));
+    assert_eq!(count.load(Ordering::SeqCst), 2);
+    // Those that were sent were answered.
+    assert!(
+        sent.starts_with("2 of at least 2 records; partial"),
+        "{sent}"
+    );
+    assert!(!sent.contains("may have been carried out"), "{sent}");
+    assert_eq!(session.finish().0, 0);
+    assert_eq!(count.load(Ordering::SeqCst), 2);
+}
+
+#[test]
+fn a_write_that_ends_soon_after_the_deadline_is_whole() {
+    let (server, count) = slow_writes(Duration::from_millis(900));
+    let one = "resource: circleci\nmethod: POST\nendpoint: /item\n";
+    let project = Project::new()
+        .circleci_at(&server.url(), "")
+        .query("write-one", one);
+    let args = ["--allow-write", "write-one", "--timeout", "400ms"];
+    let mut session = Session::start(&project, args);
+    let proposal = session.text("write_one", json!({}));
+    let sent = session.text("write_one", json!({ "confirm": digest(&proposal) }));
+    assert!(sent.starts_with("1 of 1 record."), "{sent}");
+    assert_eq!(count.load(Ordering::SeqCst), 1);
+    assert_eq!(session.finish().0, 0);
+}
+
+#[test]
+fn a_cancelled_write_ends_and_no_other_begins() {
+    let (server, count) = slow_writes(Duration::from_millis(900));
+    let project = Project::new()
+        .circleci_at(&server.url(), "concurrency: 2")
+        .query("write-all", LISTED);
+    let mut session = Session::start(&project, ["--allow-write", "write-all"]);
+    let proposal = session.text("write_all", json!({}));
+    let call = json!({ "name": "write_all", "arguments": { "confirm": digest(&proposal) } });
+    let id = session.send("tools/call", call);
+    let begun = Instant::now();
+    while count.load(Ordering::SeqCst) < 2 {
+        assert!(
+            begun.elapsed() < Duration::from_secs(20),
+            "nothing was sent"
+        );
+        std::thread::yield_now();
+    }
+    let cancelled = json!({
+        "jsonrpc": "2.0", "method": "notifications/cancelled", "params": { "requestId": id },
+    });
+    session.write(&cancelled.to_string());
+    let (code, stderr) = session.finish();
+    assert_eq!(code, 0);
+    assert_eq!(count.load(Ordering::SeqCst), 2);
+    let words = "`write-all` was cancelled after it was confirmed: requests may have been sent";
+    assert!(stderr.contains(words), "{stderr}");
 }

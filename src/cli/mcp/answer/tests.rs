@@ -40,7 +40,8 @@ fn an_answer_is_cut_to_its_size_with_the_notice_first() {
     let shown = structured["shown"].as_u64().expect("a number");
     assert!((10..40).contains(&shown), "{shown}");
     let second = text.lines().nth(1).unwrap_or_default();
-    let notice = format!("Note: {shown} of 4812 records shown; narrow with `since`");
+    let notice =
+        format!("Note: {shown} of 4812 records shown, as many as fit; narrow with `since`");
     assert_eq!(second, notice);
     assert_eq!(structured["total"], 4_812);
 }
@@ -79,10 +80,11 @@ fn nothing_found_is_not_a_failure_and_an_unknown_total_is_left_out() {
     );
     let mut unknown = findings(vec![json!({ "a": 1 })]);
     unknown.total = None;
+    unknown.found = 1;
     unknown.is_partial = true;
     let answer = Answer::new(&unknown, LIMITS);
     assert!(answer.structured().get("total").is_none());
-    let first = "1 record, and there may be more; partial: records are missing.\n";
+    let first = "1 of at least 1 record; partial: records are missing.\n";
     assert!(answer.text().starts_with(first), "{}", answer.text());
 }
 
@@ -109,8 +111,11 @@ fn the_structure_matches_its_schema() {
 #[test]
 fn a_long_text_is_cut_at_a_line() {
     let text = "ä line\n".repeat(1_000);
-    let cut = cut_text(&text, 2_000, "shorter");
-    assert!(cut.len() <= 2_000 && cut.starts_with("Note: cut, 2000 of 8000 bytes shown; shorter"));
+    let cut = cut_text(&text, 2_000, Some("shorter"));
+    assert!(
+        cut.len() <= 2_000
+            && cut.starts_with("Note: only the first of 8000 bytes are shown; shorter")
+    );
     assert!(cut.ends_with("ä line"));
-    assert_eq!(cut_text("a\u{7}b", 2_000, ""), "a\\u0007b");
+    assert_eq!(cut_text("a\u{7}b", 2_000, None), "a\\u0007b");
 }

@@ -32,7 +32,15 @@ pub fn check(given: &Given<'_>, project: &Project, app: &App) -> Result<String, 
     };
     let failure = Failure::from_diagnostics(faults);
     let faults = failure.diagnostics.iter();
-    let texts: Vec<String> = faults.map(|fault| render(fault, app)).collect();
+    let texts: Vec<String> = faults
+        .map(|fault| match &fault.place {
+            // A text may name any file of the project: what is in it is not shown.
+            Some(place) if place.file.name() != name => {
+                format!("error[{}]: a fault in `{}`", fault.code, place.short())
+            }
+            _ => render(fault, app),
+        })
+        .collect();
     let count = counted(texts.len() as u64, "fault");
     Ok(format!("{name}: {count}\n\n{}", texts.join("\n\n")))
 }

@@ -1,6 +1,7 @@
 //! `show_query`: the arguments, the request and the columns of a query or an operation.
 
 use crate::cli::describe::var_words;
+use crate::cli::mcp::advice::narrowing;
 use crate::cli::mcp::catalog::{Effect, Tool};
 use crate::cli::mcp::input_schema;
 use crate::cli::shown_columns::ShownColumns;
@@ -12,6 +13,13 @@ pub fn show(tool: &Tool, project: &Project) -> String {
     let mut text = format!("{}\n", tool.name);
     if let Some(description) = &query.description {
         text.push_str(&format!("  {}\n", description.trim().replace('\n', "\n  ")));
+    }
+    if tool.effect == Effect::Writes {
+        let confirm = input_schema::own_argument(query, input_schema::CONFIRM);
+        text.push_str(&format!(
+            "  It writes: the first call sends nothing and shows what it would send; a second one \
+             with `{confirm}` sends it.\n"
+        ));
     }
     text.push_str("\narguments\n");
     let mut arguments = input_schema::arguments(query).peekable();
@@ -45,7 +53,12 @@ pub fn described(tool: &Tool, project: &Project) -> String {
     let query = &tool.query;
     let mut sentences = Vec::new();
     let own = query.description.as_deref().map(str::trim);
-    sentences.extend(own.map(sentence));
+    let request = query.call().map(|call| {
+        let source = call.address.source();
+        format!("{} {source} of {}", call.method, call.resource.value)
+    });
+    let own = own.filter(|own| !own.is_empty()).map(str::to_owned);
+    sentences.extend(own.or(request).map(|text| sentence(&text)));
     match tool.effect {
         Effect::Reads => {}
         Effect::DeclaredToRead => sentences.push("It is declared to change nothing.".to_owned()),
@@ -96,12 +109,8 @@ fn sentence(text: &str) -> String {
 }
 
 fn narrowing_words(query: &Query) -> String {
-    let narrowing = ["since", "branch", "limit"];
-    let mut vars = input_schema::arguments(query);
-    let found = vars.find(|var| narrowing.contains(&var.name.as_str()));
-    found.map_or_else(String::new, |var| {
-        format!(": narrow it with `{}`", var.name)
-    })
+    let first = narrowing(query).into_iter().next();
+    first.map_or_else(String::new, |name| format!(": narrow it with `{name}`"))
 }
 
 /// Returns the columns of a query, each with its type if the type is known.

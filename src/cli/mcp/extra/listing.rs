@@ -4,11 +4,8 @@ use serde_json::{Value, json};
 
 use crate::cli::failure::Failure;
 use crate::cli::mcp::answer::{Answer, Findings, Limits};
-use crate::cli::mcp::catalog::Catalog;
+use crate::cli::mcp::catalog::{Catalog, Effect};
 use crate::cli::mcp::given::Given;
-
-/// The records of an answer that lists queries or operations: these are short.
-const MOST: usize = 1_000;
 
 /// Lists the queries that are tools.
 ///
@@ -16,42 +13,64 @@ const MOST: usize = 1_000;
 ///
 /// If an argument is invalid.
 pub fn list(given: &Given<'_>, catalog: &Catalog, limits: Limits) -> Result<Value, Failure> {
-    let word = given.optional_text("word")?.unwrap_or_default();
-    let word = word.to_lowercase();
+    let words = Words::new(given.optional_text("words")?.unwrap_or_default());
     let records = catalog.tools.iter().filter_map(|tool| {
         let query = &tool.query;
         let about = query.description.clone().unwrap_or_default();
         let texts = [Some(&tool.name), Some(&query.name), query.folder.as_ref()];
-        let mut texts = texts.into_iter().flatten().chain([&about]);
-        let is_wanted = texts.any(|text| text.to_lowercase().contains(&word));
+        let is_wanted = words.occur_in(texts.into_iter().flatten().chain([&about]));
         is_wanted.then(|| {
             json!({
                 "tool": tool.name,
                 "query": query.name,
+                "effect": if tool.effect == Effect::Writes { "writes" } else { "reads" },
                 "folder": query.folder,
                 "description": about.trim(),
             })
         })
     });
     Ok(listed(
-        &["tool", "query", "folder", "description"],
+        &["tool", "query", "effect", "folder", "description"],
         records.collect(),
         limits,
     ))
 }
 
+/// Words that must all occur, in any case.
+pub struct Words(Vec<String>);
+
+impl Words {
+    /// Reads the words of a text.
+    pub fn new(text: &str) -> Self {
+        let words = text.split_whitespace();
+        Self(words.map(str::to_lowercase).collect())
+    }
+
+    /// Returns true if each word occurs in one of some texts.
+    pub fn occur_in<'t>(&self, texts: impl IntoIterator<Item = &'t String>) -> bool {
+        let texts: Vec<String> = texts.into_iter().map(|text| text.to_lowercase()).collect();
+        let occurs = |word: &String| texts.iter().any(|text| text.contains(word));
+        self.0.iter().all(occurs)
+    }
+}
+
 /// Answers with a list.
-pub fn listed(columns: &[&str], records: Vec<Value>, limits: Limits) -> Value {
+pub fn listed(columns: &[&str], mut records: Vec<Value>, limits: Limits) -> Value {
+    let total = records.len() as u64;
+    let notes = if records.is_empty() {
+        vec!["nothing has these words: try fewer, or none".to_owned()]
+    } else {
+        Vec::new()
+    };
+    records.truncate(limits.records);
     let findings = Findings {
         columns: Some(columns.iter().map(|name| (*name).to_owned()).collect()),
-        total: Some(records.len() as u64),
+        total: Some(total),
         records,
-        narrowing: "select by a word".to_owned(),
+        notes,
+        narrowing: "select with more words".to_owned(),
+        is_local: true,
         ..Findings::default()
-    };
-    let limits = Limits {
-        records: MOST,
-        ..limits
     };
     Answer::new(&findings, limits).result()
 }

@@ -69,7 +69,7 @@ fn every_type_of_var_has_a_schema_that_all_clients_take() {
   token: { secret: true, default: \"{{ env.OTHER_TOKEN }}\" }
 ",
     );
-    let schema = of_query(&query, false);
+    let schema = of_query(&query, false, &[]);
     insta::assert_snapshot!(format!("{schema:#}"));
     let mut found = BTreeSet::new();
     keywords(&schema, &mut found);
@@ -80,9 +80,9 @@ fn every_type_of_var_has_a_schema_that_all_clients_take() {
 #[test]
 fn a_var_keeps_its_name_beside_the_arguments_of_tools() {
     let query = query("  confirm: { default: null }\n  max_records: { type: int, default: 5 }\n");
-    let reads = of_query(&query, false);
+    let reads = of_query(&query, false, &[]);
     assert_eq!(reads["properties"]["max_records"]["default"], 5);
-    let writes = of_query(&query, true);
+    let writes = of_query(&query, true, &[]);
     let names: Vec<&String> = writes["properties"]
         .as_object()
         .expect("properties")
