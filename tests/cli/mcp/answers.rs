@@ -291,3 +291,81 @@ fn queries_can_be_listed_and_shown() {
     assert_eq!(session.finish().0, 0);
     server.finish();
 }
+
+#[test]
+fn a_secret_that_is_a_word_of_the_protocol_leaves_messages_whole() {
+    for secret in ["false", "text", "4820", "result"] {
+        let answer = json!({ "n": 148_200, "word": secret });
+        let get = Exchange::new("GET", &format!("/api/v2/x?a={secret}")).answers(answer);
+        let server = Server::start(vec![get]);
+        let query = "resource: circleci\nendpoint: /x\nparams: { a: \"{{ env.S_TOKEN }}\" }\n";
+        let project = Project::new().circleci(&server).query("q", query);
+        let mut session = Session::start_with(&project, [] as [&str; 0], &[("S_TOKEN", secret)]);
+        let result = session.call("q", json!({}));
+        assert_eq!(result["isError"], false, "{secret}");
+        let content = &result["structuredContent"];
+        assert_eq!(content["records"], json!([[148_200, "***"]]), "{secret}");
+        assert_eq!(session.finish().0, 0);
+        server.finish();
+    }
+}
+
+#[test]
+fn a_credential_is_asked_for_again_in_the_next_call() {
+    let get = |token: &str| {
+        let get = Exchange::get("/api/v2/x");
+        get.with_header("authorization", format!("Bearer {token}"))
+    };
+    let refused = get("first-token-123").answers((401, json!({ "message": "no" })));
+    let taken = get("second-token-456").answers(json!({ "n": 1 }));
+    let server = Server::start(vec![refused.at_least(1), taken]);
+    let url = server.url();
+    let resource =
+        format!("type: rest\nbase_url: {url}/api/v2\nauth: {{ command: [cat, token.txt] }}\n");
+    let project = Project::new()
+        .file("resources/r.yaml", resource)
+        .file("token.txt", "first-token-123\n")
+        .query("q", "resource: r\nendpoint: /x\n");
+    let mut session = Session::start(&project, [] as [&str; 0]);
+    let first = session.text("q", json!({}));
+    assert!(first.starts_with("failed: error[http-401]"), "{first}");
+    project.write("token.txt", "second-token-456\n");
+    let second = session.text("q", json!({}));
+    assert!(second.starts_with("1 of 1 record."), "{second}");
+    assert_eq!(session.finish().0, 0);
+    server.finish();
+}
+
+#[test]
+fn the_deadline_holds_while_records_are_computed() {
+    let items: Vec<_> = (0..20_000).map(|id| json!({ "id": id })).collect();
+    let list = Exchange::get("/api/v2/x").answers(json!({ "items": items }));
+    let server = Server::start(vec![list]);
+    let query = "resource: circleci
+endpoint: /x
+rows: $.items[*]
+paginate: false
+where: range(3000) | sum + (range(3000) | sum) > row.id
+";
+    let project = Project::new().circleci(&server).query("q", query);
+    let mut session = Session::start(&project, ["--timeout", "500ms"]);
+    let begun = std::time::Instant::now();
+    let text = session.text("q", json!({}));
+    assert!(text.contains("stopped after 500 ms"), "{text}");
+    assert!(begun.elapsed() < std::time::Duration::from_secs(10));
+    assert_eq!(session.finish().0, 0);
+    server.finish();
+}
+
+#[test]
+fn check_shows_no_line_of_another_file() {
+    let server = Server::start(Vec::new());
+    let project = project(&server).file(".netrc", "machine x password hunter2-secret\n");
+    let mut session = Session::start(&project, [] as [&str; 0]);
+    let yaml = "resource: circleci\nendpoint: /x\nbody: { graphql: { query_file: .netrc } }\n";
+    let text = session.text("check", json!({ "yaml": yaml }));
+    assert!(!text.contains("hunter2"), "{text}");
+    assert!(text.contains(".netrc"), "{text}");
+    assert_eq!(session.finish().0, 0);
+    server.finish();
+}

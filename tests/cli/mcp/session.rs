@@ -78,6 +78,15 @@ pub struct Session {
 impl Session {
     /// Starts a server in a project's folder.
     pub fn start<A: AsRef<OsStr>>(project: &Project, args: impl IntoIterator<Item = A>) -> Self {
+        Self::start_with(project, args, &[])
+    }
+
+    /// As [`Session::start`], with more variables of the environment.
+    pub fn start_with<A: AsRef<OsStr>>(
+        project: &Project,
+        args: impl IntoIterator<Item = A>,
+        env: &[(&str, &str)],
+    ) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_runner"))
             .arg("mcp")
             .args(args)
@@ -87,6 +96,7 @@ impl Session {
             .env("HOME", project.home())
             .env("TZ", "UTC")
             .env("CIRCLE_TOKEN", CANARY)
+            .envs(env.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

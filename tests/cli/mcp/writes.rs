@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::project;
 use super::session::Session;
-use crate::support::{Answer, Exchange, LiveServer, Project, Received, Response, Server};
+use crate::support::{Answer, Exchange, LiveServer, Project, Received, Response, Run, Server};
 
 const ALLOWED: [&str; 2] = ["--allow-write", "cancel-workflow"];
 
@@ -285,4 +285,53 @@ fn a_cancelled_write_ends_and_no_other_begins() {
     assert_eq!(count.load(Ordering::SeqCst), 2);
     let words = "`write-all` was cancelled after it was confirmed: requests may have been sent";
     assert!(stderr.contains(words), "{stderr}");
+}
+
+#[test]
+fn a_credential_or_a_lock_that_changes_is_another_proposal() {
+    let server = Server::start(Vec::new());
+    let project = project(&server);
+    let mut session = Session::start(&project, ALLOWED);
+    let proposal = session.text("cancel_workflow", json!({ "id": "w-1" }));
+    let confirm = json!({ "id": "w-1", "confirm": digest(&proposal) });
+    let url = server.url();
+    let other = |more: &str| {
+        format!(
+            "type: circleci\nname: circleci\nbase_url: {url}/api/v2\nauth: {{ token: \"{{{{ env.OTHER | default('x') }}}}\" }}\n{more}"
+        )
+    };
+    project.write("resources/circleci.yaml", other(""));
+    let changed = session.text("cancel_workflow", confirm.clone());
+    assert!(
+        changed.starts_with("That digest is for other requests"),
+        "{changed}"
+    );
+    project.write("resources/circleci.yaml", other("access: read-only\n"));
+    let call = json!({ "name": "cancel_workflow", "arguments": confirm });
+    let locked = session.ask("tools/call", call);
+    assert_eq!(locked["error"]["message"], "Unknown tool: cancel_workflow");
+    assert_eq!(session.finish().0, 0);
+    server.finish();
+}
+
+#[test]
+fn what_feeds_a_write_is_not_sent_before_it_is_confirmed() {
+    let server = Server::start(Vec::new());
+    let search =
+        "resource: circleci\nmethod: POST\nsafe: true\nendpoint: /search\nrows: $.items[*]\n";
+    let fed = "resource: circleci\nfor_each: { one: { query: search } }\nmethod: POST\nendpoint: /x/{{ one.id }}\n";
+    let project = Project::new()
+        .circleci(&server)
+        .query("search", search)
+        .query("fed", fed);
+    let outcome = Run::in_(&project)
+        .args(["mcp", "--allow-write", "fed"])
+        .outcome();
+    outcome.assert_exit(2);
+    assert!(
+        outcome
+            .stderr_text()
+            .contains("POST of `search` is safe only because")
+    );
+    server.finish();
 }
