@@ -52,7 +52,7 @@ def check_era(folder, era):
     for tool, arguments in (
         ("failed_jobs", slug),
         ("weekly_report", slug),
-        ("list_queries", {"word": "jobs"}),
+        ("list_queries", {"words": "jobs"}),
         ("sql", {"from": {"runs": "project-pipelines"}, "select": "select count(*) n from runs", "vars": slug}),
     ):
         run = call(tool, arguments)

@@ -345,7 +345,7 @@ def eras():
     server.meta = meta
     refused = [
         answer["error"]
-        for answer in (server.call("list_queries", {"word": "nothing"}, id="same") for _ in range(20))
+        for answer in (server.call("list_queries", {"words": "nothing"}, id="same") for _ in range(20))
         if "error" in answer
     ]
     checks.check("an id can be used again after its answer", not refused, f"{len(refused)} of 20 refused: {refused[:1]}")
