@@ -1,5 +1,8 @@
-//! Writes the tables of the files that the program carries: all below `resources/` and `queries/`, and
-//! the pages of error codes.
+//! Writes the tables of the files that the program carries (all below `resources/` and `queries/`, and
+//! the pages of error codes), and the version with its commit.
+
+#[path = "build/version.rs"]
+mod version;
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -17,7 +20,41 @@ fn main() -> io::Result<()> {
     for (name, folders) in TABLES {
         fs::write(out.join(name), table(&root, folders)?)?;
     }
-    Ok(())
+    fs::write(out.join("version.txt"), version(root))
+}
+
+/// Returns the version of this build.
+fn version(root: PathBuf) -> String {
+    for name in ["RUNNER_BUILD_COMMIT", "SOURCE_DATE_EPOCH"] {
+        println!("cargo::rerun-if-env-changed={name}");
+    }
+    for file in ["build.rs", "build/version.rs"] {
+        println!("cargo::rerun-if-changed={file}");
+    }
+    let build = version::Build {
+        root,
+        version: env::var("CARGO_PKG_VERSION").expect("cargo sets it"),
+        features: features(),
+        commit: env::var("RUNNER_BUILD_COMMIT").ok(),
+        epoch: env::var("SOURCE_DATE_EPOCH").ok(),
+    };
+    let version = build.version();
+    for file in &version.files {
+        println!("cargo::rerun-if-changed={}", file.display());
+    }
+    version.text
+}
+
+/// Returns the enabled features, without the set of the default ones.
+fn features() -> Vec<String> {
+    let mut features: Vec<String> = env::vars_os()
+        .filter_map(|(name, _)| name.into_string().ok())
+        .filter_map(|name| name.strip_prefix("CARGO_FEATURE_").map(str::to_lowercase))
+        .map(|name| name.replace('_', "-"))
+        .filter(|name| name != "default")
+        .collect();
+    features.sort();
+    features
 }
 
 fn table(root: &Path, folders: &[&str]) -> io::Result<String> {

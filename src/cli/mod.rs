@@ -84,11 +84,14 @@ use crate::cli::failure::{ErrorFormat, Stopped};
 
 /// Query CircleCI and any other REST API with queries defined in YAML files.
 #[derive(Debug, Parser)]
-#[command(name = "runner", version, max_term_width = 100, after_help = AFTER_HELP)]
+#[command(name = "runner", version, long_version = LONG_VERSION, max_term_width = 100, after_help = AFTER_HELP)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
 }
+
+/// The version with its commit and features; `build.rs` writes it.
+const LONG_VERSION: &str = include_str!(concat!(env!("OUT_DIR"), "/version.txt"));
 
 const AFTER_HELP: &str = "\
 Try it in any folder, without a token or a network:

@@ -30,7 +30,6 @@ pub enum Cause {
     #[cfg_attr(not(unix), expect(dead_code, reason = "only told on Unix"))]
     ParentGone,
     /// The reader of a part's records has ended.
-    #[cfg_attr(not(unix), expect(dead_code, reason = "only told on Unix"))]
     ReaderGone,
 }
 

@@ -4,7 +4,7 @@
 //! A module is a topic, a test name is a sentence. [`case::Case`] runs a query; `support` contains
 //! servers, terminals and secrets.
 //!
-//! Besides the binary, the tests run `sh`, `bash`, `git`, `curl`, `jq` and, for a terminal, `script`.
+//! Besides the binary, the tests run `sh`, `bash`, `git`, `curl`, `jq`, `tar` and, for a terminal, `script`.
 
 mod addresses;
 mod answers;
@@ -35,11 +35,13 @@ mod graphql;
 mod graphs;
 mod hostile;
 mod init;
+mod installer;
 mod limits;
 mod listings;
 mod man;
 mod mcp;
 mod metrics;
+mod network;
 mod new;
 mod operations;
 mod output;

@@ -51,9 +51,25 @@ mod help {
 
     #[test]
     fn the_version_is_that_of_the_package() {
-        let outcome = run(&Project::new(), &["--version"]);
+        let outcome = run(&Project::new(), &["-V"]);
         let expected = format!("runner {}\n", env!("CARGO_PKG_VERSION"));
         assert_eq!(outcome.assert_exit(0).stdout_text(), expected);
+    }
+
+    #[test]
+    fn the_long_version_has_the_features_on_the_same_line() {
+        let outcome = run(&Project::new(), &["--version"]);
+        let text = outcome.assert_exit(0).stdout_text();
+        let short = format!("runner {}", env!("CARGO_PKG_VERSION"));
+        let details = text.strip_prefix(&short).expect("the version comes first");
+        assert_eq!(text.lines().count(), 1);
+        if cfg!(feature = "parquet") {
+            // What comes before depends on the source it was built from: `tests/version.rs`.
+            assert!(
+                details.starts_with(" (") && details.ends_with("parquet)\n"),
+                "{text}"
+            );
+        }
     }
 
     #[test]

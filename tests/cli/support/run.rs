@@ -49,8 +49,8 @@ impl<'p> Run<'p> {
         Self::program(project, RUNNER)
     }
 
-    /// A run of another program, for the tests of this support.
-    pub(super) fn program(project: &'p Project, program: &str) -> Self {
+    /// A run of another program.
+    pub fn program(project: &'p Project, program: &str) -> Self {
         let path = std::env::var_os("PATH").unwrap_or_default();
         let env = [
             ("PATH", path),
