@@ -181,7 +181,9 @@ mod tests {
     #[test]
     fn the_seeds_are_read() {
         for (name, target) in TARGETS {
-            let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds").join(name);
+            let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+                .join("fuzz/seeds")
+                .join(name);
             let mut count = 0;
             for entry in std::fs::read_dir(&folder).expect("seeds").flatten() {
                 target(&std::fs::read(entry.path()).expect("a seed"));
