@@ -100,7 +100,7 @@ impl Reply<'_> {
     /// Describes the end of a run whose time was up.
     fn late_words(&self) -> String {
         let mut words = format!("stopped after {}", self.time_limit);
-        let parts = [self.pause.as_deref(), self.advice.for_time()];
+        let parts = [self.pause.as_deref(), Some(self.advice.for_time())];
         for part in parts.into_iter().flatten() {
             words.push_str(&format!("; {part}"));
         }
@@ -125,13 +125,7 @@ impl Reply<'_> {
             Some(state) => failure
                 .fact("last_state", state.clone())
                 .help("call again to go on waiting"),
-            None => failure.helps(
-                self.advice
-                    .for_time()
-                    .map(str::to_owned)
-                    .into_iter()
-                    .collect(),
-            ),
+            None => failure.help(self.advice.for_time()),
         }
     }
 
@@ -145,7 +139,7 @@ impl Reply<'_> {
         if exit == Exit::Expectation {
             return error_result(&text, self.limits);
         }
-        text_result(&text, self.limits, self.advice.for_time())
+        text_result(&text, self.limits, Some(self.advice.for_time()))
     }
 }
 
