@@ -60,7 +60,7 @@ pub struct MetricFamily {
 /// A fault of a name: the message after the name, and a name that would do.
 #[derive(Debug, PartialEq, Eq)]
 pub struct NameFault {
-    /// What is wrong, to be read after the name.
+    /// The fault, to be read after the name.
     pub message: String,
     /// A name to use instead.
     pub instead: Option<String>,

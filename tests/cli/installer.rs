@@ -11,7 +11,7 @@ use crate::support::{Answer, Exchange, Fault, Outcome, Project, Run, Server};
 const TARGET: &str = "x86_64-unknown-linux-musl";
 const ARCHIVE: &str = "runner-x86_64-unknown-linux-musl.tar.gz";
 
-/// What the binary of the archive is.
+/// The binary of the archive.
 const BINARY: &str = "#!/bin/sh\necho runner 1.2.3\n";
 
 fn script() -> String {

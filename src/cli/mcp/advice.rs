@@ -1,4 +1,4 @@
-//! How a caller gets fewer records, or a result in time.
+//! Advice for a caller who needs fewer records, or a result in time.
 
 use crate::cli::mcp::input_schema;
 use crate::core::name;
@@ -38,9 +38,9 @@ pub fn narrowing(query: &Query) -> Vec<&str> {
 /// The advice for an answer.
 #[derive(Debug, Clone)]
 pub struct Advice {
-    /// How the query gives fewer records: ``narrow with `since` ``.
+    /// The way to fewer records: ``narrow with `since` ``.
     narrower: Option<String>,
-    /// How its records are counted without showing them.
+    /// The way to count records without showing them.
     aggregate: Option<String>,
 }
 

@@ -43,9 +43,9 @@ pub struct Findings {
     pub found: u64,
     /// True if records are missing that there should be.
     pub is_partial: bool,
-    /// What a reader must know.
+    /// Notes for the reader.
     pub notes: Vec<String>,
-    /// How to get fewer records, as a sentence's end, for a note if not all are shown.
+    /// The way to fewer records, as a sentence's end, for a note if not all are shown.
     pub narrowing: String,
     /// True if no server was asked.
     pub is_local: bool,

@@ -126,7 +126,7 @@ impl Ran {
 pub struct Run<'r> {
     /// The server.
     pub server: &'r Server,
-    /// What the call stands on.
+    /// The surroundings of the call.
     pub place: &'r CallPlace,
     /// The client.
     pub caller: &'r Caller,

@@ -27,7 +27,7 @@ use crate::template::DocumentKind;
 /// More tools than this confuse models, and some clients refuse them.
 const MANY: usize = 40;
 
-/// What a tool does to the server that it asks.
+/// The effect of a tool on the server that it asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effect {
     /// Its requests read, as their methods or the API say.

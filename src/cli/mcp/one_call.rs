@@ -31,9 +31,9 @@ use crate::project::split_operation;
 pub struct OneCall<'c> {
     /// The server.
     pub server: &'c Server,
-    /// What was proposed to be written.
+    /// The proposals of writes.
     pub writing: &'c Writing,
-    /// What the call stands on.
+    /// The surroundings of the call.
     pub place: &'c CallPlace,
     /// The client.
     pub caller: &'c Caller,

@@ -286,7 +286,7 @@ fn tool_call(mut params: Map<String, Value>) -> Result<ToolCall, RpcError> {
 pub struct ServerIdentity {
     /// The name, which distinguishes it from others of a client.
     pub name: String,
-    /// What an assistant must know before it calls a tool.
+    /// The text for an assistant, before it calls a tool.
     pub instructions: String,
 }
 

@@ -22,7 +22,7 @@ pub struct Reply<'r> {
     pub limits: Limits,
     /// The plan.
     pub plan: &'r Plan,
-    /// How the caller gets fewer records.
+    /// The advice for fewer records.
     pub advice: Advice,
     /// The time limit of the call in words.
     pub time_limit: String,

@@ -38,7 +38,7 @@ pub struct Server {
     demo: Option<World>,
     /// The responses of earlier calls, for queries with `cache`.
     cache: Option<RunCache>,
-    /// What was reported of the tools.
+    /// The last report of the tools.
     told: RefCell<Option<Vec<String>>>,
     /// Standard output.
     pub output: Output,
@@ -49,7 +49,7 @@ pub struct Server {
 /// The texts of resource files by path.
 type ResourceTexts = BTreeMap<PathBuf, String>;
 
-/// What a call stands on.
+/// The surroundings of a call.
 #[derive(Clone)]
 pub struct CallPlace {
     /// The outside, which collects messages.
@@ -148,7 +148,7 @@ impl Server {
         }
     }
 
-    /// Returns what a call stands on, at a time.
+    /// Returns the surroundings of a call, at a time.
     ///
     /// # Errors
     ///

@@ -35,7 +35,7 @@ const SHOWN: usize = 20;
 /// The length of a digest, in bytes.
 const LENGTH: usize = 8;
 
-/// What a call would send.
+/// A proposal of a call that writes.
 #[derive(Debug, Clone)]
 struct Proposal {
     tool: String,
@@ -44,7 +44,7 @@ struct Proposal {
     number: u64,
 }
 
-/// What calls that write share.
+/// The state that calls share that write.
 pub struct Writing {
     /// The proposals that were made.
     pub proposals: Proposals,
