@@ -48,6 +48,7 @@ use crate::cli::mcp::tools::Tools;
 use crate::cli::options::TextFormat;
 use crate::cli::setup;
 use crate::demo;
+use crate::project::Project;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -93,26 +94,24 @@ enum McpCommand {
 /// The first failure. Failures of calls are answers, not failures of the verb.
 pub fn run(args: &McpArgs, app: &Rc<App>) -> Result<Exit, Failure> {
     let app = args.serve.place(app)?;
-    args.serve.check_project(&setup::project_here(&app)?)?;
+    let project = setup::project_here(&app)?;
+    args.serve.check_project(&project)?;
+    args.serve.check_environment(&project)?;
     match args.command {
-        Some(McpCommand::Config { client }) => config::print(client, &args.serve, &app),
-        Some(McpCommand::Tools { output }) => served::show(&args.serve, output, &app),
-        None => serve(args.serve.clone(), &app),
+        Some(McpCommand::Config { client }) => config::print(client, &project, &args.serve, &app),
+        Some(McpCommand::Tools { output }) => served::show(&project, &args.serve, output, &app),
+        None => serve(&project, args.serve.clone(), &app),
     }
 }
 
-fn serve(args: ServeArgs, app: &Rc<App>) -> Result<Exit, Failure> {
-    let project = setup::project_here(app)?;
-    args.check_environment(&project)?;
-    if !args.allow_write.is_empty() {
-        catalog::check_writers(&project, &args, app)?;
-    }
+fn serve(project: &Project, args: ServeArgs, app: &Rc<App>) -> Result<Exit, Failure> {
+    catalog::check_writers(project, &args, app)?;
     let place = if project.is_built_in() {
         "the built-in queries".to_owned()
     } else {
         format!("`{}`", project.root().display())
     };
-    let sql_tool = extra::Extra::Sql.name(&project);
+    let sql_tool = extra::Extra::Sql.name(project);
     let identity = ServerIdentity {
         name: args.name.clone(),
         instructions: instructions(&place, &sql_tool, &args),

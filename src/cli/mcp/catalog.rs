@@ -255,8 +255,8 @@ impl Catalog {
     /// # Errors
     ///
     /// The first name that is not as expected.
-    pub fn check_writers(&self, args: &ServeArgs) -> Result<(), Failure> {
-        for wanted in &args.allow_write {
+    pub fn check_writers(&self, named: &[String]) -> Result<(), Failure> {
+        for wanted in named {
             let found = self.tools.iter().find(|tool| tool.query.name == *wanted);
             let refused = self.others.iter().find(|(name, _)| name == wanted);
             let words = match (found, refused) {
@@ -300,13 +300,9 @@ pub fn check_writers(project: &Project, args: &ServeArgs, app: &App) -> Result<(
         let is_known = catalog.tool(name).is_some() || !catalog.others.is_empty();
         if !is_known {
             // The message names one that is near.
-            return Catalog::of(project, args, app).check_writers(args);
+            return Catalog::of(project, args, app).check_writers(&args.allow_write);
         }
-        let one = ServeArgs {
-            allow_write: vec![name.clone()],
-            ..args.clone()
-        };
-        catalog.check_writers(&one)?;
+        catalog.check_writers(std::slice::from_ref(name))?;
     }
     Ok(())
 }
@@ -462,7 +458,7 @@ fn may_use(resource: &Resource, query: &Query) -> bool {
 }
 
 /// Returns the first request of a query and its dependencies for which a condition holds:
-/// `POST of trigger-pipeline`.
+/// ``POST of `trigger-pipeline` ``.
 fn request_where(query: &Query, holds: impl Fn(&Call) -> bool) -> String {
     let queries = query.with_fed_by();
     let mut calls = queries

@@ -10,8 +10,8 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::mcp::catalog::Catalog;
 use crate::cli::mcp::options::{MAX_BYTES, MAX_RECORDS, ServeArgs};
-use crate::cli::setup;
 use crate::core::time::format_duration;
+use crate::project::Project;
 
 /// A program that starts servers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -59,12 +59,15 @@ impl Client {
 ///
 /// # Errors
 ///
-/// If there is no project, or a query that writes cannot be served.
-pub fn print(client: Client, args: &ServeArgs, app: &Rc<App>) -> Result<Exit, Failure> {
-    let project = setup::project_here(app)?;
-    let catalog = Catalog::of(&project, args, app);
-    args.check_environment(&project)?;
-    catalog.check_writers(args)?;
+/// If a query that writes cannot be served.
+pub fn print(
+    client: Client,
+    project: &Project,
+    args: &ServeArgs,
+    app: &Rc<App>,
+) -> Result<Exit, Failure> {
+    let catalog = Catalog::of(project, args, app);
+    catalog.check_writers(&args.allow_write)?;
     let mut variables = BTreeSet::new();
     if !args.demo {
         for tool in &catalog.tools {

@@ -8,26 +8,28 @@ use crate::cli::app::App;
 use crate::cli::connect::World;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
-use crate::cli::mcp::catalog::Catalog;
-use crate::cli::mcp::catalog::Effect;
+use crate::cli::mcp::catalog::{Catalog, Effect};
 use crate::cli::mcp::definition::definitions;
 use crate::cli::mcp::extra::Extra;
 use crate::cli::mcp::options::ServeArgs;
 use crate::cli::options::TextFormat;
-use crate::cli::setup;
 use crate::core::text::{counted, display_width, printable_lines};
+use crate::project::Project;
 
 /// Shows the tools.
 ///
 /// # Errors
 ///
-/// If there is no project, or a query that writes cannot be served.
-pub fn show(args: &ServeArgs, output: TextFormat, app: &Rc<App>) -> Result<Exit, Failure> {
-    let project = setup::project_here(app)?;
-    let catalog = Catalog::of(&project, args, app);
-    args.check_environment(&project)?;
-    catalog.check_writers(args)?;
-    let definitions = definitions(&project, &catalog, args, &World::outside_of(app));
+/// If a query that writes cannot be served.
+pub fn show(
+    project: &Project,
+    args: &ServeArgs,
+    output: TextFormat,
+    app: &Rc<App>,
+) -> Result<Exit, Failure> {
+    let catalog = Catalog::of(project, args, app);
+    catalog.check_writers(&args.allow_write)?;
+    let definitions = definitions(project, &catalog, args, &World::outside_of(app));
     let size = json!(definitions).to_string().len();
     let text = if output == TextFormat::Json {
         let others = catalog.others.iter();
@@ -46,8 +48,8 @@ pub fn show(args: &ServeArgs, output: TextFormat, app: &Rc<App>) -> Result<Exit,
             };
             lines.push((tool.name.clone(), effect.to_owned()));
         }
-        let extras = Extra::of(&project, args);
-        lines.extend(extras.map(|extra| (extra.name(&project), "always served".to_owned())));
+        let extras = Extra::of(project, args);
+        lines.extend(extras.map(|extra| (extra.name(project), "always served".to_owned())));
         lines.sort();
         let others = catalog.others.iter();
         let others: Vec<(String, String)> = others
