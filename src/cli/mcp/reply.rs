@@ -93,8 +93,7 @@ impl Reply<'_> {
     }
 
     fn failure(&self, failure: &Failure) -> Value {
-        failure.show(self.app, ErrorFormat::Text);
-        error_result(&self.app.messages().join("\n\n"), self.limits)
+        failure_result(failure, self.app, self.limits)
     }
 
     /// Describes the end of a run whose time was up.
@@ -141,6 +140,12 @@ impl Reply<'_> {
         }
         text_result(&text, self.limits, Some(self.advice.for_time()))
     }
+}
+
+/// Returns the result of a call that failed, with the messages before its failure.
+pub fn failure_result(failure: &Failure, app: &App, limits: Limits) -> Value {
+    failure.show(app, ErrorFormat::Text);
+    error_result(&app.messages().join("\n\n"), limits)
 }
 
 /// Returns the document of a report as Markdown or plain text, or the body of a response.

@@ -4,13 +4,13 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::cli::failure::{ErrorFormat, Failure};
-use crate::cli::mcp::answer::error_result;
 use crate::cli::mcp::call::Caller;
 use crate::cli::mcp::catalog::Effect;
 use crate::cli::mcp::definition::definitions;
 use crate::cli::mcp::extra::Extra;
 use crate::cli::mcp::one_call::OneCall;
 use crate::cli::mcp::protocol::{RpcError, ToolCall};
+use crate::cli::mcp::reply::failure_result;
 use crate::cli::mcp::server::Server;
 use crate::cli::mcp::writing::Writing;
 
@@ -87,11 +87,12 @@ impl Tools {
     /// If there is no such tool. Everything that the caller can mend is a result.
     pub async fn call(&self, call: &ToolCall, caller: &Caller) -> Result<Option<Value>, RpcError> {
         let limits = self.server.limits(None);
-        let place = match self.server.place(Timestamp::now()) {
+        let now = Timestamp::now();
+        let place = match self.server.place(now) {
             Ok(place) => place,
             Err(failure) => {
-                let words = format!("error[{}]: {}", failure.code, failure.words());
-                return Ok(Some(error_result(&words, limits)));
+                let app = self.server.app.of_call(now);
+                return Ok(Some(failure_result(&failure, &app, limits)));
             }
         };
         let one_call = OneCall {
@@ -107,23 +108,17 @@ impl Tools {
             None => {
                 let catalog = self.server.catalog(&place.project);
                 let mut extras = Extra::of(&place.project, &self.server.args);
-                if let Some(faults) = catalog.faults_of(&call.name, &place.project) {
-                    faults.show(&place.app, ErrorFormat::Text);
-                    let text = place.app.messages().join("\n\n");
-                    return Ok(Some(error_result(&text, limits)));
+                let extra = extras.find(|extra| extra.name(&place.project) == call.name);
+                match (extra, catalog.faults_of(&call.name, &place.project)) {
+                    (Some(extra), _) => one_call.extra(extra, &catalog, given).await,
+                    (None, Some(faults)) => Err(faults),
+                    (None, None) => {
+                        let words = format!("Unknown tool: {}", call.name);
+                        return Err(RpcError::invalid_params(words));
+                    }
                 }
-                let Some(extra) = extras.find(|extra| extra.name(&place.project) == call.name)
-                else {
-                    let words = format!("Unknown tool: {}", call.name);
-                    return Err(RpcError::invalid_params(words));
-                };
-                one_call.extra(extra, &catalog, given).await
             }
         };
-        Ok(result.unwrap_or_else(|failure| {
-            failure.show(&place.app, ErrorFormat::Text);
-            let text = place.app.messages().join("\n\n");
-            Some(error_result(&text, limits))
-        }))
+        Ok(result.unwrap_or_else(|failure| Some(failure_result(&failure, &place.app, limits))))
     }
 }
