@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::cli::mcp::cell;
 use crate::core::markdown::escape;
+use crate::core::source::floor_boundary;
 use crate::core::text::{counted, one_line, printable_lines};
 
 /// The maximum length of a cell, in characters, and what it is reduced to where a record does not
@@ -239,10 +240,7 @@ fn cut_text(text: &str, longest: usize, narrowing: Option<&str>) -> String {
         "Note: only the first of {} bytes are shown{narrowing}\n\n",
         text.len()
     );
-    let mut room = longest.saturating_sub(notice.len());
-    while !text.is_char_boundary(room) {
-        room -= 1;
-    }
+    let room = floor_boundary(&text, longest.saturating_sub(notice.len()));
     let end = text[..room].rfind('\n').filter(|end| *end > room / 2);
     format!("{notice}{}", &text[..end.unwrap_or(room)])
 }
@@ -268,7 +266,7 @@ pub fn schema(columns: &[String]) -> Value {
     })
 }
 
-/// Returns the column of records that are no objects.
+/// The column of records that are no objects.
 const VALUE: &str = "value";
 
 /// Returns the names of the members of records, in the order in which they appear.
@@ -337,12 +335,7 @@ fn line(cells: &[String]) -> String {
 /// Makes a note fit: without control characters, and not too long.
 fn clean_note(note: &str) -> String {
     let note = note.strip_prefix("note: ").unwrap_or(note);
-    let clean = printable_lines(note.trim());
-    if clean.chars().count() <= LONGEST_NOTE {
-        return clean.into_owned();
-    }
-    let short: String = clean.chars().take(LONGEST_NOTE).collect();
-    format!("{short}…")
+    cell::cut(note.trim(), LONGEST_NOTE).0
 }
 
 /// Makes the name of a column fit: on one line, and not too long.

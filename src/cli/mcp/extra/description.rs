@@ -5,6 +5,8 @@ use crate::cli::mcp::advice::narrowing;
 use crate::cli::mcp::catalog::{Effect, Tool};
 use crate::cli::mcp::input_schema;
 use crate::cli::shown_columns::ShownColumns;
+use crate::core::source::floor_boundary;
+use crate::core::text::printable_lines;
 use crate::project::{Project, Query};
 
 /// Describes a tool for `show_query`.
@@ -90,14 +92,10 @@ pub fn described(tool: &Tool, project: &Project) -> String {
     }
     let mut text = sentences.join(" ");
     if text.len() > LONGEST {
-        let mut end = LONGEST - '…'.len_utf8();
-        while !text.is_char_boundary(end) {
-            end -= 1;
-        }
-        text.truncate(end);
+        text.truncate(floor_boundary(&text, LONGEST - '…'.len_utf8()));
         text.push('…');
     }
-    crate::core::text::printable_lines(&text).into_owned()
+    printable_lines(&text).into_owned()
 }
 
 fn sentence(text: &str) -> String {
