@@ -10,6 +10,7 @@ mod statement;
 use serde_json::{Value, json};
 
 use crate::cli::mcp::answer;
+use crate::cli::mcp::input_schema;
 use crate::cli::mcp::options::ServeArgs;
 use crate::cli::mcp::tool_name::{of_query, title};
 use crate::core::pattern;
@@ -175,7 +176,7 @@ impl Extra {
                         "description": "the arguments by name",
                         "additionalProperties": true,
                     },
-                    "max_records": {
+                    input_schema::MAX_RECORDS: {
                         "type": "integer", "minimum": 1, "description": "how many records to show",
                     },
                 }),
@@ -198,7 +199,7 @@ impl Extra {
                         "description": "values by name",
                         "additionalProperties": true,
                     },
-                    "max_records": {
+                    input_schema::MAX_RECORDS: {
                         "type": "integer", "minimum": 1, "description": "how many records to show",
                     },
                 }),

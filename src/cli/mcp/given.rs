@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use crate::cli::failure::Failure;
 use crate::cli::mcp::extra::Extra;
+use crate::cli::mcp::input_schema;
 use crate::core::code::Code;
 use crate::core::json::{kind, plain};
 use crate::core::{json, name};
@@ -90,12 +91,10 @@ impl<'g> Given<'g> {
     ///
     /// If it is no number above 0.
     pub fn most_records(&self) -> Result<Option<usize>, Failure> {
-        self.value(MAX_RECORDS).map_or(Ok(None), most_records)
+        self.value(input_schema::MAX_RECORDS)
+            .map_or(Ok(None), most_records)
     }
 }
-
-/// The argument that limits the records of an answer.
-const MAX_RECORDS: &str = super::input_schema::MAX_RECORDS;
 
 /// Reads a number of records; null and an empty text are none.
 ///
@@ -115,7 +114,8 @@ pub fn most_records(value: &Value) -> Result<Option<usize>, Failure> {
         return Ok(Some(number));
     }
     let words = format!(
-        "`{MAX_RECORDS}` takes a number from 1, got `{}`",
+        "`{}` takes a number from 1, got `{}`",
+        input_schema::MAX_RECORDS,
         plain(value)
     );
     Err(Failure::usage(Code::Var, words))

@@ -138,18 +138,16 @@ fn default(var: &Var, schema: &mut Map<String, Value>) -> Option<String> {
         schema.insert("default".to_owned(), value);
         return None;
     }
-    match default {
-        ValueTemplate::Template(template) => {
-            let source = template.source().trim();
-            Some(match source {
-                "{{ git.project_slug }}" => "default: the project of this checkout".to_owned(),
-                "{{ git.branch }}" => "default: the branch of this checkout".to_owned(),
-                _ if template.mentions().has("env") => "optional: has a default".to_owned(),
-                _ => "optional: has a default".to_owned(),
-            })
-        }
-        _ => Some("optional: has a default".to_owned()),
-    }
+    let source = match default {
+        ValueTemplate::Template(template) => template.source().trim(),
+        _ => "",
+    };
+    let words = match source {
+        "{{ git.project_slug }}" => "default: the project of this checkout",
+        "{{ git.branch }}" => "default: the branch of this checkout",
+        _ => "optional: has a default",
+    };
+    Some(words.to_owned())
 }
 
 /// Returns the value of a default that is no template.

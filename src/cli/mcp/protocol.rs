@@ -164,15 +164,11 @@ fn of_object(mut message: Map<String, Value>) -> Incoming {
     let is_answer = message.contains_key("result") || message.contains_key("error");
     let Some(method) = message.get("method").and_then(Value::as_str) else {
         // This server asks nothing, so that no answer is expected.
-        return match id.filter(is_id) {
-            Some(id) if !is_answer => {
-                Incoming::Wrong(Some(id), RpcError::invalid_request("`method` is missing"))
-            }
-            None if !is_answer => {
-                Incoming::Wrong(None, RpcError::invalid_request("`method` is missing"))
-            }
-            _ => Incoming::Ignored,
-        };
+        if is_answer {
+            return Incoming::Ignored;
+        }
+        let error = RpcError::invalid_request("`method` is missing");
+        return Incoming::Wrong(id.filter(is_id), error);
     };
     let method = method.to_owned();
     let params = message.remove("params");
