@@ -12,9 +12,9 @@ use crate::cli::execute::Execution;
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Stopped};
 use crate::cli::in_memory::{Collecting, Form};
-use crate::cli::mcp::gate::Gate;
+use crate::cli::mcp::gate::WriteGate;
 use crate::cli::mcp::protocol;
-use crate::cli::mcp::sample::{Records, Sample};
+use crate::cli::mcp::sample::{Sample, SampledRecords};
 use crate::cli::mcp::server::{CallPlace, Server};
 use crate::cli::options::RunOptions;
 use crate::cli::output::Writers;
@@ -90,11 +90,11 @@ pub enum StopCause {
 }
 
 /// The result of a run.
-pub struct Ran {
+pub struct CallOutcome {
     /// The exit code of the same run on a command line, or its failure.
     pub result: Result<Exit, Stopped>,
     /// The records.
-    pub records: Records,
+    pub records: SampledRecords,
     /// True if there were failures and nothing else: a count of nothing is no result.
     pub has_only_failed: bool,
     /// The number of requests that write and were answered.
@@ -107,12 +107,12 @@ pub struct Ran {
     pub last_state: Option<String>,
 }
 
-impl Ran {
+impl CallOutcome {
     /// The result of a call whose time was up before its run began.
     pub fn late() -> Self {
         Self {
             result: Err(Stopped::Closed),
-            records: Records::default(),
+            records: SampledRecords::default(),
             has_only_failed: false,
             written: 0,
             forms: Vec::new(),
@@ -123,7 +123,7 @@ impl Ran {
 }
 
 /// A run of one plan.
-pub struct Run<'r> {
+pub struct CallRun<'r> {
     /// The server.
     pub server: &'r Server,
     /// The surroundings of the call.
@@ -134,7 +134,7 @@ pub struct Run<'r> {
     pub most_records: usize,
 }
 
-impl Run<'_> {
+impl CallRun<'_> {
     /// Runs a plan, for items that were approved if it writes.
     ///
     /// # Errors
@@ -144,7 +144,7 @@ impl Run<'_> {
         &self,
         plan: &Rc<Plan>,
         approved: Option<FoundItems>,
-    ) -> Result<Ran, Failure> {
+    ) -> Result<CallOutcome, Failure> {
         let app = &self.place.app;
         let options = self.options();
         let plans = [Rc::clone(plan)];
@@ -158,7 +158,7 @@ impl Run<'_> {
             let writers = Writers::in_memory(plan, vec![Box::new(sample.clone())]);
             (None, writers)
         };
-        let gate = Rc::new(Gate::new(self.server.exchange(&self.place.project)));
+        let gate = Rc::new(WriteGate::new(self.server.exchange(&self.place.project)));
         let session = self.session(&plans, &gate)?;
         let execution = Execution::new(&plans, &options, app).with_approved(approved);
         let work = execution.run(&session, vec![writers], &[None]);
@@ -184,7 +184,7 @@ impl Run<'_> {
             self.server.forget_exchange();
         }
         let forms = collecting.map_or_else(Vec::new, |collecting| collecting.finish(exit).1);
-        Ok(Ran {
+        Ok(CallOutcome {
             result,
             records: sample.take(),
             forms,
@@ -209,7 +209,11 @@ impl Run<'_> {
     /// # Errors
     ///
     /// If the store that they read cannot be found.
-    pub fn session(&self, plans: &[Rc<Plan>], gate: &Rc<Gate>) -> Result<Rc<Session>, Failure> {
+    pub fn session(
+        &self,
+        plans: &[Rc<Plan>],
+        gate: &Rc<WriteGate>,
+    ) -> Result<Rc<Session>, Failure> {
         let execution = ExecutionOptions {
             remembers: execute::remembers(plans),
             cache: self.server.cache(),
@@ -227,7 +231,7 @@ impl Run<'_> {
         work: impl Future<Output = Result<T, Stopped>>,
         spare: Duration,
         session: &Session,
-        gate: &Gate,
+        gate: &WriteGate,
     ) -> (Result<T, Stopped>, Option<StopCause>) {
         // Loops over records, and waits for a rate limit, end with the deadline.
         let due = self.caller.deadline + spare;
@@ -235,7 +239,7 @@ impl Run<'_> {
         let mut work = Timed::new(work, due.into_std());
         let token = self.caller.progress_token.as_ref();
         let mut ticks = interval(PERIOD);
-        let mut progress = Progress::default();
+        let mut progress = GrowingProgress::default();
         let cause = loop {
             tokio::select! {
                 result = &mut work => return (result, None),
@@ -278,12 +282,12 @@ impl Run<'_> {
 /// The progress of a call as numbers that grow, also while no response comes: clients end calls that
 /// are silent for long, and connections whose numbers do not grow.
 #[derive(Debug, Default)]
-struct Progress {
+struct GrowingProgress {
     /// The last value, in hundredths of a response.
     last: Option<u64>,
 }
 
-impl Progress {
+impl GrowingProgress {
     fn next(&mut self, answered: u64) -> f64 {
         let next = answered.saturating_mul(100);
         let next = self.last.map_or(next, |last| next.max(last + 1));
@@ -300,7 +304,7 @@ mod tests {
 
     #[test]
     fn progress_grows_while_nothing_comes() {
-        let mut progress = Progress::default();
+        let mut progress = GrowingProgress::default();
         let values = [0, 0, 0, 3, 3, 4].map(|answered| progress.next(answered).to_string());
         assert_eq!(values, ["0", "0.01", "0.02", "3", "3.01", "4"]);
     }

@@ -12,7 +12,7 @@ use crate::http::{Request, Response, StatusCode, TransportError, TransportErrorK
 use crate::plan::RequestPlan;
 
 /// An exchange between a call and the servers.
-pub struct Gate {
+pub struct WriteGate {
     inner: Rc<dyn Exchange>,
     answered: Cell<u64>,
     written: Cell<u64>,
@@ -23,7 +23,7 @@ pub struct Gate {
     ended: Notify,
 }
 
-impl Gate {
+impl WriteGate {
     /// Creates an open gate.
     pub fn new(inner: Rc<dyn Exchange>) -> Self {
         Self {
@@ -97,10 +97,10 @@ fn is_unauthorized(sent: &Sent) -> bool {
 }
 
 /// Counts a request that writes while it is under way, also if it is abandoned.
-struct UnderWay<'g>(&'g Gate);
+struct UnderWay<'g>(&'g WriteGate);
 
 impl<'g> UnderWay<'g> {
-    fn new(gate: &'g Gate) -> Self {
+    fn new(gate: &'g WriteGate) -> Self {
         gate.writing.set(gate.writing.get() + 1);
         Self(gate)
     }
@@ -113,7 +113,7 @@ impl Drop for UnderWay<'_> {
     }
 }
 
-impl Exchange for Gate {
+impl Exchange for WriteGate {
     fn send<'s>(&'s self, plan: RequestPlan<'s>, request: &'s Request) -> Pending<'s, Response> {
         Box::pin(async move {
             let sent = if request.is_safe {

@@ -10,10 +10,10 @@ use crate::cli::failure::{Failure, Stopped};
 use crate::cli::mcp::advice::Advice;
 use crate::cli::mcp::answer::{Limits, text_result};
 use crate::cli::mcp::arguments;
-use crate::cli::mcp::call::{Caller, Ran, Run, StopCause};
+use crate::cli::mcp::call::{CallOutcome, CallRun, Caller, StopCause};
 use crate::cli::mcp::catalog::{Catalog, Effect, Tool, operation};
 use crate::cli::mcp::extra::{self, Extra};
-use crate::cli::mcp::gate::Gate;
+use crate::cli::mcp::gate::WriteGate;
 use crate::cli::mcp::given::{self, Given};
 use crate::cli::mcp::input_schema;
 use crate::cli::mcp::reply::Reply;
@@ -75,8 +75,8 @@ impl OneCall<'_> {
         Ok(self.reply(plan, limits).of(ran))
     }
 
-    fn runs(&self, limits: Limits) -> Run<'_> {
-        Run {
+    fn runs(&self, limits: Limits) -> CallRun<'_> {
+        CallRun {
             server: self.server,
             place: self.place,
             caller: self.caller,
@@ -145,7 +145,7 @@ impl OneCall<'_> {
             Found::Stopped(StopCause::Cancelled) => return Ok(None),
             Found::Stopped(StopCause::Late) => {
                 let limits = self.server.limits(None);
-                return Ok(call.reply(&plan, limits).of(Ran::late()));
+                return Ok(call.reply(&plan, limits).of(CallOutcome::late()));
             }
         };
         let requests = Requests {
@@ -223,7 +223,7 @@ impl OneCall<'_> {
         let run = self.runs(self.server.limits(None));
         let options = run.options();
         carry_out::admit(&[Rc::clone(plan)], &options, &place.app)?;
-        let gate = Rc::new(Gate::new(self.server.exchange(&place.project)));
+        let gate = Rc::new(WriteGate::new(self.server.exchange(&place.project)));
         let session = run.session(&[Rc::clone(plan)], &gate)?;
         let work = confirm::find(plan, &session, &options, &place.app);
         let (result, stopped) = run.watched(work, Duration::ZERO, &session, &gate).await;

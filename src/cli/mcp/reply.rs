@@ -9,7 +9,7 @@ use crate::cli::failure::{ErrorFormat, Failure, Stopped};
 use crate::cli::in_memory::Form;
 use crate::cli::mcp::advice::Advice;
 use crate::cli::mcp::answer::{Answer, Findings, Limits, error_result, text_result};
-use crate::cli::mcp::call::{Ran, StopCause};
+use crate::cli::mcp::call::{CallOutcome, StopCause};
 use crate::core::code::Code;
 use crate::core::text::counted;
 use crate::plan::Plan;
@@ -32,16 +32,16 @@ pub struct Reply<'r> {
 
 impl Reply<'_> {
     /// Replies with the result of a run; `None` if the client does not wait for it.
-    pub fn of(self, ran: Ran) -> Option<Value> {
-        if ran.stopped == Some(StopCause::Cancelled) {
+    pub fn of(self, outcome: CallOutcome) -> Option<Value> {
+        if outcome.stopped == Some(StopCause::Cancelled) {
             return None;
         }
-        let is_late = ran.stopped == Some(StopCause::Late);
-        let is_empty = ran.records.first.is_empty() && ran.forms.is_empty();
+        let is_late = outcome.stopped == Some(StopCause::Late);
+        let is_empty = outcome.records.first.is_empty() && outcome.forms.is_empty();
         if is_late && is_empty {
-            return Some(self.failure(&self.late_failure(&ran)));
+            return Some(self.failure(&self.late_failure(&outcome)));
         }
-        let exit = match ran.result {
+        let exit = match outcome.result {
             Ok(exit) => exit,
             Err(Stopped::Closed) => Exit::Partial,
             Err(Stopped::Failed(failure)) if failure.exit == Exit::Expectation => {
@@ -52,18 +52,18 @@ impl Reply<'_> {
         };
         let mut notes = self.app.messages();
         let is_failed = !matches!(exit, Exit::Done | Exit::Partial | Exit::Expectation)
-            || exit == Exit::Partial && (is_empty || ran.has_only_failed);
+            || exit == Exit::Partial && (is_empty || outcome.has_only_failed);
         if is_failed {
             return Some(error_result(&notes.join("\n\n"), self.limits));
         }
-        if let Some(document) = document(ran.forms) {
+        if let Some(document) = document(outcome.forms) {
             return Some(self.of_document(exit, &notes, &document));
         }
         if is_late {
             notes.push(self.late_words());
         }
         let most = self.plan.record_limit();
-        let most = most.filter(|most| ran.records.total >= *most as u64 && !is_late);
+        let most = most.filter(|most| outcome.records.total >= *most as u64 && !is_late);
         if let Some(most) = most {
             notes.push(format!(
                 "the query asks for at most {most} records (`limit`): there may be more"
@@ -72,10 +72,10 @@ impl Reply<'_> {
         let failed = notes.join("\n\n");
         let findings = Findings {
             columns: self.plan.query.columns(),
-            records: ran.records.first,
-            total: (!is_late && most.is_none()).then_some(ran.records.total),
+            records: outcome.records.first,
+            total: (!is_late && most.is_none()).then_some(outcome.records.total),
             is_partial: exit == Exit::Partial || is_late,
-            found: ran.records.total,
+            found: outcome.records.total,
             notes: if exit == Exit::Expectation {
                 Vec::new()
             } else {
@@ -107,20 +107,20 @@ impl Reply<'_> {
     }
 
     /// Returns the failure of a run that had no result when its time was up.
-    fn late_failure(&self, ran: &Ran) -> Failure {
+    fn late_failure(&self, outcome: &CallOutcome) -> Failure {
         let words = format!("the call was stopped after {}", self.time_limit);
         let mut failure = Failure::new(Exit::Network, Code::OutOfTime, words);
         if let Some(pause) = &self.pause {
             failure = failure.fact("because", pause.clone());
         }
-        if ran.written > 0 {
-            let sent = counted(ran.written, "request");
+        if outcome.written > 0 {
+            let sent = counted(outcome.written, "request");
             return failure
                 .fact("sent", format!("{sent} that write were answered"))
-                .maybe_fact("last_state", ran.last_state.clone())
+                .maybe_fact("last_state", outcome.last_state.clone())
                 .help("do not send it again: check what it started");
         }
-        match &ran.last_state {
+        match &outcome.last_state {
             Some(state) => failure
                 .fact("last_state", state.clone())
                 .help("call again to go on waiting"),

@@ -15,7 +15,7 @@ const LARGEST: usize = 4 << 20;
 
 /// The first records of a result.
 #[derive(Debug, Default)]
-pub struct Records {
+pub struct SampledRecords {
     /// The first records.
     pub first: Vec<Value>,
     /// The number of all records.
@@ -27,7 +27,7 @@ pub struct Records {
 /// Collects the first records of a result in a place that the caller shares.
 #[derive(Debug, Clone)]
 pub struct Sample {
-    records: Rc<RefCell<Records>>,
+    records: Rc<RefCell<SampledRecords>>,
     most: usize,
 }
 
@@ -41,7 +41,7 @@ impl Sample {
     }
 
     /// Returns the records so far, and leaves none.
-    pub fn take(&self) -> Records {
+    pub fn take(&self) -> SampledRecords {
         self.records.take()
     }
 }

@@ -87,21 +87,21 @@ impl Serving {
         let output = &tools.server().output;
         loop {
             let event = tokio::select! {
-                line = lines.recv() => Event::Line(line),
-                Some(ended) = self.calls.tasks.join_next_with_id() => Event::Ended(ended),
-                cause = self.app.shutdown.noticed() => Event::Shutdown(cause.failure()),
-                () = output.closed() => Event::Closed,
+                line = lines.recv() => ServerEvent::Line(line),
+                Some(ended) = self.calls.tasks.join_next_with_id() => ServerEvent::Ended(ended),
+                cause = self.app.shutdown.noticed() => ServerEvent::Shutdown(cause.failure()),
+                () = output.closed() => ServerEvent::Closed,
             };
             match event {
-                Event::Line(Some(Line::Whole(line))) => self.line(&line)?,
-                Event::Line(Some(Line::TooLong)) => {
+                ServerEvent::Line(Some(Line::Whole(line))) => self.line(&line)?,
+                ServerEvent::Line(Some(Line::TooLong)) => {
                     self.app
                         .eprintln("warning: a message is too long, and was ignored");
                 }
-                Event::Ended(ended) => self.ended(ended)?,
-                Event::Line(None) => break,
-                Event::Shutdown(failure) => return Err(failure.into()),
-                Event::Closed => return Err(Stopped::Closed),
+                ServerEvent::Ended(ended) => self.ended(ended)?,
+                ServerEvent::Line(None) => break,
+                ServerEvent::Shutdown(failure) => return Err(failure.into()),
+                ServerEvent::Closed => return Err(Stopped::Closed),
             }
         }
         Ok(())
@@ -224,7 +224,7 @@ impl Serving {
 }
 
 /// An event that a server waits for.
-enum Event {
+enum ServerEvent {
     /// The client does not read any more.
     Closed,
     Line(Option<Line>),

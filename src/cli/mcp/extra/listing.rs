@@ -13,7 +13,7 @@ use crate::cli::mcp::given::Given;
 ///
 /// If an argument is invalid.
 pub fn list(given: &Given<'_>, catalog: &Catalog, limits: Limits) -> Result<Value, Failure> {
-    let words = Words::new(given.optional_text("words")?.unwrap_or_default());
+    let words = SearchWords::new(given.optional_text("words")?.unwrap_or_default());
     let records = catalog.tools.iter().filter_map(|tool| {
         let query = &tool.query;
         let about = query.description.clone().unwrap_or_default();
@@ -37,9 +37,9 @@ pub fn list(given: &Given<'_>, catalog: &Catalog, limits: Limits) -> Result<Valu
 }
 
 /// Words that must all occur, in any case.
-pub struct Words(Vec<String>);
+pub struct SearchWords(Vec<String>);
 
-impl Words {
+impl SearchWords {
     /// Reads the words of a text.
     pub fn new(text: &str) -> Self {
         let words = text.split_whitespace();

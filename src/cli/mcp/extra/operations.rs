@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::cli::failure::Failure;
 use crate::cli::mcp::answer::Limits;
 use crate::cli::mcp::catalog;
-use crate::cli::mcp::extra::listing::{Words, listed};
+use crate::cli::mcp::extra::listing::{SearchWords, listed};
 use crate::cli::mcp::given::Given;
 use crate::cli::mcp::options::ServeArgs;
 use crate::description::Entry;
@@ -22,7 +22,7 @@ pub fn find(
     args: &ServeArgs,
     limits: Limits,
 ) -> Result<Value, Failure> {
-    let words = Words::new(given.text("words")?);
+    let words = SearchWords::new(given.text("words")?);
     let found = served(project, args, |entry| {
         let route = entry.to_string();
         let texts = [
