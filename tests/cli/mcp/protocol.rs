@@ -184,12 +184,16 @@ fn slow_server() -> LiveServer {
     })
 }
 
+fn slow_project(server: &LiveServer) -> Project {
+    Project::new()
+        .circleci_at(&server.url(), "")
+        .query("workflow-jobs", JOBS)
+}
+
 #[test]
 fn a_cancelled_call_is_not_answered() {
     let server = slow_server();
-    let project = Project::new()
-        .circleci_at(&server.url(), "")
-        .query("workflow-jobs", JOBS);
+    let project = slow_project(&server);
     let mut session = Session::start(&project, [] as [&str; 0]);
     let params = json!({
         "name": "workflow_jobs",
@@ -216,9 +220,7 @@ fn a_cancelled_call_is_not_answered() {
 #[test]
 fn calls_run_side_by_side() {
     let server = slow_server();
-    let project = Project::new()
-        .circleci_at(&server.url(), "")
-        .query("workflow-jobs", JOBS);
+    let project = slow_project(&server);
     let mut session = Session::start(&project, [] as [&str; 0]);
     let slow = json!({ "name": "workflow_jobs", "arguments": { "workflow_id": "w-slow" } });
     session.send("tools/call", slow);
@@ -233,9 +235,7 @@ fn calls_run_side_by_side() {
 #[test]
 fn an_id_is_used_by_one_call_at_a_time() {
     let server = slow_server();
-    let project = Project::new()
-        .circleci_at(&server.url(), "")
-        .query("workflow-jobs", JOBS);
+    let project = slow_project(&server);
     let mut session = Session::start(&project, [] as [&str; 0]);
     let line = r#"{"jsonrpc":"2.0","id":"a","method":"tools/call","params":{"name":"workflow_jobs","arguments":{"workflow_id":"w-slow"}}}"#;
     session.write(line);
