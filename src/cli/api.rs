@@ -104,8 +104,8 @@ pub struct ApiArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub limit: Option<u64>,
 
-    #[arg(short, long, value_name = "FORMAT", value_parser = options::format_name,
-        help = options::format_help(|format| !format.writes_metrics()))]
+    #[arg(short, long, value_name = "FORMAT", value_parser = options::row_format_name,
+        help = options::row_format_help())]
     pub output: Option<&'static Format>,
 
     #[command(flatten)]

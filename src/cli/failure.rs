@@ -9,7 +9,7 @@ use crate::core::code::Code;
 use crate::core::diagnostic::{Diagnostic, Diagnostics};
 use crate::core::source::Place;
 use crate::engine::Write;
-use crate::format::{FormatError, MetricError};
+use crate::format::MetricError;
 use crate::project::load;
 
 /// The format of errors.
@@ -94,8 +94,7 @@ impl Failure {
 
     /// Creates a failure of writing the result.
     pub fn of_output(error: &io::Error) -> Self {
-        let format_error = error.get_ref().and_then(|own| own.downcast_ref());
-        if let Some(FormatError::Metric(error)) = format_error {
+        if let Some(error) = MetricError::of(error) {
             return Self::of_metrics(error);
         }
         let words = match error.get_ref() {

@@ -167,6 +167,20 @@ pub fn format_name(text: &str) -> Result<&'static Format, String> {
     })
 }
 
+/// Parses the name of a format for rows that no query describes, and which therefore have no metrics.
+pub fn row_format_name(text: &str) -> Result<&'static Format, String> {
+    let format = format_name(text)?;
+    if format.writes_metrics() {
+        return Err("only a query has columns with `metric`: use `runner run`".to_owned());
+    }
+    Ok(format)
+}
+
+/// Returns the help of an option that takes [`row_format_name`].
+pub fn row_format_help() -> String {
+    format_help(|format| !format.writes_metrics())
+}
+
 /// Returns the help of an option that takes some of the formats.
 pub fn format_help(takes: impl Fn(&Format) -> bool) -> String {
     let formats = FORMATS.iter().filter(|format| takes(format));

@@ -19,7 +19,7 @@ use crate::core::source::{Place, SourceFile, Span, Text};
 use crate::core::text::counted;
 use crate::ending::{self, Ending, EndingError, Shows};
 use crate::engine::{self, Cover, Deliver, ResultKind, RunError};
-use crate::format::{FormatError, Shortened};
+use crate::format::{MetricError, Shortened};
 use crate::plan::{DataValues, Facts, Plan};
 use crate::project::load;
 use crate::sink;
@@ -449,16 +449,11 @@ impl Deliver for WriterDelivery<'_> {
     }
 }
 
-/// Returns true if the records are at fault, not the file.
-fn is_of_metrics(error: &io::Error) -> bool {
-    let format_error = error.get_ref().and_then(|own| own.downcast_ref());
-    matches!(format_error, Some(FormatError::Metric(_)))
-}
-
 /// Adds the file's name to an I/O error.
 pub fn named(file: Option<&PathBuf>, error: io::Error) -> io::Error {
     match file {
-        Some(_) if is_of_metrics(&error) => error,
+        // The records are at fault, not the file.
+        Some(_) if MetricError::of(&error).is_some() => error,
         None => error,
         Some(path) => {
             let why = load::plain(&error);

@@ -43,8 +43,8 @@ pub struct PingArgs {
     #[arg(value_name = "RESOURCE")]
     pub resources: Vec<String>,
 
-    #[arg(short, long, value_name = "FORMAT", value_parser = options::format_name,
-        help = options::format_help(|format| !format.writes_metrics()))]
+    #[arg(short, long, value_name = "FORMAT", value_parser = options::row_format_name,
+        help = options::row_format_help())]
     pub output: Option<&'static Format>,
 
     #[command(flatten)]

@@ -70,7 +70,7 @@ pub struct SqlArgs {
     #[arg(long, value_name = "FILE")]
     pub file: Option<PathBuf>,
 
-    #[arg(short, long, value_name = "FORMAT", value_parser = options::format_name,
+    #[arg(short, long, value_name = "FORMAT", value_parser = options::row_format_name,
         help = options::format_help(|format| !format.shows_body() && !format.writes_metrics()))]
     pub output: Option<&'static Format>,
 

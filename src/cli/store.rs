@@ -63,8 +63,8 @@ enum StoreCommand {
         #[command(flatten)]
         place: PlaceArgs,
 
-        #[arg(short, long, value_name = "FORMAT", value_parser = options::format_name,
-            help = options::format_help(|_| true))]
+        #[arg(short, long, value_name = "FORMAT", value_parser = options::row_format_name,
+            help = options::row_format_help())]
         output: Option<&'static Format>,
     },
     /// Write the tables as Parquet, CSV or NDJSON files, by month

@@ -58,8 +58,8 @@ pub struct ExportArgs {
     #[arg(long, value_name = "TIME")]
     as_of: Option<String>,
 
-    #[arg(short, long, value_name = "FORMAT", value_parser = options::format_name,
-        help = options::format_help(|_| true))]
+    #[arg(short, long, value_name = "FORMAT", value_parser = options::row_format_name,
+        help = options::row_format_help())]
     output: Option<&'static Format>,
 
     /// Options of all verbs of `store`.

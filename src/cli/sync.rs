@@ -76,8 +76,8 @@ pub struct SyncArgs {
     #[arg(long, value_name = "STORE")]
     pub store: Option<String>,
 
-    #[arg(short, long, value_name = "FORMAT", value_parser = options::format_name,
-        help = options::format_help(|_| true))]
+    #[arg(short, long, value_name = "FORMAT", value_parser = options::row_format_name,
+        help = options::row_format_help())]
     pub output: Option<&'static Format>,
 
     #[command(flatten)]

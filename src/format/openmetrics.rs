@@ -7,6 +7,7 @@
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
+use std::io;
 
 use serde_json::Value;
 
@@ -14,6 +15,7 @@ use super::{Format, FormatContent, FormatError, Render, Shape};
 use crate::core::column::{ColumnType, shown};
 use crate::core::file_ending;
 use crate::core::metric::{MetricFamily, MetricType};
+use crate::core::text::counted;
 use crate::core::time::parse_written;
 
 pub(super) const FORMAT: Format = Format {
@@ -104,6 +106,15 @@ impl MetricError {
     /// Returns true if the error is known before the first record.
     pub fn is_usage(&self) -> bool {
         matches!(self, Self::None)
+    }
+
+    /// Returns the reason in an error of a writer, if it is one.
+    pub fn of(error: &io::Error) -> Option<&Self> {
+        let error: &FormatError = error.get_ref()?.downcast_ref()?;
+        match error {
+            FormatError::Metric(error) => Some(error),
+            _ => None,
+        }
     }
 
     /// Returns a hint.
@@ -235,20 +246,15 @@ impl Render for OpenMetrics {
     }
 
     fn note(&self) -> Option<String> {
+        let all = counted(self.records as u64, "record");
         let missing = self.columns.iter().filter(|column| column.nulls > 0);
         let missing: Vec<String> = missing
             .map(|column| {
                 let name = &column.declared.column;
-                format!("`{name}` is null in {} of {}", column.nulls, self.records)
+                format!("`{name}` is null in {} of {all}", column.nulls)
             })
             .collect();
-        let noun = if self.records == 1 {
-            "record"
-        } else {
-            "records"
-        };
-        (!missing.is_empty())
-            .then(|| format!("{} {noun}; a null gives no sample", missing.join(", ")))
+        (!missing.is_empty()).then(|| format!("{}; a null gives no sample", missing.join(", ")))
     }
 }
 

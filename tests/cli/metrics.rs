@@ -166,7 +166,7 @@ fn numbers_beyond_a_double_are_refused() {
     let answer = Answer::status(200).body("application/json", body);
     let case = Case::query(&query).args(["-o", "openmetrics", "--limit", "2"]);
     let outcome = case.asks(vec![get_x().answers(answer)]).outcome;
-    outcome.assert_exit(1);
+    insta::assert_snapshot!(outcome.assert_exit(1).stderr_text());
 }
 
 #[test]
@@ -188,11 +188,24 @@ fn queries_without_metrics_are_refused_before_a_request() {
 
 #[test]
 fn a_secret_is_no_label() {
-    let query = "endpoint: /x\nvars: { key: { secret: true, default: \"{{ env.KEY }}\" } }\nextract:\n  \
-                 n: { path: $.n, metric: { name: n, help: N, labels: { key: \"{{ key }}\" } } }";
-    let case = Case::query(query).args(["-o", "openmetrics"]);
-    let outcome = case.with(|run| run.env("KEY", CANARY)).asks_nothing();
-    insta::assert_snapshot!(outcome.assert_exit(2).snapshot());
+    let over_key = |key: &str| {
+        let query = format!(
+            "endpoint: /x\nvars: {{ key: {key} }}\nextract:\n  \
+             n: {{ path: $.n, metric: {{ name: n, help: N, labels: {{ key: \"{{{{ key }}}}\" }} }} }}"
+        );
+        let case = Case::query(&query).args(["-o", "openmetrics"]);
+        case.with(|run| run.env("KEY", CANARY).env("API_TOKEN", CANARY))
+            .asks_nothing()
+    };
+    // What is declared is known to the check of the file, what a value comes from only to the run.
+    let all = [
+        over_key("{ secret: true, default: \"{{ env.KEY }}\" }"),
+        over_key("\"{{ env.API_TOKEN }}\""),
+    ];
+    for outcome in &all {
+        outcome.assert_exit(2);
+    }
+    insta::assert_snapshot!(transcript(&all));
 }
 
 #[test]

@@ -7,8 +7,9 @@ use crate::core::document::{Content, Node};
 use crate::core::metric::{self, MetricFamily, MetricType};
 use crate::core::name;
 use crate::core::source::{Place, Text};
+use crate::format::{Format, MetricError, by_name};
 use crate::project::grammar;
-use crate::project::query::{Column, LabelSource, Metric, MetricLabel};
+use crate::project::query::{Column, LabelSource, Metric, MetricLabel, Var};
 use crate::project::template::{Names, template};
 
 /// Types of OpenMetrics that are not supported, each with a replacement.
@@ -38,6 +39,7 @@ const OTHER_TYPES: [(&str, &str); 7] = [
 pub fn read(
     extract: Option<&Node>,
     columns: &mut [Column],
+    vars: &[Var],
     names: &Names,
     faults: &mut Diagnostics,
 ) {
@@ -57,6 +59,7 @@ pub fn read(
             column,
             columns: &known,
             all: &all,
+            vars,
             names,
         };
         column.metric = reader.metric(node, faults);
@@ -82,12 +85,29 @@ pub fn read(
     }
 }
 
+/// Refuses a format of metrics for a query that has none.
+pub fn check_output(
+    output: Option<&str>,
+    node: Option<&Node>,
+    columns: &[Column],
+    faults: &mut Diagnostics,
+) {
+    let writes_metrics = output.and_then(by_name).is_some_and(Format::writes_metrics);
+    let has_metrics = columns.iter().any(|column| column.metric.is_some());
+    if let Some(node) = node.filter(|_| writes_metrics && !has_metrics) {
+        let error = MetricError::None;
+        let fault = Diagnostic::at(&node.place, Code::Metric, error.to_string());
+        faults.push(error.help().into_iter().fold(fault, Diagnostic::help));
+    }
+}
+
 /// Reads the metric of one column.
 struct Reader<'r> {
     column: &'r Column,
     columns: &'r [Column],
     /// The names of all columns, in the file's order.
     all: &'r [&'r str],
+    vars: &'r [Var],
     names: &'r Names,
 }
 
@@ -171,6 +191,10 @@ impl Reader<'_> {
             }
             return labels;
         }
+        if matches!(node.content, Content::Bool(_) | Content::Number(..)) {
+            faults.push(node.mismatch("labels", "a list of columns, or a mapping from names"));
+            return labels;
+        }
         for item in node.items() {
             let Some(text) = item.text("labels", faults) else {
                 continue;
@@ -200,7 +224,14 @@ impl Reader<'_> {
     fn source(&self, text: &Text, faults: &mut Diagnostics) -> Option<LabelSource> {
         let name = &*text.value;
         if name.contains("{{") || name.contains("{%") {
-            return template(text, self.names, faults).map(LabelSource::Template);
+            let template = template(text, self.names, faults)?;
+            let mut vars = self.vars.iter();
+            if let Some(var) = vars.find(|var| var.secret && template.mentions().has(&var.name)) {
+                let words = format!("a label is visible, and the var `{}` is secret", var.name);
+                faults.push(Diagnostic::at(&text.place, Code::Metric, words));
+                return None;
+            }
+            return Some(LabelSource::Template(template));
         }
         let fault = |code: Code, words: String| Diagnostic::at(&text.place, code, words);
         if !self.all.contains(&name) {

@@ -96,7 +96,7 @@ pub fn read(
     let of_request = with_data(&of_item, &data_names);
     let mut result = result::read(&mut fields, &of_query, &of_item, faults);
     let extract = fields.get("extract");
-    metric::read(extract, &mut result.shape.extract, &names, faults);
+    metric::read(extract, &mut result.shape.extract, &vars, &names, faults);
     let names = call::Scopes {
         query: &names,
         request: &of_request,
@@ -123,6 +123,10 @@ pub fn read(
     fields.finish(faults);
     refuse_beside(node, has_address, faults);
     require_endpoint(node, has_address, around, faults);
+    if faults.len() == before {
+        let columns = &result.shape.extract;
+        metric::check_output(ending.output, node.get("output"), columns, faults);
+    }
     if faults.len() > before {
         return None;
     }
