@@ -8,6 +8,7 @@ use clap::builder::PossibleValuesParser;
 use jiff::Timestamp;
 
 use crate::cli::app::App;
+use crate::cli::connect;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::options::duration;
@@ -126,11 +127,7 @@ fn shape(text: &str) -> Result<Shape, String> {
 pub fn run(args: &DemoArgs, app: &Rc<App>) -> Result<Exit, Failure> {
     let options = options(args, app.now)?;
     let failed = |words: String| Failure::new(Exit::Network, Code::Demo, words);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| failed(format!("cannot start: {error}")))?;
-    runtime.block_on(async {
+    connect::runtime()?.block_on(async {
         let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, args.port))
             .await
             .map_err(|error| {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::auth::output_of_command;
 use crate::cli::app::App;
-use crate::cli::connect::World;
+use crate::cli::connect::{self, World};
 use crate::cli::error_hints;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
@@ -142,11 +142,8 @@ fn with_password(
 
 /// Returns the output of the program that prints the password.
 fn printed(command: &[String], project: &Project, app: &App) -> Result<String, Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::usage(Code::Runtime, format!("cannot start: {error}")))?;
-    let output = runtime.block_on(output_of_command(command, project.root(), &app.scrubber));
+    let output =
+        connect::runtime()?.block_on(output_of_command(command, project.root(), &app.scrubber));
     let output = output.map_err(|words| {
         let words = format!("no password for the store: {words}");
         Failure::new(Exit::Credentials, Code::NoCredential, words)

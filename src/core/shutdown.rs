@@ -117,9 +117,27 @@ fn cleanups() -> MutexGuard<'static, Cleanups> {
 
 #[cfg(test)]
 mod tests {
+    use std::future::poll_fn;
     use std::sync::Arc;
+    use std::task::Waker;
+    use std::time::Duration;
 
     use super::*;
+
+    #[test]
+    fn a_deadline_is_that_of_the_work_that_is_polled() {
+        let (now, later) = (Instant::now(), Instant::now() + Duration::from_secs(3_600));
+        let seen = || Poll::Ready((deadline(), is_requested()));
+        let mut inner = Timed::new(poll_fn(|_| seen()), now);
+        let work = poll_fn(|context| {
+            let inner = Pin::new(&mut inner).poll(context);
+            inner.map(|inner| (inner, deadline()))
+        });
+        let mut context = Context::from_waker(Waker::noop());
+        let polled = Pin::new(&mut Timed::new(work, later)).poll(&mut context);
+        assert_eq!(polled, Poll::Ready(((Some(now), true), Some(later))));
+        assert_eq!(deadline(), None);
+    }
 
     #[test]
     fn what_is_registered_is_done_unless_it_was_dropped() {

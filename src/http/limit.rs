@@ -10,8 +10,8 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use crate::core::shutdown;
 use crate::http::counted::Ticket;
+use crate::http::deadline;
 use crate::http::gate::{Gate, Lane, Permit};
 use crate::http::pace::{LimitReport, Pace, Pause, PauseReason, RateLimit, Wait};
 use crate::http::shared::{Demand, SharedBudget, Terms};
@@ -150,19 +150,13 @@ impl Budget {
     }
 }
 
-/// Returns the deadline of the call that waits.
-fn call_deadline() -> Option<Instant> {
-    shutdown::deadline().map(Instant::from_std)
-}
-
 impl Patience {
     fn is_over(&self, wait: Wait, now: Instant) -> bool {
         wait.reason.is_some()
             && (self
                 .longest
                 .is_some_and(|longest| wait.until - now > longest)
-                || (self.deadline.or(call_deadline()))
-                    .is_some_and(|deadline| wait.until >= deadline))
+                || deadline::earliest(self.deadline).is_some_and(|deadline| wait.until >= deadline))
     }
 }
 

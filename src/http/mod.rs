@@ -11,6 +11,7 @@ pub mod blind;
 pub mod client;
 pub mod coding;
 pub mod counted;
+mod deadline;
 mod delivery;
 pub mod follow;
 pub mod gate;

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
-use crate::core::shutdown;
+use crate::http::deadline;
 use crate::http::{
     Event, Observe, Request, Response, StatusCode, Transport, TransportError, TransportErrorKind,
     headers, rate_headers,
@@ -247,7 +247,7 @@ impl<T> Retry<T> {
 
     /// Returns true if a wait would end after the deadline, so that it would be useless.
     fn is_too_long(&self, delay: Duration) -> bool {
-        let deadline = self.deadline.or(shutdown::deadline().map(Into::into));
+        let deadline = deadline::earliest(self.deadline);
         deadline.is_some_and(|deadline| tokio::time::Instant::now() + delay >= deadline)
     }
 }
