@@ -231,9 +231,13 @@ impl Catalog {
                 "warning: not served, since their files have faults: {names}"
             ));
         }
+        let queries = self.tools.iter().map(|tool| &tool.query.name);
+        let queries: Vec<&String> = queries
+            .chain(self.others.iter().map(|(name, _)| name))
+            .collect();
         let is_unused = |only: &&String| {
-            let mut tools = self.tools.iter();
-            !tools.any(|tool| is_meant_by(only, &tool.query.name))
+            !pattern::matches(only, tool_name::RUN_OPERATION)
+                && !queries.iter().any(|query| is_meant_by(only, query))
         };
         let unused = args.only.iter().filter(is_unused);
         let unused: Vec<String> = unused.map(|only| format!("`{only}`")).collect();

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::cli::mcp::answer;
 use crate::cli::mcp::input_schema;
 use crate::cli::mcp::options::ServeArgs;
-use crate::cli::mcp::tool_name::{of_query, title};
+use crate::cli::mcp::tool_name::{RUN_OPERATION, of_query, title};
 use crate::core::pattern;
 use crate::project::Project;
 
@@ -52,9 +52,9 @@ impl Extra {
     /// Returns those that are served. Operations are left out if `--only` chooses queries and does not
     /// name `run_operation`.
     pub fn of(project: &Project, args: &ServeArgs) -> impl Iterator<Item = Self> {
-        let name = Self::RunOperation.own_name();
         let mut only = args.only.iter();
-        let is_chosen = args.only.is_empty() || only.any(|only| pattern::matches(only, name));
+        let is_chosen =
+            args.only.is_empty() || only.any(|only| pattern::matches(only, RUN_OPERATION));
         let has_operations = is_chosen && project.described_resources().next().is_some();
         let is_of_use = move |extra: &Self| match extra {
             Self::FindOperation | Self::RunOperation => has_operations,
@@ -68,7 +68,7 @@ impl Extra {
             Self::Check => "check",
             Self::FindOperation => "find_operation",
             Self::ListQueries => "list_queries",
-            Self::RunOperation => "run_operation",
+            Self::RunOperation => RUN_OPERATION,
             Self::ShowQuery => "show_query",
             Self::Sql => "sql",
         }

@@ -1,6 +1,9 @@
 //! Names of tools. Clients add the name of the server before them and accept 60 or 64 characters in
 //! total, some accept no `-` or `.`, and others turn them into `_`.
 
+/// The name of the tool that runs operations, by which `--only` chooses it.
+pub const RUN_OPERATION: &str = "run_operation";
+
 /// The maximum length of a name.
 pub const LONGEST: usize = 48;
 
