@@ -60,7 +60,7 @@ fn short_head(folder: &Path) -> String {
     git(folder, &["rev-parse", "HEAD"])[..7].to_owned()
 }
 
-/// Returns the latest modification of the watched files and what is in the watched folders, as cargo does.
+/// Returns the content of the watched files, and of all files in the watched folders.
 fn state(version: &Version) -> Vec<(std::path::PathBuf, Vec<u8>)> {
     let mut state = Vec::new();
     let mut open = version.files.clone();

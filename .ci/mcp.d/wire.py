@@ -219,10 +219,9 @@ def every_reader():
     size = len(json.dumps(result, ensure_ascii=False, separators=(",", ":")).encode())
     checks.known("the list of all shipped queries is under 40 KB", size <= 40_000, f"choose with --only: {size} bytes, {len(tools)} tools")
     allowed = set(
-        "type properties required additionalProperties description enum default pattern items minimum maximum examples "
-        "minLength maxLength".split()
+        "type properties required additionalProperties description enum default pattern items minimum maximum".split()
     )
-    called = 0
+    called = wrong = 0
     for name, tool in tools.items():
         faults = [] if re.fullmatch("[a-z][a-z0-9_]{0,47}", name) else ["its name"]
         faults += [f"keyword {word}" for word in sorted(keywords(tool["inputSchema"]) - allowed)]
@@ -230,18 +229,16 @@ def every_reader():
             faults.append(f"a description of {len(tool['description'])} bytes")
         jsonschema.Draft202012Validator.check_schema(tool["inputSchema"])
         if faults:
-            checks.check(f"definition of {name}", False, faults)
+            wrong += 1
+            checks.note(f"definition of {name}", faults)
         if tool["inputSchema"].get("required"):
             continue
         called += 1
         arguments = PROJECT_SLUG if "project_slug" in tool["inputSchema"]["properties"] else {}
         answer = server.call(name, arguments)
-        is_error = bool(answer.get("result", {}).get("isError"))
-        faults = call_faults(schema, tools, name, answer, is_error)
+        faults = call_faults(schema, tools, name, answer, False)
         checks.check(f"call {name}", not faults, faults)
-        if is_error:
-            checks.note(f"call {name}", "an error: " + text(answer["result"])[:200])
-    checks.check("definitions", True)
+    checks.check("definitions", wrong == 0, f"{wrong} tools with faults")
     checks.note("called", f"{called} of {len(tools)} tools")
     server.close()
     return checks

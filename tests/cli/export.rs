@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::case::{Case, told};
 use crate::data::items;
-use crate::support::{Outcome, Project, Run, Server};
+use crate::support::{Outcome, Project, Run, Server, sha256};
 
 /// A query with columns of every type. The type of those without `type` comes from the values.
 const RUNS: &str = "endpoint: /runs
@@ -234,12 +234,7 @@ fn the_manifest_describes_the_files() {
         let bytes = &files[file["path"].as_str().expect("a path")];
         assert_eq!(file["bytes"], bytes.len());
         assert_eq!(file["rows"], 1);
-        let digest = ring::digest::digest(&ring::digest::SHA256, bytes);
-        let mut hex = String::new();
-        for byte in digest.as_ref() {
-            hex.push_str(&format!("{byte:02x}"));
-        }
-        assert_eq!(file["sha256"], hex);
+        assert_eq!(file["sha256"], sha256(bytes));
     }
     assert_eq!(described[0]["month"], "2001-03");
 }

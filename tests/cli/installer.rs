@@ -1,12 +1,11 @@
 //! `install.sh`: what it downloads, what it accepts, and that it leaves the old binary or the new one.
 
-use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::{Answer, Exchange, Fault, Outcome, Project, Run, Server};
+use crate::support::{Answer, Exchange, Fault, Outcome, Project, Run, Server, sha256};
 
 const TARGET: &str = "x86_64-unknown-linux-musl";
 const ARCHIVE: &str = "runner-x86_64-unknown-linux-musl.tar.gz";
@@ -37,14 +36,6 @@ fn archive(project: &Project) -> Vec<u8> {
     fs::write(&binary, BINARY).expect("written");
     let prepare = format!("cp {} runner-{TARGET}/runner", binary.display());
     archive_of(project, &prepare)
-}
-
-fn checksum(bytes: &[u8]) -> String {
-    let hash = ring::digest::digest(&ring::digest::SHA256, bytes);
-    hash.as_ref().iter().fold(String::new(), |mut text, byte| {
-        write!(text, "{byte:02x}").expect("a text can be written");
-        text
-    })
 }
 
 fn sends(bytes: &[u8]) -> Exchange {
@@ -92,7 +83,7 @@ fn project() -> Project {
 fn a_release_is_installed() {
     let project = Project::none();
     let archive = archive(&project);
-    let sum = checksum(&archive);
+    let sum = sha256(&archive);
     let other = "0".repeat(64);
     // Names that contain this one are other files, and a star marks a binary file.
     let text = format!("{other}  x{ARCHIVE}\n{sum} *{ARCHIVE}\n{other}  {ARCHIVE}.sig\n");
@@ -115,7 +106,7 @@ fn a_release_is_installed() {
 fn an_old_binary_is_replaced() {
     let project = project();
     let archive = archive(&project);
-    let text = format!("{}  {ARCHIVE}\n", checksum(&archive).to_uppercase());
+    let text = format!("{}  {ARCHIVE}\n", sha256(&archive).to_uppercase());
     let server = Server::start(vec![sends(&archive), sums(&text)]);
     install(&project, &server, &[]).assert_exit(0);
     assert_eq!(installed(&project), ["runner"]);
@@ -135,7 +126,7 @@ fn a_wrong_checksum_installs_nothing() {
         told.contains("has the wrong checksum: expected 0000"),
         "{told}"
     );
-    assert!(told.contains(&checksum(&archive)), "{told}");
+    assert!(told.contains(&sha256(&archive)), "{told}");
     assert_untouched(&project);
 }
 
@@ -143,7 +134,7 @@ fn a_wrong_checksum_installs_nothing() {
 fn a_list_without_the_archive_or_with_two_of_it_installs_nothing() {
     let project = project();
     let archive = archive(&project);
-    let line = format!("{}  {ARCHIVE}\n", checksum(&archive));
+    let line = format!("{}  {ARCHIVE}\n", sha256(&archive));
     for text in [
         String::new(),
         line.replace(ARCHIVE, "other"),
@@ -159,7 +150,7 @@ fn a_list_without_the_archive_or_with_two_of_it_installs_nothing() {
 fn a_given_checksum_stands_for_the_list() {
     let project = project();
     let archive = archive(&project);
-    let right = checksum(&archive).to_uppercase();
+    let right = sha256(&archive).to_uppercase();
     let server = Server::start(vec![sends(&archive).times(2)]);
     install(&project, &server, &["--sha256", &"1".repeat(64)]).assert_exit(1);
     assert_untouched(&project);
@@ -190,7 +181,7 @@ fn an_archive_without_the_binary_installs_nothing() {
         format!("rm runner-{TARGET}/runner; mkdir runner-{TARGET}/runner"),
     ] {
         let archive = archive_of(&project, &prepare);
-        let text = format!("{}  {ARCHIVE}\n", checksum(&archive));
+        let text = format!("{}  {ARCHIVE}\n", sha256(&archive));
         let server = Server::start(vec![sends(&archive), sums(&text)]);
         install(&project, &server, &[]).assert_exit(1);
         assert_untouched(&project);
@@ -201,7 +192,7 @@ fn an_archive_without_the_binary_installs_nothing() {
 fn a_folder_that_cannot_be_written_is_an_error() {
     let project = Project::none().file("file", "");
     let archive = archive(&project);
-    let text = format!("{}  {ARCHIVE}\n", checksum(&archive));
+    let text = format!("{}  {ARCHIVE}\n", sha256(&archive));
     let server = Server::start(vec![sends(&archive), sums(&text)]);
     let outcome = install(&project, &server, &["--to", "file/bin"]);
     let told = outcome.assert_exit(2).stderr_text();
@@ -307,7 +298,7 @@ fn a_wrong_call_is_reported() {
 fn the_orb_installs_with_the_same_script() {
     let project = Project::none();
     let archive = archive(&project);
-    let sum = checksum(&archive);
+    let sum = sha256(&archive);
     let server = Server::start(vec![sends(&archive).times(2)]);
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/orb/orb.yml");
     let orb: serde_yaml::Value =

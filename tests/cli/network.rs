@@ -5,10 +5,12 @@
 
 use std::collections::BTreeSet;
 use std::net::TcpListener;
+use std::path::PathBuf;
 use std::process::Command;
 
 use serde_json::json;
 
+use crate::mcp::session::{OF_NOVEMBER, Session};
 use crate::support::{Answer, Exchange, Project, Run, Server};
 
 const VARIABLE: &str = "RUNNER_TEST_STRACE";
@@ -33,27 +35,40 @@ fn can_trace() -> bool {
     false
 }
 
-/// Runs a program under `strace`. Returns its output and the uses of the network, one a line.
-fn trace(project: &Project, program: &[&str], exit: i32) -> (String, Vec<String>) {
-    let file = project.home().join("trace");
-    let outcome = Run::program(project, "strace")
-        .args([
-            "-f",
-            "-qq",
-            "-s",
-            "200",
-            "-e",
-            "trace=%network",
-            "-e",
-            "signal=none",
-            "-o",
-        ])
-        .args([&file])
+/// Prepares a program under `strace`, which writes to a file of the project's home.
+fn traced<'p>(project: &'p Project, program: &[&str]) -> Run<'p> {
+    let options = [
+        "-f",
+        "-qq",
+        "-s",
+        "200",
+        "-e",
+        "trace=%network",
+        "-e",
+        "signal=none",
+        "-o",
+    ];
+    Run::program(project, "strace")
+        .args(options)
+        .args([trace_file(project)])
         .args(program)
-        .outcome();
-    let text = std::fs::read_to_string(&file).expect("strace writes its file");
-    let lines = text.lines().map(str::to_owned).collect();
-    (outcome.assert_exit(exit).stdout_text(), lines)
+}
+
+fn trace_file(project: &Project) -> PathBuf {
+    project.home().join("trace")
+}
+
+/// Returns the uses of the network of a program that has ended, one a line.
+fn uses(project: &Project) -> Vec<String> {
+    let text = std::fs::read_to_string(trace_file(project)).expect("strace writes its file");
+    text.lines().map(str::to_owned).collect()
+}
+
+/// Runs a program under `strace`. Returns its output and the uses of the network.
+fn trace(project: &Project, program: &[&str], exit: i32) -> (String, Vec<String>) {
+    let outcome = traced(project, program).outcome();
+    let output = outcome.assert_exit(exit).stdout_text();
+    (output, uses(project))
 }
 
 /// Traces the program itself.
@@ -170,6 +185,25 @@ fn a_run_connects_to_its_server_and_to_no_other() {
 }
 
 #[test]
+fn a_server_of_assistants_connects_to_the_server_of_its_queries_and_to_no_other() {
+    if !can_trace() {
+        return;
+    }
+    let server = server();
+    let project = Project::new().circleci(&server).query("me", QUERY);
+    let program = [env!("CARGO_BIN_EXE_runner"), "mcp"];
+    let mut session = Session::of(&traced(&project, &program));
+    session.shake_hands(&OF_NOVEMBER);
+    assert!(session.tool_names().contains(&"me".to_owned()));
+    assert!(session.text("me", json!({})).contains("ada"));
+    session.finish();
+    let trace = uses(&project);
+    assert_eq!(strangers(&trace, &[port(&server)]), [""; 0]);
+    assert_eq!(strangers(&trace, &[]).len(), 2, "{trace:#?}");
+    server.finish();
+}
+
+#[test]
 fn what_needs_no_server_connects_to_none() {
     if !can_trace() {
         return;
@@ -196,6 +230,8 @@ fn what_needs_no_server_connects_to_none() {
         (&shipped, &["list"]),
         (&shipped, &["show", "failed-jobs"]),
         (&shipped, &["check"]),
+        (&shipped, &["mcp", "tools"]),
+        (&shipped, &["mcp", "config", "claude"]),
         (&begun, &["init"]),
         (&begun, &["check"]),
         (&begun, &["test"]),

@@ -1,6 +1,5 @@
 //! `hmac`: a signature over each attempt.
 
-use std::fmt::Write as _;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
@@ -9,7 +8,7 @@ use ring::hmac::{self, Algorithm, HMAC_SHA1_FOR_LEGACY_USE_ONLY, HMAC_SHA256, HM
 use serde_json::json;
 
 use crate::case::{Case, told, transcript};
-use crate::support::{Answer, CANARY, Exchange, Received, Run, Server};
+use crate::support::{Answer, CANARY, Exchange, Received, Run, Server, hex};
 
 fn resource(auth: &str) -> String {
     let auth = auth.trim_end().replace('\n', "\n    ");
@@ -43,13 +42,6 @@ over: \"{{ request.method }}\\n{{ request.path }}\\n{{ request.query }}\\n{{ req
 fn tag(algorithm: Algorithm, key: &[u8], text: impl AsRef<[u8]>) -> Vec<u8> {
     let key = hmac::Key::new(algorithm, key);
     hmac::sign(&key, text.as_ref()).as_ref().to_vec()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 fn sha256(text: impl AsRef<[u8]>) -> String {

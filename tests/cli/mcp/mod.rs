@@ -2,7 +2,7 @@
 
 mod answers;
 mod protocol;
-mod session;
+pub mod session;
 mod tools;
 mod writes;
 

@@ -211,6 +211,7 @@ fn a_cancelled_call_is_not_answered() {
         "params": { "requestId": slow, "reason": "user" },
     });
     session.write(&cancelled.to_string());
+    session.expect_no_answer(slow);
     // Another call runs, and its answer is the next message.
     let result = session.call("workflow_jobs", json!({ "workflow_id": "w-1" }));
     assert_eq!(result["isError"], false);

@@ -1,17 +1,17 @@
-//! A client of `runner mcp`: writes requests, reads answers, and checks every line against the
-//! schema of the protocol's revision.
+//! A client of `runner mcp`: writes requests and reads answers, each line one message. Tests check
+//! them against the schema of the protocol's revision.
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::mpsc::{self, Receiver};
+use std::process::{Child, ChildStdin, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use boon::{Compiler, SchemaIndex, Schemas};
 use serde_json::{Value, json};
 
-use crate::support::{CANARY, Project};
+use crate::support::{CANARY, Project, Run};
 
 /// The time for an answer.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -73,6 +73,7 @@ pub struct Session {
     seen: String,
     number: u64,
     is_stateless: bool,
+    unexpected: Vec<Value>,
 }
 
 impl Session {
@@ -87,16 +88,17 @@ impl Session {
         args: impl IntoIterator<Item = A>,
         env: &[(&str, &str)],
     ) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_runner"))
-            .arg("mcp")
-            .args(args)
-            .current_dir(project.path())
-            .env_clear()
-            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-            .env("HOME", project.home())
-            .env("TZ", "UTC")
-            .env("CIRCLE_TOKEN", CANARY)
-            .envs(env.iter().copied())
+        let mut run = Run::in_(project).args(["mcp"]).args(args);
+        for (name, value) in env {
+            run = run.env(name, value);
+        }
+        Self::of(&run)
+    }
+
+    /// Starts a program that is a server.
+    pub fn of(run: &Run) -> Self {
+        let mut child = run
+            .command()
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -123,7 +125,13 @@ impl Session {
             seen: String::new(),
             number: 0,
             is_stateless: false,
+            unexpected: Vec::new(),
         }
+    }
+
+    /// Expects no answer to a request from now on.
+    pub fn expect_no_answer(&mut self, id: u64) {
+        self.unexpected.push(id.into());
     }
 
     /// Sends requests of the revision without a handshake from now on.
@@ -198,7 +206,7 @@ impl Session {
         answer["result"].clone()
     }
 
-    /// Calls a tool and returns the text of its result, with `error: ` before that of a failure.
+    /// Calls a tool and returns the text of its result, with `failed: ` before that of a failure.
     pub fn text(&mut self, tool: &str, arguments: Value) -> String {
         let result = self.call(tool, arguments);
         let text = result["content"][0]["text"].as_str().expect("a text");
@@ -224,11 +232,21 @@ impl Session {
     /// Closes the input and waits for the end. Returns the exit code and standard error.
     pub fn finish(mut self) -> (i32, String) {
         drop(self.stdin.take());
-        let status = self.child.wait().expect("it ends");
-        while let Ok(line) = self.lines.recv_timeout(PATIENCE) {
-            self.seen.push_str(&line);
-            let _: Value = serde_json::from_str(&line).expect("only messages on standard output");
+        // The lines end with the program. One that does not end is killed.
+        loop {
+            match self.lines.recv_timeout(PATIENCE) {
+                Ok(line) => {
+                    self.seen.push_str(&line);
+                    let message = serde_json::from_str(&line);
+                    let message: Value = message.expect("only messages on standard output");
+                    let is_answer = self.unexpected.contains(&message["id"]);
+                    assert!(!is_answer, "an answer that must not come: {message}");
+                }
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => panic!("the server does not end"),
+            }
         }
+        let status = self.child.wait().expect("it ends");
         let stderr = self.stderr.take().expect("taken once").join();
         let stderr = stderr.expect("it was read");
         assert!(!self.seen.contains(CANARY), "the token is in an answer");

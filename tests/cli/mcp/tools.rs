@@ -119,6 +119,19 @@ fn every_shipped_tool_is_one_that_all_clients_take() {
     for tool in &tools {
         check_definition(tool);
     }
+    let names: Vec<&str> = tools
+        .iter()
+        .filter_map(|tool| tool["name"].as_str())
+        .collect();
+    for expected in [
+        "failed_jobs",
+        "get_workflow",
+        "run_operation",
+        "sql",
+        "weekly_report",
+    ] {
+        assert!(names.contains(&expected), "{names:?}");
+    }
     let size = json!(tools).to_string().len();
     assert!(size < 90_000, "{size}");
 }

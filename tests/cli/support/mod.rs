@@ -8,6 +8,7 @@
 //! Nothing here knows what a query means: that is for the tests.
 
 mod exchange;
+mod hex;
 mod live;
 mod outcome;
 mod project;
@@ -21,6 +22,7 @@ mod wire;
 mod tests;
 
 pub use exchange::{Answer, Exchange, Fault};
+pub use hex::{hex, sha256};
 pub use live::{LiveServer, Response};
 pub use outcome::Outcome;
 pub use project::Project;

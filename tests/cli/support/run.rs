@@ -159,9 +159,6 @@ impl<'p> Run<'p> {
         let day = SystemTime::now();
         let mut command = self.command();
         command
-            .current_dir(&self.folder)
-            .env_clear()
-            .envs(&self.env)
             .stdin(match (&self.stdin, self.terminal) {
                 (Input::Empty, None) => Stdio::null(),
                 _ => Stdio::piped(),
@@ -201,7 +198,17 @@ impl<'p> Run<'p> {
         }
     }
 
-    fn command(&self) -> Command {
+    /// Returns the command, for a test that speaks with the program itself.
+    pub fn command(&self) -> Command {
+        let mut command = self.program_or_script();
+        command
+            .current_dir(&self.folder)
+            .env_clear()
+            .envs(&self.env);
+        command
+    }
+
+    fn program_or_script(&self) -> Command {
         let Some(columns) = self.terminal else {
             let mut command = Command::new(&self.program);
             command.args(&self.args);
