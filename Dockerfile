@@ -11,7 +11,7 @@ ARG COMMIT=""
 ARG TARGETARCH
 # Alpine links statically.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
-    --mount=type=cache,target=/src/target \
+    --mount=type=cache,id=target-$TARGETARCH,target=/src/target \
     RUNNER_BUILD_COMMIT="$COMMIT" cargo build --release --locked \
     && mkdir -p "/out/$TARGETARCH" /out/root/tmp /out/root/work \
     && cp target/release/runner "/out/$TARGETARCH/runner" \

@@ -31,6 +31,16 @@ fail() {
 
 has() { command -v "$1" >/dev/null 2>&1; }
 
+# need WORDS PROGRAM…: fails unless one of the programs is there.
+need() {
+    words=$1
+    shift
+    for program in "$@"; do
+        if has "$program"; then return; fi
+    done
+    fail 2 "$words is needed; nothing was downloaded"
+}
+
 target_of_this_machine() {
     system=$(uname -s)
     machine=$(uname -m)
@@ -50,7 +60,8 @@ target_of_this_machine() {
 
 # download URL FILE
 download() {
-    # Nothing but HTTPS, not along a redirect either. A mirror may be named with http://.
+    # With curl nothing but HTTPS, not along a redirect either. wget takes other redirects too; the
+    # checksum is what is relied on. A mirror may be named with http://.
     case $1 in
         https://*) protocols='=https' ;;
         *) protocols='=http,https' ;;
@@ -58,10 +69,8 @@ download() {
     if has curl; then
         curl --proto "$protocols" --tlsv1.2 --fail --silent --show-error --location --retry 3 \
             --output "$2" "$1"
-    elif has wget; then
-        wget -q -O "$2" "$1"
     else
-        fail 2 'curl or wget is needed'
+        wget -q -O "$2" "$1"
     fi || fail 5 "cannot download \`$1\`"
 }
 
@@ -71,10 +80,8 @@ checksum() {
         sha256sum <"$1"
     elif has shasum; then
         shasum -a 256 <"$1"
-    elif has openssl; then
-        openssl dgst -sha256 -r <"$1"
     else
-        fail 2 'sha256sum, shasum or openssl is needed to verify the download'
+        openssl dgst -sha256 -r <"$1"
     fi | cut -d ' ' -f 1
 }
 
@@ -141,12 +148,19 @@ main() {
     name=runner-$target
     binary=runner
     archive=$name.tar.gz
+    unpacker=tar
     case $target in
         *-windows-*)
             binary=runner.exe
             archive=$name.zip
+            unpacker=unzip
             ;;
     esac
+
+    # Before the download, and not in a pipeline, where a failure ends only its own shell.
+    need 'curl or wget' curl wget
+    need 'sha256sum, shasum or openssl' sha256sum shasum openssl
+    need "$unpacker" "$unpacker"
 
     scratch=$(mktemp -d)
     beside=

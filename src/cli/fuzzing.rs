@@ -1,6 +1,6 @@
 //! The entry points of the fuzz targets in `fuzz/`. Each takes any bytes, must neither panic nor hang,
 //! and checks what holds for all of them. They are part of the library only under `cargo fuzz`; the
-//! tests run them on the seeds, which include every input that once failed.
+//! tests run them on the seeds, among them the inputs that once failed.
 
 use std::collections::BTreeMap;
 use std::path::Path;

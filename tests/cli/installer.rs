@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::support::{Answer, Exchange, Fault, Outcome, Project, Run, Server, sha256};
@@ -215,14 +215,23 @@ fn a_script_that_arrives_in_part_does_nothing() {
     }
 }
 
-/// Returns a `PATH` on which `uname` names this machine.
-fn machine(project: &Project, system: &str, machine: &str) -> String {
-    let folder = project.home().join(format!("{system}-{machine}"));
+/// Makes a folder with programs that are scripts.
+fn programs(project: &Project, name: &str, scripts: &[(&str, &str)]) -> PathBuf {
+    let folder = project.home().join(name);
     fs::create_dir_all(&folder).expect("a folder");
-    let uname = folder.join("uname");
-    let script = format!("#!/bin/sh\n[ \"$1\" = -s ] && echo {system} || echo {machine}\n");
-    fs::write(&uname, script).expect("written");
-    fs::set_permissions(&uname, fs::Permissions::from_mode(0o755)).expect("made executable");
+    for (program, script) in scripts {
+        let file = folder.join(program);
+        fs::write(&file, format!("#!/bin/sh\n{script}\n")).expect("written");
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).expect("made executable");
+    }
+    folder
+}
+
+/// Returns a `PATH` on which `uname` names this machine. Not every machine has `unzip`.
+fn machine(project: &Project, system: &str, machine: &str) -> String {
+    let uname = format!("[ \"$1\" = -s ] && echo {system} || echo {machine}");
+    let name = format!("{system}-{machine}");
+    let folder = programs(project, &name, &[("uname", &uname), ("unzip", "exit 1")]);
     let path = std::env::var("PATH").expect("a search path");
     format!("{}:{path}", folder.display())
 }
@@ -268,6 +277,36 @@ fn the_archive_is_that_of_the_machine() {
         assert!(
             told.contains(&format!("no binary for `{unknown}`")),
             "{told}"
+        );
+    }
+    assert_untouched(&project);
+}
+
+#[test]
+fn a_missing_program_is_told_before_the_download() {
+    let project = project();
+    let server = Server::start(Vec::new());
+    let none = ("true", "");
+    for (there, target, missing) in [
+        (&[none][..], TARGET, "curl or wget"),
+        (&[("wget", "")], TARGET, "sha256sum, shasum or openssl"),
+        (&[("curl", ""), ("shasum", "")], TARGET, "tar"),
+        (
+            &[("curl", ""), ("openssl", ""), ("tar", "")],
+            "x86_64-pc-windows-msvc",
+            "unzip",
+        ),
+    ] {
+        let folder = programs(&project, missing, there);
+        let outcome = Run::program(&project, "/bin/sh")
+            .args(["-s", "--", "--from", &server.url(), "--to", "bin"])
+            .args(["--target", target])
+            .env("PATH", &folder)
+            .stdin(script())
+            .outcome();
+        assert_eq!(
+            outcome.assert_exit(2).stderr_text(),
+            format!("install.sh: error: {missing} is needed; nothing was downloaded\n")
         );
     }
     assert_untouched(&project);
