@@ -9,8 +9,8 @@
 //! whole condition false: neither `row.minutes < 5` nor `not (row.minutes < 5)` holds for null. As
 //! `and` and `or` are monotone, only the parity of the `not`s around a comparison matters.
 //!
-//! The source has already been parsed by minijinja. This parser uses the same tokens and only needs to
-//! find the ends of operands.
+//! This parser uses the same tokens as minijinja's and only needs to find the ends of operands. A source
+//! that minijinja refuses may lack some: it is left as it is, and minijinja says what is wrong.
 
 use std::ops::Range;
 
@@ -134,6 +134,8 @@ struct Reader<'s> {
     tokens: Vec<(Token<'s>, Range<usize>)>,
     at: usize,
     edits: Vec<Edit>,
+    /// True if minijinja will refuse the source.
+    lacks_operand: bool,
 }
 
 /// The last test of an operand: `is [not] NAME`.
@@ -160,11 +162,15 @@ impl<'s> Reader<'s> {
             tokens,
             at: 0,
             edits: Vec::new(),
+            lacks_operand: false,
         };
         if is_expression {
             reader.all();
         } else {
             reader.tags();
+        }
+        if reader.lacks_operand {
+            return Vec::new();
         }
         reader.edits
     }
@@ -273,6 +279,10 @@ impl<'s> Reader<'s> {
             .iter()
             .any(|(operator, ..)| Comparison::named(operator).is_some())
         {
+            return;
+        }
+        if first.is_empty() || rest.iter().any(|(.., operand)| operand.is_empty()) {
+            self.lacks_operand = true;
             return;
         }
         let whole = first.start..last.end;
@@ -480,6 +490,15 @@ mod tests {
         ] {
             assert_eq!(expression(source), rewritten, "{source}");
         }
+    }
+
+    #[test]
+    fn a_source_without_operands_is_left_as_it_is() {
+        for source in [">]>", "<,<", "< a,{ ( a (<", "a < b and >)>", "1 < < 2"] {
+            assert_eq!(expression(source), source);
+        }
+        let template = "{% if >]> %}{{ <,< }}{% endif %}";
+        assert_eq!(Rewritten::template(template).source, template);
     }
 
     #[test]
