@@ -464,8 +464,9 @@ const HOMES: &[Home] = &[
     },
     Home {
         words: &["std::env::"],
-        // The command line is read by `cli/mod.rs`, everything else by the `App`.
-        places: &["cli/app.rs", "cli/mod.rs"],
+        // The command line is read by `cli/mod.rs`, everything else by the `App`. A simulation is
+        // replayed with the seed of a variable.
+        places: &["cli/app.rs", "cli/mod.rs", "cli/simulation/seeds.rs"],
         why: "the environment is looked at once and passed on",
     },
     Home {

@@ -62,6 +62,8 @@ mod shown_columns;
 mod shutdown;
 #[cfg_attr(not(unix), path = "signal_none.rs")]
 mod signal;
+#[cfg(test)]
+mod simulation;
 mod sql;
 mod state;
 mod store;

@@ -1,9 +1,9 @@
 //! `runner sync`: keeps the records of queries in a store.
 
-use std::collections::BTreeSet;
+pub mod jobs;
+
 use std::path::PathBuf;
 use std::rc::Rc;
-use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -14,9 +14,8 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Stopped};
 use crate::cli::inputs;
 use crate::cli::options::{self, ConnectArgs, MessageArgs};
-use crate::cli::{error_hints, ping, run, setup, store_place};
+use crate::cli::{error_hints, ping, setup, store_place};
 use crate::core::code::Code;
-use crate::core::diagnostic::Diagnostics;
 use crate::core::time::{TIME_EXAMPLE, format_duration, parse_time};
 use crate::demo::{self, Story};
 use crate::engine::sync::{
@@ -25,8 +24,7 @@ use crate::engine::sync::{
 use crate::engine::{ExecutionOptions, Session};
 use crate::format::{self, Format};
 use crate::http::masked_addresses;
-use crate::plan::{Inputs, PlanError};
-use crate::project::{Project, Query};
+use crate::project::Project;
 use crate::store::{Opening, RowCounts, SyncStart};
 
 const EXAMPLES: &str = "\
@@ -102,7 +100,7 @@ pub fn run(args: &SyncArgs, app: &Rc<App>) -> Result<Exit, Stopped> {
             .help("to list further back, use `--since TIME`")
             .into());
     }
-    let (project, queries) = chosen(&words.queries, app)?;
+    let (project, queries) = jobs::chosen(&words.queries, app)?;
     setup::note_built_in(&project, args.messages.quiet, app);
     let world = world(&project, args, app)?;
     let now = world.outside.clock.0;
@@ -114,14 +112,7 @@ pub fn run(args: &SyncArgs, app: &Rc<App>) -> Result<Exit, Stopped> {
             .transpose()?,
         environment: args.connect.environment().map(str::to_owned),
     };
-    let mut jobs = Vec::new();
-    let mut known = BTreeSet::new();
-    for query in queries {
-        known.extend(query.vars.iter().map(|var| var.name.clone()));
-        let job = job(&project, query, &given, &world, args, app)?;
-        add_job(job, &project, &world, args, &mut jobs, app)?;
-    }
-    refuse_unknown_vars(&given, &known)?;
+    let jobs = jobs::prepare(&project, queries, &given, &world, &args.connect, app)?;
     // What is wrong with a call is known before the store is written to.
     for job in &jobs {
         let plan = job
@@ -169,7 +160,7 @@ pub fn run(args: &SyncArgs, app: &Rc<App>) -> Result<Exit, Stopped> {
     drop(store);
     let reports = reports.into_inner();
     print(&reports, args, app)?;
-    let exit = show(&reports, &jobs, args, app);
+    let exit = show(&reports, &jobs, args.messages, app);
     match result {
         Ok(()) => Ok(exit),
         Err(failure) => {
@@ -206,7 +197,12 @@ fn time(text: &str, now: Timestamp) -> Result<Timestamp, Failure> {
     })
 }
 
-async fn sync_all(
+/// Syncs the tables, each after those that it depends on, until one of them is interrupted.
+///
+/// # Errors
+///
+/// If a query cannot be bound. The failure of a table is in its report.
+pub async fn sync_all(
     jobs: &[Job],
     options: &SyncOptions,
     sync: &SyncStart,
@@ -224,127 +220,6 @@ async fn sync_all(
         reports.borrow_mut().push(report);
         if is_stopped {
             break;
-        }
-    }
-    Ok(())
-}
-
-/// Returns the queries to sync, each after those that it depends on.
-fn chosen(names: &[String], app: &App) -> Result<(Rc<Project>, Vec<Arc<Query>>), Failure> {
-    let mut project = None;
-    let mut wanted: Vec<Arc<Query>> = Vec::new();
-    for name in names {
-        let (found, query) = run::find(name, app)?;
-        let query = query.map_err(Failure::from_diagnostics)?;
-        if query.keeping.is_none() {
-            let words = format!("`{}` is not kept: it has no `store`", query.name);
-            return Err(Failure::usage(Code::Store, words).help(
-                "add `store: { key: id }` to the query, with the column that identifies a row",
-            ));
-        }
-        project.get_or_insert(Rc::new(found));
-        wanted.push(query);
-    }
-    let project = match project {
-        Some(project) => project,
-        None => Rc::new(setup::project_here(app)?),
-    };
-    if names.is_empty() {
-        for name in project.query_names().map(str::to_owned).collect::<Vec<_>>() {
-            match project.query_named(&name) {
-                Ok(query) if query.keeping.is_some() => wanted.push(query),
-                // Its table would silently be left out.
-                Err(faults) if keeps_rows(&faults) => {
-                    return Err(Failure::from_diagnostics(faults));
-                }
-                // Another query with a fault has no part in this.
-                Ok(_) | Err(_) => {}
-            }
-        }
-        if wanted.is_empty() {
-            return Err(
-                Failure::usage(Code::Store, "no query of the project has `store`").help(
-                    "add `store: { key: id }` to a query, with the column that identifies a row",
-                ),
-            );
-        }
-    }
-    Ok((project, wanted))
-}
-
-/// Returns true if the faults are those of a file with `store`.
-fn keeps_rows(faults: &Diagnostics) -> bool {
-    let mut places = faults.iter().filter_map(|fault| fault.place.as_ref());
-    places.any(|place| {
-        place
-            .file
-            .text()
-            .lines()
-            .any(|line| line.starts_with("store:"))
-    })
-}
-
-/// Adds a query after the kept ones that its items come from, with the vars that it gives them.
-fn add_job(
-    job: Job,
-    project: &Rc<Project>,
-    world: &World,
-    args: &SyncArgs,
-    jobs: &mut Vec<Job>,
-    app: &App,
-) -> Result<(), Failure> {
-    let failed =
-        |error: PlanError, job: &Job| error_hints::plan_error_in(&error, &job.binding, app);
-    let identity = job.identity(None).map_err(|error| failed(error, &job))?;
-    let is_known = |known: &Job| {
-        known.query.source.path() == job.query.source.path()
-            && known.identity(None).is_ok_and(|known| known == identity)
-    };
-    if jobs.iter().any(is_known) {
-        return Ok(());
-    }
-    if let Some((parent, inputs)) = job.parent().map_err(|error| failed(error, &job))? {
-        let parent = self::job(project, parent, &inputs, world, args, app)?;
-        add_job(parent, project, world, args, jobs, app)?;
-    }
-    jobs.push(job);
-    Ok(())
-}
-
-fn job(
-    project: &Rc<Project>,
-    query: Arc<Query>,
-    given: &Inputs,
-    world: &World,
-    args: &SyncArgs,
-    app: &App,
-) -> Result<Job, Failure> {
-    let binding = world.binding(project, &query, &args.connect, app)?;
-    let mut inputs = given.clone();
-    inputs.retain(|name, _| query.var(name).is_some());
-    let columns = project.record_schema(&query).into_iter();
-    let columns = columns.map(|column| {
-        let kind = column.table_type();
-        (column.name, kind)
-    });
-    let keeping = query
-        .keeping
-        .clone()
-        .ok_or_else(|| Failure::usage(Code::Store, format!("`{}` is not kept", query.name)))?;
-    Ok(Job {
-        columns: columns.collect(),
-        keeping,
-        binding,
-        inputs,
-        query,
-    })
-}
-
-fn refuse_unknown_vars(given: &Inputs, known: &BTreeSet<String>) -> Result<(), Failure> {
-    for name in given.keys() {
-        if !known.contains(name) {
-            let words = format!("none of the queries has a var `{name}`");
-            return Err(Failure::usage(Code::UnknownVar, words));
         }
     }
     Ok(())
@@ -373,12 +248,12 @@ fn print(reports: &[TableReport], args: &SyncArgs, app: &App) -> Result<(), Fail
 }
 
 /// Shows notes and failures, and returns the exit code.
-fn show(reports: &[TableReport], jobs: &[Job], args: &SyncArgs, app: &App) -> Exit {
+pub fn show(reports: &[TableReport], jobs: &[Job], messages: MessageArgs, app: &App) -> Exit {
     let mut exit = Exit::Done;
     let mut is_partial = false;
     let mut worst = None;
     let note = |words: &str| {
-        if !args.messages.quiet {
+        if !messages.quiet {
             app.eprintln(&app.scrubber.text(words));
         }
     };
@@ -410,7 +285,7 @@ fn show(reports: &[TableReport], jobs: &[Job], args: &SyncArgs, app: &App) -> Ex
             .help(format!(
                 "`runner store forget {table} --missed` gives them up"
             ))
-            .show(app, args.messages.error_format);
+            .show(app, messages.error_format);
             is_partial = true;
         }
         match &report.outcome {
@@ -423,19 +298,19 @@ fn show(reports: &[TableReport], jobs: &[Job], args: &SyncArgs, app: &App) -> Ex
                         "`{table}`: {} failed, and the next sync asks again, for example {first}",
                         crate::core::text::counted(report.missed - often, "item")
                     );
-                    partial(&words, args, app);
+                    partial(&words, messages, app);
                 } else if let Some(words) = report.first_miss.as_deref().filter(|_| often == 0) {
-                    partial(&format!("`{table}`: {words}"), args, app);
+                    partial(&format!("`{table}`: {words}"), messages, app);
                 }
             }
             TableOutcome::Cut(words) => {
                 is_partial = true;
                 let words = format!("`{table}`: {words}: the next sync lists it again");
-                partial(&words, args, app);
+                partial(&words, messages, app);
             }
             TableOutcome::Failed(failure) => {
                 let failure = failed(failure, report, jobs, app);
-                failure.show(app, args.messages.error_format);
+                failure.show(app, messages.error_format);
                 worst = worst.or(Some(failure.exit));
             }
         }
@@ -459,13 +334,13 @@ fn has_brought_nothing(reports: &[TableReport]) -> bool {
     })
 }
 
-fn partial(words: &str, args: &SyncArgs, app: &App) {
+fn partial(words: &str, messages: MessageArgs, app: &App) {
     Failure::new(
         Exit::Partial,
         Code::Partial,
         app.scrubber.text(words).into_owned(),
     )
-    .show(app, args.messages.error_format);
+    .show(app, messages.error_format);
 }
 
 fn failed(failure: &SyncFailure, report: &TableReport, jobs: &[Job], app: &App) -> Failure {

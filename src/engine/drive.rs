@@ -110,13 +110,15 @@ async fn drive(
                 })?;
             }
             batch = tokio::select! {
-                batch = inlet.next() => batch,
+                // In this order: what has been found is delivered before a failure ends the run.
+                biased;
                 // The tasks end, but their records are delivered first.
                 () = run.session.stop().wait(), if !is_stopped => {
                     is_stopped = true;
                     crew.stop();
                     continue;
                 }
+                batch = inlet.next() => batch,
                 () = run.failed() => None,
             };
         }

@@ -91,8 +91,9 @@ pub async fn find_data(
     let run = Rc::new(Run::new(plan, session, ResultKind::Items, read_all));
     let work = async {
         tokio::select! {
-            data = data_of(&run, plan) => Some(data),
+            biased;
             () = run.session.stop().wait() => None,
+            data = data_of(&run, plan) => Some(data),
             () = run.failed() => Some(Arc::default()),
         }
     };
@@ -152,8 +153,9 @@ async fn list(run: &Rc<Run>, plan: &Rc<Plan>, take: &mut dyn FnMut(&[u64])) -> O
     let mut count = 0;
     while plan.limit.is_none_or(|most| count < most) {
         let batch = tokio::select! {
-            batch = inlet.next() => batch,
+            biased;
             () = run.session.stop().wait() => return None,
+            batch = inlet.next() => batch,
             () = run.failed() => None,
         };
         let Some(batch) = batch else { break };
@@ -177,8 +179,9 @@ async fn find_all(run: &Rc<Run>, plan: &Rc<Plan>) -> Result<Option<FoundItems>, 
         Arc::default()
     } else {
         tokio::select! {
-            data = data_of(run, plan) => data,
+            biased;
             () = run.session.stop().wait() => return Ok(None),
+            data = data_of(run, plan) => data,
         }
     };
     found(run, &order, data).map(Some)

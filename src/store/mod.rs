@@ -30,6 +30,8 @@ mod unfinished;
 mod upkeep;
 
 #[cfg(test)]
+pub mod crashing;
+#[cfg(test)]
 pub mod tests;
 
 pub use address::{Purpose, ServerAddress, StoreAccess, StoreAddress};

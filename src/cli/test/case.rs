@@ -365,7 +365,7 @@ fn request_facts(ask: &Ask) -> Value {
 }
 
 /// Stores nothing: recordings fit in memory.
-struct NoShelf;
+pub struct NoShelf;
 
 impl Shelf for NoShelf {
     fn push(&mut self, _: &[u8]) -> Option<u64> {

@@ -17,6 +17,8 @@ const QUEUE: usize = 64;
 pub struct StoreThread {
     sender: Option<mpsc::SyncSender<Work>>,
     thread: Option<JoinHandle<()>>,
+    #[cfg(test)]
+    simulated: Option<simulated::StoreInPlace>,
 }
 
 impl StoreThread {
@@ -31,6 +33,8 @@ impl StoreThread {
         Self {
             sender: Some(sender),
             thread: Some(thread),
+            #[cfg(test)]
+            simulated: None,
         }
     }
 
@@ -49,6 +53,10 @@ impl StoreThread {
         &self,
         work: impl FnOnce(&mut Store) -> T + Send + 'static,
     ) -> oneshot::Receiver<T> {
+        #[cfg(test)]
+        if let Some(store) = &self.simulated {
+            return store.begin(work);
+        }
         let (sender, receiver) = oneshot::channel();
         let work: Work = Box::new(move |store| {
             // A caller that is gone needs no result.
@@ -67,6 +75,61 @@ impl Drop for StoreThread {
         drop(self.sender.take());
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
+        }
+    }
+}
+
+#[cfg(test)]
+mod simulated {
+    use std::cell::RefCell;
+    use std::time::Duration;
+
+    use tokio::sync::oneshot;
+
+    use super::StoreThread;
+    use crate::store::Store;
+
+    /// A store without a thread, whose work takes time of a paused clock: a clock that stands still
+    /// for a thread would depend on how fast that is.
+    pub struct StoreInPlace {
+        store: RefCell<Store>,
+        takes: Box<dyn Fn() -> Duration>,
+    }
+
+    impl std::fmt::Debug for StoreInPlace {
+        fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            formatter
+                .debug_struct("StoreInPlace")
+                .finish_non_exhaustive()
+        }
+    }
+
+    impl StoreInPlace {
+        pub fn begin<T: Send + 'static>(
+            &self,
+            work: impl FnOnce(&mut Store) -> T + Send + 'static,
+        ) -> oneshot::Receiver<T> {
+            let (sender, receiver) = oneshot::channel();
+            let result = work(&mut self.store.borrow_mut());
+            let duration = (self.takes)();
+            tokio::spawn(async move {
+                tokio::time::sleep(duration).await;
+                let _ = sender.send(result);
+            });
+            receiver
+        }
+    }
+
+    impl StoreThread {
+        /// Creates one for simulations, called within a runtime. Each work takes a given time.
+        pub fn simulated(store: Store, takes: impl Fn() -> Duration + 'static) -> Self {
+            let store = RefCell::new(store);
+            let takes = Box::new(takes);
+            Self {
+                sender: None,
+                thread: None,
+                simulated: Some(StoreInPlace { store, takes }),
+            }
         }
     }
 }
