@@ -188,6 +188,7 @@ main() {
         fail 1 "\`$name/$binary\` in \`$archive\` is not a file"
     fi
 
+    [ ! -d "$folder/$binary" ] || fail 2 "\`$folder/$binary\` is a folder"
     mkdir -p "$folder" || fail 2 "cannot create \`$folder\`"
     beside=$(mktemp "$folder/.runner.XXXXXX") || fail 2 "cannot write to \`$folder\`"
     cat "$scratch/$name/$binary" >"$beside" || fail 2 "cannot write to \`$folder\`"

@@ -39,6 +39,7 @@ use std::rc::Rc;
 use crate::cli::app::App;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::mcp::catalog::Catalog;
 use crate::cli::mcp::config::Client;
 use crate::cli::mcp::options::ServeArgs;
 use crate::cli::mcp::protocol::ServerIdentity;
@@ -116,6 +117,17 @@ fn serve(project: &Project, args: ServeArgs, app: &Rc<App>) -> Result<Exit, Fail
         name: args.name.clone(),
         instructions: instructions(&place, &sql_tool, &args),
     };
+    if app.can_ask {
+        // A person has started it, who may expect a prompt.
+        setup::note_built_in(project, false, app);
+        for line in Catalog::of(project, &args, app).summary(&args) {
+            app.eprintln(&line);
+        }
+        app.eprintln(
+            "waiting for the messages of a client on standard input: `runner mcp config` prints how a \
+             client starts it",
+        );
+    }
     let server = Server::new(args, project.is_built_in(), app)?;
     Serving::new(Tools::new(server)?, identity).run()?;
     Ok(Exit::Done)

@@ -50,6 +50,16 @@ pub fn columns(
             labels,
         });
     }
+    let has_metrics = plan
+        .query
+        .shape
+        .extract
+        .iter()
+        .any(|column| column.metric.is_some());
+    if columns.is_empty() && has_metrics {
+        let words = "`--columns` leaves out all columns with a `metric`";
+        return Err(Failure::usage(Code::Columns, words));
+    }
     Ok(columns)
 }
 

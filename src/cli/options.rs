@@ -129,9 +129,11 @@ pub struct ConnectArgs {
 
 /// Parses a duration on the command line.
 pub fn duration(text: &str) -> Result<Duration, String> {
-    parse_duration(text)
-        .filter(|duration| !duration.is_zero())
-        .ok_or_else(|| format!("expected {DURATION_EXAMPLE}"))
+    match parse_duration(text) {
+        Some(duration) if duration.is_zero() => Err("expected a time longer than 0".to_owned()),
+        Some(duration) => Ok(duration),
+        None => Err(format!("expected {DURATION_EXAMPLE}")),
+    }
 }
 
 impl ConnectArgs {

@@ -419,17 +419,18 @@ fn stored(
     let Some(given) = &args.store else {
         return Ok(Vec::new());
     };
+    let given = Some(given.as_str()).filter(|given| !given.is_empty());
+    let address = store_place::address(given, args.connect.demo, project, app)?;
+    let access = store_place::access(address, app)?;
+    let mut store = store_place::open(&access, Opening::Existing, app)?;
+    let now = store_place::now_of(&mut store, args.connect.demo, app)?;
     let as_of = args.as_of.as_deref().map(|text| {
-        parse_time(text, app.now).ok_or_else(|| {
+        parse_time(text, now).ok_or_else(|| {
             let words = format!("`--as-of` takes {TIME_EXAMPLE}, got `{text}`");
             Failure::usage(Code::Now, words)
         })
     });
     let as_of = as_of.transpose()?;
-    let given = Some(given.as_str()).filter(|given| !given.is_empty());
-    let address = store_place::address(given, args.connect.demo, project, app)?;
-    let access = store_place::access(address, app)?;
-    let mut store = store_place::open(&access, Opening::Existing, app)?;
     let tables = store.tables();
     let tables = tables.map_err(|error| store_place::failure(error, app))?;
     let text = statement.text().to_lowercase();

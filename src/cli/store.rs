@@ -240,8 +240,8 @@ fn vacuum(
     if let Some(older) = older {
         let age = i64::try_from(older.as_micros()).unwrap_or(i64::MAX);
         // The time of a question is easier to read without fractions.
-        let time = app
-            .now
+        let now = store_place::now_of(store, place.demo, app)?;
+        let time = now
             .as_second()
             .saturating_mul(1_000_000)
             .saturating_sub(age);

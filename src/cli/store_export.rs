@@ -110,9 +110,10 @@ pub fn run(
     app: &App,
 ) -> Result<(), Failure> {
     let (folder, format) = args.target()?;
+    let now = store_place::now_of(store, args.place.demo, app)?;
     let time = |name: &str, text: &Option<String>| {
         text.as_deref()
-            .map(|text| time(name, text, app.now))
+            .map(|text| time(name, text, now))
             .transpose()
     };
     let since = time("--since", &args.since)?;

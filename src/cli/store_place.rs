@@ -4,6 +4,8 @@ use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use crate::auth::output_of_command;
 use crate::cli::app::App;
 use crate::cli::connect::{self, World};
@@ -221,6 +223,21 @@ pub fn demo_time(
     let last = store.last_sync_time();
     let last = last.map_err(|error| failure(error, app))?;
     Ok(last.map(format_micros))
+}
+
+/// Returns the time from which ages of rows count: for the demo's store, that at which its story stands.
+///
+/// # Errors
+///
+/// If the store cannot be read.
+pub fn now_of(store: &mut Store, is_demo: bool, app: &App) -> Result<Timestamp, Failure> {
+    if !is_demo {
+        return Ok(app.now);
+    }
+    let last = store.last_sync_time();
+    let last = last.map_err(|error| failure(error, app))?;
+    let last = last.and_then(|micros| Timestamp::from_microsecond(micros).ok());
+    Ok(last.unwrap_or(app.now))
 }
 
 /// Opens a store.

@@ -262,6 +262,22 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_gate_is_idle_without_a_turn_and_a_queue() {
+        let gate = Gate::new(1);
+        assert!(gate.is_idle());
+        let turn = gate.turn(Lane::Ordinary).await;
+        assert!(!gate.is_idle(), "a request has the turn");
+        let held = turn.leave();
+        // What is on the wire does not wait.
+        assert!(gate.is_idle());
+        let queued = gate.turn(Lane::NextPage);
+        assert!(!gate.is_idle(), "a request is in a queue");
+        drop(queued);
+        assert!(gate.is_idle());
+        drop(held);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn there_are_never_more_on_the_wire_than_slots() {
         let gate = Rc::new(Gate::new(3));
         let most = Rc::new(Cell::new(0));

@@ -39,6 +39,12 @@ impl Project {
             .collect()
     }
 
+    /// Returns the variables that any request to a resource sends.
+    pub fn sent_to(&self, file: &ResourceFile) -> BTreeSet<String> {
+        let resource = self.usual(file);
+        resource.map_or_else(BTreeSet::new, |resource| names(resource.templates()))
+    }
+
     fn usual(&self, file: &ResourceFile) -> Option<Resource> {
         let first = file.environments.keys().next().map(String::as_str);
         let environment = if file.base.is_some() { None } else { first };

@@ -5,7 +5,7 @@
 //! it.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::cli::app::App;
@@ -67,8 +67,8 @@ pub struct Tool {
 /// The reason why a query is no tool.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NotServed {
-    /// Its file has faults.
-    Broken,
+    /// Its file has faults, or another one that it needs: which has its path.
+    Broken(Option<String>),
     /// Its file says `mcp: false`.
     Hidden,
     /// `--only` does not name it.
@@ -101,7 +101,8 @@ impl NotServed {
     /// Describes the reason.
     pub fn words(&self) -> String {
         match self {
-            Self::Broken => "its file has faults: see `runner check`".to_owned(),
+            Self::Broken(None) => "its file has faults: see `runner check`".to_owned(),
+            Self::Broken(Some(file)) => format!("`{file}` has faults: see `runner check`"),
             Self::Hidden => "its file says `mcp: false`".to_owned(),
             Self::NotChosen => "`--only` does not name it".to_owned(),
             Self::Writes(request) => format!("it writes: {request}"),
@@ -161,9 +162,9 @@ impl Catalog {
         let mut named: BTreeMap<String, Vec<Tool>> = BTreeMap::new();
         for path in paths {
             match project.query_at(path) {
-                Err(_) => {
-                    let name = project.name_of(path);
-                    catalog.others.push((name, NotServed::Broken));
+                Err(faults) => {
+                    let why = NotServed::Broken(elsewhere(&faults, path));
+                    catalog.others.push((project.name_of(path), why));
                 }
                 Ok(query) if is_ambiguous(project, &query.name) => {
                     let why = NotServed::SameName(query.name.clone());
@@ -208,7 +209,7 @@ impl Catalog {
         };
         let mut others = self.others.iter();
         let (query, _) =
-            others.find(|(query, why)| *why == NotServed::Broken && is_meant(query))?;
+            others.find(|(query, why)| matches!(why, NotServed::Broken(_)) && is_meant(query))?;
         project
             .query_named(query)
             .err()
@@ -222,14 +223,20 @@ impl Catalog {
             "serving {served}; not served: {} (see `runner mcp tools`)",
             self.others.len()
         )];
-        let others = self.others.iter();
-        let broken = others.filter(|(_, why)| *why == NotServed::Broken);
-        let broken: Vec<String> = broken.map(|(name, _)| format!("`{name}`")).collect();
-        if !broken.is_empty() {
-            let names = broken.join(", ");
-            lines.push(format!(
-                "warning: not served, since their files have faults: {names}"
-            ));
+        let mut broken: BTreeMap<Option<&str>, Vec<String>> = BTreeMap::new();
+        for (name, why) in &self.others {
+            if let NotServed::Broken(file) = why {
+                let names = broken.entry(file.as_deref()).or_default();
+                names.push(format!("`{name}`"));
+            }
+        }
+        for (file, names) in broken {
+            let why = match file {
+                None => "their files have faults".to_owned(),
+                Some(file) => format!("`{file}` has faults"),
+            };
+            let names = names.join(", ");
+            lines.push(format!("warning: not served, since {why}: {names}"));
         }
         let queries = self.tools.iter().map(|tool| &tool.query.name);
         let queries: Vec<&String> = queries
@@ -281,8 +288,11 @@ impl Catalog {
                     let near = name::nearest(wanted, tools.chain(others));
                     let failure = Failure::usage(Code::UnknownQuery, words);
                     return Err(match near {
+                        _ if wanted.contains(['*', '?', ',']) => {
+                            failure.help("it takes the name of one query, not a pattern")
+                        }
                         Some(near) => failure.help(format!("did you mean `{near}`?")),
-                        None => failure.help("it takes the name of one query, not a pattern"),
+                        None => failure.help("`runner list` shows the names"),
                     });
                 }
             };
@@ -290,6 +300,16 @@ impl Catalog {
         }
         Ok(())
     }
+}
+
+/// Returns the path of a file with faults, if they are not in the query's own.
+fn elsewhere(faults: &Diagnostics, path: &Path) -> Option<String> {
+    let mut files = faults
+        .iter()
+        .filter_map(|fault| Some(&fault.place.as_ref()?.file));
+    let first = files.next()?;
+    let is_own = first.path() == path || files.any(|file| file.path() == path);
+    (!is_own).then(|| first.name().to_owned())
 }
 
 /// As [`Catalog::check_writers`], without reading the files of other queries: the first message is

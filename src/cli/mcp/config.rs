@@ -9,6 +9,7 @@ use crate::cli::app::App;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::mcp::catalog::Catalog;
+use crate::cli::mcp::extra::Extra;
 use crate::cli::mcp::options::{MAX_BYTES, MAX_RECORDS, ServeArgs};
 use crate::core::time::format_duration;
 use crate::project::Project;
@@ -75,13 +76,18 @@ pub fn print(
                 variables.extend(sent.variables);
             }
         }
+        if Extra::of(project, args).any(|extra| extra == Extra::RunOperation) {
+            let resources = project.described_resources();
+            variables.extend(resources.flat_map(|(file, _)| project.sent_to(file)));
+        }
     }
     let folder = match (client, &args.project) {
-        (Client::Vscode, None) => "${workspaceFolder}".to_owned(),
-        _ if project.is_built_in() => app.working_directory.display().to_string(),
-        _ => project.root().display().to_string(),
+        // A folder without a project would be refused.
+        _ if project.is_built_in() => None,
+        (Client::Vscode, None) => Some("${workspaceFolder}".to_owned()),
+        _ => Some(project.root().display().to_string()),
     };
-    let words = words(args, &folder);
+    let words = words(args, folder);
     let text = if client == Client::Codex {
         toml(args, &words, &variables)
     } else {
@@ -90,13 +96,25 @@ pub fn print(
     };
     app.print_to_any(&text)?;
     app.eprintln(&format!("note: {}", client.place()));
+    if project.is_built_in() {
+        app.eprintln(
+            "note: there is no project here: the built-in queries are served, unless the client runs \
+             in a folder with a project",
+        );
+    }
+    for warning in catalog.summary(args).iter().skip(1) {
+        app.eprintln(warning);
+    }
     Ok(Exit::Done)
 }
 
 /// Returns the arguments of `runner`.
-fn words(args: &ServeArgs, folder: &str) -> Vec<String> {
-    let mut words = vec!["mcp".to_owned(), "--project".to_owned(), folder.to_owned()];
+fn words(args: &ServeArgs, folder: Option<String>) -> Vec<String> {
+    let mut words = vec!["mcp".to_owned()];
     let mut add = |name: &str, value: String| words.extend([name.to_owned(), value]);
+    if let Some(folder) = folder {
+        add("--project", folder);
+    }
     if !args.only.is_empty() {
         add("--only", args.only.join(","));
     }

@@ -44,7 +44,7 @@ pub struct ServeArgs {
         value_parser = clap::value_parser!(u16).range(1..))]
     pub max_records: u16,
 
-    /// Maximum size of an answer, in bytes of its text and of its JSON
+    /// Maximum size of an answer, in bytes of its text and of its JSON (2000 to 1000000)
     #[arg(long, global = true, value_name = "BYTES", default_value_t = MAX_BYTES,
         value_parser = clap::value_parser!(u32).range(2_000..=1_000_000))]
     pub max_bytes: u32,

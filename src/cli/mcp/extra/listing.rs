@@ -1,5 +1,7 @@
 //! `list_queries`: the queries that are tools.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use crate::cli::failure::Failure;
@@ -29,11 +31,27 @@ pub fn list(given: &Given<'_>, catalog: &Catalog, limits: Limits) -> Result<Valu
             })
         })
     });
+    let nothing = if catalog.tools.is_empty() {
+        none_served(catalog)
+    } else {
+        NO_MATCH.to_owned()
+    };
     Ok(listed(
         &["tool", "query", "effect", "folder", "description"],
         records.collect(),
+        nothing,
         limits,
     ))
+}
+
+/// Says why there are no tools.
+fn none_served(catalog: &Catalog) -> String {
+    let reasons: BTreeSet<String> = catalog.others.iter().map(|(_, why)| why.words()).collect();
+    match reasons.into_iter().collect::<Vec<_>>().as_slice() {
+        [] => "no query is served: the project has none".to_owned(),
+        [reason] => format!("no query is served: {reason}"),
+        _ => "no query is served".to_owned(),
+    }
 }
 
 /// Words that must all occur, in any case.
@@ -54,11 +72,14 @@ impl SearchWords {
     }
 }
 
-/// Answers with a list.
-pub fn listed(columns: &[&str], mut records: Vec<Value>, limits: Limits) -> Value {
+/// The note of a list without records.
+pub const NO_MATCH: &str = "nothing has these words: try fewer, or none";
+
+/// Answers with a list; `nothing` is its note if there are no records.
+pub fn listed(columns: &[&str], mut records: Vec<Value>, nothing: String, limits: Limits) -> Value {
     let total = records.len() as u64;
     let notes = if records.is_empty() {
-        vec!["nothing has these words: try fewer, or none".to_owned()]
+        vec![nothing]
     } else {
         Vec::new()
     };

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::cli::failure::Failure;
 use crate::cli::mcp::answer::Limits;
 use crate::cli::mcp::catalog;
-use crate::cli::mcp::extra::listing::{SearchWords, listed};
+use crate::cli::mcp::extra::listing::{NO_MATCH, SearchWords, listed};
 use crate::cli::mcp::given::Given;
 use crate::cli::mcp::options::ServeArgs;
 use crate::description::Entry;
@@ -44,6 +44,7 @@ pub fn find(
     Ok(listed(
         &["operation", "request", "group", "summary"],
         records.collect(),
+        NO_MATCH.to_owned(),
         limits,
     ))
 }
