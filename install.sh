@@ -88,10 +88,10 @@ checksum() {
 # Prints the checksum of a file as SHA256SUMS has it: exactly one line for this name.
 expected_checksum() {
     awk -v name="$2" '
-        { file = $2; sub(/^\*/, "", file) }
+        { sub(/\r$/, ""); file = $2; sub(/^\*/, "", file); sub(/^\.\//, "", file) }
         file == name { sum = $1; count++ }
         END { if (count != 1) exit 1; print tolower(sum) }
-    ' "$1" || fail 1 "\`SHA256SUMS\` has no line for \`$2\`"
+    ' "$1" || fail 1 "\`SHA256SUMS\` does not have one line for \`$2\`"
 }
 
 main() {
@@ -137,7 +137,13 @@ main() {
         esac
         [ ${#sum} -eq 64 ] || fail 2 "\`--sha256\` takes 64 hexadecimal digits"
     fi
-    [ -n "$folder" ] || folder=${HOME:?'is not set; use --to DIR'}/.local/bin
+    if [ -z "$folder" ]; then
+        [ -n "${HOME-}" ] || fail 2 "HOME is not set; use \`--to DIR\`"
+        folder=$HOME/.local/bin
+    fi
+    case $folder in
+        -*) folder=./$folder ;;
+    esac
     [ -n "$target" ] || target=$(target_of_this_machine)
 
     if [ -n "$mirror" ] || [ "$version" != latest ]; then
@@ -157,10 +163,13 @@ main() {
             ;;
     esac
 
+    [ ! -d "$folder/$binary" ] || fail 2 "\`$folder/$binary\` is a folder; nothing was downloaded"
     # Before the download, and not in a pipeline, where a failure ends only its own shell.
+    for program in awk cat chmod cut mkdir mktemp mv rm; do need "$program" "$program"; done
     need 'curl or wget' curl wget
     need 'sha256sum, shasum or openssl' sha256sum shasum openssl
     need "$unpacker" "$unpacker"
+    [ "$unpacker" != tar ] || need gzip gzip
 
     scratch=$(mktemp -d)
     beside=
@@ -184,11 +193,10 @@ main() {
         *.zip) unzip -q -o "$scratch/$archive" "$name/$binary" -d "$scratch" ;;
         *) tar -xzf "$scratch/$archive" -C "$scratch" "$name/$binary" ;;
     esac || fail 1 "\`$archive\` cannot be unpacked, or does not contain \`$name/$binary\`"
-    if [ ! -f "$scratch/$name/$binary" ] || [ -L "$scratch/$name/$binary" ]; then
-        fail 1 "\`$name/$binary\` in \`$archive\` is not a file"
+    if [ ! -s "$scratch/$name/$binary" ] || [ ! -f "$scratch/$name/$binary" ] || [ -L "$scratch/$name/$binary" ]; then
+        fail 1 "\`$name/$binary\` in \`$archive\` is not a file, or empty"
     fi
 
-    [ ! -d "$folder/$binary" ] || fail 2 "\`$folder/$binary\` is a folder"
     mkdir -p "$folder" || fail 2 "cannot create \`$folder\`"
     beside=$(mktemp "$folder/.runner.XXXXXX") || fail 2 "cannot write to \`$folder\`"
     cat "$scratch/$name/$binary" >"$beside" || fail 2 "cannot write to \`$folder\`"

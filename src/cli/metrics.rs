@@ -1,9 +1,12 @@
 //! The metrics of a query for `-o openmetrics`, with the labels that are known before a run.
 
+use serde_json::Value;
+
 use crate::cli::app::App;
 use crate::cli::error_hints;
 use crate::cli::failure::Failure;
 use crate::core::code::Code;
+use crate::core::json;
 use crate::format::{Format, LabelValue, MetricColumn};
 use crate::plan::Plan;
 use crate::project::query::{LabelSource, Metric, MetricLabel};
@@ -78,7 +81,17 @@ fn value(
         let words = format!("the label `{label}` of `{family}` must not contain a secret");
         return Err(Failure::usage(Code::Metric, words));
     }
-    let text = template.text(plan.scope());
-    let text = text.map_err(|error| error_hints::render_error(&error, app))?;
-    Ok(LabelValue::Text(text))
+    let value = template.json(plan.scope());
+    let value = value.map_err(|error| error_hints::render_error(&error, app))?;
+    match value {
+        // As a null in a column.
+        Value::Null => Ok(LabelValue::Text(String::new())),
+        Value::Array(_) | Value::Object(_) => {
+            let (label, family) = (&label.name, &metric.family.name);
+            let kind = json::kind(&value);
+            let words = format!("the label `{label}` of `{family}` is a text, got {kind}");
+            Err(Failure::usage(Code::Metric, words))
+        }
+        value => Ok(LabelValue::Text(json::plain(&value))),
+    }
 }

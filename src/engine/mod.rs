@@ -29,6 +29,7 @@ mod failures;
 mod findings;
 mod gather;
 mod items;
+mod keys;
 mod ledger;
 mod levels;
 mod listing;

@@ -12,7 +12,7 @@ use crate::engine::extraction::{
     Misfit, Misfits, Unfit, column_value, fitted, is_time, misfit_error, time_key,
 };
 use crate::engine::response::{header_fields, response_facts};
-use crate::engine::{Remedy, RunError, RunErrorKind};
+use crate::engine::{Remedy, RunError, RunErrorKind, keys};
 use crate::http::Response;
 use crate::plan::Plan;
 use crate::project::query::{ColumnSource, SortBy};
@@ -418,6 +418,9 @@ impl<'p> Reader<'p> {
             return Ok((Verdict::Drop, compared));
         }
         refuse(&others)?;
+        if let Some(keeping) = &self.plan.query.keeping {
+            keys::check(self.plan, keeping, row, &record)?;
+        }
         let seen = if self.leaves_rows { row } else { &record };
         let keys = sort_keys(self.plan, seen, &scope)?;
         let row = self.leaves_rows.then_some(place);

@@ -211,6 +211,8 @@ impl<'s> Reader<'s> {
 
     /// Reads expressions up to the end of the enclosing construct.
     fn items(&mut self, is_negated: bool) {
+        // After an expression, `if` and `else` are keywords.
+        let mut follows = false;
         while let Some(token) = self.token() {
             match token {
                 Token::ParenClose
@@ -222,15 +224,20 @@ impl<'s> Reader<'s> {
                 // Between two expressions, or `*list` among arguments.
                 Token::Comma | Token::Colon | Token::Assign | Token::Mul | Token::Pow => {
                     self.at += 1;
+                    follows = false;
                 }
-                _ if self.is_word("else") => self.at += 1,
-                _ if self.is_word("if") => {
+                _ if follows && self.is_word("else") => {
+                    self.at += 1;
+                    follows = false;
+                }
+                _ if follows && self.is_word("if") => {
                     self.at += 1;
                     self.either(false);
                 }
                 _ => {
                     let before = self.at;
                     self.either(is_negated);
+                    follows = self.at > before;
                     // A token that cannot begin an expression does not end one either.
                     self.at = self.at.max(before + 1);
                 }
@@ -328,7 +335,10 @@ impl<'s> Reader<'s> {
         match self.tokens.get(at) {
             None => true,
             Some((token, _)) => match token {
-                Token::Ident(word) => matches!(*word, "and" | "or" | "not" | "in" | "if" | "else"),
+                Token::Ident(word) => matches!(
+                    *word,
+                    "and" | "or" | "not" | "in" | "if" | "else" | "recursive"
+                ),
                 Token::Eq
                 | Token::Ne
                 | Token::Lt
@@ -353,13 +363,35 @@ impl<'s> Reader<'s> {
         let first = self.at;
         let start = self.tokens.get(first).map_or(0, |(_, range)| range.start);
         let mut test = None;
-        while !self.ends_before(self.at) {
+        // At the start and after an operator, a name is a variable, even if it is a keyword elsewhere.
+        let mut begins = true;
+        loop {
+            let is_name = matches!(self.token(), Some(Token::Ident(word)) if *word != "not");
+            if begins && is_name {
+                self.at += 1;
+                begins = false;
+                continue;
+            }
+            if self.ends_before(self.at) {
+                break;
+            }
             let token = &self.tokens[self.at].0;
             let opens = matches!(
                 token,
                 Token::ParenOpen | Token::BracketOpen | Token::BraceOpen
             );
             let is_group = matches!(token, Token::ParenOpen) && self.at == first;
+            begins = matches!(
+                token,
+                Token::Plus
+                    | Token::Minus
+                    | Token::Mul
+                    | Token::Div
+                    | Token::FloorDiv
+                    | Token::Mod
+                    | Token::Pow
+                    | Token::Tilde
+            );
             if opens {
                 // Parentheses around a whole condition: a `not` before them negates their content.
                 let is_condition = is_group && self.ends_condition(self.closing(self.at) + 1);
@@ -499,6 +531,26 @@ mod tests {
         }
         let template = "{% if >]> %}{{ <,< }}{% endif %}";
         assert_eq!(Rewritten::template(template).source, template);
+    }
+
+    #[test]
+    fn a_name_is_an_operand_even_if_it_is_a_keyword_elsewhere() {
+        for (source, rewritten) in [
+            ("else < 5", "(else ) is lt( 5)"),
+            ("x < 5 and if < 9", "(x ) is lt( 5) and (if ) is lt( 9)"),
+            ("5 > in or is < and", "(5 ) is gt( in) or (is ) is lt( and)"),
+            ("1 + or < 2", "(1 + or ) is lt( 2)"),
+            (
+                "a if else < 1 else if > 2",
+                "a if (else ) is lt( 1) else (if ) is gt( 2)",
+            ),
+        ] {
+            assert_eq!(expression(source), rewritten, "{source}");
+        }
+        assert_eq!(
+            Rewritten::template("{% for x in xs if x < 3 recursive %}{% endfor %}").source,
+            "{% for x in xs if (x ) is lt( 3) recursive %}{% endfor %}"
+        );
     }
 
     #[test]

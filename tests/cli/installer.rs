@@ -286,18 +286,20 @@ fn the_archive_is_that_of_the_machine() {
 fn a_missing_program_is_told_before_the_download() {
     let project = project();
     let server = Server::start(Vec::new());
-    let none = ("true", "");
+    let always = ["awk", "cat", "chmod", "cut", "mkdir", "mktemp", "mv", "rm"];
     for (there, target, missing) in [
-        (&[none][..], TARGET, "curl or wget"),
+        (&[][..], TARGET, "curl or wget"),
         (&[("wget", "")], TARGET, "sha256sum, shasum or openssl"),
         (&[("curl", ""), ("shasum", "")], TARGET, "tar"),
+        (&[("curl", ""), ("shasum", ""), ("tar", "")], TARGET, "gzip"),
         (
             &[("curl", ""), ("openssl", ""), ("tar", "")],
             "x86_64-pc-windows-msvc",
             "unzip",
         ),
     ] {
-        let folder = programs(&project, missing, there);
+        let always = always.map(|program| (program, ""));
+        let folder = programs(&project, missing, &[&always, there].concat());
         let outcome = Run::program(&project, "/bin/sh")
             .args(["-s", "--", "--from", &server.url(), "--to", "bin"])
             .args(["--target", target])
@@ -309,6 +311,29 @@ fn a_missing_program_is_told_before_the_download() {
             format!("install.sh: error: {missing} is needed; nothing was downloaded\n")
         );
     }
+    assert_untouched(&project);
+}
+
+#[test]
+fn a_folder_in_the_place_of_the_binary_is_told_before_the_download() {
+    let project = Project::none().file("bin/runner/x", "");
+    let server = Server::start(Vec::new());
+    let outcome = install(&project, &server, &[]);
+    assert_eq!(
+        outcome.assert_exit(2).stderr_text(),
+        "install.sh: error: `bin/runner` is a folder; nothing was downloaded\n"
+    );
+    server.finish();
+}
+
+#[test]
+fn an_empty_binary_is_refused() {
+    let project = project();
+    let archive = archive_of(&project, &format!(": > runner-{TARGET}/runner"));
+    let text = format!("{}  ./{ARCHIVE}\r\n", sha256(&archive));
+    let server = Server::start(vec![sends(&archive), sums(&text)]);
+    let told = install(&project, &server, &[]).assert_exit(1).stderr_text();
+    assert!(told.contains("is not a file, or empty"), "{told}");
     assert_untouched(&project);
 }
 

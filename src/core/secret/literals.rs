@@ -219,7 +219,9 @@ fn literals(value: &str) -> Vec<&str> {
         }
         let (item, after) = scalar(rest);
         add_scalar(item, &mut found);
-        rest = after;
+        // A mark that no scalar begins with, in a text that is no YAML.
+        let stays = after.len() == rest.len();
+        rest = after.get(usize::from(stays)..).unwrap_or_default();
     }
 }
 
@@ -289,6 +291,19 @@ fn param_of(text: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn marks_out_of_place_come_to_an_end() {
+        for text in [
+            "bearer: [}}}",
+            "token: [ }, hunter2-x",
+            "key: [\"a\" } ]",
+            "token: [,}",
+        ] {
+            let found = literals(text.split_once(':').expect("a key").1);
+            assert_eq!(found.contains(&"hunter2-x"), text.contains("hunter2-x"));
+        }
+    }
 
     #[test]
     fn values_of_secret_keys_are_found_wherever_they_stand() {

@@ -177,6 +177,12 @@ fn rows_need_a_key(stage: &Stage) {
     let yaml = "resource: circleci\nendpoint: /pipelines\nrows: $.items[*]\nstore: { key: uuid }\n";
     stage.project.write("queries/runs.yaml", yaml);
     let outcome = stage.sync(vec![pipelines(&[pipeline("p1", 8)])]);
+    outcome.assert_exit(1);
+    assert_says(&outcome, "a record is an object without `uuid`, the `key`");
+    // One whose key is null is forgotten, but not if all are.
+    let nothing = json!({ "items": [{ "uuid": null }] });
+    let listed = Exchange::get("/api/v2/pipelines").answers(nothing);
+    let outcome = stage.sync(vec![listed]);
     outcome.assert_exit(2);
     assert_says(
         &outcome,

@@ -15,6 +15,7 @@ on_both! {
     a_young_parent_that_is_not_found_is_missed,
     a_young_parent_that_is_still_not_found_has_expired,
     rows_without_a_key_are_kept_as_they_were,
+    an_answer_about_an_item_that_is_something_else_is_a_failure,
     invalid_credentials_end_the_sync,
     tables_that_have_nothing_to_do_do_not_hide_a_failure,
     a_server_that_is_gone_ends_the_sync,
@@ -117,6 +118,23 @@ fn rows_without_a_key_are_kept_as_they_were(stage: &Stage) {
     assert_says(&second, "the API has forgotten 1 item");
     assert_eq!(stage.runs(), ["a|running"]);
     assert_line(&stage.sync(vec![pipelines(&listed)]), 0, "0,0,0,1,0,0,1");
+}
+
+fn an_answer_about_an_item_that_is_something_else_is_a_failure(stage: &Stage) {
+    let listed = [pipeline("p1", 20)];
+    for odd in [
+        json!({ "message": "overloaded" }),
+        json!(["overloaded"]),
+        json!([{ "error": "overloaded" }]),
+        json!([null]),
+    ] {
+        let answer = json!({ "items": odd, "next_page_token": null });
+        let outcome = stage.sync(vec![pipelines(&listed), runs_of("p1").answers(answer)]);
+        assert_line(&outcome, 6, "0,0,0,0,0,1,2");
+        assert_says(&outcome, "without `$.id`, the `key` of `store`");
+    }
+    let last = stage.sync(vec![pipelines(&listed), runs("p1", &[run("a", "ok")])]);
+    assert_line(&last, 0, "1,0,0,0,0,0,2");
 }
 
 fn tables_that_have_nothing_to_do_do_not_hide_a_failure(stage: &Stage) {

@@ -17,6 +17,7 @@ on_both! {
     what_the_requests_of_items_leave_out_stays,
     the_store_decides_on_since,
     rows_of_a_listing_are_kept,
+    a_listing_of_something_else_is_read_again,
     a_listing_of_rows_may_be_cut,
     pages_may_shift,
     a_search_filters_by_time_itself,
@@ -302,6 +303,32 @@ fn rows_of_a_listing_are_kept(stage: &Stage) {
     )]);
     assert_line(&third, 0, "0,0,0,0,,0,1");
     assert_eq!(stage.runs(), ["a|ok", "b|ok", "c|failed", "d|ok", "z|ok"]);
+}
+
+fn a_listing_of_something_else_is_read_again(stage: &Stage) {
+    stage.project.write("queries/runs.yaml", FLAT);
+    let odd = |items: Value| {
+        let answer = json!({ "items": items, "next_page_token": null });
+        Exchange::get("/api/v2/pipelines").answers(answer)
+    };
+    // A mistake in the file, and an answer that is an error.
+    let mistaken = FLAT.replace("$.id", "$.uuid");
+    assert_ne!(mistaken, FLAT);
+    stage.project.write("queries/runs.yaml", mistaken);
+    let first = stage.sync(vec![page(None, &[flat("a", 2, "ok")], None)]);
+    first.assert_exit(1);
+    assert_says(&first, "without `$.uuid`, the `key` of `store`");
+    stage.project.write("queries/runs.yaml", FLAT);
+    stage
+        .sync(vec![odd(json!({ "message": "overloaded" }))])
+        .assert_exit(1);
+    let whole = stage.sync(vec![page(None, &[flat("a", 2, "ok")], None)]);
+    assert_line(&whole, 0, "1,0,0,0,,0,1");
+    stage.sync(vec![odd(json!(["overloaded"]))]).assert_exit(1);
+    let rows = [flat("b", 1, "ok"), flat("a", 2, "ok")];
+    let last = stage.sync(vec![page(None, &rows, None)]);
+    assert_line(&last, 0, "1,0,0,0,,0,1");
+    assert_eq!(stage.runs(), ["a|ok", "b|ok"]);
 }
 
 fn a_listing_of_rows_may_be_cut(stage: &Stage) {

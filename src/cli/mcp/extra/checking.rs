@@ -6,6 +6,7 @@ use crate::cli::mcp::given::Given;
 use crate::cli::show_failure::render;
 use crate::core::code::Code;
 use crate::core::text::counted;
+use crate::project::load::LONGEST_FILE;
 use crate::project::{Project, check_resource_text};
 
 /// Checks a text, and describes the result.
@@ -15,6 +16,10 @@ use crate::project::{Project, check_resource_text};
 /// If an argument is invalid.
 pub fn check(given: &Given<'_>, project: &Project, app: &App) -> Result<String, Failure> {
     let yaml = given.text("yaml")?;
+    if yaml.len() as u64 > LONGEST_FILE {
+        let words = "`yaml` is larger than 1 MiB, which no file may be";
+        return Err(Failure::usage(Code::CannotRead, words));
+    }
     let kind = given.optional_text("kind")?.unwrap_or("query");
     let usual = format!("{kind}.yaml");
     let name = given.optional_text("name")?.unwrap_or(&usual);
