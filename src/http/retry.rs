@@ -363,6 +363,23 @@ mod tests {
     }
 
     #[test]
+    fn a_status_that_the_query_accepts_is_an_answer() {
+        let mut request = request(Method::GET);
+        request.accepted = vec![404, 503];
+        let attempts = Attempts {
+            refused: 0,
+            failed: 1,
+        };
+        let now = SystemTime::UNIX_EPOCH;
+        let decide = |status| {
+            let result = answer(status, None);
+            RetryPolicy::default().decide(attempts, &request, &result, 1.0, now)
+        };
+        assert_eq!(decide(503), Decision::Done);
+        assert_ne!(decide(502), Decision::Done);
+    }
+
+    #[test]
     fn a_write_is_tried_again_only_if_the_server_cannot_have_acted() {
         assert!(again(Method::POST, &answer(429, None)));
         assert!(!again(Method::POST, &answer(503, None)));
@@ -520,7 +537,35 @@ mod tests {
             run(&[429, 503, 503, 503, 503, 429, 200], None).await,
             (200, millis(121_500))
         );
+        // They have a cap of their own.
+        assert_eq!(run(&[429; 10], None).await, (429, millis(540_000)));
         // A wait beyond the deadline is not started.
         assert_eq!(run(&[429], Some(millis(5_000))).await, (429, millis(0)));
+    }
+
+    /// Keeps the numbers of attempts that are announced.
+    struct Numbers(std::cell::RefCell<Vec<u32>>);
+
+    impl Observe for Numbers {
+        fn event(&self, event: &Event<'_>) {
+            if let Event::Retrying { attempt, .. } = event {
+                self.0.borrow_mut().push(*attempt);
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn attempts_of_both_kinds_are_numbered_together() {
+        let numbers = Rc::new(Numbers(std::cell::RefCell::default()));
+        let retry = Retry::new(
+            Script(std::cell::RefCell::new(vec![503, 429, 429, 500, 200])),
+            RetryPolicy::default(),
+            Rc::new(|| 1.0),
+            None,
+            Rc::clone(&numbers) as Rc<dyn Observe>,
+        );
+        let response = retry.send(&request(Method::GET)).await.expect("an answer");
+        assert_eq!(response.status, StatusCode::OK);
+        assert_eq!(*numbers.0.borrow(), [2, 3, 4, 5]);
     }
 }
