@@ -31,6 +31,14 @@ pub trait Api {
     fn answer(&self, url: &Url, now: Timestamp) -> Result<Value, u16>;
 }
 
+/// Successes without records.
+const NONSENSE: [&[u8]; 4] = [
+    br#"{ "message": "overloaded" }"#,
+    br#"{ "items": { "message": "overloaded" } }"#,
+    br#"{ "items": ["overloaded"] }"#,
+    br#"{ "items": [{ "error": "overloaded" }] }"#,
+];
+
 /// How often something happens to a request, in percent.
 #[derive(Debug, Clone, Copy)]
 pub struct Weather {
@@ -44,6 +52,8 @@ pub struct Weather {
     pub refusals: u64,
     /// The server fails however often it is tried.
     pub outages: u64,
+    /// The answer is a success with something else than records.
+    pub nonsense: u64,
 }
 
 impl Weather {
@@ -54,6 +64,7 @@ impl Weather {
         errors: 0,
         refusals: 0,
         outages: 0,
+        nonsense: 0,
     };
 
     /// Returns a random weather, clear in a part of the cases.
@@ -71,6 +82,7 @@ impl Weather {
             errors: part(35),
             refusals: part(20),
             outages: part(20),
+            nonsense: 0,
         }
     }
 }
@@ -173,12 +185,12 @@ impl Network {
             .or_insert_with(is_out)
     }
 
-    /// Answers, and returns the time at the server.
+    /// Answers, and returns the time at the server if it is its document.
     async fn serve(
         &self,
         request: &Request,
         timeout: Duration,
-    ) -> Result<(Response, Timestamp), TransportError> {
+    ) -> Result<(Response, Option<Timestamp>), TransportError> {
         let weather = self.weather.get();
         let latency = if self.chance.is(weather.slow) {
             self.chance.millis(1_000..=90_000)
@@ -207,6 +219,7 @@ impl Network {
         }
         sleep(latency / 2).await;
         let now = self.now();
+        let mut is_document = false;
         let mut headers = HeaderMap::new();
         let (status, body) = if self.chance.is(weather.refusals) {
             if self.chance.is(80) {
@@ -216,9 +229,14 @@ impl Network {
             (429, Bytes::new())
         } else if self.is_out(request) || self.chance.is(weather.errors) {
             (self.chance.one_of(&[500, 502, 503, 504]), Bytes::new())
+        } else if self.chance.is(weather.nonsense) {
+            (200, Bytes::from_static(self.chance.one_of(&NONSENSE)))
         } else {
             match self.api.answer(&request.url, now) {
-                Ok(document) => (200, document.to_string().into()),
+                Ok(document) => {
+                    is_document = true;
+                    (200, document.to_string().into())
+                }
                 Err(status) => (status, Bytes::new()),
             }
         };
@@ -233,7 +251,7 @@ impl Network {
             linked: None,
             elapsed: latency,
         };
-        Ok((response, now))
+        Ok((response, is_document.then_some(now)))
     }
 }
 
@@ -285,8 +303,8 @@ impl Transport for Wire {
         });
         let result = network.serve(request, self.timeout).await;
         network.attempts.borrow_mut()[number].fate = match &result {
-            Ok((response, now)) if response.status == StatusCode::OK => Fate::Received(*now),
-            Ok((response, _)) => Fate::Refused(response.status.as_u16()),
+            Ok((_, Some(now))) => Fate::Received(*now),
+            Ok((response, None)) => Fate::Refused(response.status.as_u16()),
             Err(_) => Fate::Lost,
         };
         let (response, _) = result?;

@@ -57,7 +57,10 @@ impl Manner {
     /// Returns a random one, for a process that needs some number of statements.
     fn of(chance: &Chance, statements: u64) -> Self {
         Self {
-            weather: Weather::of(chance),
+            weather: Weather {
+                nonsense: chance.one_of(&[0, 0, 5, 20]),
+                ..Weather::of(chance)
+            },
             dies_after: chance
                 .is(35)
                 .then(|| chance.number(0..=statements.max(100))),
