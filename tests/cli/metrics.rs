@@ -209,6 +209,28 @@ fn a_secret_is_no_label() {
 }
 
 #[test]
+fn a_template_of_a_label_gives_a_text_or_nothing() {
+    let over = |label: &str| {
+        let query = format!(
+            "endpoint: /x\nrows: $.items[*]\nvars: {{ branch: null }}\nextract:\n  \
+             n: {{ path: $.n, metric: {{ name: n, help: N, labels: {{ b: \"{label}\" }} }} }}"
+        );
+        Case::query(&query).args(["-o", "openmetrics"])
+    };
+    let answer = json!({ "items": [{ "n": 1 }] });
+    let outcome = over("{{ branch }}")
+        .asks(vec![get_x().answers(answer)])
+        .outcome;
+    let text = outcome.assert_exit(0).stdout_text();
+    assert!(text.contains("n{b=\"\"} 1\n"), "{text}");
+    let outcome = over("{{ [1, 2] }}").asks_nothing();
+    assert_eq!(
+        outcome.assert_exit(2).stderr_text(),
+        "error[metric]: the label `b` of `n` is a text, got a list\n"
+    );
+}
+
+#[test]
 fn a_file_is_whole_or_unchanged() {
     let query = format!(
         "{HEAD}  id: $.id\n  n: {{ path: $.n, metric: {{ name: n, help: N, labels: [id] }} }}"

@@ -118,6 +118,11 @@ impl RpcError {
         Self::new(-32602, message)
     }
 
+    /// The server cannot answer, for a reason outside of the request.
+    pub fn failed(words: impl Into<String>) -> Self {
+        Self::new(-32603, words)
+    }
+
     /// A bug of this program.
     pub fn internal() -> Self {
         Self::new(-32603, "Internal error")

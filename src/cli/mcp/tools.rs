@@ -49,8 +49,9 @@ impl Tools {
     /// If the cursor is not one of an earlier page, or the project is gone.
     pub fn list(&self, cursor: Option<&str>) -> Result<Value, RpcError> {
         let project = self.server.project().map_err(|failure| {
-            failure.show(&self.server.app, ErrorFormat::Text);
-            RpcError::internal()
+            let app = &self.server.app;
+            failure.show(app, ErrorFormat::Text);
+            RpcError::failed(app.scrubber.text(&failure.message))
         })?;
         let catalog = self.server.catalog(&project);
         let all = definitions(

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::session::Session;
+use super::session::{OF_NOVEMBER, Session};
 use super::{CANCEL, JOBS, project};
 use crate::support::{Project, Run, Server};
 
@@ -226,4 +226,55 @@ fn check_says_which_names_cannot_be_tools() {
         .query("2fa-writes", &format!("{query}method: POST\n"));
     let outcome = Run::in_(&project).args(["check"]).outcome();
     insta::assert_snapshot!(outcome.snapshot());
+}
+
+#[test]
+fn a_project_that_is_gone_is_told() {
+    let server = Server::start(Vec::new());
+    let project = project(&server);
+    let mut session = Session::start(&project, [""; 0]);
+    session.shake_hands(&OF_NOVEMBER);
+    assert!(session.tool_names().contains(&"workflow_jobs".to_owned()));
+    for folder in ["queries", "resources"] {
+        std::fs::remove_dir_all(project.path().join(folder)).expect("removed");
+    }
+    let answer = session.ask("tools/list", json!({}));
+    OF_NOVEMBER.check(OF_NOVEMBER.error_kind(), &answer);
+    let words = answer["error"]["message"].as_str().expect("a message");
+    assert!(words.ends_with("is gone"), "{words}");
+    let called = session.text("workflow_jobs", json!({}));
+    assert!(called.contains("is gone"), "{called}");
+    let (exit, told) = session.finish();
+    assert_eq!(exit, 0);
+    assert!(told.contains("is gone"), "{told}");
+    server.finish();
+}
+
+#[test]
+fn a_fault_elsewhere_is_named_where_no_query_is_served() {
+    let server = Server::start(Vec::new());
+    let project = project(&server).file("runner.yaml", "nonsense: 1\n");
+    let shown = Run::in_(&project).args(["mcp", "tools"]).outcome();
+    let shown = shown.assert_exit(0);
+    assert!(
+        shown
+            .stdout_text()
+            .contains("`runner.yaml` has faults: see `runner check`"),
+        "{}",
+        shown.stdout_text()
+    );
+    assert!(
+        shown
+            .stderr_text()
+            .contains("since `runner.yaml` has faults: `cancel-workflow`")
+    );
+    let mut session = Session::start(&project, [""; 0]);
+    session.shake_hands(&OF_NOVEMBER);
+    let listed = session.text("list_queries", json!({}));
+    assert!(
+        listed.contains("no query is served: `runner.yaml` has faults"),
+        "{listed}"
+    );
+    session.finish();
+    server.finish();
 }
