@@ -365,7 +365,7 @@ mod tests {
     #[test]
     fn a_status_that_the_query_accepts_is_an_answer() {
         let mut request = request(Method::GET);
-        request.accepted = vec![404, 503];
+        request.accepted = vec![404, 429, 503];
         let attempts = Attempts {
             refused: 0,
             failed: 1,
@@ -376,6 +376,7 @@ mod tests {
             RetryPolicy::default().decide(attempts, &request, &result, 1.0, now)
         };
         assert_eq!(decide(503), Decision::Done);
+        assert_eq!(decide(429), Decision::Done);
         assert_ne!(decide(502), Decision::Done);
     }
 
@@ -475,7 +476,13 @@ mod tests {
         );
         assert_eq!(refused(9, None), Decision::WithTheOthers(None));
         assert_eq!(refused(10, None), Decision::Done);
-        assert_eq!(refused(1, Some("86400")), Decision::Done);
+        // Two hours are the longest.
+        let longest = RetryPolicy::default().longest_requested;
+        assert_eq!(
+            refused(1, Some("7200")),
+            Decision::WithTheOthers(Some(longest))
+        );
+        assert_eq!(refused(1, Some("7201")), Decision::Done);
         let once = RetryPolicy {
             max_attempts: 1,
             ..RetryPolicy::default()
