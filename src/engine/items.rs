@@ -91,6 +91,7 @@ pub async fn find_data(
     let run = Rc::new(Run::new(plan, session, ResultKind::Items, read_all));
     let work = async {
         tokio::select! {
+            // In this order, so that a run can be replayed.
             biased;
             () = run.session.stop().wait() => None,
             data = data_of(&run, plan) => Some(data),
@@ -153,6 +154,7 @@ async fn list(run: &Rc<Run>, plan: &Rc<Plan>, take: &mut dyn FnMut(&[u64])) -> O
     let mut count = 0;
     while plan.limit.is_none_or(|most| count < most) {
         let batch = tokio::select! {
+            // In this order, so that a run can be replayed.
             biased;
             () = run.session.stop().wait() => return None,
             batch = inlet.next() => batch,
@@ -179,6 +181,7 @@ async fn find_all(run: &Rc<Run>, plan: &Rc<Plan>) -> Result<Option<FoundItems>, 
         Arc::default()
     } else {
         tokio::select! {
+            // In this order, so that a run can be replayed.
             biased;
             () = run.session.stop().wait() => return Ok(None),
             data = data_of(run, plan) => data,

@@ -128,6 +128,7 @@ impl Budget {
             self.report(wait, length, observer);
             let until = wait.until.max(now + SHORTEST_WAIT);
             tokio::select! {
+                // In this order, so that a run can be replayed.
                 biased;
                 () = tokio::time::sleep_until(until) => {}
                 () = self.changed.notified() => {}

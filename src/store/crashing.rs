@@ -10,7 +10,7 @@ use crate::store::error::{StoreError, StoreErrorKind};
 use crate::store::handle::Store;
 
 /// The message of every statement after the end.
-pub const DEAD: &str = "the process is dead";
+const DEAD: &str = "the process is dead";
 
 /// The statements until the end.
 #[derive(Debug)]

@@ -115,10 +115,14 @@ impl Document {
     ) -> Result<Self, Vec<SyntaxError>> {
         let mut faults = Vec::new();
         let found = inspect::document(&text.value, &mut faults);
+        let rewritten = Rewritten::template(&text.value);
+        if faults.is_empty() && found.is_some() {
+            faults.extend(rewritten.fault());
+        }
         match found {
             Some((mentions, uses)) if faults.is_empty() => Ok(Self {
                 text: text.clone(),
-                rewritten: Arc::new(Rewritten::template(&text.value)),
+                rewritten: Arc::new(rewritten),
                 name: name.to_owned(),
                 kind,
                 files,

@@ -96,6 +96,9 @@ impl Expression {
         let compiled = environment(rules)
             .compile_expression_owned(rewritten.source.clone())
             .map_err(|error| rewritten.syntax_error(&error, source));
+        if faults.is_empty() && compiled.is_ok() {
+            faults.extend(rewritten.fault());
+        }
         match (mentions, compiled) {
             (Some(mentions), Ok(compiled)) if faults.is_empty() => Ok(Self {
                 path: plain_path(source.trim()),

@@ -18,6 +18,7 @@ use minijinja::Error;
 use minijinja::machinery::{Token, tokenize};
 use minijinja::syntax::SyntaxConfig;
 
+use crate::core::code::Code;
 use crate::template::order::{CHAINED, Comparison};
 use crate::template::{SyntaxError, branches, syntax};
 
@@ -28,6 +29,8 @@ pub struct Rewritten {
     pub source: String,
     /// The edits in the order of the source.
     edits: Vec<Edit>,
+    /// True if a comparison lacks an operand, so that nothing was rewritten.
+    lacks_operand: bool,
 }
 
 /// A replacement of some bytes of the original source; an insertion if there are none.
@@ -57,25 +60,29 @@ impl Rewritten {
             text: tag.note(source, file),
             comparison: None,
         });
-        let mut edits = Self::edits(source, false);
-        edits.extend(notes);
-        Self::with(source, edits)
+        let edits = Self::edits(source, false);
+        let lacks_operand = edits.is_none();
+        let edits = edits.into_iter().flatten().chain(notes);
+        Self::with(source, edits.collect(), lacks_operand)
     }
 
     fn new(source: &str, is_expression: bool) -> Self {
-        Self::with(source, Self::edits(source, is_expression))
+        let edits = Self::edits(source, is_expression);
+        let lacks_operand = edits.is_none();
+        Self::with(source, edits.unwrap_or_default(), lacks_operand)
     }
 
-    fn edits(source: &str, is_expression: bool) -> Vec<Edit> {
+    /// Returns the edits; `None` if a comparison lacks an operand.
+    fn edits(source: &str, is_expression: bool) -> Option<Vec<Edit>> {
         let may_compare = source.contains(['<', '>']) || source.contains("not ");
         if may_compare {
             Reader::read(source, is_expression)
         } else {
-            Vec::new()
+            Some(Vec::new())
         }
     }
 
-    fn with(source: &str, mut edits: Vec<Edit>) -> Self {
+    fn with(source: &str, mut edits: Vec<Edit>, lacks_operand: bool) -> Self {
         edits.sort_by_key(|edit| edit.range.start);
         let mut text = String::with_capacity(source.len() + 16 * edits.len());
         let mut from = 0;
@@ -88,7 +95,19 @@ impl Rewritten {
         Self {
             source: text,
             edits,
+            lacks_operand,
         }
+    }
+
+    /// Returns the fault of a source that was not rewritten, where minijinja finds none: its operators
+    /// would order any two values.
+    pub fn fault(&self) -> Option<SyntaxError> {
+        self.lacks_operand.then(|| SyntaxError {
+            code: Code::TemplateSyntax,
+            message: "a comparison lacks an operand".to_owned(),
+            range: 0..self.source.len(),
+            help: None,
+        })
     }
 
     /// Converts an error in the rewritten source, with its place in the original one.
@@ -134,7 +153,6 @@ struct Reader<'s> {
     tokens: Vec<(Token<'s>, Range<usize>)>,
     at: usize,
     edits: Vec<Edit>,
-    /// True if minijinja will refuse the source.
     lacks_operand: bool,
 }
 
@@ -146,7 +164,7 @@ struct Test {
 }
 
 impl<'s> Reader<'s> {
-    fn read(source: &'s str, is_expression: bool) -> Vec<Edit> {
+    fn read(source: &'s str, is_expression: bool) -> Option<Vec<Edit>> {
         let tokens: Result<Vec<_>, _> = tokenize(source, is_expression, SyntaxConfig::default())
             .map(|token| {
                 token.map(|(token, span)| {
@@ -156,7 +174,7 @@ impl<'s> Reader<'s> {
             .collect();
         // minijinja's parser reports an invalid token, with its place.
         let Ok(tokens) = tokens else {
-            return Vec::new();
+            return Some(Vec::new());
         };
         let mut reader = Self {
             tokens,
@@ -169,10 +187,7 @@ impl<'s> Reader<'s> {
         } else {
             reader.tags();
         }
-        if reader.lacks_operand {
-            return Vec::new();
-        }
-        reader.edits
+        (!reader.lacks_operand).then_some(reader.edits)
     }
 
     fn tags(&mut self) {
@@ -410,7 +425,9 @@ impl<'s> Reader<'s> {
             }
         }
         let end = match self.at.checked_sub(1) {
-            Some(last) if self.at > first => self.tokens.get(last).map_or(start, |it| it.1.end),
+            Some(last) if self.at > first && !begins => {
+                self.tokens.get(last).map_or(start, |it| it.1.end)
+            }
             _ => start,
         };
         (start..end, test)
@@ -551,6 +568,43 @@ mod tests {
             Rewritten::template("{% for x in xs if x < 3 recursive %}{% endfor %}").source,
             "{% for x in xs if (x ) is lt( 3) recursive %}{% endfor %}"
         );
+    }
+
+    #[test]
+    fn every_short_expression_that_is_valid_stays_valid() {
+        const WORDS: [&str; 14] = [
+            "a", "1", "<", "and", "or", "not", "in", "is", "if", "else", "(", ")", "-", ",",
+        ];
+        let environment = minijinja::Environment::new();
+        let is_valid = |source: &str| environment.compile_expression(source).is_ok();
+        let (mut sources, mut valid) = (vec![String::new()], 0);
+        for _ in 0..5 {
+            sources = sources
+                .iter()
+                .flat_map(|source| WORDS.map(|word| format!("{source}{word} ")))
+                .collect();
+            for source in sources.iter().filter(|source| is_valid(source)) {
+                let rewritten = Rewritten::expression(source);
+                if rewritten.fault().is_some() {
+                    // A variable of this name would be read as the operator.
+                    assert!(source.contains("not "), "{source}");
+                    continue;
+                }
+                let compared = rewritten.source.contains(" is lt(");
+                assert_eq!(
+                    compared,
+                    source.contains('<') && !rewritten.source.contains("runner_"),
+                    "{source}"
+                );
+                assert!(
+                    is_valid(&rewritten.source),
+                    "{source}: {}",
+                    rewritten.source
+                );
+                valid += 1;
+            }
+        }
+        assert!(valid > 300, "{valid}");
     }
 
     #[test]

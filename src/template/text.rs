@@ -66,7 +66,11 @@ impl Template {
         let body = match fragments {
             None => {
                 mentions.extend(inspect::statements(&text.value, &mut faults).unwrap_or_default());
-                Body::Statements(Arc::new(Rewritten::template(&text.value)))
+                let rewritten = Rewritten::template(&text.value);
+                if faults.is_empty() {
+                    faults.extend(rewritten.fault());
+                }
+                Body::Statements(Arc::new(rewritten))
             }
             Some(fragments) => {
                 let mut pieces = Vec::with_capacity(fragments.len());

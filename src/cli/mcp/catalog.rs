@@ -223,6 +223,13 @@ impl Catalog {
             "serving {served}; not served: {} (see `runner mcp tools`)",
             self.others.len()
         )];
+        lines.extend(self.warnings(args));
+        lines
+    }
+
+    /// Describes the tools that a user may miss, and too many tools.
+    pub fn warnings(&self, args: &ServeArgs) -> Vec<String> {
+        let mut lines = Vec::new();
         let mut broken: BTreeMap<Option<&str>, Vec<String>> = BTreeMap::new();
         for (name, why) in &self.others {
             if let NotServed::Broken(file) = why {
@@ -253,6 +260,7 @@ impl Catalog {
             lines.push(format!("warning: `--only` matches no query with {unused}"));
         }
         if self.tools.len() > MANY {
+            let served = counted(self.tools.len() as u64, "query tool");
             lines.push(format!(
                 "warning: {served} are more than models and some clients take well; choose with \
                  `--only`"

@@ -102,8 +102,8 @@ pub fn print(
              in a folder with a project",
         );
     }
-    for warning in catalog.summary(args).iter().skip(1) {
-        app.eprintln(warning);
+    for warning in catalog.warnings(args) {
+        app.eprintln(&warning);
     }
     Ok(Exit::Done)
 }

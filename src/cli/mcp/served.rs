@@ -63,8 +63,8 @@ pub fn show(
         )
     };
     app.print_to_any(&printable_lines(&text))?;
-    for warning in catalog.summary(args).iter().skip(1) {
-        app.eprintln(warning);
+    for warning in catalog.warnings(args) {
+        app.eprintln(&warning);
     }
     Ok(Exit::Done)
 }

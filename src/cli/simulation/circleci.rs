@@ -19,8 +19,8 @@ pub const BASE: &str = "/api/v2";
 /// The number of items on a page.
 const PAGE: usize = 7;
 
-/// How long a pipeline that was created may be missing in the listing, in minutes: less than a listing
-/// overlaps the one before.
+/// The longest time, in minutes, for which a new pipeline is missing in the listing: less than a
+/// listing overlaps the one before.
 const LATEST: u64 = 50;
 
 /// The age up to which a pipeline may be rerun, in hours: less than `revisit` of the shipped query.

@@ -20,7 +20,48 @@ mod sync;
 mod tree;
 mod walk;
 
-/// Returns what must not fail in a simulation.
-fn good<T>(result: Result<T, crate::cli::failure::Failure>) -> T {
+use std::pin::pin;
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use crate::cli::failure::Failure;
+use crate::engine::Session;
+
+/// The longest time in which a run must end, whatever happens to its requests.
+const PATIENCE: Duration = Duration::from_secs(30 * 86_400);
+
+/// The longest time in which an interrupted run must end.
+const LAST_WORDS: Duration = Duration::from_secs(10);
+
+/// Returns the value of a step that must not fail in a simulation.
+fn good<T>(result: Result<T, Failure>) -> T {
     result.unwrap_or_else(|failure| panic!("{}", failure.message))
+}
+
+/// Runs a future in paused time. One that waits for nothing would otherwise wait for ever.
+fn paused<T>(work: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .expect("a runtime");
+    let ended = runtime.block_on(async { timeout(PATIENCE, work).await });
+    ended.expect("it comes to an end")
+}
+
+/// Runs a future, and interrupts its session after a time. Returns its result, and true if it was
+/// interrupted.
+async fn interrupted<T>(
+    after: Option<Duration>,
+    session: &Session,
+    work: impl Future<Output = T>,
+) -> (T, bool) {
+    let mut work = pin!(work);
+    if let Ok(result) = timeout(after.unwrap_or(PATIENCE), &mut work).await {
+        return (result, false);
+    }
+    session.stop().set();
+    let ended = timeout(LAST_WORDS, work).await;
+    (ended.expect("an interrupted run ends soon"), true)
 }

@@ -25,7 +25,7 @@ use crate::http::{
 };
 use crate::plan::RequestPlan;
 
-/// What a server knows.
+/// The knowledge of a server.
 pub trait Api {
     /// Returns the answer to a GET at a time: a document, or a status.
     fn answer(&self, url: &Url, now: Timestamp) -> Result<Value, u16>;
@@ -39,7 +39,7 @@ const NONSENSE: [&[u8]; 4] = [
     br#"{ "items": [{ "error": "overloaded" }] }"#,
 ];
 
-/// How often something happens to a request, in percent.
+/// The frequency of each misfortune of a request, in percent.
 #[derive(Debug, Clone, Copy)]
 pub struct Weather {
     /// It is slow, maybe too slow.
@@ -87,7 +87,7 @@ impl Weather {
     }
 }
 
-/// What became of an attempt.
+/// The end of an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
     /// It is on its way, or nobody waits for it any more.
@@ -107,7 +107,7 @@ pub struct Attempt {
     pub sent: Duration,
     /// The path, with its parameters.
     pub target: String,
-    /// What became of it.
+    /// Its end.
     pub fate: Fate,
 }
 
@@ -124,7 +124,7 @@ pub struct Network {
     outages: RefCell<BTreeMap<String, bool>>,
     /// The end of the pause that a refusal asked for.
     paused_until: Cell<Option<Instant>>,
-    /// What the client must not have done.
+    /// Misdeeds of the client.
     violations: RefCell<Vec<String>>,
 }
 
@@ -164,7 +164,7 @@ impl Network {
         self.attempts.borrow().clone()
     }
 
-    /// Returns what the client must not have done.
+    /// Returns the misdeeds of the client.
     pub fn violations(&self) -> Vec<String> {
         self.violations.borrow().clone()
     }

@@ -1,4 +1,4 @@
-//! The seeds of a test, and how to replay the one that failed.
+//! The seeds of a test, and the replay of one that failed.
 
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,6 +14,7 @@ pub fn each(usual: u64, simulate: impl Fn(u64)) {
         }
         Err(_) => 0..usual,
     };
+    assert!(!seeds.is_empty(), "`{VARIABLE}` has no seed");
     for seed in seeds {
         let result = catch_unwind(AssertUnwindSafe(|| simulate(seed)));
         // The panic itself has been printed.

@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
-use tokio::time::{sleep, timeout};
 
 use crate::cli::app::App;
 use crate::cli::connect::World;
@@ -18,10 +17,9 @@ use crate::cli::exit::Exit;
 use crate::cli::options::{ConnectArgs, MessageArgs, format_names};
 use crate::cli::simulation::chance::Chance;
 use crate::cli::simulation::circleci::{BASE, CircleCi, PROJECT, Pipeline, job_row, workflow_row};
-use crate::cli::simulation::good;
 use crate::cli::simulation::network::{Attempt, Fate, Network, Simulated, Weather};
 use crate::cli::simulation::seeds;
-use crate::cli::simulation::walk::paused;
+use crate::cli::simulation::{good, interrupted, paused};
 use crate::cli::sync::{jobs, show, sync_all};
 use crate::cli::test::case::{NOW, NoShelf};
 use crate::cli::watch::Watch;
@@ -37,7 +35,7 @@ use crate::store::{Opening, Selection, Store, StoreAddress};
 /// The `revisit` of the shipped query `workflows`.
 const REVISIT: SignedDuration = SignedDuration::from_hours(14 * 24);
 
-/// How a sync is run.
+/// The manner in which a sync is run.
 #[derive(Debug, Clone, Copy)]
 struct Manner {
     weather: Weather,
@@ -215,7 +213,7 @@ impl Simulation {
         let mut store = self.open().crashing(Arc::clone(fuse));
         let begun = store.begin_sync(now.as_microsecond());
         let begun = begun.and_then(|sync| Ok((sync, store.salt(1)?)));
-        let ended = paused(async {
+        let (is_stopped, ended) = paused(async {
             self.network.begin(now, manner.weather);
             let Ok((sync, salt)) = begun else {
                 return (false, now);
@@ -231,30 +229,11 @@ impl Simulation {
             let chance = Rc::clone(&self.chance);
             let store = StoreThread::simulated(store, move || chance.millis(0..=20));
             let options = SyncOptions::default();
-            let stop = async {
-                match manner.stops_after {
-                    Some(after) => sleep(after).await,
-                    None => std::future::pending().await,
-                }
-            };
             let work = sync_all(&jobs, &options, &sync, &store, &session, &reports, &app);
-            let mut work = std::pin::pin!(work);
-            let is_stopped = tokio::select! {
-                biased;
-                result = &mut work => {
-                    good(result);
-                    false
-                }
-                () = stop => {
-                    session.stop().set();
-                    let ended = timeout(Duration::from_secs(10), work).await;
-                    good(ended.expect("an interrupted sync ends soon"));
-                    true
-                }
-            };
+            let (result, is_stopped) = interrupted(manner.stops_after, &session, work).await;
+            good(result);
             (is_stopped, self.network.now())
         });
-        let (is_stopped, ended) = ended;
         let reports = reports.into_inner();
         let is_complete = reports.len() == jobs.len()
             && reports

@@ -1,4 +1,4 @@
-//! A server with lists below the items of lists, and what a walk must make of it.
+//! A server with lists below the items of lists, and the result that a walk of it must have.
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,7 +39,7 @@ pub struct Tree {
     broken: BTreeMap<(String, usize), u16>,
 }
 
-/// What a walk in order comes to.
+/// A step of a walk in order.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Step {
     /// A record, by its id.
@@ -106,7 +106,7 @@ impl Tree {
         self.levels.iter().enumerate().map(query).collect()
     }
 
-    /// Returns what a walk comes to, given what the network saw.
+    /// Returns the steps of a walk, given the attempts that the network saw.
     pub fn course(&self, attempts: &[Attempt]) -> Vec<Step> {
         let received = attempts
             .iter()

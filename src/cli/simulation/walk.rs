@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::Instant;
 
 use crate::cli::app::App;
 use crate::cli::connect::World;
@@ -17,10 +17,10 @@ use crate::cli::in_memory::Collecting;
 use crate::cli::options::{ConnectArgs, MessageArgs, RunOptions};
 use crate::cli::setup;
 use crate::cli::simulation::chance::Chance;
-use crate::cli::simulation::good;
 use crate::cli::simulation::network::{Attempt, Network, Simulated, Weather, check_attempts};
 use crate::cli::simulation::seeds;
 use crate::cli::simulation::tree::{Step, Tree};
+use crate::cli::simulation::{good, interrupted, paused};
 use crate::cli::test::case::{NOW, NoShelf};
 use crate::cli::watch::Watch;
 use crate::engine::{ExecutionOptions, Session};
@@ -29,10 +29,7 @@ use crate::http::pace::RateLimit;
 use crate::plan::{Inputs, Plan};
 use crate::sink::{TemporaryFolder, write_file};
 
-/// The longest time in which a walk must end, whatever happens to its requests.
-const PATIENCE: Duration = Duration::from_secs(30 * 86_400);
-
-/// How a walk is run.
+/// The manner in which a walk is run.
 #[derive(Debug)]
 struct Manner {
     concurrency: usize,
@@ -151,22 +148,8 @@ fn walk(tree: &Tree, manner: &Manner, network: &Rc<Network>) -> (Walked, Vec<Att
     let (result, took) = paused(async {
         network.begin(NOW, manner.weather);
         let began = Instant::now();
-        let stop = async {
-            match manner.stops_after {
-                Some(after) => sleep(after).await,
-                None => std::future::pending().await,
-            }
-        };
-        let mut run = std::pin::pin!(run.run(&session, vec![writers], &[None]));
-        let result = tokio::select! {
-            biased;
-            result = &mut run => result,
-            () = stop => {
-                session.stop().set();
-                let ended = timeout(Duration::from_secs(1), run).await;
-                ended.expect("an interrupted walk ends at once")
-            }
-        };
+        let work = run.run(&session, vec![writers], &[None]);
+        let (result, _) = interrupted(manner.stops_after, &session, work).await;
         (result, began.elapsed())
     });
     let exit = match result {
@@ -190,17 +173,6 @@ fn walk(tree: &Tree, manner: &Manner, network: &Rc<Network>) -> (Walked, Vec<Att
         took,
     };
     (walked, attempts)
-}
-
-/// Runs a future in paused time. One that waits for nothing would otherwise wait for ever.
-pub fn paused<T>(work: impl Future<Output = T>) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
-        .build()
-        .expect("a runtime");
-    let ended = runtime.block_on(async { timeout(PATIENCE, work).await });
-    ended.expect("it comes to an end")
 }
 
 fn id(row: &Value) -> String {

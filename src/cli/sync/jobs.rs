@@ -1,4 +1,4 @@
-//! The queries to sync, and what each sync needs.
+//! The queries to sync, each bound as a job.
 
 use std::collections::BTreeSet;
 use std::rc::Rc;

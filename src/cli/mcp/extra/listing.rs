@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::cli::failure::Failure;
 use crate::cli::mcp::answer::{Answer, Findings, Limits};
-use crate::cli::mcp::catalog::{Catalog, Effect};
+use crate::cli::mcp::catalog::{Catalog, Effect, NotServed};
 use crate::cli::mcp::given::Given;
 
 /// Lists the queries that are tools.
@@ -32,9 +32,9 @@ pub fn list(given: &Given<'_>, catalog: &Catalog, limits: Limits) -> Result<Valu
         })
     });
     let nothing = if catalog.tools.is_empty() {
-        none_served(catalog)
+        &none_served(catalog)
     } else {
-        NO_MATCH.to_owned()
+        NO_MATCH
     };
     Ok(listed(
         &["tool", "query", "effect", "folder", "description"],
@@ -44,14 +44,18 @@ pub fn list(given: &Given<'_>, catalog: &Catalog, limits: Limits) -> Result<Valu
     ))
 }
 
-/// Says why there are no tools.
+/// Says that there are no tools, and which files are at fault. Other reasons are the user's choice.
 fn none_served(catalog: &Catalog) -> String {
-    let reasons: BTreeSet<String> = catalog.others.iter().map(|(_, why)| why.words()).collect();
-    match reasons.into_iter().collect::<Vec<_>>().as_slice() {
-        [] => "no query is served: the project has none".to_owned(),
-        [reason] => format!("no query is served: {reason}"),
-        _ => "no query is served".to_owned(),
+    let faults = catalog.others.iter().filter_map(|(_, why)| match why {
+        NotServed::Broken(_) | NotServed::NoResource(_) => Some(why.words()),
+        _ => None,
+    });
+    let faults: BTreeSet<String> = faults.collect();
+    if faults.is_empty() {
+        return "no query is served".to_owned();
     }
+    let faults = faults.into_iter().collect::<Vec<_>>().join("; ");
+    format!("no query is served: {faults}")
 }
 
 /// Words that must all occur, in any case.
@@ -76,10 +80,10 @@ impl SearchWords {
 pub const NO_MATCH: &str = "nothing has these words: try fewer, or none";
 
 /// Answers with a list; `nothing` is its note if there are no records.
-pub fn listed(columns: &[&str], mut records: Vec<Value>, nothing: String, limits: Limits) -> Value {
+pub fn listed(columns: &[&str], mut records: Vec<Value>, nothing: &str, limits: Limits) -> Value {
     let total = records.len() as u64;
     let notes = if records.is_empty() {
-        vec![nothing]
+        vec![nothing.to_owned()]
     } else {
         Vec::new()
     };

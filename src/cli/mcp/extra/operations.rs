@@ -44,7 +44,7 @@ pub fn find(
     Ok(listed(
         &["operation", "request", "group", "summary"],
         records.collect(),
-        NO_MATCH.to_owned(),
+        NO_MATCH,
         limits,
     ))
 }
