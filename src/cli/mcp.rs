@@ -123,10 +123,7 @@ fn serve(project: &Project, args: ServeArgs, app: &Rc<App>) -> Result<Exit, Fail
         for line in Catalog::of(project, &args, app).summary(&args) {
             app.eprintln(&line);
         }
-        app.eprintln(
-            "waiting for the messages of a client on standard input: `runner mcp config` prints how a \
-             client starts it",
-        );
+        app.eprintln("waiting for a client on standard input (see `runner mcp config --help`)");
     }
     let server = Server::new(args, project.is_built_in(), app)?;
     Serving::new(Tools::new(server)?, identity).run()?;

@@ -97,10 +97,7 @@ pub fn print(
     app.print_to_any(&text)?;
     app.eprintln(&format!("note: {}", client.place()));
     if project.is_built_in() {
-        app.eprintln(
-            "note: there is no project here: the built-in queries are served, unless the client runs \
-             in a folder with a project",
-        );
+        app.eprintln("note: without a project, the built-in queries are served");
     }
     for warning in catalog.warnings(args) {
         app.eprintln(&warning);

@@ -278,3 +278,20 @@ fn a_fault_elsewhere_is_named_where_no_query_is_served() {
     session.finish();
     server.finish();
 }
+
+#[test]
+fn without_a_project_a_snippet_names_no_folder() {
+    let project = Project::none();
+    let words = ["mcp", "config", "codex", "--only", "run_operation"];
+    let outcome = Run::in_(&project).args(words).outcome();
+    assert_eq!(
+        outcome.assert_exit(0).stdout_text(),
+        "[mcp_servers.runner]\ncommand = \"runner\"\nargs = [\"mcp\",\"--only\",\"run_operation\"]\n\
+         env_vars = [\"CIRCLE_TOKEN\"]\ntool_timeout_sec = 300\n"
+    );
+    let told = outcome.stderr_text();
+    assert!(
+        told.contains("note: without a project, the built-in queries"),
+        "{told}"
+    );
+}

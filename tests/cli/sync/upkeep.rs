@@ -1,6 +1,7 @@
 //! `runner store`.
 
 use super::{Stage, assert_says, on_both, pipeline, pipelines, run, runs, stable};
+use crate::support::{Project, Run};
 
 on_both! {
     the_status_is_a_table,
@@ -132,4 +133,22 @@ fn a_table_that_no_sync_has_brought_is_explained(stage: &Stage) {
     let outcome = stage.outcome(&["run", "reader"]);
     outcome.assert_exit(2);
     insta::assert_snapshot!("store_unsynced_table", stable(&outcome));
+}
+
+#[test]
+fn ages_in_the_store_of_the_demo_count_from_its_story() {
+    let project = Project::none();
+    let run = |words: &[&str]| Run::in_(&project).args(words).outcome();
+    run(&["sync", "pipelines", "--demo", "-q"]).assert_exit(0);
+    run(&["sync", "pipelines", "--demo", "-q"]).assert_exit(0);
+    let vacuum = run(&["store", "vacuum", "--older", "1d", "--demo", "--yes"]);
+    vacuum.assert_exit(0);
+    let count = "select count(*) n, min(created_at) > '2026-11-23T08' new from pipelines";
+    let left = run(&["sql", "--store", "--demo", "-o", "json", count]);
+    let left = left.assert_exit(0).stdout_json();
+    assert!(
+        left[0]["n"].as_i64().is_some_and(|count| count > 0),
+        "{left}"
+    );
+    assert_eq!(left[0]["new"], 1);
 }
